@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * DOC: reasons of PCI peer-to-peer memory
+ *
+ * The one table of what can be said of a (provider, client) pair: a token that
+ * is the same in the log, in sysfs and configfs file names and in every tool,
+ * one sentence of text, one remedy, and the errno that an API returns for it.
+ *
+ * Plain C without any other header, so that user space compiles it as it is.
+ * Tokens are ABI: add at the end, never rename.
+ */
+#ifndef _LINUX_PCI_P2PMEM_REASON_H
+#define _LINUX_PCI_P2PMEM_REASON_H
+
+/* X(symbol, token, errno without its sign, text, remedy) */
+#define PCI_P2PMEM_REASONS(X)						\
+	X(OK, "ok", 0,							\
+	  "peer-to-peer is possible",					\
+	  "none needed")						\
+	X(NOT_A_CLIENT, "not-a-client", EOPNOTSUPP,			\
+	  "the driver of the client has not registered it",		\
+	  "load the driver that was built with p2pmem")			\
+	X(NO_DMA_DEVICE, "no-dma-device", EOPNOTSUPP,			\
+	  "the client moves data with the CPU and has no DMA device",	\
+	  "use an adapter with a DMA engine of its own")		\
+	X(NOT_PCI, "not-pci", EXDEV,					\
+	  "the client is not a PCI function",				\
+	  "use a PCI client")						\
+	X(NO_PROVIDER, "no-provider", ENODEV,				\
+	  "no published provider can serve these clients",		\
+	  "load the driver of a provider, or bind a memory card to p2pmem-bar") \
+	X(NOT_A_PROVIDER, "not-a-provider", ENODEV,			\
+	  "the device lends no published memory",			\
+	  "choose a device that has p2pmem/published 1 in sysfs")	\
+	X(REVOKED, "provider-revoked", ENODEV,				\
+	  "the provider is being removed or reset",			\
+	  "wait until it is back, or choose another provider")		\
+	X(HOST_BRIDGE, "host-bridge", EXDEV,				\
+	  "the only path leads through a host bridge that is not known to forward peer-to-peer requests", \
+	  "put both devices below one PCIe switch")			\
+	X(ACS_REDIRECT, "acs-redirect", EXDEV,				\
+	  "ACS sends requests between them up to a host bridge that is not known to forward them", \
+	  "boot with pci=disable_acs_redir=")				\
+	X(ACS_EGRESS, "acs-egress", EXDEV,				\
+	  "ACS egress control blocks requests between them",		\
+	  "clear P2P Egress Control at this port, or its bit in the egress vector") \
+	X(DMA_MASK, "dma-mask", EXDEV,					\
+	  "the provider's memory lies beyond what the client can address", \
+	  "place the provider's BAR below that limit")			\
+	X(SWIOTLB, "swiotlb-forced", EXDEV,				\
+	  "bounce buffers are forced for the client",			\
+	  "boot without swiotlb=force")					\
+	X(UNTRUSTED, "untrusted", EXDEV,				\
+	  "the client is an untrusted device",				\
+	  "use a device in an internal slot")				\
+	X(ENCRYPTED, "encrypted-guest", EXDEV,				\
+	  "this is a guest with encrypted memory",			\
+	  "none: peer-to-peer traffic is not encrypted")		\
+	X(MIXED_LIST, "mixed-list", EINVAL,				\
+	  "the scatterlist mixes providers, or peer and system memory",	\
+	  "build one list per provider")				\
+	X(POOL_FULL, "pool-full", ENOMEM,				\
+	  "the provider has no free memory",				\
+	  "lend a larger range, or lower the queue depth")		\
+	X(MAP_FAILED, "map-failed", EIO,				\
+	  "the IOMMU could not map the provider's memory for the client", \
+	  "see the message of the IOMMU driver")			\
+	X(CPU_INTEGRITY, "cpu-integrity", EOPNOTSUPP,			\
+	  "the CPU computes protection information over this drive's data", \
+	  "format the drive without protection information")		\
+	X(STACKED, "stacked", EOPNOTSUPP,				\
+	  "the block device is stacked or multipath, not a drive itself", \
+	  "export the drive below it, and load nvme_core with multipath=N") \
+	X(NOT_A_DRIVE, "not-a-drive", EOPNOTSUPP,			\
+	  "the namespace is backed by a file",				\
+	  "export a block device")					\
+	X(BAD_RANGE, "bad-range", EINVAL,				\
+	  "the range is not within one region that is lent",		\
+	  "stay inside a range that was given to pci_p2pmem_add_resource()")
+
+/**
+ * enum pci_p2pmem_reason - why peer-to-peer is possible or not
+ * @PCI_P2PMEM_OK: zero; every other value is a refusal. See the table above
+ *	for what each one says.
+ * @PCI_P2PMEM_NR_REASONS: number of reasons
+ */
+enum pci_p2pmem_reason {
+#define PCI_P2PMEM_REASON_SYM(sym, token, err, text, remedy) PCI_P2PMEM_##sym,
+	PCI_P2PMEM_REASONS(PCI_P2PMEM_REASON_SYM)
+#undef PCI_P2PMEM_REASON_SYM
+	PCI_P2PMEM_NR_REASONS
+};
+
+#endif /* _LINUX_PCI_P2PMEM_REASON_H */

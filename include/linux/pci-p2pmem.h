@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * DOC: PCI peer-to-peer memory, the public interface
+ *
+ * A *provider* is a PCI function that lends BAR memory, a *client* is a DMA
+ * device whose driver has registered it here, an *orchestrator* (the NVMe
+ * target) pairs them. Everything that a driver or an orchestrator calls is
+ * declared in this file; nothing here exposes struct dev_pagemap.
+ *
+ * Not to be included together with <linux/pci-p2pdma.h>: a file sees one of the
+ * two interfaces.
+ */
+#ifndef _LINUX_PCI_P2PMEM_H
+#define _LINUX_PCI_P2PMEM_H
+
+#include <linux/err.h>
+#include <linux/errno.h>
+#include <linux/jump_label.h>
+#include <linux/mm.h>
+#include <linux/notifier.h>
+#include <linux/pci.h>
+#include <linux/scatterlist.h>
+#include <linux/pci-p2pmem-reason.h>
+
+struct pci_p2pmem_client;
+struct pci_p2pmem_grant;
+
+/**
+ * enum pci_p2pmem_kind - what a region is for
+ * @PCI_P2PMEM_POOL: pooled memory: pci_p2pmem_alloc() hands it out
+ * @PCI_P2PMEM_DRIVER: memory that its driver allocates itself (a GPU). It has
+ *	pages and can be mapped, but is in no pool; the driver calls
+ *	pci_p2pmem_pin() for what it hands out and pci_p2pmem_unpin() for what
+ *	comes back.
+ * @PCI_P2PMEM_REGISTERS: registers (a doorbell). No struct pages, no
+ *	alignment rule; only pci_p2pmem_map_region() reaches them.
+ * @PCI_P2PMEM_NR_KINDS: number of kinds
+ */
+enum pci_p2pmem_kind {
+	PCI_P2PMEM_POOL,
+	PCI_P2PMEM_DRIVER,
+	PCI_P2PMEM_REGISTERS,
+	PCI_P2PMEM_NR_KINDS
+};
+
+/**
+ * enum pci_p2pmem_mapping - how a client reaches a provider
+ * @PCI_P2PMEM_MAP_NONE: it does not
+ * @PCI_P2PMEM_MAP_BUS_ADDR: by the PCI bus address, below one upstream bridge
+ * @PCI_P2PMEM_MAP_HOST_BRIDGE: through an allowed host bridge, by an address
+ *	from dma_map_resource()
+ */
+enum pci_p2pmem_mapping {
+	PCI_P2PMEM_MAP_NONE,
+	PCI_P2PMEM_MAP_BUS_ADDR,
+	PCI_P2PMEM_MAP_HOST_BRIDGE,
+};
+
+/**
+ * struct pci_p2pmem_verdict - what is known about a (provider, client) pair
+ * @reason: PCI_P2PMEM_OK, or why not
+ * @mapping: how the client reaches the provider
+ * @distance: number of hops: 0 same function, 2 same device, 4 one switch, one
+ *	more for every further bridge; known for refused pairs too, where both
+ *	ends are PCI functions, else -1
+ * @at: name of the device at fault, empty where no single device is
+ * @limit: highest bus address that the client can use (PCI_P2PMEM_DMA_MASK only)
+ * @needed: highest bus address that the provider's memory has (ditto)
+ */
+struct pci_p2pmem_verdict {
+	enum pci_p2pmem_reason reason;
+	enum pci_p2pmem_mapping mapping;
+	int distance;
+	char at[32];
+	u64 limit;
+	u64 needed;
+};
+
+/**
+ * struct pci_p2pmem_client_ops - what a client's driver can be told
+ * @revoke: the provider goes away. Give back every mapping of its memory that
+ *	the client holds for itself (pci_p2pmem_map_region()). Runs in process
+ *	context under locks of the core and the device_lock of the provider: it
+ *	may only queue work. Optional.
+ */
+struct pci_p2pmem_client_ops {
+	void (*revoke)(struct pci_p2pmem_client *client, struct pci_dev *provider);
+};
+
+/**
+ * struct pci_p2pmem_grant_ops - what an orchestrator can be told of its grant
+ * @revoke: the provider is going away: allocations from this grant fail from
+ *	now on with -ENODEV. Finish what is in flight; the core waits for it.
+ * @evict: it was waited for long enough (PCI_P2PMEM_DRAIN_SECONDS): end the
+ *	users that still hold memory of this grant.
+ *
+ * Both run in process context under a mutex of the core and the device_lock of
+ * the provider. They may take a short lock and queue work; they must not wait
+ * for memory to come back, nor call any pci_p2pmem function but
+ * pci_p2pmem_grant_priv() and pci_p2pmem_grant_provider(). Neither is called
+ * once pci_p2pmem_grant_end() has returned.
+ */
+struct pci_p2pmem_grant_ops {
+	void (*revoke)(struct pci_p2pmem_grant *grant);
+	void (*evict)(struct pci_p2pmem_grant *grant);
+};
+
+/**
+ * struct pci_p2pmem_mapping_region - an address from pci_p2pmem_map_region()
+ * @dma_addr: what the client's hardware uses
+ * @size: bytes
+ * @dir: as given
+ * @path: private to the core
+ * @region: private to the core
+ * @mapping: private to the core: what unmapping has to undo
+ */
+struct pci_p2pmem_mapping_region {
+	dma_addr_t dma_addr;
+	size_t size;
+	enum dma_data_direction dir;
+	void *path;
+	void *region;
+	enum pci_p2pmem_mapping mapping;
+};
+
+/* Events of pci_p2pmem_register_notifier() */
+#define PCI_P2PMEM_EVENT_PROVIDER	1 /* data: struct pci_dev, now published and lending */
+#define PCI_P2PMEM_EVENT_CLIENT		2 /* data: struct device, now a client */
+
+/* How long a revoked provider waits before its orchestrators must evict */
+#define PCI_P2PMEM_DRAIN_SECONDS	30
+
+#if IS_ENABLED(CONFIG_PCI_P2PMEM)
+
+/* True while any provider is registered: keeps the checks below free of cost before */
+DECLARE_STATIC_KEY_FALSE(pci_p2pmem_lending);
+
+/* providers */
+int pci_p2pmem_add_resource(struct pci_dev *pdev, int bar, size_t size,
+			    u64 offset, unsigned int kind);
+void pci_p2pmem_set_published(struct pci_dev *pdev, bool published);
+void pci_p2pmem_revoke(struct pci_dev *pdev);
+void pci_p2pmem_lost(struct pci_dev *pdev);
+void pci_p2pmem_resume(struct pci_dev *pdev);
+bool pci_p2pmem_is_provider(struct pci_dev *pdev);
+bool pci_p2pmem_is_lent(struct pci_dev *pdev, int bar, size_t size, u64 offset);
+int pci_p2pmem_pin(struct pci_dev *provider, void *addr, size_t size);
+void pci_p2pmem_unpin(struct pci_dev *provider, void *addr, size_t size);
+void *pci_p2pmem_region_addr(struct pci_dev *provider, int bar, u64 offset);
+
+/* clients */
+struct pci_p2pmem_client *
+pci_p2pmem_register_client(struct device *dma_dev,
+			   const struct pci_p2pmem_client_ops *ops, void *priv);
+void pci_p2pmem_unregister_client(struct pci_p2pmem_client *client);
+void *pci_p2pmem_client_priv(struct pci_p2pmem_client *client);
+struct device *pci_p2pmem_find_client(struct device *dev);
+
+/* finding */
+void pci_p2pmem_verdict(struct pci_dev *provider, struct device *client,
+			struct pci_p2pmem_verdict *verdict);
+int pci_p2pmem_distance(struct pci_dev *provider, struct device **clients, int nr);
+struct pci_dev *pci_p2pmem_find_provider(struct device **clients, int nr);
+const char *pci_p2pmem_reason_token(enum pci_p2pmem_reason reason);
+int pci_p2pmem_explain(char *buf, size_t len, struct pci_dev *provider,
+		       struct device *client,
+		       const struct pci_p2pmem_verdict *verdict);
+int pci_p2pmem_register_notifier(struct notifier_block *nb);
+void pci_p2pmem_unregister_notifier(struct notifier_block *nb);
+
+/* grants */
+struct pci_p2pmem_grant *
+pci_p2pmem_grant_create(struct pci_dev *provider, struct device **clients, int nr,
+			const struct pci_p2pmem_grant_ops *ops, void *priv,
+			const char *name, struct pci_p2pmem_verdict *why);
+void pci_p2pmem_grant_end(struct pci_p2pmem_grant *grant);
+bool pci_p2pmem_grant_tryget(struct pci_p2pmem_grant *grant);
+void pci_p2pmem_grant_put(struct pci_p2pmem_grant *grant);
+bool pci_p2pmem_grant_usable(struct pci_p2pmem_grant *grant);
+bool pci_p2pmem_grant_idle(struct pci_p2pmem_grant *grant);
+void *pci_p2pmem_grant_priv(struct pci_p2pmem_grant *grant);
+struct pci_dev *pci_p2pmem_grant_provider(struct pci_p2pmem_grant *grant);
+struct scatterlist *pci_p2pmem_grant_sgl_alloc(struct pci_p2pmem_grant *grant,
+					       unsigned int *nents, u32 length,
+					       gfp_t gfp);
+
+/* obtaining */
+void *pci_p2pmem_alloc(struct pci_dev *provider, size_t size, gfp_t gfp);
+void pci_p2pmem_free(struct pci_dev *provider, void *addr, size_t size);
+struct scatterlist *pci_p2pmem_sgl_alloc(struct pci_dev *provider,
+					 unsigned int *nents, u32 length, gfp_t gfp);
+void pci_p2pmem_sgl_free(struct pci_dev *provider, struct scatterlist *sgl);
+bool pci_p2pmem_sgl_lost(struct scatterlist *sgl);
+pci_bus_addr_t pci_p2pmem_bus_addr(struct pci_dev *provider, void *addr);
+
+/* mapping */
+bool __is_pci_p2pmem_page(const struct page *page);
+int __pci_p2pmem_sg_kind(struct scatterlist *sg, int nents);
+int pci_p2pmem_map_sg(struct device *client, struct scatterlist *sg, int nents,
+		      enum dma_data_direction dir);
+void pci_p2pmem_unmap_sg(struct device *client, struct scatterlist *sg, int nents,
+			 enum dma_data_direction dir);
+int pci_p2pmem_map_region(struct device *client, struct pci_dev *provider, int bar,
+			  u64 offset, size_t size, enum dma_data_direction dir,
+			  struct pci_p2pmem_mapping_region *map);
+void pci_p2pmem_unmap_region(struct device *client,
+			     struct pci_p2pmem_mapping_region *map);
+
+/**
+ * is_pci_p2pmem_page() - whether a page is peer memory that p2pmem lends
+ * @page: any page, of RAM too
+ *
+ * Context: Any. The page must be pinned by the caller.
+ * Return: true for a page of a region that pci_p2pmem_add_resource() made.
+ */
+static inline bool is_pci_p2pmem_page(const struct page *page)
+{
+	return static_branch_unlikely(&pci_p2pmem_lending) &&
+		is_zone_device_page(page) && __is_pci_p2pmem_page(page);
+}
+
+/**
+ * pci_p2pmem_sg_kind() - what a scatterlist is made of
+ * @sg: the list
+ * @nents: its number of entries
+ *
+ * Tells which mapping function a list needs. A list that is neither all peer
+ * memory of one provider nor free of peer memory must not be mapped at all.
+ *
+ * Context: Any.
+ * Return: 1 for peer memory of one provider, 0 for no peer memory, -EINVAL for
+ * a mixed list.
+ */
+static inline int pci_p2pmem_sg_kind(struct scatterlist *sg, int nents)
+{
+	if (!static_branch_unlikely(&pci_p2pmem_lending))
+		return 0;
+	return __pci_p2pmem_sg_kind(sg, nents);
+}
+
+#else /* CONFIG_PCI_P2PMEM */
+
+static inline int pci_p2pmem_add_resource(struct pci_dev *pdev, int bar,
+					  size_t size, u64 offset,
+					  unsigned int kind)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline void pci_p2pmem_set_published(struct pci_dev *pdev, bool published) { }
+static inline void pci_p2pmem_revoke(struct pci_dev *pdev) { }
+static inline void pci_p2pmem_lost(struct pci_dev *pdev) { }
+static inline void pci_p2pmem_resume(struct pci_dev *pdev) { }
+static inline bool pci_p2pmem_is_provider(struct pci_dev *pdev) { return false; }
+
+static inline struct pci_p2pmem_client *
+pci_p2pmem_register_client(struct device *dma_dev,
+			   const struct pci_p2pmem_client_ops *ops, void *priv)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+
+static inline void pci_p2pmem_unregister_client(struct pci_p2pmem_client *client) { }
+
+static inline int pci_p2pmem_distance(struct pci_dev *provider,
+				      struct device **clients, int nr)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline struct pci_dev *pci_p2pmem_find_provider(struct device **clients, int nr)
+{
+	return NULL;
+}
+
+static inline void *pci_p2pmem_alloc(struct pci_dev *provider, size_t size, gfp_t gfp)
+{
+	return NULL;
+}
+
+static inline void pci_p2pmem_free(struct pci_dev *provider, void *addr, size_t size) { }
+
+static inline struct scatterlist *
+pci_p2pmem_sgl_alloc(struct pci_dev *provider, unsigned int *nents, u32 length, gfp_t gfp)
+{
+	return NULL;
+}
+
+static inline void pci_p2pmem_sgl_free(struct pci_dev *provider, struct scatterlist *sgl) { }
+
+static inline bool is_pci_p2pmem_page(const struct page *page) { return false; }
+static inline int pci_p2pmem_sg_kind(struct scatterlist *sg, int nents) { return 0; }
+
+static inline int pci_p2pmem_map_sg(struct device *client, struct scatterlist *sg,
+				    int nents, enum dma_data_direction dir)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline void pci_p2pmem_unmap_sg(struct device *client, struct scatterlist *sg,
+				       int nents, enum dma_data_direction dir) { }
+
+#endif /* CONFIG_PCI_P2PMEM */
+#endif /* _LINUX_PCI_P2PMEM_H */
