@@ -42,7 +42,8 @@ enum p2pmem_node_type {
 
 /**
  * struct p2pmem_node - one PCI function on the way to the host bridge
- * @id: domain << 16 | bus << 8 | device << 3 | function; the same id is the
+ * @id: domain << 16 | bus << 8 | device << 3 | function (a domain may have more
+ *	than 16 bits); the same id is the
  *	same function
  * @type: what it is
  * @multifunction: its device has several functions
@@ -57,7 +58,7 @@ enum p2pmem_node_type {
  * @egress: the egress control vector, a set bit blocks
  */
 struct p2pmem_node {
-	u32 id;
+	u64 id;
 	enum p2pmem_node_type type;
 	bool multifunction;
 	bool has_acs;
