@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DOC: topology: distance and reachability on plain nodes
+ *
+ * Answers, for two PCI functions that are given as chains of plain nodes, how
+ * far apart they are, by which address the client reaches the provider, and if
+ * it does not, which node is at fault. Knows no struct pci_dev, allocates
+ * nothing, takes no lock and calls nothing: this file compiles unchanged in the
+ * kernel and in user space, and chains may be of any length.
+ *
+ * The rules, with drawings: Documentation/PCI/p2pmem/topology.rst.
+ */
+#include "topology.h"
+
+/* Bits of the ACS control word that steer requests between peers */
+#define P2PMEM_ACS_REQUEST_REDIRECT	0x04
+#define P2PMEM_ACS_COMPLETION_REDIRECT	0x08
+#define P2PMEM_ACS_EGRESS_CONTROL	0x20
+
+/* Width of p2pmem_route.provider_acs and .client_acs */
+#define P2PMEM_ROUTE_ACS_BITS		64
+
+/**
+ * struct p2pmem_side - one end's part of a path below a common bridge
+ * @node: the end's chain
+ * @hops: from the end to the common bridge: node[0] to node[hops - 1] are
+ *	strictly below it
+ * @turn: the last of these, where requests leave this side; NULL if none
+ * @redirector: the first of these that redirects, NULL if none
+ */
+struct p2pmem_side {
+	const struct p2pmem_node *node;
+	unsigned int hops;
+	const struct p2pmem_node *turn;
+	const struct p2pmem_node *redirector;
+};
+
+static bool p2pmem_acs_enabled(const struct p2pmem_node *node, u16 bits)
+{
+	return node->has_acs && (node->acs_ctrl & bits);
+}
+
+/* Domain, bus and device number are equal: two functions of one device */
+static bool p2pmem_same_device(const struct p2pmem_node *a, const struct p2pmem_node *b)
+{
+	return a->id >> 3 == b->id >> 3;
+}
+
+/* The nearest bridge that is above both ends, or is one of them */
+static bool p2pmem_find_common(const struct p2pmem_chain *provider,
+			       const struct p2pmem_chain *client,
+			       unsigned int *provider_hops, unsigned int *client_hops)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < provider->nr; i++) {
+		for (j = 0; j < client->nr; j++) {
+			if (provider->node[i].id == client->node[j].id) {
+				*provider_hops = i;
+				*client_hops = j;
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+static bool p2pmem_host_forwards(const struct p2pmem_host *a, const struct p2pmem_host *b)
+{
+	if (a->id == b->id)
+		return a->allowed && b->allowed;
+	return a->allowed_across && b->allowed_across;
+}
+
+/*
+ * Which nodes of one side send peer requests or their completions up to the
+ * host bridge. An end point does so only as part of a multifunction device;
+ * when the other side turns at a function of the same device, it is one,
+ * whatever its header says (virtual functions do not set the bit).
+ */
+static u64 p2pmem_find_redirects(struct p2pmem_side *side, const struct p2pmem_side *peer)
+{
+	const struct p2pmem_node *node;
+	unsigned int i;
+	u64 mask = 0;
+
+	for (i = 0; i < side->hops; i++) {
+		node = &side->node[i];
+		if (!p2pmem_acs_enabled(node, P2PMEM_ACS_REQUEST_REDIRECT |
+					      P2PMEM_ACS_COMPLETION_REDIRECT))
+			continue;
+		if (node->type == P2PMEM_NODE_ENDPOINT && !node->multifunction &&
+		    !(node == side->turn && peer->turn &&
+		      p2pmem_same_device(node, peer->turn)))
+			continue;
+		if (i < P2PMEM_ROUTE_ACS_BITS)
+			mask |= (u64)1 << i;
+		if (!side->redirector)
+			side->redirector = node;
+	}
+	return mask;
+}
+
+/*
+ * Whether egress control at @node keeps requests from turning round to @peer,
+ * both directly below the common bridge. Ports are indexed by port number, the
+ * functions of one device by function number. An index beyond the vector cannot
+ * be shown to be open. With request redirect the request is not blocked but
+ * redirected, and p2pmem_find_redirects() has counted it.
+ */
+static bool p2pmem_egress_blocks(const struct p2pmem_node *node,
+				 const struct p2pmem_node *peer)
+{
+	unsigned int index = peer->port;
+
+	if (!p2pmem_acs_enabled(node, P2PMEM_ACS_EGRESS_CONTROL) ||
+	    p2pmem_acs_enabled(node, P2PMEM_ACS_REQUEST_REDIRECT))
+		return false;
+
+	switch (node->type) {
+	case P2PMEM_NODE_ROOT_PORT:
+	case P2PMEM_NODE_DOWNSTREAM:
+		break;
+	case P2PMEM_NODE_ENDPOINT:
+		if (!p2pmem_same_device(node, peer))
+			return false;
+		/* a bridge in that device: its port number is not meant */
+		if (peer->type != P2PMEM_NODE_ENDPOINT)
+			index = peer->id & 7;
+		break;
+	default:
+		return false;
+	}
+
+	if (index >= node->egress_bits)
+		return true;
+	return node->egress[index / 32] >> (index % 32) & 1;
+}
+
+/**
+ * p2pmem_topology_route() - how a client reaches a provider
+ * @provider: the chain of the function that lends memory
+ * @client: the chain of the function that does DMA to it
+ * @route: where to put what was found out; every field is written
+ *
+ * Cost is the product of the two lengths, which are below 256 on any machine.
+ *
+ * Context: Any. Takes no lock; the caller keeps the chains unchanged.
+ * @route->at points into one of the two chains.
+ */
+void p2pmem_topology_route(const struct p2pmem_chain *provider,
+			   const struct p2pmem_chain *client,
+			   struct p2pmem_route *route)
+{
+	struct p2pmem_side p = { .node = provider->node };
+	struct p2pmem_side c = { .node = client->node };
+	bool forwards = p2pmem_host_forwards(&provider->host, &client->host);
+
+	*route = (struct p2pmem_route) {
+		.reason = PCI_P2PMEM_HOST_BRIDGE,
+		.distance = -1,
+	};
+	if (!provider->nr || !client->nr)
+		return;
+
+	if (!p2pmem_find_common(provider, client, &p.hops, &c.hops)) {
+		route->distance = provider->nr + client->nr;
+		if (forwards)
+			route->reason = PCI_P2PMEM_OK;
+		return;
+	}
+
+	route->distance = p.hops + c.hops;
+	if (p.hops)
+		p.turn = &p.node[p.hops - 1];
+	if (c.hops)
+		c.turn = &c.node[c.hops - 1];
+	route->provider_acs = p2pmem_find_redirects(&p, &c);
+	route->client_acs = p2pmem_find_redirects(&c, &p);
+
+	if (p.turn && c.turn && p2pmem_egress_blocks(p.turn, c.turn)) {
+		route->reason = PCI_P2PMEM_ACS_EGRESS;
+		route->at = p.turn;
+	} else if (p.turn && c.turn && p2pmem_egress_blocks(c.turn, p.turn)) {
+		route->reason = PCI_P2PMEM_ACS_EGRESS;
+		route->at = c.turn;
+	} else if (!p.redirector && !c.redirector) {
+		route->reason = PCI_P2PMEM_OK;
+		route->bus_addr = true;
+	} else if (forwards) {
+		route->reason = PCI_P2PMEM_OK;
+	} else {
+		route->reason = PCI_P2PMEM_ACS_REDIRECT;
+		route->at = p.redirector ? p.redirector : c.redirector;
+	}
+}
