@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * DOC: peer-to-peer memory for the NVMe target
+ *
+ * What the rest of nvmet calls, and nothing of the core's interface: this file
+ * completes no structure that nvmet.h leaves incomplete, so that the versions
+ * of nvmet's exports stay what they are without it. All state hangs off
+ * structures of our own, found from the namespace, and off two members that
+ * struct nvmet_ctrl has for the purpose (p2p_client, p2p_ns_map).
+ *
+ * Without CONFIG_PCI_P2PMEM_NVMET everything here folds to nothing.
+ */
+#ifndef _NVMET_P2PMEM_H
+#define _NVMET_P2PMEM_H
+
+#include "nvmet.h"
+
+#ifdef CONFIG_PCI_P2PMEM_NVMET
+
+extern struct configfs_attribute nvmet_ns_attr_p2pmem;
+
+int nvmet_p2pmem_init(void);
+void nvmet_p2pmem_exit(void);
+
+int nvmet_p2pmem_ns_init(struct nvmet_ns *ns);
+void nvmet_p2pmem_ns_exit(struct nvmet_ns *ns);
+int nvmet_p2pmem_enable(struct nvmet_ns *ns);
+
+void nvmet_p2pmem_ctrl_init(struct nvmet_ctrl *ctrl, struct nvmet_req *req);
+void nvmet_p2pmem_ctrl_exit(struct nvmet_ctrl *ctrl);
+void nvmet_p2pmem_attach(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns);
+void nvmet_p2pmem_detach(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns);
+
+bool nvmet_p2pmem_alloc(struct nvmet_req *req);
+bool nvmet_p2pmem_free(struct nvmet_req *req);
+bool nvmet_p2pmem_account(struct nvmet_req *req);
+u16 nvmet_p2pmem_status(struct nvmet_req *req, u16 status);
+
+#else /* CONFIG_PCI_P2PMEM_NVMET */
+
+static inline int nvmet_p2pmem_init(void)
+{
+	return 0;
+}
+
+static inline void nvmet_p2pmem_exit(void) { }
+
+static inline int nvmet_p2pmem_ns_init(struct nvmet_ns *ns)
+{
+	return 0;
+}
+
+static inline void nvmet_p2pmem_ns_exit(struct nvmet_ns *ns) { }
+
+static inline int nvmet_p2pmem_enable(struct nvmet_ns *ns)
+{
+	return 0;
+}
+
+static inline void nvmet_p2pmem_ctrl_init(struct nvmet_ctrl *ctrl,
+					  struct nvmet_req *req) { }
+static inline void nvmet_p2pmem_ctrl_exit(struct nvmet_ctrl *ctrl) { }
+static inline void nvmet_p2pmem_attach(struct nvmet_ctrl *ctrl,
+				       struct nvmet_ns *ns) { }
+static inline void nvmet_p2pmem_detach(struct nvmet_ctrl *ctrl,
+				       struct nvmet_ns *ns) { }
+
+static inline bool nvmet_p2pmem_alloc(struct nvmet_req *req)
+{
+	return false;
+}
+
+static inline bool nvmet_p2pmem_free(struct nvmet_req *req)
+{
+	return false;
+}
+
+static inline bool nvmet_p2pmem_account(struct nvmet_req *req)
+{
+	return false;
+}
+
+static inline u16 nvmet_p2pmem_status(struct nvmet_req *req, u16 status)
+{
+	return status;
+}
+
+#endif /* CONFIG_PCI_P2PMEM_NVMET */
+#endif /* _NVMET_P2PMEM_H */
