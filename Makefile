@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Every command of the project; "make help" lists them. This file only calls scripts: what a
+# module consists of stands in Kbuild and in the Makefiles below drivers/.
+
+BUILD ?= build
+RIG := tools/testing/p2pmem/rig
+export BUILD KDIR KSRC KIMAGE
+
+.PHONY: help deps modules vm demo check clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^#help \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+
+#help Targets
+#help   deps       install what is missing from Debian's archive, find the kernel, unpack its source
+#help   modules    build the modules for that kernel, checked, into $(BUILD)/stock/<release>/modules
+#help   vm         boot a topology and run a script in the guest (variables below)
+#help   demo       NVMe over Fabrics with its payload in peer memory, proved by addresses
+#help   check      every test; ends in "N passed, N failed"
+#help   clean      remove $(BUILD)
+#help
+#help Variables of every target
+#help   BUILD=dir          where everything generated goes (build)
+#help   KDIR= KSRC=        another kernel: its headers with Module.symvers, and its source
+#help   KIMAGE=            and, to boot it, the directory with boot/vmlinuz-* and lib/modules/*
+#help
+#help Variables of vm (tools/testing/p2pmem/rig/README.rst tells more)
+#help   TOPO=file          topology: QEMU arguments; $(RIG)/topologies has some
+#help   RUN=file           script that the guest runs
+#help   NAME=x             results go to $(BUILD)/vm/x (topology-script)
+#help   TRACE=1            QEMU's trace of the addresses of adapter and drives, in trace.log
+#help   TRACE_EVENTS="a b" further events of QEMU
+#help   STOCK="nvme ..."   modules of which the guest gets the distribution's, not ours
+#help   EXTRA_FILES="..."  files and directories to find in /extra
+#help   DISK0=file ...     disk images to use as they are, instead of fresh ones
+#help   DISK_SIZE=256M     size of fresh ones
+#help   TIMEOUT=300        seconds until the run has failed
+#help   SMP=2 MEM=2G       size of the guest, unless the topology says
+#help   APPEND="..."       more kernel parameters; the last of a kind wins
+#help   ICOUNT=1           virtual time by executed instructions
+
+deps:
+	@$(RIG)/deps.sh
+	@$(RIG)/kernel.sh $(BUILD)
+
+modules: deps
+	@$(RIG)/modules.sh $(BUILD)
+
+# the run's variables reach vm.py by the environment
+vm: modules
+	@python3 $(RIG)/vm.py
+
+demo: modules
+	@tools/testing/p2pmem/demo/demo.sh
+
+check: modules
+	@tools/testing/p2pmem/run-tests.sh
+
+clean:
+	rm -rf $(BUILD)

@@ -1,0 +1,81 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# deps.sh: install what the project's commands need, from Debian's archive.
+#
+#   deps.sh [PACKAGE[=VERSION]...]     default: every package that the file "packages" names
+#
+# A machine where all is there costs one dpkg-query and no call of apt. Only missing
+# packages are installed, and said; no source of packages is added.
+
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+
+die()
+{
+	echo "deps: $*" >&2
+	exit 1
+}
+
+missing()
+{
+	for p; do
+		# shellcheck disable=SC2016	# dpkg-query expands these
+		s=$(dpkg-query -W -f '${db:Status-Status} ${Version}' "${p%%=*}" 2>/dev/null) || s=
+		case "$p,$s" in
+		*=*,"installed ${p#*=}") ;;
+		*=*,*)			echo "$p" ;;
+		*,installed\ *)		;;
+		*)			echo "$p" ;;
+		esac
+	done
+}
+
+as_root()
+{
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		die "packages are missing and this is not root: become root or install sudo, then run it again"
+	fi
+}
+
+apt()
+{
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+		-o Dpkg::Use-Pty=0 -o Acquire::Retries=3 "$@"
+}
+
+install()
+{
+	apt install --no-install-recommends "$@"
+}
+
+command -v dpkg-query >/dev/null ||
+	die "this is no Debian system (no dpkg-query): install what $here/packages lists by hand, then use KDIR=, KSRC= and KIMAGE="
+
+if [ $# = 0 ]; then
+	# shellcheck disable=SC2046	# one word a package is meant
+	set -- $(sed 's/#.*//' "$here/packages" | awk 'NF { print $1 }')
+fi
+
+# shellcheck disable=SC2046
+set -- $(missing "$@")
+[ $# != 0 ] || exit 0
+
+echo "deps: installing from Debian's archive: $*"
+known=yes
+for p; do
+	apt-cache show "${p%%=*}" >/dev/null 2>&1 || known=no
+done
+if [ $known = no ] || ! install "$@"; then
+	echo "deps: package lists are missing or old: apt-get update"
+	apt update
+	install "$@" || die "apt could not install: $* (see its message above)"
+fi
+# shellcheck disable=SC2046
+set -- $(missing "$@")
+[ $# = 0 ] || die "still not installed: $*"

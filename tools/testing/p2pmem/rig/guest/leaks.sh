@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=dash
+#
+# leaks.sh: what a test may not leave behind. Each function prints one line per leak, no
+# line when all is well. Add checks here: they then hold for every test.
+
+# After the test, all taken down, our modules still loaded
+leaks_while_loaded()
+{
+	:
+}
+
+# After every module is gone
+leaks_after_unload()
+{
+	# our caches go with the module (the guest boots with slab_nomerge)
+	awk '$1 ~ /p2pmem|p2pdma|rnic/ { print "slab cache " $1 " is still there, " $2 " objects" }' /proc/slabinfo
+	for d in p2pdma p2pmem_bar p2pmem_rnic; do
+		[ ! -e "/sys/module/$d" ] || echo "module $d is still in sysfs"
+	done
+	for d in p2pmem pci-p2pmem p2pdma; do
+		[ ! -e "/sys/kernel/debug/$d" ] || echo "debugfs has $d after unload"
+	done
+	find /sys/devices -name p2pmem -maxdepth 12 | sed 's/^/sysfs still has /'
+	# claims on BARs, and their ZONE_DEVICE mappings
+	grep -E 'p2pmem|p2pdma' /proc/iomem | sed 's/^ */resource still claimed: /'
+	grep -E 'p2pmem|p2pdma|rnic' /proc/interrupts | sed 's/^ */interrupt still claimed: /'
+	lsmod | awk 'NR > 1 && $1 ~ /p2pmem|p2pdma/ { print "module " $1 " is still loaded" }'
+	return 0
+}
