@@ -142,6 +142,7 @@ void pci_p2pmem_set_published(struct pci_dev *pdev, bool published);
 void pci_p2pmem_revoke(struct pci_dev *pdev);
 void pci_p2pmem_lost(struct pci_dev *pdev);
 void pci_p2pmem_resume(struct pci_dev *pdev);
+void pci_p2pmem_own(struct pci_dev *pdev, size_t size, bool own);
 bool pci_p2pmem_is_provider(struct pci_dev *pdev);
 bool pci_p2pmem_is_lent(struct pci_dev *pdev, int bar, size_t size, u64 offset);
 int pci_p2pmem_pin(struct pci_dev *provider, void *addr, size_t size);
@@ -251,6 +252,7 @@ static inline void pci_p2pmem_set_published(struct pci_dev *pdev, bool published
 static inline void pci_p2pmem_revoke(struct pci_dev *pdev) { }
 static inline void pci_p2pmem_lost(struct pci_dev *pdev) { }
 static inline void pci_p2pmem_resume(struct pci_dev *pdev) { }
+static inline void pci_p2pmem_own(struct pci_dev *pdev, size_t size, bool own) { }
 static inline bool pci_p2pmem_is_provider(struct pci_dev *pdev) { return false; }
 
 static inline struct pci_p2pmem_client *
