@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: The gate
+ *
+ * Keeps a transfer in flight for a test: its addresses are checked, nothing
+ * has been copied, the work request is not complete and the memory of both
+ * sides must stay. A number written to debugfs "hold" is the number of
+ * transfers to catch, 0 lets all of them go. Nothing is held for longer than
+ * "hold_timeout_ms", nor while the adapter is being removed; both are counted.
+ */
+#include <linux/jiffies.h>
+
+#include "rnic.h"
+
+#define GATE_TIMEOUT_MS		60000
+
+void rnic_gate_init(struct rnic_gate *gate)
+{
+	spin_lock_init(&gate->lock);
+	init_waitqueue_head(&gate->wait);
+	gate->timeout_ms = GATE_TIMEOUT_MS;
+}
+
+/* Catch the next @to_hold transfers; 0 lets go of those that are held. */
+void rnic_gate_set(struct rnic_gate *gate, unsigned int to_hold)
+{
+	spin_lock(&gate->lock);
+	gate->to_hold = gate->open ? 0 : to_hold;
+	if (!to_hold)
+		gate->generation++;
+	spin_unlock(&gate->lock);
+	if (!to_hold)
+		wake_up_all(&gate->wait);
+}
+
+/* Let everything go and hold nothing from now on. */
+void rnic_gate_open(struct rnic_gate *gate)
+{
+	spin_lock(&gate->lock);
+	gate->open = true;
+	spin_unlock(&gate->lock);
+	rnic_gate_set(gate, 0);
+}
+
+static bool rnic_cursor_is_peer(const struct rnic_dev *dev, struct rnic_cursor *cur)
+{
+	unsigned int saved_cur = cur->cur;
+	u32 saved_off = cur->off;
+	bool peer = false;
+	u64 addr;
+	u32 len;
+
+	while (!peer && rnic_cursor_peek(cur, &addr, &len)) {
+		peer = !rnic_addr_is_ram(dev, addr);
+		rnic_cursor_advance(cur, len);
+	}
+	cur->cur = saved_cur;
+	cur->off = saved_off;
+	return peer;
+}
+
+static bool rnic_gate_matches(struct rnic_dev *dev, enum rnic_op op, struct rnic_cursor *dst,
+			      struct rnic_cursor *src)
+{
+	switch (READ_ONCE(dev->gate.filter)) {
+	case RNIC_GATE_ANY:
+		return true;
+	case RNIC_GATE_RDMA:
+		return op == RNIC_OP_RDMA_WRITE || op == RNIC_OP_RDMA_READ ||
+		       op == RNIC_OP_RDMA_READ_WITH_INV;
+	case RNIC_GATE_PEER:
+		return rnic_cursor_is_peer(dev, dst) || rnic_cursor_is_peer(dev, src);
+	}
+	return false;
+}
+
+/* Called for every transfer, under the connection's mutex; may sleep long. */
+void rnic_gate_pass(struct rnic_dev *dev, enum rnic_op op, struct rnic_cursor *dst,
+		    struct rnic_cursor *src)
+{
+	struct rnic_gate *gate = &dev->gate;
+	unsigned int generation;
+	bool caught = false;
+
+	if (!READ_ONCE(gate->to_hold) || !rnic_gate_matches(dev, op, dst, src))
+		return;
+
+	spin_lock(&gate->lock);
+	generation = gate->generation;
+	if (gate->to_hold) {
+		gate->to_hold--;
+		gate->held++;
+		caught = true;
+	}
+	spin_unlock(&gate->lock);
+	if (!caught)
+		return;
+
+	rnic_count_inc(dev, RNIC_COUNT_HELD);
+	if (!wait_event_idle_timeout(gate->wait, READ_ONCE(gate->generation) != generation,
+				     msecs_to_jiffies(READ_ONCE(gate->timeout_ms)))) {
+		rnic_count_inc(dev, RNIC_COUNT_HOLD_TIMEOUTS);
+		dev_warn(&dev->pdev->dev, "%s: a held transfer was let go after %u ms\n",
+			 dev_name(&dev->ibdev.dev), READ_ONCE(gate->timeout_ms));
+	}
+
+	spin_lock(&gate->lock);
+	gate->held--;
+	spin_unlock(&gate->lock);
+}
