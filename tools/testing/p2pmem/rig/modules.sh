@@ -1,2 +1,176 @@
 #!/bin/sh
-exit 0
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# modules.sh BUILD: build the modules of the stock lane for the kernel in BUILD/kernel/env.
+#
+#   BUILD/stock/KVER/stage/      the distribution's source with our files, grafted
+#   BUILD/stock/KVER/tree/       the same, where objects lie: only files that changed are copied
+#   BUILD/stock/KVER/modules/    the result: *.ko without debug information, Module.symvers
+#   BUILD/stock/KVER/rig-nvme/   nvme.ko for virtual machines, see rig-nvme.sh
+#   BUILD/stock/KVER/build.log   all that make said
+#
+# Nothing is done when nothing changed since the last build that succeeded.
+
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../../../.." && pwd)
+build=$(cd "$1" && pwd)
+# shellcheck disable=SC1091
+. "$build/kernel/env"
+out=$build/stock/$KVER
+stage=$out/stage
+tree=$out/tree
+jobs=$(nproc)
+# directories of the distribution, and the modules of each that carry our hooks
+grafted="drivers/infiniband/core:ib_core drivers/nvme/host:nvme drivers/nvme/target:nvmet,nvmet-rdma"
+# our own, as overlay
+overlay="drivers include tools/testing/p2pmem/rnic"
+
+die()
+{
+	echo "modules: $*" >&2
+	exit 1
+}
+
+hash_of()
+{
+	sha256sum | cut -c1-32
+}
+
+our_files()
+{
+	for d in $overlay; do
+		[ ! -d "$top/$d" ] || (cd "$top" && find "$d" -type f ! -name '.*' | LC_ALL=C sort)
+	done
+}
+
+contents()
+{
+	# names and contents of everything that the build depends on
+	{
+		our_files
+		(cd "$top" && find Kbuild tools/graft tools/compat tools/testing/p2pmem/rig -maxdepth 1 -type f 2>/dev/null |
+			grep -v '\.topo$' | LC_ALL=C sort)
+	} >"$out/inputs"
+	(cd "$top" && xargs -d '\n' sha256sum <"$out/inputs")
+	echo "$KDIR $KSRC"
+	ls -lL --time-style=full-iso "$KDIR/Module.symvers" "$KDIR/include/generated/autoconf.h"
+	cat "$KSRC/.unpacked" 2>/dev/null || find "$KSRC/drivers/nvme" "$KSRC/drivers/infiniband/core" -type f -printf '%p %T@\n'
+}
+
+copy_changed()
+{
+	# unchanged files keep their time, so make finds only what changed; objects stay
+	rsync -rlp --checksum --delete --exclude='*.o' --exclude='*.ko' --exclude='*.mod' --exclude='*.mod.c' \
+		--exclude='.*.cmd' --exclude='*.symvers' --exclude='modules.order' --exclude='.module-common.*' \
+		"$1" "$2"
+}
+
+# Distribution's source and our files side by side, hooks grafted in
+assemble()
+{
+	want=$({
+		our_files
+		(cd "$top" && find tools/graft -type f -exec sha256sum {} + 2>/dev/null | LC_ALL=C sort)
+		cat "$KSRC/.unpacked" 2>/dev/null || find "$KSRC/drivers/nvme" "$KSRC/drivers/infiniband/core" -type f -printf '%p %T@\n'
+		cat "$0"
+	} | hash_of)
+	fresh=no
+	if [ "$(cat "$out/stage.hash" 2>/dev/null)" != "$want" ]; then
+		rm -rf "$stage" "$out/stage.hash"
+		mkdir -p "$stage/drivers/nvme"
+		for d in drivers/infiniband/core drivers/nvme/common drivers/nvme/host drivers/nvme/target; do
+			mkdir -p "$stage/$d"
+			cp -rT "$KSRC/$d" "$stage/$d"
+		done
+		fresh=yes
+	fi
+	for d in $overlay; do
+		[ -d "$top/$d" ] || continue
+		mkdir -p "$stage/$d"
+		rsync -rlp --checksum "$top/$d/" "$stage/$d/"
+	done
+	[ $fresh = yes ] || return 0
+	if [ -x "$top/tools/graft/graft.sh" ]; then
+		echo "modules: grafting"
+		"$top/tools/graft/graft.sh" "$stage" || die "the graft failed (see above)"
+	fi
+	for g in $grafted; do
+		{
+			echo "# of this directory only the modules that carry hooks"
+			echo "include \$(src)/Makefile"
+			echo "obj-y :="
+			echo "obj-m := $(echo "${g#*:}" | sed 's/,/.o /g').o"
+		} >"$stage/${g%%:*}/Kbuild"
+	done
+	echo "$want" >"$out/stage.hash"
+}
+
+# kernel_make DIRECTORY [ARGUMENT...]: an external build. BTF needs tools and a vmlinux that
+# headers do not have; warnings are errors.
+kernel_make()
+{
+	dir=$1
+	shift
+	make -C "$KDIR" M="$dir" -j"$jobs" CONFIG_DEBUG_INFO_BTF_MODULES= KCFLAGS=-Werror \
+		CONFIG_PCI_P2PMEM=m CONFIG_PCI_P2PMEM_BAR=m CONFIG_PCI_P2PMEM_RDMA=y \
+		CONFIG_PCI_P2PMEM_NVME=y CONFIG_PCI_P2PMEM_NVMET=y "$@"
+}
+
+# shown: steps as they go, and whatever is no step
+logged()
+{
+	rm -f "$out/rc"
+	{ "$@" 2>&1 || echo $? >"$out/rc"; } | tee -a "$out/build.log" |
+		grep -E -v '^make(\[|:)|^ +(CC|LD|AR|MODPOST|DESCEND) |entering|leaving' || true
+	[ ! -e "$out/rc" ]
+}
+
+compile()
+{
+	: >"$out/build.log"
+	logged kernel_make "$tree" modules || die "the build failed (whole log: $out/build.log)"
+	if grep -E -i 'warning' "$out/build.log" | grep -v 'the compiler differs' >"$out/warnings"; then
+		rm -f "$tree/Module.symvers"		# say it again next time
+		die "the build warns, and must not: $(head -n 3 "$out/warnings")"
+	fi
+}
+
+collect()
+{
+	rm -rf "$out/modules.new"
+	mkdir -p "$out/modules.new"
+	sed 's/\.o$/.ko/' "$tree/modules.order" | while read -r ko; do
+		case $ko in /*) ;; *) ko=$tree/$ko ;; esac
+		strip --strip-debug -o "$out/modules.new/$(basename "$ko")" "$ko"
+	done
+	cp "$tree/Module.symvers" "$out/modules.new/"
+	rm -rf "$out/modules.old"
+	[ ! -e "$out/modules" ] || mv "$out/modules" "$out/modules.old"
+	mv "$out/modules.new" "$out/modules"
+	rm -rf "$out/modules.old"
+}
+
+mkdir -p "$out"
+exec 9>"$out/lock"
+flock 9
+
+want=$(contents | hash_of)
+[ "$(cat "$out/built.hash" 2>/dev/null)" != "$want" ] || exit 0
+rm -f "$out/built.hash"
+
+"$top/tools/compat/probe.sh" "$KDIR" "$out/compat" "$out/compat.h"
+assemble
+mkdir -p "$tree"
+cp "$top/Kbuild" "$stage/Kbuild"
+cp "$out/compat.h" "$stage/compat.h"
+copy_changed "$stage/" "$tree/"
+echo "modules: building for $KVER"
+compile
+"$here/check-crc.sh" "$tree/Module.symvers" "$KDIR/Module.symvers"
+collect
+export KVER KDIR KSRC
+"$here/rig-nvme.sh" "$out"
+echo "$want" >"$out/built.hash"
+echo "modules: $(cd "$out/modules" && echo *.ko) in $out/modules"

@@ -21,7 +21,9 @@ leaks_after_unload()
 	for d in p2pmem pci-p2pmem p2pdma; do
 		[ ! -e "/sys/kernel/debug/$d" ] || echo "debugfs has $d after unload"
 	done
-	find /sys/devices -name p2pmem -maxdepth 12 | sed 's/^/sysfs still has /'
+	for d in /sys/bus/pci/devices/*/p2pmem; do
+		[ ! -e "$d" ] || echo "sysfs still has $d"
+	done
 	# claims on BARs, and their ZONE_DEVICE mappings
 	grep -E 'p2pmem|p2pdma' /proc/iomem | sed 's/^ */resource still claimed: /'
 	grep -E 'p2pmem|p2pdma|rnic' /proc/interrupts | sed 's/^ */interrupt still claimed: /'

@@ -136,7 +136,7 @@ write_attr()
 # cannot be killed does not hang the caller.
 bounded()
 {
-	bounded_left=$(($1 * 10))
+	bounded_left=$(($1 * 20))
 	shift
 	bounded_file=$(mktemp /run/bounded.XXXXXX)
 	(
@@ -151,7 +151,7 @@ bounded()
 			echo "'$*' did not end in time" >&2
 			return 124
 		fi
-		sleep 0.1
+		sleep 0.05
 		bounded_left=$((bounded_left - 1))
 	done
 	wait $bounded_pid 2>/dev/null

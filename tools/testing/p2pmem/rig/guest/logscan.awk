@@ -4,7 +4,8 @@
 #   problem TEXT            a line that no test may cause
 #   allowed COUNT REGEX     an entry of the allow-list, and how many problems it excused
 # -v allow=FILE names the allow-list: one extended regular expression a line, written by
-# the test with "allow REGEX". A splat that an entry excuses is excused to its end.
+# the test with "allow REGEX". A splat that an entry excuses is excused to its end. Every
+# line must also contain one of logscan.words, which init looks for first.
 
 BEGIN {
 	while ((getline line < allow) > 0)
@@ -13,10 +14,10 @@ BEGIN {
 			count[line] = 0
 		}
 	bad = "WARNING:|BUG[: ]|Oops|KASAN|UBSAN|general protection|unable to handle|possible recursive" \
-	      "|possible circular|inconsistent lock|refcount_t|[Ll]eak|I/O tag .* timeout|I/O .* QID .* timeout" \
-	      "|Call Trace:|blocked for more than|self-detected stall|detected stalls|soft lockup|hard LOCKUP" \
-	      "|list_(add|del) corruption|sleeping function called|Unknown symbol|disagrees about version" \
-	      "|invalid opcode|Bad page|Bad rss|double free|DMA-API:"
+	      "|possible circular|inconsistent lock|refcount_t|(^|[^a-z_])[Ll]eak(s|ed|ing)?([^a-z_]|$)" \
+	      "|I/O tag .* timeout|I/O .* QID .* timeout|Call Trace:|blocked for more than|stall on CPU" \
+	      "|detected stall|soft lockup|hard LOCKUP|list_(add|del) corruption|sleeping function" \
+	      "|Unknown symbol|disagrees about version|invalid opcode|Bad page|Bad rss|double free|DMA-API:"
 	good = "data leak possible|kmemleak: Kernel memory leak detector"
 }
 

@@ -1,0 +1,49 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# check-crc.sh BUILT DISTRIBUTION: compare two Module.symvers files.
+#
+# The untouched modules of the distribution load beside our rebuilt ones only when every
+# symbol that these export has the version that the distribution gave it. A new include
+# that completes a structure is enough to change one, with no change to any structure.
+
+set -eu
+
+awk -F '\t' -v built="$1" -v distribution="$2" '
+function base(path) { sub(/.*\//, "", path); return path }
+
+FILENAME == distribution { crc[$2] = $1; owner[$2] = base($3); next }
+
+{
+	module = base($3)
+	rebuilt[module] = 1
+	seen[$2] = 1
+	exports++
+	if (!($2 in crc))
+		next
+	if (owner[$2] != module)
+		complain($2, "is exported by " module " and by the distribution in " owner[$2] \
+			 ": give ours another name")
+	else if (crc[$2] != $1)
+		complain($2, "has CRC " $1 " in the rebuilt " module ", " crc[$2] " in the distribution: " \
+			 "a header that a hook or our header includes completes a type that was incomplete; " \
+			 "move that include into a file of its own (compare with genksyms -d)")
+	else
+		same++
+}
+
+function complain(symbol, text) { print "check-crc: " symbol " " text; bad++ }
+
+END {
+	for (symbol in crc)
+		if (owner[symbol] in rebuilt && !(symbol in seen))
+			complain(symbol, "of the distribution is missing in the rebuilt " owner[symbol] \
+				 ": the graft or the build lost it")
+	if (!exports) {
+		print "check-crc: " built " has no exports: nothing was built"
+		bad++
+	}
+	if (!bad)
+		printf "check-crc: %d exports of the distribution unchanged, %d new\n", same, exports - same
+	exit bad != 0
+}' "$2" "$1"
