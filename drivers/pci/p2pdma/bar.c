@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DOC: p2pmem-bar, a driver for functions whose only job is to lend memory
+ *
+ * Lends a BAR of any PCI function that is bound to it: a memory card, an FPGA. It
+ * knows no device by itself; an administrator binds one by driver_override or
+ * new_id. The parameters are read when a function is bound, so that cards with
+ * different BARs can be bound one after the other.
+ */
+#define pr_fmt(fmt) "p2pmem-bar: " fmt
+
+#include <linux/ctype.h>
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/pci-p2pmem.h>
+
+#define P2PMEM_BAR_LARGEST	-1
+
+static int bar = P2PMEM_BAR_LARGEST;
+module_param(bar, int, 0644);
+MODULE_PARM_DESC(bar, "BAR to lend, 0 to 5 (default -1: the largest memory BAR)");
+
+static int p2pmem_bar_set_bytes(const char *val, const struct kernel_param *kp)
+{
+	char *end;
+	unsigned long long n;
+
+	/* memparse() takes "-1" and "" for numbers. */
+	if (!isdigit(val[0]))
+		return -EINVAL;
+	n = memparse(val, &end);
+	if (*end == '\n')
+		end++;
+	if (*end)
+		return -EINVAL;
+	*(u64 *)kp->arg = n;
+	return 0;
+}
+
+static const struct kernel_param_ops p2pmem_bar_bytes_ops = {
+	.set = p2pmem_bar_set_bytes,
+	.get = param_get_ullong,
+};
+
+static u64 offset;
+module_param_cb(offset, &p2pmem_bar_bytes_ops, &offset, 0644);
+MODULE_PARM_DESC(offset, "first byte of the BAR to lend, suffixes K M G (default 0)");
+
+static u64 size;
+module_param_cb(size, &p2pmem_bar_bytes_ops, &size, 0644);
+MODULE_PARM_DESC(size, "bytes to lend, suffixes K M G (default 0: to the end of the BAR)");
+
+static const char * const p2pmem_bar_kinds[] = {
+	[PCI_P2PMEM_POOL] = "pool",
+	[PCI_P2PMEM_DRIVER] = "driver",
+	[PCI_P2PMEM_REGISTERS] = "registers",
+};
+
+static unsigned int kind = PCI_P2PMEM_POOL;
+
+static int p2pmem_bar_set_kind(const char *val, const struct kernel_param *kp)
+{
+	int n = sysfs_match_string(p2pmem_bar_kinds, val);
+
+	if (n < 0)
+		return n;
+	*(unsigned int *)kp->arg = n;
+	return 0;
+}
+
+static int p2pmem_bar_get_kind(char *buf, const struct kernel_param *kp)
+{
+	return sysfs_emit(buf, "%s\n", p2pmem_bar_kinds[*(unsigned int *)kp->arg]);
+}
+
+static const struct kernel_param_ops p2pmem_bar_kind_ops = {
+	.set = p2pmem_bar_set_kind,
+	.get = p2pmem_bar_get_kind,
+};
+
+module_param_cb(kind, &p2pmem_bar_kind_ops, &kind, 0644);
+MODULE_PARM_DESC(kind, "what it is: pool, driver (allocated by another driver) or registers (default pool)");
+
+static int p2pmem_bar_largest(struct pci_dev *pdev)
+{
+	resource_size_t most = 0;
+	int i, found = -1;
+
+	for (i = 0; i < PCI_STD_NUM_BARS; i++) {
+		if (!(pci_resource_flags(pdev, i) & IORESOURCE_MEM) ||
+		    pci_resource_len(pdev, i) <= most)
+			continue;
+		most = pci_resource_len(pdev, i);
+		found = i;
+	}
+	return found;
+}
+
+static int p2pmem_bar_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	int nr = READ_ONCE(bar);
+	int ret;
+
+	if (nr == P2PMEM_BAR_LARGEST)
+		nr = p2pmem_bar_largest(pdev);
+	if (nr < 0 || nr >= PCI_STD_NUM_BARS) {
+		pci_err(pdev, "cannot lend: %s; set the parameter bar of p2pmem-bar to 0 to 5\n",
+			bar == P2PMEM_BAR_LARGEST ? "it has no memory BAR" :
+						    "there is no BAR of that number");
+		return -EINVAL;
+	}
+	if (size > SIZE_MAX) {
+		pci_err(pdev, "cannot lend %llu bytes: too many for this machine\n", size);
+		return -EINVAL;
+	}
+
+	ret = pcim_enable_device(pdev);
+	if (ret) {
+		pci_err(pdev, "cannot lend BAR %d: the device cannot be enabled (%d)\n", nr,
+			ret);
+		return ret;
+	}
+	/* An empty resource is refused below, with a better message. */
+	if (pci_resource_len(pdev, nr)) {
+		ret = pci_request_region(pdev, nr, "p2pmem-bar");
+		if (ret) {
+			pci_err(pdev, "cannot lend BAR %d: another driver has claimed it, see /proc/iomem\n",
+				nr);
+			return ret;
+		}
+	}
+
+	/*
+	 * Managed: withdrawn before the region is released and the device
+	 * disabled, in that order, when probing fails or the driver is unbound.
+	 */
+	ret = pci_p2pmem_add_resource(pdev, nr, size, offset, kind);
+	if (ret)
+		return ret;
+	pci_p2pmem_set_published(pdev, true);
+	return 0;
+}
+
+static void p2pmem_bar_remove(struct pci_dev *pdev)
+{
+	pci_p2pmem_revoke(pdev);
+}
+
+static int p2pmem_bar_suspend(struct device *dev)
+{
+	pci_p2pmem_revoke(to_pci_dev(dev));
+	return 0;
+}
+
+static int p2pmem_bar_resume(struct device *dev)
+{
+	pci_p2pmem_resume(to_pci_dev(dev));
+	return 0;
+}
+
+static DEFINE_SIMPLE_DEV_PM_OPS(p2pmem_bar_pm, p2pmem_bar_suspend, p2pmem_bar_resume);
+
+static pci_ers_result_t p2pmem_bar_error_detected(struct pci_dev *pdev,
+						  pci_channel_state_t state)
+{
+	pci_p2pmem_lost(pdev);
+	return state == pci_channel_io_perm_failure ? PCI_ERS_RESULT_DISCONNECT :
+						      PCI_ERS_RESULT_NEED_RESET;
+}
+
+static pci_ers_result_t p2pmem_bar_slot_reset(struct pci_dev *pdev)
+{
+	pci_restore_state(pdev);
+	pci_save_state(pdev);
+	return PCI_ERS_RESULT_RECOVERED;
+}
+
+static void p2pmem_bar_reset_done(struct pci_dev *pdev)
+{
+	pci_p2pmem_resume(pdev);
+}
+
+static const struct pci_error_handlers p2pmem_bar_errors = {
+	.error_detected = p2pmem_bar_error_detected,
+	.slot_reset = p2pmem_bar_slot_reset,
+	.resume = p2pmem_bar_reset_done,
+	.reset_prepare = p2pmem_bar_remove,
+	.reset_done = p2pmem_bar_reset_done,
+};
+
+/* Empty: functions are bound by driver_override or new_id. */
+static const struct pci_device_id p2pmem_bar_ids[] = { {} };
+
+static struct pci_driver p2pmem_bar_driver = {
+	.name = "p2pmem-bar",
+	.id_table = p2pmem_bar_ids,
+	.probe = p2pmem_bar_probe,
+	.remove = p2pmem_bar_remove,
+	.shutdown = p2pmem_bar_remove,
+	.driver.pm = pm_sleep_ptr(&p2pmem_bar_pm),
+	.err_handler = &p2pmem_bar_errors,
+};
+module_pci_driver(p2pmem_bar_driver);
+
+MODULE_DESCRIPTION("Lends a BAR of any PCI function as peer-to-peer memory");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DOC: the choice among providers
+ *
+ * Ranks every published provider that all clients reach: those that need no host
+ * bridge before those that do, and among the former one that is itself a client
+ * (a drive's own memory) first; within that the nearest, then one on the clients'
+ * NUMA node, then the one with most memory free.
+ */
+#include <linux/module.h>
+#include "p2pdma.h"
+
+/**
+ * struct p2pmem_rank - how good a provider is; smaller is better, member by member
+ * @class: 0 same function, 1 bus addresses only, 2 through a host bridge
+ * @distance: sum of the distances
+ * @foreign: number of clients on another NUMA node
+ * @free: free bytes; larger is better
+ */
+struct p2pmem_rank {
+	int class;
+	int distance;
+	int foreign;
+	size_t free;
+};
+
+/**
+ * struct p2pmem_choice - state of a search
+ * @clients: for whom
+ * @nr: how many
+ * @best: rank of @found
+ * @found: best so far, referenced
+ */
+struct p2pmem_choice {
+	struct device **clients;
+	int nr;
+	struct p2pmem_rank best;
+	struct pci_dev *found;
+};
+
+static bool p2pmem_offers(struct p2pmem_provider *p)
+{
+	return READ_ONCE(p->published) && p2pmem_lends(p) && p2pmem_pool_size(p->pool);
+}
+
+static enum pci_p2pmem_reason p2pmem_rank(struct p2pmem_provider *p,
+					  struct p2pmem_choice *c,
+					  struct p2pmem_rank *rank)
+{
+	int node = dev_to_node(&p->pdev->dev);
+	struct pci_p2pmem_verdict v;
+	int i;
+
+	*rank = (struct p2pmem_rank){ .class = 1 };
+	for (i = 0; i < c->nr; i++) {
+		pci_p2pmem_verdict(p->pdev, c->clients[i], &v);
+		if (v.reason)
+			return v.reason;
+		if (v.mapping == PCI_P2PMEM_MAP_HOST_BRIDGE)
+			rank->class = 2;
+		else if (!v.distance && rank->class == 1)
+			rank->class = 0;
+		rank->distance += v.distance;
+		rank->foreign += dev_to_node(c->clients[i]) != node;
+	}
+	rank->free = p2pmem_pool_available(p->pool);
+	return PCI_P2PMEM_OK;
+}
+
+static bool p2pmem_better(const struct p2pmem_rank *a, const struct p2pmem_rank *b)
+{
+	if (a->class != b->class)
+		return a->class < b->class;
+	if (a->distance != b->distance)
+		return a->distance < b->distance;
+	if (a->foreign != b->foreign)
+		return a->foreign < b->foreign;
+	return a->free > b->free;
+}
+
+static void p2pmem_consider(struct p2pmem_provider *p, void *arg)
+{
+	struct p2pmem_choice *c = arg;
+	struct p2pmem_rank rank;
+
+	if (!p2pmem_offers(p) || p2pmem_rank(p, c, &rank))
+		return;
+	if (c->found && !p2pmem_better(&rank, &c->best))
+		return;
+	pci_dev_put(c->found);
+	c->found = pci_dev_get(p->pdev);
+	c->best = rank;
+}
+
+/**
+ * pci_p2pmem_find_provider() - the best published provider for some clients
+ * @clients: DMA devices that must all reach it
+ * @nr: how many
+ *
+ * Context: Process context, may sleep.
+ * Return: the function with a reference (pci_dev_put()), or NULL.
+ */
+struct pci_dev *pci_p2pmem_find_provider(struct device **clients, int nr)
+{
+	struct p2pmem_choice choice = { .clients = clients, .nr = nr };
+
+	if (nr < 1)
+		return NULL;
+	p2pmem_for_each_provider(p2pmem_consider, &choice);
+	return choice.found;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_find_provider);
+
+/**
+ * struct p2pmem_refusal - why there is no provider
+ * @clients: for whom
+ * @nr: how many
+ * @why: the refusal of the provider that came nearest to being chosen
+ */
+struct p2pmem_refusal {
+	struct device **clients;
+	int nr;
+	struct pci_p2pmem_verdict *why;
+};
+
+static void p2pmem_note_refusal(struct p2pmem_provider *p, void *arg)
+{
+	struct p2pmem_refusal *r = arg;
+	struct pci_p2pmem_verdict v;
+	int i;
+
+	if (!p2pmem_offers(p))
+		return;
+	for (i = 0; i < r->nr; i++) {
+		pci_p2pmem_verdict(p->pdev, r->clients[i], &v);
+		if (!v.reason)
+			continue;
+		/* Of several refusals the nearest provider's says most. */
+		if (r->why->reason == PCI_P2PMEM_NO_PROVIDER ||
+		    (v.distance >= 0 && v.distance < r->why->distance))
+			*r->why = v;
+		return;
+	}
+}
+
+/**
+ * p2pmem_why_none() - the reason when no provider was found
+ * @clients: DMA devices
+ * @nr: how many
+ * @why: returns the verdict of the nearest provider that refused, or
+ *	PCI_P2PMEM_NO_PROVIDER when none is published
+ *
+ * Context: Process context, may sleep.
+ */
+void p2pmem_why_none(struct device **clients, int nr, struct pci_p2pmem_verdict *why)
+{
+	struct p2pmem_refusal r = { .clients = clients, .nr = nr, .why = why };
+
+	*why = (struct pci_p2pmem_verdict){ .reason = PCI_P2PMEM_NO_PROVIDER,
+					    .distance = -1 };
+	p2pmem_for_each_provider(p2pmem_note_refusal, &r);
+}

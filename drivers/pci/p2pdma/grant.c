@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DOC: grants: an orchestrator's use of a provider for a set of clients
+ *
+ * A grant is made once per pairing and lives as long as the last memory that was
+ * taken under it. While it lives, its pairs can be mapped as they could when it
+ * was made: a verdict that goes bad stops new grants, not old transfers.
+ *
+ * References: the orchestrator's own until pci_p2pmem_grant_end(), one for each
+ * scatterlist, one for each pci_p2pmem_grant_tryget(). Readers find a grant by
+ * the orchestrator's own pointer under RCU; the structure goes a grace period
+ * after the last reference.
+ */
+#define pr_fmt(fmt) "p2pdma: " fmt
+
+#include <linux/module.h>
+#include <linux/percpu_counter.h>
+#include <linux/percpu-refcount.h>
+#include <linux/slab.h>
+#include "p2pdma.h"
+
+/**
+ * struct pci_p2pmem_grant - see above
+ * @node: entry in the provider's list, guarded by its lock
+ * @provider: referenced
+ * @ref: references
+ * @bytes: memory that is out under this grant
+ * @ops: what the orchestrator wants to be told
+ * @priv: the orchestrator's
+ * @name: who holds it, for the log
+ * @free_work: the end, in process context
+ * @rcu: for freeing
+ * @nr: number of pairs
+ * @path: the pairs, referenced
+ */
+struct pci_p2pmem_grant {
+	struct list_head node;
+	struct p2pmem_provider *provider;
+	struct percpu_ref ref;
+	struct percpu_counter bytes;
+	const struct pci_p2pmem_grant_ops *ops;
+	void *priv;
+	char *name;
+	struct work_struct free_work;
+	struct rcu_head rcu;
+	int nr;
+	struct p2pmem_path *path[] __counted_by(nr);
+};
+
+static void p2pmem_grant_put_paths(struct pci_p2pmem_grant *g)
+{
+	int i;
+
+	for (i = 0; i < g->nr; i++) {
+		if (!g->path[i])
+			continue;
+		atomic_dec(&g->path[i]->grants);
+		p2pmem_path_put(g->path[i]);
+	}
+}
+
+static void p2pmem_grant_free_worker(struct work_struct *work)
+{
+	struct pci_p2pmem_grant *g = container_of(work, struct pci_p2pmem_grant, free_work);
+
+	p2pmem_grant_put_paths(g);
+	p2pmem_provider_put(g->provider);
+	percpu_counter_destroy(&g->bytes);
+	percpu_ref_exit(&g->ref);
+	kfree(g->name);
+	kfree_rcu(g, rcu);
+}
+
+static void p2pmem_grant_release(struct percpu_ref *ref)
+{
+	struct pci_p2pmem_grant *g = container_of(ref, struct pci_p2pmem_grant, ref);
+
+	/* The last reference may be dropped in any context. */
+	queue_work(p2pmem_wq, &g->free_work);
+}
+
+/* The verdict of every pair, and how it is mapped from now on. */
+static int p2pmem_grant_paths(struct pci_p2pmem_grant *g, struct device **clients,
+			      struct pci_p2pmem_verdict *why)
+{
+	struct p2pmem_path *path;
+	int i;
+
+	for (i = 0; i < g->nr; i++) {
+		path = p2pmem_path_get(g->provider, clients[i]);
+		if (!path) {
+			*why = (struct pci_p2pmem_verdict){ .distance = -1 };
+			pci_p2pmem_verdict(g->provider->pdev, clients[i], why);
+			return why->reason ? p2pmem_errno(why->reason) : -ENOMEM;
+		}
+		p2pmem_path_verdict(path, why);
+		if (why->reason) {
+			p2pmem_path_put(path);
+			return p2pmem_errno(why->reason);
+		}
+		WRITE_ONCE(path->granted, why->mapping);
+		atomic_inc(&path->grants);
+		g->path[i] = path;
+	}
+	return 0;
+}
+
+static struct pci_p2pmem_grant *p2pmem_grant_make(struct p2pmem_provider *p, int nr,
+						  const char *name)
+{
+	struct pci_p2pmem_grant *g = kzalloc(struct_size(g, path, nr), GFP_KERNEL);
+
+	if (!g)
+		return NULL;
+	g->nr = nr;
+	g->name = kstrdup(name, GFP_KERNEL);
+	if (!g->name)
+		goto free_grant;
+	if (percpu_counter_init(&g->bytes, 0, GFP_KERNEL))
+		goto free_name;
+	if (percpu_ref_init(&g->ref, p2pmem_grant_release, 0, GFP_KERNEL))
+		goto free_counter;
+	INIT_WORK(&g->free_work, p2pmem_grant_free_worker);
+	kref_get(&p->ref);
+	g->provider = p;
+	return g;
+
+free_counter:
+	percpu_counter_destroy(&g->bytes);
+free_name:
+	kfree(g->name);
+free_grant:
+	kfree(g);
+	return NULL;
+}
+
+/**
+ * pci_p2pmem_grant_create() - be granted the use of a provider
+ * @provider: the providing function, or NULL for the best published one
+ * @clients: DMA devices that will be mapped for
+ * @nr: how many
+ * @ops: what the caller wants to be told; must outlive the grant's end
+ * @priv: the caller's
+ * @name: who this is, for the log
+ * @why: returns the verdict that decided: of the first pair that was refused,
+ *	or of the last pair
+ *
+ * Context: Process context, may sleep.
+ * Return: the grant; end it with pci_p2pmem_grant_end(). -ENODEV, -EXDEV,
+ * -EOPNOTSUPP with the reason in @why; -EINVAL without clients; -ENOMEM with
+ * reason PCI_P2PMEM_OK.
+ */
+struct pci_p2pmem_grant *
+pci_p2pmem_grant_create(struct pci_dev *provider, struct device **clients, int nr,
+			const struct pci_p2pmem_grant_ops *ops, void *priv,
+			const char *name, struct pci_p2pmem_verdict *why)
+{
+	struct pci_dev *found = NULL;
+	struct pci_p2pmem_grant *g;
+	struct p2pmem_provider *p;
+	int ret;
+
+	*why = (struct pci_p2pmem_verdict){ .distance = -1 };
+	if (nr < 1)
+		return ERR_PTR(-EINVAL);
+
+	if (!provider) {
+		found = pci_p2pmem_find_provider(clients, nr);
+		if (!found) {
+			p2pmem_why_none(clients, nr, why);
+			return ERR_PTR(p2pmem_errno(why->reason));
+		}
+		provider = found;
+	}
+	p = p2pmem_provider_get(provider);
+	pci_dev_put(found);
+	if (!p) {
+		why->reason = PCI_P2PMEM_NOT_A_PROVIDER;
+		return ERR_PTR(-ENODEV);
+	}
+
+	g = p2pmem_grant_make(p, nr, name);
+	if (!g) {
+		p2pmem_provider_put(p);
+		return ERR_PTR(-ENOMEM);
+	}
+	g->ops = ops;
+	g->priv = priv;
+	ret = p2pmem_grant_paths(g, clients, why);
+	if (ret)
+		goto end;
+
+	/* The lock orders us against a revocation: it sees us, or we see it. */
+	mutex_lock(&p->lock);
+	if (p2pmem_lends(p)) {
+		list_add_tail(&g->node, &p->grants);
+	} else {
+		why->reason = PCI_P2PMEM_REVOKED;
+		ret = -ENODEV;
+	}
+	mutex_unlock(&p->lock);
+end:
+	p2pmem_provider_put(p);
+	if (ret) {
+		INIT_LIST_HEAD(&g->node);
+		percpu_ref_kill(&g->ref);
+		return ERR_PTR(ret);
+	}
+	return g;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_grant_create);
+
+/**
+ * pci_p2pmem_grant_end() - use a grant no more
+ * @grant: from pci_p2pmem_grant_create()
+ *
+ * Memory that is out under it stays good until it is given back. None of the
+ * grant's callbacks runs any more when this returns.
+ *
+ * Context: Process context, may sleep.
+ */
+void pci_p2pmem_grant_end(struct pci_p2pmem_grant *grant)
+{
+	scoped_guard(mutex, &grant->provider->lock)
+		list_del_init(&grant->node);
+	percpu_ref_kill(&grant->ref);
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_grant_end);
+
+/**
+ * pci_p2pmem_grant_tryget() - take a reference
+ * @grant: a grant that the caller sees under RCU, or holds
+ *
+ * Context: Any but NMI.
+ * Return: false when it has ended.
+ */
+bool pci_p2pmem_grant_tryget(struct pci_p2pmem_grant *grant)
+{
+	return percpu_ref_tryget_live(&grant->ref);
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_grant_tryget);
+
+/**
+ * pci_p2pmem_grant_put() - drop a reference
+ * @grant: the grant
+ *
+ * Context: Any but NMI.
+ */
+void pci_p2pmem_grant_put(struct pci_p2pmem_grant *grant)
+{
+	percpu_ref_put(&grant->ref);
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_grant_put);
+
+/**
+ * pci_p2pmem_grant_usable() - whether memory can be had under a grant
+ * @grant: the grant
+ *
+ * Context: Any; the caller holds or sees the grant.
+ * Return: false when its provider is revoked or lost.
+ */
+bool pci_p2pmem_grant_usable(struct pci_p2pmem_grant *grant)
+{
+	return p2pmem_lends(grant->provider);
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_grant_usable);
+
+/**
+ * pci_p2pmem_grant_idle() - whether all memory of a grant is back
+ * @grant: the grant
+ *
+ * Context: Process context; the caller holds the grant.
+ * Return: true when nothing is out under it.
+ */
+bool pci_p2pmem_grant_idle(struct pci_p2pmem_grant *grant)
+{
+	return percpu_counter_sum(&grant->bytes) == 0;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_grant_idle);
+
+/**
+ * pci_p2pmem_grant_priv() - what the orchestrator gave
+ * @grant: the grant
+ *
+ * Context: Any.
+ * Return: the pointer.
+ */
+void *pci_p2pmem_grant_priv(struct pci_p2pmem_grant *grant)
+{
+	return grant->priv;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_grant_priv);
+
+/**
+ * pci_p2pmem_grant_provider() - whose memory it is
+ * @grant: the grant
+ *
+ * Context: Any.
+ * Return: the providing function; its structure is valid while the caller holds
+ * memory of the grant or knows that its driver is bound.
+ */
+struct pci_dev *pci_p2pmem_grant_provider(struct pci_p2pmem_grant *grant)
+{
+	return grant->provider->pdev;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_grant_provider);
+
+/**
+ * p2pmem_grant_lender() - the provider of a grant
+ * @grant: the grant, held
+ *
+ * Context: Any.
+ * Return: the provider, valid as long as the grant.
+ */
+struct p2pmem_provider *p2pmem_grant_lender(struct pci_p2pmem_grant *grant)
+{
+	return grant->provider;
+}
+
+/**
+ * p2pmem_grant_account() - memory went out or came back
+ * @grant: the grant, held
+ * @bytes: how much, negative when it came back
+ *
+ * Context: Any but NMI and hard interrupts.
+ */
+void p2pmem_grant_account(struct pci_p2pmem_grant *grant, long bytes)
+{
+	percpu_counter_add(&grant->bytes, bytes);
+}
+
+/**
+ * p2pmem_grants_revoke() - tell the orchestrators of a provider to stop
+ * @p: the provider, no longer live
+ *
+ * Context: Process context, may sleep.
+ */
+void p2pmem_grants_revoke(struct p2pmem_provider *p)
+{
+	struct pci_p2pmem_grant *g;
+
+	guard(mutex)(&p->lock);
+	list_for_each_entry(g, &p->grants, node)
+		if (g->ops && g->ops->revoke)
+			g->ops->revoke(g);
+}
+
+/**
+ * p2pmem_grants_evict() - tell those that still hold memory to end its users
+ * @p: the provider
+ *
+ * Context: Process context, may sleep.
+ */
+void p2pmem_grants_evict(struct p2pmem_provider *p)
+{
+	struct pci_p2pmem_grant *g;
+	s64 bytes;
+
+	guard(mutex)(&p->lock);
+	list_for_each_entry(g, &p->grants, node) {
+		bytes = percpu_counter_sum(&g->bytes);
+		if (!bytes || !g->ops || !g->ops->evict)
+			continue;
+		pci_warn(p->pdev, "ends users of its peer-to-peer memory: %s holds %lld bytes\n",
+			 g->name, bytes);
+		g->ops->evict(g);
+	}
+}
+
+/**
+ * p2pmem_grants_report() - name whoever still holds memory
+ * @p: the provider
+ *
+ * Context: Process context, may sleep.
+ */
+void p2pmem_grants_report(struct p2pmem_provider *p)
+{
+	struct pci_p2pmem_grant *g;
+	s64 bytes;
+
+	guard(mutex)(&p->lock);
+	list_for_each_entry(g, &p->grants, node) {
+		bytes = percpu_counter_sum(&g->bytes);
+		if (bytes)
+			pci_warn(p->pdev, "%lld bytes of peer-to-peer memory are held by %s\n",
+				 bytes, g->name);
+	}
+}

@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DOC: obtaining peer memory
+ *
+ * Allocation and freeing as drivers and orchestrators see them: single runs by
+ * kernel address, scatterlists of as many runs as it takes, references on memory
+ * that a driver allocates itself. The kernel address of peer memory names it; the
+ * CPU is not meant to read or write there.
+ */
+#include <linux/io.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include "p2pdma.h"
+
+/**
+ * struct p2pmem_sgl - a scatterlist and what has to be known to give it back
+ * @provider: whose memory it is; referenced, by way of the grant if there is one
+ * @grant: the grant it was taken from, referenced, or NULL
+ * @epoch: the provider's losses when it was taken
+ * @nents: number of entries
+ * @length: bytes asked for
+ * @sg: the entries; the last one is marked
+ */
+struct p2pmem_sgl {
+	struct p2pmem_provider *provider;
+	struct pci_p2pmem_grant *grant;
+	u32 epoch;
+	unsigned int nents;
+	u32 length;
+	struct scatterlist sg[];
+};
+
+static struct p2pmem_sgl *to_sgl(struct scatterlist *sg)
+{
+	return container_of(sg, struct p2pmem_sgl, sg[0]);
+}
+
+/* RCU makes sure that a revocation which we did not see waits for us. */
+static void *p2pmem_take(struct p2pmem_provider *p, size_t size, gfp_t gfp)
+{
+	void *addr;
+
+	scoped_guard(rcu) {
+		if (!p2pmem_lends(p))
+			return ERR_PTR(-ENODEV);
+		addr = p2pmem_pool_alloc(p->pool, size);
+		if (!addr)
+			return ERR_PTR(-ENOMEM);
+	}
+	if (gfp & __GFP_ZERO)
+		memset_io((void __iomem __force *)addr, 0, PAGE_ALIGN(size));
+	return addr;
+}
+
+static void p2pmem_give(void *addr, size_t size)
+{
+	struct page *page = virt_to_page(addr);
+
+	p2pmem_put_pages(p2pmem_page_region(page), page, PAGE_ALIGN(size) >> PAGE_SHIFT);
+}
+
+/**
+ * pci_p2pmem_alloc() - take a run of pooled peer memory
+ * @provider: the providing function
+ * @size: bytes; whole pages are taken
+ * @gfp: __GFP_ZERO clears it, slowly, by the CPU; otherwise it holds whatever was
+ *	there, so that it must be overwritten before anybody else may read it
+ *
+ * Context: Any but NMI, whatever @gfp says.
+ * Return: kernel address of the run, or NULL when there is no provider, it is
+ * being revoked, or no free run is that long.
+ */
+void *pci_p2pmem_alloc(struct pci_dev *provider, size_t size, gfp_t gfp)
+{
+	struct p2pmem_provider *p;
+	void *addr;
+
+	if (!size)
+		return NULL;
+	scoped_guard(rcu) {
+		p = p2pmem_find(provider);
+		if (!p)
+			return NULL;
+		addr = p2pmem_take(p, size, gfp);
+	}
+	return IS_ERR(addr) ? NULL : addr;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_alloc);
+
+/**
+ * pci_p2pmem_free() - give peer memory back
+ * @provider: the providing function
+ * @addr: from pci_p2pmem_alloc()
+ * @size: as allocated
+ *
+ * Context: Any but NMI.
+ */
+void pci_p2pmem_free(struct pci_dev *provider, void *addr, size_t size)
+{
+	if (WARN_ON_ONCE(!is_pci_p2pmem_page(virt_to_page(addr))))
+		return;
+	p2pmem_give(addr, size);
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_free);
+
+/**
+ * pci_p2pmem_bus_addr() - PCI bus address of peer memory
+ * @provider: the providing function
+ * @addr: kernel address inside peer memory, or NULL
+ *
+ * For registers of the providing function itself. What a client uses comes from
+ * pci_p2pmem_map_sg().
+ *
+ * Context: Any; the memory is held by the caller.
+ * Return: the address on the provider's bus, 0 for NULL.
+ */
+pci_bus_addr_t pci_p2pmem_bus_addr(struct pci_dev *provider, void *addr)
+{
+	struct p2pmem_region *r;
+
+	if (!addr)
+		return 0;
+	r = p2pmem_page_region(virt_to_page(addr));
+	return r->phys + (addr - r->virt) + r->bus_offset;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_bus_addr);
+
+static void p2pmem_sgl_give(struct p2pmem_sgl *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->nents; i++)
+		p2pmem_give(sg_virt(&s->sg[i]), s->sg[i].length);
+}
+
+static struct p2pmem_sgl *p2pmem_sgl_make(struct p2pmem_provider *p, unsigned int max,
+					  gfp_t gfp)
+{
+	struct p2pmem_sgl *s = kvmalloc(struct_size(s, sg, max), gfp);
+
+	if (s) {
+		sg_init_table(s->sg, max);
+		s->provider = p;
+		s->grant = NULL;
+		s->epoch = READ_ONCE(p->epoch);
+		s->nents = 0;
+		s->length = 0;
+	}
+	return s;
+}
+
+/* Fills with ever smaller runs until all is there, or nothing is left. */
+static int p2pmem_sgl_fill(struct p2pmem_provider *p, struct p2pmem_sgl *s, u32 length,
+			   unsigned int max, gfp_t gfp)
+{
+	u32 left = length, run = length;
+	void *addr;
+
+	while (left) {
+		run = min(run, left);
+		addr = p2pmem_take(p, run, gfp);
+		if (!IS_ERR(addr)) {
+			sg_set_buf(&s->sg[s->nents++], addr, run);
+			left -= run;
+			continue;
+		}
+		if (addr == ERR_PTR(-ENODEV) || run <= PAGE_SIZE || max == 1) {
+			p2pmem_sgl_give(s);
+			s->nents = 0;
+			return PTR_ERR(addr);
+		}
+		run = max_t(u32, PAGE_SIZE, rounddown_pow_of_two(run - 1));
+	}
+	s->length = length;
+	sg_mark_end(&s->sg[s->nents - 1]);
+	return 0;
+}
+
+static struct p2pmem_sgl *p2pmem_sgl_alloc(struct p2pmem_provider *p, u32 length, gfp_t gfp)
+{
+	gfp_t meta = gfp & ~__GFP_ZERO;
+	struct p2pmem_sgl *s;
+	unsigned int max;
+	int ret;
+
+	if (!length)
+		return ERR_PTR(-EINVAL);
+
+	/* One run is what there nearly always is: no room for more is taken. */
+	s = p2pmem_sgl_make(p, 1, meta);
+	if (!s)
+		return ERR_PTR(-ENOMEM);
+	ret = p2pmem_sgl_fill(p, s, length, 1, gfp);
+	if (!ret)
+		return s;
+	kvfree(s);
+
+	max = PAGE_ALIGN((u64)length) >> PAGE_SHIFT;
+	if (ret != -ENOMEM || max == 1 ||
+	    p2pmem_pool_available(p->pool) < PAGE_ALIGN((u64)length))
+		return ERR_PTR(ret);
+
+	s = p2pmem_sgl_make(p, max, meta);
+	if (!s)
+		return ERR_PTR(-ENOMEM);
+	ret = p2pmem_sgl_fill(p, s, length, max, gfp);
+	if (!ret)
+		return s;
+	kvfree(s);
+	return ERR_PTR(ret);
+}
+
+/**
+ * pci_p2pmem_sgl_alloc() - take peer memory as a scatterlist
+ * @provider: the providing function
+ * @nents: returns the number of entries
+ * @length: bytes
+ * @gfp: for the list itself; __GFP_ZERO clears the memory, by the CPU
+ *
+ * One entry where a single run is free, several where the pool is fragmented.
+ *
+ * Context: What @gfp allows.
+ * Return: the list, or NULL; all of @length or nothing.
+ */
+struct scatterlist *pci_p2pmem_sgl_alloc(struct pci_dev *provider, unsigned int *nents,
+					 u32 length, gfp_t gfp)
+{
+	struct p2pmem_provider *p = p2pmem_provider_get(provider);
+	struct p2pmem_sgl *s;
+
+	if (!p)
+		return NULL;
+	s = p2pmem_sgl_alloc(p, length, gfp);
+	if (IS_ERR(s)) {
+		p2pmem_provider_put(p);
+		return NULL;
+	}
+	*nents = s->nents;
+	return s->sg;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_sgl_alloc);
+
+/**
+ * pci_p2pmem_grant_sgl_alloc() - take peer memory under a grant
+ * @grant: the grant
+ * @nents: returns the number of entries
+ * @length: bytes
+ * @gfp: for the list itself; __GFP_ZERO clears the memory, by the CPU
+ *
+ * The list keeps the grant until pci_p2pmem_sgl_free(): mapping it for the
+ * grant's clients works until then, whatever becomes of their verdicts.
+ *
+ * Context: What @gfp allows; the caller holds a reference of @grant.
+ * Return: the list, or -ENOMEM when the pool is full, -ENODEV when the provider
+ * is revoked, -EINVAL for a length of zero.
+ */
+struct scatterlist *pci_p2pmem_grant_sgl_alloc(struct pci_p2pmem_grant *grant,
+					       unsigned int *nents, u32 length, gfp_t gfp)
+{
+	struct p2pmem_sgl *s;
+
+	if (!pci_p2pmem_grant_tryget(grant))
+		return ERR_PTR(-ENODEV);
+	s = p2pmem_sgl_alloc(p2pmem_grant_lender(grant), length, gfp);
+	if (IS_ERR(s)) {
+		pci_p2pmem_grant_put(grant);
+		return ERR_CAST(s);
+	}
+	s->grant = grant;
+	p2pmem_grant_account(grant, length);
+	*nents = s->nents;
+	return s->sg;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_grant_sgl_alloc);
+
+/**
+ * pci_p2pmem_sgl_free() - give a scatterlist of peer memory back
+ * @provider: the providing function
+ * @sgl: from pci_p2pmem_sgl_alloc() or pci_p2pmem_grant_sgl_alloc(), unmapped
+ *
+ * Context: Any but NMI and hard interrupts.
+ */
+void pci_p2pmem_sgl_free(struct pci_dev *provider, struct scatterlist *sgl)
+{
+	struct p2pmem_sgl *s = to_sgl(sgl);
+
+	p2pmem_sgl_give(s);
+	if (s->grant) {
+		p2pmem_grant_account(s->grant, -(long)s->length);
+		pci_p2pmem_grant_put(s->grant);
+	} else {
+		p2pmem_provider_put(s->provider);
+	}
+	kvfree(s);
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_sgl_free);
+
+/**
+ * pci_p2pmem_sgl_lost() - whether the contents of a list may be gone
+ * @sgl: from pci_p2pmem_sgl_alloc() or pci_p2pmem_grant_sgl_alloc()
+ *
+ * What was transferred to or from it must then be done again from other memory
+ * before anybody is told that it succeeded.
+ *
+ * Context: Any.
+ * Return: true when the provider was lost since the list was taken.
+ */
+bool pci_p2pmem_sgl_lost(struct scatterlist *sgl)
+{
+	struct p2pmem_sgl *s = to_sgl(sgl);
+
+	return READ_ONCE(s->provider->epoch) != s->epoch;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_sgl_lost);
+
+/**
+ * pci_p2pmem_region_addr() - kernel address of lent memory
+ * @provider: the providing function
+ * @bar: number of the BAR
+ * @offset: bytes into the BAR
+ *
+ * For the driver of PCI_P2PMEM_DRIVER memory, which finds its struct pages by
+ * virt_to_page().
+ *
+ * Context: Any. Valid until the driver is unbound.
+ * Return: the address, or NULL when no memory is lent there.
+ */
+void *pci_p2pmem_region_addr(struct pci_dev *provider, int bar, u64 offset)
+{
+	struct p2pmem_provider *p;
+	struct p2pmem_region *r;
+
+	guard(rcu)();
+	p = p2pmem_find(provider);
+	if (!p)
+		return NULL;
+	r = p2pmem_region_at(p, bar, offset, 1);
+	return r && r->virt ? r->virt + (offset - r->offset) : NULL;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_region_addr);
+
+static struct p2pmem_region *p2pmem_driver_region(struct p2pmem_provider *p, void *addr,
+						  size_t size)
+{
+	struct page *page = virt_to_page(addr);
+	struct p2pmem_region *r;
+
+	if (!size || !PAGE_ALIGNED(addr) || !is_pci_p2pmem_page(page))
+		return NULL;
+	r = p2pmem_page_region(page);
+	if (r->provider != p || r->kind != PCI_P2PMEM_DRIVER ||
+	    PAGE_ALIGN(size) > r->size - (addr - r->virt))
+		return NULL;
+	return r;
+}
+
+/**
+ * pci_p2pmem_pin() - memory that its driver allocates is handed out
+ * @provider: the providing function
+ * @addr: kernel address of a page of a PCI_P2PMEM_DRIVER region
+ * @size: bytes; whole pages
+ *
+ * Keeps the region until pci_p2pmem_unpin().
+ *
+ * Context: Any but NMI.
+ * Return: 0, -ENODEV without a provider or when it is being revoked, -EINVAL
+ * when the range is not within one such region.
+ */
+int pci_p2pmem_pin(struct pci_dev *provider, void *addr, size_t size)
+{
+	struct p2pmem_provider *p;
+
+	guard(rcu)();
+	p = p2pmem_find(provider);
+	if (!p || !p2pmem_lends(p))
+		return -ENODEV;
+	if (!p2pmem_driver_region(p, addr, size))
+		return -EINVAL;
+	atomic_long_add(PAGE_ALIGN(size) >> PAGE_SHIFT, &p->pins);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_pin);
+
+/**
+ * pci_p2pmem_unpin() - it came back
+ * @provider: the providing function
+ * @addr: as pinned
+ * @size: as pinned
+ *
+ * A page that somebody else still references keeps the region until that
+ * reference is dropped; the driver must not hand it out before.
+ *
+ * Context: Any but NMI.
+ */
+void pci_p2pmem_unpin(struct pci_dev *provider, void *addr, size_t size)
+{
+	struct page *page = virt_to_page(addr);
+
+	if (WARN_ON_ONCE(!is_pci_p2pmem_page(page)))
+		return;
+	p2pmem_give(addr, size);
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_unpin);

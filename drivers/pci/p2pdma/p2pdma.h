@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * DOC: private header of the p2pdma module
+ *
+ * Who owns what:
+ *
+ *   core.c      registers of providers and clients, notifier, init and exit
+ *   provider.c  regions as ZONE_DEVICE pages; the only user of dev_pagemap
+ *   revoke.c    the states of a provider: lending, draining, lost
+ *   pool.c      the allocator
+ *   memory.c    what drivers call to obtain memory: alloc, free, scatterlists
+ *   grant.c     an orchestrator's use of a provider for a set of clients
+ *   topology.c  distance and reachability on plain nodes
+ *   path.c      struct pci_dev into nodes, masks: the verdict of a pair
+ *   hostbridge.c  which host bridges forward peer-to-peer requests
+ *   verdict.c   the table of pairs: cached verdicts, counters
+ *   find.c      the choice among providers
+ *   map.c       scatterlists and regions to DMA addresses
+ *   sysfs.c     the p2pmem group of a providing function
+ *
+ * Lock order: p2pmem_mutex, then p2pmem_provider.lock, then
+ * p2pmem_provider.state_lock or the lock of the table of pairs (never both).
+ */
+#ifndef _P2PMEM_P2PDMA_H
+#define _P2PMEM_P2PDMA_H
+
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/percpu.h>
+#include <linux/pci-p2pmem.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+struct p2pmem_pool;
+struct p2pmem_provider;
+struct p2pmem_chain;
+struct gen_pool;
+
+/**
+ * enum p2pmem_state - what a provider does
+ * @P2PMEM_LIVE: lends
+ * @P2PMEM_DRAINING: lends nothing new; what is out can still be mapped
+ * @P2PMEM_LOST: the contents are or may be gone: mapping is refused too
+ */
+enum p2pmem_state {
+	P2PMEM_LIVE,
+	P2PMEM_DRAINING,
+	P2PMEM_LOST,
+};
+
+/**
+ * struct p2pmem_region - one registered range of one BAR
+ * @provider: its provider
+ * @node: entry in &p2pmem_provider.regions
+ * @kind: pooled, driver's, registers
+ * @bar: number of the BAR
+ * @offset: bytes into the BAR
+ * @phys: CPU physical address
+ * @size: bytes
+ * @bus_offset: bus address minus physical address, modulo 2^64: the offset of
+ *	the provider's host bridge, sign included
+ * @virt: kernel address of the first page, NULL for registers
+ */
+struct p2pmem_region {
+	struct p2pmem_provider *provider;
+	struct list_head node;
+	enum pci_p2pmem_kind kind;
+	int bar;
+	u64 offset;
+	phys_addr_t phys;
+	size_t size;
+	u64 bus_offset;
+	void *virt;
+};
+
+/**
+ * struct p2pmem_provider - a PCI function that lends memory
+ * @hash: entry in the register of providers; readers under RCU
+ * @pdev: the function, referenced
+ * @ref: keeps this structure; the register holds one, every grant and every
+ *	path one each
+ * @free_work: the end, in process context, because the last reference may be
+ *	dropped in any
+ * @rcu: for freeing
+ * @lock: guards @regions against writers and @grants
+ * @regions: what it lends, struct p2pmem_region; readers under RCU
+ * @grants: struct pci_p2pmem_grant
+ * @pool: free pages of the pooled regions
+ * @state_lock: guards changes of @state and @resume_wanted; irq-safe, because the
+ *	last page may come back in any context
+ * @state: enum p2pmem_state; read without the lock, see revoke.c
+ * @published: its driver offers it to anyone; effective while live only
+ * @resume_wanted: go live again when the last page is back
+ * @epoch: how often contents were lost
+ * @own: bytes that the provider's own driver keeps, which no drain waits for
+ * @pins: pages and mapped ranges that are out and in no pool
+ * @drained: who waits for memory to come back
+ * @bus_end: highest bus address of a region with pages
+ * @phys_end: highest physical address of a region with pages
+ * @live_work: tells orchestrators that it is live again
+ * @sysfs: the p2pmem group exists
+ */
+struct p2pmem_provider {
+	struct hlist_node hash;
+	struct pci_dev *pdev;
+	struct kref ref;
+	struct work_struct free_work;
+	struct rcu_head rcu;
+	struct mutex lock;		/* see above */
+	struct list_head regions;
+	struct list_head grants;
+	struct p2pmem_pool *pool;
+	spinlock_t state_lock;		/* see above */
+	int state;
+	bool published;
+	bool resume_wanted;
+	u32 epoch;
+	atomic_long_t own;
+	atomic_long_t pins;
+	wait_queue_head_t drained;
+	u64 bus_end;
+	u64 phys_end;
+	struct work_struct live_work;
+	bool sysfs;
+};
+
+/**
+ * struct pci_p2pmem_client - a registration of a DMA device
+ * @hash: entry in the register of clients; readers under RCU
+ * @dev: the DMA device, referenced
+ * @ops: what its driver can be told, may be NULL
+ * @priv: its driver's
+ * @rcu: for freeing
+ */
+struct pci_p2pmem_client {
+	struct hlist_node hash;
+	struct device *dev;
+	const struct pci_p2pmem_client_ops *ops;
+	void *priv;
+	struct rcu_head rcu;
+};
+
+/**
+ * struct p2pmem_path_count - counters of a pair, per CPU
+ * @maps: mappings made
+ * @unmaps: mappings undone
+ */
+struct p2pmem_path_count {
+	u64 maps;
+	u64 unmaps;
+};
+
+/**
+ * struct p2pmem_path - a (provider, client) pair
+ * @hash: entry in the table of pairs; readers under RCU
+ * @provider: referenced
+ * @client: the DMA device, referenced
+ * @gone: used while it is taken out
+ * @ref: the table holds one, every grant one
+ * @rcu: for freeing
+ * @gen: value of the policy generation that @mapping and @verdict are of
+ * @mapping: enum pci_p2pmem_mapping, the part of the verdict that mapping needs
+ * @mask: limit of the client's DMA when the verdict was made
+ * @verdict: the whole verdict; guarded by the lock of the table
+ * @grants: orchestrators whose grants include this pair
+ * @granted: mapping that these grants were given with
+ * @count: counters
+ */
+struct p2pmem_path {
+	struct hlist_node hash;
+	struct hlist_node gone;
+	struct p2pmem_provider *provider;
+	struct device *client;
+	struct kref ref;
+	struct rcu_head rcu;
+	unsigned int gen;
+	u8 mapping;
+	u64 mask;
+	struct pci_p2pmem_verdict verdict;
+	atomic_t grants;
+	u8 granted;
+	struct p2pmem_path_count __percpu *count;
+};
+
+/* core.c */
+extern struct mutex p2pmem_mutex;
+extern struct workqueue_struct *p2pmem_wq;
+struct p2pmem_provider *p2pmem_find(struct pci_dev *pdev);
+struct p2pmem_provider *p2pmem_provider_get(struct pci_dev *pdev);
+void p2pmem_provider_put(struct p2pmem_provider *p);
+void p2pmem_register(struct p2pmem_provider *p);
+void p2pmem_unregister(struct p2pmem_provider *p);
+void p2pmem_for_each_provider(void (*fn)(struct p2pmem_provider *p, void *arg), void *arg);
+bool p2pmem_is_client(struct device *dev);
+void p2pmem_clients_revoke(struct p2pmem_provider *p);
+void p2pmem_notify(unsigned long event, void *data);
+
+/* provider.c */
+struct p2pmem_region *p2pmem_page_region(const struct page *page);
+struct p2pmem_region *p2pmem_region_at(struct p2pmem_provider *p, int bar,
+				       u64 offset, size_t size);
+void p2pmem_put_pages(struct p2pmem_region *region, struct page *page, size_t nr);
+
+/* revoke.c */
+bool p2pmem_lends(const struct p2pmem_provider *p);
+bool p2pmem_idle(struct p2pmem_provider *p);
+void p2pmem_came_back(struct p2pmem_provider *p);
+void p2pmem_state_init(struct p2pmem_provider *p);
+int p2pmem_drain_all(struct p2pmem_provider *p);
+
+/* pool.c */
+struct p2pmem_pool *p2pmem_pool_create(int node);
+void p2pmem_pool_destroy(struct p2pmem_pool *pool);
+int p2pmem_pool_add(struct p2pmem_pool *pool, void *addr, size_t size, int node);
+void *p2pmem_pool_alloc(struct p2pmem_pool *pool, size_t size);
+void p2pmem_pool_free(struct p2pmem_pool *pool, void *addr, size_t size);
+size_t p2pmem_pool_size(struct p2pmem_pool *pool);
+size_t p2pmem_pool_available(struct p2pmem_pool *pool);
+
+/* grant.c */
+void p2pmem_grants_revoke(struct p2pmem_provider *p);
+void p2pmem_grants_evict(struct p2pmem_provider *p);
+void p2pmem_grants_report(struct p2pmem_provider *p);
+struct p2pmem_provider *p2pmem_grant_lender(struct pci_p2pmem_grant *grant);
+void p2pmem_grant_account(struct pci_p2pmem_grant *grant, long bytes);
+
+/* path.c */
+void p2pmem_path_judge(struct p2pmem_provider *p, struct device *client,
+		       struct pci_p2pmem_verdict *v);
+int p2pmem_path_acs_list(struct pci_dev *provider, struct pci_dev *client,
+			 char *buf, size_t len);
+u64 p2pmem_client_limit(struct device *client);
+bool p2pmem_client_translates(struct device *client);
+
+/* hostbridge.c */
+void p2pmem_host_allowed(struct pci_host_bridge *host, bool *same, bool *across);
+
+/* verdict.c */
+void p2pmem_policy_changed(void);
+struct p2pmem_path *p2pmem_path_find(struct p2pmem_provider *p, struct device *client);
+struct p2pmem_path *p2pmem_path_get(struct p2pmem_provider *p, struct device *client);
+struct p2pmem_path *p2pmem_path_current(struct p2pmem_provider *p, struct device *client);
+void p2pmem_path_put(struct p2pmem_path *path);
+void p2pmem_path_verdict(struct p2pmem_path *path, struct pci_p2pmem_verdict *v);
+void p2pmem_paths_drop_provider(struct p2pmem_provider *p);
+void p2pmem_paths_drop_client(struct device *client);
+bool p2pmem_path_exists(struct p2pmem_provider *p, struct device *client);
+int p2pmem_errno(enum pci_p2pmem_reason reason);
+
+/* find.c */
+void p2pmem_why_none(struct device **clients, int nr, struct pci_p2pmem_verdict *why);
+
+/* sysfs.c */
+int p2pmem_sysfs_add(struct pci_dev *pdev);
+void p2pmem_sysfs_remove(struct pci_dev *pdev);
+
+#endif /* _P2PMEM_P2PDMA_H */

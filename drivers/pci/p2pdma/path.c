@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DOC: from struct pci_dev to a verdict
+ *
+ * The only walker of struct pci_dev: fills topology.c's nodes from the machine as
+ * it is now (bridges, ACS words, port numbers, host bridges), asks topology.c for
+ * the route, and adds what is not topology: whether the client may and can use
+ * the address that the route gives it.
+ */
+#include <linux/cc_platform.h>
+#include <linux/dma-mapping.h>
+#include <linux/iommu.h>
+#include <linux/slab.h>
+#include <linux/swiotlb.h>
+#include "p2pdma.h"
+#include "topology.h"
+
+static enum p2pmem_node_type p2pmem_node_type(struct pci_dev *pdev)
+{
+	if (!pci_is_bridge(pdev))
+		return P2PMEM_NODE_ENDPOINT;
+	if (!pci_is_pcie(pdev))
+		return P2PMEM_NODE_BRIDGE;
+	switch (pci_pcie_type(pdev)) {
+	case PCI_EXP_TYPE_ROOT_PORT:
+		return P2PMEM_NODE_ROOT_PORT;
+	case PCI_EXP_TYPE_UPSTREAM:
+		return P2PMEM_NODE_UPSTREAM;
+	case PCI_EXP_TYPE_DOWNSTREAM:
+		return P2PMEM_NODE_DOWNSTREAM;
+	default:
+		return P2PMEM_NODE_BRIDGE;
+	}
+}
+
+/* ACS extended capability, PCIe Base Specification section 7.7.11 */
+static void p2pmem_node_acs(struct p2pmem_node *n, struct pci_dev *pdev)
+{
+	u8 bits = 0;
+	int i;
+
+	if (!pdev->acs_cap)
+		return;
+	n->has_acs = true;
+	pci_read_config_word(pdev, pdev->acs_cap + PCI_ACS_CTRL, &n->acs_ctrl);
+	if (!(n->acs_ctrl & PCI_ACS_EC))
+		return;
+	pci_read_config_byte(pdev, pdev->acs_cap + PCI_ACS_EGRESS_BITS, &bits);
+	n->egress_bits = bits ?: 256;
+	for (i = 0; i < DIV_ROUND_UP(n->egress_bits, 32); i++)
+		pci_read_config_dword(pdev, pdev->acs_cap + PCI_ACS_EGRESS_CTL_V + 4 * i,
+				      &n->egress[i]);
+}
+
+static u64 p2pmem_node_id(struct pci_dev *pdev)
+{
+	return (u64)pci_domain_nr(pdev->bus) << 16 | pci_dev_id(pdev);
+}
+
+static void p2pmem_node_fill(struct p2pmem_node *n, struct pci_dev *pdev)
+{
+	u32 cap = 0;
+
+	n->id = p2pmem_node_id(pdev);
+	n->type = p2pmem_node_type(pdev);
+	n->multifunction = pdev->multifunction;
+	n->port = PCI_FUNC(pdev->devfn);
+	if (n->type != P2PMEM_NODE_ENDPOINT && pci_is_pcie(pdev) &&
+	    !pcie_capability_read_dword(pdev, PCI_EXP_LNKCAP, &cap))
+		n->port = FIELD_GET(PCI_EXP_LNKCAP_PN, cap);
+	p2pmem_node_acs(n, pdev);
+}
+
+/*
+ * A bridge is kept by the devices below it, and the caller holds @pdev: the way
+ * up does not change under us.
+ */
+static int p2pmem_chain_fill(struct p2pmem_chain *c, struct pci_dev *pdev)
+{
+	struct pci_host_bridge *host = pci_find_host_bridge(pdev->bus);
+	struct pci_dev *up;
+	unsigned int i = 0;
+
+	for (up = pdev; up; up = pci_upstream_bridge(up))
+		c->nr++;
+	/* Any context: a verdict may be needed where I/O is submitted. */
+	c->node = kcalloc(c->nr, sizeof(*c->node), GFP_ATOMIC | __GFP_NOWARN);
+	if (!c->node)
+		return -ENOMEM;
+	for (up = pdev; up; up = pci_upstream_bridge(up))
+		p2pmem_node_fill(&c->node[i++], up);
+	c->host.id = pci_domain_nr(host->bus) << 8 | host->bus->number;
+	p2pmem_host_allowed(host, &c->host.allowed, &c->host.allowed_across);
+	return 0;
+}
+
+/* Both chains and the route; the caller frees the nodes. */
+static int p2pmem_route(struct pci_dev *provider, struct pci_dev *client,
+			struct p2pmem_chain *a, struct p2pmem_chain *b,
+			struct p2pmem_route *route)
+{
+	*a = (struct p2pmem_chain){};
+	*b = (struct p2pmem_chain){};
+	if (p2pmem_chain_fill(a, provider) || p2pmem_chain_fill(b, client)) {
+		kfree(a->node);
+		kfree(b->node);
+		return -ENOMEM;
+	}
+	p2pmem_topology_route(a, b, route);
+	return 0;
+}
+
+static void p2pmem_node_name(u64 id, char *buf, size_t len)
+{
+	u16 bdf = id;
+
+	snprintf(buf, len, "%04llx:%02x:%02x.%d", id >> 16, PCI_BUS_NUM(bdf),
+		 PCI_SLOT(bdf), PCI_FUNC(bdf));
+}
+
+/**
+ * p2pmem_client_limit() - highest address that a client's DMA can reach
+ * @client: DMA device
+ *
+ * Context: Any.
+ * Return: the address, inclusive.
+ */
+u64 p2pmem_client_limit(struct device *client)
+{
+	return min_not_zero(dma_get_mask(client), client->bus_dma_limit);
+}
+
+/**
+ * p2pmem_client_translates() - whether an IOMMU gives the client its addresses
+ * @client: DMA device
+ *
+ * Context: Any.
+ * Return: true when its DMA addresses are not physical ones.
+ */
+bool p2pmem_client_translates(struct device *client)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(client);
+
+	return domain && domain->type & __IOMMU_DOMAIN_PAGING;
+}
+
+/* What forbids any mapping for a client, wherever the provider is */
+static enum pci_p2pmem_reason p2pmem_client_reason(struct device *client)
+{
+	if (!p2pmem_is_client(client))
+		return PCI_P2PMEM_NOT_A_CLIENT;
+	if (!dev_is_pci(client))
+		return PCI_P2PMEM_NOT_PCI;
+	if (cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT))
+		return PCI_P2PMEM_ENCRYPTED;
+	if (to_pci_dev(client)->untrusted)
+		return PCI_P2PMEM_UNTRUSTED;
+	if (is_swiotlb_force_bounce(client))
+		return PCI_P2PMEM_SWIOTLB;
+	return PCI_P2PMEM_OK;
+}
+
+/**
+ * p2pmem_path_judge() - the verdict of a pair, as the machine is now
+ * @p: the provider
+ * @client: DMA device
+ * @v: returns the verdict
+ *
+ * Context: Any. The caller holds both.
+ */
+void p2pmem_path_judge(struct p2pmem_provider *p, struct device *client,
+		       struct pci_p2pmem_verdict *v)
+{
+	struct p2pmem_chain a, b;
+	struct p2pmem_route route;
+
+	*v = (struct pci_p2pmem_verdict){ .distance = -1 };
+	v->reason = p2pmem_client_reason(client);
+	if (!dev_is_pci(client))
+		return;
+	if (p2pmem_route(p->pdev, to_pci_dev(client), &a, &b, &route)) {
+		/* Without memory nothing is known: refuse, and do not remember. */
+		v->reason = v->reason ?: PCI_P2PMEM_HOST_BRIDGE;
+		return;
+	}
+	v->distance = route.distance;
+	if (!v->reason) {
+		v->reason = route.reason;
+		if (route.at)
+			p2pmem_node_name(route.at->id, v->at, sizeof(v->at));
+		else if (route.reason)
+			snprintf(v->at, sizeof(v->at), "pci%04x:%02x",
+				 a.host.id >> 8, a.host.id & 0xff);
+	}
+	kfree(a.node);
+	kfree(b.node);
+	if (v->reason)
+		return;
+
+	v->mapping = route.bus_addr ? PCI_P2PMEM_MAP_BUS_ADDR : PCI_P2PMEM_MAP_HOST_BRIDGE;
+	if (!route.bus_addr && p2pmem_client_translates(client))
+		return;
+	v->limit = p2pmem_client_limit(client);
+	v->needed = route.bus_addr ? p->bus_end : p->phys_end;
+	if (v->needed > v->limit) {
+		v->reason = PCI_P2PMEM_DMA_MASK;
+		v->mapping = PCI_P2PMEM_MAP_NONE;
+	}
+}
+
+static int p2pmem_list_redirecting(const struct p2pmem_chain *c, u64 mask, char *buf,
+				   size_t len)
+{
+	char name[32];
+	unsigned int i;
+	int n = 0;
+
+	for (i = 0; i < c->nr && i < 64; i++) {
+		if (!(mask & BIT_ULL(i)))
+			continue;
+		p2pmem_node_name(c->node[i].id, name, sizeof(name));
+		n += scnprintf(buf + n, len - n, "%s;", name);
+	}
+	return n;
+}
+
+/**
+ * p2pmem_path_acs_list() - the functions whose ACS redirects between two others
+ * @provider: the providing function
+ * @client: the client's function
+ * @buf: returns their names, separated by semicolons, as the kernel parameter
+ *	pci=disable_acs_redir= takes them
+ * @len: bytes in @buf
+ *
+ * Context: Any.
+ * Return: number of bytes, or -ENOMEM.
+ */
+int p2pmem_path_acs_list(struct pci_dev *provider, struct pci_dev *client,
+			 char *buf, size_t len)
+{
+	struct p2pmem_chain a, b;
+	struct p2pmem_route route;
+	int n;
+
+	if (!len || p2pmem_route(provider, client, &a, &b, &route))
+		return -ENOMEM;
+	buf[0] = '\0';
+	n = p2pmem_list_redirecting(&a, route.provider_acs, buf, len);
+	n += p2pmem_list_redirecting(&b, route.client_acs, buf + n, len - n);
+	if (n && buf[n - 1] == ';')
+		buf[--n] = '\0';
+	kfree(a.node);
+	kfree(b.node);
+	return n;
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DOC: the p2pmem group of a providing function in sysfs
+ *
+ * Names and meaning are those of the kernel's P2PDMA, so that tools find what they
+ * know. See Documentation/ABI/testing/sysfs-bus-pci-p2pmem.
+ */
+#include <linux/sysfs.h>
+#include "p2pdma.h"
+
+static ssize_t p2pmem_show(struct device *dev, char *buf,
+			   size_t (*value)(struct p2pmem_provider *p))
+{
+	struct p2pmem_provider *p;
+	size_t v = 0;
+
+	scoped_guard(rcu) {
+		p = p2pmem_find(to_pci_dev(dev));
+		if (p)
+			v = value(p);
+	}
+	return sysfs_emit(buf, "%zu\n", v);
+}
+
+static size_t p2pmem_size_value(struct p2pmem_provider *p)
+{
+	return p2pmem_pool_size(p->pool);
+}
+
+static size_t p2pmem_available_value(struct p2pmem_provider *p)
+{
+	return p2pmem_pool_available(p->pool);
+}
+
+static size_t p2pmem_published_value(struct p2pmem_provider *p)
+{
+	return READ_ONCE(p->published) && p2pmem_lends(p);
+}
+
+static ssize_t size_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return p2pmem_show(dev, buf, p2pmem_size_value);
+}
+static DEVICE_ATTR_RO(size);
+
+static ssize_t available_show(struct device *dev, struct device_attribute *attr,
+			      char *buf)
+{
+	return p2pmem_show(dev, buf, p2pmem_available_value);
+}
+static DEVICE_ATTR_RO(available);
+
+static ssize_t published_show(struct device *dev, struct device_attribute *attr,
+			      char *buf)
+{
+	return p2pmem_show(dev, buf, p2pmem_published_value);
+}
+static DEVICE_ATTR_RO(published);
+
+static struct attribute *p2pmem_attrs[] = {
+	&dev_attr_size.attr,
+	&dev_attr_available.attr,
+	&dev_attr_published.attr,
+	NULL,
+};
+
+static const struct attribute_group p2pmem_group = {
+	.name = "p2pmem",
+	.attrs = p2pmem_attrs,
+};
+
+/**
+ * p2pmem_sysfs_add() - make the group
+ * @pdev: providing function
+ *
+ * Context: Process context, may sleep.
+ * Return: 0 or a negative errno.
+ */
+int p2pmem_sysfs_add(struct pci_dev *pdev)
+{
+	return sysfs_create_group(&pdev->dev.kobj, &p2pmem_group);
+}
+
+/**
+ * p2pmem_sysfs_remove() - remove the group
+ * @pdev: providing function
+ *
+ * Context: Process context, waits for readers.
+ */
+void p2pmem_sysfs_remove(struct pci_dev *pdev)
+{
+	sysfs_remove_group(&pdev->dev.kobj, &p2pmem_group);
+}

@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DOC: the table of pairs
+ *
+ * One entry for each (provider, client) pair that was ever asked for: its verdict
+ * and its counters. Found without a lock. A verdict is made anew when something
+ * that it depends on may have changed: the generation says so for registrations,
+ * the client's DMA limit is compared at each look-up.
+ *
+ * An entry goes with its provider or with its client's last registration. Grants
+ * keep theirs longer: they are then found no more.
+ */
+#define pr_fmt(fmt) "p2pdma: " fmt
+
+#include <linux/dma-mapping.h>
+#include <linux/hash.h>
+#include <linux/hashtable.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include "p2pdma.h"
+
+/*
+ * Guards the table against writers, and the verdicts in it. Irq-safe: a pair may
+ * be asked for where I/O is submitted.
+ */
+static DEFINE_SPINLOCK(p2pmem_paths_lock);
+static DEFINE_HASHTABLE(p2pmem_paths, 8);
+
+/* Counts changes that any verdict may depend on; an entry remembers its value. */
+static atomic_t p2pmem_generation = ATOMIC_INIT(1);
+
+static const struct {
+	const char *token;
+	const char *text;
+	const char *remedy;
+	int error;
+} p2pmem_reasons[] = {
+#define P2PMEM_REASON_ROW(sym, _token, _err, _text, _remedy)		\
+	[PCI_P2PMEM_##sym] = {						\
+		.token = _token, .text = _text, .remedy = _remedy,	\
+		.error = _err },
+	PCI_P2PMEM_REASONS(P2PMEM_REASON_ROW)
+};
+
+/**
+ * p2pmem_errno() - what an API returns for a reason
+ * @reason: the reason
+ *
+ * Return: 0 or a negative errno.
+ */
+int p2pmem_errno(enum pci_p2pmem_reason reason)
+{
+	return -p2pmem_reasons[reason].error;
+}
+
+/**
+ * pci_p2pmem_reason_token() - the stable name of a reason
+ * @reason: the reason
+ *
+ * Context: Any.
+ * Return: the token, as in log, sysfs and tools.
+ */
+const char *pci_p2pmem_reason_token(enum pci_p2pmem_reason reason)
+{
+	if (reason >= PCI_P2PMEM_NR_REASONS)
+		return "unknown";
+	return p2pmem_reasons[reason].token;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_reason_token);
+
+/**
+ * p2pmem_policy_changed() - make every verdict anew when it is next needed
+ *
+ * Context: Any.
+ */
+void p2pmem_policy_changed(void)
+{
+	atomic_inc(&p2pmem_generation);
+}
+
+static unsigned long p2pmem_path_key(struct p2pmem_provider *p, struct device *client)
+{
+	return hash_ptr(p, 64) ^ (unsigned long)client;
+}
+
+/**
+ * p2pmem_path_find() - look up a pair
+ * @p: the provider
+ * @client: DMA device
+ *
+ * Context: RCU read side.
+ * Return: the pair, or NULL when it was never asked for.
+ */
+struct p2pmem_path *p2pmem_path_find(struct p2pmem_provider *p, struct device *client)
+{
+	struct p2pmem_path *path;
+
+	hash_for_each_possible_rcu(p2pmem_paths, path, hash, p2pmem_path_key(p, client),
+				   lockdep_is_held(&p2pmem_paths_lock))
+		if (path->provider == p && path->client == client)
+			return path;
+	return NULL;
+}
+
+bool p2pmem_path_exists(struct p2pmem_provider *p, struct device *client)
+{
+	guard(rcu)();
+	return p2pmem_path_find(p, client);
+}
+
+static void p2pmem_path_free_rcu(struct rcu_head *rcu)
+{
+	struct p2pmem_path *path = container_of(rcu, struct p2pmem_path, rcu);
+
+	free_percpu(path->count);
+	kfree(path);
+}
+
+static void p2pmem_path_free(struct kref *ref)
+{
+	struct p2pmem_path *path = container_of(ref, struct p2pmem_path, ref);
+
+	put_device(path->client);
+	p2pmem_provider_put(path->provider);
+	call_rcu(&path->rcu, p2pmem_path_free_rcu);
+}
+
+/**
+ * p2pmem_path_put() - drop a reference
+ * @path: the pair
+ *
+ * Context: Process context.
+ */
+void p2pmem_path_put(struct p2pmem_path *path)
+{
+	kref_put(&path->ref, p2pmem_path_free);
+}
+
+/* Whether what the entry says is still what would be found out now */
+static bool p2pmem_path_fresh(struct p2pmem_path *path)
+{
+	/* Pairs with the release in p2pmem_path_refresh(). */
+	return smp_load_acquire(&path->gen) == atomic_read(&p2pmem_generation) &&
+		READ_ONCE(path->mask) == p2pmem_client_limit(path->client);
+}
+
+static void p2pmem_path_refresh(struct p2pmem_path *path)
+{
+	struct pci_p2pmem_verdict v;
+	unsigned int gen = atomic_read(&p2pmem_generation);
+	u64 mask = p2pmem_client_limit(path->client);
+	unsigned long flags;
+
+	p2pmem_path_judge(path->provider, path->client, &v);
+
+	spin_lock_irqsave(&p2pmem_paths_lock, flags);
+	path->verdict = v;
+	WRITE_ONCE(path->mapping, v.mapping);
+	WRITE_ONCE(path->mask, mask);
+	/* Pairs with p2pmem_path_fresh(): the generation says the rest is there. */
+	smp_store_release(&path->gen, gen);
+	spin_unlock_irqrestore(&p2pmem_paths_lock, flags);
+}
+
+/* Makes the entry of a pair, or finds the one that another CPU made meanwhile. */
+static struct p2pmem_path *p2pmem_path_make(struct p2pmem_provider *p,
+					    struct device *client)
+{
+	struct p2pmem_path *path, *old;
+	unsigned long flags;
+
+	path = kzalloc(sizeof(*path), GFP_ATOMIC | __GFP_NOWARN);
+	if (!path)
+		return NULL;
+	path->count = alloc_percpu_gfp(struct p2pmem_path_count, GFP_ATOMIC | __GFP_NOWARN);
+	if (!path->count) {
+		kfree(path);
+		return NULL;
+	}
+	kref_init(&path->ref);
+	path->provider = p;
+	path->client = client;
+
+	spin_lock_irqsave(&p2pmem_paths_lock, flags);
+	old = p2pmem_path_find(p, client);
+	/* A device that is no client leaves nothing behind that nobody would drop. */
+	if (!old && p2pmem_is_client(client)) {
+		kref_get(&p->ref);
+		get_device(client);
+		hash_add_rcu(p2pmem_paths, &path->hash, p2pmem_path_key(p, client));
+		old = path;
+	}
+	spin_unlock_irqrestore(&p2pmem_paths_lock, flags);
+
+	if (old != path) {
+		free_percpu(path->count);
+		kfree(path);
+	}
+	return old;
+}
+
+/**
+ * p2pmem_path_current() - look up a pair with a verdict that is up to date
+ * @p: the provider
+ * @client: DMA device
+ *
+ * Context: RCU read side; any but NMI.
+ * Return: the pair, or NULL when @client is no client or memory is short.
+ */
+struct p2pmem_path *p2pmem_path_current(struct p2pmem_provider *p, struct device *client)
+{
+	struct p2pmem_path *path = p2pmem_path_find(p, client);
+
+	if (likely(path && p2pmem_path_fresh(path)))
+		return path;
+	if (!path) {
+		path = p2pmem_path_make(p, client);
+		if (!path)
+			return NULL;
+	}
+	p2pmem_path_refresh(path);
+	return path;
+}
+
+/**
+ * p2pmem_path_get() - look up a pair and keep it
+ * @p: the provider
+ * @client: DMA device
+ *
+ * The verdict is made anew: ACS words may have been written since.
+ *
+ * Context: Any but NMI.
+ * Return: the pair with a reference, or NULL.
+ */
+struct p2pmem_path *p2pmem_path_get(struct p2pmem_provider *p, struct device *client)
+{
+	struct p2pmem_path *path;
+
+	guard(rcu)();
+	path = p2pmem_path_current(p, client);
+	if (!path || !kref_get_unless_zero(&path->ref))
+		return NULL;
+	p2pmem_path_refresh(path);
+	return path;
+}
+
+/**
+ * p2pmem_path_verdict() - copy the verdict of a pair
+ * @path: the pair
+ * @v: returns the verdict
+ *
+ * Context: Any but NMI.
+ */
+void p2pmem_path_verdict(struct p2pmem_path *path, struct pci_p2pmem_verdict *v)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&p2pmem_paths_lock, flags);
+	*v = path->verdict;
+	spin_unlock_irqrestore(&p2pmem_paths_lock, flags);
+}
+
+/* The balance of a pair that is going: it must be zero. */
+static void p2pmem_path_settle(struct p2pmem_path *path)
+{
+	u64 maps = 0, unmaps = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		maps += per_cpu_ptr(path->count, cpu)->maps;
+		unmaps += per_cpu_ptr(path->count, cpu)->unmaps;
+	}
+	if (maps != unmaps)
+		pci_err(path->provider->pdev, "%llu mappings of its peer-to-peer memory for %s were made, %llu undone: a driver forgot some\n",
+			maps, dev_name(path->client), unmaps);
+	else if (maps)
+		pci_info(path->provider->pdev, "%llu mappings of its peer-to-peer memory for %s were made and undone\n",
+			 maps, dev_name(path->client));
+}
+
+static void p2pmem_paths_drop(struct p2pmem_provider *p, struct device *client)
+{
+	struct p2pmem_path *path;
+	struct hlist_node *next;
+	HLIST_HEAD(gone);
+	unsigned long flags;
+	int i;
+
+	spin_lock_irqsave(&p2pmem_paths_lock, flags);
+	hash_for_each_safe(p2pmem_paths, i, next, path, hash)
+		if ((!p || path->provider == p) && (!client || path->client == client)) {
+			hash_del_rcu(&path->hash);
+			hlist_add_head(&path->gone, &gone);
+		}
+	spin_unlock_irqrestore(&p2pmem_paths_lock, flags);
+
+	hlist_for_each_entry_safe(path, next, &gone, gone) {
+		p2pmem_path_settle(path);
+		p2pmem_path_put(path);
+	}
+}
+
+/**
+ * p2pmem_paths_drop_provider() - forget all pairs of a provider
+ * @p: a provider that lends no more, all of its memory back
+ *
+ * Context: Process context.
+ */
+void p2pmem_paths_drop_provider(struct p2pmem_provider *p)
+{
+	p2pmem_paths_drop(p, NULL);
+}
+
+/**
+ * p2pmem_paths_drop_client() - forget all pairs of a client
+ * @client: a DMA device that is a client no more
+ *
+ * Context: Process context.
+ */
+void p2pmem_paths_drop_client(struct device *client)
+{
+	p2pmem_paths_drop(NULL, client);
+}
+
+/**
+ * pci_p2pmem_verdict() - what is known about a pair
+ * @provider: the providing function
+ * @client: DMA device
+ * @verdict: returns it
+ *
+ * Context: Any but NMI.
+ */
+void pci_p2pmem_verdict(struct pci_dev *provider, struct device *client,
+			struct pci_p2pmem_verdict *verdict)
+{
+	struct p2pmem_provider *p;
+	struct p2pmem_path *path;
+
+	*verdict = (struct pci_p2pmem_verdict){ .distance = -1 };
+	guard(rcu)();
+	p = p2pmem_find(provider);
+	if (!p) {
+		verdict->reason = PCI_P2PMEM_NOT_A_PROVIDER;
+		return;
+	}
+	if (!client) {
+		verdict->reason = PCI_P2PMEM_NO_DMA_DEVICE;
+		return;
+	}
+	path = p2pmem_path_current(p, client);
+	if (path)
+		p2pmem_path_verdict(path, verdict);
+	else
+		p2pmem_path_judge(p, client, verdict);
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_verdict);
+
+/**
+ * pci_p2pmem_distance() - distance of a provider from all of its clients
+ * @provider: the providing function
+ * @clients: DMA devices
+ * @nr: how many
+ *
+ * Context: Any but NMI.
+ * Return: the sum of the distances, >= 0; -EINVAL without clients; the errno of
+ * the first refusal otherwise: -ENODEV, -EXDEV, -EOPNOTSUPP.
+ */
+int pci_p2pmem_distance(struct pci_dev *provider, struct device **clients, int nr)
+{
+	struct pci_p2pmem_verdict v;
+	int i, sum = 0;
+
+	if (nr < 1)
+		return -EINVAL;
+	for (i = 0; i < nr; i++) {
+		pci_p2pmem_verdict(provider, clients[i], &v);
+		if (v.reason)
+			return p2pmem_errno(v.reason);
+		sum += v.distance;
+	}
+	return sum;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_distance);
+
+/**
+ * pci_p2pmem_explain() - a refusal in words
+ * @buf: returns one line without its end
+ * @len: bytes in @buf
+ * @provider: the providing function, NULL when there is none
+ * @client: DMA device, NULL when there is none
+ * @verdict: the verdict
+ *
+ * Names both ends, the reason, the device at fault and the remedy.
+ *
+ * Context: Any but NMI.
+ * Return: number of bytes.
+ */
+int pci_p2pmem_explain(char *buf, size_t len, struct pci_dev *provider,
+		       struct device *client, const struct pci_p2pmem_verdict *verdict)
+{
+	enum pci_p2pmem_reason reason = verdict->reason;
+	int n;
+
+	if (reason >= PCI_P2PMEM_NR_REASONS)
+		return scnprintf(buf, len, "unknown reason %d", reason);
+	n = scnprintf(buf, len, "%s and %s: %s: %s",
+		      client ? dev_name(client) : "(no DMA device)",
+		      provider ? pci_name(provider) : "(no provider)",
+		      p2pmem_reasons[reason].token, p2pmem_reasons[reason].text);
+	if (verdict->at[0])
+		n += scnprintf(buf + n, len - n, " at %s", verdict->at);
+	if (reason == PCI_P2PMEM_DMA_MASK)
+		n += scnprintf(buf + n, len - n, ": it ends at %#llx, the client reaches %d bits",
+			       verdict->needed, fls64(verdict->limit));
+	n += scnprintf(buf + n, len - n, "; %s", p2pmem_reasons[reason].remedy);
+	if (reason == PCI_P2PMEM_ACS_REDIRECT && provider && client && dev_is_pci(client))
+		n += max(0, p2pmem_path_acs_list(provider, to_pci_dev(client), buf + n,
+						 len - n));
+	return n;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_explain);
