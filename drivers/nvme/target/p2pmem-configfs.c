@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DOC: the namespace attribute p2pmem
+ *
+ * What an administrator may ask for: 0, no peer memory; 1, that of any provider
+ * that suits; or the PCI address of a provider. And the check, when a namespace
+ * is enabled, that a provider which was named can serve its drive.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/ctype.h>
+#include <linux/hex.h>
+#include <linux/module.h>
+#include "p2pmem-priv.h"
+
+#define NVMET_P2PMEM_MIN_DOMAIN	4	/* hexadecimal digits */
+#define NVMET_P2PMEM_MAX_DOMAIN	8
+#define NVMET_P2PMEM_SHOWN	32UL	/* bytes of a wrong value in the log */
+
+struct nvmet_p2pmem_wish {
+	bool any;
+	bool fixed;
+	u32 domain;
+	u8 bus;
+	u8 devfn;
+};
+
+/* Hexadecimal digits at the beginning of @s; fails when there are fewer */
+static bool nvmet_p2pmem_hex(const char *s, unsigned int digits, u32 *value)
+{
+	for (*value = 0; digits; digits--, s++) {
+		int digit = hex_to_bin(*s);
+
+		if (digit < 0)
+			return false;
+		*value = *value << 4 | digit;
+	}
+	return true;
+}
+
+/* DDDD:BB:DD.F as lspci -D prints it; no digit more, none less */
+static bool nvmet_p2pmem_parse_address(const char *s, size_t len,
+				       struct nvmet_p2pmem_wish *wish)
+{
+	static const char tail[] = ":BB:DD.F";
+	size_t digits = strcspn(s, ":");
+	u32 domain, bus, slot, func;
+
+	if (digits < NVMET_P2PMEM_MIN_DOMAIN || digits > NVMET_P2PMEM_MAX_DOMAIN ||
+	    len != digits + sizeof(tail) - 1)
+		return false;
+	/* Wider domains have no leading zero: one device has one name. */
+	if (digits > NVMET_P2PMEM_MIN_DOMAIN && *s == '0')
+		return false;
+	if (!nvmet_p2pmem_hex(s, digits, &domain) || domain > INT_MAX)
+		return false;
+	s += digits;
+	if (s[3] != ':' || s[6] != '.' || !nvmet_p2pmem_hex(s + 1, 2, &bus) ||
+	    !nvmet_p2pmem_hex(s + 4, 2, &slot) || !nvmet_p2pmem_hex(s + 7, 1, &func))
+		return false;
+	if (slot > 0x1f || func > 7)
+		return false;
+
+	wish->fixed = true;
+	wish->domain = domain;
+	wish->bus = bus;
+	wish->devfn = PCI_DEVFN(slot, func);
+	return true;
+}
+
+static bool nvmet_p2pmem_parse(const char *page, size_t count,
+			       struct nvmet_p2pmem_wish *wish)
+{
+	size_t len = strnlen(page, count);
+
+	memset(wish, 0, sizeof(*wish));
+	if (len != count)
+		return false;	/* a zero byte in it */
+	if (len && page[len - 1] == '\n')
+		len--;
+	if (len == 1 && (*page == '0' || *page == '1')) {
+		wish->any = *page == '1';
+		return true;
+	}
+	return nvmet_p2pmem_parse_address(page, len, wish);
+}
+
+static ssize_t nvmet_ns_p2pmem_show(struct config_item *item, char *page)
+{
+	struct nvmet_ns *ns = to_nvmet_ns(item);
+	struct nvmet_p2pmem_ns *rec = nvmet_p2pmem_record(ns);
+
+	guard(mutex)(&ns->subsys->lock);
+	if (rec && rec->fixed)
+		return sysfs_emit(page, "%04x:%02x:%02x.%d\n", rec->domain, rec->bus,
+				  PCI_SLOT(rec->devfn), PCI_FUNC(rec->devfn));
+	return sysfs_emit(page, "%d\n", !!ns->use_p2pmem);
+}
+
+/* Says why @provider is refused, and to whom */
+static void nvmet_p2pmem_refuse(struct nvmet_ns *ns, struct pci_dev *provider,
+				struct device *client,
+				const struct pci_p2pmem_verdict *why)
+{
+	char text[NVMET_P2PMEM_TEXT];
+
+	pci_p2pmem_explain(text, sizeof(text), provider, client, why);
+	pr_err("nsid %u of %s: %s\n", ns->nsid, ns->subsys->subsysnqn, text);
+}
+
+static int nvmet_p2pmem_check_provider(struct nvmet_ns *ns,
+				       const struct nvmet_p2pmem_wish *wish)
+{
+	struct pci_p2pmem_verdict why = {
+		.reason = PCI_P2PMEM_NOT_A_PROVIDER,
+		.distance = -1,
+	};
+	struct pci_dev *provider;
+	bool lends;
+
+	provider = pci_get_domain_bus_and_slot(wish->domain, wish->bus, wish->devfn);
+	if (!provider) {
+		pr_err("nsid %u of %s: there is no PCI function %04x:%02x:%02x.%d; p2pmem takes 0, 1 or the address of a function that has p2pmem/published 1 in sysfs\n",
+		       ns->nsid, ns->subsys->subsysnqn, wish->domain, wish->bus,
+		       PCI_SLOT(wish->devfn), PCI_FUNC(wish->devfn));
+		return -ENODEV;
+	}
+	lends = pci_p2pmem_is_provider(provider);
+	if (!lends)
+		nvmet_p2pmem_refuse(ns, provider, NULL, &why);
+	pci_dev_put(provider);
+	return lends ? 0 : -ENODEV;
+}
+
+static ssize_t nvmet_ns_p2pmem_store(struct config_item *item, const char *page,
+				     size_t count)
+{
+	struct nvmet_ns *ns = to_nvmet_ns(item);
+	struct nvmet_p2pmem_ns *rec = nvmet_p2pmem_record(ns);
+	struct nvmet_p2pmem_wish wish;
+	int ret;
+
+	if (!rec)
+		return -ENODEV;
+
+	guard(mutex)(&ns->subsys->lock);
+	if (ns->enabled) {
+		pr_err("nsid %u of %s is enabled: disable it before p2pmem is changed\n",
+		       ns->nsid, ns->subsys->subsysnqn);
+		return -EBUSY;
+	}
+	if (!nvmet_p2pmem_parse(page, count, &wish)) {
+		pr_err("nsid %u of %s: \"%*pE\" is not a value of p2pmem; write 0, 1 or a full PCI address such as 0000:03:00.0\n",
+		       ns->nsid, ns->subsys->subsysnqn,
+		       (int)min(strcspn(page, "\n"), NVMET_P2PMEM_SHOWN), page);
+		return -EINVAL;
+	}
+	if (wish.fixed) {
+		ret = nvmet_p2pmem_check_provider(ns, &wish);
+		if (ret)
+			return ret;
+	}
+
+	ns->use_p2pmem = wish.any || wish.fixed;
+	rec->fixed = wish.fixed;
+	rec->domain = wish.domain;
+	rec->bus = wish.bus;
+	rec->devfn = wish.devfn;
+	return count;
+}
+
+/* Not CONFIGFS_ATTR(): the table of attributes is in another file. */
+struct configfs_attribute nvmet_ns_attr_p2pmem = {
+	.ca_name = "p2pmem",
+	.ca_mode = 0644,
+	.ca_owner = THIS_MODULE,
+	.show = nvmet_ns_p2pmem_show,
+	.store = nvmet_ns_p2pmem_store,
+};
+
+/* Whether the provider that was named can serve the drive; tells why not */
+static int nvmet_p2pmem_check_drive(struct nvmet_ns *ns, struct nvmet_p2pmem_ns *rec)
+{
+	struct pci_p2pmem_verdict why = { .distance = -1 };
+	struct device *drive = NULL;
+	struct pci_dev *provider;
+	int ret = 0;
+
+	provider = nvmet_p2pmem_fixed_provider(rec);
+	if (!provider || !pci_p2pmem_is_provider(provider)) {
+		why.reason = PCI_P2PMEM_NOT_A_PROVIDER;
+		ret = -ENODEV;
+		goto out;
+	}
+	drive = nvmet_p2pmem_drive(ns, &why.reason);
+	if (!drive) {
+		ret = -EOPNOTSUPP;
+		goto out;
+	}
+	ret = pci_p2pmem_distance(provider, &drive, 1);
+	if (ret < 0)
+		pci_p2pmem_verdict(provider, drive, &why);
+out:
+	if (ret < 0)
+		nvmet_p2pmem_refuse(ns, provider, drive ?: nvmet_ns_dev(ns), &why);
+	put_device(drive);
+	pci_dev_put(provider);
+	return min(ret, 0);
+}
+
+/**
+ * nvmet_p2pmem_enable() - a namespace is being enabled
+ * @ns: namespace whose drive or file is open
+ *
+ * A provider that the administrator named must be able to serve the drive. With
+ * "any provider" there is nothing to refuse: one that suits may come later, and
+ * until then each controller that is attached tells and counts why.
+ *
+ * Context: Process context, ns->subsys->lock held.
+ * Return: 0; for a provider that was named: -EINVAL for a namespace that is
+ * backed by a file, -ENODEV when it lends nothing any more, -EXDEV when it cannot
+ * reach the drive, -EOPNOTSUPP when the drive's driver is no client.
+ */
+int nvmet_p2pmem_enable(struct nvmet_ns *ns)
+{
+	struct nvmet_p2pmem_ns *rec = nvmet_p2pmem_record(ns);
+
+	lockdep_assert_held(&ns->subsys->lock);
+
+	if (!rec || !ns->use_p2pmem)
+		return 0;
+	clear_bit(0, &rec->warned);
+	if (!rec->fixed)
+		return 0;
+	if (!ns->bdev) {
+		pr_err("nsid %u of %s is backed by a file and cannot use a named provider of peer-to-peer memory; export a block device, or write 0 to p2pmem\n",
+		       ns->nsid, ns->subsys->subsysnqn);
+		return -EINVAL;
+	}
+	return nvmet_p2pmem_check_drive(ns, rec);
+}

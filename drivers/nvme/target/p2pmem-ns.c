@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DOC: the record of a namespace, and its counters in configfs
+ *
+ * struct nvmet_ns has no room for what we keep, and may not grow. So every
+ * namespace has a record, found by a hash of its address.
+ *
+ * Who keeps a record:
+ * - Requests that are executing hold a reference to their namespace, and
+ *   nvmet_ns_free() waits for these in nvmet_ns_disable() before it calls
+ *   nvmet_p2pmem_ns_exit(). So a request finds the record and may use it without
+ *   a reference. A request that is complete (it frees its memory later) does not.
+ * - The configfs directory p2pmem_stats is a default group of the namespace, and
+ *   configfs leaves its last reference to the one who made it: ours is dropped in
+ *   nvmet_p2pmem_ns_exit(). Somebody else may have taken one, so the group holds a
+ *   reference to the record.
+ * - Readers that pass by in the hash read no more than key and link of it: freed
+ *   after a grace period.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/hashtable.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include "p2pmem-priv.h"
+
+/* Guards the hash against writers, and the list */
+DEFINE_MUTEX(nvmet_p2pmem_lock);
+LIST_HEAD(nvmet_p2pmem_namespaces);
+static DEFINE_HASHTABLE(nvmet_p2pmem_hash, 8);
+
+/**
+ * nvmet_p2pmem_record() - the record of a namespace
+ * @ns: namespace that the caller keeps from being freed
+ *
+ * Context: Any.
+ * Return: the record, valid as long as @ns; NULL when it has none.
+ */
+struct nvmet_p2pmem_ns *nvmet_p2pmem_record(struct nvmet_ns *ns)
+{
+	struct nvmet_p2pmem_ns *rec;
+
+	guard(rcu)();
+	hash_for_each_possible_rcu(nvmet_p2pmem_hash, rec, hash, (unsigned long)ns)
+		if (rec->ns == ns)
+			return rec;
+	return NULL;
+}
+
+/**
+ * nvmet_p2pmem_no_records() - whether every record is gone
+ *
+ * Context: Module exit.
+ * Return: true when none is left.
+ */
+bool nvmet_p2pmem_no_records(void)
+{
+	return hash_empty(nvmet_p2pmem_hash) && list_empty(&nvmet_p2pmem_namespaces);
+}
+
+/**
+ * nvmet_p2pmem_fallback() - a request got system memory instead of peer memory
+ * @rec: record of its namespace
+ * @reason: why
+ *
+ * Counts it, and tells the log once for as long as the namespace is enabled.
+ *
+ * Context: Any.
+ */
+void nvmet_p2pmem_fallback(struct nvmet_p2pmem_ns *rec, enum pci_p2pmem_reason reason)
+{
+	this_cpu_inc(rec->stats->fallbacks[reason]);
+
+	if (likely(READ_ONCE(rec->warned)) || test_and_set_bit(0, &rec->warned))
+		return;
+	pr_warn("nsid %u of %s asks for peer-to-peer memory and uses system memory (%s); p2pmem_stats of the namespace has the counts\n",
+		rec->ns->nsid, rec->ns->subsys->subsysnqn, pci_p2pmem_reason_token(reason));
+}
+
+static struct nvmet_p2pmem_ns *to_record(struct config_item *item)
+{
+	return container_of(to_config_group(item), struct nvmet_p2pmem_ns, group);
+}
+
+/* The sum over all CPUs of one member of struct nvmet_p2pmem_stats */
+static u64 nvmet_p2pmem_sum(struct nvmet_p2pmem_ns *rec, size_t offset)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(*(u64 *)((void *)per_cpu_ptr(rec->stats, cpu) + offset));
+	return sum;
+}
+
+#define NVMET_P2PMEM_BYTES(_name)						\
+static ssize_t nvmet_p2pmem_##_name##_show(struct config_item *item, char *page) \
+{										\
+	return sysfs_emit(page, "%llu\n", nvmet_p2pmem_sum(to_record(item),	\
+			  offsetof(struct nvmet_p2pmem_stats, _name)));		\
+}										\
+										\
+static struct configfs_attribute nvmet_p2pmem_attr_##_name = {			\
+	.ca_name = __stringify(_name),						\
+	.ca_mode = 0444,							\
+	.ca_owner = THIS_MODULE,						\
+	.show = nvmet_p2pmem_##_name##_show,					\
+}
+
+NVMET_P2PMEM_BYTES(peer_bytes);
+NVMET_P2PMEM_BYTES(inline_bytes);
+NVMET_P2PMEM_BYTES(system_bytes);
+
+/*
+ * A file for each reason, named by its token. The one of "ok", which nothing
+ * counts, is named "fallbacks" and holds the sum of all.
+ */
+static ssize_t nvmet_p2pmem_show_fallbacks(struct config_item *item, char *page,
+					   enum pci_p2pmem_reason reason)
+{
+	u64 sum = 0;
+	int r;
+
+	for (r = 0; r < PCI_P2PMEM_NR_REASONS; r++)
+		if (reason == PCI_P2PMEM_OK || reason == r)
+			sum += nvmet_p2pmem_sum(to_record(item),
+						offsetof(struct nvmet_p2pmem_stats,
+							 fallbacks[r]));
+	return sysfs_emit(page, "%llu\n", sum);
+}
+
+#define NVMET_P2PMEM_SHOW(sym, ...)						\
+static ssize_t nvmet_p2pmem_##sym##_show(struct config_item *item, char *page)	\
+{										\
+	return nvmet_p2pmem_show_fallbacks(item, page, PCI_P2PMEM_##sym);	\
+}
+
+PCI_P2PMEM_REASONS(NVMET_P2PMEM_SHOW)
+
+#define NVMET_P2PMEM_ATTR(sym, token, ...)					\
+	[PCI_P2PMEM_##sym] = {							\
+		.ca_name = PCI_P2PMEM_##sym ? (token) : "fallbacks",		\
+		.ca_mode = 0444,						\
+		.ca_owner = THIS_MODULE,					\
+		.show = nvmet_p2pmem_##sym##_show,				\
+	},
+
+static struct configfs_attribute nvmet_p2pmem_reason_attrs[] = {
+	PCI_P2PMEM_REASONS(NVMET_P2PMEM_ATTR)
+};
+
+#define NVMET_P2PMEM_FILE(sym, ...)						\
+	[PCI_P2PMEM_##sym] = &nvmet_p2pmem_reason_attrs[PCI_P2PMEM_##sym],
+
+static struct configfs_attribute *nvmet_p2pmem_stats_attrs[] = {
+	PCI_P2PMEM_REASONS(NVMET_P2PMEM_FILE)
+	[PCI_P2PMEM_NR_REASONS] = &nvmet_p2pmem_attr_peer_bytes,
+	&nvmet_p2pmem_attr_inline_bytes,
+	&nvmet_p2pmem_attr_system_bytes,
+	NULL
+};
+
+static void nvmet_p2pmem_record_free(struct kref *ref)
+{
+	struct nvmet_p2pmem_ns *rec = container_of(ref, struct nvmet_p2pmem_ns, ref);
+
+	free_percpu(rec->stats);
+	kfree_rcu(rec, rcu);
+}
+
+static void nvmet_p2pmem_stats_release(struct config_item *item)
+{
+	kref_put(&to_record(item)->ref, nvmet_p2pmem_record_free);
+}
+
+static struct configfs_item_operations nvmet_p2pmem_stats_item_ops = {
+	.release = nvmet_p2pmem_stats_release,
+};
+
+static const struct config_item_type nvmet_p2pmem_stats_type = {
+	.ct_item_ops = &nvmet_p2pmem_stats_item_ops,
+	.ct_attrs = nvmet_p2pmem_stats_attrs,
+	.ct_owner = THIS_MODULE,
+};
+
+/**
+ * nvmet_p2pmem_ns_init() - make the record of a new namespace
+ * @ns: namespace whose configfs group is initialised, but not yet in configfs
+ *
+ * Also gives it the default group p2pmem_stats.
+ *
+ * Context: Process context, may sleep; configfs holds its su_mutex.
+ * Return: 0 or -ENOMEM. Nothing has to be undone after an error; the caller
+ * puts the namespace's group.
+ */
+int nvmet_p2pmem_ns_init(struct nvmet_ns *ns)
+{
+	struct nvmet_p2pmem_ns *rec;
+
+	rec = kzalloc(sizeof(*rec), GFP_KERNEL);
+	if (!rec)
+		return -ENOMEM;
+	rec->stats = alloc_percpu(struct nvmet_p2pmem_stats);
+	if (!rec->stats) {
+		kfree(rec);
+		return -ENOMEM;
+	}
+
+	rec->ns = ns;
+	kref_init(&rec->ref);
+	kref_get(&rec->ref);	/* for the group */
+	config_group_init_type_name(&rec->group, "p2pmem_stats", &nvmet_p2pmem_stats_type);
+	configfs_add_default_group(&rec->group, &ns->group);
+
+	guard(mutex)(&nvmet_p2pmem_lock);
+	hash_add_rcu(nvmet_p2pmem_hash, &rec->hash, (unsigned long)ns);
+	list_add_tail(&rec->entry, &nvmet_p2pmem_namespaces);
+	return 0;
+}
+
+/**
+ * nvmet_p2pmem_ns_exit() - give up the record of a namespace
+ * @ns: namespace that is disabled and about to be freed; one without a record
+ *	is fine
+ *
+ * Context: Process context, may sleep. The namespace is out of configfs.
+ */
+void nvmet_p2pmem_ns_exit(struct nvmet_ns *ns)
+{
+	struct nvmet_p2pmem_ns *rec = nvmet_p2pmem_record(ns);
+
+	if (!rec)
+		return;
+
+	scoped_guard(mutex, &nvmet_p2pmem_lock) {
+		hash_del_rcu(&rec->hash);
+		list_del(&rec->entry);
+	}
+	configfs_remove_default_groups(&ns->group);
+	kref_put(&rec->ref, nvmet_p2pmem_record_free);
+}
