@@ -1,0 +1,243 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# graft.sh TREE [PART...]: put the hooks of p2pmem into kernel sources
+#
+# TREE holds drivers/infiniband/core, drivers/nvme/host and drivers/nvme/target of
+# a kernel, a whole one or a build copy of these folders, with the files of this
+# repository already in it. PART is rdma, nvme or nvmet; all of them when none is
+# given.
+#
+# The hooks are semantic patches (*.cocci beside this script). Which places they
+# must have changed is in the file "sites" and is checked, before and after: a
+# place that is missing, or one that is new, is an error that names it. Nothing in
+# TREE is changed then. A tree that has the hooks already stays as it is.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+PARTS='rdma nvme nvmet'
+
+# What upstream's peer-to-peer leaves in a file that uses it. dma_map_ops and the
+# block layer have their own words for it, which fold to false and may stay.
+UPSTREAM='\b(pci_p2pdma_\w+|is_pci_p2pdma_page|pci_(alloc|free)_p2pmem|pci_has_p2pmem|pci_p2pmem_(find|find_many|alloc_sgl|free_sgl|virt_to_bus|publish)|ib_dma_pci_p2p_dma_supported|blk_queue_pci_p2pdma|CONFIG_PCI_P2PDMA)\b|<linux/pci-p2pdma\.h>'
+
+say() { printf 'graft: %s\n' "$*"; }
+die() { printf 'graft: error: %s\n' "$*" >&2; exit 1; }
+
+usage() {
+	printf 'usage: %s TREE [rdma|nvme|nvmet]...\n' "$(basename "$0")" >&2
+	exit 2
+}
+
+folder() { # PART
+	case $1 in
+	rdma) echo drivers/infiniband/core ;;
+	nvme) echo drivers/nvme/host ;;
+	nvmet) echo drivers/nvme/target ;;
+	esac
+}
+
+ours() { # PART DIR: our own files there, by name
+	case $1 in
+	rdma) (cd "$2" && ls rw_p2pmem*.[ch]) ;;
+	*) (cd "$2" && ls p2pmem*.[ch]) ;;
+	esac 2>/dev/null
+}
+
+patches() { # PART: lines of "semantic-patch file"
+	case $1 in
+	rdma) printf '%s\n' 'rdma-rw rw.c' 'rdma-device device.c' ;;
+	nvme) printf '%s\n' 'nvme-pci pci.c' ;;
+	nvmet) printf '%s\n' 'nvmet-core core.c' 'nvmet-configfs configfs.c' \
+		'nvmet-bdev io-cmd-bdev.c' 'nvmet-file io-cmd-file.c' 'nvmet-rdma rdma.c' ;;
+	esac
+}
+
+makefile_target() { # PART
+	case $1 in
+	rdma) echo "ib_core-\$(CONFIG_PCI_P2PMEM_RDMA)" ;;
+	nvme) echo "nvme-\$(CONFIG_PCI_P2PMEM_NVME)" ;;
+	nvmet) echo "nvmet-\$(CONFIG_PCI_P2PMEM_NVMET)" ;;
+	esac
+}
+
+makefile_anchor() { # PART: the new line comes after the last line that begins so
+	case $1 in
+	rdma) echo "ib_core-\$(CONFIG_" ;;
+	nvme) echo 'nvme-y' ;;
+	nvmet) echo "nvmet-\$(CONFIG_" ;;
+	esac
+}
+
+# sites_of FILE COPY before|after [quiet]: whether the counts of FILE's sites are
+# those of a kernel without (before) or with (after) the hooks. Names what is not.
+sites_of() {
+	awk -F '[|]' -v name="$1" -v when="$3" -v quiet="${4-}" '
+	function trim(s) { gsub(/^[ \t]+|[ \t]+$/, "", s); return s }
+	function bad(text) {
+		failed = 1
+		if (!quiet)
+			print "graft: error: " name ": " text > "/dev/stderr"
+	}
+	NR == FNR {
+		if (!/^#/ && NF == 7 && trim($2) == name) {
+			text[++n] = trim($3); before[n] = $4 + 0; after[n] = $5 + 0
+			hook[n] = trim($6); hooks[n] = $7 + 0
+		}
+		next
+	}
+	{
+		for (i = 1; i <= n; i++) {
+			have[i] += index($0, text[i]) > 0
+			hooked[i] += index($0, hook[i]) > 0
+		}
+	}
+	END {
+		if (!n)
+			bad("no site is listed")
+		for (i = 1; i <= n; i++) {
+			want = when == "before" ? before[i] : after[i]
+			if (have[i] != want)
+				bad("\"" text[i] "\" is in " have[i] + 0 " lines, expected " want ": a site is " \
+				    (have[i] < want ? "missing" : (when == "before" ? "new" : "left")))
+			if (when == "after" && hooked[i] != hooks[i])
+				bad("at \"" text[i] "\": the hook \"" hook[i] "\" is in " hooked[i] + 0 \
+				    " lines, expected " hooks[i])
+		}
+		exit failed
+	}' "$here/sites" "$2"
+}
+
+# A condition that has become empty goes, and blanks at the end of empty lines.
+tidy() {
+	awk '/^[ \t]+$/ { $0 = "" }
+	held && /^#endif/ { held = 0; gone = 1; next }
+	held { print cond; held = 0 }
+	/^#ifdef CONFIG_PCI_P2PDMA$/ { cond = $0; held = 1; next }
+	gone && $0 == "" && last == "" { gone = 0; next }
+	{ gone = 0; print; last = $0 }
+	END { if (held) print cond }' "$1"
+}
+
+# Changes the copy of one file; says "changed" or "same"
+patch_file() { # SEMANTIC-PATCH FILE
+	if sites_of "$2" "$work/$2" after quiet; then
+		echo same
+		return
+	fi
+	sites_of "$2" "$work/$2" before || return 1
+	if ! spatch --very-quiet --no-includes --sp-file "$here/$1.cocci" \
+	    "$work/$2" -o "$tmp/out.c" >"$tmp/log" 2>&1 || [ ! -s "$tmp/out.c" ]; then
+		cat "$tmp/log" >&2
+		printf 'graft: error: %s: semantic patch %s.cocci failed\n' "$2" "$1" >&2
+		return 1
+	fi
+	tidy "$tmp/out.c" >"$tmp/tidy.c"
+	cat "$tmp/tidy.c" >"$work/$2"
+	rm -f "$tmp/out.c"
+	sites_of "$2" "$work/$2" after || return 1
+	echo changed
+}
+
+patch_makefile() { # PART FILE
+	target=$(makefile_target "$1")
+	objects=$(ours "$1" "$tree/$(dirname "$2")" | sed -n 's/\.c$/.o/p' | tr '\n' ' ')
+	line="$target += ${objects% }"
+	if ! awk -v line="$line" -v target="$target" -v anchor="$(makefile_anchor "$1")" '
+		index($0, target) == 1 { next }
+		{ text[++n] = $0 }
+		index($0, anchor) == 1 && !/\\$/ { at = n }
+		END {
+			if (!at)
+				exit 1
+			for (i = 1; i <= n; i++) {
+				print text[i]
+				if (i == at)
+					print line
+			}
+		}' "$work/$2" >"$tmp/makefile"; then
+		printf 'graft: error: %s: no line begins with "%s"\n' "$2" "$(makefile_anchor "$1")" >&2
+		return 1
+	fi
+	if cmp -s "$tmp/makefile" "$work/$2"; then
+		echo same
+		return
+	fi
+	cat "$tmp/makefile" >"$work/$2"
+	echo changed
+}
+
+[ $# -ge 1 ] || usage
+tree=$1
+shift
+[ $# -gt 0 ] && PARTS=$*
+[ -d "$tree" ] || die "$tree is no folder"
+command -v spatch >/dev/null || die 'spatch is missing: install coccinelle'
+
+for part in $PARTS; do
+	dir=$(folder "$part")
+	[ -n "$dir" ] || usage
+	[ -d "$tree/$dir" ] || die "$tree has no $dir"
+	ours "$part" "$tree/$dir" >/dev/null ||
+		die "$tree/$dir has no p2pmem files: copy those of this repository into the tree first"
+done
+
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 1' HUP INT TERM
+work=$tmp/tree
+: >"$tmp/changed"
+failed=0
+
+take() { # FILE
+	[ -f "$tree/$1" ] || die "$tree/$1 is missing"
+	mkdir -p "$work/$(dirname "$1")"
+	cp -p "$tree/$1" "$work/$1"
+}
+
+for part in $PARTS; do
+	dir=$(folder "$part")
+	patches "$part" >"$tmp/patches"
+	while read -r cocci file; do
+		take "$dir/$file"
+		if ! verdict=$(patch_file "$cocci" "$dir/$file"); then
+			failed=1
+		elif [ "$verdict" = changed ]; then
+			echo "$dir/$file" >>"$tmp/changed"
+		fi
+	done <"$tmp/patches"
+
+	take "$dir/Makefile"
+	if ! verdict=$(patch_makefile "$part" "$dir/Makefile"); then
+		failed=1
+	elif [ "$verdict" = changed ]; then
+		echo "$dir/Makefile" >>"$tmp/changed"
+	fi
+
+	# Nothing of upstream's may be left, in files that no patch is for either.
+	for f in "$tree/$dir"/*.[ch]; do
+		name=$(basename "$f")
+		case $name in p2pmem* | rw_p2pmem*) continue ;; esac
+		[ -f "$work/$dir/$name" ] && f=$work/$dir/$name
+		if left=$(grep -nE -e "$UPSTREAM" "$f"); then
+			failed=1
+			printf '%s\n' "$left" | sed "s|^|graft: error: upstream's use is left in $dir/$name:|" >&2
+		fi
+	done
+done
+[ "$failed" = 0 ] || die "nothing in $tree was changed"
+
+# All is well: write every file beside its old one, then let them take its place.
+while read -r f; do
+	cp -p "$work/$f" "$tree/$f.graft" || {
+		while read -r g; do rm -f "$tree/$g.graft"; done <"$tmp/changed"
+		die "cannot write in $tree: nothing was changed"
+	}
+done <"$tmp/changed"
+while read -r f; do
+	mv -f "$tree/$f.graft" "$tree/$f"
+done <"$tmp/changed"
+
+for part in $PARTS; do
+	say "$part: $(grep -c "^$part " "$here/sites") sites checked, $(grep -c "^$(folder "$part")/" "$tmp/changed" || true) files changed"
+done

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// drivers/nvme/target/io-cmd-bdev.c: bytes are counted by where they lie; two
+// bios of peer memory are never merged; the loss of a provider is retryable.
+
+@ hooks @
+@@
+  #include "nvmet.h"
++ #include "p2pmem.h"
+
+@ account @
+expression req;
+@@
+- is_pci_p2pdma_page(sg_page(req->sg))
++ nvmet_p2pmem_account(req)
+
+@ done @
+symbol bio;
+identifier req;
+expression status;
+@@
+  static void nvmet_bio_done(struct bio *bio)
+  {
+  ...
+- nvmet_req_complete(req, status);
++ nvmet_req_complete(req, nvmet_p2pmem_status(req, status));
+  }

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// drivers/nvme/target/configfs.c: the namespace attribute p2pmem is the one of
+// p2pmem.c, and a namespace's state there begins with the namespace.
+
+@ include @
+@@
+- #include <linux/pci-p2pdma.h>
+
+@ hooks @
+@@
+  #include "nvmet.h"
++ #include "p2pmem.h"
+
+// ---- the attribute; the list ends where the condition is empty
+
+@ gone_show @
+@@
+- static ssize_t nvmet_ns_p2pmem_show(...) { ... }
+
+@ gone_store @
+@@
+- static ssize_t nvmet_ns_p2pmem_store(...) { ... }
+
+@ gone_attribute @
+declarer name CONFIGFS_ATTR;
+symbol nvmet_ns_, p2pmem;
+@@
+- CONFIGFS_ATTR(nvmet_ns_, p2pmem);
+
+@ attribute @
+identifier attrs = nvmet_ns_attrs;
+symbol nvmet_ns_attr_p2pmem;
+@@
+  static struct configfs_attribute *attrs[] = {
++#ifdef CONFIG_PCI_P2PMEM_NVMET
++	&nvmet_ns_attr_p2pmem,
++#endif
+  ...,
+- &nvmet_ns_attr_p2pmem,
+  ...,
+  };
+
+// ---- the namespace
+
+@ make @
+symbol ret, out, nvmet_ns_type;
+identifier ns, name;
+@@
+  config_group_init_type_name(&ns->group, name, &nvmet_ns_type);
++ ret = nvmet_p2pmem_ns_init(ns);
++ if (ret) {
++ 	config_group_put(&ns->group);
++ 	goto out;
++ }
