@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DOC: the oracle: what becomes of a request, by brute force
+ *
+ * Enumerates every simple path between two functions by a depth-first search over
+ * the whole undirected graph, host bridges and the fabric between them included,
+ * and judges the path that it finds by properties of its vertices. It does not
+ * know chains, common bridges or bit masks, and shares no code with topology.c.
+ */
+#include <string.h>
+
+#include "graph.h"
+
+struct search {
+	const struct graph *g;
+	int goal;
+	bool seen[MAX_VERTICES];
+	int stack[MAX_VERTICES];
+	int depth;
+	unsigned int found;
+	struct finding *f;
+};
+
+static void search_from(struct search *s, int here)
+{
+	int next;
+
+	s->seen[here] = true;
+	s->stack[s->depth++] = here;
+	if (here == s->goal) {
+		if (!s->found++) {
+			memcpy(s->f->path, s->stack, s->depth * sizeof(s->stack[0]));
+			s->f->length = s->depth;
+		}
+	} else {
+		next = s->g->v[here].parent;
+		if (next != NOTHING && !s->seen[next])
+			search_from(s, next);
+		for (next = s->g->v[here].first_child; next != NOTHING;
+		     next = s->g->v[next].next_sibling)
+			if (!s->seen[next])
+				search_from(s, next);
+	}
+	s->depth--;
+	s->seen[here] = false;
+}
+
+static bool is_function(const struct vertex *v)
+{
+	return v->role != FABRIC && v->role != HOST;
+}
+
+static bool one_device(const struct vertex *a, const struct vertex *b)
+{
+	return a->domain == b->domain && a->bus == b->bus && a->device == b->device;
+}
+
+/* The path goes down from its top in both directions: nobody there is its parent */
+static int top_of(const struct graph *g, const struct finding *f)
+{
+	int i, up;
+
+	for (i = 0; i < f->length; i++) {
+		up = g->v[f->path[i]].parent;
+		if ((i == 0 || f->path[i - 1] != up) &&
+		    (i == f->length - 1 || f->path[i + 1] != up))
+			return i;
+	}
+	return NOTHING;
+}
+
+/*
+ * The request arrives at @to, below the top, having come out of @from: does
+ * @from let it turn there?
+ */
+static bool shut_between(const struct vertex *from, const struct vertex *to, bool *beyond)
+{
+	unsigned int number;
+
+	if (!from->has_acs || !from->controls_egress)
+		return false;
+	if (from->role == DOWNSTREAM || from->role == ROOT_PORT)
+		number = to->number;
+	else if (from->role == END_POINT && one_device(from, to))
+		number = to->function;
+	else
+		return false;
+
+	if (number >= from->vector_size) {
+		*beyond = true;
+		return true;
+	}
+	return from->shut[number];
+}
+
+static bool host_forwards(const struct graph *g, int below)
+{
+	while (g->v[below].role != HOST)
+		below = g->v[below].parent;
+	return g->v[below].within;
+}
+
+/* The top is a bridge, or one of the two ends: ACS decides */
+static void judge_below_bridge(const struct graph *g, struct finding *f)
+{
+	const struct vertex *last_up = NULL, *first_down = NULL, *v;
+	bool blocked_up = false, blocked_down = false, any = false;
+	int i, top = f->top, end = f->length - 1;
+
+	if (top > 0 && top < end) {
+		last_up = &g->v[f->path[top - 1]];
+		first_down = &g->v[f->path[top + 1]];
+		blocked_up = shut_between(last_up, first_down, &f->beyond);
+		blocked_down = shut_between(first_down, last_up, &f->beyond);
+	}
+	/* blocked requests are redirected instead where request redirect is on */
+	if (blocked_up && last_up->redirects_requests) {
+		f->redirects[f->path[top - 1]] = true;
+		f->lifted = true;
+		blocked_up = false;
+	}
+	if (blocked_down && first_down->redirects_requests) {
+		f->redirects[f->path[top + 1]] = true;
+		f->lifted = true;
+		blocked_down = false;
+	}
+
+	for (i = 0; i <= end; i++) {
+		v = &g->v[f->path[i]];
+		if (i == top || !v->has_acs)
+			continue;
+		if (!v->redirects_requests && !v->redirects_completions)
+			continue;
+		if (v->role != END_POINT || v->says_multifunction ||
+		    (v == last_up && first_down && one_device(v, first_down)) ||
+		    (v == first_down && last_up && one_device(v, last_up)))
+			f->redirects[f->path[i]] = true;
+	}
+
+	/* the provider's side from its end up, then the client's from its end up */
+	for (i = 0; i < top && !any; i++) {
+		any = f->redirects[f->path[i]];
+		f->culprit = f->path[i];
+	}
+	for (i = end; i > top && !any; i--) {
+		any = f->redirects[f->path[i]];
+		f->culprit = f->path[i];
+	}
+
+	if (blocked_up) {
+		f->outcome = STOPPED_BY_EGRESS;
+		f->culprit = f->path[top - 1];
+	} else if (blocked_down) {
+		f->outcome = STOPPED_BY_EGRESS;
+		f->culprit = f->path[top + 1];
+	} else if (any && !host_forwards(g, f->path[top])) {
+		f->outcome = STOPPED_BY_REDIRECT;
+	} else {
+		f->outcome = any ? THROUGH_HOST : PEER_TO_PEER;
+		f->culprit = NOTHING;
+	}
+}
+
+unsigned int oracle_ask(const struct graph *g, int provider, int client, struct finding *f)
+{
+	struct search s = { .g = g, .goal = client, .f = f };
+	const struct vertex *top;
+	bool forwards;
+	int i;
+
+	memset(f, 0, sizeof(*f));
+	f->culprit = NOTHING;
+	search_from(&s, provider);
+	if (s.found != 1)
+		return s.found;
+
+	/* an edge counts when there is a function at one of its ends */
+	for (i = 1; i < f->length; i++)
+		if (is_function(&g->v[f->path[i - 1]]) || is_function(&g->v[f->path[i]]))
+			f->hops++;
+
+	f->top = top_of(g, f);
+	top = &g->v[f->path[f->top]];
+	if (is_function(top)) {
+		judge_below_bridge(g, f);
+		return s.found;
+	}
+
+	if (top->role == HOST)
+		forwards = top->within;
+	else	/* the fabric: there is a host bridge on each side of it */
+		forwards = g->v[f->path[f->top - 1]].across && g->v[f->path[f->top + 1]].across;
+	f->outcome = forwards ? THROUGH_HOST : STOPPED_AT_HOST;
+	return s.found;
+}
