@@ -70,14 +70,14 @@ copy_changed()
 # Distribution's source and our files side by side, hooks grafted in
 assemble()
 {
-	want=$({
+	graft_want=$({
 		our_files
 		(cd "$top" && find tools/graft -type f -exec sha256sum {} + 2>/dev/null | LC_ALL=C sort)
 		cat "$KSRC/.unpacked" 2>/dev/null || find "$KSRC/drivers/nvme" "$KSRC/drivers/infiniband/core" -type f -printf '%p %T@\n'
 		cat "$0"
 	} | hash_of)
 	fresh=no
-	if [ "$(cat "$out/stage.hash" 2>/dev/null)" != "$want" ]; then
+	if [ "$(cat "$out/stage.hash" 2>/dev/null)" != "$graft_want" ]; then
 		rm -rf "$stage" "$out/stage.hash"
 		mkdir -p "$stage/drivers/nvme"
 		for d in drivers/infiniband/core drivers/nvme/common drivers/nvme/host drivers/nvme/target; do
@@ -104,16 +104,16 @@ assemble()
 			echo "obj-m := $(echo "${g#*:}" | sed 's/,/.o /g').o"
 		} >"$stage/${g%%:*}/Kbuild"
 	done
-	echo "$want" >"$out/stage.hash"
+	echo "$graft_want" >"$out/stage.hash"
 }
 
 # kernel_make DIRECTORY [ARGUMENT...]: an external build. BTF needs tools and a vmlinux that
-# headers do not have; warnings are errors.
+# headers do not have, debug information takes a quarter of the time; warnings are errors.
 kernel_make()
 {
 	dir=$1
 	shift
-	make -C "$KDIR" M="$dir" -j"$jobs" CONFIG_DEBUG_INFO_BTF_MODULES= KCFLAGS=-Werror \
+	make -C "$KDIR" M="$dir" -j"$jobs" CONFIG_DEBUG_INFO_BTF_MODULES= CONFIG_DEBUG_INFO= KCFLAGS=-Werror \
 		CONFIG_PCI_P2PMEM=m CONFIG_PCI_P2PMEM_BAR=m CONFIG_PCI_P2PMEM_RDMA=y \
 		CONFIG_PCI_P2PMEM_NVME=y CONFIG_PCI_P2PMEM_NVMET=y "$@"
 }
@@ -143,6 +143,7 @@ collect()
 	mkdir -p "$out/modules.new"
 	sed 's/\.o$/.ko/' "$tree/modules.order" | while read -r ko; do
 		case $ko in /*) ;; *) ko=$tree/$ko ;; esac
+		# the symbols that modules need stay, local labels go
 		strip --strip-debug -o "$out/modules.new/$(basename "$ko")" "$ko"
 	done
 	cp "$tree/Module.symvers" "$out/modules.new/"

@@ -26,7 +26,8 @@ variant()
 	dir=$out/rig-nvme/$1
 	new=$out/rig-nvme/.new
 	want=$({ cat "$2"/*.[ch] "$here/nvme-no-shadow-doorbell.cocci" "$0" "$out/compat.h"
-		 [ "$1" = stock ] || cat "$out/tree/Module.symvers" "$out"/tree/include/linux/*.h; } |
+		 [ "$1" = stock ] ||
+			cat "$out/tree/Module.symvers" "$out"/tree/include/linux/*p2pmem*.h 2>/dev/null || :; } |
 	       sha256sum | cut -c1-32)
 	[ "$(cat "$dir/.hash" 2>/dev/null)" != "$want" ] || return 0
 	rm -rf "$new"
@@ -46,7 +47,7 @@ variant()
 	rsync -rl --checksum "$new/" "$dir/"
 	rm -rf "$new"
 	echo "rig-nvme: building $1"
-	make -C "$KDIR" M="$dir" -j"$(nproc)" CONFIG_DEBUG_INFO_BTF_MODULES= KCFLAGS=-Werror \
+	make -C "$KDIR" M="$dir" -j"$(nproc)" CONFIG_DEBUG_INFO_BTF_MODULES= CONFIG_DEBUG_INFO= KCFLAGS=-Werror \
 		CONFIG_PCI_P2PMEM=m CONFIG_PCI_P2PMEM_NVME=y KBUILD_EXTRA_SYMBOLS="$out/tree/Module.symvers" \
 		modules >>"$log" 2>&1 || { tail -n 20 "$log"; die "the build of $1 failed (whole log: $log)"; }
 	strip --strip-debug "$dir/nvme.ko"
