@@ -25,7 +25,7 @@ jobs=$(nproc)
 # directories of the distribution, and the modules of each that carry our hooks
 grafted="drivers/infiniband/core:ib_core drivers/nvme/host:nvme drivers/nvme/target:nvmet,nvmet-rdma"
 # our own, as overlay
-overlay="drivers include tools/testing/p2pmem/rnic"
+overlay="drivers include tools/testing/p2pmem/rnic tools/testing/p2pmem/tool"
 
 die()
 {

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=dash
+#
+# tool.sh: the core's API in guest scripts, by the module p2pmem_tool (its main.c has a
+# cookbook), and cards that lend. Source it after lib.sh.
+
+tool_dir=/sys/kernel/debug/p2pmem_tool
+
+# t COMMAND...: one call of the API. Prints nothing; $tool_err is the errno's name, or "ok", and
+# $id the number of what it took. Fails when the call failed.
+t()
+{
+	id=
+	if tool_text=$( { printf '%s\n' "$*" | dd of=$tool_dir/command bs=4096 count=1 status=none; } 2>&1); then
+		tool_err=ok
+		id=$(r id)
+		return 0
+	fi
+	case $tool_text in
+	*"Invalid argument"*)		tool_err=EINVAL ;;
+	*"No such device or address"*)	tool_err=ENXIO ;;
+	*"No such device"*)		tool_err=ENODEV ;;
+	*"Cannot allocate memory"*)	tool_err=ENOMEM ;;
+	*"Invalid cross-device link"*)	tool_err=EXDEV ;;
+	*"Operation not supported"*)	tool_err=EOPNOTSUPP ;;
+	*"File exists"*)		tool_err=EEXIST ;;
+	*"resource busy"*)		tool_err=EBUSY ;;
+	*"result not representable"* | *"Numerical result"*)	tool_err=ERANGE ;;
+	*"No such file"*)		tool_err=ENOENT ;;
+	*"needs cleaning"*)		tool_err=EUCLEAN ;;
+	*)				tool_err=${tool_text##*: } ;;
+	esac
+	return 1
+}
+
+# r [KEY]: what the last call printed, or what stands after its word KEY (first line)
+r()
+{
+	if [ $# = 0 ]; then
+		cat $tool_dir/result
+	else
+		sed -n "s/^$1 //p" $tool_dir/result | head -n 1
+	fi
+}
+
+# errno_is WANTED NAME COMMAND...: the call ends with that errno ("ok")
+errno_is()
+{
+	errno_want=$1 errno_name=$2
+	shift 2
+	t "$@" || :
+	is "$tool_err" "$errno_want" "$errno_name"
+}
+
+# must COMMAND...: a call that is no test itself
+must()
+{
+	t "$@" || bail "p2pmem_tool: '$*' failed with $tool_err"
+}
+
+# lend BDF: by p2pmem-bar, with its parameters as they are
+lend()
+{
+	pci_bind "$1" p2pmem-bar
+}
+
+# sysfs attributes of a provider
+lent_size()
+{
+	cat "/sys/bus/pci/devices/$1/p2pmem/size"
+}
+
+lent_available()
+{
+	cat "/sys/bus/pci/devices/$1/p2pmem/available"
+}
+
+lent_published()
+{
+	cat "/sys/bus/pci/devices/$1/p2pmem/published"
+}
+
+# lines BDF [REGEX]: how many lines the kernel's log has of that function since log_mark, but
+# those of the kernel's own driver and PCI code
+lines()
+{
+	log_since | grep -F " $1: " | grep -v -E 'probe (with driver .* failed|of .* failed)|enabling device|reserve \[' |
+		grep -c -E -- "${2:-.}" || :
+}
