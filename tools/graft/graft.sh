@@ -125,7 +125,11 @@ patch_file() { # SEMANTIC-PATCH FILE
 		echo same
 		return
 	fi
-	sites_of "$2" "$work/$2" before || return 1
+	if ! sites_of "$2" "$work/$2" before; then
+		grep -q 'p2pmem\.h"' "$work/$2" &&
+			printf 'graft: error: %s has hooks already, but not these: take a fresh copy of the kernel source\n' "$2" >&2
+		return 1
+	fi
 	if ! spatch --very-quiet --no-includes --sp-file "$here/$1.cocci" \
 	    "$work/$2" -o "$tmp/out.c" >"$tmp/log" 2>&1 || [ ! -s "$tmp/out.c" ]; then
 		cat "$tmp/log" >&2
@@ -202,6 +206,7 @@ for part in $PARTS; do
 		take "$dir/$file"
 		if ! verdict=$(patch_file "$cocci" "$dir/$file"); then
 			failed=1
+			: >"$work/$dir/$file"	# said what is wrong: enough
 		elif [ "$verdict" = changed ]; then
 			echo "$dir/$file" >>"$tmp/changed"
 		fi

@@ -244,13 +244,16 @@ void nvme_p2pmem_lost(struct nvme_ctrl *ctrl)
  * nvme_p2pmem_resume() - the controller was not disabled after all
  * @ctrl: the controller, after nvme_p2pmem_quiesce()
  *
- * A controller that is being reset has its CMB checked by that reset.
+ * A reset that has not come to the CMB yet checks it and resumes; one that has
+ * (the controller is connecting) may have done so before it was revoked.
  *
  * Context: Process, may sleep.
  */
 void nvme_p2pmem_resume(struct nvme_ctrl *ctrl)
 {
-	if (nvme_ctrl_state(ctrl) == NVME_CTRL_LIVE)
+	enum nvme_ctrl_state state = nvme_ctrl_state(ctrl);
+
+	if (state == NVME_CTRL_LIVE || state == NVME_CTRL_CONNECTING)
 		pci_p2pmem_resume(to_pci_dev(ctrl->dev));
 }
 
