@@ -98,7 +98,8 @@ static int rnic_refuse(struct rnic_dev *dev, u64 addr, u32 len)
 	return -ERANGE;
 }
 
-static bool rnic_reachable(const struct rnic_dev *dev, u64 addr, u32 len)
+/* True where the engine, or with virt_dma the CPU, can address all @len bytes. */
+bool rnic_addr_reachable(const struct rnic_dev *dev, u64 addr, u32 len)
 {
 	if (!dev->virt_dma)
 		return addr < RNIC_ADDR_LIMIT && len <= RNIC_ADDR_LIMIT - addr;
@@ -116,9 +117,9 @@ static int rnic_next_move(struct rnic_dev *dev, struct rnic_cursor *dst,
 		return -ERANGE;
 	*len = min3(to_len, from_len, MOVE_MAX);
 	*len = min_t(u64, *len, left);
-	if (!rnic_reachable(dev, *to, *len))
+	if (!rnic_addr_reachable(dev, *to, *len))
 		return rnic_refuse(dev, *to, *len);
-	if (!rnic_reachable(dev, *from, *len))
+	if (!rnic_addr_reachable(dev, *from, *len))
 		return rnic_refuse(dev, *from, *len);
 
 	rnic_cursor_advance(dst, *len);

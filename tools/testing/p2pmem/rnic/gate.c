@@ -2,9 +2,9 @@
 /**
  * DOC: The gate
  *
- * Keeps a transfer in flight for a test: its addresses are checked, nothing
- * has been copied, the work request is not complete and the memory of both
- * sides must stay. A number written to debugfs "hold" is the number of
+ * Keeps a transfer in flight for a test: its keys are checked, nothing has
+ * been copied, the work request is not complete and the memory of both sides
+ * must stay: neither side's queue pair can be flushed before it ends. A number written to debugfs "hold" is the number of
  * transfers to catch, 0 lets all of them go. Nothing is held for longer than
  * "hold_timeout_ms", nor while the adapter is being removed; both are counted.
  */
@@ -51,7 +51,7 @@ static bool rnic_cursor_is_peer(const struct rnic_dev *dev, struct rnic_cursor *
 	u32 len;
 
 	while (!peer && rnic_cursor_peek(cur, &addr, &len)) {
-		peer = !rnic_addr_is_ram(dev, addr);
+		peer = !rnic_addr_is_ram(dev, addr) && rnic_addr_reachable(dev, addr, len);
 		rnic_cursor_advance(cur, len);
 	}
 	cur->cur = saved_cur;

@@ -30,7 +30,7 @@
  *   insmod p2pmem_rnic.ko                 # registers rnic0
  *   cd /sys/kernel/debug/p2pmem_rnic/rnic0
  *   echo peer > hold_filter               # or any (default), rdma
- *   echo 1 > hold                         # catch the next one
+ *   echo 1 > hold                         # catch the next one (N: the next N)
  *   ... start I/O, wait until "held" reads 1, do what is to be tested ...
  *   echo 0 > hold                         # let it go
  *   cat stats
@@ -134,10 +134,13 @@ static int rnic_take_netdev(struct rnic_dev *dev)
 	mutex_unlock(&rnic_devs_lock);
 	if (dev->netdev)
 		return 0;
+	if (dev->index < netdev_nr)
+		return dev_err_probe(&dev->pdev->dev, -ENODEV,
+				     "adapter %d: netdev=%s is absent or taken by another adapter\n",
+				     dev->index, netdev[dev->index]);
 	return dev_err_probe(&dev->pdev->dev, -ENODEV,
-			     "adapter %d finds no free network device (%s%s); create one: ip link add dummy%d type dummy\n",
-			     dev->index, dev->index < netdev_nr ? "netdev=" : "no netdev=",
-			     dev->index < netdev_nr ? netdev[dev->index] : " given", dev->index);
+			     "adapter %d: no free Ethernet device; ip link add dummy%d type dummy\n",
+			     dev->index, dev->index);
 }
 
 static void rnic_drop_netdev(struct rnic_dev *dev)

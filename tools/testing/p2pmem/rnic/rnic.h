@@ -90,7 +90,7 @@ struct rnic_engine {
 enum rnic_gate_filter {
 	RNIC_GATE_ANY,		/* every transfer of at least one byte */
 	RNIC_GATE_RDMA,		/* RDMA reads and writes */
-	RNIC_GATE_PEER,		/* an address outside system RAM */
+	RNIC_GATE_PEER,		/* a valid address outside system RAM */
 };
 
 struct rnic_gate {
@@ -341,6 +341,7 @@ int rnic_engine_init(struct rnic_dev *dev);
 int rnic_engine_copy(struct rnic_dev *dev, struct rnic_cursor *dst, struct rnic_cursor *src,
 		     u64 len);
 bool rnic_addr_is_ram(const struct rnic_dev *dev, u64 addr);
+bool rnic_addr_reachable(const struct rnic_dev *dev, u64 addr, u32 len);
 
 /* gate.c */
 void rnic_gate_init(struct rnic_gate *gate);
