@@ -39,8 +39,8 @@ int nvme_p2pmem_add_cmb(struct nvme_ctrl *ctrl, int bar, u64 size, u64 offset,
 			u32 cmbsz);
 int nvme_p2pmem_recheck_cmb(struct nvme_ctrl *ctrl, u64 cmb_size, u32 cmbsz,
 			    u32 cmbloc);
-void nvme_p2pmem_quiesce(struct nvme_ctrl *ctrl, u64 cmb_size,
-			 struct mutex *bar_lock);
+void nvme_p2pmem_quiesce(struct nvme_ctrl *ctrl,
+			 u64 cmb_size, struct mutex *bar_lock);
 void nvme_p2pmem_revoke(struct nvme_ctrl *ctrl);
 void nvme_p2pmem_lost(struct nvme_ctrl *ctrl);
 void nvme_p2pmem_resume(struct nvme_ctrl *ctrl);
