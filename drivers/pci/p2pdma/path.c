@@ -7,6 +7,7 @@
  * the route, and adds what is not topology: whether the client may and can use
  * the address that the route gives it.
  */
+#include <linux/bitfield.h>
 #include <linux/cc_platform.h>
 #include <linux/dma-mapping.h>
 #include <linux/iommu.h>
