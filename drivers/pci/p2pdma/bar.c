@@ -16,24 +16,54 @@
 
 #define P2PMEM_BAR_LARGEST	-1
 
+/* The driver core tells the errno only: what is wrong and what is right stands here. */
+static int p2pmem_bar_refuse(const char *val, const struct kernel_param *kp,
+			     const char *wanted)
+{
+	pr_err("%s=%.*s cannot be: give %s\n", kp->name, (int)strcspn(val, "\n"), val, wanted);
+	return -EINVAL;
+}
+
+static int p2pmem_bar_set_bar(const char *val, const struct kernel_param *kp)
+{
+	int n;
+
+	if (kstrtoint(val, 0, &n) || n < P2PMEM_BAR_LARGEST || n >= PCI_STD_NUM_BARS)
+		return p2pmem_bar_refuse(val, kp, "0 to 5, or -1 for the largest");
+	WRITE_ONCE(*(int *)kp->arg, n);
+	return 0;
+}
+
+static const struct kernel_param_ops p2pmem_bar_bar_ops = {
+	.set = p2pmem_bar_set_bar,
+	.get = param_get_int,
+};
+
 static int bar = P2PMEM_BAR_LARGEST;
-module_param(bar, int, 0644);
+module_param_cb(bar, &p2pmem_bar_bar_ops, &bar, 0644);
 MODULE_PARM_DESC(bar, "BAR to lend, 0 to 5 (default -1: the largest memory BAR)");
 
 static int p2pmem_bar_set_bytes(const char *val, const struct kernel_param *kp)
 {
-	char *end;
-	unsigned long long n;
+	static const char units[] = "KMG";
+	unsigned int len, shift = 0;
+	char digits[24] = "";
+	const char *unit;
+	u64 n;
 
-	/* memparse() takes "-1" and "" for numbers. */
-	if (!isdigit(val[0]))
-		return -EINVAL;
-	n = memparse(val, &end);
-	if (*end == '\n')
-		end++;
-	if (*end)
-		return -EINVAL;
-	*(u64 *)kp->arg = n;
+	/* Not memparse(): it takes "-1", "" and numbers of more than 64 bits. */
+	len = strcspn(val, "\n");
+	unit = len ? strchr(units, toupper(val[len - 1])) : NULL;
+	if (unit) {
+		shift = 10 * (unit - units + 1);
+		len--;
+	}
+	if (len >= sizeof(digits) || !isdigit(val[0]))
+		return p2pmem_bar_refuse(val, kp, "bytes, or a number with K, M or G");
+	memcpy(digits, val, len);
+	if (kstrtoull(digits, 0, &n) || n > U64_MAX >> shift)
+		return p2pmem_bar_refuse(val, kp, "bytes, or a number with K, M or G");
+	*(u64 *)kp->arg = n << shift;
 	return 0;
 }
 
@@ -63,7 +93,7 @@ static int p2pmem_bar_set_kind(const char *val, const struct kernel_param *kp)
 	int n = sysfs_match_string(p2pmem_bar_kinds, val);
 
 	if (n < 0)
-		return n;
+		return p2pmem_bar_refuse(val, kp, "pool, driver or registers");
 	*(unsigned int *)kp->arg = n;
 	return 0;
 }
@@ -103,14 +133,8 @@ static int p2pmem_bar_probe(struct pci_dev *pdev, const struct pci_device_id *id
 
 	if (nr == P2PMEM_BAR_LARGEST)
 		nr = p2pmem_bar_largest(pdev);
-	if (nr < 0 || nr >= PCI_STD_NUM_BARS) {
-		pci_err(pdev, "cannot lend: %s; set the parameter bar of p2pmem-bar to 0 to 5\n",
-			bar == P2PMEM_BAR_LARGEST ? "it has no memory BAR" :
-						    "there is no BAR of that number");
-		return -EINVAL;
-	}
-	if (size > SIZE_MAX) {
-		pci_err(pdev, "cannot lend %llu bytes: too many for this machine\n", size);
+	if (nr < 0) {
+		pci_err(pdev, "cannot lend: it has no memory BAR; bind another function\n");
 		return -EINVAL;
 	}
 
