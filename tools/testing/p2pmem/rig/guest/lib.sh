@@ -129,7 +129,8 @@ refuses()
 # write_attr FILE VALUE: write as one write(), errors on stderr as text of errno
 write_attr()
 {
-	printf '%s' "$2" >"$1"
+	# dd, because the shell's printf fails without a word; an empty value is an empty line
+	if [ -n "$2" ]; then printf '%s' "$2"; else echo; fi | dd of="$1" bs=65536 conv=notrunc status=none
 }
 
 # bounded SECONDS COMMAND...: its exit status; 124 when it did not end. Even a command that
@@ -209,12 +210,13 @@ allow()
 log_mark()
 {
 	log_stamp="p2pmem-log-mark-$$-$(awk '{ print $1 }' /proc/uptime)"
+	echo on >/proc/sys/kernel/printk_devkmsg
 	echo "<7>$log_stamp" >/dev/kmsg
 }
 
 log_since()
 {
-	dmesg | sed "0,/${log_stamp:-^}/d"
+	dmesg | sed "1,/${log_stamp:-^}/d"
 }
 
 log_has()

@@ -13,6 +13,7 @@ t()
 	id=
 	if tool_text=$( { printf '%s\n' "$*" | dd of=$tool_dir/command bs=4096 count=1 status=none; } 2>&1); then
 		tool_err=ok
+		# shellcheck disable=SC2034	# for the caller
 		id=$(r id)
 		return 0
 	fi
@@ -84,6 +85,42 @@ lent_published()
 # those of the kernel's own driver and PCI code
 lines()
 {
-	log_since | grep -F " $1: " | grep -v -E 'probe (with driver .* failed|of .* failed)|enabling device|reserve \[' |
+	log_since | grep -F " $1: " | grep -v -E 'probe (with driver .* failed|of .* failed)|enabling device|reserve' |
 		grep -c -E -- "${2:-.}" || :
+}
+
+# lines_are BDF REGEX NAME: since log_mark that function had one line, and it matches
+lines_are()
+{
+	if [ "$(lines "$1")" = 1 ] && [ "$(lines "$1" "$2")" = 1 ]; then
+		ok "$3"
+	else
+		not_ok "$3" "wanted one line with '$2', got: $(log_since | grep -F " $1: ")"
+	fi
+}
+
+# bind_to BDF DRIVER: $bind_err is the errno of binding it, or "ok"
+bind_to()
+{
+	pci_unbind "$1"
+	echo "$2" >"/sys/bus/pci/devices/$1/driver_override"
+	if bind_text=$( { echo "$1" | dd of="/sys/bus/pci/drivers/$2/bind" bs=64 count=1 status=none; } 2>&1); then
+		bind_err=ok
+	else
+		bind_err=${bind_text##*: }
+	fi
+}
+
+# bar_params [NAME=VALUE...]: parameters of p2pmem-bar; the rest as after loading
+bar_params()
+{
+	for bar_p in bar=-1 offset=0 size=0 kind=pool "$@"; do
+		echo "${bar_p#*=}" >"/sys/module/p2pmem_bar/parameters/${bar_p%%=*}" || return 1
+	done
+}
+
+# put_back N...: let go of them
+put_back()
+{
+	must free "$@"
 }
