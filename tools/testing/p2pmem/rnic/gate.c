@@ -4,9 +4,10 @@
  *
  * Keeps a transfer in flight for a test: its keys are checked, nothing has
  * been copied, the work request is not complete and the memory of both sides
- * must stay: neither side's queue pair can be flushed before it ends. A number written to debugfs "hold" is the number of
- * transfers to catch, 0 lets all of them go. Nothing is held for longer than
- * "hold_timeout_ms", nor while the adapter is being removed; both are counted.
+ * must stay; neither side's queue pair is flushed before it ends. A number
+ * written to debugfs "hold" is the number of transfers to catch, 0 lets all of
+ * them go. Nothing is held for longer than "hold_timeout_ms" (a timeout is
+ * counted), nor once the removal of the adapter has begun.
  */
 #include <linux/jiffies.h>
 
