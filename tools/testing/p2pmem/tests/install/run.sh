@@ -1,0 +1,214 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Tests tools/packaging/install.sh on a copy of the distribution's modules below BUILD_DIR:
+# what depmod and modprobe make of an installed machine, the way back, signatures, and that
+# whatever is refused leaves everything as it was. Prints TAP.
+#
+# run.sh BUILD_DIR
+#
+# The project's build directory is $BUILD (build), after "make modules".
+# Exit status: 0 all passed, 1 a test failed, 2 wrong call.
+set -eu
+
+if [ $# != 1 ] || [ -z "$1" ]; then
+	echo "usage: $0 BUILD_DIR" >&2
+	exit 2
+fi
+
+top=$(cd "$(dirname "$0")/../../../../.." && pwd)
+BUILD=$(cd "${BUILD:-$top/build}" && pwd)
+mkdir -p "$1"
+work=$(cd "$1" && pwd)
+export BUILD
+# shellcheck disable=SC1091
+. "$BUILD/kernel/env"
+script=$top/tools/packaging/install.sh
+DESTDIR=$work/root
+export DESTDIR
+lib=$DESTDIR/lib/modules/$KVER
+n=0 failed=0
+
+ok()
+{
+	n=$((n + 1))
+	echo "ok $n - $1"
+}
+
+not_ok()
+{
+	n=$((n + 1)) failed=$((failed + 1))
+	echo "not ok $n - $1"
+	sed 's/^/# /' "$work/out"
+}
+
+# check NAME COMMAND...
+check()
+{
+	name=$1
+	shift
+	if "$@" >"$work/out" 2>&1; then ok "$name"; else not_ok "$name"; fi
+}
+
+# refuses NAME TEXT COMMAND...: fails, says TEXT, changes nothing
+refuses()
+{
+	name=$1 text=$2
+	shift 2
+	tree >"$work/before"
+	if "$@" >"$work/out" 2>&1; then
+		not_ok "$name: refused"
+		return
+	fi
+	tree >"$work/after"
+	if ! grep -q "$text" "$work/out"; then
+		not_ok "$name: says \"$text\""
+	elif ! cmp -s "$work/before" "$work/after"; then
+		not_ok "$name: changes nothing"
+	else
+		ok "$name"
+	fi
+}
+
+# every file that modprobe could see, and what it holds; modules of the distribution by name
+tree()
+{
+	(cd "$DESTDIR/lib/modules" && find . -path './*/kernel' -prune -o -type f -print | LC_ALL=C sort |
+		xargs -r sha256sum)
+}
+
+from()
+{
+	modinfo -b "$DESTDIR" -k "$KVER" -n "$1"
+}
+
+ours()
+{
+	for m in p2pdma p2pmem-bar ib_core nvme nvmet nvmet-rdma; do
+		case $(from "$m") in */updates/p2pmem/$m.ko) ;; *) echo "$m: $(from "$m")"; return 1 ;; esac
+	done
+}
+
+distribution()
+{
+	for m in ib_core nvme nvmet nvmet-rdma; do
+		case $(from "$m") in */kernel/drivers/*) ;; *) echo "$m: $(from "$m")"; return 1 ;; esac
+	done
+	! from p2pdma 2>/dev/null
+}
+
+# what would be loaded, first to last
+loads()
+{
+	modprobe -d "$DESTDIR" -S "$KVER" --show-depends "$1"
+}
+
+# a dependency comes before its user, and both are ours
+needs()
+{
+	loads "$1" | awk -v user="/updates/p2pmem/$1.ko" -v dep="/updates/p2pmem/$2.ko" '
+		index($2, dep) { d = NR } index($2, user) { u = NR } { print }
+		END { exit !(d && u && d < u) }'
+}
+
+no_tests_modules()
+{
+	ls "$lib/updates/p2pmem"
+	[ "$(find "$lib/updates/p2pmem" -type f | wc -l)" = 6 ]
+}
+
+fresh()
+{
+	rm -rf "$DESTDIR"
+	mkdir -p "$lib"
+	# of the distribution's 4,000 modules those that ours stand beside
+	for d in drivers/nvme drivers/infiniband drivers/block drivers/net/ethernet/mellanox net/rds \
+		drivers/target lib crypto arch; do
+		[ ! -d "$KIMAGE/lib/modules/$KVER/kernel/$d" ] || {
+			mkdir -p "$lib/kernel/$d"
+			cp -r "$KIMAGE/lib/modules/$KVER/kernel/$d/." "$lib/kernel/$d/"
+		}
+	done
+	cp "$KIMAGE/lib/modules/$KVER"/modules.* "$lib/"
+	depmod -a -b "$DESTDIR" "$KVER"
+}
+
+: >"$work/out"
+[ -n "$KIMAGE" ] || { echo "1..0 # SKIP KIMAGE is not given: there are no modules of the distribution to stand beside"; exit 0; }
+fresh
+check "before: modprobe takes the distribution's" distribution
+check "uninstall where nothing is installed" "$script" uninstall
+refuses "a wrong word" "usage\|install.sh install" "$script" remove
+refuses "no word" "install.sh install" "$script"
+refuses "a kernel that is not installed" "is 1.2.3-none installed" env KVER=1.2.3-none "$script" install
+refuses "no build" "for which kernel" env -u KVER BUILD="$work/none" "$script" install
+refuses "nothing built for this kernel" 'run "make modules" first' env BUILD="$work/none" KVER="$KVER" "$script" install
+
+mkdir -p "$work/other/stock/$KVER" "$work/other/kernel"
+rm -rf "$work/other/stock/$KVER/modules"
+cp -r "$BUILD/stock/$KVER/modules" "$work/other/stock/$KVER/modules"
+sed "s/vermagic=$KVER /vermagic=9.9.999+deb99-amd64 /" "$BUILD/stock/$KVER/modules/nvme.ko" \
+	>"$work/other/stock/$KVER/modules/nvme.ko"
+refuses "a module for another kernel" "was built for" env BUILD="$work/other" KVER="$KVER" "$script" install
+
+mkdir -p "$lib/updates/dkms"
+cp "$BUILD/stock/$KVER/modules/ib_core.ko" "$lib/updates/dkms/"
+refuses "a vendor's ib_core in updates/" "replaces ib_core already" "$script" install
+rm -rf "$lib/updates"
+
+check "install" "$script" install
+check "after: modprobe takes ours" ours
+check "nvme brings p2pdma" needs nvme p2pdma
+check "nvmet-rdma brings nvmet" needs nvmet-rdma nvmet
+check "nvmet-rdma brings ib_core" needs nvmet-rdma ib_core
+check "p2pmem-bar brings p2pdma" needs p2pmem-bar p2pdma
+check "a driver of the distribution gets our ib_core" sh -c "modprobe -d '$DESTDIR' -S '$KVER' --show-depends rdma_cm | grep updates/p2pmem/ib_core"
+check "no module of the tests is installed" no_tests_modules
+check "status names them" sh -c "'$script' status | grep -c updates/p2pmem | grep -qx 6"
+check "install again" "$script" install
+check "install again: modprobe takes ours" ours
+
+# a step that fails
+tree >"$work/before"
+mkdir -p "$work/bin"
+cat >"$work/bin/depmod" <<END
+#!/bin/sh
+# fails the first time, works when the change is undone
+if [ ! -e "$work/failed-once" ]; then : >"$work/failed-once"; echo "depmod: no" >&2; exit 1; fi
+exec $(command -v depmod) "\$@"
+END
+chmod +x "$work/bin/depmod"
+rm -f "$work/failed-once"
+refuses "depmod fails while installing: undone" "as it was before" env PATH="$work/bin:$PATH" "$script" install
+check "and modprobe still takes ours" ours
+rm -f "$work/failed-once"
+refuses "depmod fails while uninstalling: undone" "as it was before" env PATH="$work/bin:$PATH" "$script" uninstall
+check "and modprobe still takes ours" ours
+
+check "uninstall" "$script" uninstall
+check "after that: modprobe takes the distribution's" distribution
+check "and no directory is left" test ! -e "$lib/updates"
+rm -f "$work/failed-once"
+refuses "depmod fails at the first installation: undone" "as it was before" env PATH="$work/bin:$PATH" "$script" install
+check "and modprobe takes the distribution's" distribution
+
+refuses "a key without a certificate" "cannot be read" env SIGN_KEY=/dev/null "$script" install
+refuses "a certificate without a key" "cannot be read" env SIGN_CERT=/dev/null "$script" install
+if command -v openssl >/dev/null; then
+	openssl req -new -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=p2pmem test" -outform DER \
+		-keyout "$work/key.pem" -out "$work/cert.der" 2>/dev/null
+	check "install, signed" env SIGN_KEY="$work/key.pem" SIGN_CERT="$work/cert.der" "$script" install
+	for m in p2pdma p2pmem-bar ib_core nvme nvmet nvmet-rdma; do
+		check "$m carries the signature" sh -c "modinfo -F signer '$lib/updates/p2pmem/$m.ko' | grep -qx 'p2pmem test'"
+	done
+	refuses "a key that is none" "could not be signed" env SIGN_KEY=/dev/null SIGN_CERT="$work/cert.der" "$script" install
+	check "the signed ones are still there" sh -c "modinfo -F signer '$lib/updates/p2pmem/nvme.ko' | grep -qx 'p2pmem test'"
+else
+	n=$((n + 1))
+	echo "ok $n - install, signed # SKIP there is no openssl to make a key with"
+fi
+
+check "nothing is left aside" sh -c "! ls -d '$DESTDIR'/lib/modules/.p2pmem* 2>/dev/null"
+rm -rf "$DESTDIR" "$work/other"
+echo "1..$n"
+[ $failed = 0 ]
