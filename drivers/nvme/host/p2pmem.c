@@ -96,7 +96,7 @@ int nvme_p2pmem_add_cmb(struct nvme_ctrl *ctrl, int bar, u64 size, u64 offset,
 					      PCI_P2PMEM_POOL);
 	if (ret) {
 		dev_warn(ctrl->device,
-			 "CMB not used: cannot register %llu bytes at %#llx of BAR %d of %s (%pe)\n",
+			 "CMB not used: cannot register %llu bytes at %#llx of BAR %d of %s (%pe); queues and data stay in system memory\n",
 			 size, offset, bar, pci_name(pdev), ERR_PTR(ret));
 		return ret;
 	}
