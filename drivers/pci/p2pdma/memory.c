@@ -176,6 +176,13 @@ static int p2pmem_sgl_fill(struct p2pmem_provider *p, struct p2pmem_sgl *s, u32 
 	return 0;
 }
 
+/* The caller holds no memory: only while the provider is live does its pool exist. */
+static bool p2pmem_has(struct p2pmem_provider *p, size_t size)
+{
+	guard(rcu)();
+	return p2pmem_lends(p) && p2pmem_pool_available(p->pool) >= size;
+}
+
 static struct p2pmem_sgl *p2pmem_sgl_alloc(struct p2pmem_provider *p, u32 length, gfp_t gfp)
 {
 	gfp_t meta = gfp & ~__GFP_ZERO;
@@ -196,8 +203,7 @@ static struct p2pmem_sgl *p2pmem_sgl_alloc(struct p2pmem_provider *p, u32 length
 	kvfree(s);
 
 	max = PAGE_ALIGN((u64)length) >> PAGE_SHIFT;
-	if (ret != -ENOMEM || max == 1 ||
-	    p2pmem_pool_available(p->pool) < PAGE_ALIGN((u64)length))
+	if (ret != -ENOMEM || max == 1 || !p2pmem_has(p, PAGE_ALIGN((u64)length)))
 		return ERR_PTR(ret);
 
 	s = p2pmem_sgl_make(p, max, meta);
@@ -396,7 +402,8 @@ void pci_p2pmem_unpin(struct pci_dev *provider, void *addr, size_t size)
 {
 	struct page *page = virt_to_page(addr);
 
-	if (WARN_ON_ONCE(!is_pci_p2pmem_page(page)))
+	if (WARN_ON_ONCE(!is_pci_p2pmem_page(page) ||
+			 p2pmem_page_region(page)->kind != PCI_P2PMEM_DRIVER))
 		return;
 	p2pmem_give(addr, size);
 }

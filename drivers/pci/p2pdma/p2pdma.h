@@ -89,11 +89,12 @@ struct p2pmem_region {
  * @regions: what it lends, struct p2pmem_region; readers under RCU
  * @grants: struct pci_p2pmem_grant
  * @pool: free pages of the pooled regions
- * @state_lock: guards changes of @state and @resume_wanted; irq-safe, because the
- *	last page may come back in any context
+ * @state_lock: guards changes of @state, @resume_wanted and @told; irq-safe,
+ *	because the last page may come back in any context
  * @state: enum p2pmem_state; read without the lock, see revoke.c
  * @published: its driver offers it to anyone; effective while live only
  * @resume_wanted: go live again when the last page is back
+ * @told: grants and clients were told that it goes, since it was live
  * @epoch: how often contents were lost
  * @own: bytes that the provider's own driver keeps, which no drain waits for
  * @pins: pages and mapped ranges that are out and in no pool
@@ -117,6 +118,7 @@ struct p2pmem_provider {
 	int state;
 	bool published;
 	bool resume_wanted;
+	bool told;
 	u32 epoch;
 	atomic_long_t own;
 	atomic_long_t pins;

@@ -70,6 +70,7 @@ static void p2pmem_try_resume(struct p2pmem_provider *p)
 	spin_lock_irqsave(&p->state_lock, flags);
 	if (p->resume_wanted && p->state == P2PMEM_LOST && p2pmem_idle(p)) {
 		p->resume_wanted = false;
+		p->told = false;
 		WRITE_ONCE(p->state, P2PMEM_LIVE);
 		live = true;
 	}
@@ -164,6 +165,18 @@ static bool p2pmem_wait_idle(struct p2pmem_provider *p, unsigned int seconds)
 	return p2pmem_idle(p);
 }
 
+/* Whether the caller is the one who tells everybody: a loss told nobody. */
+static bool p2pmem_must_tell(struct p2pmem_provider *p)
+{
+	bool first;
+
+	spin_lock_irq(&p->state_lock);
+	first = !p->told;
+	p->told = true;
+	spin_unlock_irq(&p->state_lock);
+	return first;
+}
+
 /**
  * pci_p2pmem_revoke() - lend no more and wait for what is out
  * @pdev: PCI function that provides; any other is fine
@@ -181,10 +194,12 @@ static bool p2pmem_wait_idle(struct p2pmem_provider *p, unsigned int seconds)
 void pci_p2pmem_revoke(struct pci_dev *pdev)
 {
 	struct p2pmem_provider *p = p2pmem_provider_get(pdev);
+	int before;
 
 	if (!p)
 		return;
-	if (p2pmem_advance(p, P2PMEM_DRAINING) == P2PMEM_LIVE) {
+	before = p2pmem_advance(p, P2PMEM_DRAINING);
+	if (p2pmem_must_tell(p)) {
 		p2pmem_grants_revoke(p);
 		p2pmem_clients_revoke(p);
 		synchronize_rcu();
@@ -192,6 +207,9 @@ void pci_p2pmem_revoke(struct pci_dev *pdev)
 			p2pmem_grants_evict(p);
 			p2pmem_wait_idle(p, PCI_P2PMEM_DRAIN_SECONDS);
 		}
+	} else if (before == P2PMEM_DRAINING) {
+		/* Somebody else is at it: do not cut his users off. */
+		p2pmem_wait_idle(p, 2 * PCI_P2PMEM_DRAIN_SECONDS);
 	}
 	p2pmem_advance(p, P2PMEM_LOST);
 	p2pmem_provider_put(p);

@@ -352,6 +352,10 @@ void pci_p2pmem_verdict(struct pci_dev *provider, struct device *client,
 		p2pmem_path_verdict(path, verdict);
 	else
 		p2pmem_path_judge(p, client, verdict);
+	if (!verdict->reason && !p2pmem_lends(p)) {
+		verdict->reason = PCI_P2PMEM_REVOKED;
+		verdict->mapping = PCI_P2PMEM_MAP_NONE;
+	}
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_verdict);
 
