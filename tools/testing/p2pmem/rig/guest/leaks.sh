@@ -16,7 +16,7 @@ leaks_after_unload()
 	# our caches go with the module (the guest boots with slab_nomerge)
 	awk '$1 ~ /p2pmem|p2pdma|rnic/ { print "slab cache " $1 " is still there, " $2 " objects" }' /proc/slabinfo
 	for d in p2pdma p2pmem_bar p2pmem_rnic; do
-		[ ! -e "/sys/module/$d" ] || echo "module $d is still in sysfs"
+		grep -q -x -s "$d" /run/stays || [ ! -e "/sys/module/$d" ] || echo "module $d is still in sysfs"
 	done
 	for d in p2pmem pci-p2pmem p2pdma; do
 		[ ! -e "/sys/kernel/debug/$d" ] || echo "debugfs has $d after unload"
@@ -27,6 +27,8 @@ leaks_after_unload()
 	# claims on BARs, and their ZONE_DEVICE mappings
 	grep -E 'p2pmem|p2pdma' /proc/iomem | sed 's/^ */resource still claimed: /'
 	grep -E 'p2pmem|p2pdma|rnic' /proc/interrupts | sed 's/^ */interrupt still claimed: /'
-	lsmod | awk 'NR > 1 && $1 ~ /p2pmem|p2pdma/ { print "module " $1 " is still loaded" }'
+	lsmod | awk 'NR > 1 && $1 ~ /p2pmem|p2pdma/ { print $1 }' | while read -r m; do
+		grep -q -x -s "$m" /run/stays || echo "module $m is still loaded"
+	done
 	return 0
 }

@@ -206,6 +206,12 @@ allow()
 	echo "$1" >>/run/allow
 }
 
+# stays MODULE: this test makes it impossible to unload, on purpose
+stays()
+{
+	echo "$1" >>/run/stays
+}
+
 # log_mark: from here on; log_since: the kernel's log since the last mark; log_has REGEX: in that
 log_mark()
 {

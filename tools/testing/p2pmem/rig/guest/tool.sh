@@ -11,10 +11,12 @@ tool_dir=/sys/kernel/debug/p2pmem_tool
 t()
 {
 	id=
-	if tool_text=$( { printf '%s\n' "$*" | dd of=$tool_dir/command bs=4096 count=1 status=none; } 2>&1); then
+	# the shell's own echo and read: processes are slow here
+	if tool_text=$( { echo "$*" >$tool_dir/command; } 2>&1); then
 		tool_err=ok
+		read -r tool_key tool_value <$tool_dir/result || tool_key=
 		# shellcheck disable=SC2034	# for the caller
-		id=$(r id)
+		[ "$tool_key" != id ] || id=$tool_value
 		return 0
 	fi
 	case $tool_text in
@@ -40,7 +42,7 @@ r()
 	if [ $# = 0 ]; then
 		cat $tool_dir/result
 	else
-		sed -n "s/^$1 //p" $tool_dir/result | head -n 1
+		sed -n "/^$1 /{s///p;q}" $tool_dir/result
 	fi
 }
 
@@ -85,14 +87,28 @@ lent_published()
 # those of the kernel's own driver and PCI code
 lines()
 {
-	log_since | grep -F " $1: " | grep -v -E 'probe (with driver .* failed|of .* failed)|enabling device|reserve' |
-		grep -c -E -- "${2:-.}" || :
+	lines_counts "$1" "${2:-.}"
+	echo "$lines_match"
+}
+
+lines_counts()
+{
+	# shellcheck disable=SC2154	# by log_mark
+	dmesg | LINES_RE=$2 awk -v stamp="$log_stamp" -v bdf=" $1: " '
+	index($0, stamp)	{ all = match_ = 0; on = 1; next }
+	!on || !index($0, bdf)	{ next }
+	/probe (with driver .* failed|of .* failed)|enabling device|reserve/	{ next }
+	{ all++ }
+	$0 ~ ENVIRON["LINES_RE"]	{ match_++ }
+	END { print all + 0, match_ + 0 }' >/run/lines
+	read -r lines_all lines_match </run/lines
 }
 
 # lines_are BDF REGEX NAME: since log_mark that function had one line, and it matches
 lines_are()
 {
-	if [ "$(lines "$1")" = 1 ] && [ "$(lines "$1" "$2")" = 1 ]; then
+	lines_counts "$1" "$2"
+	if [ "$lines_all $lines_match" = "1 1" ]; then
 		ok "$3"
 	else
 		not_ok "$3" "wanted one line with '$2', got: $(log_since | grep -F " $1: ")"
@@ -104,7 +120,8 @@ bind_to()
 {
 	pci_unbind "$1"
 	echo "$2" >"/sys/bus/pci/devices/$1/driver_override"
-	if bind_text=$( { echo "$1" | dd of="/sys/bus/pci/drivers/$2/bind" bs=64 count=1 status=none; } 2>&1); then
+	# shellcheck disable=SC2034	# for the caller
+	if bind_text=$( { echo "$1" >"/sys/bus/pci/drivers/$2/bind"; } 2>&1); then
 		bind_err=ok
 	else
 		bind_err=${bind_text##*: }

@@ -38,6 +38,7 @@ unload_all()
 	done
 	stays=
 	while read -r m; do
+		grep -q -x -s "$m" /run/stays && continue
 		module_loaded "$m" && stays="$stays $m"
 	done </lib/modules/p2pmem.list
 	[ -z "$stays" ] && return

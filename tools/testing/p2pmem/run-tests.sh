@@ -1,0 +1,213 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# run-tests.sh: run the tests of tests/list, and count. "make check" calls it after "make modules".
+#
+#   TESTS="core-* topology"   only tests whose name matches one of these shell patterns
+#   JOBS=2                    how many at a time
+#   BUILD=dir                 where logs go: BUILD/check/NAME.log, BUILD/vm/check-NAME/
+#
+# Each line of TAP counts as one test. A virtual machine that fails its verdict counts as a
+# failure of its own when all of its lines were ok. The last line of the output is
+# "N passed, N failed", and ", N skipped" when tests were skipped (with a reason: a skip
+# without one is a failure). Exit status 0 only when nothing failed and something passed.
+
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../../.." && pwd)
+list=${LIST:-$here/tests/list}
+jobs=${JOBS:-2}
+cd "$top" || exit 2
+build=${BUILD:-build}
+mkdir -p "$build/check" || exit 2
+build=$(cd "$build" && pwd)
+export BUILD=$build
+out=$build/check
+rm -rf "${out:?}"/*
+
+die()
+{
+	echo "run-tests: $*" >&2
+	exit 2
+}
+
+selected()
+{
+	local p
+	[ -n "${TESTS:-}" ] || return 0
+	set -f
+	for p in $TESTS; do
+		# shellcheck disable=SC2254	# a pattern is meant
+		case $1 in $p) set +f; return 0 ;; esac
+	done
+	set +f
+	return 1
+}
+
+# TAP on standard input: "passed failed skipped", then "# text" for each failure
+count_tap()
+{
+	awk '
+	/^1\.\.[0-9]+/ { plan = substr($1, 4) + 0; planned = 1; next }
+	/^Bail out!/ { bad[++nbad] = $0; next }
+	/^not ok/ { failed++; bad[++nbad] = $0; seen++; next }
+	/^ok/ {
+		seen++
+		if (match($0, / # [Ss][Kk][Ii][Pp]/)) {
+			if (substr($0, RSTART + RLENGTH) ~ /[^ :]/) { skipped++; why[++nwhy] = $0 }
+			else { failed++; bad[++nbad] = "skipped without a reason: " $0 }
+		} else
+			passed++
+	}
+	END {
+		if (!planned) bad[++nbad] = "no plan (1..N)"
+		else if (plan != seen) bad[++nbad] = "planned " plan " tests, saw " seen + 0
+		print passed + 0, failed + 0, skipped + 0
+		for (i = 1; i <= nbad; i++) print "# " bad[i]
+		for (i = 1; i <= nwhy; i++) print "s " why[i]
+	}'
+}
+
+# The same from what the rig left of a run
+count_report()
+{
+	python3 -c '
+import json, sys
+try:
+    report = json.load(open(sys.argv[1]))
+except (OSError, ValueError):
+    print("0 0 0")
+    print("# the virtual machine left no report")
+    sys.exit()
+tap = report["tap"]
+print(tap["passed"], tap["failed"], tap["skipped"])
+for name in tap["failures"]:
+    print("# not ok:", name)
+for reason in report["reasons"]:
+    print("#", reason)
+for skip in tap["skips"]:
+    print("s", skip["name"], "# SKIP", skip["reason"])
+' "$1"
+}
+
+# run_host NAME SCRIPT [ARGUMENT...]: on this machine; it prints TAP
+run_host()
+{
+	local name=$1 script=$here/tests/$2
+	shift 2
+	mkdir -p "$build/tests/$name"
+	timeout -k 10 600 "$script" "$build/tests/$name" "$@" >"$out/$name.log" 2>&1
+	status=$?
+	count_tap <"$out/$name.log" >"$out/$name.count"
+}
+
+# run_vm NAME TOPOLOGY SCRIPT [VAR=value...]
+run_vm()
+{
+	local name=$1 topo=$2 script=$here/tests/guest/$3 vm=$build/vm/check-$1
+	shift 3
+	case $topo in
+	*/*)	topo=$here/tests/$topo.topo ;;
+	*)	topo=$here/rig/topologies/$topo.topo ;;
+	esac
+	rm -rf "$vm"
+	env SMP=1 NAME="check-$name" TOPO="$topo" RUN="$script" "$@" \
+		python3 "$here/rig/vm.py" >"$out/$name.log" 2>&1
+	status=$?
+	count_report "$vm/report.json" >"$out/$name.count"
+	# images are large; logs stay
+	[ $status != 0 ] || rm -f "$vm"/*.raw
+}
+
+# run_one LINE-OF-LIST: leaves NAME.count and NAME.result
+run_one()
+{
+	local name=$1 start=$SECONDS status=0 passed failed skipped word=pass
+	if [ "$2" = host ]; then
+		shift 2
+		run_host "$name" "$@"
+	else
+		run_vm "$@"
+	fi
+	read -r passed failed skipped <"$out/$name.count"
+	[ "$passed$failed$skipped" != 000 ] || [ $status != 0 ] || status=1
+	if { [ $status != 0 ] || grep -q '^#' "$out/$name.count"; } && [ "$failed" = 0 ]; then
+		# something else than a line of TAP went wrong
+		failed=1
+		echo "# status $status, see the end of $out/$name.log" >>"$out/$name.count"
+	fi
+	[ "$failed" = 0 ] || word=FAIL
+	echo "$passed $failed $skipped" >"$out/$name.result"
+	printf '%-4s %-32s %4d passed %3d failed %3d skipped %5d s\n' "$word" "$name" "$passed" \
+		"$failed" "$skipped" $((SECONDS - start))
+	[ $word = pass ] || sed -n 's/^# /       /p' "$out/$name.count" | head -n 12
+}
+
+stop()
+{
+	trap - INT TERM
+	# shellcheck disable=SC2046	# one word a process is meant
+	kill $(jobs -p) 2>/dev/null
+	echo "run-tests: stopped" >&2
+	exit 130
+}
+
+[ -r "$list" ] || die "there is no $list"
+trap stop INT TERM
+begin=$SECONDS
+names=() words=() running=0
+declare -A known
+while read -r line; do
+	line=${line%%#*}
+	[ -n "${line// /}" ] || continue
+	eval "words=($line)"		# values may be quoted
+	name=${words[0]}
+	[ ${#words[@]} -ge 3 ] || die "$list: '$line' is not NAME TOPOLOGY SCRIPT [VAR=value...]"
+	[ -z "${known[$name]:-}" ] || die "$list: two tests are called $name"
+	known[$name]=1
+	selected "$name" || continue
+	names+=("$name")
+	while [ $running -ge "$jobs" ]; do
+		wait -n
+		running=$((running - 1))
+	done
+	run_one "${words[@]}" &
+	running=$((running + 1))
+done <"$list"
+wait
+
+passed=0 failed=0 skipped=0
+for name in "${names[@]}"; do
+	p=0 f=1 s=0
+	[ -s "$out/$name.result" ] && read -r p f s <"$out/$name.result"
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+done
+
+if [ $skipped != 0 ]; then
+	echo
+	echo "Skipped:"
+	for name in "${names[@]}"; do
+		sed -n "s/^s /  $name: /p" "$out/$name.count" 2>/dev/null
+	done
+fi
+if [ $failed != 0 ]; then
+	echo
+	echo "Failures:"
+	for name in "${names[@]}"; do
+		p=0 f=1 s=0
+		[ -s "$out/$name.result" ] && read -r p f s <"$out/$name.result"
+		[ "$f" != 0 ] || continue
+		sed -n "s/^# /  $name: /p" "$out/$name.count" 2>/dev/null | head -n 30
+		echo "  $name: logs: $out/$name.log $(ls -d "$build/vm/check-$name/console.log" 2>/dev/null)"
+	done
+fi
+[ ${#names[@]} != 0 ] || echo "run-tests: no test matches TESTS='${TESTS:-}'"
+echo
+echo "$((SECONDS - begin)) s"
+if [ $skipped = 0 ]; then
+	echo "$passed passed, $failed failed"
+else
+	echo "$passed passed, $failed failed, $skipped skipped"
+fi
+[ $failed = 0 ] && [ $passed != 0 ]

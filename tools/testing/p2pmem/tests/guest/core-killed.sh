@@ -1,0 +1,50 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Whoever waits for memory of a provider that goes is killed: the pages stay, the module
+# stays, and the log says so. The memory is still good to its holder. A machine of its own,
+# because nothing but a reboot cleans that up. Topology: topologies/core.
+
+set -u
+. /lib/p2pmem.sh
+. /lib/tool.sh
+
+stays p2pdma		# on purpose, see above
+load_modules p2pmem-bar p2pmem_tool || bail "modules"
+card=$(pci_cards 1) client=$(pci_adapters 1)
+must client "$client"
+bar_params size=4M
+lend "$card" || bail "no card"
+bar_params
+must alloc "$card" 64K
+run=$id
+log_mark
+# a shell of its own writes, so that there is a process to kill
+sh -c 'echo $$ >/run/pid; exec sh -c "echo \$0 >/sys/bus/pci/devices/\$0/driver/unbind" '"$card" &
+waiter=$!
+revoked() { [ "$(lent_published "$card")" = 0 ]; }
+check "unbinding revokes" wait_for 5 revoked
+sleep 1
+kill -9 "$(cat /run/pid)"
+ended() { ! kill -0 $waiter 2>/dev/null || ! [ -e "/sys/bus/pci/devices/$card/driver" ]; }
+check "the killed process ends" wait_for 10 ended
+check "the log says that pages stay" wait_for 5 log_has "$card: peer-to-peer memory is still held: its pages stay until the next boot; reboot before"
+is "$(lines "$card" "still held")" 1 "once"
+check "its sysfs directory is gone" test ! -e "/sys/bus/pci/devices/$card/p2pmem"
+is "$(pci_driver "$card")" "" "the driver is unbound"
+errno_is ENOMEM "nothing is handed out" alloc "$card" 4096
+errno_is ENODEV "what is out is not mapped: the device may be off" map "$run" "$client" from
+errno_is ENODEV "it is not found" find "$client"
+must hold "$run" 0
+put_back "$id"
+put_back "$run"
+check "memory can be given back all the same" test "$tool_err" = ok
+log_mark
+bind_to "$card" p2pmem-bar
+isnt "$bind_err" ok "the range is not lent again"
+is "$(lines "$card" "cannot lend")" 1 "and the log says why"
+check "p2pdma stays" grep -q '^p2pdma ' /proc/modules
+check "p2pmem-bar goes" rmmod p2pmem_bar
+check "p2pmem_tool goes" rmmod p2pmem_tool
+refuses "p2pdma does not" "in use|busy|unavailable" rmmod p2pdma
+done_testing

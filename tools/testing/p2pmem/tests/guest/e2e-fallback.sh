@@ -1,0 +1,44 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# e2e-fallback.sh: where peer memory is asked for and cannot be: the same data by system
+# memory, counted under the one right reason. The parameters say what is special about
+# this guest (tests/list): EXPECT, the reason; ADAPTER, "rxe", "virt" or nothing.
+
+. /lib/p2pmem.sh
+. /lib/e2e.sh
+
+NQN=nqn.2026-01.test:fallback
+EXPECT=$(parameter expect)
+ADAPTER=$(parameter adapter)
+
+case $ADAPTER in
+rxe)
+	load_modules p2pdma p2pmem-bar nvme nvmet-rdma nvme-rdma rdma_rxe || bail "modules"
+	net_setup || bail "network"
+	rdma link add rxe0 type rxe netdev p2pnet0 || bail "no rxe"
+	wait_for 20 e2e_drives_there ;;
+virt)
+	e2e_start virt_dma=1 || bail "the guest cannot be set up" ;;
+*)
+	e2e_start || bail "the guest cannot be set up" ;;
+esac
+[ "$ADAPTER" != virt ] ||
+	isnt "$(cat /sys/class/infiniband/rnic0/device/vendor)" "" "the adapter has a PCI parent, and no DMA device"
+card=$(pci_cards 1)
+pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+log_mark
+e2e_export $NQN 1 "$(nvme_disk plain0)" 1 || bail "with 1, enabling succeeds whatever there is"
+ok "with 1, enabling succeeds"
+e2e_port 0 || bail "port"
+disk=$(e2e_connect $NQN) || bail "connect"
+check "data is right" fio_verify "$disk" --rw=randwrite --bsrange=4k-256k --blockalign=4k --iodepth=16 --size=8m
+is "$(stat_of $NQN 1 peer_bytes)" 0 "nothing in peer memory"
+compare "$(stat_of $NQN 1 "$EXPECT")" -gt 0 "counted as $EXPECT"
+is "$(stat_of $NQN 1 fallbacks)" "$(stat_of $NQN 1 "$EXPECT")" "and as nothing else"
+is "$(stat_all $NQN 1)" "$(host_bytes "$disk")" "every byte is counted"
+check "the log names the reason" log_has "$EXPECT"
+check "no error at the host" no_host_errors
+report reason "$(log_since | grep -m1 'using system memory' | sed 's/.*nvmet: //')"
+e2e_stop
+done_testing

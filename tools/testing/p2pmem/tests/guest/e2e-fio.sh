@@ -1,0 +1,74 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# e2e-fio.sh: position-sensitive verification through the target. Two namespaces on two
+# providers (the memory card; the drive's own CMB), inline data off and on, 4 KiB to
+# 1 MiB, sequential and random, depth 32, and at last two hosts at once. All bytes that the
+# hosts moved are in the counters, none twice. Topology: one-switch.
+
+. /lib/p2pmem.sh
+. /lib/e2e.sh
+
+NQN=nqn.2026-01.test:fio
+
+round()
+{
+	for bs in 4k 64k 1m; do
+		check "$1: card, $bs sequential" fio_verify "$2" --rw=write --bs=$bs --iodepth=32 --size=8m
+		check "$1: CMB, $bs random" fio_verify "$3" --rw=randwrite --bs=$bs --iodepth=32 --size=8m
+	done
+	check "$1: 4 KiB to 1 MiB random" \
+		fio_verify "$2" --rw=randwrite --bsrange=4k-1m --blockalign=4k --iodepth=32 --size=16m
+	check "$1: read back in another order" \
+		fio_verify "$2" --rw=randread --bs=128k --iodepth=32 --size=8m --offset=32m --verify_only=0 --do_verify=0 --verify=0
+}
+
+# the counters of namespace $1 and the disk's own count agree
+agree()
+{
+	is "$(stat_all $NQN "$1")" "$(($(host_bytes "$2") - $3 + $4))" "$5: peer + inline + system is all that the host moved"
+}
+
+e2e_start || bail "the guest cannot be set up"
+card=$(pci_cards 1)
+pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+d0=$(nvme_disk cmb0) d1=$(nvme_disk plain0) cmb=$(nvme_bdf cmb0)
+
+e2e_export $NQN 1 "$d1" "$card" || bail "namespace 1"
+e2e_export $NQN 2 "$d0" "$cmb" || bail "namespace 2"
+e2e_port 0 || bail "port"
+one=$(e2e_connect $NQN) || bail "connect"
+two=$(nvme_host_disk $NQN 2) || bail "second disk"
+round "inline off" "$one" "$two"
+is "$(stat_of $NQN 1 fallbacks)" 0 "no fallback on the card"
+is "$(stat_of $NQN 2 fallbacks)" 0 "no fallback on the CMB"
+is "$(stat_of $NQN 1 system_bytes)" 0 "nothing in system memory on the card"
+agree 1 "$one" 0 0 "card"
+agree 2 "$two" 0 0 "CMB"
+before1=$(stat_all $NQN 1) before2=$(stat_all $NQN 2)
+nvme_disconnect_all >/dev/null
+nvmet_unlink 1 $NQN
+nvmet_remove_port 1
+
+e2e_port 16384 || bail "port with inline data"
+one=$(e2e_connect $NQN) || bail "connect with inline data"
+two=$(nvme_host_disk $NQN 2) || bail "second disk"
+round "inline on" "$one" "$two"
+compare "$(stat_of $NQN 1 inline_bytes)" -gt 0 "small writes came inline"
+agree 1 "$one" 0 "$before1" "card, inline"
+agree 2 "$two" 0 "$before2" "CMB, inline"
+
+# a second host, at the same time
+one2=$(nvme_connect rdma $NQN 10.0.0.1 4420 --hostnqn=nqn.2026-01.test:host2 \
+	--hostid=22222222-3333-4444-5555-666666666666 >/dev/null && nvme_host_disk $NQN 1 2) ||
+	bail "second host"
+isnt "$one2" "$one" "the second host has a disk of its own"
+fio_load "$one" 4 --offset=0 --size=8m
+check "the second host, while the first one works" \
+	fio_verify "$one2" --rw=randwrite --bs=64k --iodepth=32 --offset=16m --size=8m
+check "the first host" fio_done
+is "$(stat_of $NQN 1 fallbacks)" 0 "no fallback with two hosts"
+e2e_stop
+is "$(cat "/sys/bus/pci/devices/$card/p2pmem/available")" \
+	"$(cat "/sys/bus/pci/devices/$card/p2pmem/size")" "the card has all of its memory back"
+done_testing

@@ -1,0 +1,34 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# e2e-full-pool.sh: a provider of 2 MiB under depth 32: it runs full, what does not fit goes
+# through system memory and is counted, the data is right and the host sees no error.
+# Topology: one-switch.
+
+. /lib/p2pmem.sh
+. /lib/e2e.sh
+
+NQN=nqn.2026-01.test:full
+
+e2e_start hold_us=200 || bail "the guest cannot be set up"
+card=$(pci_cards 1)
+echo 2M >/sys/module/p2pmem_bar/parameters/size
+pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+is "$(cat "/sys/bus/pci/devices/$card/p2pmem/size")" 2097152 "it lends 2 MiB"
+e2e_export $NQN 1 "$(nvme_disk plain0)" "$card" || bail "namespace"
+e2e_port 0 || bail "port"
+disk=$(e2e_connect $NQN) || bail "connect"
+log_mark
+check "256 KiB at depth 32" fio_verify "$disk" --rw=randwrite --bs=256k --iodepth=32 --size=16m
+check "odd sizes at depth 32" \
+	fio_verify "$disk" --rw=randwrite --bsrange=4k-512k --blockalign=4k --iodepth=32 --size=16m
+compare "$(stat_of $NQN 1 pool-full)" -gt 0 "requests found the pool full"
+compare "$(stat_of $NQN 1 peer_bytes)" -gt 0 "others got peer memory"
+compare "$(stat_of $NQN 1 system_bytes)" -gt 0 "those that did not got system memory"
+is "$(stat_of $NQN 1 fallbacks)" "$(stat_of $NQN 1 pool-full)" "a full pool is the only reason"
+is "$(stat_all $NQN 1)" "$(host_bytes "$disk")" "peer + inline + system is all that the host moved"
+check "no error at the host" no_host_errors
+check "the log says once that system memory is used" log_has 'asks for peer-to-peer memory and uses system memory \(pool-full\)'
+e2e_stop
+is "$(cat "/sys/bus/pci/devices/$card/p2pmem/available")" 2097152 "all of the memory is back"
+done_testing

@@ -1,0 +1,40 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# e2e-mkfs.sh: a file system with discard over a namespace in peer memory: ranges of
+# Dataset Management stay in system memory, files keep their contents. Topology: one-switch.
+
+. /lib/p2pmem.sh
+. /lib/e2e.sh
+
+NQN=nqn.2026-01.test:mkfs
+
+e2e_start || bail "the guest cannot be set up"
+load_modules ext4 || bail "no ext4"
+card=$(pci_cards 1)
+pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+e2e_export $NQN 1 "$(nvme_disk plain0)" 1 || bail "namespace"
+e2e_port 0 || bail "port"
+disk=$(e2e_connect $NQN) || bail "connect"
+log_mark
+
+is "$(cat "/sys/block/${disk#/dev/}/queue/discard_max_bytes" | sed 's/^[1-9].*/yes/')" yes "the disk takes discards"
+check "mkfs.ext4 with discard" mkfs.ext4 -q -E discard,lazy_itable_init=0 "$disk"
+mkdir -p /mnt
+check "mount" mount -t ext4 -o discard "$disk" /mnt
+dd if=/dev/urandom of=/run/data bs=1M count=8 2>/dev/null
+check "copy" cp /run/data /mnt/a
+check "again" cp /run/data /mnt/b
+sync
+rm /mnt/b
+check "fstrim" fstrim /mnt
+drop_caches
+is "$(checksum /mnt/a)" "$(checksum /run/data)" "the file is what was written"
+check "unmount" umount /mnt
+check "the file system is clean" e2fsck -f -n "$disk"
+check "no error anywhere" no_host_errors
+compare "$(stat_of $NQN 1 peer_bytes)" -ge 16777216 "the files went through peer memory"
+is "$(stat_of $NQN 1 fallbacks)" 0 "no fallback"
+is "$(stat_all $NQN 1)" "$(host_bytes "$disk")" "discards are not counted as data"
+e2e_stop
+done_testing
