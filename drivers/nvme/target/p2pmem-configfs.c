@@ -97,37 +97,20 @@ static ssize_t nvmet_ns_p2pmem_show(struct config_item *item, char *page)
 	return sysfs_emit(page, "%d\n", !!ns->use_p2pmem);
 }
 
-/* Says why @provider is refused, and to whom */
-static void nvmet_p2pmem_refuse(struct nvmet_ns *ns, struct pci_dev *provider,
-				struct device *client,
-				const struct pci_p2pmem_verdict *why)
-{
-	char text[NVMET_P2PMEM_TEXT];
-
-	pci_p2pmem_explain(text, sizeof(text), provider, client, why);
-	pr_err("nsid %u of %s: %s\n", ns->nsid, ns->subsys->subsysnqn, text);
-}
-
+/* Whether there is a function at that address which lends; tells when not */
 static int nvmet_p2pmem_check_provider(struct nvmet_ns *ns,
 				       const struct nvmet_p2pmem_wish *wish)
 {
-	struct pci_p2pmem_verdict why = {
-		.reason = PCI_P2PMEM_NOT_A_PROVIDER,
-		.distance = -1,
-	};
 	struct pci_dev *provider;
 	bool lends;
 
 	provider = pci_get_domain_bus_and_slot(wish->domain, wish->bus, wish->devfn);
-	if (!provider) {
-		pr_err("nsid %u of %s: there is no PCI function %04x:%02x:%02x.%d; p2pmem takes 0, 1 or the address of a function that has p2pmem/published 1 in sysfs\n",
-		       ns->nsid, ns->subsys->subsysnqn, wish->domain, wish->bus,
-		       PCI_SLOT(wish->devfn), PCI_FUNC(wish->devfn));
-		return -ENODEV;
-	}
-	lends = pci_p2pmem_is_provider(provider);
+	lends = provider && pci_p2pmem_is_provider(provider);
 	if (!lends)
-		nvmet_p2pmem_refuse(ns, provider, NULL, &why);
+		pr_err("nsid %u of %s: %04x:%02x:%02x.%d %s; choose a function that has p2pmem/published 1 in sysfs, or write 1 for any\n",
+		       ns->nsid, ns->subsys->subsysnqn, wish->domain, wish->bus,
+		       PCI_SLOT(wish->devfn), PCI_FUNC(wish->devfn),
+		       provider ? "lends no published memory" : "does not exist");
 	pci_dev_put(provider);
 	return lends ? 0 : -ENODEV;
 }
@@ -182,6 +165,7 @@ struct configfs_attribute nvmet_ns_attr_p2pmem = {
 static int nvmet_p2pmem_check_drive(struct nvmet_ns *ns, struct nvmet_p2pmem_ns *rec)
 {
 	struct pci_p2pmem_verdict why = { .distance = -1 };
+	char text[NVMET_P2PMEM_TEXT];
 	struct device *drive = NULL;
 	struct pci_dev *provider;
 	int ret = 0;
@@ -201,8 +185,11 @@ static int nvmet_p2pmem_check_drive(struct nvmet_ns *ns, struct nvmet_p2pmem_ns 
 	if (ret < 0)
 		pci_p2pmem_verdict(provider, drive, &why);
 out:
-	if (ret < 0)
-		nvmet_p2pmem_refuse(ns, provider, drive ?: nvmet_ns_dev(ns), &why);
+	if (ret < 0) {
+		pci_p2pmem_explain(text, sizeof(text), provider,
+				   drive ?: nvmet_ns_dev(ns), &why);
+		pr_err("nsid %u of %s: %s\n", ns->nsid, ns->subsys->subsysnqn, text);
+	}
 	put_device(drive);
 	pci_dev_put(provider);
 	return min(ret, 0);
