@@ -90,8 +90,7 @@ static u64 p2pmem_find_redirects(struct p2pmem_side *side, const struct p2pmem_s
 					      P2PMEM_ACS_COMPLETION_REDIRECT))
 			continue;
 		if (node->type == P2PMEM_NODE_ENDPOINT && !node->multifunction &&
-		    !(node == side->turn && peer->turn &&
-		      p2pmem_same_device(node, peer->turn)))
+		    !(peer->turn && p2pmem_same_device(node, peer->turn)))
 			continue;
 		if (i < P2PMEM_ROUTE_ACS_BITS)
 			mask |= (u64)1 << i;
