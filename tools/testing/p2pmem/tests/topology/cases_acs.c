@@ -151,6 +151,16 @@ const struct route_case cases_acs[] = {
 	.want = { REFUSED(ACS_REDIRECT, 2), AT_PROVIDER(0), MASKS(0x1, 0) },
 },
 /*
+ *   BR -+- P [here]	02:00.0
+ *       `- C [here]	02:01.0	two devices, directly below the common bridge
+ */
+{
+	"single_function_neighbours_do_not_count",
+	.provider = { CLOSED, CHAIN({ EP(2, 0, 0), ACS(RR | CR) }, { PCI(0, 1) }) },
+	.client = { CLOSED, CHAIN({ EP(2, 1, 0), ACS(RR | CR) }, { PCI(0, 1) }) },
+	.want = { BUS_ADDR(2) },
+},
+/*
  *   RP -- USP -+- DSP0 -- USP' [here] -- DSP0' [here] -- P
  *              `- DSP1 -- C
  */

@@ -25,6 +25,10 @@ if ! make -s -f "$here/Makefile" O="$build" >"$build/build.log" 2>&1; then
 	exit 1
 fi
 
+# a status of their own, so that what a sanitizer ends is not taken for a result
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}exitcode=99"
+export UBSAN_OPTIONS="${UBSAN_OPTIONS:+$UBSAN_OPTIONS:}exitcode=99:print_stacktrace=1"
+
 status=0
 timeout 300 "$build/topology_test" -d "$top/Documentation/PCI/p2pmem/topology.rst" \
 	${2:+-s "$2"} ${3:+-t "$3"} || status=$?
