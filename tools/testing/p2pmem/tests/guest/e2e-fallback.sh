@@ -3,14 +3,17 @@
 #
 # e2e-fallback.sh: where peer memory is asked for and cannot be: the same data by system
 # memory, counted under the one right reason. The parameters say what is special about
-# this guest (tests/list): EXPECT, the reason; ADAPTER, "rxe", "virt" or nothing.
+# this guest: p2pmem.case=REASON:ADAPTER, with "rxe", "virt" or "real" as adapter (tests/list).
 
+# shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
+# shellcheck source=tools/testing/p2pmem/rig/guest/e2e.sh
 . /lib/e2e.sh
 
 NQN=nqn.2026-01.test:fallback
-EXPECT=$(parameter expect)
-ADAPTER=$(parameter adapter)
+special=$(tr " " "\n" </proc/cmdline | sed -n "s/^p2pmem\.case=//p")
+EXPECT=${special%%:*}
+ADAPTER=${special#*:}
 
 case $ADAPTER in
 rxe)
@@ -19,7 +22,8 @@ rxe)
 	rdma link add rxe0 type rxe netdev p2pnet0 || bail "no rxe"
 	wait_for 20 e2e_drives_there ;;
 virt)
-	e2e_start virt_dma=1 || bail "the guest cannot be set up" ;;
+	rnic_parameters=virt_dma=1
+	e2e_start || bail "the guest cannot be set up" ;;
 *)
 	e2e_start || bail "the guest cannot be set up" ;;
 esac

@@ -6,7 +6,9 @@
 # 1 MiB, sequential and random, depth 32, and at last two hosts at once. All bytes that the
 # hosts moved are in the counters, none twice. Topology: one-switch.
 
+# shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
+# shellcheck source=tools/testing/p2pmem/rig/guest/e2e.sh
 . /lib/e2e.sh
 
 NQN=nqn.2026-01.test:fio

@@ -5,12 +5,15 @@
 # through system memory and is counted, the data is right and the host sees no error.
 # Topology: one-switch.
 
+# shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
+# shellcheck source=tools/testing/p2pmem/rig/guest/e2e.sh
 . /lib/e2e.sh
 
 NQN=nqn.2026-01.test:full
 
-e2e_start hold_us=200 || bail "the guest cannot be set up"
+rnic_parameters=hold_us=200
+e2e_start || bail "the guest cannot be set up"
 card=$(pci_cards 1)
 echo 2M >/sys/module/p2pmem_bar/parameters/size
 pci_bind "$card" p2pmem-bar || bail "the card does not lend"

@@ -4,7 +4,9 @@
 # e2e-mkfs.sh: a file system with discard over a namespace in peer memory: ranges of
 # Dataset Management stay in system memory, files keep their contents. Topology: one-switch.
 
+# shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
+# shellcheck source=tools/testing/p2pmem/rig/guest/e2e.sh
 . /lib/e2e.sh
 
 NQN=nqn.2026-01.test:mkfs
@@ -18,7 +20,7 @@ e2e_port 0 || bail "port"
 disk=$(e2e_connect $NQN) || bail "connect"
 log_mark
 
-is "$(cat "/sys/block/${disk#/dev/}/queue/discard_max_bytes" | sed 's/^[1-9].*/yes/')" yes "the disk takes discards"
+is "$(sed 's/^[1-9].*/yes/' "/sys/block/${disk#/dev/}/queue/discard_max_bytes")" yes "the disk takes discards"
 check "mkfs.ext4 with discard" mkfs.ext4 -q -E discard,lazy_itable_init=0 "$disk"
 mkdir -p /mnt
 check "mount" mount -t ext4 -o discard "$disk" /mnt

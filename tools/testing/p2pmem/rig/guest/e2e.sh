@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=dash
+#
+# e2e.sh: an initiator and a target in one guest, over the test adapter, for end-to-end
+# tests. Source it after lib.sh.
+#
+#   e2e_start                    modules, network, drives, adapter
+#   e2e_export NQN NSID DISK VALUE   a namespace with p2pmem=VALUE
+#   e2e_port [INLINE_BYTES]      port 1 on 10.0.0.1, all subsystems
+#   e2e_connect NQN [OPTION...]  prints the host's disk
+
+e2e_stats=/sys/kernel/config/nvmet/subsystems
+
+# e2e_start: all that a target needs; drives settle before it returns. $rnic_parameters go to
+# the adapter.
+e2e_start()
+{
+	load_modules p2pdma p2pmem-bar nvme nvmet-rdma nvme-rdma || return 1
+	net_setup || return 1
+	# shellcheck disable=SC2086
+	modprobe p2pmem_rnic ${rnic_parameters:-} || return 1
+	wait_for 20 e2e_drives_there
+}
+
+e2e_drives_there()
+{
+	e2e_seen=0
+	for e2e_ns in /sys/class/nvme/nvme*/nvme*n1; do
+		[ ! -e "$e2e_ns" ] || e2e_seen=$((e2e_seen + 1))
+	done
+	[ $e2e_seen -ge "$(pci_drives | wc -l)" ]
+}
+
+# stat NQN NSID FILE: a counter of a namespace
+stat_of()
+{
+	cat "$e2e_stats/$1/namespaces/$2/p2pmem_stats/$3"
+}
+
+# all bytes of Reads and Writes that a namespace has counted
+stat_all()
+{
+	echo $(($(stat_of "$1" "$2" peer_bytes) + $(stat_of "$1" "$2" inline_bytes) +
+		$(stat_of "$1" "$2" system_bytes)))
+}
+
+e2e_export()
+{
+	[ -d "$e2e_stats/$1" ] || nvmet_subsystem "$1" || return 1
+	nvmet_namespace "$1" "$2" "$3" p2pmem="$4"
+}
+
+e2e_port()
+{
+	nvmet_port 1 rdma 10.0.0.1 4420 "${1:-0}" || return 1
+	for l in "$e2e_stats"/*; do
+		nvmet_link 1 "${l##*/}" || return 1
+	done
+}
+
+# e2e_connect NQN [NVME_CLI_OPTION...]
+e2e_connect()
+{
+	e2e_nqn=$1
+	shift
+	nvme_connect rdma "$e2e_nqn" 10.0.0.1 4420 "$@" >/dev/null && nvme_host_disk "$e2e_nqn"
+}
+
+# host_bytes DISK: bytes that the initiator's disk read and wrote, by its own count
+host_bytes()
+{
+	awk '{ print ($3 + $7) * 512 }' "/sys/block/${1#/dev/}/stat"
+}
+
+# fio_verify DISK FIO_OPTION...: writes, then reads back; each 512 bytes carry their own
+# offset, so that data in the wrong place is found too
+fio_verify()
+{
+	fio_disk=$1
+	shift
+	fio --name="${fio_disk#/dev/}" --filename="$fio_disk" --direct=1 --ioengine=libaio \
+	    --verify=pattern --verify_pattern=%o --verify_interval=512 --verify_fatal=1 \
+	    --verify_state_save=0 --do_verify=1 --randrepeat=1 --fallocate=none \
+	    --minimal "$@" >/run/fio.out 2>&1
+	fio_rc=$?
+	[ $fio_rc = 0 ] || tail -n 5 /run/fio.out
+	return $fio_rc
+}
+
+# fio_load DISK SECONDS FIO_OPTION...: the same in the background for a while; fio_done waits
+fio_load()
+{
+	fio_disk=$1 fio_seconds=$2
+	shift 2
+	fio --name=load --filename="$fio_disk" --direct=1 --ioengine=libaio --rw=randwrite \
+	    --bs=64k --iodepth=16 --size=16m --time_based --runtime="$fio_seconds" \
+	    --verify=pattern --verify_pattern=%o --verify_interval=512 --verify_fatal=1 \
+	    --verify_state_save=0 --do_verify=1 --verify_backlog=64 --minimal "$@" \
+	    >/run/fio.load 2>&1 &
+	fio_pid=$!
+}
+
+fio_done()
+{
+	if wait "$fio_pid"; then
+		return 0
+	fi
+	tail -n 5 /run/fio.load
+	return 1
+}
+
+# no_host_errors: the initiator saw neither an error nor a reconnect since log_mark
+no_host_errors()
+{
+	! log_since | grep -E 'I/O error|nvme nvme[0-9]+: (reconnecting|starting error recovery|rescanning)|timeout'
+}
+
+e2e_stop()
+{
+	nvme_disconnect_all >/dev/null
+	nvmet_remove_all
+}

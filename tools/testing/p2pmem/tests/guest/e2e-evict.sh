@@ -1,0 +1,56 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# e2e-evict.sh: a transfer that does not end. After the drain time the target ends the
+# controller that holds the memory, the log names it, and once the transfer lets go the
+# provider is free; the host reconnects and its data is right. Topology: one-switch.
+
+# shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
+. /lib/p2pmem.sh
+# shellcheck source=tools/testing/p2pmem/rig/guest/e2e.sh
+. /lib/e2e.sh
+
+NQN=nqn.2026-01.test:evict
+rnic=/sys/kernel/debug/p2pmem_rnic
+
+held()
+{
+	[ "$(cat $rnic/rnic0/held $rnic/rnic1/held 2>/dev/null | grep -c '^[1-9]')" -gt 0 ]
+}
+
+gate()
+{
+	for g in "$rnic"/rnic*; do
+		echo peer >"$g/hold_filter"
+		echo 120000 >"$g/hold_timeout_ms"
+		echo "$1" >"$g/hold"
+	done
+}
+
+# the host times out meanwhile, as it must: that is not what is tested
+echo 120 >/sys/module/nvme_core/parameters/io_timeout 2>/dev/null
+e2e_start || bail "the guest cannot be set up"
+card=$(pci_cards 1)
+pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+e2e_export $NQN 1 "$(nvme_disk plain0)" "$card" || bail "namespace"
+e2e_port 0 || bail "port"
+disk=$(e2e_connect $NQN --ctrl-loss-tmo=60 --reconnect-delay=2) || bail "connect"
+allow 'nvme nvme[0-9]+: .*(reconnect|Reconnect|recovery|failed|error)'
+allow 'nvmet: ctrl [0-9]+ fatal error'
+allow 'I/O tag [0-9]+ .*timeout'
+log_mark
+gate 1
+dd if="$disk" of=/run/first bs=64k count=1 iflag=direct 2>/dev/null &
+reader=$!
+check "a transfer to peer memory is held in flight" wait_for 10 held
+echo "$card" >/sys/bus/pci/drivers/p2pmem-bar/unbind &
+unbind=$!
+check "the log names who holds it" wait_for 15 log_has 'bytes of peer-to-peer memory are held by nvmet subsystem'
+check "after the drain time its users are ended" wait_for 40 log_has 'ends users of its peer-to-peer memory: nvmet subsystem'
+gate 0
+check "unbinding ends once the transfer lets go" bounded 60 wait_for 60 test ! -e "/sys/bus/pci/devices/$card/p2pmem"
+wait $unbind
+check "the host comes back and its read succeeds" wait $reader
+check "data is right afterwards" fio_verify "$disk" --rw=randwrite --bs=64k --iodepth=8 --size=4m
+e2e_stop
+done_testing
