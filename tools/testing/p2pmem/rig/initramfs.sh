@@ -148,6 +148,9 @@ build_modules()
 		esac
 	done <"$work/wanted"
 	our_modules | while read -r name path; do
+		case $path in
+		*/rig-nvme/stock/*)	cp "$path" "$dir/kernel/$name.ko"; continue ;;
+		esac
 		cp "$path" "$dir/updates/$name.ko"
 		echo "$name" | tr -- - _
 	done >"$root/lib/modules/p2pmem.list"
@@ -180,6 +183,14 @@ stock()
 	done
 	return 1
 }
+
+for s in $stocklist; do
+	n=$(echo "$s" | tr -- - _)
+	for f in "$ours"/modules/*.ko; do
+		[ "$(basename "$f" .ko | tr -- - _)" != "$n" ] || continue 2
+	done
+	die "STOCK names $s, and no module of ours in $ours/modules has that name"
+done
 
 hash_of()
 {

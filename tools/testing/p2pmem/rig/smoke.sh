@@ -4,6 +4,7 @@
 # smoke.sh: a guest script that shows that a topology boots: every module of ours that is
 # there loads, and what topologies are made of is found. Try it with any topology.
 
+# shellcheck source=/dev/null
 . /lib/p2pmem.sh
 
 lspci -nn -t

@@ -109,21 +109,21 @@ nvmet_remove_port()
 
 nvmet_remove_all()
 {
-	[ -d $nvmet ] || return 0
+	[ -d "$nvmet" ] || return 0
 	nvmet_rc=0
-	for l in $nvmet/ports/*/subsystems/*; do
+	for l in "$nvmet"/ports/*/subsystems/*; do
 		[ ! -L "$l" ] || rm "$l" || nvmet_rc=1
 	done
-	for l in $nvmet/subsystems/*/allowed_hosts/*; do
+	for l in "$nvmet"/subsystems/*/allowed_hosts/*; do
 		[ ! -L "$l" ] || rm "$l" || nvmet_rc=1
 	done
-	for l in $nvmet/ports/*; do
+	for l in "$nvmet"/ports/*; do
 		[ ! -d "$l" ] || rmdir "$l" || nvmet_rc=1
 	done
-	for l in $nvmet/subsystems/*; do
+	for l in "$nvmet"/subsystems/*; do
 		[ ! -d "$l" ] || nvmet_remove_subsystem "${l##*/}" || nvmet_rc=1
 	done
-	for l in $nvmet/hosts/*; do
+	for l in "$nvmet"/hosts/*; do
 		[ ! -d "$l" ] || rmdir "$l" || nvmet_rc=1
 	done
 	return $nvmet_rc
@@ -150,8 +150,8 @@ nvme_host_disk()
 nvme_host_disk_now()
 {
 	for c in /sys/class/nvme/nvme*; do
-		[ -e "$c/subsysnqn" ] && [ -e "$c/transport" ] || continue
-		[ "$(cat "$c/transport")" != pcie ] && [ "$(cat "$c/subsysnqn")" = "$1" ] || continue
+		[ "$(cat "$c/transport" 2>/dev/null)" != pcie ] || continue
+		[ "$(cat "$c/subsysnqn" 2>/dev/null)" = "$1" ] || continue
 		for n in "$c"/nvme*n*; do
 			[ "$(cat "$n/nsid" 2>/dev/null)" = "${2:-1}" ] && echo "/dev/${n##*/}"
 		done
@@ -173,9 +173,10 @@ nvme_disconnect_all()
 unmount_all()
 {
 	unmount_rc=0
-	for m in $(awk '$1 ~ /^\/dev\// { print $2 }' /proc/mounts | sort -r); do
+	awk '$1 ~ /^\/dev\// { print $2 }' /proc/mounts | sort -r >/run/mounted
+	while read -r m; do
 		umount "$m" || unmount_rc=1
-	done
+	done </run/mounted
 	return $unmount_rc
 }
 
