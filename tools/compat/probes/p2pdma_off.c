@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Needs: CONFIG_PCI_P2PDMA switched off
- * Since: it is an option
+ * Since: 4.20
  * Remedy: This kernel has P2PDMA built in: use its own support, p2pmem and it exclude each other.
  */
 
