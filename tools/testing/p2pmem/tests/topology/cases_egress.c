@@ -297,6 +297,17 @@ const struct route_case cases_egress[] = {
 	.want = { BUS_ADDR(4) },
 },
 /*
+ *   RP -+- USP [vector] --- DSP -- C	01:00.0
+ *       `- P				01:00.1
+ */
+{
+	"vector_of_an_upstream_port_does_not_matter",
+	.provider = { CLOSED, CHAIN({ EP(1, 0, 1), MULTI }, { ROOT(0, 1, 1) }) },
+	.client = { CLOSED, CHAIN({ EP(3, 0, 0) }, { DOWN(2, 0, 0) },
+				  { UP(1, 0), MULTI_EGRESS(EC, 8, 0xff) }, { ROOT(0, 1, 1) }) },
+	.want = { BUS_ADDR(4) },
+},
+/*
  *   BR -+- RP [vector] -- P	port 3
  *       `- C			01:02.0, indexed by its function number
  */
