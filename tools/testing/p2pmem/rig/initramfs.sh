@@ -26,7 +26,7 @@ work=$(mktemp -d "$cache/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
 # Programs from the machine that go into the guest, with the libraries that they load.
-programs="kmod nvme fio ip rdma mkfs.ext4 e2fsck debugfs lspci setpci lsblk blkid findmnt"
+programs="kmod flock nvme fio ip rdma mkfs.ext4 e2fsck debugfs lspci setpci lsblk blkid findmnt"
 
 # Modules of the distribution that guests use; their dependencies come along. Those
 # that a kernel does not have, or has built in, are left out.
