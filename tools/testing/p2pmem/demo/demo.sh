@@ -1,0 +1,92 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# demo.sh: an NVMe over Fabrics target whose payload stays in a provider's BAR memory, proved
+# by the addresses that QEMU traced. "make demo" calls it after "make modules".
+#
+# Two runs, side by side: "p2p", the namespace's p2pmem is the provider's address, and
+# "control", it is 0. Each is two boots: in the first real files go to the drive through the
+# target and come back, in the second the drive is mounted without a target.
+#
+#   BUILD/demo/report.json        what was counted
+#   BUILD/demo/{p2p,control}.trace  QEMU's traces of the first boots
+#   BUILD/demo/*.console          what the guests said
+#   BUILD/demo/report.txt         what is printed
+#
+# Exit status 0 only when all of it holds.
+
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+rig=$here/../rig
+mkdir -p "${BUILD:-build}/demo"
+build=$(cd "${BUILD:-build}" && pwd)
+out=$build/demo
+pids=
+
+# shellcheck disable=SC2317	# by trap
+stop()
+{
+	# each is a subshell of ours; vm.py ends its QEMU when it is told to end
+	for p in $pids; do
+		[ ! -e "$out/$p.vm.pid" ] || kill "$(cat "$out/$p.vm.pid")" 2>/dev/null || :
+	done
+	exit 130
+}
+
+# boot RUN NAME SCRIPT TRACE: one boot of a run; what vm.py says goes to RUN.log
+boot()
+{
+	env -u STOCK -u TRACE_EVENTS -u DISK_SIZE -u ICOUNT -u SMP \
+		BUILD="$build" TOPO="$here/demo.topo" RUN="$here/guest/$3" NAME="$2" TRACE="$4" MEM=1G TIMEOUT=240 \
+		DISK0="$out/$1.raw" DISK1="$out/payload.img" EXTRA_FILES="$out/payload.sha256" \
+		APPEND="p2pmem.demo=$1" python3 "$rig/vm.py" >>"$out/$1.log" 2>&1 &
+	echo $! >"$out/$1.vm.pid"
+	rc=0
+	wait $! || rc=$?
+	rm -f "$out/$1.vm.pid"
+	cp "$build/vm/$2/console.log" "$out/${2#demo-}.console" 2>/dev/null || :
+	return $rc
+}
+
+run()
+{
+	: >"$out/$1.log"
+	rm -f "$out/$1.raw"
+	truncate -s 256M "$out/$1.raw"
+	boot "$1" "demo-$1" serve.sh 1 || return
+	ln -f "$build/vm/demo-$1/trace.log" "$out/$1.trace"
+	boot "$1" "demo-$1-second-boot" verify.sh 0
+}
+
+exec 9>"$out/.lock"
+flock -n 9 || { echo "demo: another make demo is at work in $out" >&2; exit 2; }
+# nothing of an earlier run may be taken for this one's
+rm -f "$out"/report.* "$out"/*.trace "$out"/*.console "$out"/*.log "$out"/*.vm.pid
+rm -rf "$build/vm/demo-p2p" "$build/vm/demo-control" "$build/vm/demo-p2p-second-boot" \
+	"$build/vm/demo-control-second-boot"
+
+"$here/payload.py" "$out"
+echo "demo: two guests boot twice each: with p2pmem, and as control without"
+trap stop INT TERM HUP
+pids="p2p control"
+# the lock is this shell's: nothing that it starts may hold it
+run p2p 9>&- &
+p2p=$!
+run control 9>&- &
+control=$!
+failed=
+wait $p2p || failed="$failed p2p"
+wait $control || failed="$failed control"
+trap - INT TERM HUP
+
+for r in $failed; do
+	echo "demo: FAILED: a guest of the run \"$r\" did not pass:"
+	sed 's/^/  /' "$out/$r.log"
+done
+rc=0
+python3 "$here/report.py" "$build" || rc=1
+[ -z "$failed" ] || rc=1
+# the drives, when nobody has to look at them
+[ $rc != 0 ] || rm -f "$out"/*.raw
+exit $rc

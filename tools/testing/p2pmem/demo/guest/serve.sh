@@ -1,0 +1,171 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# serve.sh: the demo's first boot. Exports the drive over RDMA, with peer memory or without
+# (p2pmem.demo=p2p or control on the kernel's command line), makes an ext4 file system from
+# the initiator's side, copies the source in, reads it back cold, and takes all down.
+#
+# To the host go: counters (of nvmet and the adapter, at two moments), tree (the PCI functions
+# and what they are here) and back.sha256 (what was read back). Marks in QEMU's trace:
+# 1 the port is about to open, 2 the initiator is connected and quiet, 3 it is disconnected.
+
+# shellcheck disable=SC1091,SC2154	# in the guest
+. /lib/p2pmem.sh
+
+nqn=nqn.2024-01.org.example:p2pmem-demo
+
+# nvme-cli would ask every drive of the machine who it is, at connect and at disconnect:
+# administration, but in the midst of what is counted. So the kernel's own interface.
+connect()
+{
+	host=$(cat /etc/nvme/hostnqn) id=$(cat /etc/nvme/hostid)
+	write_attr /dev/nvme-fabrics "transport=rdma,traddr=10.0.0.1,trsvcid=4420,nqn=$nqn,hostnqn=$host,hostid=$id"
+}
+
+disconnect()
+{
+	controller=${remote#/dev/}
+	write_attr "/sys/class/nvme/${controller%n*}/delete_controller" 1
+}
+
+# Everything here is needed by what follows
+must()
+{
+	must_name=$1
+	shift
+	if must_out=$("$@" 2>&1); then
+		ok "$must_name"
+	else
+		bail "$must_name: '$*' failed: $must_out"
+	fi
+}
+
+# quiet FILE REGEX: until those lines of it stay the same for a while
+quiet()
+{
+	quiet_left=40
+	until quiet_a=$(grep -E "$2" "$1") && sleep 0.6 && [ "$quiet_a" = "$(grep -E "$2" "$1")" ]; do
+		quiet_left=$((quiet_left - 1))
+		[ $quiet_left -gt 0 ] || return 1
+	done
+}
+
+# counters NAME: into /run/counters, one "NAME.WHOSE.WHAT NUMBER..." a line
+counters()
+{
+	for f in "$nvmet/subsystems/$nqn/namespaces/1/p2pmem_stats"/*; do
+		echo "$1.nvmet.${f##*/} $(cat "$f")"
+	done >>/run/counters
+	sed "s/^/$1.adapter./" "$adapter_stats" >>/run/counters
+}
+
+# The lowest number of free bytes that the provider ever shows, until /run/sampled exists
+sample()
+{
+	mkfifo /run/never
+	low=$1 samples=0 below=0
+	while [ ! -e /run/sampled ]; do
+		read -r now <"$available"
+		samples=$((samples + 1))
+		[ "$now" -ge "$1" ] || below=$((below + 1))
+		[ "$now" -ge "$low" ] || low=$now
+		# a pause without a process
+		# shellcheck disable=SC3045,SC2034	# busybox
+		read -r -t 0.03 nothing <>/run/never
+	done
+	report provider_available_during "$low"
+	report provider_samples "$samples"
+	report provider_samples_below "$below"
+	touch /run/sampling.done
+}
+
+# Every PCI function: BDF, the one above it, vendor:device, class, port type, driver, role
+tree()
+{
+	for f in /sys/bus/pci/devices/*; do
+		bdf=${f##*/} role=- type=-
+		above=$(readlink -f "$f/..")
+		read -r class <"$f/class"
+		case $class in 0x0604*) type=$(setpci -s "$bdf" CAP_EXP+2.w) ;; esac
+		case $bdf in
+		"$drive")	role=drive ;;
+		"$card")	role=provider ;;
+		"$adapter")	role=adapter ;;
+		"$source_bdf")	role=source ;;
+		esac
+		driver=$(pci_driver "$bdf")
+		echo "$bdf ${above##*/} $(cat "$f/vendor"):$(cat "$f/device") $class ${type:--} ${driver:--} $role"
+	done
+}
+
+mode=$(tr ' ' '\n' </proc/cmdline | sed -n 's/^p2pmem.demo=//p')
+card=$(pci_cards 1)
+drive=$(pci_drives 1)
+adapter=$(pci_adapters 1)
+source_bdf=$(pci_at 05.0)
+case $mode in
+p2p)		peer=$card ;;
+control)	peer=0 ;;
+*)		bail "p2pmem.demo=$mode is neither p2p nor control" ;;
+esac
+
+must "modules load" load_modules p2pmem-bar nvme virtio_blk ext4
+must "the card $card lends its memory" pci_bind "$card" p2pmem-bar
+available=/sys/bus/pci/devices/$card/p2pmem/available
+must "the source is mounted" mount -t ext4 -o ro /dev/vda /mnt
+must "network device" net_setup
+must "adapter and target load" load_modules p2pmem_rnic:netdev=p2pnet0 nvmet-rdma nvme-rdma
+adapter_stats=$(echo /sys/kernel/debug/p2pmem_rnic/*/stats)
+must "the drive $drive is there" wait_for 20 nvme_disk demo
+disk=$(nvme_disk demo)
+must "the drive's probe has ended" quiet "/sys/class/block/${disk##*/}/stat" .
+
+must "namespace on $disk, p2pmem=$peer" nvmet_subsystem $nqn
+must "namespace enabled" nvmet_namespace $nqn 1 "$disk" "p2pmem=$peer"
+must "port without inline data" nvmet_port 1 rdma 10.0.0.1 4420 0
+is "$(cat "$nvmet"/ports/1/param_inline_data_size)" 0 "param_inline_data_size is 0"
+
+tree >/run/tree
+put_file /run/tree
+report provider "$card"
+report provider_bar_start "$(pci_bar_start "$card" 2)"
+report provider_bar_size "$(pci_bar_size "$card" 2)"
+report provider_size "$(cat "/sys/bus/pci/devices/$card/p2pmem/size")"
+report provider_available_before "$(cat "$available")"
+
+trace_mark 1
+must "port opens" nvmet_link 1 $nqn
+must "initiator connects" connect
+remote=$(nvme_host_disk $nqn)
+must "initiator's disk $remote" test -b "$remote"
+must "the initiator has looked at its disk" quiet "$adapter_stats" ^rdma
+counters connected
+trace_mark 2
+
+sample "$(cat "$available")" &
+# without discard: the list of ranges that it sends is no payload, but it lies in system memory
+must "mkfs.ext4 on $remote" mkfs.ext4 -q -E nodiscard,lazy_itable_init=0,lazy_journal_init=0 "$remote"
+must "mounted" mkdir -p /served
+must "mounted on the initiator" mount -t ext4 "$remote" /served
+must "files copied in" cp -a /mnt/usr /served/
+must "written" sync
+must "unmounted, so that nothing is left in memory" umount /served
+must "caches dropped" drop_caches
+must "mounted again" mount -t ext4 -o ro "$remote" /served
+# lists of the source, so that what is missing is an error
+(cd /served && sed 's/^[0-9a-f]*  //' /extra/payload.sha256 | xargs sha256sum) >/run/back.sha256 2>/run/back.errors
+diag "$(head -n 5 /run/back.errors)"
+is "$(diff /extra/payload.sha256 /run/back.sha256 | grep -c '^[<>]')" 0 "every file read back cold is as its source"
+must "unmounted" umount /served
+touch /run/sampled
+must "sampling ended" wait_for 10 test -e /run/sampling.done
+must "initiator disconnects" disconnect
+trace_mark 3
+counters end
+report provider_available_after "$(cat "$available")"
+put_file /run/counters
+put_file /run/back.sha256
+
+must "the source is unmounted" umount /mnt
+must "target is taken down" nvmet_remove_all
+done_testing

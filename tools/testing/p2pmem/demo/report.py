@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+report.py BUILD: check what the demo's two runs counted, and print it.
+
+Reads BUILD/vm/demo-*, writes BUILD/demo/report.json and report.txt. Exit status 0 only when
+every check holds.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from counted import CONNECTED, OPEN, START, Run
+
+PORT_TYPES = {4: "root port", 5: "switch, upstream port", 6: "switch, downstream port"}
+
+
+def check(run, peer):
+    """(holds, what, detail) of one run."""
+    trace, data = run.trace, run.data
+    json_run = run.json()
+    drive, adapter = json_run["drive"], json_run["adapter"]
+    yield not run.wrong, "every file is right, read back cold and after the second boot", \
+        f"{len(set(run.wrong))} of {run.files} wrong, first: {run.wrong[:1]}"
+    yield run.files > 0 and run.bytes >= 64 << 20, "at least 64 MiB of real files", f"{run.bytes} bytes"
+    yield json_run["fallbacks"] == 0, "no fallback", f"{json_run['fallbacks']}"
+    yield run.nvmet("inline_bytes") == 0, "no inline data", f"{run.nvmet('inline_bytes')} bytes"
+    # the witness and the guest's own counters, to the byte
+    for what, mine, theirs in (
+            ("drive, peer: nvmet's peer_bytes", drive["peer_bytes"], run.nvmet("peer_bytes")),
+            ("drive, system since the port opened: nvmet's system_bytes",
+             sum(trace.drive[False][OPEN:]), run.nvmet("system_bytes")),
+            ("adapter, peer: nvmet's peer_bytes", adapter["peer_bytes"], run.nvmet("peer_bytes")),
+            ("adapter, system: nvmet's system_bytes", adapter["system_bytes"], run.nvmet("system_bytes")),
+            ("adapter, RDMA reads and writes: the adapter's own",
+             sum(trace.adapter[True]) + sum(trace.adapter[False]), run.adapter_bytes("rdma_")),
+            ("adapter, capsules: bytes of SEND", trace.capsules, run.adapter_bytes("send"))):
+        yield mine == theirs, f"traced = counted, {what}", f"{mine:,} traced, {theirs:,} counted"
+    moved = drive["peer_bytes" if peer else "system_bytes"], adapter["peer_bytes" if peer else "system_bytes"]
+    yield min(moved) >= 2 * run.bytes, "drive and adapter moved each file in and out", f"{moved}"
+    if not peer:
+        yield drive["peer_bytes"] == 0, "the drive touches no peer memory", f"{drive['peer_bytes']:,} bytes"
+        yield adapter["peer_bytes"] == 0, "nor does the adapter", f"{adapter['peer_bytes']:,} bytes"
+        return
+    grown = sum(trace.drive[False][OPEN:])
+    yield grown == 0, "the drive touches no system RAM once the port is open", f"{grown:,} bytes"
+    yield trace.drive[True][START] == 0, "nor peer memory before", f"{trace.drive[True][START]:,} bytes"
+    late = sum(trace.adapter[False][CONNECTED:])
+    yield adapter["system_bytes"] == late == 0, "no payload of the adapter is in the target's RAM", \
+        f"{adapter['system_bytes']:,} bytes in all, {late:,} once connected"
+    yield data["provider_available_before"] == data["provider_available_after"], \
+        "the provider got all of its memory back", \
+        f"{data['provider_available_before']:,} before, {data['provider_available_after']:,} after"
+    yield data["provider_available_during"] < data["provider_available_before"], \
+        "the provider's memory was seen in use", f"never less than {data['provider_available_during']:,} free"
+
+
+def tree(run):
+    """The guest's PCI tree, as far as it leads to functions that take part."""
+    nodes = {n[0]: n for n in run.tree}
+    children, data = {}, run.data
+    for node in run.tree:
+        if node[6] == "-":
+            continue
+        while node and node[0] not in children.get(node[1], []):
+            children.setdefault(node[1], []).append(node[0])
+            node = nodes.get(node[1])
+    roles = {
+        "drive": "NVMe drive: what is exported (client)",
+        "provider": f"memory card: the provider, BAR at {data['provider_bar_start']:#x}, "
+                    f"{data['provider_bar_size'] >> 20} MiB",
+        "adapter": "RDMA adapter: of target and initiator (client)",
+        "source": "virtio disk: the real files, not traced",
+    }
+
+    def show(name, indent):
+        kids = sorted(children.get(name, []))
+        for kid in kids:
+            last = kid == kids[-1]
+            node = nodes[kid]
+            kind = roles.get(node[6]) or PORT_TYPES.get(int(node[4], 16) >> 4 & 15, "bridge")
+            driver = f" [{node[5]}]" if node[6] != "-" and node[5] != "-" else ""
+            yield f"{indent}{'`-' if last else '+-'} {kid} {kind}{driver}"
+            yield from show(kid, indent + ("   " if last else "|  "))
+
+    for root in sorted(name for name in children if name not in nodes):
+        yield f"  {root} host bridge, system RAM"
+        yield from show(root, "  ")
+
+
+def provider(run):
+    data = run.data
+    yield f"  {data['provider']}   size {data['provider_size']:>21,}"
+    yield f"    available before  {data['provider_available_before']:>15,}"
+    yield f"              during  {data['provider_available_during']:>15,}   the lowest; lower than before in " \
+          f"{data['provider_samples_below']} of {data['provider_samples']} samples"
+    yield f"              after   {data['provider_available_after']:>15,}"
+
+
+def table(runs):
+    heads = [f"{'provider BAR':>15} {'system RAM':>15}"] * len(runs)
+    yield f"  {'':<47}" + "".join(f"   {r.name:<31}" for r in runs).rstrip()
+    yield f"  {'':<47}" + "".join(f"   {h}" for h in heads)
+
+    def row(label, cells):
+        return f"  {label:<47}" + "".join(f"   {a:>15,} {b:>15,}" for a, b in cells)
+
+    yield row("drive, until the port opens: no payload yet",
+              [(r.trace.drive[True][START], r.trace.drive[False][START]) for r in runs])
+    yield row("drive, from then on: payload",
+              [(sum(r.trace.drive[True][OPEN:]), sum(r.trace.drive[False][OPEN:])) for r in runs])
+    yield row("adapter: payload", [(sum(r.trace.adapter[True]), r.adapter_system) for r in runs])
+    yield row("adapter: data of Connect, Identify and the like", [(0, r.fabric_bytes) for r in runs])
+    yield row("adapter: commands and completions", [(0, r.trace.capsules) for r in runs])
+
+
+NOTES = """\
+  From lines of QEMU's trace: pci_nvme_map_addr for the drive, lsi_memcpy for the adapter, by
+  where the target's end lies; the adapter's other end is the initiator's memory. Until the port
+  opens the drive has only firmware, the driver's admin commands and its look for partitions.
+  Commands and completions are the moves of up to 64 bytes, and add up to the adapter's count of
+  SEND bytes; what else it moves between RAM and RAM adds up to its RDMA bytes, of which nvmet
+  counts the payload. All are compared to the byte."""
+
+
+def report(runs):
+    yield "topology"
+    yield from tree(runs[0])
+    yield ""
+    yield "provider, in bytes, while it served the run p2p"
+    yield from provider(runs[0])
+    yield ""
+    yield "bytes by where the target-side addresses lie"
+    yield from table(runs)
+    yield NOTES
+    yield ""
+
+
+def main():
+    build = Path(sys.argv[1])
+    out = build / "demo"
+    runs, lines, failed = [], [], 0
+    for name in ("p2p", "control"):
+        try:
+            runs.append(Run(build, name))
+        except (OSError, ValueError, KeyError) as error:
+            print(f"demo: FAILED: {name}: its first boot did not tell all that has to be known: {error!r}")
+    if len(runs) != 2:
+        sys.exit(1)
+    lines += report(runs)
+    results = []
+    for run in runs:
+        results += [(run.name, *c) for c in check(run, run.name == "p2p")]
+    fabric = [r.fabric_bytes for r in runs]
+    results.append(("both", fabric[0] == fabric[1], "connecting transfers the same without payload",
+                    f"{fabric[0]:,} and {fabric[1]:,} bytes"))
+    for run, holds, what, detail in results:
+        if not holds:
+            failed += 1
+            lines.append(f"FAILED: {run}: {what}: {detail}")
+    for run in runs:
+        mine = [r for r in results if r[0] == run.name]
+        lines.append(f"{run.name:<8} {run.files:,} files, {run.bytes:,} bytes, {len(set(run.wrong))} wrong, "
+                     f"{run.nvmet('fallbacks')} fallbacks; {sum(r[1] for r in mine)} of {len(mine)} checks hold")
+    text = "\n".join(lines) + "\n"
+    print("\n" + text, end="")
+    (out / "report.txt").write_text(text)
+    (out / "report.json").write_text(json.dumps({"version": 1, "runs": [r.json() for r in runs]}, indent=1) + "\n")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
