@@ -64,7 +64,8 @@ static void p2pmem_node_fill(struct p2pmem_node *n, struct pci_dev *pdev)
 
 	n->id = p2pmem_node_id(pdev);
 	n->type = p2pmem_node_type(pdev);
-	n->multifunction = pdev->multifunction;
+	/* The kernel keeps the flag of virtual functions clear. */
+	n->multifunction = pdev->multifunction || pdev->is_virtfn;
 	n->port = PCI_FUNC(pdev->devfn);
 	if (n->type != P2PMEM_NODE_ENDPOINT && pci_is_pcie(pdev) &&
 	    !pcie_capability_read_dword(pdev, PCI_EXP_LNKCAP, &cap))
