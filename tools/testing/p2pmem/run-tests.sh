@@ -6,6 +6,7 @@
 #   TESTS="core-* topology"   only tests whose name matches one of these shell patterns
 #   JOBS=2                    how many at a time
 #   BUILD=dir                 where logs go: BUILD/check/NAME.log, BUILD/vm/check-NAME/
+#   LIST=file                 another list
 #
 # Each line of TAP counts as one test. A virtual machine that fails its verdict counts as a
 # failure of its own when all of its lines were ok. The last line of the output is
@@ -95,6 +96,7 @@ for skip in tap["skips"]:
 run_host()
 {
 	local name=$1 script=$here/tests/$2
+	case $2 in /*) script=$2 ;; esac
 	shift 2
 	mkdir -p "$build/tests/$name"
 	timeout -k 10 600 "$script" "$build/tests/$name" "$@" >"$out/$name.log" 2>&1
@@ -156,11 +158,11 @@ stop()
 [ -r "$list" ] || die "there is no $list"
 trap stop INT TERM
 begin=$SECONDS
-names=() words=() running=0
+names=() lines=() words=() running=0
 declare -A known
 while read -r line; do
 	line=${line%%#*}
-	[ -n "${line// /}" ] || continue
+	[ -n "${line//[[:space:]]/}" ] || continue
 	eval "words=($line)"		# values may be quoted
 	name=${words[0]}
 	[ ${#words[@]} -ge 3 ] || die "$list: '$line' is not NAME TOPOLOGY SCRIPT [VAR=value...]"
@@ -168,13 +170,18 @@ while read -r line; do
 	known[$name]=1
 	selected "$name" || continue
 	names+=("$name")
+	lines+=("$line")
+done <"$list"
+
+for line in "${lines[@]}"; do
+	eval "words=($line)"
 	while [ $running -ge "$jobs" ]; do
 		wait -n
 		running=$((running - 1))
 	done
-	run_one "${words[@]}" &
+	run_one "${words[@]}" </dev/null &
 	running=$((running + 1))
-done <"$list"
+done
 wait
 
 passed=0 failed=0 skipped=0

@@ -70,6 +70,7 @@ must mask "$client" 32
 log_mark
 put_back "$registered"
 is "$(lines "$card" "10 mappings .* for $client were made and undone")" 1 "the balance is right"
+put_back "$m"
 pci_release "$card"
 rmmod p2pmem_tool
 done_testing

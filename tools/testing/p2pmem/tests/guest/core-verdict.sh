@@ -87,9 +87,9 @@ bar-above-4g)
 	card a0    dma-mask none 4
 	card cmb   dma-mask none 4
 	card plain dma-mask none 4
-	cmb  a0    ok bus 4
-	cmb  cmb   ok bus 0
-	cmb  plain ok bus 4"
+	cmb  a0    dma-mask none 4
+	cmb  cmb   dma-mask none 0
+	cmb  plain dma-mask none 4"
 	;;
 *)
 	bail "no table for topology '$topology'"
@@ -119,7 +119,7 @@ pair()
 	t alloc "$p" 8192 || bail "no memory of $1"
 	pair_m=$id
 	errno_is $want "$1 for $2: mapping says $want" map "$pair_m" "$c" both
-	if [ $want = ok ]; then
+	if [ $want = ok ] && [ "$tool_err" = ok ]; then
 		is "$(r dma | sed 's/.* //')" "$([ "$4" = bus ] && echo 1 || echo 0)" "$1 for $2: mapped by $4"
 		put_back "$id"
 	fi
@@ -220,14 +220,13 @@ bar-above-4g)
 	end=$(printf '0x%x' $(($(pci_bar_start "$card" 2) + size - 1)))
 	is "$(r limit) $(r needed)" "0xffffffff $end" "limit of the client and end of the memory"
 	like "$(r text)" "ends at $end, the client reaches 32 bits; place the provider's BAR below" "both are in the text"
-	found cmb a0
-	must publish "$cmb" 0
-	found none a0
+	found none a0			# the firmware puts the CMB above 4 GiB as well
 	errno_is EXDEV "no grant" grant any test "$a0"
 	is "$(r reason)" dma-mask "and why"
 	must mask "$plain" 64
 	pair card plain ok bus 4
-	found card plain
+	pair cmb plain ok bus 4
+	found card plain		# equally near: the one with more free
 	must mask "$plain" 32
 	pair card plain dma-mask none 4
 	must mask "$plain" 44

@@ -1,0 +1,86 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Tests run-tests.sh itself: what it counts, prints last and exits with, for tests that pass,
+# fail, skip, break off and say nothing. Prints TAP.
+#
+# runner.sh BUILD_DIR
+
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+mkdir -p "$1"
+dir=$(cd "$1" && pwd)
+count=0 bad=0
+
+# fake NAME TEXT STATUS: a host test
+fake()
+{
+	printf '#!/bin/sh\ncat <<E2\n%s\nE2\nexit %s\n' "$2" "$3" >"$dir/$1.sh"
+	chmod +x "$dir/$1.sh"
+}
+
+fake good "ok 1 - a
+ok 2 - b
+1..2" 0
+fake wrong "1..3
+ok 1 - a
+not ok 2 - it is wrong
+ok 3 - c" 1
+fake status "ok 1 - a
+1..1" 3
+fake short "1..3
+ok 1 - a" 0
+fake unplanned "ok 1 - a" 0
+fake silent "" 0
+fake bail "ok 1 - a
+Bail out! no more" 1
+fake skip "ok 1 - a
+ok 2 - b # SKIP there is none
+1..2" 0
+fake skipsilent "ok 1 - a
+ok 2 - b # SKIP
+1..2" 0
+fake skiponly "ok 1 - b # SKIP there is none
+1..1" 0
+
+# runs NAME STATUS LAST-LINE FAKE...
+runs()
+{
+	name=$1 want_status=$2 want_last=$3
+	shift 3
+	for f; do
+		echo "$f host $dir/$f.sh"
+	done >"$dir/list"
+	status=0
+	LIST=$dir/list BUILD=$dir/b TESTS=${select:-} "$here/../run-tests.sh" >"$dir/out" 2>&1 || status=$?
+	count=$((count + 1))
+	last=$(tail -n 1 "$dir/out")
+	if [ "$status" = "$want_status" ] && [ "$last" = "$want_last" ]; then
+		echo "ok $count - $name"
+	else
+		bad=1
+		echo "not ok $count - $name: status $status, last line '$last', wanted $want_status, '$want_last'"
+		sed 's/^/# /' "$dir/out"
+	fi
+}
+
+runs "all pass" 0 "2 passed, 0 failed" good
+runs "one fails" 1 "4 passed, 1 failed" good wrong
+runs "all ok, but a bad exit status" 1 "3 passed, 1 failed" good status
+runs "fewer than planned" 1 "1 passed, 1 failed" short
+runs "no plan" 1 "1 passed, 1 failed" unplanned
+runs "silence" 1 "0 passed, 1 failed" silent
+runs "breaking off" 1 "1 passed, 1 failed" bail
+runs "a skip with a reason" 0 "1 passed, 0 failed, 1 skipped" skip
+runs "a skip without" 1 "1 passed, 1 failed" skipsilent
+runs "nothing but a skip" 1 "0 passed, 0 failed, 1 skipped" skiponly
+runs "a script that does not exist" 1 "2 passed, 1 failed" good nowhere
+select="go*"
+runs "only what is selected" 0 "2 passed, 0 failed" good wrong
+select="nothing"
+runs "a selection of nothing" 1 "0 passed, 0 failed" good
+select=
+runs "two of one name" 2 "run-tests: $dir/list: two tests are called good" good good
+echo "1..$count"
+exit $bad
