@@ -34,12 +34,12 @@ stop()
 	exit 130
 }
 
-# boot RUN NAME SCRIPT TRACE: one boot of a run; what vm.py says goes to RUN.log
+# boot RUN NAME SCRIPT TRACE CPUS: one boot of a run; what vm.py says goes to RUN.log
 boot()
 {
-	env -u STOCK -u TRACE_EVENTS -u DISK_SIZE -u ICOUNT -u SMP \
-		BUILD="$build" TOPO="$here/demo.topo" RUN="$here/guest/$3" NAME="$2" TRACE="$4" MEM=1G TIMEOUT=240 \
-		DISK0="$out/$1.raw" DISK1="$out/payload.img" EXTRA_FILES="$out/payload.sha256" \
+	env -u STOCK -u TRACE_EVENTS -u DISK_SIZE -u ICOUNT \
+		BUILD="$build" TOPO="$here/demo.topo" RUN="$here/guest/$3" NAME="$2" TRACE="$4" SMP="$5" \
+		MEM=1G TIMEOUT=240 DISK0="$out/$1.raw" DISK1="$out/payload.img" EXTRA_FILES="$out/payload.sha256" \
 		APPEND="p2pmem.demo=$1" python3 "$rig/vm.py" >>"$out/$1.log" 2>&1 &
 	echo $! >"$out/$1.vm.pid"
 	rc=0
@@ -54,9 +54,9 @@ run()
 	: >"$out/$1.log"
 	rm -f "$out/$1.raw"
 	truncate -s 256M "$out/$1.raw"
-	boot "$1" "demo-$1" serve.sh 1 || return
+	boot "$1" "demo-$1" serve.sh 1 2 || return
 	ln -f "$build/vm/demo-$1/trace.log" "$out/$1.trace"
-	boot "$1" "demo-$1-second-boot" verify.sh 0
+	boot "$1" "demo-$1-second-boot" verify.sh 0 1
 }
 
 exec 9>"$out/.lock"

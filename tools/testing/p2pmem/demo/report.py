@@ -8,10 +8,11 @@ every check holds.
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
-from counted import CONNECTED, OPEN, START, Run
+from counted import CAPSULE, CONNECTED, OPEN, START, TRACE_COUNT, Run
 
 PORT_TYPES = {4: "root port", 5: "switch, upstream port", 6: "switch, downstream port"}
 
@@ -21,8 +22,8 @@ def check(run, peer):
     trace, data = run.trace, run.data
     json_run = run.json()
     drive, adapter = json_run["drive"], json_run["adapter"]
-    yield not run.wrong, "every file is right, read back cold and after the second boot", \
-        f"{len(set(run.wrong))} of {run.files} wrong, first: {run.wrong[:1]}"
+    yield not run.wrong, "every file is right, read back cold and in the second boot", \
+        f"{len(set(run.wrong))} of {run.files} wrong, first: {' '.join(run.wrong[:1])}"
     yield run.files > 0 and run.bytes >= 64 << 20, "at least 64 MiB of real files", f"{run.bytes} bytes"
     yield json_run["fallbacks"] == 0, "no fallback", f"{json_run['fallbacks']}"
     yield run.nvmet("inline_bytes") == 0, "no inline data", f"{run.nvmet('inline_bytes')} bytes"
@@ -42,6 +43,8 @@ def check(run, peer):
     if not peer:
         yield drive["peer_bytes"] == 0, "the drive touches no peer memory", f"{drive['peer_bytes']:,} bytes"
         yield adapter["peer_bytes"] == 0, "nor does the adapter", f"{adapter['peer_bytes']:,} bytes"
+        yield data["provider_samples_below"] == 0, "nobody takes memory of the provider", \
+            f"less than all of it free in {data['provider_samples_below']} samples"
         return
     grown = sum(trace.drive[False][OPEN:])
     yield grown == 0, "the drive touches no system RAM once the port is open", f"{grown:,} bytes"
@@ -91,11 +94,11 @@ def tree(run):
 
 def provider(run):
     data = run.data
-    yield f"  {data['provider']}   size {data['provider_size']:>21,}"
-    yield f"    available before  {data['provider_available_before']:>15,}"
-    yield f"              during  {data['provider_available_during']:>15,}   the lowest; lower than before in " \
+    yield f"  {data['provider']}   size      {data['provider_size']:>22,}"
+    yield f"  {'':<12}   available before  {data['provider_available_before']:>14,}"
+    yield f"  {'':<12}             during  {data['provider_available_during']:>14,}   the lowest; less than before in " \
           f"{data['provider_samples_below']} of {data['provider_samples']} samples"
-    yield f"              after   {data['provider_available_after']:>15,}"
+    yield f"  {'':<12}             after   {data['provider_available_after']:>14,}"
 
 
 def table(runs):
@@ -124,7 +127,7 @@ NOTES = """\
   counts the payload. All are compared to the byte."""
 
 
-def report(runs):
+def report(runs, out):
     yield "topology"
     yield from tree(runs[0])
     yield ""
@@ -134,6 +137,9 @@ def report(runs):
     yield "bytes by where the target-side addresses lie"
     yield from table(runs)
     yield NOTES
+    data = runs[0].data
+    yield f"  Count again: {os.path.relpath(TRACE_COUNT)} {os.path.relpath(out / 'p2p.trace')} \\"
+    yield f"    --small {CAPSULE} --range provider={data['provider_bar_start']:#x}+{data['provider_bar_size']:#x}"
     yield ""
 
 
@@ -148,7 +154,7 @@ def main():
             print(f"demo: FAILED: {name}: its first boot did not tell all that has to be known: {error!r}")
     if len(runs) != 2:
         sys.exit(1)
-    lines += report(runs)
+    lines += report(runs, out)
     results = []
     for run in runs:
         results += [(run.name, *c) for c in check(run, run.name == "p2p")]

@@ -118,7 +118,8 @@ must "adapter and target load" load_modules p2pmem_rnic:netdev=p2pnet0 nvmet-rdm
 adapter_stats=$(echo /sys/kernel/debug/p2pmem_rnic/*/stats)
 must "the drive $drive is there" wait_for 20 nvme_disk demo
 disk=$(nvme_disk demo)
-must "the drive's probe has ended" quiet "/sys/class/block/${disk##*/}/stat" .
+# the look for partitions has been when something was read, and no more is
+must "the drive's probe has ended" quiet "/sys/class/block/${disk##*/}/stat" '^ *[1-9]'
 
 must "namespace on $disk, p2pmem=$peer" nvmet_subsystem $nqn
 must "namespace enabled" nvmet_namespace $nqn 1 "$disk" "p2pmem=$peer"
@@ -138,7 +139,8 @@ must "port opens" nvmet_link 1 $nqn
 must "initiator connects" connect
 remote=$(nvme_host_disk $nqn)
 must "initiator's disk $remote" test -b "$remote"
-must "the initiator has looked at its disk" quiet "$adapter_stats" ^rdma
+must "the initiator has looked at its disk" quiet "/sys/class/block/${remote##*/}/stat" '^ *[1-9]'
+must "and has no more to ask" quiet "$adapter_stats" ^rdma
 counters connected
 trace_mark 2
 
