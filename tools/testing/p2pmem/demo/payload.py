@@ -7,7 +7,7 @@ payload.py DIR: choose real files of this machine, as an ext4 image and a list o
   DIR/payload.json     how many files and bytes
   DIR/payload.sha256   as sha256sum prints it, made here from what was read here
 
-At least 64 MiB: some small files of every directory on the way, then larger ones. The choice is
+At least 64 MiB: some files of every directory on the way, then only larger ones. The choice is
 the same each time on one machine, and nothing is done when it is the one that is there.
 """
 
@@ -24,19 +24,18 @@ from pathlib import Path
 PLACES = ["/usr/share", "/usr/lib", "/usr/include", "/usr/bin"]
 ENOUGH = 66 << 20		# bytes
 FILES = 900			# of any size; beyond that only large ones, a guest is slow
-PER_DIRECTORY = 6
 LARGE, LARGEST = 64 << 10, 4 << 20
 PLAIN = re.compile(r"[A-Za-z0-9/._+:@=,~-]+")	# names that need no quoting anywhere
 
 
-def candidates(place):
-    """Regular files that can be read, some of each directory: path, stat."""
+def candidates(place, per_directory):
+    """Regular files that can be read, so many of each directory: path, stat."""
     for folder, folders, names in os.walk(place):
         folders.sort()
         taken = 0
         for name in sorted(names):
             path = os.path.join(folder, name)
-            if taken == PER_DIRECTORY or not PLAIN.fullmatch(path):
+            if taken == per_directory or not PLAIN.fullmatch(path):
                 continue
             try:
                 st = os.lstat(path)
@@ -47,12 +46,12 @@ def candidates(place):
                 yield path, st
 
 
-def choose():
+def choose(per_directory, share):
+    """No more than that share of it from one place, so that there are texts and programs."""
     chosen, total = [], 0
     for place in PLACES:
-        # no more than half from one place, so that there are texts and programs
-        limit = min(ENOUGH, total + ENOUGH // 2)
-        for path, st in candidates(place):
+        limit = min(ENOUGH, total + ENOUGH // share)
+        for path, st in candidates(place, per_directory):
             if total >= limit:
                 break
             if len(chosen) < FILES or st.st_size >= LARGE:
@@ -78,7 +77,10 @@ def stage(chosen, folder):
 def main():
     out = Path(sys.argv[1])
     image, sums, key_file = out / "payload.img", out / "payload.sha256", out / "payload.key"
-    chosen, total = choose()
+    for per_directory, share in ((6, 2), (60, 2), (10000, 1)):		# a machine with less is searched harder
+        chosen, total = choose(per_directory, share)
+        if total >= ENOUGH:
+            break
     if total < 64 << 20:
         sys.exit(f"payload: {', '.join(PLACES)} have {total} bytes that can be used, 64 MiB are needed: "
                  "install more packages")
