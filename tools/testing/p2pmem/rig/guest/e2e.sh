@@ -112,7 +112,7 @@ fio_done()
 # no_host_errors: the initiator saw neither an error nor a reconnect since log_mark
 no_host_errors()
 {
-	! log_since | grep -E 'I/O error|nvme nvme[0-9]+: (reconnecting|starting error recovery|rescanning)|timeout'
+	! log_since | grep -E 'I/O error|nvme nvme[0-9]+: (reconnecting|starting error recovery)|timeout'
 }
 
 e2e_stop()
