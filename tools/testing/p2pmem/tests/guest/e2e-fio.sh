@@ -61,7 +61,7 @@ agree 1 "$one" 0 "$before1" "card, inline"
 agree 2 "$two" 0 "$before2" "CMB, inline"
 
 # a second host, at the same time
-one2=$(nvme_connect rdma $NQN 10.0.0.1 4420 --hostnqn=nqn.2026-01.test:host2 \
+one2=$(nvme_connect rdma $NQN 10.0.0.1 4420 -D --hostnqn=nqn.2026-01.test:host2 \
 	--hostid=22222222-3333-4444-5555-666666666666 >/dev/null && nvme_host_disk $NQN 1 2) ||
 	bail "second host"
 isnt "$one2" "$one" "the second host has a disk of its own"
