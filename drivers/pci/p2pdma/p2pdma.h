@@ -103,6 +103,7 @@ struct p2pmem_region {
  * @phys_end: highest physical address of a region with pages
  * @live_work: tells orchestrators that it is live again
  * @sysfs: the p2pmem group exists
+ * @abandoned: its driver went while memory was out: nothing withdraws it any more
  */
 struct p2pmem_provider {
 	struct hlist_node hash;
@@ -127,6 +128,7 @@ struct p2pmem_provider {
 	u64 phys_end;
 	struct work_struct live_work;
 	bool sysfs;
+	bool abandoned;
 };
 
 /**

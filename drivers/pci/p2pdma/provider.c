@@ -230,6 +230,9 @@ static void p2pmem_provider_withdraw(void *data)
 		 */
 		__module_get(THIS_MODULE);
 		p2pmem_hide(p);
+		mutex_lock(&p->lock);
+		p->abandoned = true;
+		mutex_unlock(&p->lock);
 		pci_err(pdev, "peer-to-peer memory is still held: its pages stay until the next boot; reboot before the device is used again\n");
 	} else {
 		p2pmem_provider_destroy(p);
@@ -375,6 +378,11 @@ static int p2pmem_add_region(struct p2pmem_provider *p, struct p2pmem_region *r)
 	int ret;
 
 	lockdep_assert_held(&p->lock);
+	if (p->abandoned) {
+		pci_err(pdev, "cannot lend BAR %d: pages from before are still held; reboot first\n",
+			r->bar);
+		return -EBUSY;
+	}
 	if (p2pmem_overlaps(p, r)) {
 		pci_err(pdev, "cannot lend %#zx bytes at %#llx of BAR %d: part of it is lent already\n",
 			r->size, r->offset, r->bar);
@@ -424,8 +432,8 @@ static int p2pmem_add_region(struct p2pmem_provider *p, struct p2pmem_region *r)
  * Context: Process context, from the probe function of the device's driver or
  * later, while it is bound. May sleep.
  * Return: 0; -EINVAL for a range or BAR that cannot be lent; -EEXIST when part
- * of it is lent already; -ENOMEM; what memremap_pages() returns. Each with a
- * message.
+ * of it is lent already; -EBUSY when pages that an earlier driver lent never came
+ * back; -ENOMEM; what memremap_pages() returns. Each with a message.
  */
 int pci_p2pmem_add_resource(struct pci_dev *pdev, int bar, size_t size, u64 offset,
 			    unsigned int kind)

@@ -39,10 +39,13 @@ must hold "$run" 0
 put_back "$id"
 put_back "$run"
 check "memory can be given back all the same" test "$tool_err" = ok
-log_mark
-bind_to "$card" p2pmem-bar
-isnt "$bind_err" ok "the range is not lent again"
-is "$(lines "$card" "cannot lend")" 1 "and the log says why"
+for offset in 0 8M; do
+	log_mark
+	bar_params size=4M offset=$offset
+	bind_to "$card" p2pmem-bar
+	is "$bind_err" "Device or resource busy" "nothing is lent at $offset any more"
+	is "$(lines "$card" "cannot lend BAR 2: pages from before are still held; reboot first")" 1 "and the log says why"
+done
 check "p2pdma stays" grep -q '^p2pdma ' /proc/modules
 check "p2pmem-bar goes" rmmod p2pmem_bar
 check "p2pmem_tool goes" rmmod p2pmem_tool
