@@ -11,9 +11,9 @@
 #
 # Given in the environment, KDIR, KSRC and KIMAGE are taken as they are (KIMAGE is
 # needed for virtual machines only). Otherwise it is the newest 6.12 kernel of which
-# Debian's archive has image, headers and source of one version: headers and source are
-# installed, the image is unpacked under BUILD/kernel and never installed.
-# Found once, it stays until BUILD is removed.
+# Debian's archive has image, headers and source of one version. Its packages are unpacked
+# under BUILD/kernel and never installed: Debian's headers depend on the image, and a kernel
+# more is no business of ours. Found once, it stays until BUILD is removed.
 
 set -eu
 
@@ -55,35 +55,60 @@ discover()
 	done
 }
 
+# fetch VERSION PACKAGE...: into $top/deb
+fetch()
+{
+	version=$1
+	shift
+	mkdir -p "$top/deb"
+	for p; do
+		[ ! -e "$top/deb/$p.deb" ] || continue
+		echo "kernel: downloading $p $version"
+		rm -rf "$top/deb/new"
+		mkdir "$top/deb/new"
+		(cd "$top/deb/new" && apt-get -qq -o APT::Sandbox::User=root -o Acquire::Retries=3 \
+			download "$p=$version") || die "apt could not download $p=$version"
+		mv "$top"/deb/new/*.deb "$top/deb/$p.deb"
+	done
+}
+
+# The paths of source-dirs, out of the tarball inside the package
 unpack_source()
 {
-	# $1: tarball, $2: destination
-	sum=$(sha256sum <"$here/source-dirs" | cut -c1-16)-$3
+	sum=$(sha256sum <"$here/source-dirs" | cut -c1-16)-$1
 	[ "$(cat "$2/.unpacked" 2>/dev/null)" = "$sum" ] && return
-	echo "kernel: unpacking what is needed of $1"
+	fetch "$1" $src_pkg
+	echo "kernel: unpacking what is needed of $src_pkg"
 	rm -rf "$2" "$2.new"
 	mkdir -p "$2.new"
 	sed 's/#.*//' "$here/source-dirs" | awk -v top="$src_pkg" 'NF { print top "/" $1 }' >"$top/members"
-	xz -dc -T0 "$1" | tar -xf - -C "$2.new" --strip-components=1 --no-same-owner -T "$top/members" ||
-		die "$1 lacks a path of $here/source-dirs (named above): correct the list"
+	dpkg-deb --fsys-tarfile "$top/deb/$src_pkg.deb" | tar -xOf - "./usr/src/$src_pkg.tar.xz" |
+		xz -dc -T0 | tar -xf - -C "$2.new" --strip-components=1 --no-same-owner -T "$top/members" ||
+		die "$src_pkg lacks a path of $here/source-dirs (named above): correct the list"
 	echo "$sum" >"$2.new/.unpacked"
 	mv "$2.new" "$2"
 }
 
-unpack_image()
+# Packages below one directory. The headers name each other by absolute path in one line.
+unpack_packages()
 {
-	# $1: package, $2: version, $3: destination, $4: kver
-	[ -e "$3/.unpacked" ] && return
-	echo "kernel: downloading $1 $2"
-	rm -rf "$3" "$top/deb"
-	mkdir -p "$3" "$top/deb"
-	(cd "$top/deb" && apt-get -q -o APT::Sandbox::User=root download "$1=$2")
-	dpkg -x "$top"/deb/*.deb "$3"
+	# $1: version, $2: destination, $3: kver, $4...: packages
+	[ "$(cat "$2/.unpacked" 2>/dev/null)" = "$1" ] && return
+	version=$1 dest=$2 release=$3
+	shift 3
+	fetch "$version" "$@"
+	rm -rf "$dest"
+	mkdir -p "$dest"
+	for p; do
+		dpkg -x "$top/deb/$p.deb" "$dest"
+	done
 	# releases before the merge of /usr and after it
-	[ -e "$3/lib" ] || ln -s usr/lib "$3/lib"
-	[ -s "$3/boot/vmlinuz-$4" ] || die "$1 has no boot/vmlinuz-$4"
-	rm -rf "$top/deb"
-	: >"$3/.unpacked"
+	[ -e "$dest/lib" ] || ln -s usr/lib "$dest/lib"
+	[ -s "$dest/boot/vmlinuz-$release" ] || die "the image package has no boot/vmlinuz-$release"
+	sed -i "s,^include /usr/src/,include $dest/usr/src/," "$dest/usr/src/linux-headers-$release/Makefile"
+	[ "$(make -s -C "$dest/usr/src/linux-headers-$release" kernelrelease)" = "$release" ] ||
+		die "the headers below $dest do not work there: install linux-headers-$release and give KDIR="
+	echo "$version" >"$dest/.unpacked"
 }
 
 if [ -n "${KDIR:-}" ]; then
@@ -97,12 +122,12 @@ if [ -n "${KDIR:-}" ]; then
 fi
 
 # Found before, and still whole?
-if [ -e "$top/env" ]; then
+if [ -e "$top/env" ] && [ -e "$top/version" ]; then
 	# shellcheck disable=SC1091
 	. "$top/env"
-	if [ -e "$KDIR/Module.symvers" ] && [ -e "$KSRC/.unpacked" ] && [ -e "$KIMAGE/.unpacked" ] &&
-	   [ -e "$top/version" ]; then
-		unpack_source "/usr/src/$src_pkg.tar.xz" "$KSRC" "$(cat "$top/version")"
+	if [ -e "$KDIR/Module.symvers" ] && [ -e "$KSRC/.unpacked" ] && [ -e "$KIMAGE/.unpacked" ]; then
+		unpack_source "$(cat "$top/version")" "$KSRC"
+		rm -rf "$top/deb"
 		exit 0
 	fi
 fi
@@ -120,11 +145,10 @@ set -- $found
 kver=$1 ver=$2 image=$3
 echo "kernel: $kver ($ver)"
 
-want="linux-headers-$kver"
-[ "$(dpkg-query -W -f '${Version}' $src_pkg 2>/dev/null)" = "$ver" ] || want="$want $src_pkg=$ver"
-# shellcheck disable=SC2086
-"$here/deps.sh" $want
-unpack_source "/usr/src/$src_pkg.tar.xz" "$top/$kver/source" "$ver"
-unpack_image "$image" "$ver" "$top/$kver/image" "$kver"
+others=$(apt-cache depends "linux-headers-$kver" | awk '$1 ~ /Depends/ && $2 ~ /^linux-(headers|kbuild)-/ { print $2 }')
+# shellcheck disable=SC2086	# one word a package is meant
+unpack_packages "$ver" "$top/$kver/root" "$kver" "$image" "linux-headers-$kver" $others
+unpack_source "$ver" "$top/$kver/source"
+rm -rf "$top/deb"
 echo "$ver" >"$top/version"
-write_env "$kver" "/usr/src/linux-headers-$kver" "$top/$kver/source" "$top/$kver/image"
+write_env "$kver" "$top/$kver/root/usr/src/linux-headers-$kver" "$top/$kver/source" "$top/$kver/root"
