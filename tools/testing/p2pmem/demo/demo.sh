@@ -87,6 +87,10 @@ done
 rc=0
 python3 "$here/report.py" "$build" || rc=1
 [ -z "$failed" ] || rc=1
-# the drives, when nobody has to look at them
-[ $rc != 0 ] || rm -f "$out"/*.raw
+if [ $rc = 0 ]; then
+	rm -f "$out"/*.raw	# nobody has to look at the drives
+	echo "demo: all of it holds; numbers in $out/report.json, traces and consoles beside it"
+else
+	echo "demo: FAILED; traces, consoles and the drives are in $out"
+fi
 exit $rc
