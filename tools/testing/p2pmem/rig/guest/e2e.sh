@@ -87,7 +87,8 @@ fio_verify()
 	return $fio_rc
 }
 
-# fio_load DISK SECONDS FIO_OPTION...: the same in the background for a while; fio_done waits
+# fio_load DISK SECONDS FIO_OPTION...: the same in the background for a while, under way when
+# this returns; fio_done waits
 fio_load()
 {
 	fio_disk=$1 fio_seconds=$2
@@ -98,15 +99,30 @@ fio_load()
 	    --verify_state_save=0 --do_verify=1 --verify_backlog=64 --minimal "$@" \
 	    >/run/fio.load 2>&1 &
 	fio_pid=$!
+	fio_before=$(host_bytes "$fio_disk")
+	wait_for 30 fio_runs
 }
 
+# it has written something: starting takes seconds on a busy host
+fio_runs()
+{
+	[ "$(host_bytes "$fio_disk")" -gt $((fio_before + 1048576)) ]
+}
+
+# fio_done NAME: a test: the load ended without an error, all that it wrote was found again
 fio_done()
 {
-	if wait "$fio_pid"; then
-		return 0
-	fi
-	tail -n 5 /run/fio.load
-	return 1
+	ended "$fio_pid" "$1"
+	[ "$ended_rc" = 0 ] || diag "$(tail -n 5 /run/fio.load)"
+}
+
+# ended PID NAME: a test: a command in the background ends with success. Not by check, which
+# runs a command in a shell of its own, that has no such child.
+ended()
+{
+	ended_rc=0
+	wait "$1" || ended_rc=$?
+	is $ended_rc 0 "$2"
 }
 
 # no_host_errors: the initiator saw neither an error nor a reconnect since log_mark

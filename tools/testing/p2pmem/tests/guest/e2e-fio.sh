@@ -68,7 +68,7 @@ isnt "$one2" "$one" "the second host has a disk of its own"
 fio_load "$one" 4 --offset=0 --size=8m
 check "the second host, while the first one works" \
 	fio_verify "$one2" --rw=randwrite --bs=64k --iodepth=32 --offset=16m --size=8m
-check "the first host" fio_done
+fio_done "the first host"
 is "$(stat_of $NQN 1 fallbacks)" 0 "no fallback with two hosts"
 e2e_stop
 is "$(cat "/sys/bus/pci/devices/$card/p2pmem/available")" \

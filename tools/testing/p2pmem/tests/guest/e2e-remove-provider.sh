@@ -57,7 +57,7 @@ is "$(ls -d "/sys/bus/pci/devices/$card/p2pmem" 2>/dev/null)" "" "its directory 
 sleep 1
 echo "$card" >/sys/bus/pci/drivers_probe
 check "bound again: picked up without a new connection" wait_for 10 peer_grows
-check "the data of the whole time is right" fio_done
+fio_done "the data of the whole time is right"
 check "the host saw no error" no_host_errors
 compare "$(stat_of $NQN 1 fallbacks)" -gt 0 "what ran in between is counted"
 
@@ -70,7 +70,7 @@ pci_rescan
 wait_for 5 test -e "/sys/bus/pci/devices/$card" || bail "the card does not come back"
 pci_bind "$card" p2pmem-bar || bail "the card does not lend again"
 check "found again at the same address: picked up" wait_for 10 peer_grows
-check "the data of the whole time is right" fio_done
+fio_done "the data of the whole time is right"
 check "the host saw no error" no_host_errors
 
 # a transfer held in flight
@@ -85,8 +85,8 @@ check "unbinding waits for it" kill -0 $unbind
 # the attribute names a provider that is going: already no longer published
 is "$(cat "/sys/bus/pci/devices/$card/p2pmem/published")" 0 "no longer published meanwhile"
 gate 0
-check "the held transfer ends" wait $reader
-check "unbinding ends" wait $unbind
+ended "$reader" "the held transfer ends"
+ended "$unbind" "unbinding ends"
 is "$(ls -d "/sys/bus/pci/devices/$card/p2pmem" 2>/dev/null)" "" "its directory is gone"
 check "the host saw no error" no_host_errors
 check "no mapping is left" log_has 'mappings of its peer-to-peer memory for .* were made and undone'

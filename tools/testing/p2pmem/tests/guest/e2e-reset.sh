@@ -39,14 +39,14 @@ for n in 1 2 3; do
 		bounded 40 write_attr "/sys/class/nvme/$ctrl/reset_controller" 1
 	check "reset $n: lent again" wait_for 10 grep -q 1 "$published"
 	check "reset $n: used again" wait_for 10 peer_grows "$own" 1
-	check "reset $n: data is right" fio_done
+	fio_done "reset $n: data is right"
 done
 fio_load "$other" 5
 sleep 1
 check "reset during I/O of the other drive" \
 	bounded 40 write_attr "/sys/class/nvme/$ctrl/reset_controller" 1
 check "lent again" wait_for 10 grep -q 1 "$published"
-check "data of the other drive is right" fio_done
+fio_done "data of the other drive is right"
 check "used again by the other drive" wait_for 10 peer_grows "$other" 2
 check "the host saw no error" no_host_errors
 e2e_stop
