@@ -82,7 +82,7 @@ def directives(script):
 def references():
     for page in PAGES:
         where, text = page.relative_to(TOP), page.read_text()
-        for name in set(re.findall(r"\b(?:Documentation|drivers|include|tools)/[\w./-]*\w", text)):
+        for name in set(re.findall(r"(?<![\w/])(?:Documentation|drivers|include|tools)/[\w./-]*\w", text)):
             # "drivers/nvme/target/p2pmem*.c" is named as "drivers/nvme/target/p2pmem"
             if not (TOP / name).exists() and not any((TOP / name).parent.glob(Path(name).name + "*")):
                 yield f"{where}: {name} does not exist"

@@ -6,7 +6,8 @@
 #
 # run.sh BUILD_DIR [ONLY]
 #
-# ONLY: a shell pattern; checks whose name does not match are left out. The project's build directory is $BUILD (build), after "make modules": the scripts of the
+# ONLY: a shell pattern; checks whose name does not match are left out.
+# The project's build directory is $BUILD (build), after "make modules": the scripts of the
 # kernel's source come from there (checkpatch.pl, kernel-doc, get_abi.pl).
 # Exit status: 0 all passed, 1 a test failed, 2 wrong call.
 set -eu

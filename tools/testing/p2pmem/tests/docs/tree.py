@@ -139,7 +139,7 @@ def readme():
                 yield f"README.md: there is no heading {link}"
         elif not link.startswith("http") and not (TOP / link).exists():
             yield f"README.md: {link} does not exist"
-    for path in set(re.findall(r"\b(?:tools|Documentation|drivers|include)/[\w./-]*\w", text)):
+    for path in set(re.findall(r"(?<![\w/])(?:tools|Documentation|drivers|include)/[\w./-]*\w", text)):
         if not (TOP / path).exists():
             yield f"README.md: {path} does not exist"
 
