@@ -138,18 +138,22 @@ worked_examples()
 	make -s -C "$KDIR" M="$work/examples" $(sed -n 's/^obj-m += //p' "$work/examples/Kbuild")
 }
 
-# options LINE...: the values that conf gives to our options beside these symbols
+# options SYMBOLS: the values that conf gives to our options beside these symbols. It writes
+# to the directory that it runs in.
 options()
 {
+	rm -rf "$work/kconfig"
+	mkdir -p "$work/kconfig"
 	{
 		echo 'config MODULES'
 		echo '	def_bool y'
 		echo '	modules'
 		printf '%b' "$1"
 		echo 'source "Kconfig"'
-	} >"$work/Kconfig"
-	srctree=$top KCONFIG_CONFIG="$work/config" "$KDIR/scripts/kconfig/conf" -s --allmodconfig "$work/Kconfig" || return 1
-	grep -q . "$work/config"
+	} >"$work/kconfig/Kconfig.beside"
+	(cd "$work/kconfig" && srctree=$top KCONFIG_CONFIG=.config \
+		"$KDIR/scripts/kconfig/conf" --allmodconfig Kconfig.beside) || return 1
+	[ -s "$work/kconfig/.config" ]
 }
 
 # symbol NAME VALUE...: with printf's escapes
@@ -165,17 +169,17 @@ stock=$(symbol PCI 'def_bool y'; symbol 64BIT 'def_bool y'; symbol ZONE_DEVICE '
 kconfig_stock()
 {
 	options "$stock$(symbol PCI_P2PDMA "def_bool n")" || return 1
-	cat "$work/config"
+	cat "$work/kconfig/.config"
 	for s in PCI_P2PMEM=m PCI_P2PMEM_BAR=m PCI_P2PMEM_RDMA=y PCI_P2PMEM_NVME=y PCI_P2PMEM_NVMET=y \
 		GENERIC_ALLOCATOR=y NEED_SG_DMA_FLAGS=y; do
-		grep -qx "CONFIG_$s" "$work/config" || { echo "not $s"; return 1; }
+		grep -qx "CONFIG_$s" "$work/kconfig/.config" || { echo "not $s"; return 1; }
 	done
 }
 
 kconfig_p2pdma()
 {
 	options "$stock$(symbol PCI_P2PDMA "def_bool y")" || return 1
-	! grep P2PMEM "$work/config"
+	! grep P2PMEM "$work/kconfig/.config"
 }
 
 [ -r "$scripts/checkpatch.pl" ] || { echo "Bail out! $scripts has no checkpatch.pl: run \"make modules\" first"; exit 1; }
