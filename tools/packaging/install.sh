@@ -129,7 +129,7 @@ sign()
 	[ -r "${SIGN_KEY:-}" ] || die "SIGN_KEY=${SIGN_KEY:-} cannot be read: give SIGN_KEY= and SIGN_CERT= both"
 	[ -r "${SIGN_CERT:-}" ] || die "SIGN_CERT=${SIGN_CERT:-} cannot be read: give SIGN_KEY= and SIGN_CERT= both"
 	tool=
-	for t in "/lib/modules/$kver/build/scripts/sign-file" "/usr/src/linux-headers-$kver/scripts/sign-file" \
+	for t in "$headers/scripts/sign-file" "/lib/modules/$kver/build/scripts/sign-file" "/usr/src/linux-headers-$kver/scripts/sign-file" \
 		/usr/lib/linux-kbuild-"${kver%-*}"/scripts/sign-file; do
 		[ ! -x "$t" ] || tool=$t
 	done
@@ -198,6 +198,7 @@ status_of()
 [ $# = 1 ] || usage
 kver=${KVER:-$(sed -n 's/^KVER=//p' "$build/kernel/env" 2>/dev/null || true)}
 [ -n "$kver" ] || die "for which kernel? Run \"make modules\" first, or give KVER="
+headers=$(sed -n 's/^KDIR=//p' "$build/kernel/env" 2>/dev/null || true)
 moddir=$root/lib/modules/$kver
 dir=$moddir/updates/p2pmem
 # outside of what depmod reads, on the same file system
