@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
+/**
  * DOC: reasons of PCI peer-to-peer memory
  *
  * The one table of what can be said of a (provider, client) pair: a token that

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
+/**
  * DOC: PCI peer-to-peer memory, the public interface
  *
  * A *provider* is a PCI function that lends BAR memory, a *client* is a DMA

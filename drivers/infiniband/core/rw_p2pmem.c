@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
+/**
  * DOC: peer-to-peer memory for RDMA READ and WRITE
  *
  * Two things. RDMA devices that have a DMA device become clients of the

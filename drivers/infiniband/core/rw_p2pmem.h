@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
+/**
  * DOC: peer-to-peer memory for RDMA READ and WRITE
  *
  * The hooks of rw.c and device.c, to be included last by both. It completes no

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
+/**
  * DOC: peer-to-peer memory for NVMe drives
  *
  * A drive is a client: the data of its commands may lie in peer memory, which

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
+/**
  * DOC: peer-to-peer memory for NVMe drives
  *
  * The hooks of pci.c. struct nvme_dev is private to that file, so everything

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
+/**
  * DOC: which provider serves a namespace to a controller
  *
  * The data of a Read or Write is moved by two devices: the adapter that the

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
+/**
  * DOC: the namespace attribute p2pmem
  *
  * What an administrator may ask for: 0, no peer memory; 1, that of any provider

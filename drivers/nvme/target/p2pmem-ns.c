@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
+/**
  * DOC: the record of a namespace, and its counters in configfs
  *
  * struct nvmet_ns has no room for what we keep, and may not grow. So every

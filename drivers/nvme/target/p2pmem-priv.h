@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
+/**
  * DOC: what the files of the NVMe target's peer-to-peer memory share
  *
  *   p2pmem.c           requests: memory for their data, what became of it

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
+/**
  * DOC: peer-to-peer memory for the data of NVMe-oF requests
  *
  * Where the payload of a Read or Write lives: in memory of the provider that

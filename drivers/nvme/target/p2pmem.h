@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
+/**
  * DOC: peer-to-peer memory for the NVMe target
  *
  * What the rest of nvmet calls, and nothing of the core's interface: this file

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
+/**
  * DOC: p2pmem-bar, a driver for functions whose only job is to lend memory
  *
  * Lends a BAR of any PCI function that is bound to it: a memory card, an FPGA. It

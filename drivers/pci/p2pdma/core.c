@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
+/**
  * DOC: registers of providers and clients
  *
  * The module's beginning and end, who lends, who may borrow, and who is told

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
+/**
  * DOC: the choice among providers
  *
  * Ranks every published provider that all clients reach: those that need no host

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
+/**
  * DOC: grants: an orchestrator's use of a provider for a set of clients
  *
  * A grant is made once per pairing and lives as long as the last memory that was
@@ -21,11 +21,13 @@
 
 /**
  * struct pci_p2pmem_grant - see above
- * @node: entry in the provider's list, guarded by its lock
+ * @node: entry in the provider's list, guarded by its lock; there until the grant
+ *	is freed, so that whoever still holds memory can be named
  * @provider: referenced
  * @ref: references
  * @bytes: memory that is out under this grant
- * @ops: what the orchestrator wants to be told
+ * @ops: what the orchestrator wants to be told; NULL once the grant was ended,
+ *	guarded by the provider's lock
  * @priv: the orchestrator's
  * @name: who holds it, for the log
  * @free_work: the end, in process context
@@ -63,6 +65,8 @@ static void p2pmem_grant_free_worker(struct work_struct *work)
 {
 	struct pci_p2pmem_grant *g = container_of(work, struct pci_p2pmem_grant, free_work);
 
+	scoped_guard(mutex, &g->provider->lock)
+		list_del_init(&g->node);
 	p2pmem_grant_put_paths(g);
 	p2pmem_provider_put(g->provider);
 	percpu_counter_destroy(&g->bytes);
@@ -120,6 +124,7 @@ static struct pci_p2pmem_grant *p2pmem_grant_make(struct p2pmem_provider *p, int
 		goto free_name;
 	if (percpu_ref_init(&g->ref, p2pmem_grant_release, 0, GFP_KERNEL))
 		goto free_counter;
+	INIT_LIST_HEAD(&g->node);
 	INIT_WORK(&g->free_work, p2pmem_grant_free_worker);
 	kref_get(&p->ref);
 	g->provider = p;
@@ -202,7 +207,6 @@ pci_p2pmem_grant_create(struct pci_dev *provider, struct device **clients, int n
 end:
 	p2pmem_provider_put(p);
 	if (ret) {
-		INIT_LIST_HEAD(&g->node);
 		percpu_ref_kill(&g->ref);
 		return ERR_PTR(ret);
 	}
@@ -222,7 +226,7 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_grant_create);
 void pci_p2pmem_grant_end(struct pci_p2pmem_grant *grant)
 {
 	scoped_guard(mutex, &grant->provider->lock)
-		list_del_init(&grant->node);
+		grant->ops = NULL;
 	percpu_ref_kill(&grant->ref);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_grant_end);

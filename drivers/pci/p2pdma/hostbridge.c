@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
+/**
  * DOC: host bridges that forward peer-to-peer requests
  *
  * PCI leaves it open whether a root complex forwards requests between its root

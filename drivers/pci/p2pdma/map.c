@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
+/**
  * DOC: from peer memory to addresses that a client's hardware uses
  *
  * Below one upstream bridge a client uses the bus address: physical address plus

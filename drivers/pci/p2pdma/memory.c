@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
+/**
  * DOC: obtaining peer memory
  *
  * Allocation and freeing as drivers and orchestrators see them: single runs by

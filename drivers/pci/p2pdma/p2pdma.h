@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
+/**
  * DOC: private header of the p2pdma module
  *
  * Who owns what:
  *
  *   core.c      registers of providers and clients, notifier, init and exit
  *   provider.c  regions as ZONE_DEVICE pages; the only user of dev_pagemap
+ *   region.c    which ranges of which BARs
  *   revoke.c    the states of a provider: lending, draining, lost
  *   pool.c      the allocator
  *   memory.c    what drivers call to obtain memory: alloc, free, scatterlists
@@ -204,9 +205,15 @@ void p2pmem_notify(unsigned long event, void *data);
 
 /* provider.c */
 struct p2pmem_region *p2pmem_page_region(const struct page *page);
+void p2pmem_put_pages(struct p2pmem_region *region, struct page *page, size_t nr);
+
+/* region.c */
 struct p2pmem_region *p2pmem_region_at(struct p2pmem_provider *p, int bar,
 				       u64 offset, size_t size);
-void p2pmem_put_pages(struct p2pmem_region *region, struct page *page, size_t nr);
+bool p2pmem_trim(struct p2pmem_region *r);
+int p2pmem_region_init(struct p2pmem_region *r, struct pci_dev *pdev, int bar,
+		       size_t size, u64 offset, unsigned int kind);
+bool p2pmem_overlaps(struct p2pmem_provider *p, const struct p2pmem_region *n);
 
 /* revoke.c */
 bool p2pmem_lends(const struct p2pmem_provider *p);

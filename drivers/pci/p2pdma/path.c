@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
+/**
  * DOC: from struct pci_dev to a verdict
  *
  * The only walker of struct pci_dev: fills topology.c's nodes from the machine as

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
+/**
  * DOC: the allocator of peer memory
  *
  * Pages of the pooled regions of one provider, on top of genalloc. Everything

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
+/**
  * DOC: the states of a provider
  *
  * live -> draining -> lost -> live. A provider is born live. pci_p2pmem_revoke()

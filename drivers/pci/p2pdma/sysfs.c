@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
+/**
  * DOC: the p2pmem group of a providing function in sysfs
  *
  * Names and meaning are those of the kernel's P2PDMA, so that tools find what they

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
+/**
  * DOC: topology: distance and reachability on plain nodes
  *
  * Answers, for two PCI functions that are given as chains of plain nodes, how

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
+/**
  * DOC: topology: distance and reachability on plain nodes
  *
  * What topology.c works on. Nothing here knows struct pci_dev or any kernel

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
+/**
  * DOC: the table of pairs
  *
  * One entry for each (provider, client) pair that was ever asked for: its verdict

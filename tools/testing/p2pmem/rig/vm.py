@@ -151,7 +151,7 @@ def qemu_args(topo, kernel, vmdir, initrd, limit):
               "bpf_tcp_ca_kfunc_init,bpf_dummy_struct_ops_init "
               # A stalled host stalls the guest: what really hangs runs into the time limit.
               "rcupdate.rcu_cpu_stall_timeout=150 "
-              "nvme_core.multipath=N nvme_core.io_timeout=10 "
+              "nvme_core.multipath=N nvme_core.io_timeout=30 "
               f"p2pmem.timeout={limit - 40 if limit >= 80 else limit // 2} {env('APPEND')}").strip()
     args += ["-kernel", f"{kernel['KIMAGE']}/boot/vmlinuz-{kernel['KVER']}", "-initrd", str(initrd),
              "-append", append]

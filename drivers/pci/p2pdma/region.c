@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: which ranges of which BARs
+ *
+ * What can be lent at all, how much of it can have pages, and which region a range
+ * of a BAR belongs to. Arithmetic on resources; no page is made here.
+ */
+#define pr_fmt(fmt) "p2pdma: " fmt
+
+#include <linux/memremap.h>
+#include <linux/module.h>
+#include "p2pdma.h"
+
+/**
+ * p2pmem_region_at() - find the region that holds a range of a BAR
+ * @p: the provider
+ * @bar: number of the BAR
+ * @offset: bytes into the BAR
+ * @size: bytes, not zero
+ *
+ * Context: RCU read side, or the provider's lock.
+ * Return: the region that holds all of it, or NULL.
+ */
+struct p2pmem_region *p2pmem_region_at(struct p2pmem_provider *p, int bar,
+				       u64 offset, size_t size)
+{
+	struct p2pmem_region *r;
+
+	list_for_each_entry_rcu(r, &p->regions, node, lockdep_is_held(&p->lock)) {
+		if (r->bar == bar && offset >= r->offset &&
+		    offset - r->offset < r->size &&
+		    size <= r->size - (offset - r->offset))
+			return r;
+	}
+	return NULL;
+}
+
+/**
+ * p2pmem_trim() - cut a range to what can have pages
+ * @r: the region: @phys, @size and @offset are changed
+ *
+ * Context: Any.
+ * Return: true when anything is left.
+ */
+bool p2pmem_trim(struct p2pmem_region *r)
+{
+	/* Pages come in subsections (2 MiB on x86, mm/memremap.c) */
+	u64 align = memremap_compat_align();
+	phys_addr_t start = ALIGN(r->phys, align);
+	phys_addr_t end = ALIGN_DOWN(r->phys + r->size, align);
+
+	if (start >= end)
+		return false;
+	r->offset += start - r->phys;
+	r->phys = start;
+	r->size = end - start;
+	return true;
+}
+
+/**
+ * p2pmem_region_init() - check what is to be lent
+ * @r: returns the region: everything but @provider and @virt
+ * @pdev: PCI function
+ * @bar: number of the BAR
+ * @size: bytes, 0 for all from @offset to the end
+ * @offset: bytes into the BAR
+ * @kind: enum pci_p2pmem_kind
+ *
+ * Context: Process context.
+ * Return: 0, or -EINVAL after a message.
+ */
+int p2pmem_region_init(struct p2pmem_region *r, struct pci_dev *pdev, int bar,
+		       size_t size, u64 offset, unsigned int kind)
+{
+	resource_size_t len;
+
+	if (kind >= PCI_P2PMEM_NR_KINDS) {
+		pci_err(pdev, "cannot lend memory of kind %u: known kinds are 0 (pool), 1 (driver), 2 (registers)\n",
+			kind);
+		return -EINVAL;
+	}
+	if (bar < 0 || bar >= PCI_STD_NUM_BARS) {
+		pci_err(pdev, "cannot lend BAR %d: BARs are numbered 0 to %d\n", bar,
+			PCI_STD_NUM_BARS - 1);
+		return -EINVAL;
+	}
+	len = pci_resource_len(pdev, bar);
+	if (!len || pci_resource_flags(pdev, bar) & IORESOURCE_UNSET) {
+		pci_err(pdev, "cannot lend BAR %d: it does not exist or has no address\n", bar);
+		return -EINVAL;
+	}
+	if (!(pci_resource_flags(pdev, bar) & IORESOURCE_MEM)) {
+		pci_err(pdev, "cannot lend BAR %d: it is an I/O port range; choose a memory BAR\n",
+			bar);
+		return -EINVAL;
+	}
+	if (offset >= len || size > len - offset) {
+		pci_err(pdev, "cannot lend %#zx bytes at %#llx of BAR %d: it has only %#llx bytes\n",
+			size, offset, bar, (u64)len);
+		return -EINVAL;
+	}
+
+	r->kind = kind;
+	r->bar = bar;
+	r->offset = offset;
+	r->size = size ?: len - offset;
+	r->phys = pci_resource_start(pdev, bar) + offset;
+	r->bus_offset = pci_bus_address(pdev, bar) - pci_resource_start(pdev, bar);
+	return 0;
+}
+
+/**
+ * p2pmem_overlaps() - whether part of a range is lent already
+ * @p: the provider, its lock held
+ * @n: the range
+ *
+ * Context: Process context.
+ * Return: true when it is.
+ */
+bool p2pmem_overlaps(struct p2pmem_provider *p, const struct p2pmem_region *n)
+{
+	struct p2pmem_region *r;
+
+	lockdep_assert_held(&p->lock);
+	list_for_each_entry(r, &p->regions, node)
+		if (r->bar == n->bar && n->offset < r->offset + r->size &&
+		    r->offset < n->offset + n->size)
+			return true;
+	return false;
+}
+
+/**
+ * pci_p2pmem_is_lent() - whether just this range is registered
+ * @pdev: PCI function
+ * @bar: number of the BAR
+ * @size: bytes, 0 for all from @offset to the end
+ * @offset: bytes into the BAR
+ *
+ * For drivers that check after a reset whether the device still has what they
+ * registered. Cut-off ends are allowed for.
+ *
+ * Context: Any.
+ * Return: true when pci_p2pmem_add_resource() made a region of it.
+ */
+bool pci_p2pmem_is_lent(struct pci_dev *pdev, int bar, size_t size, u64 offset)
+{
+	struct p2pmem_region want = {}, *r;
+	struct p2pmem_provider *p;
+	resource_size_t len;
+
+	if (bar < 0 || bar >= PCI_STD_NUM_BARS)
+		return false;
+	len = pci_resource_len(pdev, bar);
+	if (offset >= len || size > len - offset)
+		return false;
+
+	guard(rcu)();
+	p = p2pmem_find(pdev);
+	if (!p)
+		return false;
+	list_for_each_entry_rcu(r, &p->regions, node) {
+		want.offset = offset;
+		want.phys = pci_resource_start(pdev, bar) + offset;
+		want.size = size ?: len - offset;
+		if (r->bar != bar)
+			continue;
+		if (r->kind != PCI_P2PMEM_REGISTERS && !p2pmem_trim(&want))
+			continue;
+		if (want.offset == r->offset && want.size == r->size &&
+		    want.phys == r->phys)
+			return true;
+	}
+	return false;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_is_lent);
