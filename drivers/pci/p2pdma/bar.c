@@ -144,6 +144,8 @@ static int p2pmem_bar_probe(struct pci_dev *pdev, const struct pci_device_id *id
 			ret);
 		return ret;
 	}
+	/* What an error recovery restores after the slot was reset */
+	pci_save_state(pdev);
 	/* An empty resource is refused below, with a better message. */
 	if (pci_resource_len(pdev, nr)) {
 		ret = pci_request_region(pdev, nr, "p2pmem-bar");
@@ -196,6 +198,10 @@ static pci_ers_result_t p2pmem_bar_slot_reset(struct pci_dev *pdev)
 {
 	pci_restore_state(pdev);
 	pci_save_state(pdev);
+	if (!pci_device_is_present(pdev)) {
+		pci_err(pdev, "does not answer after its slot was reset: it lends no memory; power-cycle it and bind it again\n");
+		return PCI_ERS_RESULT_DISCONNECT;
+	}
 	return PCI_ERS_RESULT_RECOVERED;
 }
 
