@@ -163,7 +163,7 @@ symbol()
 }
 
 stock=$(symbol PCI 'def_bool y'; symbol 64BIT 'def_bool y'; symbol ZONE_DEVICE 'def_bool y'
-	symbol GENERIC_ALLOCATOR 'bool'; symbol NEED_SG_DMA_FLAGS 'bool'; symbol INFINIBAND 'def_tristate m'
+	symbol GENERIC_ALLOCATOR 'bool'; symbol NEED_SG_DMA_FLAGS 'bool'; symbol NEED_SG_DMA_LENGTH 'bool'; symbol INFINIBAND 'def_tristate m'
 	symbol BLK_DEV_NVME 'def_tristate m'; symbol NVME_TARGET 'def_tristate m')
 
 kconfig_stock()
@@ -171,7 +171,7 @@ kconfig_stock()
 	options "$stock$(symbol PCI_P2PDMA "def_bool n")" || return 1
 	cat "$work/kconfig/.config"
 	for s in PCI_P2PMEM=m PCI_P2PMEM_BAR=m PCI_P2PMEM_RDMA=y PCI_P2PMEM_NVME=y PCI_P2PMEM_NVMET=y \
-		GENERIC_ALLOCATOR=y NEED_SG_DMA_FLAGS=y; do
+		GENERIC_ALLOCATOR=y NEED_SG_DMA_FLAGS=y NEED_SG_DMA_LENGTH=y; do
 		grep -qx "CONFIG_$s" "$work/kconfig/.config" || { echo "not $s"; return 1; }
 	done
 }
