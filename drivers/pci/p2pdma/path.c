@@ -169,9 +169,10 @@ static enum pci_p2pmem_reason p2pmem_client_reason(struct device *client)
  * @v: returns the verdict
  *
  * Context: Any. The caller holds both.
+ * Return: 0, or -ENOMEM: then nothing is known, and @v is not to be remembered.
  */
-void p2pmem_path_judge(struct p2pmem_provider *p, struct device *client,
-		       struct pci_p2pmem_verdict *v)
+int p2pmem_path_judge(struct p2pmem_provider *p, struct device *client,
+		      struct pci_p2pmem_verdict *v)
 {
 	struct p2pmem_chain a, b;
 	struct p2pmem_route route;
@@ -179,11 +180,10 @@ void p2pmem_path_judge(struct p2pmem_provider *p, struct device *client,
 	*v = (struct pci_p2pmem_verdict){ .distance = -1 };
 	v->reason = p2pmem_client_reason(client);
 	if (!dev_is_pci(client))
-		return;
+		return 0;
 	if (p2pmem_route(p->pdev, to_pci_dev(client), &a, &b, &route)) {
-		/* Without memory nothing is known: refuse, and do not remember. */
-		v->reason = v->reason ?: PCI_P2PMEM_HOST_BRIDGE;
-		return;
+		v->reason = v->reason ?: PCI_P2PMEM_POOL_FULL;
+		return -ENOMEM;
 	}
 	v->distance = route.distance;
 	if (!v->reason) {
@@ -197,17 +197,18 @@ void p2pmem_path_judge(struct p2pmem_provider *p, struct device *client,
 	kfree(a.node);
 	kfree(b.node);
 	if (v->reason)
-		return;
+		return 0;
 
 	v->mapping = route.bus_addr ? PCI_P2PMEM_MAP_BUS_ADDR : PCI_P2PMEM_MAP_HOST_BRIDGE;
 	if (!route.bus_addr && p2pmem_client_translates(client))
-		return;
+		return 0;
 	v->limit = p2pmem_client_limit(client);
 	v->needed = route.bus_addr ? p->bus_end : p->phys_end;
 	if (v->needed > v->limit) {
 		v->reason = PCI_P2PMEM_DMA_MASK;
 		v->mapping = PCI_P2PMEM_MAP_NONE;
 	}
+	return 0;
 }
 
 static int p2pmem_list_redirecting(const struct p2pmem_chain *c, u64 mask, char *buf,

@@ -144,14 +144,16 @@ static bool p2pmem_path_fresh(struct p2pmem_path *path)
 		READ_ONCE(path->mask) == p2pmem_client_limit(path->client);
 }
 
-static void p2pmem_path_refresh(struct p2pmem_path *path)
+/* Returns 0, or -ENOMEM: then the entry stays what it was, and stale. */
+static int p2pmem_path_refresh(struct p2pmem_path *path)
 {
 	struct pci_p2pmem_verdict v;
 	unsigned int gen = atomic_read(&p2pmem_generation);
 	u64 mask = p2pmem_client_limit(path->client);
 	unsigned long flags;
 
-	p2pmem_path_judge(path->provider, path->client, &v);
+	if (p2pmem_path_judge(path->provider, path->client, &v))
+		return -ENOMEM;
 
 	spin_lock_irqsave(&p2pmem_paths_lock, flags);
 	path->verdict = v;
@@ -160,6 +162,7 @@ static void p2pmem_path_refresh(struct p2pmem_path *path)
 	/* Pairs with p2pmem_path_fresh(): the generation says the rest is there. */
 	smp_store_release(&path->gen, gen);
 	spin_unlock_irqrestore(&p2pmem_paths_lock, flags);
+	return 0;
 }
 
 /* Makes the entry of a pair, or finds the one that another CPU made meanwhile. */
@@ -183,8 +186,11 @@ static struct p2pmem_path *p2pmem_path_make(struct p2pmem_provider *p,
 
 	spin_lock_irqsave(&p2pmem_paths_lock, flags);
 	old = p2pmem_path_find(p, client);
-	/* A device that is no client leaves nothing behind that nobody would drop. */
-	if (!old && p2pmem_is_client(client)) {
+	/*
+	 * Whoever goes leaves its register first and drops its pairs then: a pair
+	 * made after that would stay behind, and keep both ends.
+	 */
+	if (!old && p2pmem_is_client(client) && p2pmem_find(p->pdev) == p) {
 		kref_get(&p->ref);
 		get_device(client);
 		hash_add_rcu(p2pmem_paths, &path->hash, p2pmem_path_key(p, client));
@@ -204,8 +210,11 @@ static struct p2pmem_path *p2pmem_path_make(struct p2pmem_provider *p,
  * @p: the provider
  * @client: DMA device
  *
+ * Without memory for a new verdict a pair that is granted keeps the one it has.
+ *
  * Context: RCU read side; any but NMI.
- * Return: the pair, or NULL when @client is no client or memory is short.
+ * Return: the pair, or NULL when @client is no client, the provider is gone or
+ * memory is short.
  */
 struct p2pmem_path *p2pmem_path_current(struct p2pmem_provider *p, struct device *client)
 {
@@ -218,7 +227,8 @@ struct p2pmem_path *p2pmem_path_current(struct p2pmem_provider *p, struct device
 		if (!path)
 			return NULL;
 	}
-	p2pmem_path_refresh(path);
+	if (p2pmem_path_refresh(path) && !atomic_read(&path->grants))
+		return NULL;
 	return path;
 }
 
@@ -238,9 +248,8 @@ struct p2pmem_path *p2pmem_path_get(struct p2pmem_provider *p, struct device *cl
 
 	guard(rcu)();
 	path = p2pmem_path_current(p, client);
-	if (!path || !kref_get_unless_zero(&path->ref))
+	if (!path || p2pmem_path_refresh(path) || !kref_get_unless_zero(&path->ref))
 		return NULL;
-	p2pmem_path_refresh(path);
 	return path;
 }
 
