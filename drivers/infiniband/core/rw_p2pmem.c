@@ -85,11 +85,7 @@ int rdma_rw_map_sgtable(struct ib_device *dev, struct sg_table *sgt,
 
 	if (likely(!ret))
 		return ib_dma_map_sgtable_attrs(dev, sgt, dir, 0);
-	if (ret < 0)
-		return ret;
-	if (!dev->dma_device)
-		return -EOPNOTSUPP;
-
+	/* A mixed list too: the core refuses it, counts that and tells. */
 	ret = pci_p2pmem_map_sg(dev->dma_device, sgt->sgl, sgt->orig_nents, dir);
 	if (ret < 0)
 		return ret;

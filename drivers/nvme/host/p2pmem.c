@@ -44,8 +44,8 @@ int nvme_p2pmem_map_sgtable(struct device *dev, struct sg_table *sgt,
 
 	if (likely(!ret))
 		return dma_map_sgtable(dev, sgt, dir, attrs);
-	if (ret > 0)
-		ret = pci_p2pmem_map_sg(dev, sgt->sgl, sgt->orig_nents, dir);
+	/* A mixed list too: the core refuses it, counts that and tells. */
+	ret = pci_p2pmem_map_sg(dev, sgt->sgl, sgt->orig_nents, dir);
 	if (ret < 0)
 		return ret == -ENOMEM ? ret : -EREMOTEIO;
 	sgt->nents = ret;

@@ -11,8 +11,11 @@
  * What was done is written in the scatterlist itself (the bus address mark and
  * the DMA lengths), so unmapping does not ask the verdict again.
  */
+#define pr_fmt(fmt) "p2pdma: " fmt
+
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
+#include <linux/ratelimit.h>
 #include "p2pdma.h"
 
 /* The region of all of an entry, or NULL */
@@ -173,12 +176,53 @@ static enum pci_p2pmem_mapping p2pmem_how(struct p2pmem_path *path)
 	return how;
 }
 
-static int p2pmem_why_not(struct p2pmem_path *path)
+/*
+ * Tells and counts a refusal. The reason is the verdict's where @reason is
+ * PCI_P2PMEM_OK.
+ */
+static int p2pmem_refuse(struct pci_dev *provider, struct device *client,
+			 enum pci_p2pmem_reason reason)
 {
-	struct pci_p2pmem_verdict v;
+	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL, 1);
+	struct pci_p2pmem_verdict v = { .reason = reason, .distance = -1 };
+	struct p2pmem_provider *p;
+	struct p2pmem_path *path;
+	char text[320];
 
-	p2pmem_path_verdict(path, &v);
-	return v.reason ? p2pmem_errno(v.reason) : -EXDEV;
+	guard(rcu)();
+	p = p2pmem_find(provider);
+	path = p ? p2pmem_path_find(p, client) : NULL;
+	if (path)
+		this_cpu_inc(path->count->refusals);
+	if (!v.reason && path)
+		p2pmem_path_verdict(path, &v);
+	/* It became possible a moment ago: who asks again gets it. */
+	if (!v.reason)
+		return -EXDEV;
+
+	if (__ratelimit(&limit)) {
+		pci_p2pmem_explain(text, sizeof(text), provider, client, &v);
+		pr_warn("cannot map peer-to-peer memory: %s\n", text);
+	}
+	return p2pmem_errno(v.reason);
+}
+
+/* The reason for an error of the functions that map */
+static enum pci_p2pmem_reason p2pmem_map_reason(int error)
+{
+	return error == -EIO ? PCI_P2PMEM_MAP_FAILED : PCI_P2PMEM_DMA_MASK;
+}
+
+/* The provider of the first peer entry of a list that cannot be mapped, or NULL */
+static struct pci_dev *p2pmem_some_provider(struct scatterlist *sgl, int nents)
+{
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sg(sgl, sg, nents, i)
+		if (is_pci_p2pmem_page(sg_page(sg)))
+			return p2pmem_page_region(sg_page(sg))->provider->pdev;
+	return NULL;
 }
 
 /**
@@ -189,7 +233,7 @@ static int p2pmem_why_not(struct p2pmem_path *path)
  * @dir: direction
  *
  * On success the DMA addresses and lengths of the first entries are set, as by
- * dma_map_sg().
+ * dma_map_sg(). A refusal is counted, and told in the log now and then.
  *
  * Context: Any but NMI. The caller holds the memory.
  * Return: number of mapped entries, at most @nents; -EINVAL for a list that is
@@ -207,17 +251,20 @@ int pci_p2pmem_map_sg(struct device *client, struct scatterlist *sg, int nents,
 	if (nents < 1)
 		return -EINVAL;
 	if (!client)
-		return -EOPNOTSUPP;
+		return p2pmem_refuse(p2pmem_some_provider(sg, nents), NULL,
+				     PCI_P2PMEM_NO_DMA_DEVICE);
 	p = p2pmem_list_provider(sg, nents);
 	if (!p)
-		return -EINVAL;
+		return p2pmem_refuse(p2pmem_some_provider(sg, nents), client,
+				     PCI_P2PMEM_MIXED_LIST);
 	if (READ_ONCE(p->state) == P2PMEM_LOST)
-		return -ENODEV;
+		return p2pmem_refuse(p->pdev, client, PCI_P2PMEM_REVOKED);
 
 	guard(rcu)();
 	path = p2pmem_path_current(p, client);
 	if (!path)
-		return p2pmem_is_client(client) ? -ENOMEM : -EOPNOTSUPP;
+		return p2pmem_is_client(client) ? -ENOMEM :
+			p2pmem_refuse(p->pdev, client, PCI_P2PMEM_NOT_A_CLIENT);
 
 	switch (p2pmem_how(path)) {
 	case PCI_P2PMEM_MAP_BUS_ADDR:
@@ -227,10 +274,11 @@ int pci_p2pmem_map_sg(struct device *client, struct scatterlist *sg, int nents,
 		ret = p2pmem_map_host(client, sg, nents, dir);
 		break;
 	default:
-		return p2pmem_why_not(path);
+		return p2pmem_refuse(p->pdev, client, PCI_P2PMEM_OK);
 	}
-	if (ret > 0)
-		this_cpu_inc(path->count->maps);
+	if (ret < 0)
+		return p2pmem_refuse(p->pdev, client, p2pmem_map_reason(ret));
+	this_cpu_inc(path->count->maps);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_map_sg);
@@ -307,29 +355,31 @@ int pci_p2pmem_map_region(struct device *client, struct pci_dev *provider, int b
 	int ret;
 
 	if (!client)
-		return -EOPNOTSUPP;
+		return p2pmem_refuse(provider, NULL, PCI_P2PMEM_NO_DMA_DEVICE);
 	if (!size)
 		return -EINVAL;
 
 	guard(rcu)();
 	p = p2pmem_find(provider);
 	if (!p || !p2pmem_lends(p))
-		return -ENODEV;
+		return p2pmem_refuse(provider, client, p ? PCI_P2PMEM_REVOKED :
+							   PCI_P2PMEM_NOT_A_PROVIDER);
 	r = p2pmem_region_at(p, bar, offset, size);
 	if (!r)
-		return -EINVAL;
+		return p2pmem_refuse(p->pdev, client, PCI_P2PMEM_BAD_RANGE);
 	path = p2pmem_path_current(p, client);
 	if (!path)
-		return p2pmem_is_client(client) ? -ENOMEM : -EOPNOTSUPP;
+		return p2pmem_is_client(client) ? -ENOMEM :
+			p2pmem_refuse(p->pdev, client, PCI_P2PMEM_NOT_A_CLIENT);
 
 	*map = (struct pci_p2pmem_mapping_region){
 		.size = size, .dir = dir, .region = r, .mapping = p2pmem_how(path),
 	};
 	if (map->mapping == PCI_P2PMEM_MAP_NONE)
-		return p2pmem_why_not(path);
+		return p2pmem_refuse(p->pdev, client, PCI_P2PMEM_OK);
 	ret = p2pmem_region_addr(client, r, offset - r->offset, map);
 	if (ret)
-		return ret;
+		return p2pmem_refuse(p->pdev, client, p2pmem_map_reason(ret));
 	/* RCU: a revocation that we did not see counts this pin, see revoke.c. */
 	atomic_long_inc(&p->pins);
 	this_cpu_inc(path->count->maps);

@@ -152,10 +152,12 @@ struct pci_p2pmem_client {
  * struct p2pmem_path_count - counters of a pair, per CPU
  * @maps: mappings made
  * @unmaps: mappings undone
+ * @refusals: mappings that were refused
  */
 struct p2pmem_path_count {
 	u64 maps;
 	u64 unmaps;
+	u64 refusals;
 };
 
 /**

@@ -272,12 +272,13 @@ void p2pmem_path_verdict(struct p2pmem_path *path, struct pci_p2pmem_verdict *v)
 /* The balance of a pair that is going: it must be zero. */
 static void p2pmem_path_settle(struct p2pmem_path *path)
 {
-	u64 maps = 0, unmaps = 0;
+	u64 maps = 0, unmaps = 0, refusals = 0;
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
 		maps += per_cpu_ptr(path->count, cpu)->maps;
 		unmaps += per_cpu_ptr(path->count, cpu)->unmaps;
+		refusals += per_cpu_ptr(path->count, cpu)->refusals;
 	}
 	if (maps != unmaps)
 		pci_err(path->provider->pdev, "%llu mappings of its peer-to-peer memory for %s were made, %llu undone: a driver forgot some\n",
@@ -285,6 +286,9 @@ static void p2pmem_path_settle(struct p2pmem_path *path)
 	else if (maps)
 		pci_info(path->provider->pdev, "%llu mappings of its peer-to-peer memory for %s were made and undone\n",
 			 maps, dev_name(path->client));
+	if (refusals)
+		pci_info(path->provider->pdev, "%llu mappings of its peer-to-peer memory for %s were refused\n",
+			 refusals, dev_name(path->client));
 }
 
 static void p2pmem_paths_drop(struct p2pmem_provider *p, struct device *client)
@@ -422,7 +426,7 @@ int pci_p2pmem_explain(char *buf, size_t len, struct pci_dev *provider,
 		      p2pmem_reasons[reason].token, p2pmem_reasons[reason].text);
 	if (verdict->at[0])
 		n += scnprintf(buf + n, len - n, " at %s", verdict->at);
-	if (reason == PCI_P2PMEM_DMA_MASK)
+	if (reason == PCI_P2PMEM_DMA_MASK && verdict->needed)
 		n += scnprintf(buf + n, len - n, ": it ends at %#llx, the client reaches %d bits",
 			       verdict->needed, fls64(verdict->limit));
 	n += scnprintf(buf + n, len - n, "; %s", p2pmem_reasons[reason].remedy);
