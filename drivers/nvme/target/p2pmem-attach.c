@@ -183,7 +183,7 @@ nvmet_p2pmem_obtain(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
 			return grant;
 		pci_p2pmem_grant_end(grant);
 		why->reason = PCI_P2PMEM_NOT_A_PROVIDER;
-	} else if (!why->reason) {
+	} else if (grant == ERR_PTR(-ENOMEM)) {
 		/* No memory for the grant itself: that may pass. */
 		why->reason = PCI_P2PMEM_POOL_FULL;
 		nvmet_p2pmem_rescan(NVMET_P2PMEM_AGAIN);
