@@ -63,6 +63,8 @@ enum pci_p2pmem_mapping {
  * @distance: number of hops: 0 same function, 2 same device, 4 one switch, one
  *	more for every further bridge; known for refused pairs too, where both
  *	ends are PCI functions, else -1
+ * @provider: name of the provider, empty where none is meant
+ * @client: name of the client, ditto
  * @at: name of the device at fault, empty where no single device is
  * @limit: highest bus address that the client can use (PCI_P2PMEM_DMA_MASK only)
  * @needed: highest bus address that the provider's memory has (ditto)
@@ -71,6 +73,8 @@ struct pci_p2pmem_verdict {
 	enum pci_p2pmem_reason reason;
 	enum pci_p2pmem_mapping mapping;
 	int distance;
+	char provider[20];
+	char client[32];
 	char at[32];
 	u64 limit;
 	u64 needed;

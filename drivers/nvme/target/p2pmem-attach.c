@@ -191,7 +191,7 @@ nvmet_p2pmem_obtain(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
 	return NULL;
 }
 
-/* The end that @why is about, for the log */
+/* The end that @why is about, for the log; NULL where @why names it */
 static struct device *nvmet_p2pmem_end(struct nvmet_p2pmem_path *path,
 				       struct pci_dev *provider, struct device *drive,
 				       const struct pci_p2pmem_verdict *why)
@@ -207,7 +207,7 @@ static struct device *nvmet_p2pmem_end(struct nvmet_p2pmem_path *path,
 	if (!adapter || why->reason == PCI_P2PMEM_NOT_A_CLIENT)
 		return adapter;
 	if (!provider)
-		return drive;
+		return *why->client ? NULL : drive;
 	pci_p2pmem_verdict(provider, adapter, &v);
 	return v.reason == why->reason ? adapter : drive;
 }

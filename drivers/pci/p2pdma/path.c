@@ -12,6 +12,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/iommu.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/swiotlb.h>
 #include "p2pdma.h"
 #include "topology.h"
@@ -178,6 +179,8 @@ int p2pmem_path_judge(struct p2pmem_provider *p, struct device *client,
 	struct p2pmem_route route;
 
 	*v = (struct pci_p2pmem_verdict){ .distance = -1 };
+	strscpy(v->provider, pci_name(p->pdev), sizeof(v->provider));
+	strscpy(v->client, dev_name(client), sizeof(v->client));
 	v->reason = p2pmem_client_reason(client);
 	if (!dev_is_pci(client))
 		return 0;

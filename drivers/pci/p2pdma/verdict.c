@@ -403,8 +403,8 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_distance);
  * pci_p2pmem_explain() - a refusal in words
  * @buf: returns one line without its end
  * @len: bytes in @buf
- * @provider: the providing function, NULL when there is none
- * @client: DMA device, NULL when there is none
+ * @provider: the providing function, NULL for the one that @verdict names
+ * @client: DMA device, NULL for the one that @verdict names
  * @verdict: the verdict
  *
  * Names both ends, the reason, the device at fault and the remedy.
@@ -415,14 +415,16 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_distance);
 int pci_p2pmem_explain(char *buf, size_t len, struct pci_dev *provider,
 		       struct device *client, const struct pci_p2pmem_verdict *verdict)
 {
+	const char *lender = provider ? pci_name(provider) : verdict->provider;
+	const char *borrower = client ? dev_name(client) : verdict->client;
 	enum pci_p2pmem_reason reason = verdict->reason;
 	int n;
 
 	if (reason >= PCI_P2PMEM_NR_REASONS)
 		return scnprintf(buf, len, "unknown reason %d", reason);
 	n = scnprintf(buf, len, "%s and %s: %s: %s",
-		      client ? dev_name(client) : "(no DMA device)",
-		      provider ? pci_name(provider) : "(no provider)",
+		      *borrower ? borrower : "(no DMA device)",
+		      *lender ? lender : "(no provider)",
 		      p2pmem_reasons[reason].token, p2pmem_reasons[reason].text);
 	if (verdict->at[0])
 		n += scnprintf(buf + n, len - n, " at %s", verdict->at);
@@ -430,7 +432,9 @@ int pci_p2pmem_explain(char *buf, size_t len, struct pci_dev *provider,
 		n += scnprintf(buf + n, len - n, ": it ends at %#llx, the client reaches %d bits",
 			       verdict->needed, fls64(verdict->limit));
 	n += scnprintf(buf + n, len - n, "; %s", p2pmem_reasons[reason].remedy);
-	if (reason == PCI_P2PMEM_ACS_REDIRECT && provider && client && dev_is_pci(client))
+	if (reason == PCI_P2PMEM_ACS_REDIRECT && !(provider && client))
+		n += scnprintf(buf + n, len - n, "%s", verdict->at);
+	else if (reason == PCI_P2PMEM_ACS_REDIRECT && dev_is_pci(client))
 		n += max(0, p2pmem_path_acs_list(provider, to_pci_dev(client), buf + n,
 						 len - n));
 	return n;
