@@ -259,6 +259,24 @@ static inline void pci_p2pmem_resume(struct pci_dev *pdev) { }
 static inline void pci_p2pmem_own(struct pci_dev *pdev, size_t size, bool own) { }
 static inline bool pci_p2pmem_is_provider(struct pci_dev *pdev) { return false; }
 
+static inline bool pci_p2pmem_is_lent(struct pci_dev *pdev, int bar, size_t size,
+				      u64 offset)
+{
+	return false;
+}
+
+static inline int pci_p2pmem_pin(struct pci_dev *provider, void *addr, size_t size)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline void pci_p2pmem_unpin(struct pci_dev *provider, void *addr, size_t size) { }
+
+static inline void *pci_p2pmem_region_addr(struct pci_dev *provider, int bar, u64 offset)
+{
+	return NULL;
+}
+
 static inline struct pci_p2pmem_client *
 pci_p2pmem_register_client(struct device *dma_dev,
 			   const struct pci_p2pmem_client_ops *ops, void *priv)
@@ -267,6 +285,13 @@ pci_p2pmem_register_client(struct device *dma_dev,
 }
 
 static inline void pci_p2pmem_unregister_client(struct pci_p2pmem_client *client) { }
+
+static inline void *pci_p2pmem_client_priv(struct pci_p2pmem_client *client)
+{
+	return NULL;
+}
+
+static inline struct device *pci_p2pmem_find_client(struct device *dev) { return NULL; }
 
 static inline int pci_p2pmem_distance(struct pci_dev *provider,
 				      struct device **clients, int nr)
@@ -293,6 +318,12 @@ pci_p2pmem_sgl_alloc(struct pci_dev *provider, unsigned int *nents, u32 length, 
 }
 
 static inline void pci_p2pmem_sgl_free(struct pci_dev *provider, struct scatterlist *sgl) { }
+static inline bool pci_p2pmem_sgl_lost(struct scatterlist *sgl) { return false; }
+
+static inline pci_bus_addr_t pci_p2pmem_bus_addr(struct pci_dev *provider, void *addr)
+{
+	return 0;
+}
 
 static inline bool is_pci_p2pmem_page(const struct page *page) { return false; }
 static inline int pci_p2pmem_sg_kind(struct scatterlist *sg, int nents) { return 0; }
@@ -305,6 +336,19 @@ static inline int pci_p2pmem_map_sg(struct device *client, struct scatterlist *s
 
 static inline void pci_p2pmem_unmap_sg(struct device *client, struct scatterlist *sg,
 				       int nents, enum dma_data_direction dir) { }
+
+static inline int
+pci_p2pmem_map_region(struct device *client, struct pci_dev *provider, int bar,
+		      u64 offset, size_t size, enum dma_data_direction dir,
+		      struct pci_p2pmem_mapping_region *map)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline void pci_p2pmem_unmap_region(struct device *client,
+					   struct pci_p2pmem_mapping_region *map) { }
+
+/* Grants, verdicts in words and news are for orchestrators, which depend on the option. */
 
 #endif /* CONFIG_PCI_P2PMEM */
 #endif /* _LINUX_PCI_P2PMEM_H */
