@@ -53,3 +53,19 @@ identifier ns, name;
 + 	config_group_put(&ns->group);
 + 	goto out;
 + }
+
+// ---- a reference that 6.12 forgets: each command to a disabled namespace takes one, and
+// the namespace with our record of it would never be freed. No site of the table: a kernel
+// that drops the reference itself has no match.
+
+@ look_up @
+identifier item;
+@@
+  bool nvmet_subsys_nsid_exists(...)
+  {
+  ...
+  item = config_group_find_item(...);
+  ... when != config_item_put(item)
++ config_item_put(item);
+  return item != NULL;
+  }
