@@ -61,7 +61,7 @@ identifier ns, name;
 @ look_up @
 identifier item;
 @@
-  bool nvmet_subsys_nsid_exists(...)
+  nvmet_subsys_nsid_exists(...)
   {
   ...
   item = config_group_find_item(...);
