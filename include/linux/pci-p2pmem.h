@@ -84,8 +84,8 @@ struct pci_p2pmem_verdict {
  * struct pci_p2pmem_client_ops - what a client's driver can be told
  * @revoke: the provider goes away. Give back every mapping of its memory that
  *	the client holds for itself (pci_p2pmem_map_region()). Runs in process
- *	context under locks of the core and the device_lock of the provider: it
- *	may only queue work. Optional.
+ *	context under locks of the core and perhaps the device_lock of the
+ *	provider: it may only queue work. Optional.
  */
 struct pci_p2pmem_client_ops {
 	void (*revoke)(struct pci_p2pmem_client *client, struct pci_dev *provider);
@@ -98,9 +98,9 @@ struct pci_p2pmem_client_ops {
  * @evict: it was waited for long enough (PCI_P2PMEM_DRAIN_SECONDS): end the
  *	users that still hold memory of this grant.
  *
- * Both run in process context under a mutex of the core and the device_lock of
- * the provider. They may take a short lock and queue work; they must not wait
- * for memory to come back, nor call any pci_p2pmem function but
+ * Both run in process context under a mutex of the core and perhaps the
+ * device_lock of the provider. They may take a short lock and queue work; they
+ * must not wait for memory to come back, nor call any pci_p2pmem function but
  * pci_p2pmem_grant_priv() and pci_p2pmem_grant_provider(). Neither is called
  * once pci_p2pmem_grant_end() has returned.
  */

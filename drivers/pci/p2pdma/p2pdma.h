@@ -90,12 +90,13 @@ struct p2pmem_region {
  * @regions: what it lends, struct p2pmem_region; readers under RCU
  * @grants: struct pci_p2pmem_grant
  * @pool: free pages of the pooled regions
- * @state_lock: guards changes of @state, @resume_wanted and @told; irq-safe,
- *	because the last page may come back in any context
+ * @state_lock: guards changes of @state, @resume_wanted, @told and @awaited;
+ *	irq-safe, because the last page may come back in any context
  * @state: enum p2pmem_state; read without the lock, see revoke.c
  * @published: its driver offers it to anyone; effective while live only
  * @resume_wanted: go live again when the last page is back
  * @told: grants and clients were told that it goes, since it was live
+ * @awaited: a revocation waits for its memory or has waited, since it was live
  * @epoch: how often contents were lost
  * @own: bytes that the provider's own driver keeps, which no drain waits for
  * @pins: pages and mapped ranges that are out and in no pool
@@ -103,6 +104,8 @@ struct p2pmem_region {
  * @bus_end: highest bus address of a region with pages
  * @phys_end: highest physical address of a region with pages
  * @live_work: tells orchestrators that it is live again
+ * @lost_work: tells those that hold memory that it is lost; holds a reference
+ *	while it is queued
  * @sysfs: the p2pmem group exists
  * @abandoned: its driver went while memory was out: nothing withdraws it any more
  */
@@ -121,6 +124,7 @@ struct p2pmem_provider {
 	bool published;
 	bool resume_wanted;
 	bool told;
+	bool awaited;
 	u32 epoch;
 	atomic_long_t own;
 	atomic_long_t pins;
@@ -128,6 +132,7 @@ struct p2pmem_provider {
 	u64 bus_end;
 	u64 phys_end;
 	struct work_struct live_work;
+	struct work_struct lost_work;
 	bool sysfs;
 	bool abandoned;
 };

@@ -71,6 +71,7 @@ static void p2pmem_try_resume(struct p2pmem_provider *p)
 	if (p->resume_wanted && p->state == P2PMEM_LOST && p2pmem_idle(p)) {
 		p->resume_wanted = false;
 		p->told = false;
+		p->awaited = false;
 		WRITE_ONCE(p->state, P2PMEM_LIVE);
 		live = true;
 	}
@@ -107,6 +108,39 @@ static void p2pmem_live_worker(struct work_struct *work)
 	}
 }
 
+/* Whether the caller is the first one to do what @done says, since it was live */
+static bool p2pmem_first(struct p2pmem_provider *p, bool *done)
+{
+	bool first;
+
+	spin_lock_irq(&p->state_lock);
+	first = p->state != P2PMEM_LIVE && !*done;
+	if (first)
+		*done = true;
+	spin_unlock_irq(&p->state_lock);
+	return first;
+}
+
+static void p2pmem_tell(struct p2pmem_provider *p)
+{
+	if (!p2pmem_first(p, &p->told))
+		return;
+	p2pmem_grants_revoke(p);
+	p2pmem_clients_revoke(p);
+}
+
+/*
+ * What a loss cannot do where it is noticed: who holds mappings for itself would
+ * keep them for ever, and with them the provider from coming back.
+ */
+static void p2pmem_lost_worker(struct work_struct *work)
+{
+	struct p2pmem_provider *p = container_of(work, struct p2pmem_provider, lost_work);
+
+	p2pmem_tell(p);
+	p2pmem_provider_put(p);
+}
+
 /**
  * p2pmem_state_init() - begin live
  * @p: a new provider
@@ -118,6 +152,7 @@ void p2pmem_state_init(struct p2pmem_provider *p)
 	spin_lock_init(&p->state_lock);
 	init_waitqueue_head(&p->drained);
 	INIT_WORK(&p->live_work, p2pmem_live_worker);
+	INIT_WORK(&p->lost_work, p2pmem_lost_worker);
 	p->state = P2PMEM_LIVE;
 }
 
@@ -165,18 +200,6 @@ static bool p2pmem_wait_idle(struct p2pmem_provider *p, unsigned int seconds)
 	return p2pmem_idle(p);
 }
 
-/* Whether the caller is the one who tells everybody: a loss told nobody. */
-static bool p2pmem_must_tell(struct p2pmem_provider *p)
-{
-	bool first;
-
-	spin_lock_irq(&p->state_lock);
-	first = !p->told;
-	p->told = true;
-	spin_unlock_irq(&p->state_lock);
-	return first;
-}
-
 /**
  * pci_p2pmem_revoke() - lend no more and wait for what is out
  * @pdev: PCI function that provides; any other is fine
@@ -199,9 +222,8 @@ void pci_p2pmem_revoke(struct pci_dev *pdev)
 	if (!p)
 		return;
 	before = p2pmem_advance(p, P2PMEM_DRAINING);
-	if (p2pmem_must_tell(p)) {
-		p2pmem_grants_revoke(p);
-		p2pmem_clients_revoke(p);
+	p2pmem_tell(p);
+	if (p2pmem_first(p, &p->awaited)) {
 		synchronize_rcu();
 		if (!p2pmem_wait_idle(p, PCI_P2PMEM_DRAIN_SECONDS)) {
 			p2pmem_grants_evict(p);
@@ -222,6 +244,7 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_revoke);
  *
  * For a device that is dead, removed by surprise or about to be disabled with
  * no time to wait. Nothing new is lent, and what is out can no longer be mapped.
+ * Orchestrators and clients are told from a work item.
  *
  * Context: Any but NMI. Does not wait.
  */
@@ -231,8 +254,12 @@ void pci_p2pmem_lost(struct pci_dev *pdev)
 
 	if (!p)
 		return;
-	if (p2pmem_advance(p, P2PMEM_LOST) == P2PMEM_LIVE)
+	if (p2pmem_advance(p, P2PMEM_LOST) == P2PMEM_LIVE) {
 		pci_warn(pdev, "lost its peer-to-peer memory: data in it is read or written again from system memory\n");
+		/* The worker takes over our reference. */
+		if (queue_work(p2pmem_wq, &p->lost_work))
+			return;
+	}
 	p2pmem_provider_put(p);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_lost);
