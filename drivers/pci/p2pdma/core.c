@@ -313,6 +313,7 @@ static void __exit p2pmem_exit(void)
 	/* Drivers that provide or borrow use our symbols: none is left now. */
 	WARN_ON(!hash_empty(p2pmem_providers));
 	WARN_ON(!hash_empty(p2pmem_clients));
+	p2pmem_pages_exit();
 	/* A grant's last reference may have queued its end from a callback. */
 	rcu_barrier();
 	destroy_workqueue(p2pmem_wq);

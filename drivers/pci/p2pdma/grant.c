@@ -152,8 +152,8 @@ free_grant:
  *
  * Context: Process context, may sleep.
  * Return: the grant; end it with pci_p2pmem_grant_end(). -ENODEV, -EXDEV,
- * -EOPNOTSUPP with the reason in @why; -EINVAL without clients; -ENOMEM with
- * reason PCI_P2PMEM_OK.
+ * -EOPNOTSUPP with the reason in @why; -EINVAL without clients; -ENOMEM when the
+ * kernel is short of memory, whatever @why says then.
  */
 struct pci_p2pmem_grant *
 pci_p2pmem_grant_create(struct pci_dev *provider, struct device **clients, int nr,

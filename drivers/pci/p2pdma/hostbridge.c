@@ -50,9 +50,9 @@ static bool p2pmem_cpu_forwards(void)
 
 /*
  * The function that stands for a host bridge: what is first on its root bus,
- * provided that it is at 00.0 or a root port. The list of a bus is not walked
- * under pci_bus_sem, because this runs in any context: the caller's device below
- * keeps the first entry where it is.
+ * provided that it is at 00.0 or a root port. Not under pci_bus_sem, because this
+ * runs in any context. What is first on a root bus is part of the root complex and
+ * stays; the caller's device keeps the bus.
  */
 static struct pci_dev *p2pmem_host_function(struct pci_host_bridge *host)
 {

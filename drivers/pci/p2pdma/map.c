@@ -26,7 +26,7 @@ static struct p2pmem_region *p2pmem_entry_region(struct scatterlist *sg)
 	if (!is_pci_p2pmem_page(sg_page(sg)))
 		return NULL;
 	r = p2pmem_page_region(sg_page(sg));
-	if (sg_phys(sg) - r->phys + sg->length > r->size)
+	if (!sg->length || sg_phys(sg) - r->phys + sg->length > r->size)
 		return NULL;
 	return r;
 }
@@ -129,6 +129,7 @@ static int p2pmem_map_host(struct device *client, struct scatterlist *sgl, int n
 			   enum dma_data_direction dir)
 {
 	u64 limit = p2pmem_client_translates(client) ? U64_MAX : p2pmem_client_limit(client);
+	unsigned long across = ~dma_get_seg_boundary(client);
 	unsigned int max = dma_get_max_seg_size(client);
 	struct scatterlist *sg, *to = sgl;
 	phys_addr_t phys = 0;
@@ -136,7 +137,8 @@ static int p2pmem_map_host(struct device *client, struct scatterlist *sgl, int n
 	int i, ret, mapped = 0;
 
 	for_each_sg(sgl, sg, nents, i) {
-		if (size && sg_phys(sg) == phys + size && size + sg->length <= max) {
+		if (size && sg_phys(sg) == phys + size && size + sg->length <= max &&
+		    !((phys ^ (phys + size + sg->length - 1)) & across)) {
 			size += sg->length;
 			continue;
 		}

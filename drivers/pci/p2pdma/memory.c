@@ -36,20 +36,21 @@ static struct p2pmem_sgl *to_sgl(struct scatterlist *sg)
 }
 
 /* RCU makes sure that a revocation which we did not see waits for us. */
-static void *p2pmem_take(struct p2pmem_provider *p, size_t size, gfp_t gfp)
+static void *p2pmem_take(struct p2pmem_provider *p, size_t size)
 {
 	void *addr;
 
-	scoped_guard(rcu) {
-		if (!p2pmem_lends(p))
-			return ERR_PTR(-ENODEV);
-		addr = p2pmem_pool_alloc(p->pool, size);
-		if (!addr)
-			return ERR_PTR(-ENOMEM);
-	}
-	if (gfp & __GFP_ZERO)
-		memset_io((void __iomem __force *)addr, 0, PAGE_ALIGN(size));
-	return addr;
+	guard(rcu)();
+	if (!p2pmem_lends(p))
+		return ERR_PTR(-ENODEV);
+	addr = p2pmem_pool_alloc(p->pool, size);
+	return addr ?: ERR_PTR(-ENOMEM);
+}
+
+/* The caller holds the memory, and that holds the provider. */
+static void p2pmem_clear(void *addr, size_t size)
+{
+	memset_io((void __iomem __force *)addr, 0, PAGE_ALIGN(size));
 }
 
 static void p2pmem_give(void *addr, size_t size)
@@ -81,9 +82,13 @@ void *pci_p2pmem_alloc(struct pci_dev *provider, size_t size, gfp_t gfp)
 		p = p2pmem_find(provider);
 		if (!p)
 			return NULL;
-		addr = p2pmem_take(p, size, gfp);
+		addr = p2pmem_take(p, size);
 	}
-	return IS_ERR(addr) ? NULL : addr;
+	if (IS_ERR(addr))
+		return NULL;
+	if (gfp & __GFP_ZERO)
+		p2pmem_clear(addr, size);
+	return addr;
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_alloc);
 
@@ -158,8 +163,10 @@ static int p2pmem_sgl_fill(struct p2pmem_provider *p, struct p2pmem_sgl *s, u32 
 
 	while (left) {
 		run = min(run, left);
-		addr = p2pmem_take(p, run, gfp);
+		addr = p2pmem_take(p, run);
 		if (!IS_ERR(addr)) {
+			if (gfp & __GFP_ZERO)
+				p2pmem_clear(addr, run);
 			sg_set_buf(&s->sg[s->nents++], addr, run);
 			left -= run;
 			continue;
@@ -284,7 +291,8 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_grant_sgl_alloc);
  * @provider: the providing function
  * @sgl: from pci_p2pmem_sgl_alloc() or pci_p2pmem_grant_sgl_alloc(), unmapped
  *
- * Context: Any but NMI and hard interrupts.
+ * Context: Any but NMI and hard interrupts; process context without spinlocks for a
+ * list of so many runs that it was not to be had from kmalloc().
  */
 void pci_p2pmem_sgl_free(struct pci_dev *provider, struct scatterlist *sgl)
 {

@@ -212,6 +212,7 @@ void p2pmem_notify(unsigned long event, void *data);
 
 /* provider.c */
 struct p2pmem_region *p2pmem_page_region(const struct page *page);
+void p2pmem_pages_exit(void);
 void p2pmem_put_pages(struct p2pmem_region *region, struct page *page, size_t nr);
 
 /* region.c */

@@ -41,6 +41,16 @@ static struct page *p2pmem_returning;	/* guarded by the lock, irq-safe */
 static void p2pmem_return_worker(struct work_struct *work);
 static DECLARE_DELAYED_WORK(p2pmem_return_work, p2pmem_return_worker);
 
+/**
+ * p2pmem_pages_exit() - no page is on its way back any more
+ *
+ * Context: Module exit: no provider is left.
+ */
+void p2pmem_pages_exit(void)
+{
+	cancel_delayed_work_sync(&p2pmem_return_work);
+}
+
 static struct p2pmem_pages *to_pages(struct p2pmem_region *region)
 {
 	return container_of(region, struct p2pmem_pages, region);
@@ -53,9 +63,9 @@ static void p2pmem_page_free(struct page *page)
 	spin_lock_irqsave(&p2pmem_returning_lock, flags);
 	page->zone_device_data = p2pmem_returning;
 	p2pmem_returning = page;
-	spin_unlock_irqrestore(&p2pmem_returning_lock, flags);
-
+	/* Under the lock: once the page is taken from the list, this module may go. */
 	queue_delayed_work(p2pmem_wq, &p2pmem_return_work, 0);
+	spin_unlock_irqrestore(&p2pmem_returning_lock, flags);
 }
 
 static const struct dev_pagemap_ops p2pmem_pagemap_ops = {
@@ -216,6 +226,10 @@ static void p2pmem_provider_withdraw(void *data)
 	p2pmem_provider_put(p);
 }
 
+/*
+ * The new provider lends nothing yet, and is withdrawn with its driver. Returns it
+ * with a reference for the caller, or NULL without memory.
+ */
 static struct p2pmem_provider *p2pmem_provider_make(struct pci_dev *pdev)
 {
 	struct p2pmem_provider *p;
@@ -234,7 +248,13 @@ static struct p2pmem_provider *p2pmem_provider_make(struct pci_dev *pdev)
 	INIT_LIST_HEAD(&p->regions);
 	INIT_LIST_HEAD(&p->grants);
 	p2pmem_state_init(p);
+	kref_get(&p->ref);
 	p2pmem_register(p);
+	if (devm_add_action(&pdev->dev, p2pmem_provider_withdraw, pdev)) {
+		p2pmem_provider_destroy(p);
+		p2pmem_provider_put(p);
+		return NULL;
+	}
 	p->sysfs = !p2pmem_sysfs_add(pdev);
 	if (!p->sysfs)
 		pci_warn(pdev, "lends memory, but its p2pmem directory in sysfs could not be made\n");
@@ -296,11 +316,6 @@ static int p2pmem_add_region(struct p2pmem_provider *p, struct p2pmem_region *r)
 		return ret;
 
 	r->provider = p;
-	if (r->kind != PCI_P2PMEM_REGISTERS) {
-		p->phys_end = max_t(u64, p->phys_end, r->phys + r->size - 1);
-		p->bus_end = max_t(u64, p->bus_end,
-				   r->phys + r->bus_offset + r->size - 1);
-	}
 	if (r->kind == PCI_P2PMEM_POOL) {
 		ret = p2pmem_pool_add(p->pool, r->virt, r->size,
 				      dev_to_node(&pdev->dev));
@@ -310,6 +325,11 @@ static int p2pmem_add_region(struct p2pmem_provider *p, struct p2pmem_region *r)
 			memunmap_pages(&to_pages(r)->pgmap);
 			return ret;
 		}
+	}
+	if (r->kind != PCI_P2PMEM_REGISTERS) {
+		p->phys_end = max_t(u64, p->phys_end, r->phys + r->size - 1);
+		p->bus_end = max_t(u64, p->bus_end,
+				   r->phys + r->bus_offset + r->size - 1);
 	}
 	list_add_tail_rcu(&r->node, &p->regions);
 	return 0;
@@ -360,27 +380,20 @@ int pci_p2pmem_add_resource(struct pci_dev *pdev, int bar, size_t size, u64 offs
 	mutex_lock(&p2pmem_add_mutex);
 	p = p2pmem_provider_get(pdev);
 	if (!p) {
-		p = p2pmem_provider_make(pdev);
 		made = true;
+		p = p2pmem_provider_make(pdev);
 		if (!p) {
 			ret = -ENOMEM;
 			goto out_free;
 		}
-		kref_get(&p->ref);
 	}
 
 	mutex_lock(&p->lock);
 	ret = p2pmem_add_region(p, r);
 	mutex_unlock(&p->lock);
-	if (made) {
-		if (!ret)
-			ret = devm_add_action(&pdev->dev, p2pmem_provider_withdraw, pdev);
-		if (ret) {
-			/* p2pmem_add_region() keeps the region in its list on success */
-			if (!list_empty(&p->regions))
-				pages = NULL;
-			p2pmem_provider_destroy(p);
-		}
+	if (ret && made) {
+		devm_remove_action(&pdev->dev, p2pmem_provider_withdraw, pdev);
+		p2pmem_provider_destroy(p);
 	}
 	p2pmem_provider_put(p);
 	if (ret)
