@@ -7,7 +7,7 @@ BUILD ?= build
 RIG := tools/testing/p2pmem/rig
 export BUILD KDIR KSRC KIMAGE
 
-.PHONY: help deps modules vm demo check clean
+.PHONY: help deps modules vm demo check graft ungraft clean
 .DEFAULT_GOAL := help
 
 help:
@@ -19,6 +19,8 @@ help:
 #help   vm         boot a topology and run a script in the guest (variables below)
 #help   demo       NVMe over Fabrics with its payload in peer memory, proved by addresses
 #help   check      every test; ends in "N passed, N failed"
+#help   graft      put it into a kernel source tree, KSRC=dir (none: the package's, unpacked below $(BUILD))
+#help   ungraft    take it out of there again, every byte
 #help   clean      remove $(BUILD)
 #help
 #help Variables of every target
@@ -57,6 +59,23 @@ demo: modules
 
 check: modules
 	@tools/testing/p2pmem/run-tests.sh
+
+# without KSRC: the tree that graft unpacked
+graft:
+ifeq ($(KSRC),)
+	@$(RIG)/deps.sh
+	@$(RIG)/kernel.sh $(BUILD)
+	@tree=$$(tools/graft/source.sh $(BUILD)) && tools/graft/intree.sh graft "$$tree"
+else
+	@tools/graft/intree.sh graft "$(KSRC)"
+endif
+
+ungraft:
+ifeq ($(KSRC),)
+	@. $(BUILD)/kernel/env && tools/graft/intree.sh ungraft $(BUILD)/kernel/$$KVER/linux
+else
+	@tools/graft/intree.sh ungraft "$(KSRC)"
+endif
 
 clean:
 	rm -rf $(BUILD)

@@ -1,0 +1,276 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Tests tools/graft/intree.sh (make graft, make ungraft) on a small tree below BUILD_DIR: the
+# consumers' folders of the distribution's source, and of the other files that are changed
+# those lines that matter. Builds no kernel. Prints TAP.
+#
+# run.sh BUILD_DIR
+#
+# The project's build directory is $BUILD (build), after "make modules".
+# Exit status: 0 all passed, 1 a test failed, 2 wrong call.
+set -eu
+
+if [ $# != 1 ] || [ -z "$1" ]; then
+	echo "usage: $0 BUILD_DIR" >&2
+	exit 2
+fi
+
+top=$(cd "$(dirname "$0")/../../../../.." && pwd)
+BUILD=$(cd "${BUILD:-$top/build}" && pwd)
+mkdir -p "$1"
+work=$(cd "$1" && pwd)
+rm -rf "$work/tmp"
+mkdir -p "$work/tmp"
+TMPDIR=$work/tmp
+export TMPDIR
+# shellcheck disable=SC1091
+. "$BUILD/kernel/env"
+script=$top/tools/graft/intree.sh
+orig=$work/orig tree=$work/tree
+n=0 failed=0
+
+ok()
+{
+	n=$((n + 1))
+	echo "ok $n - $1"
+}
+
+not_ok()
+{
+	n=$((n + 1)) failed=$((failed + 1))
+	echo "not ok $n - $1"
+	head -n 40 "$work/out" | sed 's/^/# /'
+}
+
+# check NAME COMMAND...
+check()
+{
+	name=$1
+	shift
+	if "$@" >"$work/out" 2>&1; then ok "$name"; else not_ok "$name"; fi
+}
+
+# refuses NAME TEXT COMMAND...: fails, says TEXT, changes nothing
+refuses()
+{
+	name=$1 text=$2
+	shift 2
+	rm -rf "$work/before"
+	cp -a "$tree" "$work/before"
+	if "$@" >"$work/out" 2>&1; then
+		not_ok "$name: refused"
+	elif ! grep -Fq "$text" "$work/out"; then
+		not_ok "$name: says \"$text\""
+	elif ! diff -r "$work/before" "$tree" >"$work/out"; then
+		not_ok "$name: changes nothing"
+	else
+		ok "$name"
+	fi
+}
+
+# the tree as it was: hard links to a copy, as whoever keeps several trees has them
+fresh()
+{
+	rm -rf "$tree" "$work/links"
+	cp -a "$orig" "$work/links"
+	cp -al "$work/links" "$tree"
+}
+
+# the same with the graft of the first test
+grafted()
+{
+	rm -rf "$tree"
+	cp -a "$work/grafted" "$tree"
+}
+
+# our files and the consumers' as they are in a kernel, the rest in few lines
+plant()
+{
+	rm -rf "$orig"
+	mkdir -p "$orig/drivers/nvme" "$orig/drivers/infiniband" "$orig/drivers/pci" "$orig/include/linux" \
+		"$orig/Documentation/PCI" "$orig/Documentation/admin-guide" "$orig/Documentation/ABI/testing"
+	cp -r "$KSRC/drivers/nvme/host" "$KSRC/drivers/nvme/target" "$orig/drivers/nvme/"
+	cp -r "$KSRC/drivers/infiniband/core" "$orig/drivers/infiniband/"
+	chmod 640 "$orig/drivers/nvme/host/pci.c"
+	printf 'config PCI_P2PDMA\n\tbool "one"\n\nconfig PCI_LABEL\n\tdef_bool y\n' >"$orig/drivers/pci/Kconfig"
+	# shellcheck disable=SC2016	# make's dollars
+	printf 'obj-$(CONFIG_PCI_ECAM)\t+= ecam.o\nobj-$(CONFIG_PCI_P2PDMA)\t+= p2pdma.o\nobj-y\t+= last.o\n' \
+		>"$orig/drivers/pci/Makefile"
+	printf '   :maxdepth: 2\n\n   pci\n   boot-interrupts\n' >"$orig/Documentation/PCI/index.rst"
+	printf '   numastat\n   parport\n   pm/index\n' >"$orig/Documentation/admin-guide/index.rst"
+	printf '%s\n' 'PCI PEER-TO-PEER DMA (P2PDMA)' 'S:	Supported' 'F:	drivers/pci/p2pdma.c' '' \
+		'PCI POWER CONTROL' 'S:	Maintained' >"$orig/MAINTAINERS"
+	# "both" shares its text with a name that is not ours, and stays for that one
+	for names in reset p2pmem/size 'p2pmem/published both' p2pmem/allocate; do
+		for name in $names; do
+			printf 'What:\t\t/sys/bus/pci/devices/.../%s\n' "$name"
+		done
+		printf 'Date:\t\tMay 2020\nContact:\tsomebody@host.example\nDescription:\n\t\tText of %s.\n\n' "$names"
+	done >"$orig/Documentation/ABI/testing/sysfs-bus-pci"
+}
+
+same()
+{
+	diff -r "$orig" "$tree"
+}
+
+# modes too, which diff does not see
+modes()
+{
+	(cd "$orig" && find . -type f -printf '%m %p\n' | LC_ALL=C sort) >"$work/modes"
+	(cd "$tree" && find . -type f -printf '%m %p\n' | LC_ALL=C sort) | diff "$work/modes" -
+}
+
+has()
+{
+	grep -Fq -e "$2" "$tree/$1" || { echo "$1 lacks: $2"; return 1; }
+}
+
+hooks_are_there()
+{
+	# shellcheck disable=SC2016	# make's dollars
+	has drivers/pci/Makefile 'obj-$(CONFIG_PCI_P2PMEM)	+= p2pdma/' || return 1
+	has drivers/pci/Kconfig 'source "drivers/pci/p2pdma/Kconfig"' &&
+	has drivers/nvme/host/Makefile 'CONFIG_PCI_P2PMEM_NVME' &&
+	has drivers/nvme/host/pci.c nvme_p2pmem_add_cmb &&
+	has Documentation/PCI/index.rst '   p2pmem/index' &&
+	has Documentation/admin-guide/index.rst '   p2pmem' &&
+	has MAINTAINERS 'PCI PEER-TO-PEER MEMORY (P2PMEM)' || return 1
+	git -C "$top" ls-files -- drivers include Documentation | while read -r f; do
+		cmp "$top/$f" "$tree/$f" || exit 1
+	done
+}
+
+abi_is_unique()
+{
+	has Documentation/ABI/testing/sysfs-bus-pci p2pmem/allocate &&
+	has Documentation/ABI/testing/sysfs-bus-pci devices/.../both &&
+	has Documentation/ABI/testing/sysfs-bus-pci 'Text of reset.' || return 1
+	! grep 'Text of p2pmem/size' "$tree/Documentation/ABI/testing/sysfs-bus-pci" || return 1
+	cat "$tree"/Documentation/ABI/*/* | sed -n 's/^What:[ \t]*//p' | sort | uniq -d >"$work/twice"
+	cat "$work/twice"
+	[ ! -s "$work/twice" ] || return 1
+	perl "$KSRC/scripts/get_abi.pl" validate --dir "$tree/Documentation/ABI" >"$work/abi" 2>&1 || :
+	! grep -i 'p2pmem\|defined .* times' "$work/abi"
+}
+
+# twice: says so, and not even a time changes
+twice()
+{
+	find "$tree" -printf '%p %T@ %C@\n' | sort >"$work/times"
+	"$script" graft "$tree" >"$work/twice" || return 1
+	grep 'nothing was changed' "$work/twice" || return 1
+	find "$tree" -printf '%p %T@ %C@\n' | sort | diff "$work/times" -
+}
+
+# hard links to the files of a tree keep what they had
+links()
+{
+	diff -r "$orig" "$work/links"
+}
+
+# an older overlay in the tree: brought up to date, and still all comes out
+update()
+{
+	grafted
+	was=$tree/drivers/pci/p2pdma/pool.c record=$tree/.p2pmem-graft/manifest
+	echo '/* as it had been */' >"$was"
+	echo 'gone by now' >"$tree/drivers/pci/p2pdma/gone.c"
+	sed -i "s|^added .* drivers/pci/p2pdma/pool.c|added $(sha256sum <"$was" | cut -c1-64) drivers/pci/p2pdma/pool.c|" "$record"
+	echo "added $(sha256sum <"$tree/drivers/pci/p2pdma/gone.c" | cut -c1-64) drivers/pci/p2pdma/gone.c" >>"$record"
+	"$script" graft "$tree" || return 1
+	cmp "$top/drivers/pci/p2pdma/pool.c" "$was" || return 1
+	[ ! -e "$tree/drivers/pci/p2pdma/gone.c" ] || return 1
+	"$script" ungraft "$tree" && same
+}
+
+# killed COMMAND at the third last file: the next run undoes what it finds
+killed()
+{
+	mkdir -p "$work/bin"
+	cat >"$work/bin/mv" <<-'E2'
+	#!/bin/sh
+	case $* in *target/rdma.c.p2pmem-new*) kill -9 $PPID; exit 1 ;; esac
+	PATH=${PATH#*:}
+	exec mv "$@"
+	E2
+	chmod +x "$work/bin/mv"
+	PATH=$work/bin:$PATH "$script" "$1" "$tree" && return 1
+	[ -d "$tree/.p2pmem-graft.undo" ]
+}
+
+killed_graft()
+{
+	fresh
+	killed graft || return 1
+	! same >/dev/null || return 1
+	"$script" ungraft "$tree" && same
+}
+
+killed_ungraft()
+{
+	grafted
+	killed ungraft || return 1
+	! diff -r "$work/grafted" "$tree" >/dev/null || return 1
+	"$script" graft "$tree" && diff -r "$work/grafted" "$tree"
+}
+
+# anchor FILE LINE: without that line the graft is refused, naming both
+anchor()
+{
+	fresh
+	rm "$tree/$1"
+	grep -Fvx -e "$2" "$orig/$1" >"$tree/$1"
+	refuses "an anchor is missing in $1" "$1: the anchor \"$2\"" "$script" graft "$tree"
+}
+
+[ -f "$KSRC/drivers/nvme/host/pci.c" ] || { echo "Bail out! $KSRC has no drivers/nvme: run \"make modules\" first"; exit 1; }
+plant
+fresh
+check "graft" "$script" graft "$tree"
+check "every hook is there, and every file of ours" hooks_are_there
+check "no ABI entry twice" abi_is_unique
+check "hard links keep their contents" links
+rm -rf "$work/grafted"
+cp -a "$tree" "$work/grafted"
+check "a second graft changes nothing" twice
+
+echo '/* mine */' >>"$tree/drivers/nvme/host/pci.c"
+refuses "ungraft: a file of the kernel was changed since" "drivers/nvme/host/pci.c was changed since" "$script" ungraft "$tree"
+refuses "graft: the same" "drivers/nvme/host/pci.c was changed since" "$script" graft "$tree"
+sed -i '$d' "$tree/drivers/nvme/host/pci.c"
+mv "$tree/drivers/pci/p2pdma/pool.c" "$work/pool.c"
+refuses "ungraft: a file of ours is gone" "drivers/pci/p2pdma/pool.c is gone" "$script" ungraft "$tree"
+mv "$work/pool.c" "$tree/drivers/pci/p2pdma/pool.c"
+check "ungraft" "$script" ungraft "$tree"
+check "every byte is back" same
+check "every mode is back" modes
+check "ungraft of a tree without a graft" "$script" ungraft "$tree"
+check "an older graft is brought up to date" update
+
+anchor drivers/pci/Kconfig 'config PCI_P2PDMA'
+# shellcheck disable=SC2016	# make's dollars
+anchor drivers/pci/Makefile 'obj-$(CONFIG_PCI_P2PDMA)	+= p2pdma.o'
+anchor MAINTAINERS 'PCI PEER-TO-PEER DMA (P2PDMA)'
+anchor Documentation/PCI/index.rst '   boot-interrupts'
+anchor Documentation/admin-guide/index.rst '   parport'
+fresh
+sed -i 's/ib_dma_pci_p2p_dma_supported/ib_dma_of_another_kernel/' "$tree/drivers/nvme/target/rdma.c"
+refuses "a site of the consumers is missing" "drivers/nvme/target/rdma.c" "$script" graft "$tree"
+fresh
+rm "$tree/MAINTAINERS"
+refuses "no kernel tree" "is no kernel source tree" "$script" graft "$tree"
+fresh
+mkdir "$tree/drivers/pci/p2pdma"
+echo mine >"$tree/drivers/pci/p2pdma/core.c"
+refuses "a file of ours is there already" "drivers/pci/p2pdma/core.c is there already" "$script" graft "$tree"
+
+# a folder where a file is to be written makes it fail at one of the last files
+fresh
+mkdir -p "$tree/drivers/nvme/target/rdma.c.p2pmem-new/in-the-way"
+refuses "a failure half way is undone" "cannot write" "$script" graft "$tree"
+check "killed half way: the next run undoes it" killed_graft
+check "ungraft killed half way: the next run undoes it" killed_ungraft
+echo "1..$n"
+[ $failed = 0 ]
