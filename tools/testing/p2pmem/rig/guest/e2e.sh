@@ -80,7 +80,7 @@ fio_verify()
 	shift
 	fio --name="${fio_disk#/dev/}" --filename="$fio_disk" --direct=1 --ioengine=libaio \
 	    --verify=pattern --verify_pattern=%o --verify_interval=512 --verify_fatal=1 \
-	    --verify_state_save=0 --do_verify=1 --randrepeat=1 --fallocate=none \
+	    --verify_state_save=0 --do_verify=1 --randrepeat=1 --allow_file_create=0 \
 	    --minimal "$@" >/run/fio.out 2>&1
 	fio_rc=$?
 	[ $fio_rc = 0 ] || tail -n 5 /run/fio.out
@@ -96,7 +96,7 @@ fio_load()
 	fio --name=load --filename="$fio_disk" --direct=1 --ioengine=libaio --rw=randwrite \
 	    --bs=64k --iodepth=16 --size=16m --time_based --runtime="$fio_seconds" \
 	    --verify=pattern --verify_pattern=%o --verify_interval=512 --verify_fatal=1 \
-	    --verify_state_save=0 --do_verify=1 --verify_backlog=64 --minimal "$@" \
+	    --verify_state_save=0 --do_verify=1 --verify_backlog=64 --allow_file_create=0 --minimal "$@" \
 	    >/run/fio.load 2>&1 &
 	fio_pid=$!
 	fio_before=$(host_bytes "$fio_disk")

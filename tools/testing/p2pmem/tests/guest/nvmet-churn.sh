@@ -73,13 +73,13 @@ wait_gone()
 	done
 }
 
-# io NAME SECONDS [FIO-OPTION...]
+# io NAME SECONDS [FIO-OPTION...]: never a regular file where the disk has just gone from
 io()
 {
 	io_name=$1 io_seconds=$2
 	shift 2
 	bounded $((io_seconds + 120)) fio --name="$io_name" --filename="$disk" --direct=1 --ioengine=libaio \
-		--iodepth=32 --size=48M --time_based --runtime="$io_seconds" --output="/run/$io_name.fio" "$@"
+		--iodepth=32 --size=48M --allow_file_create=0 --time_based --runtime="$io_seconds" --output="/run/$io_name.fio" "$@"
 }
 
 load_modules nvme nvmet nvme-fabrics p2pmem_bar || bail "modules"
@@ -146,9 +146,20 @@ io churn 15 --rw=randrw --bs=64k --continue_on_error=all >/dev/null 2>&1
 stop_background
 [ "$(pci_driver "$card")" = p2pmem-bar ] || pci_bind "$card" p2pmem-bar
 echo 1 >"$ns/enable" 2>/dev/null
+
+# reads all of it: a disk that the host has not looked at again yet has no bytes, and dd is content
+reads()
+{
+	[ -b "$disk" ] && [ "$(dd if="$disk" bs=64k count=4 iflag=direct status=none | wc -c)" = 262144 ]
+}
+
+for c in /sys/class/nvme/nvme*; do
+	[ "$(cat "$c/transport")" = pcie ] || echo 1 >"$c/rescan_controller"
+done
 disk=$(nvme_host_disk $NQN) || bail "no disk"
-check "I/O works after the namespace came and went" wait_for 20 dd if="$disk" of=/dev/null bs=64k count=4 iflag=direct
+check "I/O works after the namespace came and went" wait_for 20 reads
 check "and uses peer memory" wait_for 10 used
+diag "disk $disk of $(cat "/sys/block/${disk#/dev/}/size") sectors; $(cd "$ns/p2pmem_stats" && grep -v ':0$' -r . | tr '\n' ' ')"
 allow 'I/O error, dev nvme|critical .* error, dev nvme|Buffer I/O error|nvme.*: (rescanning|failed)'
 
 nvme_disconnect $NQN >/dev/null
