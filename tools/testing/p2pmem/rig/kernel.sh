@@ -106,7 +106,7 @@ unpack_packages()
 	[ -e "$dest/lib" ] || ln -s usr/lib "$dest/lib"
 	[ -s "$dest/boot/vmlinuz-$release" ] || die "the image package has no boot/vmlinuz-$release"
 	sed -i "s,^include /usr/src/,include $dest/usr/src/," "$dest/usr/src/linux-headers-$release/Makefile"
-	[ "$(MAKEFLAGS= make -s --no-print-directory -C "$dest/usr/src/linux-headers-$release" kernelrelease)" = "$release" ] ||
+	[ "$(MAKEFLAGS='' make -s --no-print-directory -C "$dest/usr/src/linux-headers-$release" kernelrelease)" = "$release" ] ||
 		die "the headers below $dest do not work there: install linux-headers-$release and give KDIR="
 	echo "$version" >"$dest/.unpacked"
 }
@@ -116,7 +116,7 @@ if [ -n "${KDIR:-}" ]; then
 		die "KDIR=$KDIR has no Module.symvers: give prepared headers or a built kernel"
 	[ -e "${KSRC:-/nonexistent}/drivers/nvme/host/pci.c" ] ||
 		die "KDIR is given, and KSRC=${KSRC:-} is not its source: give both, of one version"
-	kver=$(MAKEFLAGS= make -s --no-print-directory -C "$KDIR" kernelrelease) || die "KDIR=$KDIR does not tell its release"
+	kver=$(MAKEFLAGS='' make -s --no-print-directory -C "$KDIR" kernelrelease) || die "KDIR=$KDIR does not tell its release"
 	write_env "$kver" "$(cd "$KDIR" && pwd)" "$(cd "$KSRC" && pwd)" "${KIMAGE:-}"
 	exit 0
 fi
