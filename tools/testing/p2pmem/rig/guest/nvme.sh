@@ -153,7 +153,7 @@ nvme_host_disk_now()
 		[ "$(cat "$c/transport" 2>/dev/null)" != pcie ] || continue
 		[ "$(cat "$c/subsysnqn" 2>/dev/null)" = "$1" ] || continue
 		for n in "$c"/nvme*n*; do
-			[ "$(cat "$n/nsid" 2>/dev/null)" = "${2:-1}" ] && echo "/dev/${n##*/}"
+			[ "$(cat "$n/nsid" 2>/dev/null)" = "${2:-1}" ] && [ -b "/dev/${n##*/}" ] && echo "/dev/${n##*/}"
 		done
 	done | sed -n "${3:-1}p" | grep .
 }

@@ -139,10 +139,21 @@ is $i 15 "connected, read and disconnected 15 times"
 
 nvme_connect rdma $NQN >/dev/null || bail "no connection"
 disk=$(nvme_host_disk $NQN) || bail "no disk"
+
+# fio first: one that starts while there is no disk takes its name for that of a file to be, and
+# unlinks what the kernel makes there meanwhile
+flowing()
+{
+	[ "$(awk '{ print $3 + $7 }' "/sys/block/${disk#/dev/}/stat")" -gt 4096 ]
+}
+
+io churn 15 --rw=randrw --bs=64k --continue_on_error=all >/dev/null 2>&1 &
+churn=$!
+check "I/O is under way" wait_for 30 flowing
 background flap_provider
 background flap_namespace
 background read_counters
-io churn 15 --rw=randrw --bs=64k --continue_on_error=all >/dev/null 2>&1
+wait $churn
 stop_background
 [ "$(pci_driver "$card")" = p2pmem-bar ] || pci_bind "$card" p2pmem-bar
 echo 1 >"$ns/enable" 2>/dev/null
