@@ -131,6 +131,30 @@ no_host_errors()
 	! log_since | grep -E 'I/O error|nvme nvme[0-9]+: (reconnecting|starting error recovery)|timeout'
 }
 
+# e2e_peer_grows NQN DISK NSID: a read of DISK goes through peer memory
+e2e_peer_grows()
+{
+	e2e_was=$(stat_of "$1" "$3" peer_bytes)
+	dd if="$2" of=/dev/null bs=64k count=4 iflag=direct 2>/dev/null &&
+		[ "$(stat_of "$1" "$3" peer_bytes)" -gt "$e2e_was" ]
+}
+
+# e2e_gate N [TIMEOUT_MS]: each adapter holds the next N transfers to or from peer memory in
+# flight; 0 lets all go. e2e_held: one is held now.
+e2e_gate()
+{
+	for e2e_g in /sys/kernel/debug/p2pmem_rnic/rnic*; do
+		echo peer >"$e2e_g/hold_filter"
+		[ -z "${2:-}" ] || echo "$2" >"$e2e_g/hold_timeout_ms"
+		echo "$1" >"$e2e_g/hold"
+	done
+}
+
+e2e_held()
+{
+	grep -q '^[1-9]' /sys/kernel/debug/p2pmem_rnic/rnic*/held
+}
+
 e2e_stop()
 {
 	nvme_disconnect_all >/dev/null

@@ -11,21 +11,6 @@
 . /lib/e2e.sh
 
 NQN=nqn.2026-01.test:evict
-rnic=/sys/kernel/debug/p2pmem_rnic
-
-held()
-{
-	[ "$(cat $rnic/rnic0/held $rnic/rnic1/held 2>/dev/null | grep -c '^[1-9]')" -gt 0 ]
-}
-
-gate()
-{
-	for g in "$rnic"/rnic*; do
-		echo peer >"$g/hold_filter"
-		echo 120000 >"$g/hold_timeout_ms"
-		echo "$1" >"$g/hold"
-	done
-}
 
 # the host times out meanwhile, as it must: that is not what is tested
 echo 120 >/sys/module/nvme_core/parameters/io_timeout 2>/dev/null
@@ -39,15 +24,15 @@ allow 'nvme nvme[0-9]+: .*(reconnect|Reconnect|recovery|failed|error)'
 allow 'nvmet: ctrl [0-9]+ fatal error'
 allow 'I/O tag [0-9]+ .*timeout'
 log_mark
-gate 1
+e2e_gate 1 120000
 dd if="$disk" of=/run/first bs=64k count=1 iflag=direct 2>/dev/null &
 reader=$!
-check "a transfer to peer memory is held in flight" wait_for 10 held
+check "a transfer to peer memory is held in flight" wait_for 10 e2e_held
 echo "$card" >/sys/bus/pci/drivers/p2pmem-bar/unbind &
 unbind=$!
 check "the log names who holds it" wait_for 15 log_has 'bytes of peer-to-peer memory are held by nvmet subsystem'
 check "after the drain time its users are ended" wait_for 40 log_has 'ends users of its peer-to-peer memory: nvmet subsystem'
-gate 0
+e2e_gate 0
 check "unbinding ends once the transfer lets go" bounded 60 wait_for 60 test ! -e "/sys/bus/pci/devices/$card/p2pmem"
 wait $unbind
 ended "$reader" "the host comes back and its read succeeds"

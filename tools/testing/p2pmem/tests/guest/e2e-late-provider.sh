@@ -17,13 +17,6 @@ used()
 	log_since | sed -n "s/.*using peer-to-peer memory of \([^ ]*\) for nsid $1 .*/\1/p" | tail -n 1
 }
 
-peer_grows()
-{
-	was=$(stat_of $NQN "$2" peer_bytes)
-	dd if="$1" of=/dev/null bs=64k count=4 iflag=direct 2>/dev/null &&
-		[ "$(stat_of $NQN "$2" peer_bytes)" -gt "$was" ]
-}
-
 e2e_start || bail "the guest cannot be set up"
 card=$(pci_cards 1) cmb=$(nvme_bdf cmb0)
 pci_unbind "$cmb"
@@ -36,7 +29,7 @@ compare "$(stat_of $NQN 1 no-provider)" -gt 0 "counted as no-provider"
 is "$(stat_of $NQN 1 fallbacks)" "$(stat_of $NQN 1 no-provider)" "and as nothing else"
 
 pci_bind "$card" p2pmem-bar || bail "the card does not lend"
-check "a provider that appears is picked up" wait_for 10 peer_grows "$disk" 1
+check "a provider that appears is picked up" wait_for 10 e2e_peer_grows $NQN "$disk" 1
 is "$(used 1)" "$card" "the log says which"
 check "data is right" fio_verify "$disk" --rw=randwrite --bs=64k --iodepth=8 --size=2m
 
@@ -45,7 +38,7 @@ wait_for 10 test -e "/sys/bus/pci/devices/$cmb/p2pmem" || bail "no CMB"
 own=$(wait_for 10 nvme_disk cmb0 >/dev/null; nvme_disk cmb0)
 e2e_export $NQN 2 "$own" 1 || bail "namespace on the drive with the CMB"
 disk2=$(nvme_host_disk $NQN 2) || bail "second disk"
-check "the drive with a CMB is served" peer_grows "$disk2" 2
+check "the drive with a CMB is served" e2e_peer_grows $NQN "$disk2" 2
 is "$(used 2)" "$cmb" "by its own CMB: same function comes first"
 is "$(used 1)" "$card" "the other namespace stays with the card"
 check "no error at the host" no_host_errors

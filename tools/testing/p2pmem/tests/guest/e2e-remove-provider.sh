@@ -13,31 +13,11 @@
 . /lib/e2e.sh
 
 NQN=nqn.2026-01.test:remove
-rnic=/sys/kernel/debug/p2pmem_rnic
 
 # one read of a few KiB: its own way through the target
 touch_disk()
 {
 	dd if="$disk" of=/dev/null bs=64k count=4 iflag=direct 2>/dev/null
-}
-
-peer_grows()
-{
-	was=$(stat_of $NQN 1 peer_bytes)
-	touch_disk && [ "$(stat_of $NQN 1 peer_bytes)" -gt "$was" ]
-}
-
-held()
-{
-	[ "$(cat $rnic/rnic0/held $rnic/rnic1/held 2>/dev/null | grep -c '^[1-9]')" -gt 0 ]
-}
-
-gate()
-{
-	for g in "$rnic"/rnic*; do
-		echo peer >"$g/hold_filter"
-		echo "$1" >"$g/hold"
-	done
 }
 
 e2e_start || bail "the guest cannot be set up"
@@ -47,7 +27,7 @@ e2e_export $NQN 1 "$(nvme_disk plain0)" "$card" || bail "namespace"
 e2e_port 0 || bail "port"
 disk=$(e2e_connect $NQN) || bail "connect"
 log_mark
-check "peer memory is used" peer_grows
+check "peer memory is used" e2e_peer_grows $NQN "$disk" 1
 
 # unbound during I/O
 fio_load "$disk" 8
@@ -56,7 +36,7 @@ check "unbind during I/O ends" bounded 40 pci_unbind "$card"
 is "$(ls -d "/sys/bus/pci/devices/$card/p2pmem" 2>/dev/null)" "" "its directory is gone"
 sleep 1
 echo "$card" >/sys/bus/pci/drivers_probe
-check "bound again: picked up without a new connection" wait_for 10 peer_grows
+check "bound again: picked up without a new connection" wait_for 10 e2e_peer_grows $NQN "$disk" 1
 fio_done "the data of the whole time is right"
 check "the host saw no error" no_host_errors
 compare "$(stat_of $NQN 1 fallbacks)" -gt 0 "what ran in between is counted"
@@ -69,22 +49,22 @@ sleep 1
 pci_rescan
 wait_for 5 test -e "/sys/bus/pci/devices/$card" || bail "the card does not come back"
 pci_bind "$card" p2pmem-bar || bail "the card does not lend again"
-check "found again at the same address: picked up" wait_for 10 peer_grows
+check "found again at the same address: picked up" wait_for 10 e2e_peer_grows $NQN "$disk" 1
 fio_done "the data of the whole time is right"
 check "the host saw no error" no_host_errors
 
 # a transfer held in flight
-gate 1
+e2e_gate 1
 touch_disk &
 reader=$!
-check "a transfer to peer memory is held in flight" wait_for 10 held
+check "a transfer to peer memory is held in flight" wait_for 10 e2e_held
 echo "$card" >/sys/bus/pci/drivers/p2pmem-bar/unbind &
 unbind=$!
 sleep 3
 check "unbinding waits for it" kill -0 $unbind
 # the attribute names a provider that is going: already no longer published
 is "$(cat "/sys/bus/pci/devices/$card/p2pmem/published")" 0 "no longer published meanwhile"
-gate 0
+e2e_gate 0
 ended "$reader" "the held transfer ends"
 ended "$unbind" "unbinding ends"
 is "$(ls -d "/sys/bus/pci/devices/$card/p2pmem" 2>/dev/null)" "" "its directory is gone"

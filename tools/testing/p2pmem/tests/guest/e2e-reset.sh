@@ -13,13 +13,6 @@
 
 NQN=nqn.2026-01.test:reset
 
-peer_grows()
-{
-	was=$(stat_of $NQN "$2" peer_bytes)
-	dd if="$1" of=/dev/null bs=64k count=4 iflag=direct 2>/dev/null &&
-		[ "$(stat_of $NQN "$2" peer_bytes)" -gt "$was" ]
-}
-
 e2e_start || bail "the guest cannot be set up"
 cmb=$(nvme_bdf cmb0) ctrl=$(nvme_ctrl cmb0)
 published=/sys/bus/pci/devices/$cmb/p2pmem/published
@@ -29,8 +22,8 @@ e2e_port 0 || bail "port"
 own=$(e2e_connect $NQN) || bail "connect"
 other=$(nvme_host_disk $NQN 2) || bail "second disk"
 log_mark
-check "the drive's own CMB is used" peer_grows "$own" 1
-check "by the other drive too" peer_grows "$other" 2
+check "the drive's own CMB is used" e2e_peer_grows $NQN "$own" 1
+check "by the other drive too" e2e_peer_grows $NQN "$other" 2
 
 for n in 1 2 3; do
 	fio_load "$own" 5
@@ -38,7 +31,7 @@ for n in 1 2 3; do
 	check "reset $n during I/O of the drive itself" \
 		bounded 40 write_attr "/sys/class/nvme/$ctrl/reset_controller" 1
 	check "reset $n: lent again" wait_for 10 grep -q 1 "$published"
-	check "reset $n: used again" wait_for 10 peer_grows "$own" 1
+	check "reset $n: used again" wait_for 10 e2e_peer_grows $NQN "$own" 1
 	fio_done "reset $n: data is right"
 done
 fio_load "$other" 5
@@ -47,7 +40,7 @@ check "reset during I/O of the other drive" \
 	bounded 40 write_attr "/sys/class/nvme/$ctrl/reset_controller" 1
 check "lent again" wait_for 10 grep -q 1 "$published"
 fio_done "data of the other drive is right"
-check "used again by the other drive" wait_for 10 peer_grows "$other" 2
+check "used again by the other drive" wait_for 10 e2e_peer_grows $NQN "$other" 2
 check "the host saw no error" no_host_errors
 e2e_stop
 done_testing
