@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * DOC: PCI hierarchies in memory, for KUnit
+ *
+ * A test describes a hierarchy as a table, one line a function, parents before
+ * children. fabric_build() gives it configuration space in memory and lets the
+ * kernel's own code scan it: what comes out are real struct pci_dev, with a
+ * driver of the fabric's bound to every end point, and BARs in a range of physical
+ * addresses that nothing else uses, so that they can become real ZONE_DEVICE
+ * pages. All of it goes when the test ends.
+ *
+ *	static const struct fabric_node one_switch[] = {
+ *		{ .name = "host", .type = FABRIC_HOST },
+ *		{ .name = "rp", .type = FABRIC_ROOT_PORT, .parent = "host" },
+ *		{ .name = "up", .type = FABRIC_UPSTREAM, .parent = "rp" },
+ *		{ .name = "dn0", .type = FABRIC_DOWNSTREAM, .parent = "up" },
+ *		{ .name = "dn1", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 1,
+ *		  .acs_cap = PCI_ACS_RR | PCI_ACS_CR },
+ *		{ .name = "card", .type = FABRIC_ENDPOINT, .parent = "dn0",
+ *		  .bar = { [2] = { .size = SZ_4M, .flags = FABRIC_BAR_64 } } },
+ *		{ .name = "nic", .type = FABRIC_ENDPOINT, .parent = "dn1", .mask = 32 },
+ *		{ }
+ *	};
+ */
+#ifndef _P2PMEM_TESTS_FABRIC_H
+#define _P2PMEM_TESTS_FABRIC_H
+
+#include <linux/bits.h>
+#include <linux/pci.h>
+
+struct kunit;
+struct fabric;
+
+/**
+ * enum fabric_type - what a function is
+ * @FABRIC_END: ends a table
+ * @FABRIC_HOST: host bridge: a root bus in a domain of its own
+ * @FABRIC_ROOT_PORT: PCIe root port, on a root bus
+ * @FABRIC_UPSTREAM: upstream port of a switch
+ * @FABRIC_DOWNSTREAM: downstream port of a switch
+ * @FABRIC_ENDPOINT: PCIe end point
+ * @FABRIC_RCIEP: root complex integrated end point, on a root bus
+ * @FABRIC_PCIE_TO_PCI: bridge from PCIe to conventional PCI
+ * @FABRIC_PCI_BRIDGE: bridge between buses of conventional PCI, without a PCIe capability
+ * @FABRIC_PCI_DEVICE: device of conventional PCI, without a PCIe capability
+ */
+enum fabric_type {
+	FABRIC_END,
+	FABRIC_HOST,
+	FABRIC_ROOT_PORT,
+	FABRIC_UPSTREAM,
+	FABRIC_DOWNSTREAM,
+	FABRIC_ENDPOINT,
+	FABRIC_RCIEP,
+	FABRIC_PCIE_TO_PCI,
+	FABRIC_PCI_BRIDGE,
+	FABRIC_PCI_DEVICE,
+};
+
+#define FABRIC_BAR_32	0		/* 32 bits, not prefetchable */
+#define FABRIC_BAR_64	BIT(0)		/* 64 bits, prefetchable; takes two BARs */
+
+/**
+ * struct fabric_bar - a BAR
+ * @size: bytes, a power of two; 0: there is none
+ * @flags: FABRIC_BAR_32 or FABRIC_BAR_64
+ */
+struct fabric_bar {
+	u64 size;
+	unsigned int flags;
+};
+
+/**
+ * struct fabric_node - a line of a table
+ * @name: for fabric_pdev() and its like
+ * @type: what it is
+ * @parent: name of the function or host bridge above; NULL for a host bridge
+ * @slot: device number, 0 to 31
+ * @fn: function number, 0 to 7; function 0 says that there are more by itself
+ * @vendor: vendor ID; 0: the fabric's own, to which its driver binds
+ * @device: device ID; 0: one of the fabric's for this type
+ * @acs_cap: ACS capability register; 0: there is no such capability
+ * @acs_ctrl: ACS control register
+ * @egress: egress control vector, first 32 bits, when @acs_cap has PCI_ACS_EC
+ * @bar: its BARs
+ * @mask: width of its DMA mask, in bits; 0: 64
+ * @bus_offset: of a host bridge: CPU physical address minus bus address, modulo 2^64
+ * @window: of a host bridge: bytes of its window for BARs; 0: 256 MiB
+ * @node: of a host bridge: NUMA node
+ */
+struct fabric_node {
+	const char *name;
+	enum fabric_type type;
+	const char *parent;
+	u8 slot;
+	u8 fn;
+	u16 vendor;
+	u16 device;
+	u16 acs_cap;
+	u16 acs_ctrl;
+	u32 egress;
+	struct fabric_bar bar[PCI_STD_NUM_BARS];
+	u8 mask;
+	u64 bus_offset;
+	u64 window;
+	int node;
+};
+
+/* Never NULL: what fails ends the test. Torn down when the test ends, or earlier by the other. */
+struct fabric *fabric_build(struct kunit *test, const struct fabric_node *nodes);
+void fabric_destroy(struct fabric *f);
+
+/* The function of that name, borrowed; NULL when it is not plugged */
+struct pci_dev *fabric_pdev(struct fabric *f, const char *name);
+struct pci_host_bridge *fabric_host(struct fabric *f, const char *name);
+
+/* Configuration space behind the kernel's back, as setpci and firmware write it */
+u16 fabric_acs_ctrl(struct fabric *f, const char *name);
+void fabric_set_acs_ctrl(struct fabric *f, const char *name, u16 ctrl);
+void fabric_set_egress(struct fabric *f, const char *name, u32 vector);
+
+/* Hot removal: the kernel removes it and all below, then it is gone from configuration space */
+void fabric_unplug(struct fabric *f, const char *name);
+/* Surprise removal: reads are all ones from now on; the kernel does not know yet */
+void fabric_kill(struct fabric *f, const char *name);
+/* Plugs @node, and what follows it up to an empty line, and has the parent's bus scanned again */
+void fabric_plug(struct fabric *f, const struct fabric_node *node);
+
+/* Takes the fabric's driver from a function (devres goes), and gives it back */
+void fabric_unbind(struct fabric *f, const char *name);
+int fabric_bind(struct fabric *f, const char *name);
+/* What the fabric's driver calls first in its remove(); NULL: nothing */
+void fabric_on_remove(struct fabric *f, const char *name, void (*fn)(struct pci_dev *pdev));
+
+#endif /* _P2PMEM_TESTS_FABRIC_H */

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * DOC: what the suites have in common: providers and clients of a fabric
+ *
+ * Each of these ends the test when it fails, and undoes itself when the test ends.
+ */
+#ifndef _P2PMEM_TESTS_KIT_H
+#define _P2PMEM_TESTS_KIT_H
+
+#include <kunit/test.h>
+#include <linux/pci-p2pmem.h>
+
+#include "fabric.h"
+
+struct p2pmem_provider;
+
+/* One switch below one root port: "card" lends BAR 2 of 4 MiB; "nic" and "drive" beside it */
+extern const struct fabric_node kit_one_switch[];
+
+/* Lends BAR 2, all of it, as pooled memory, and publishes it; revoked when its driver goes */
+struct pci_dev *kit_lend(struct kunit *test, struct fabric *f, const char *name);
+/* The same of any range and kind, not published; returns what add_resource returns */
+int kit_add(struct kunit *test, struct fabric *f, const char *name, int bar, size_t size, u64 offset,
+	    unsigned int kind);
+/* Registers the function's device as a client, without ops; unregistered when its driver goes */
+struct device *kit_client(struct kunit *test, struct fabric *f, const char *name);
+/* The provider's private structure; NULL when there is none. Valid while it is lent. */
+struct p2pmem_provider *kit_provider(struct pci_dev *pdev);
+
+#endif /* _P2PMEM_TESTS_KIT_H */

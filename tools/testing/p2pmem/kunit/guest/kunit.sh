@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=dash
+#
+# kunit.sh: load the modules that carry suites, so that these run, and print their cases as TAP.
+# Boot with kunit.enable=1; kunit.filter_glob= chooses suites. p2pmem.suites= says how many of
+# them there must be at least, p2pmem.modules= what to load (p2pdma,nvmet,ib_core).
+
+. /lib/p2pmem.sh
+
+[ -d /sys/kernel/debug/kunit ] || mount -t debugfs none /sys/kernel/debug 2>/dev/null
+# the kernel fails only allocations that may not sleep, unless told otherwise
+for d in failslab fail_page_alloc; do
+	[ ! -e /sys/kernel/debug/$d/ignore-gfp-wait ] || echo N >/sys/kernel/debug/$d/ignore-gfp-wait
+	[ ! -e /sys/kernel/debug/$d/verbose ] || echo 0 >/sys/kernel/debug/$d/verbose
+done
+
+modules=$(tr ' ' '\n' </proc/cmdline | sed -n 's/^p2pmem\.modules=//p' | tr , ' ')
+for m in ${modules:-p2pdma}; do
+	modprobe "$m" || bail "modprobe $m failed"
+done
+
+n=0 suites=0
+for results in /sys/kernel/debug/kunit/*/results; do
+	[ -e "$results" ] || continue
+	suite=${results%/results}
+	suite=${suite##*/}
+	# 4 blanks before a case, 8 before one of its parameters
+	cases=$(grep -a -E '^    (not )?ok [0-9]+ ' "$results" | sed 's/^    //')
+	[ -n "$cases" ] || continue
+	suites=$((suites + 1))
+	grep -a -E '^ *# .*(FAILED|EXPECT|ASSERT)|^ {8}not ok|^        not ok' "$results" | sed 's/^/# /'
+	echo "$cases" >/run/cases
+	while read -r line; do
+		n=$((n + 1))
+		word=ok
+		case $line in "not ok"*) word="not ok"; line=${line#not } ;; esac
+		line=${line#ok * }
+		echo "$word $n - $suite.$line"
+	done </run/cases
+done
+wanted=$(tr ' ' '\n' </proc/cmdline | sed -n 's/^p2pmem\.suites=//p')
+n=$((n + 1))
+if [ $suites -ge "${wanted:-1}" ]; then
+	echo "ok $n - $suites suites ran"
+else
+	echo "not ok $n - $suites suites ran, of ${wanted:-1}"
+fi
+
+# what gcov counted, for the host: a tar of the files as the kernel names them
+if [ -d /sys/kernel/debug/gcov ] && grep -q p2pmem.coverage=1 /proc/cmdline; then
+	(cd /sys/kernel/debug/gcov && find . -name '*.gcda') >/run/gcda
+	mkdir -p /run/gcov
+	while read -r f; do
+		# debugfs files say they are empty, and tar would believe it
+		mkdir -p "/run/gcov/$(dirname "$f")"
+		cat "/sys/kernel/debug/gcov/$f" >"/run/gcov/$f"
+	done </run/gcda
+	(cd /run/gcov && tar -cf /run/gcda.tar .) && put_file /run/gcda.tar
+fi
+echo "1..$n"
