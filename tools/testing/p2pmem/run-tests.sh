@@ -6,7 +6,9 @@
 #   TESTS="core-* topology"   only tests whose name matches one of these shell patterns
 #   JOBS=2                    how many at a time
 #   BUILD=dir                 where logs go: BUILD/check/NAME.log, BUILD/vm/check-NAME/
-#   LIST=file                 another list
+#   LIST="file file"          other lists
+#   AGAIN=debug               the tests of guests that run on the distribution's kernel once more, on this
+#                             one (kernels/build.sh); their names then begin with "debug-"
 #
 # Each line of TAP counts as one test. A virtual machine that fails its verdict counts as a
 # failure of its own when all of its lines were ok. The last line of the output is
@@ -18,6 +20,8 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../../.." && pwd)
 list=${LIST:-$here/tests/list}
+# kernels that check everything are slower: their guests may take so many times as long
+slow=4
 jobs=${JOBS:-2}
 cd "$top" || exit 2
 build=${BUILD:-build}
@@ -92,30 +96,40 @@ for skip in tap["skips"]:
 ' "$1"
 }
 
-# run_host NAME SCRIPT [ARGUMENT...]: on this machine; it prints TAP
+# run_host NAME SCRIPT [TIMEOUT=seconds] [ARGUMENT...]: on this machine; it prints TAP
 run_host()
 {
 	local name=$1 script=$here/tests/$2
 	case $2 in /*) script=$2 ;; esac
 	shift 2
+	local limit=600
+	case ${1:-} in TIMEOUT=*) limit=${1#TIMEOUT=}; shift ;; esac
 	mkdir -p "$build/tests/$name"
-	timeout -k 10 600 "$script" "$build/tests/$name" "$@" >"$out/$name.log" 2>&1
+	timeout -k 10 "$limit" "$script" "$build/tests/$name" "$@" >"$out/$name.log" 2>&1
 	status=$?
 	count_tap <"$out/$name.log" >"$out/$name.count"
 }
 
-# run_vm NAME TOPOLOGY SCRIPT [VAR=value...]
+# run_vm NAME TOPOLOGY SCRIPT [VAR=value...]; LANE=name: on that kernel (kernels/build.sh)
 run_vm()
 {
-	local name=$1 topo=$2 script=$here/tests/guest/$3 vm=$build/vm/check-$1
+	local name=$1 topo=$2 script=$here/tests/guest/$3 lane=$build limit=300 vm v
 	shift 3
+	for v; do
+		case $v in
+		LANE=*)		lane=$build/lanes/${v#LANE=} ;;
+		TIMEOUT=*)	limit=${v#TIMEOUT=} ;;
+		esac
+	done
+	[ "$lane" = "$build" ] || limit=$((limit * slow))
+	vm=$lane/vm/check-$name
 	case $topo in
 	*/*)	topo=$here/tests/$topo.topo ;;
 	*)	topo=$here/rig/topologies/$topo.topo ;;
 	esac
 	rm -rf "$vm"
-	env SMP=1 NAME="check-$name" TOPO="$topo" RUN="$script" "$@" \
-		python3 "$here/rig/vm.py" >"$out/$name.log" 2>&1
+	env BUILD="$lane" SMP=1 NAME="check-$name" TOPO="$topo" RUN="$script" "$@" \
+		TIMEOUT="$limit" python3 "$here/rig/vm.py" >"$out/$name.log" 2>&1
 	status=$?
 	count_report "$vm/report.json" >"$out/$name.count"
 	# images are large; logs stay
@@ -155,11 +169,23 @@ stop()
 	exit 130
 }
 
-[ -r "$list" ] || die "there is no $list"
+for l in $list; do
+	[ -r "$l" ] || die "there is no $l"
+done
 trap stop INT TERM
 begin=$SECONDS
 names=() lines=() words=() running=0
 declare -A known
+
+# all lists, and what is to run again
+# shellcheck disable=SC2086	# one word a file is meant
+lines_of_lists()
+{
+	cat $list
+	[ -z "${AGAIN:-}" ] || sed 's/#.*//' $list | awk -v lane="$AGAIN" '
+		NF >= 3 && $2 != "host" && !/LANE=/ { print lane "-" $0 " LANE=" lane }'
+}
+
 while read -r line; do
 	line=${line%%#*}
 	[ -n "${line//[[:space:]]/}" ] || continue
@@ -171,7 +197,7 @@ while read -r line; do
 	selected "$name" || continue
 	names+=("$name")
 	lines+=("$line")
-done <"$list"
+done < <(lines_of_lists)
 
 for line in "${lines[@]}"; do
 	eval "words=($line)"
@@ -206,7 +232,7 @@ if [ $failed != 0 ]; then
 		[ -s "$out/$name.result" ] && read -r p f s <"$out/$name.result"
 		[ "$f" != 0 ] || continue
 		sed -n "s/^# /  $name: /p" "$out/$name.count" 2>/dev/null | head -n 30
-		echo "  $name: logs: $out/$name.log $(ls -d "$build/vm/check-$name/console.log" 2>/dev/null)"
+		echo "  $name: logs: $out/$name.log $(ls -d "$build"/{.,lanes/*}/vm/"check-$name"/console.log 2>/dev/null)"
 	done
 fi
 [ ${#names[@]} != 0 ] || echo "run-tests: no test matches TESTS='${TESTS:-}'"

@@ -4,6 +4,29 @@
 # leaks.sh: what a test may not leave behind. Each function prints one line per leak, no
 # line when all is well. Add checks here: they then hold for every test.
 
+# Where the kernel can look for lost memory: only what is allocated from now on counts
+leaks_begin()
+{
+	[ -e /sys/kernel/debug/kmemleak ] || return 0
+	echo scan=off >/sys/kernel/debug/kmemleak
+	echo clear >/sys/kernel/debug/kmemleak
+}
+
+# What nothing points to any more. An object is reported once it is 5 s old and two
+# scans in a row have not found it; who allocated it comes with it.
+leaks_of_memory()
+{
+	[ -e /sys/kernel/debug/kmemleak ] || return 0
+	sleep 6
+	echo scan >/sys/kernel/debug/kmemleak
+	echo scan >/sys/kernel/debug/kmemleak
+	cat /sys/kernel/debug/kmemleak >/run/kmemleak
+	awk '
+	/^unreferenced object/	{ if (text) print text; text = "unreferenced " $3 " " $4 " " $5; frames = 0 }
+	/^ *\[</	{ if (frames++ < 8) text = text " < " $NF }
+	END			{ if (text) print text }' /run/kmemleak | head -n 10
+}
+
 # After the test, all taken down, our modules still loaded
 leaks_while_loaded()
 {
@@ -13,6 +36,7 @@ leaks_while_loaded()
 # After every module is gone
 leaks_after_unload()
 {
+	leaks_of_memory
 	# our caches go with the module (the guest boots with slab_nomerge)
 	awk '$1 ~ /p2pmem|p2pdma|rnic/ { print "slab cache " $1 " is still there, " $2 " objects" }' /proc/slabinfo
 	for d in p2pdma p2pmem_bar p2pmem_rnic; do

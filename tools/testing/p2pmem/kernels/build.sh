@@ -1,0 +1,152 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# build.sh BUILD NAME: build the kernel NAME for tests: base.config and NAME.config on the graft
+#
+#   BUILD/kernels/KVER/source       what it is built from, see source.sh
+#   BUILD/kernels/KVER/NAME/        objects, and build.log
+#   BUILD/lanes/NAME/               a build directory for the rig (make vm BUILD=BUILD/lanes/NAME):
+#     kernel/env                    names this kernel and its image
+#     image/                        boot/vmlinuz, lib/modules; ib_core as it is without the graft
+#     stock/RELEASE/modules/        the modules that carry the graft, and those for tests
+#     stock/RELEASE/rig-nvme/       nvme.ko for virtual machines, see rig/rig-nvme.sh
+#
+# Nothing is done when nothing changed. Objects stay, so a change of ours costs its own files only.
+
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../../../.." && pwd)
+rig=$top/tools/testing/p2pmem/rig
+[ $# = 2 ] || { echo "usage: $0 BUILD NAME" >&2; exit 2; }
+build=$(cd "$1" && pwd)
+name=$2
+jobs=$(nproc)
+
+die()
+{
+	echo "kernels: $*" >&2
+	exit 1
+}
+
+[ -e "$here/$name.config" ] || die "there is no $name.config: give one of $(cd "$here" && echo *.config | sed 's/\.config//g; s/base *//')"
+# shellcheck disable=SC1091
+. "$build/kernel/env"
+dir=$build/kernels/$KVER
+out=$dir/$name
+lane=$build/lanes/$name
+log=$out/build.log
+mkdir -p "$out" "$lane"
+exec 8>"$out/lock"
+flock 8
+
+# what this kernel depends on: ours, and where the kernel's comes from
+inputs()
+{
+	(
+		cd "$top"
+		git ls-files -- drivers include tools/graft tools/testing/p2pmem/rnic tools/testing/p2pmem/tool |
+			while read -r f; do [ ! -f "$f" ] || sha256sum "$f"; done
+		sha256sum "$here/base.config" "$here/$name.config" "$here"/*.sh "$rig/rig-nvme.sh" "$rig"/*.cocci
+		cat "$build/kernel/env" "$build/kernel/version" 2>/dev/null
+	)
+}
+
+want=$(inputs | sha256sum | cut -c1-32)
+[ "$(cat "$lane/built" 2>/dev/null)" != "$want" ] || exit 0
+rm -f "$lane/built"
+src=$("$here/source.sh" "$build")
+
+# kernel_make ARGUMENT...: with a line of progress for every 100 objects; its errors are shown
+kernel_make()
+{
+	rm -f "$out/rc"
+	{ make -C "$src" O="$out" -j"$jobs" "$@" 2>&1 || echo $? >"$out/rc"; } | tee -a "$log" |
+		awk -v name="$name" '
+		/^ +(CC|AS|LD|AR|MODPOST|GEN|HOSTCC|VDSO|CALL|SYNC|UPD|DESC|STRIP|INSTALL|OBJCOPY)/ {
+			if (++n % 100 == 0) { print "kernels: " name ": " n " steps"; fflush() }
+			next
+		}
+		/error|warning|Error/ { print; fflush() }'
+	[ ! -e "$out/rc" ] || die "the build of $name failed (whole log: $log)"
+}
+
+configure()
+{
+	cat "$here/base.config" "$here/$name.config" >"$out/wanted.config"
+	sum=$({ cat "$out/wanted.config"; find "$src" -name 'Kconfig*' -newer "$out/.config" 2>/dev/null; } | sha256sum)
+	[ ! -e "$out/.config" ] || [ "$(cat "$out/wanted.sum" 2>/dev/null)" != "$sum" ] || return 0
+	KCONFIG_ALLCONFIG=$out/wanted.config kernel_make allnoconfig
+	grep -E '^(CONFIG_|# CONFIG_)' "$out/wanted.config" | while read -r line; do
+		grep -Fqx "$line" "$out/.config" || echo "$line"
+	done >"$out/lost.config"
+	[ ! -s "$out/lost.config" ] ||
+		die "the configuration of $name does not survive: $(tr '\n' ' ' <"$out/lost.config")"
+	{ cat "$out/wanted.config"; find "$src" -name 'Kconfig*' -newer "$out/.config" 2>/dev/null; } | sha256sum >"$out/wanted.sum"
+}
+
+# external DIRECTORY [ARGUMENT...]: modules outside the tree, for this kernel
+external()
+{
+	ext=$1
+	shift
+	make -C "$src" O="$out" M="$ext" -j"$jobs" KCFLAGS=-Werror "$@" modules >>"$log" 2>&1 || {
+		tail -n 20 "$log"
+		die "the build of $ext failed (whole log: $log)"
+	}
+}
+
+# the rig's own modules, and ib_core as it is without hooks
+beside()
+{
+	for d in rnic tool; do
+		mkdir -p "$out/beside/$d"
+		rsync -rl --checksum "$top/tools/testing/p2pmem/$d/" "$out/beside/$d/"
+		external "$out/beside/$d"
+		cp "$out/beside/$d"/*.ko "$modules/"
+	done
+	mkdir -p "$out/beside/ib_core"
+	rsync -rl --checksum "$dir/linux/drivers/infiniband/core/" "$out/beside/ib_core/"
+	{
+		echo "include \$(src)/Makefile"
+		echo "obj-y :="
+		echo "obj-m := ib_core.o"
+	} >"$out/beside/ib_core/Kbuild"
+	external "$out/beside/ib_core"
+	cp "$out/beside/ib_core/ib_core.ko" "$lane/image/lib/modules/$release/kernel/drivers/infiniband/core/"
+}
+
+rig_nvme()
+{
+	stock=$lane/stock/$release
+	mkdir -p "$stock/tree/drivers/nvme" "$stock/rig-nvme"
+	ln -sfn "$src/include" "$stock/tree/include"
+	ln -sfn "$src/drivers/nvme/host" "$stock/tree/drivers/nvme/host"
+	ln -sfn "$out/Module.symvers" "$stock/tree/Module.symvers"
+	: >"$stock/tree/Kbuild"
+	: >"$stock/compat.h"
+	KDIR=$out KSRC=$dir/linux "$rig/rig-nvme.sh" "$stock"
+}
+
+echo "kernels: building $name; the first time takes some minutes"
+: >"$log"
+configure
+kernel_make bzImage modules
+release=$(cat "$out/include/config/kernel.release")
+rm -rf "$lane/image"
+mkdir -p "$lane/image/boot" "$lane/kernel"
+cp "$out/arch/x86/boot/bzImage" "$lane/image/boot/vmlinuz-$release"
+kernel_make INSTALL_MOD_PATH="$lane/image" INSTALL_MOD_STRIP=--strip-debug modules_install
+modules=$lane/stock/$release/modules
+rm -rf "$modules"
+mkdir -p "$modules"
+for m in pci/p2pdma/p2pdma pci/p2pdma/p2pmem-bar infiniband/core/ib_core nvme/host/nvme nvme/target/nvmet \
+	nvme/target/nvmet-rdma; do
+	cp "$lane/image/lib/modules/$release/kernel/drivers/$m.ko" "$modules/"
+done
+beside
+rig_nvme
+printf 'KVER=%s\nKDIR=%s\nKSRC=%s\nKIMAGE=%s\n' "$release" "$out" "$src" "$lane/image" >"$lane/kernel/env"
+echo "$want" >"$lane/kernel/version"
+echo "$want" >"$lane/built"
+echo "kernels: $name is $release, in $lane"
