@@ -24,11 +24,6 @@ static const struct {
 #undef REASON
 };
 
-const char *reason_token(enum pci_p2pmem_reason reason)
-{
-	return (unsigned int)reason < ARRAY_SIZE(reasons) ? reasons[reason].token : "garbage";
-}
-
 /* The whole file with every run of white space as one blank; NULL if unreadable */
 static char *read_collapsed(const char *path)
 {

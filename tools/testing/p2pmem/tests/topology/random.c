@@ -2,15 +2,10 @@
 /*
  * DOC: random trees: topology.c against the oracle
  *
- * Translates the oracle's graph into chains of nodes, asks both about random
- * pairs, and compares every field. Counts how often each verdict and each odd
- * circumstance occurred: one that never did is a failure, because then nothing
- * was compared for it.
+ * Asks both about random pairs, and compares every field. Counts how often each
+ * verdict and each odd circumstance occurred: one that never did is a failure,
+ * because then nothing was compared for it.
  */
-#include <stdlib.h>
-#include <string.h>
-
-#include "graph.h"
 #include "test.h"
 
 #define PAIRS_PER_TREE	6
@@ -68,108 +63,6 @@ struct tally {
 	unsigned int seen[NR_SEEN];
 	bool quiet;
 };
-
-/* Exactly as long as needed, so that the sanitizer sees a step beyond the end */
-struct pair_chain {
-	struct p2pmem_chain chain;
-	int vertex[MAX_VERTICES];
-};
-
-static enum p2pmem_node_type node_type(enum role role)
-{
-	switch (role) {
-	case ROOT_PORT:
-		return P2PMEM_NODE_ROOT_PORT;
-	case UPSTREAM:
-		return P2PMEM_NODE_UPSTREAM;
-	case DOWNSTREAM:
-		return P2PMEM_NODE_DOWNSTREAM;
-	case OTHER_BRIDGE:
-		return P2PMEM_NODE_BRIDGE;
-	default:
-		return P2PMEM_NODE_ENDPOINT;
-	}
-}
-
-static void make_node(struct p2pmem_node *node, const struct vertex *v)
-{
-	unsigned int i;
-
-	memset(node, 0, sizeof(*node));
-	node->id = (u64)v->domain << 16 | v->bus << 8 | v->device << 3 | v->function;
-	node->type = node_type(v->role);
-	node->multifunction = v->says_multifunction;
-	node->has_acs = v->has_acs;
-	node->acs_ctrl = v->other_acs & ~(0x04u | 0x08u | 0x20u);
-	if (v->redirects_requests)
-		node->acs_ctrl |= 0x04;
-	if (v->redirects_completions)
-		node->acs_ctrl |= 0x08;
-	if (v->controls_egress)
-		node->acs_ctrl |= 0x20;
-	node->port = v->number;
-	node->egress_bits = v->vector_size;
-	if (v->controls_egress)
-		for (i = 0; i < 256; i++)
-			if (v->shut[i])
-				node->egress[i / 32] |= 1u << i % 32;
-}
-
-static void make_chain(struct pair_chain *pc, const struct graph *g, int from)
-{
-	unsigned int nr = 0, i;
-	int at;
-
-	for (at = from; g->v[at].role != HOST; at = g->v[at].parent)
-		pc->vertex[nr++] = at;
-	pc->chain.host.id = at;
-	pc->chain.host.allowed = g->v[at].within;
-	pc->chain.host.allowed_across = g->v[at].across;
-	pc->chain.nr = nr;
-	pc->chain.node = calloc(nr, sizeof(*pc->chain.node));
-	if (!pc->chain.node)
-		abort();
-	for (i = 0; i < nr; i++)
-		make_node(&pc->chain.node[i], &g->v[pc->vertex[i]]);
-}
-
-/* The oracle's finding in the words of topology.h */
-static void translate(const struct finding *f, const struct pair_chain *provider,
-		      const struct pair_chain *client, struct p2pmem_route *want)
-{
-	static const enum pci_p2pmem_reason reasons[] = {
-		[PEER_TO_PEER] = PCI_P2PMEM_OK,
-		[THROUGH_HOST] = PCI_P2PMEM_OK,
-		[STOPPED_AT_HOST] = PCI_P2PMEM_HOST_BRIDGE,
-		[STOPPED_BY_REDIRECT] = PCI_P2PMEM_ACS_REDIRECT,
-		[STOPPED_BY_EGRESS] = PCI_P2PMEM_ACS_EGRESS,
-	};
-	unsigned int i;
-
-	memset(want, 0, sizeof(*want));
-	want->reason = reasons[f->outcome];
-	want->bus_addr = f->outcome == PEER_TO_PEER;
-	want->distance = f->hops;
-	for (i = 0; i < provider->chain.nr; i++) {
-		if (provider->vertex[i] == f->culprit)
-			want->at = &provider->chain.node[i];
-		if (i < 64 && f->redirects[provider->vertex[i]])
-			want->provider_acs |= (u64)1 << i;
-	}
-	for (i = 0; i < client->chain.nr; i++) {
-		if (client->vertex[i] == f->culprit)
-			want->at = &client->chain.node[i];
-		if (i < 64 && f->redirects[client->vertex[i]])
-			want->client_acs |= (u64)1 << i;
-	}
-}
-
-static bool same_route(const struct p2pmem_route *a, const struct p2pmem_route *b)
-{
-	return a->reason == b->reason && a->bus_addr == b->bus_addr &&
-	       a->distance == b->distance && a->at == b->at &&
-	       a->provider_acs == b->provider_acs && a->client_acs == b->client_acs;
-}
 
 static enum seen verdict_of(const struct graph *g, const struct finding *f)
 {
@@ -292,8 +185,8 @@ static void compare_pair(route_fn fn, const struct graph *g, struct rng *rng, un
 	t->lopsided += back.reason != got.reason || back.bus_addr != got.bus_addr ||
 		       back.distance != got.distance || back.provider_acs != got.client_acs ||
 		       back.client_acs != got.provider_acs;
-	free(provider.chain.node);
-	free(client.chain.node);
+	free_chain(&provider);
+	free_chain(&client);
 }
 
 static void compare_trees(route_fn fn, unsigned long long seed, unsigned int trees,
