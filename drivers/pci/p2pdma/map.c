@@ -13,10 +13,46 @@
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
+#include <kunit/static_stub.h>
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
 #include <linux/ratelimit.h>
 #include "p2pdma.h"
+
+/**
+ * p2pmem_host_map() - an address for a client through its host bridge
+ * @client: DMA device
+ * @phys: CPU physical address
+ * @size: bytes
+ * @dir: direction
+ *
+ * A suite can put an IOMMU here.
+ *
+ * Context: Any but NMI.
+ * Return: the address; dma_mapping_error() tells whether there is one.
+ */
+dma_addr_t p2pmem_host_map(struct device *client, phys_addr_t phys, size_t size,
+			   enum dma_data_direction dir)
+{
+	KUNIT_STATIC_STUB_REDIRECT(p2pmem_host_map, client, phys, size, dir);
+	return dma_map_resource(client, phys, size, dir, 0);
+}
+
+/**
+ * p2pmem_host_unmap() - undo p2pmem_host_map()
+ * @client: as mapped
+ * @addr: as returned
+ * @size: as mapped
+ * @dir: as mapped
+ *
+ * Context: Any but NMI.
+ */
+void p2pmem_host_unmap(struct device *client, dma_addr_t addr, size_t size,
+		       enum dma_data_direction dir)
+{
+	KUNIT_STATIC_STUB_REDIRECT(p2pmem_host_unmap, client, addr, size, dir);
+	dma_unmap_resource(client, addr, size, dir, 0);
+}
 
 /* The region of all of an entry, or NULL */
 static struct p2pmem_region *p2pmem_entry_region(struct scatterlist *sg)
@@ -101,7 +137,7 @@ static void p2pmem_unmap_host(struct device *client, struct scatterlist *sgl, in
 	for_each_sg(sgl, sg, nents, i) {
 		if (!sg_dma_len(sg))
 			break;
-		dma_unmap_resource(client, sg_dma_address(sg), sg_dma_len(sg), dir, 0);
+		p2pmem_host_unmap(client, sg_dma_address(sg), sg_dma_len(sg), dir);
 	}
 }
 
@@ -115,7 +151,7 @@ static int p2pmem_map_host_run(struct device *client, struct scatterlist *to,
 	/* Asked here because dma_map_resource() would warn with a backtrace. */
 	if (phys + size - 1 > limit)
 		return -EXDEV;
-	addr = dma_map_resource(client, phys, size, dir, 0);
+	addr = p2pmem_host_map(client, phys, size, dir);
 	if (dma_mapping_error(client, addr))
 		return -EIO;
 	sg_dma_address(to) = addr;
@@ -325,7 +361,7 @@ static int p2pmem_region_addr(struct device *client, struct p2pmem_region *r, u6
 	}
 	if (!p2pmem_client_translates(client) && phys + map->size - 1 > limit)
 		return -EXDEV;
-	map->dma_addr = dma_map_resource(client, phys, map->size, map->dir, 0);
+	map->dma_addr = p2pmem_host_map(client, phys, map->size, map->dir);
 	return dma_mapping_error(client, map->dma_addr) ? -EIO : 0;
 }
 
@@ -402,7 +438,7 @@ void pci_p2pmem_unmap_region(struct device *client, struct pci_p2pmem_mapping_re
 	struct p2pmem_path *path;
 
 	if (map->mapping == PCI_P2PMEM_MAP_HOST_BRIDGE)
-		dma_unmap_resource(client, map->dma_addr, map->size, map->dir, 0);
+		p2pmem_host_unmap(client, map->dma_addr, map->size, map->dir);
 
 	guard(rcu)();
 	path = p2pmem_path_find(r->provider, client);

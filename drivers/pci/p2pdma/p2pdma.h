@@ -25,6 +25,7 @@
 #ifndef _P2PMEM_P2PDMA_H
 #define _P2PMEM_P2PDMA_H
 
+#include <linux/dma-direction.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -268,6 +269,12 @@ void p2pmem_paths_drop_provider(struct p2pmem_provider *p);
 void p2pmem_paths_drop_client(struct device *client);
 bool p2pmem_path_exists(struct p2pmem_provider *p, struct device *client);
 int p2pmem_errno(enum pci_p2pmem_reason reason);
+
+/* map.c */
+dma_addr_t p2pmem_host_map(struct device *client, phys_addr_t phys, size_t size,
+			   enum dma_data_direction dir);
+void p2pmem_host_unmap(struct device *client, dma_addr_t addr, size_t size,
+		       enum dma_data_direction dir);
 
 /* find.c */
 void p2pmem_why_none(struct device **clients, int nr, struct pci_p2pmem_verdict *why);

@@ -7,6 +7,7 @@
  * the route, and adds what is not topology: whether the client may and can use
  * the address that the route gives it.
  */
+#include <kunit/static_stub.h>
 #include <linux/bitfield.h>
 #include <linux/cc_platform.h>
 #include <linux/dma-mapping.h>
@@ -142,8 +143,10 @@ u64 p2pmem_client_limit(struct device *client)
  */
 bool p2pmem_client_translates(struct device *client)
 {
-	struct iommu_domain *domain = iommu_get_domain_for_dev(client);
+	struct iommu_domain *domain;
 
+	KUNIT_STATIC_STUB_REDIRECT(p2pmem_client_translates, client);
+	domain = iommu_get_domain_for_dev(client);
 	return domain && domain->type & __IOMMU_DOMAIN_PAGING;
 }
 
