@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: races at the end of things
+ *
+ * Two that meet at one point: the last reference of a page and the revocation that
+ * waits for it, the first look-up of a pair and the going of either end, a grant and
+ * the revocation, the end of a grant and its callbacks, a loss and an allocation.
+ * Each is run often, with pauses that differ, and looked at after every round.
+ */
+#include <linux/slab.h>
+
+#include "../p2pdma.h"
+#include "kit.h"
+#include "race.h"
+
+/*
+ *	host -- rp -- up -+- dn -- card	lends 4 MiB
+ *			  +- dn -- nic	client
+ *			  `- dn -- drive
+ */
+
+#define RACE_BYTES	SZ_4M
+#define RACE_MANY	64
+
+/**
+ * struct race_duel - what a round of a race needs
+ * @f: the hierarchy
+ * @card: lends
+ * @nic: client
+ * @p: the provider's structure
+ * @page: pages of which somebody keeps a reference
+ * @nr: how many
+ * @sgl: lists that were taken
+ * @nr_sgl: how many
+ */
+struct race_duel {
+	struct fabric *f;
+	struct pci_dev *card;
+	struct device *nic;
+	struct p2pmem_provider *p;
+	struct page *page[8];
+	int nr;
+	struct scatterlist *sgl[2][RACE_MANY];
+	int nr_sgl[2];
+};
+
+static struct race_duel *race_duel(struct kunit *test)
+{
+	struct race_duel *d = kunit_kzalloc(test, sizeof(*d), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, d);
+	d->f = fabric_build(test, kit_one_switch);
+	d->card = kit_lend(test, d->f, "card");
+	d->nic = &fabric_pdev(d->f, "nic")->dev;
+	d->p = kit_provider(d->card);
+	KUNIT_ASSERT_NOT_NULL(test, d->p);
+	return d;
+}
+
+/* Waits until the provider lends no more: somebody is about to see to that. */
+static void race_until_revoked(struct race_duel *d)
+{
+	unsigned int n;
+
+	for (n = 0; n < 10000000 && p2pmem_lends(d->p); n++)
+		cond_resched();
+}
+
+static void race_put_step(struct race_worker *w, unsigned int i)
+{
+	struct race_duel *d = w->arg;
+	int n;
+
+	race_until_revoked(d);
+	race_dawdle(&w->rnd, 3000);
+	for (n = w->nr; n < d->nr; n += 2) {
+		put_page(d->page[n]);
+		race_dawdle(&w->rnd, 200);
+	}
+}
+
+/* The last references go while a revocation waits: it sees that at once. */
+static void last_reference_goes_while_revoke_waits(struct kunit *test)
+{
+	struct race_duel *d = race_duel(test);
+	struct race_crew *crew;
+	unsigned long began;
+	void *addr;
+	int round, i;
+
+	for (round = 0; round < 60; round++) {
+		d->nr = 1 + round % ARRAY_SIZE(d->page);
+		addr = pci_p2pmem_alloc(d->card, d->nr * PAGE_SIZE, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, addr);
+		for (i = 0; i < d->nr; i++) {
+			d->page[i] = virt_to_page(addr + i * PAGE_SIZE);
+			get_page(d->page[i]);
+		}
+		pci_p2pmem_free(d->card, addr, d->nr * PAGE_SIZE);
+		KUNIT_EXPECT_EQ_MSG(test, p2pmem_pool_available(d->p->pool),
+				    RACE_BYTES - d->nr * PAGE_SIZE,
+				    "a page is free while somebody has a reference");
+
+		crew = race_crew(test);
+		race_add(crew, race_put_step, d, 1);
+		race_add(crew, race_put_step, d, 1);
+		race_begin(crew);
+		began = jiffies;
+		pci_p2pmem_revoke(d->card);
+		/* Whoever is not woken looks again after ten seconds: only time shows that. */
+		KUNIT_EXPECT_LT_MSG(test, jiffies - began, 8 * HZ,
+				    "round %d: nobody woke the revocation", round);
+		KUNIT_EXPECT_TRUE_MSG(test, p2pmem_idle(d->p), "it did not wait");
+		race_end(crew);
+
+		KUNIT_ASSERT_EQ(test, p2pmem_pool_available(d->p->pool), RACE_BYTES);
+		pci_p2pmem_resume(d->card);
+		KUNIT_ASSERT_TRUE(test, p2pmem_lends(d->p));
+	}
+}
+
+/* As before, but after a loss: the last page makes it lend again. */
+static void last_reference_goes_while_resume_is_wanted(struct kunit *test)
+{
+	struct race_duel *d = race_duel(test);
+	struct race_crew *crew;
+	void *addr;
+	int round, n;
+
+	for (round = 0; round < 60; round++) {
+		d->nr = 1;
+		addr = pci_p2pmem_alloc(d->card, PAGE_SIZE, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, addr);
+		d->page[0] = virt_to_page(addr);
+		get_page(d->page[0]);
+		pci_p2pmem_free(d->card, addr, PAGE_SIZE);
+
+		crew = race_crew(test);
+		race_add(crew, race_put_step, d, 1);
+		race_begin(crew);
+		pci_p2pmem_lost(d->card);
+		race_dawdle(&crew->rnd, 3000);
+		pci_p2pmem_resume(d->card);
+		race_end(crew);
+		/* The page may still be on its way: its worker looks every jiffy. */
+		for (n = 0; n < HZ && !p2pmem_idle(d->p); n++)
+			schedule_timeout_uninterruptible(1);
+		flush_workqueue(p2pmem_wq);
+		KUNIT_ASSERT_TRUE_MSG(test, p2pmem_lends(d->p),
+				      "round %d: all is back, and nobody resumed", round);
+	}
+}
+
+static void race_ask_step(struct race_worker *w, unsigned int i)
+{
+	struct race_duel *d = w->arg;
+	struct pci_p2pmem_verdict v;
+	struct p2pmem_path *path;
+
+	race_dawdle(&w->rnd, 1500);
+	if (w->nr) {
+		pci_p2pmem_verdict(d->card, d->nic, &v);
+		return;
+	}
+	path = p2pmem_path_get(d->p, d->nic);
+	if (path)
+		p2pmem_path_put(path);
+}
+
+/* A pair is asked for, for the first time, while its client goes: it does not stay. */
+static void first_look_up_while_the_client_goes(struct kunit *test)
+{
+	struct race_duel *d = race_duel(test);
+	struct pci_p2pmem_client *client;
+	struct race_crew *crew;
+	int round;
+
+	for (round = 0; round < 200; round++) {
+		client = pci_p2pmem_register_client(d->nic, NULL, NULL);
+		KUNIT_ASSERT_FALSE(test, IS_ERR(client));
+		crew = race_crew(test);
+		race_add(crew, race_ask_step, d, 1);
+		race_add(crew, race_ask_step, d, 1);
+		race_begin(crew);
+		race_dawdle(&crew->rnd, 1500);
+		pci_p2pmem_unregister_client(client);
+		race_end(crew);
+		KUNIT_ASSERT_FALSE_MSG(test, p2pmem_path_exists(d->p, d->nic),
+				       "round %d: the pair stayed behind", round);
+	}
+	flush_workqueue(p2pmem_wq);
+	KUNIT_EXPECT_EQ_MSG(test, kref_read(&d->p->ref), 1, "pairs keep the provider");
+}
+
+/* The same while its provider goes */
+static void first_look_up_while_the_provider_goes(struct kunit *test)
+{
+	struct race_duel *d = race_duel(test);
+	struct p2pmem_provider *p;
+	struct race_crew *crew;
+	int round;
+
+	kit_client(test, d->f, "nic");
+	for (round = 0; round < 40; round++) {
+		p = p2pmem_provider_get(d->card);
+		KUNIT_ASSERT_NOT_NULL(test, p);
+		d->p = p;
+		crew = race_crew(test);
+		race_add(crew, race_ask_step, d, 1);
+		race_add(crew, race_ask_step, d, 1);
+		race_begin(crew);
+		fabric_unbind(d->f, "card");
+		race_end(crew);
+		KUNIT_EXPECT_FALSE_MSG(test, p2pmem_path_exists(p, d->nic),
+				       "round %d: the pair stayed behind", round);
+		flush_workqueue(p2pmem_wq);
+		KUNIT_EXPECT_EQ_MSG(test, kref_read(&p->ref), 1,
+				    "round %d: somebody keeps a provider that is gone", round);
+		p2pmem_provider_put(p);
+		KUNIT_ASSERT_EQ(test, fabric_bind(d->f, "card"), 0);
+		kit_lend(test, d->f, "card");
+	}
+}
+
+/**
+ * struct race_grant - an orchestrator
+ * @d: the duel
+ * @grant: its grant, or NULL
+ * @told: how often it was told to stop
+ * @ended: pci_p2pmem_grant_end() has returned
+ * @late: it was called afterwards
+ */
+struct race_grant {
+	struct race_duel *d;
+	struct pci_p2pmem_grant *grant;
+	atomic_t told;
+	bool ended;
+	bool late;
+};
+
+static void race_grant_told(struct pci_p2pmem_grant *grant)
+{
+	struct race_grant *g = pci_p2pmem_grant_priv(grant);
+
+	if (READ_ONCE(g->ended))
+		WRITE_ONCE(g->late, true);
+	atomic_inc(&g->told);
+}
+
+static const struct pci_p2pmem_grant_ops race_grant_ops = {
+	.revoke = race_grant_told,
+	.evict = race_grant_told,
+};
+
+static void race_grant_create(struct race_worker *w, struct race_grant *g)
+{
+	struct pci_p2pmem_verdict why;
+
+	g->grant = pci_p2pmem_grant_create(g->d->card, &g->d->nic, 1, &race_grant_ops, g,
+					   "the race", &why);
+	if (!IS_ERR(g->grant))
+		return;
+	RACE_EXPECT(w, g->grant == ERR_PTR(-ENODEV) && why.reason == PCI_P2PMEM_REVOKED,
+		    "no grant: %ld, reason %d", PTR_ERR(g->grant), why.reason);
+	g->grant = NULL;
+}
+
+static void race_create_step(struct race_worker *w, unsigned int i)
+{
+	struct race_grant *g = w->arg;
+
+	race_dawdle(&w->rnd, 2000);
+	race_grant_create(w, &g[i]);
+}
+
+/* A grant that came about in time is told of the revocation, all others are refused. */
+static void grant_create_against_revoke(struct kunit *test)
+{
+	const int nr = 6, crews = 3;
+	struct race_duel *d = race_duel(test);
+	struct race_grant *g;
+	struct race_crew *crew;
+	int round, i;
+
+	kit_client(test, d->f, "nic");
+	g = kunit_kcalloc(test, nr * crews, sizeof(*g), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, g);
+	for (round = 0; round < 60; round++) {
+		crew = race_crew(test);
+		memset(g, 0, nr * crews * sizeof(*g));
+		for (i = 0; i < nr * crews; i++)
+			g[i].d = d;
+		for (i = 0; i < crews; i++)
+			race_add(crew, race_create_step, g + i * nr, nr);
+		race_begin(crew);
+		race_dawdle(&crew->rnd, 4000);
+		pci_p2pmem_revoke(d->card);
+		race_end(crew);
+		for (i = 0; i < nr * crews; i++) {
+			KUNIT_EXPECT_EQ_MSG(test, atomic_read(&g[i].told), !!g[i].grant,
+					    "round %d: grant %d", round, i);
+			if (g[i].grant)
+				pci_p2pmem_grant_end(g[i].grant);
+		}
+		pci_p2pmem_resume(d->card);
+		KUNIT_ASSERT_TRUE(test, p2pmem_lends(d->p));
+	}
+	flush_workqueue(p2pmem_wq);
+	rcu_barrier();
+	flush_workqueue(p2pmem_wq);
+	KUNIT_EXPECT_TRUE_MSG(test, list_empty(&d->p->grants), "a grant is left");
+}
+
+/* Makes a grant, takes memory of it, and is gone: so is its structure. */
+static void race_end_step(struct race_worker *w, unsigned int i)
+{
+	struct race_grant *g = kzalloc(sizeof(*g), GFP_KERNEL);
+	struct scatterlist *sgl;
+	unsigned int nents;
+
+	if (!g)
+		return;
+	g->d = w->arg;
+	race_grant_create(w, g);
+	if (g->grant) {
+		sgl = pci_p2pmem_grant_sgl_alloc(g->grant, &nents, 3 * PAGE_SIZE, GFP_KERNEL);
+		RACE_EXPECT(w, !IS_ERR(sgl) || sgl == ERR_PTR(-ENODEV), "no list: %ld",
+			    PTR_ERR(sgl));
+		race_dawdle(&w->rnd, 500);
+		pci_p2pmem_grant_end(g->grant);
+		WRITE_ONCE(g->ended, true);
+		/* The grant is ended; its memory goes after it. */
+		if (!IS_ERR(sgl))
+			pci_p2pmem_sgl_free(g->d->card, sgl);
+		RACE_EXPECT(w, !READ_ONCE(g->late), "a callback after the end");
+	}
+	/* Whoever calls back now uses freed memory. */
+	kfree(g);
+}
+
+static void race_callback_step(struct race_worker *w, unsigned int i)
+{
+	struct race_duel *d = w->arg;
+
+	if (i % 4) {
+		/* As a drain does it when it has waited in vain */
+		p2pmem_grants_evict(d->p);
+		p2pmem_grants_revoke(d->p);
+	} else {
+		pci_p2pmem_revoke(d->card);
+		pci_p2pmem_resume(d->card);
+	}
+	race_dawdle(&w->rnd, 1000);
+}
+
+/* No callback of a grant runs once it was ended. */
+static void grant_end_against_its_callbacks(struct kunit *test)
+{
+	struct race_duel *d = race_duel(test);
+	struct race_crew *crew = race_crew(test);
+	int i;
+
+	kit_client(test, d->f, "nic");
+	for (i = 0; i < 3; i++)
+		race_add(crew, race_end_step, d, 300);
+	race_add(crew, race_callback_step, d, 0);
+	race_run(crew);
+	flush_workqueue(p2pmem_wq);
+	rcu_barrier();
+	flush_workqueue(p2pmem_wq);
+	KUNIT_EXPECT_TRUE_MSG(test, list_empty(&d->p->grants), "a grant is left");
+	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(d->p->pool), RACE_BYTES);
+}
+
+static void race_take_step(struct race_worker *w, unsigned int i)
+{
+	struct race_duel *d = w->arg;
+	struct scatterlist *sgl;
+	unsigned int nents;
+
+	race_dawdle(&w->rnd, 300);
+	sgl = pci_p2pmem_sgl_alloc(d->card, &nents, PAGE_SIZE, GFP_KERNEL);
+	if (sgl)
+		d->sgl[w->nr][d->nr_sgl[w->nr]++] = sgl;
+}
+
+/* Whoever got memory before a loss knows of it afterwards, and maps it no more. */
+static void lost_against_an_allocation(struct kunit *test)
+{
+	struct race_duel *d = race_duel(test);
+	struct race_crew *crew;
+	int round, w, i, taken = 0;
+
+	kit_client(test, d->f, "nic");
+	for (round = 0; round < 80; round++) {
+		crew = race_crew(test);
+		memset(d->nr_sgl, 0, sizeof(d->nr_sgl));
+		race_add(crew, race_take_step, d, RACE_MANY);
+		race_add(crew, race_take_step, d, RACE_MANY);
+		race_begin(crew);
+		race_dawdle(&crew->rnd, 20000);
+		pci_p2pmem_lost(d->card);
+		race_end(crew);
+		for (w = 0; w < 2; w++) {
+			for (i = 0; i < d->nr_sgl[w]; i++) {
+				KUNIT_EXPECT_TRUE_MSG(test, pci_p2pmem_sgl_lost(d->sgl[w][i]),
+						      "round %d: a list does not know", round);
+				KUNIT_EXPECT_EQ(test, -ENODEV,
+						pci_p2pmem_map_sg(d->nic, d->sgl[w][i], 1,
+								  DMA_TO_DEVICE));
+				pci_p2pmem_sgl_free(d->card, d->sgl[w][i]);
+				taken++;
+			}
+		}
+		pci_p2pmem_resume(d->card);
+		KUNIT_ASSERT_TRUE(test, p2pmem_lends(d->p));
+	}
+	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(d->p->pool), RACE_BYTES);
+	kunit_info(test, "%d lists were taken before a loss\n", taken);
+}
+
+static struct kunit_case race_end_cases[] = {
+	KUNIT_CASE(last_reference_goes_while_revoke_waits),
+	KUNIT_CASE(last_reference_goes_while_resume_is_wanted),
+	KUNIT_CASE(first_look_up_while_the_client_goes),
+	KUNIT_CASE(first_look_up_while_the_provider_goes),
+	KUNIT_CASE(grant_create_against_revoke),
+	KUNIT_CASE(grant_end_against_its_callbacks),
+	KUNIT_CASE(lost_against_an_allocation),
+	{}
+};
+
+static struct kunit_suite race_end_suite = {
+	.name = "p2pmem-race-end",
+	.test_cases = race_end_cases,
+};
+
+kunit_test_suite(race_end_suite);
