@@ -252,7 +252,7 @@ static const struct net_device *rnic_netdev_of(const struct sockaddr_storage *ad
 	const struct net_device *netdev;
 
 	rcu_read_lock();
-	if (addr->ss_family == AF_INET6)
+	if (IS_ENABLED(CONFIG_IPV6) && addr->ss_family == AF_INET6)
 		netdev = ipv6_dev_find(&init_net,
 				       &((const struct sockaddr_in6 *)addr)->sin6_addr, NULL);
 	else
