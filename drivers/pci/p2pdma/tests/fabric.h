@@ -57,6 +57,9 @@ enum fabric_type {
 	FABRIC_PCI_DEVICE,
 };
 
+/* What the fabric's driver binds to: end points of this vendor, and no vendor's */
+#define FABRIC_VENDOR	0xfab0
+
 #define FABRIC_BAR_32	0		/* 32 bits, not prefetchable */
 #define FABRIC_BAR_64	BIT(0)		/* 64 bits, prefetchable; takes two BARs */
 
@@ -79,13 +82,19 @@ struct fabric_bar {
  * @fn: function number, 0 to 7; function 0 says that there are more by itself
  * @vendor: vendor ID; 0: the fabric's own, to which its driver binds
  * @device: device ID; 0: one of the fabric's for this type
- * @acs_cap: ACS capability register; 0: there is no such capability
+ * @port: port number of a port in its Link Capabilities; 0: @slot plus @fn
+ * @acs_cap: ACS capability register; 0: there is no such capability. Its upper byte
+ *	is the size of the egress vector in bits, where 0 stands for 256.
  * @acs_ctrl: ACS control register
  * @egress: egress control vector, first 32 bits, when @acs_cap has PCI_ACS_EC
  * @bar: its BARs
  * @mask: width of its DMA mask, in bits; 0: 64
  * @bus_offset: of a host bridge: CPU physical address minus bus address, modulo 2^64
- * @window: of a host bridge: bytes of its window for BARs; 0: 256 MiB
+ * @bus_start: of a host bridge: bus address of the first byte of its window, in
+ *	place of @bus_offset, for tests that need the address itself; 0: @bus_offset
+ * @window: of a host bridge: bytes of its window for BARs; 0: 256 MiB. There is one
+ *	more for FABRIC_BAR_32, a quarter as large. It is below 4 GiB on the bus,
+ *	whatever offset that takes.
  * @node: of a host bridge: NUMA node
  */
 struct fabric_node {
@@ -96,12 +105,14 @@ struct fabric_node {
 	u8 fn;
 	u16 vendor;
 	u16 device;
+	u8 port;
 	u16 acs_cap;
 	u16 acs_ctrl;
 	u32 egress;
 	struct fabric_bar bar[PCI_STD_NUM_BARS];
 	u8 mask;
 	u64 bus_offset;
+	u64 bus_start;
 	u64 window;
 	int node;
 };
@@ -109,6 +120,9 @@ struct fabric_node {
 /* Never NULL: what fails ends the test. Torn down when the test ends, or earlier by the other. */
 struct fabric *fabric_build(struct kunit *test, const struct fabric_node *nodes);
 void fabric_destroy(struct fabric *f);
+
+/* Whether there is RAM behind the BARs, so that they hold data: not in every machine */
+bool fabric_holds_data(struct fabric *f);
 
 /* The function of that name, borrowed; NULL when it is not plugged */
 struct pci_dev *fabric_pdev(struct fabric *f, const char *name);
@@ -118,12 +132,18 @@ struct pci_host_bridge *fabric_host(struct fabric *f, const char *name);
 u16 fabric_acs_ctrl(struct fabric *f, const char *name);
 void fabric_set_acs_ctrl(struct fabric *f, const char *name, u16 ctrl);
 void fabric_set_egress(struct fabric *f, const char *name, u32 vector);
+/* The same for any register: 1, 2 or 4 bytes at @where, writable or not */
+void fabric_set_config(struct fabric *f, const char *name, int where, int size, u32 val);
 
 /* Hot removal: the kernel removes it and all below, then it is gone from configuration space */
 void fabric_unplug(struct fabric *f, const char *name);
 /* Surprise removal: reads are all ones from now on; the kernel does not know yet */
 void fabric_kill(struct fabric *f, const char *name);
-/* Plugs @node, and what follows it up to an empty line, and has the parent's bus scanned again */
+/*
+ * Plugs @node, and what follows it up to an empty line, and has the parent's bus scanned
+ * again. When it does not fit (a larger BAR, more buses, one more function), the bridge
+ * above is removed with all below it and scanned anew, then the one above that.
+ */
 void fabric_plug(struct fabric *f, const struct fabric_node *node);
 
 /* Takes the fabric's driver from a function (devres goes), and gives it back */

@@ -20,8 +20,8 @@ extern const struct fabric_node kit_one_switch[];
 /* Lends BAR 2, all of it, as pooled memory, and publishes it; revoked when its driver goes */
 struct pci_dev *kit_lend(struct kunit *test, struct fabric *f, const char *name);
 /* The same of any range and kind, not published; returns what add_resource returns */
-int kit_add(struct kunit *test, struct fabric *f, const char *name, int bar, size_t size, u64 offset,
-	    unsigned int kind);
+int kit_add(struct kunit *test, struct fabric *f, const char *name, int bar, size_t size,
+	    u64 offset, unsigned int kind);
 /* Registers the function's device as a client, without ops; unregistered when its driver goes */
 struct device *kit_client(struct kunit *test, struct fabric *f, const char *name);
 /* The provider's private structure; NULL when there is none. Valid while it is lent. */

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: what comes and goes in a fabric
+ *
+ * Hot removal, surprise removal, plugging, and drivers that leave their device and
+ * come back. May be called from any thread of a test, one at a time for a fabric.
+ */
+#include <linux/pci.h>
+#include <linux/slab.h>
+
+#include <kunit/test.h>
+#include <kunit/visibility.h>
+
+#include "fabric_private.h"
+
+/* Everything at and below @fn leaves configuration space. */
+static void fabric_leave(struct fabric_function *fn)
+{
+	struct fabric_host *host = fn->host;
+	struct fabric_function *at, *next;
+	LIST_HEAD(gone);
+
+	/* Children first: whether one is below another is asked of its parents. */
+	scoped_guard(raw_spinlock_irqsave, &host->lock)
+		list_for_each_entry_safe_reverse(at, next, &host->functions, node)
+			if (fabric_below(at, fn))
+				list_move_tail(&at->node, &gone);
+	list_for_each_entry_safe(at, next, &gone, node)
+		fabric_function_free(at);
+}
+
+/**
+ * fabric_unplug() - remove a function as a hot-plug driver does
+ * @f: the fabric
+ * @name: the function
+ *
+ * Context: Process context.
+ */
+void fabric_unplug(struct fabric *f, const char *name)
+{
+	struct fabric_function *fn = fabric_find(f, name);
+	struct pci_dev *pdev = fabric_pdev(f, name);
+
+	if (!fn) {
+		KUNIT_FAIL(f->test, "there is no %s to unplug", name);
+		return;
+	}
+	if (pdev)
+		pci_stop_and_remove_bus_device_locked(pdev);
+	fabric_leave(fn);
+}
+EXPORT_SYMBOL_IF_KUNIT(fabric_unplug);
+
+/**
+ * fabric_kill() - a function is pulled out without a word
+ * @f: the fabric
+ * @name: the function
+ *
+ * Context: Any.
+ */
+void fabric_kill(struct fabric *f, const char *name)
+{
+	struct fabric_function *fn = fabric_find(f, name);
+
+	if (!fn) {
+		KUNIT_FAIL(f->test, "there is no %s to kill", name);
+		return;
+	}
+	guard(raw_spinlock_irqsave)(&fn->host->lock);
+	fn->dead = true;
+}
+EXPORT_SYMBOL_IF_KUNIT(fabric_kill);
+
+static struct pci_bus *fabric_bus(struct fabric *f, struct fabric_host *host,
+				  struct fabric_function *bridge)
+{
+	struct pci_dev *pdev;
+
+	if (!bridge)
+		return host->bridge->bus;
+	pdev = fabric_pdev(f, bridge->name);
+	return pdev ? pdev->subordinate : NULL;
+}
+
+static void fabric_rescan(struct fabric *f, struct fabric_host *host,
+			  struct fabric_function *bridge)
+{
+	struct pci_bus *bus = fabric_bus(f, host, bridge);
+
+	if (bus)
+		pci_rescan_bus(bus);
+}
+
+/* Has the kernel forget a bridge and all below it, and find them again. */
+static void fabric_renew(struct fabric *f, struct fabric_function *bridge)
+{
+	struct pci_dev *pdev = fabric_pdev(f, bridge->name);
+	struct fabric_host *host = bridge->host;
+	struct fabric_function *at;
+
+	if (pdev)
+		pci_stop_and_remove_bus_device(pdev);
+	scoped_guard(raw_spinlock_irqsave, &host->lock)
+		list_for_each_entry(at, &host->functions, node)
+			if (fabric_below(at, bridge))
+				fabric_bridge_reset(at);
+	fabric_rescan(f, host, bridge->parent);
+}
+
+static bool fabric_all_settled(struct fabric *f, const struct fabric_node *node)
+{
+	for (; node->type; node++)
+		if (!fabric_settled(f, node))
+			return false;
+	return true;
+}
+
+/**
+ * fabric_plug() - plug functions, and have the kernel find them
+ * @f: the fabric
+ * @node: lines of a table, up to an empty one
+ *
+ * Context: Process context.
+ */
+void fabric_plug(struct fabric *f, const struct fabric_node *node)
+{
+	const struct fabric_node *n;
+	struct fabric_function *up;
+	struct fabric_host *host;
+
+	for (n = node; n->type; n++)
+		fabric_add(f, n);
+	pci_lock_rescan_remove();
+	for (n = node; n->type; n++) {
+		if (fabric_settled(f, n))
+			continue;
+		up = fabric_find(f, n->name)->parent;
+		host = fabric_find(f, n->name)->host;
+		fabric_rescan(f, host, up);
+		for (; up && !fabric_settled(f, n); up = up->parent)
+			fabric_renew(f, up);
+	}
+	pci_unlock_rescan_remove();
+	KUNIT_EXPECT_TRUE_MSG(f->test, fabric_all_settled(f, node),
+			      "the kernel does not find all of what was plugged, or room for its BARs");
+}
+EXPORT_SYMBOL_IF_KUNIT(fabric_plug);
+
+/**
+ * fabric_unbind() - take the driver from a function
+ * @f: the fabric
+ * @name: the function
+ *
+ * Context: Process context.
+ */
+void fabric_unbind(struct fabric *f, const char *name)
+{
+	struct pci_dev *pdev = fabric_pdev(f, name);
+
+	if (pdev)
+		device_release_driver(&pdev->dev);
+	else
+		KUNIT_FAIL(f->test, "there is no %s to unbind", name);
+}
+EXPORT_SYMBOL_IF_KUNIT(fabric_unbind);
+
+/**
+ * fabric_bind() - give a function its driver
+ * @f: the fabric
+ * @name: the function
+ *
+ * Context: Process context.
+ * Return: 0; -ENODEV when no driver took it or it is not there.
+ */
+int fabric_bind(struct fabric *f, const char *name)
+{
+	struct pci_dev *pdev = fabric_pdev(f, name);
+	int ret;
+
+	if (!pdev)
+		return -ENODEV;
+	ret = device_attach(&pdev->dev);
+	if (ret < 0)
+		return ret;
+	return ret ? 0 : -ENODEV;
+}
+EXPORT_SYMBOL_IF_KUNIT(fabric_bind);
+
+/**
+ * fabric_on_remove() - be called when a function's driver goes
+ * @f: the fabric
+ * @name: the function
+ * @fn: called first of all; NULL for none
+ *
+ * Context: Any.
+ */
+void fabric_on_remove(struct fabric *f, const char *name, void (*fn)(struct pci_dev *pdev))
+{
+	struct fabric_function *at = fabric_find(f, name);
+
+	if (!at) {
+		KUNIT_FAIL(f->test, "there is no %s to watch", name);
+		return;
+	}
+	guard(raw_spinlock_irqsave)(&at->host->lock);
+	at->on_remove = fn;
+}
+EXPORT_SYMBOL_IF_KUNIT(fabric_on_remove);

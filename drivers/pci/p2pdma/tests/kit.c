@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: what the suites have in common: providers and clients of a fabric
+ *
+ * Providers withdraw by themselves when the fabric's driver goes. Registrations of
+ * clients are devres of their device: they go with its driver, too.
+ */
+#include <linux/device.h>
+#include <linux/sizes.h>
+
+#include <kunit/visibility.h>
+
+#include "../p2pdma.h"
+#include "kit.h"
+
+/*
+ *	host -- rp -- up -+- dn0 -- card
+ *			  +- dn1 -- nic
+ *			  `- dn2 -- drive
+ */
+const struct fabric_node kit_one_switch[] = {
+	{ .name = "host", .type = FABRIC_HOST },
+	{ .name = "rp", .type = FABRIC_ROOT_PORT, .parent = "host" },
+	{ .name = "up", .type = FABRIC_UPSTREAM, .parent = "rp" },
+	{ .name = "dn0", .type = FABRIC_DOWNSTREAM, .parent = "up" },
+	{ .name = "dn1", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 1 },
+	{ .name = "dn2", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 2 },
+	{ .name = "card", .type = FABRIC_ENDPOINT, .parent = "dn0",
+	  .bar = { [2] = { .size = SZ_4M, .flags = FABRIC_BAR_64 } } },
+	{ .name = "nic", .type = FABRIC_ENDPOINT, .parent = "dn1" },
+	{ .name = "drive", .type = FABRIC_ENDPOINT, .parent = "dn2" },
+	{ }
+};
+EXPORT_SYMBOL_IF_KUNIT(kit_one_switch);
+
+/* The function of that name, which has its driver: only then can things go with it. */
+static struct pci_dev *kit_bound(struct kunit *test, struct fabric *f, const char *name)
+{
+	struct pci_dev *pdev = fabric_pdev(f, name);
+
+	KUNIT_ASSERT_NOT_NULL_MSG(test, pdev, "there is no %s", name);
+	KUNIT_ASSERT_NOT_NULL_MSG(test, pdev->driver, "%s has no driver", name);
+	return pdev;
+}
+
+/**
+ * kit_add() - lend a range
+ * @test: the test
+ * @f: the fabric
+ * @name: the function
+ * @bar: number of the BAR
+ * @size: bytes, 0 for all
+ * @offset: bytes into the BAR
+ * @kind: enum pci_p2pmem_kind
+ *
+ * Context: Process context, the thread of the test.
+ * Return: what pci_p2pmem_add_resource() returns.
+ */
+int kit_add(struct kunit *test, struct fabric *f, const char *name, int bar, size_t size,
+	    u64 offset, unsigned int kind)
+{
+	return pci_p2pmem_add_resource(kit_bound(test, f, name), bar, size, offset, kind);
+}
+EXPORT_SYMBOL_IF_KUNIT(kit_add);
+
+/**
+ * kit_lend() - lend and publish all of BAR 2
+ * @test: the test
+ * @f: the fabric
+ * @name: the function
+ *
+ * Context: Process context, the thread of the test.
+ * Return: the function.
+ */
+struct pci_dev *kit_lend(struct kunit *test, struct fabric *f, const char *name)
+{
+	struct pci_dev *pdev = kit_bound(test, f, name);
+
+	KUNIT_ASSERT_EQ_MSG(test, kit_add(test, f, name, 2, 0, 0, PCI_P2PMEM_POOL), 0,
+			    "%s cannot lend its BAR 2", name);
+	pci_p2pmem_set_published(pdev, true);
+	return pdev;
+}
+EXPORT_SYMBOL_IF_KUNIT(kit_lend);
+
+static void kit_unregister(void *client)
+{
+	pci_p2pmem_unregister_client(client);
+}
+
+/**
+ * kit_client() - make a function a client
+ * @test: the test
+ * @f: the fabric
+ * @name: the function
+ *
+ * Context: Process context, the thread of the test.
+ * Return: its device.
+ */
+struct device *kit_client(struct kunit *test, struct fabric *f, const char *name)
+{
+	struct device *dev = &kit_bound(test, f, name)->dev;
+	struct pci_p2pmem_client *client;
+
+	client = pci_p2pmem_register_client(dev, NULL, NULL);
+	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(client), "%s cannot be a client: %pe", name, client);
+	KUNIT_ASSERT_EQ(test, devm_add_action_or_reset(dev, kit_unregister, client), 0);
+	return dev;
+}
+EXPORT_SYMBOL_IF_KUNIT(kit_client);
+
+/**
+ * kit_provider() - the private structure of a provider
+ * @pdev: the function
+ *
+ * Context: Any. Valid while the function lends.
+ * Return: the provider, or NULL.
+ */
+struct p2pmem_provider *kit_provider(struct pci_dev *pdev)
+{
+	guard(rcu)();
+	return p2pmem_find(pdev);
+}
+EXPORT_SYMBOL_IF_KUNIT(kit_provider);
