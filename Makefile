@@ -7,7 +7,7 @@ BUILD ?= build
 RIG := tools/testing/p2pmem/rig
 export BUILD KDIR KSRC KIMAGE
 
-.PHONY: help deps modules vm demo check graft ungraft clean
+.PHONY: help deps modules vm demo check graft ungraft clean fuzz
 .DEFAULT_GOAL := help
 
 help:
@@ -19,6 +19,7 @@ help:
 #help   vm         boot a topology and run a script in the guest (variables below)
 #help   demo       NVMe over Fabrics with its payload in peer memory, proved by addresses
 #help   check      every test; ends in "N passed, N failed"
+#help   fuzz       topology.c in user space under libFuzzer, SECONDS=60 long
 #help   graft      put it into a kernel source tree, KSRC=dir (none: the package's, unpacked below $(BUILD))
 #help   ungraft    take it out of there again, every byte
 #help   clean      remove $(BUILD)
@@ -59,6 +60,9 @@ demo: modules
 
 check: modules
 	@tools/testing/p2pmem/run-tests.sh
+
+fuzz: deps
+	@tools/testing/p2pmem/tests/fuzz/run.sh $(BUILD)/tests/fuzz $(SECONDS)
 
 # without KSRC: the tree that graft unpacked
 graft:

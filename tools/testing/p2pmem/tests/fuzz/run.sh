@@ -1,0 +1,146 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Fuzzes drivers/pci/p2pdma/topology.c in user space: libFuzzer, the address and undefined
+# behaviour sanitizers, and the oracle of ../topology. Prints TAP.
+#
+# run.sh BUILD_DIR [SECONDS]		60 seconds if not said
+#
+# SEED=1 in the environment makes the run another one. What the fuzzer found worth keeping is
+# in BUILD_DIR/corpus, and the next run starts with it. An input that shows an error is kept in
+# BUILD_DIR/crashes, is tried again by every run, and the command that does so is printed.
+#
+# Besides: the inputs must reach nearly every line of topology.c (gcov), and the fuzzer, from
+# nothing, must find each of the faults in faults/.
+#
+# Exit status: 0 all passed, 1 a test failed or the build did, 2 wrong call.
+set -eu
+
+min_runs=10000		# a run with fewer has not fuzzed
+min_lines=95		# percent of topology.c
+fault_seconds=120	# a fault is found in less than 10, on an idle machine
+
+if [ $# -lt 1 ] || [ $# -gt 2 ] || [ -z "$1" ]; then
+	echo "usage: $0 BUILD_DIR [SECONDS]" >&2
+	exit 2
+fi
+seconds=${2:-60}
+case $seconds in
+"" | *[!0-9]* | 0) echo "run.sh: SECONDS=$seconds is no number of seconds" >&2; exit 2 ;;
+esac
+
+here=$(cd "$(dirname "$0")" && pwd)
+mkdir -p "$1"
+build=$(cd "$1" && pwd)
+seed=${SEED:-1}
+n=0 failed=0
+common="-seed=$seed -max_len=1024 -timeout=10 -print_final_stats=1"
+
+result() # STATUS TEXT
+{
+	n=$((n + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $n - $2"
+	else
+		failed=$((failed + 1))
+		echo "not ok $n - $2"
+	fi
+}
+
+# executions LOG: how many it says
+executions()
+{
+	sed -n 's/^stat::number_of_executed_units: //p' "$1" | tail -n 1
+}
+
+# the end of a log, without the lines of progress
+tail_of()
+{
+	grep -v -E '^#[0-9]+[[:space:]]' "$1" | tail -n 40 | sed 's/^/# /'
+}
+
+if ! make -s -f "$here/Makefile" O="$build" >"$build/build.log" 2>&1; then
+	sed 's/^/# /' "$build/build.log"
+	echo "Bail out! the fuzzing target does not build"
+	exit 1
+fi
+echo "TAP version 13"
+set --
+for fault in "$here"/faults/*.sed; do
+	set -- "$@" "$(basename "$fault" .sed)"
+done
+echo "1..$((3 + $#))"
+
+mkdir -p "$build/corpus" "$build/crashes"
+rm -rf "$build/seeds.d"
+mkdir "$build/seeds.d"
+status=0
+"$build/seeds" "$build/seeds.d" >"$build/seeds.log" 2>&1 || status=$?
+[ $status = 0 ] || sed 's/^/# /' "$build/seeds.log"
+result $status "seeds: $(tail -n 1 "$build/seeds.log")"
+
+# One process, which is all that one CPU can feed
+log=$build/fuzz.log
+status=0
+# shellcheck disable=SC2086	# one word an option
+timeout -k 10 $((seconds + 120)) "$build/fuzz" $common -max_total_time="$seconds" \
+	-artifact_prefix="$build/crashes/" "$build/corpus" "$build/seeds.d" "$build/crashes" \
+	>"$log" 2>&1 || status=$?
+runs=$(executions "$log")
+if [ $status != 0 ]; then
+	tail_of "$log"
+	found=$(sed -n "s,.*Test unit written to ,,p" "$log" | tail -n 1)
+	[ -z "$found" ] || echo "# again: $build/fuzz $found"
+	result 1 "$seconds s of fuzzing: ${runs:-no} executions, status $status${found:+, $found}"
+elif [ "${runs:-0}" -lt $min_runs ]; then
+	result 1 "$seconds s of fuzzing: only ${runs:-0} executions, expected $min_runs"
+else
+	result 0 "$seconds s of fuzzing: $runs executions, 0 crashes"
+fi
+
+# What the corpus reaches, by gcov
+rm -f "$build"/plain/*.gcda
+lines='' status=0
+"$build/replay" "$build/seeds.d" "$build/corpus" >"$build/replay.log" 2>&1 || status=$?
+if [ $status = 0 ]; then
+	(cd "$build/plain" && gcov covered.o) >"$build/gcov.log" 2>&1 || :
+	lines=$(awk '/^File .*\/topology\.c/ { here = 1 }
+		here && /^Lines executed:/ { sub(/.*executed:/, ""); print; exit }' "$build/gcov.log")
+fi
+percent=${lines%%\%*}
+inputs=$(sed -n 's/ inputs$//p' "$build/replay.log")
+if [ -z "$lines" ]; then
+	tail -n 20 "$build/replay.log" | sed 's/^/# /'
+	result 1 "coverage: none (status $status)"
+else
+	status=0
+	awk -v have="$percent" -v want=$min_lines 'BEGIN { exit have + 0 < want }' || status=1
+	[ $status = 0 ] || grep '#####:' "$build/plain/topology.c.gcov" | sed 's/^/# /'
+	result $status "coverage: $inputs inputs reach $lines lines of topology.c (wanted: $min_lines%)"
+fi
+
+# Can it find anything? From no corpus at all; and its input must be good for the true one.
+for fault; do
+	dir=$build/fault-$fault
+	rm -rf "$dir/found"
+	mkdir "$dir/found"
+	begin=$(date +%s)
+	status=0
+	# shellcheck disable=SC2086
+	timeout -k 10 $((fault_seconds + 60)) "$dir/fuzz" $common -max_total_time=$fault_seconds \
+		-artifact_prefix="$dir/found/" >"$dir/fuzz.log" 2>&1 || status=$?
+	took=$(($(date +%s) - begin))
+	input=$(find "$dir/found" -name 'crash-*' | head -n 1)
+	if [ $status = 0 ] || [ -z "$input" ]; then
+		tail_of "$dir/fuzz.log"
+		result 1 "fault $fault: not found in $took s (status $status)"
+	elif ! "$build/fuzz" "$input" >"$dir/true.log" 2>&1; then
+		tail_of "$dir/true.log"
+		echo "# again: $build/fuzz $input"
+		result 1 "fault $fault: the input that found it fails without it, too"
+	else
+		result 0 "fault $fault: found in $took s, $(executions "$dir/fuzz.log") executions"
+	fi
+done
+
+[ $failed = 0 ]

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DOC: the fuzzing target: topology.c against the oracle, and against what is always so
+ *
+ * An input is a tree with two ends, or two chains of no tree (input.h). Of a tree the
+ * oracle of ../topology knows the answer. Without one, what must hold of every
+ * answer is checked. Whatever is wrong is printed, and ends the process.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "input.h"
+
+/* Its name for libFuzzer: see the Makefile */
+int fuzz_one(const u8 *data, size_t size);
+
+struct question {
+	const struct p2pmem_chain *provider;
+	const struct p2pmem_chain *client;
+	struct p2pmem_route got;
+};
+
+static void fail(const struct question *q, const char *what, const struct p2pmem_route *want)
+{
+	tap_note("topology.c: %s", what);
+	note_chain("provider", q->provider);
+	note_chain("client", q->client);
+	if (want)
+		note_route("wanted", q->provider, q->client, want);
+	note_route("got", q->provider, q->client, &q->got);
+	fflush(stdout);
+	abort();
+}
+
+static void must(const struct question *q, bool holds, const char *what)
+{
+	if (!holds)
+		fail(q, what, NULL);
+}
+
+/* Whether a bit is set that no node of the chain is for */
+static bool mask_too_long(u64 mask, unsigned int nr)
+{
+	return nr < 64 && mask >> nr;
+}
+
+static bool same_chain(const struct p2pmem_chain *a, const struct p2pmem_chain *b)
+{
+	return a->nr == b->nr && (!a->nr || !memcmp(a->node, b->node, a->nr * sizeof(*a->node)));
+}
+
+/* What holds of any two chains */
+static void check_any(struct question *q)
+{
+	const struct p2pmem_chain *p = q->provider, *c = q->client;
+	const struct p2pmem_route *r = &q->got;
+	struct p2pmem_route again;
+	bool acs, empty = !p->nr || !c->nr;
+	unsigned int i;
+
+	call_route(p2pmem_topology_route, p, c, &q->got);
+	memset(&again, 0x5a, sizeof(again));
+	p2pmem_topology_route(p, c, &again);
+	if (!same_route(r, &again))
+		fail(q, "the same question has two answers: a field is not written", &again);
+
+	acs = r->reason == PCI_P2PMEM_ACS_REDIRECT || r->reason == PCI_P2PMEM_ACS_EGRESS;
+	must(q, acs || r->reason == PCI_P2PMEM_OK || r->reason == PCI_P2PMEM_HOST_BRIDGE,
+	     "a reason that is not one of topology");
+	must(q, !r->bus_addr || r->reason == PCI_P2PMEM_OK, "a bus address where it is refused");
+	must(q, empty || r->distance >= 0, "a negative distance");
+	must(q, empty || r->distance <= (int)(p->nr + c->nr), "a distance beyond both chains");
+	must(q, !empty || (r->distance == -1 && r->reason == PCI_P2PMEM_HOST_BRIDGE),
+	     "a route from nothing, or to nothing");
+	must(q, acs == !!r->at, "ACS names no node, or another reason names one");
+	must(q, !r->at || find_at(p, r->at, &i) || find_at(c, r->at, &i),
+	     "the node at fault is in neither chain");
+	must(q, !mask_too_long(r->provider_acs, p->nr), "a provider's bit without a node");
+	must(q, !mask_too_long(r->client_acs, c->nr), "a client's bit without a node");
+	must(q, !r->bus_addr || (!r->provider_acs && !r->client_acs),
+	     "a bus address where something redirects");
+	must(q, r->reason != PCI_P2PMEM_ACS_REDIRECT || r->at->acs_ctrl & 0x0c,
+	     "a redirecting node that does not redirect");
+	must(q, r->reason != PCI_P2PMEM_ACS_EGRESS || (r->at->has_acs && r->at->acs_ctrl & 0x20),
+	     "an egress port without egress control");
+}
+
+/* What holds only where the same function is the same in both chains */
+static void check_tree(struct question *q)
+{
+	const struct p2pmem_route *r = &q->got;
+	struct p2pmem_route back;
+
+	call_route(p2pmem_topology_route, q->client, q->provider, &back);
+	if (back.reason != r->reason || back.bus_addr != r->bus_addr ||
+	    back.distance != r->distance || back.provider_acs != r->client_acs ||
+	    back.client_acs != r->provider_acs)
+		fail(q, "another answer the other way round", &back);
+	must(q, !same_chain(q->provider, q->client) || !q->provider->nr ||
+	     (r->bus_addr && r->distance == 0), "a function that does not reach itself");
+}
+
+static void ask_tree(const u8 *data, size_t size)
+{
+	static struct input in;
+	static struct finding f;
+	struct pair_chain p, c;
+	struct question q = { .provider = &p.chain, .client = &c.chain };
+	struct p2pmem_route want;
+
+	decode_tree(data, size, &in);
+	make_chain(&p, &in.graph, in.provider);
+	make_chain(&c, &in.graph, in.client);
+	check_any(&q);
+	check_tree(&q);
+	if (p.chain.nr && c.chain.nr) {
+		must(&q, oracle_ask(&in.graph, in.provider, in.client, &f) == 1,
+		     "this is no tree: the target is wrong");
+		translate(&f, &p, &c, &want);
+		if (!same_route(&q.got, &want))
+			fail(&q, "the oracle says something else", &want);
+	}
+	free_chain(&p);
+	free_chain(&c);
+}
+
+static void ask_chains(const u8 *data, size_t size)
+{
+	struct p2pmem_chain chain[2];
+	struct question q = { .provider = &chain[0], .client = &chain[1] };
+
+	decode_chains(data, size, chain);
+	check_any(&q);
+	free(chain[0].node);
+	free(chain[1].node);
+}
+
+int fuzz_one(const u8 *data, size_t size)
+{
+	if (size > INPUT_MAX)
+		return 0;
+	if (input_is_tree(data, size))
+		ask_tree(data, size);
+	else
+		ask_chains(data, size);
+	return 0;
+}
