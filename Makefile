@@ -7,7 +7,7 @@ BUILD ?= build
 RIG := tools/testing/p2pmem/rig
 export BUILD KDIR KSRC KIMAGE
 
-.PHONY: help deps modules vm demo check graft ungraft clean fuzz
+.PHONY: help deps modules vm demo check graft patches ungraft clean fuzz
 .DEFAULT_GOAL := help
 
 help:
@@ -21,6 +21,7 @@ help:
 #help   check      every test; ends in "N passed, N failed"
 #help   fuzz       topology.c in user space under libFuzzer, SECONDS=60 long
 #help   graft      put it into a kernel source tree, KSRC=dir (none: the package's, unpacked below $(BUILD))
+#help   patches    the same as a series for review, into $(BUILD)/patches or OUT=dir; KSRC=git work tree
 #help   ungraft    take it out of there again, every byte
 #help   clean      remove $(BUILD)
 #help
@@ -73,6 +74,9 @@ ifeq ($(KSRC),)
 else
 	@tools/graft/intree.sh graft "$(KSRC)"
 endif
+
+patches:
+	@tools/graft/series.sh "$(KSRC)" "$(if $(OUT),$(OUT),$(BUILD)/patches)"
 
 ungraft:
 ifeq ($(KSRC),)
