@@ -137,6 +137,11 @@ patch_file() { # SEMANTIC-PATCH FILE
 		return 1
 	fi
 	tidy "$tmp/out.c" >"$tmp/tidy.c"
+	# two empty lines where the kernel's file never has them come from spatch
+	if cat -s "$work/$2" | cmp -s - "$work/$2"; then
+		cat -s "$tmp/tidy.c" >"$tmp/out.c"
+		cat "$tmp/out.c" >"$tmp/tidy.c"
+	fi
 	cat "$tmp/tidy.c" >"$work/$2"
 	rm -f "$tmp/out.c"
 	sites_of "$2" "$work/$2" after || return 1
