@@ -47,6 +47,11 @@ static bool fabric_answers(const struct fabric_function *fn)
 	return true;
 }
 
+static bool fabric_is_at(const struct fabric_function *fn, int bus, unsigned int devfn)
+{
+	return fabric_devfn(fn) == devfn && fabric_function_bus(fn) == bus;
+}
+
 /* Whether it answers or not */
 struct fabric_function *fabric_function_at(struct fabric_host *host, int bus,
 					   unsigned int devfn)
@@ -54,9 +59,15 @@ struct fabric_function *fabric_function_at(struct fabric_host *host, int bus,
 	struct fabric_function *fn;
 
 	lockdep_assert_held(&host->lock);
-	list_for_each_entry(fn, &host->functions, node)
-		if (fabric_devfn(fn) == devfn && fabric_function_bus(fn) == bus)
+	/* The kernel asks the same one many times on end. */
+	if (host->last && fabric_is_at(host->last, bus, devfn))
+		return host->last;
+	list_for_each_entry(fn, &host->functions, node) {
+		if (fabric_is_at(fn, bus, devfn)) {
+			host->last = fn;
 			return fn;
+		}
+	}
 	return NULL;
 }
 

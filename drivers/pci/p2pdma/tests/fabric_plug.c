@@ -21,10 +21,12 @@ static void fabric_leave(struct fabric_function *fn)
 	LIST_HEAD(gone);
 
 	/* Children first: whether one is below another is asked of its parents. */
-	scoped_guard(raw_spinlock_irqsave, &host->lock)
+	scoped_guard(raw_spinlock_irqsave, &host->lock) {
+		host->last = NULL;
 		list_for_each_entry_safe_reverse(at, next, &host->functions, node)
 			if (fabric_below(at, fn))
 				list_move_tail(&at->node, &gone);
+	}
 	list_for_each_entry_safe(at, next, &gone, node)
 		fabric_function_free(at);
 }

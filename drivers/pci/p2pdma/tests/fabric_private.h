@@ -70,6 +70,7 @@ struct fabric_function {
  * @lock: guards @functions and their registers: the kernel reads and writes these
  *	in any context
  * @functions: struct fabric_function, parents first
+ * @last: who was asked last; guarded by @lock, too
  */
 struct fabric_host {
 #ifdef CONFIG_X86
@@ -92,6 +93,7 @@ struct fabric_host {
 	u64 mem_offset;
 	raw_spinlock_t lock;		/* see above */
 	struct list_head functions;
+	struct fabric_function *last;
 };
 
 /**
