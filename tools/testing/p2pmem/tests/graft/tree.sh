@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# For the tests in this directory: TAP, and a small kernel tree to put the graft into. To be sourced
+# with "work" set to the test's directory, "orig" to where the tree goes, "n" and "failed" to 0;
+# needs KSRC of $BUILD/kernel/env.
+
+# shellcheck shell=sh disable=SC2154	# whoever sources this sets work, orig, n and failed
+
+ok()
+{
+	n=$((n + 1))
+	echo "ok $n - $1"
+}
+
+not_ok()
+{
+	n=$((n + 1)) failed=$((failed + 1))
+	echo "not ok $n - $1"
+	head -n 40 "$work/out" | sed 's/^/# /'
+}
+
+# check NAME COMMAND...
+check()
+{
+	name=$1
+	shift
+	if "$@" >"$work/out" 2>&1; then ok "$name"; else not_ok "$name"; fi
+}
+
+# our files and the consumers' as they are in a kernel, the rest in few lines
+plant()
+{
+	rm -rf "$orig"
+	mkdir -p "$orig/drivers/nvme" "$orig/drivers/infiniband" "$orig/drivers/pci" "$orig/include/linux" \
+		"$orig/Documentation/PCI" "$orig/Documentation/admin-guide" "$orig/Documentation/ABI/testing"
+	cp -r "$KSRC/drivers/nvme/host" "$KSRC/drivers/nvme/target" "$orig/drivers/nvme/"
+	cp -r "$KSRC/drivers/infiniband/core" "$orig/drivers/infiniband/"
+	chmod 640 "$orig/drivers/nvme/host/pci.c"
+	printf 'if PCI\n\nconfig PCI_P2PDMA\n\tbool "one"\n\nconfig PCI_LABEL\n\tdef_bool y\n\nendif\n' >"$orig/drivers/pci/Kconfig"
+	# shellcheck disable=SC2016	# make's dollars
+	printf 'obj-$(CONFIG_PCI_ECAM)\t+= ecam.o\nobj-$(CONFIG_PCI_P2PDMA)\t+= p2pdma.o\nobj-y\t+= last.o\n' \
+		>"$orig/drivers/pci/Makefile"
+	printf '   :maxdepth: 2\n\n   pci\n   boot-interrupts\n' >"$orig/Documentation/PCI/index.rst"
+	printf '   numastat\n   parport\n   pm/index\n' >"$orig/Documentation/admin-guide/index.rst"
+	printf '%s\n' 'PCI PEER-TO-PEER DMA (P2PDMA)' 'S:	Supported' 'F:	drivers/pci/p2pdma.c' '' \
+		'PCI POWER CONTROL' 'S:	Maintained' >"$orig/MAINTAINERS"
+	# "both" shares its text with a name that is not ours, and stays for that one
+	for names in reset p2pmem/size 'p2pmem/published both' p2pmem/allocate; do
+		for name in $names; do
+			printf 'What:\t\t/sys/bus/pci/devices/.../%s\n' "$name"
+		done
+		printf 'Date:\t\tMay 2020\nContact:\tsomebody@host.example\nDescription:\n\t\tText of %s.\n\n' "$names"
+	done >"$orig/Documentation/ABI/testing/sysfs-bus-pci"
+}
