@@ -9,10 +9,10 @@
  */
 #define pr_fmt(fmt) "p2pmem-bar: " fmt
 
-#include <linux/ctype.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/pci-p2pmem.h>
+#include "parse.h"
 
 #define P2PMEM_BAR_LARGEST	-1
 
@@ -28,7 +28,7 @@ static int p2pmem_bar_set_bar(const char *val, const struct kernel_param *kp)
 {
 	int n;
 
-	if (kstrtoint(val, 0, &n) || n < P2PMEM_BAR_LARGEST || n >= PCI_STD_NUM_BARS)
+	if (p2pmem_parse_bar(val, P2PMEM_BAR_LARGEST, PCI_STD_NUM_BARS, &n))
 		return p2pmem_bar_refuse(val, kp, "0 to 5, or -1 for the largest");
 	WRITE_ONCE(*(int *)kp->arg, n);
 	return 0;
@@ -45,25 +45,8 @@ MODULE_PARM_DESC(bar, "BAR to lend, 0 to 5 (default -1: the largest memory BAR)"
 
 static int p2pmem_bar_set_bytes(const char *val, const struct kernel_param *kp)
 {
-	static const char units[] = "KMG";
-	unsigned int len, shift = 0;
-	char digits[24] = "";
-	const char *unit;
-	u64 n;
-
-	/* Not memparse(): it takes "-1", "" and numbers of more than 64 bits. */
-	len = strcspn(val, "\n");
-	unit = len ? strchr(units, toupper(val[len - 1])) : NULL;
-	if (unit) {
-		shift = 10 * (unit - units + 1);
-		len--;
-	}
-	if (len >= sizeof(digits) || !isdigit(val[0]))
+	if (p2pmem_parse_bytes(val, kp->arg))
 		return p2pmem_bar_refuse(val, kp, "bytes, or a number with K, M or G");
-	memcpy(digits, val, len);
-	if (kstrtoull(digits, 0, &n) || n > U64_MAX >> shift)
-		return p2pmem_bar_refuse(val, kp, "bytes, or a number with K, M or G");
-	*(u64 *)kp->arg = n << shift;
 	return 0;
 }
 

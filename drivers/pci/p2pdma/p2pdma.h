@@ -15,6 +15,7 @@
  *   path.c      struct pci_dev into nodes, masks: the verdict of a pair
  *   hostbridge.c  which host bridges forward peer-to-peer requests
  *   verdict.c   the table of pairs: cached verdicts, counters
+ *   explain.c   what a verdict says to people
  *   find.c      the choice among providers
  *   map.c       scatterlists and regions to DMA addresses
  *   sysfs.c     the p2pmem group of a providing function
@@ -268,7 +269,11 @@ void p2pmem_path_verdict(struct p2pmem_path *path, struct pci_p2pmem_verdict *v)
 void p2pmem_paths_drop_provider(struct p2pmem_provider *p);
 void p2pmem_paths_drop_client(struct device *client);
 bool p2pmem_path_exists(struct p2pmem_provider *p, struct device *client);
+
+/* explain.c */
 int p2pmem_errno(enum pci_p2pmem_reason reason);
+int p2pmem_explain_text(char *buf, size_t len, const char *lender, const char *borrower,
+			const struct pci_p2pmem_verdict *verdict);
 
 /* map.c */
 dma_addr_t p2pmem_host_map(struct device *client, phys_addr_t phys, size_t size,

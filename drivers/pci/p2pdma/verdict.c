@@ -29,45 +29,6 @@ static DEFINE_HASHTABLE(p2pmem_paths, 8);
 /* Counts changes that any verdict may depend on; an entry remembers its value. */
 static atomic_t p2pmem_generation = ATOMIC_INIT(1);
 
-static const struct {
-	const char *token;
-	const char *text;
-	const char *remedy;
-	int error;
-} p2pmem_reasons[] = {
-#define P2PMEM_REASON_ROW(sym, _token, _err, _text, _remedy)		\
-	[PCI_P2PMEM_##sym] = {						\
-		.token = _token, .text = _text, .remedy = _remedy,	\
-		.error = _err },
-	PCI_P2PMEM_REASONS(P2PMEM_REASON_ROW)
-};
-
-/**
- * p2pmem_errno() - what an API returns for a reason
- * @reason: the reason
- *
- * Return: 0 or a negative errno.
- */
-int p2pmem_errno(enum pci_p2pmem_reason reason)
-{
-	return -p2pmem_reasons[reason].error;
-}
-
-/**
- * pci_p2pmem_reason_token() - the stable name of a reason
- * @reason: the reason
- *
- * Context: Any.
- * Return: the token, as in log, sysfs and tools.
- */
-const char *pci_p2pmem_reason_token(enum pci_p2pmem_reason reason)
-{
-	if (reason >= PCI_P2PMEM_NR_REASONS)
-		return "unknown";
-	return p2pmem_reasons[reason].token;
-}
-EXPORT_SYMBOL_GPL(pci_p2pmem_reason_token);
-
 /**
  * p2pmem_policy_changed() - make every verdict anew when it is next needed
  *
@@ -415,26 +376,14 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_distance);
 int pci_p2pmem_explain(char *buf, size_t len, struct pci_dev *provider,
 		       struct device *client, const struct pci_p2pmem_verdict *verdict)
 {
-	const char *lender = provider ? pci_name(provider) : verdict->provider;
-	const char *borrower = client ? dev_name(client) : verdict->client;
-	enum pci_p2pmem_reason reason = verdict->reason;
-	int n;
+	int n = p2pmem_explain_text(buf, len, provider ? pci_name(provider) : "",
+				    client ? dev_name(client) : "", verdict);
 
-	if (reason >= PCI_P2PMEM_NR_REASONS)
-		return scnprintf(buf, len, "unknown reason %d", reason);
-	n = scnprintf(buf, len, "%s and %s: %s: %s",
-		      *borrower ? borrower : "(no DMA device)",
-		      *lender ? lender : "(no provider)",
-		      p2pmem_reasons[reason].token, p2pmem_reasons[reason].text);
-	if (verdict->at[0])
-		n += scnprintf(buf + n, len - n, " at %s", verdict->at);
-	if (reason == PCI_P2PMEM_DMA_MASK && verdict->needed)
-		n += scnprintf(buf + n, len - n, ": it ends at %#llx, the client reaches %d bits",
-			       verdict->needed, fls64(verdict->limit));
-	n += scnprintf(buf + n, len - n, "; %s", p2pmem_reasons[reason].remedy);
-	if (reason == PCI_P2PMEM_ACS_REDIRECT && !(provider && client))
+	if (verdict->reason != PCI_P2PMEM_ACS_REDIRECT)
+		return n;
+	if (!(provider && client))
 		n += scnprintf(buf + n, len - n, "%s", verdict->at);
-	else if (reason == PCI_P2PMEM_ACS_REDIRECT && dev_is_pci(client))
+	else if (dev_is_pci(client))
 		n += max(0, p2pmem_path_acs_list(provider, to_pci_dev(client), buf + n,
 						 len - n));
 	return n;
