@@ -11,7 +11,7 @@
 #
 #   file PATTERN    files of ours. One without * and ? must be there
 #   hook PATH       a file of the kernel's that the graft changes
-#   config SYMBOL   an option in drivers/pci/p2pdma/Kconfig
+#   config PATTERN  options in drivers/pci/p2pdma/Kconfig
 #   stub PATH TEXT  a line of the private header, until PATH is there
 #
 # Kconfig, the Makefiles, private headers and MAINTAINERS grow with the patches (series/*.awk).
@@ -99,7 +99,7 @@ graft() {
 	manifest=$tmp/tree/.p2pmem-graft/manifest
 	awk '$1 == "added" { print $3 }' "$manifest" | sort >"$tmp/ours"
 	awk '$1 == "changed" { print $3 }' "$manifest" | sort >"$tmp/changed"
-	sed -n 's/^config //p' "$tmp/tree/$kconfig" >"$tmp/symbols"
+	sed -n 's/^\(menu\)\{0,1\}config //p' "$tmp/tree/$kconfig" >"$tmp/symbols"
 	while read -r f; do
 		[ ! -e "$ksrc/$f" ] || die "$ksrc/$f is in the way, and not of the graft: remove it"
 	done <"$tmp/ours"
@@ -127,7 +127,13 @@ assign() {
 			[ $found = 1 ] || { complain "series/$name: no file is $pattern"; bad=1; }
 		done <"$tmp/patterns"
 		claims "$name" hook | sed "s|^|hook $name |" >>"$tmp/claims"
-		claims "$name" config | sed "s|^|config $name |" >>"$tmp/claims"
+		claims "$name" config >"$tmp/patterns"
+		while read -r pattern; do
+			while read -r symbol; do
+				# shellcheck disable=SC2254	# a pattern is meant
+				case $symbol in $pattern) echo "config $name $symbol" ;; esac
+			done <"$tmp/symbols"
+		done <"$tmp/patterns" >>"$tmp/claims"
 		claims "$name" stub | sed 's/ /	/' >>"$tmp/stubs.all"
 		sed '1,/^---$/d' "$series/$name" | grep -v '^\(file\|hook\|config\|stub\) [^ ]' |
 			sed "s|^|patches: error: series/$name: |" >"$tmp/other"
@@ -274,10 +280,11 @@ write() { # the mails, and proof that they are the commits
 	unset GIT_INDEX_FILE
 }
 
-if [ $# != 2 ] || [ -z "$1" ] || [ -z "$2" ]; then
+if [ $# != 2 ]; then
 	printf 'usage: %s KSRC OUT\n' "$(basename "$0")" >&2
 	exit 2
 fi
+[ -n "$1" ] || die 'which kernel? Give a git work tree of one, KSRC=DIR'
 [ -d "$1" ] || die "$1 is no folder: give a git work tree of the kernel, KSRC=DIR"
 ksrc=$(cd "$1" && pwd -P)
 mkdir -p "$2"
