@@ -122,3 +122,49 @@ struct p2pmem_provider *kit_provider(struct pci_dev *pdev)
 	return p2pmem_find(pdev);
 }
 EXPORT_SYMBOL_IF_KUNIT(kit_provider);
+
+static u64 kit_count(struct pci_dev *provider, struct device *client, bool undone)
+{
+	struct p2pmem_provider *p;
+	struct p2pmem_path *path;
+	u64 n = 0;
+	int cpu;
+
+	guard(rcu)();
+	p = p2pmem_find(provider);
+	path = p ? p2pmem_path_find(p, client) : NULL;
+	if (!path)
+		return 0;
+	for_each_possible_cpu(cpu)
+		n += undone ? READ_ONCE(per_cpu_ptr(path->count, cpu)->unmaps) :
+			      READ_ONCE(per_cpu_ptr(path->count, cpu)->maps);
+	return n;
+}
+
+/**
+ * kit_maps() - the mappings of a pair
+ * @provider: the providing function
+ * @client: DMA device
+ *
+ * Context: Any.
+ * Return: how many were made since the pair came about; 0 without a pair.
+ */
+u64 kit_maps(struct pci_dev *provider, struct device *client)
+{
+	return kit_count(provider, client, false);
+}
+EXPORT_SYMBOL_IF_KUNIT(kit_maps);
+
+/**
+ * kit_balance() - the mappings of a pair that are not undone
+ * @provider: the providing function
+ * @client: DMA device
+ *
+ * Context: Any; nobody maps or unmaps at the time.
+ * Return: how many; 0 without a pair.
+ */
+long kit_balance(struct pci_dev *provider, struct device *client)
+{
+	return kit_count(provider, client, false) - kit_count(provider, client, true);
+}
+EXPORT_SYMBOL_IF_KUNIT(kit_balance);

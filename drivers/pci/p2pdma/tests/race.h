@@ -15,9 +15,7 @@
 #include <linux/prandom.h>
 #include <linux/spinlock.h>
 
-struct device;
 struct kunit;
-struct p2pmem_provider;
 struct pci_dev;
 struct race_crew;
 struct task_struct;
@@ -98,7 +96,5 @@ static inline u32 race_below(struct race_worker *w, u32 n)
 void race_dawdle(struct rnd_state *rnd, u32 n);
 /* Reads a file of the p2pmem group of a function; -1: it is not there */
 long race_sysfs(struct pci_dev *pdev, const char *file);
-/* Mappings of a pair that were made and not undone; of a crew that is back, 0 */
-long race_balance(struct p2pmem_provider *p, struct device *client);
 
 #endif /* _P2PMEM_TESTS_RACE_H */

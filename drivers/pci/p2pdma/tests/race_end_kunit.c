@@ -88,7 +88,7 @@ static void last_reference_goes_while_revoke_waits(struct kunit *test)
 	void *addr;
 	int round, i;
 
-	for (round = 0; round < 60; round++) {
+	for (round = 0; round < 25; round++) {
 		d->nr = 1 + round % ARRAY_SIZE(d->page);
 		addr = pci_p2pmem_alloc(d->card, d->nr * PAGE_SIZE, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, addr);
@@ -127,7 +127,7 @@ static void last_reference_goes_while_resume_is_wanted(struct kunit *test)
 	void *addr;
 	int round, n;
 
-	for (round = 0; round < 60; round++) {
+	for (round = 0; round < 25; round++) {
 		d->nr = 1;
 		addr = pci_p2pmem_alloc(d->card, PAGE_SIZE, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, addr);
@@ -175,7 +175,7 @@ static void first_look_up_while_the_client_goes(struct kunit *test)
 	struct race_crew *crew;
 	int round;
 
-	for (round = 0; round < 200; round++) {
+	for (round = 0; round < 80; round++) {
 		client = pci_p2pmem_register_client(d->nic, NULL, NULL);
 		KUNIT_ASSERT_FALSE(test, IS_ERR(client));
 		crew = race_crew(test);
@@ -201,7 +201,7 @@ static void first_look_up_while_the_provider_goes(struct kunit *test)
 	int round;
 
 	kit_client(test, d->f, "nic");
-	for (round = 0; round < 40; round++) {
+	for (round = 0; round < 8; round++) {
 		p = p2pmem_provider_get(d->card);
 		KUNIT_ASSERT_NOT_NULL(test, p);
 		d->p = p;
@@ -285,7 +285,7 @@ static void grant_create_against_revoke(struct kunit *test)
 	kit_client(test, d->f, "nic");
 	g = kunit_kcalloc(test, nr * crews, sizeof(*g), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, g);
-	for (round = 0; round < 60; round++) {
+	for (round = 0; round < 25; round++) {
 		crew = race_crew(test);
 		memset(g, 0, nr * crews * sizeof(*g));
 		for (i = 0; i < nr * crews; i++)
@@ -362,7 +362,7 @@ static void grant_end_against_its_callbacks(struct kunit *test)
 
 	kit_client(test, d->f, "nic");
 	for (i = 0; i < 3; i++)
-		race_add(crew, race_end_step, d, 300);
+		race_add(crew, race_end_step, d, 80);
 	race_add(crew, race_callback_step, d, 0);
 	race_run(crew);
 	flush_workqueue(p2pmem_wq);
@@ -392,7 +392,7 @@ static void lost_against_an_allocation(struct kunit *test)
 	int round, w, i, taken = 0;
 
 	kit_client(test, d->f, "nic");
-	for (round = 0; round < 80; round++) {
+	for (round = 0; round < 30; round++) {
 		crew = race_crew(test);
 		memset(d->nr_sgl, 0, sizeof(d->nr_sgl));
 		race_add(crew, race_take_step, d, RACE_MANY);

@@ -73,8 +73,8 @@ static void race_settled(struct kunit *test, struct race_field *field)
 	KUNIT_EXPECT_EQ_MSG(test, p2pmem_pool_available(p->pool), RACE_BYTES,
 			    "memory did not come back");
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&p->pins), 0);
-	KUNIT_EXPECT_EQ_MSG(test, race_balance(p, field->nic), 0, "of the nic");
-	KUNIT_EXPECT_EQ_MSG(test, race_balance(p, field->drive), 0, "of the drive");
+	KUNIT_EXPECT_EQ_MSG(test, kit_balance(field->card, field->nic), 0, "of the nic");
+	KUNIT_EXPECT_EQ_MSG(test, kit_balance(field->card, field->drive), 0, "of the drive");
 }
 
 /* These pages are the worker's now, or (@own false) no more. */
@@ -304,7 +304,7 @@ static void revoked_lost_and_resumed_under_load(struct kunit *test)
 	kit_client(test, field->f, "drive");
 	for (i = 0; i < 2; i++) {
 		race_add(crew, race_list_step, field, 0);
-		race_add(crew, race_state_step, field, 60);
+		race_add(crew, race_state_step, field, 12);
 	}
 	race_add(crew, race_region_step, field, 0);
 	race_add(crew, race_watch_step, field, 0);
@@ -358,7 +358,7 @@ static void registrations_of_one_device_come_and_go(struct kunit *test)
 	int i;
 
 	for (i = 0; i < 4; i++)
-		race_add(crew, race_client_step, field, 400);
+		race_add(crew, race_client_step, field, 150);
 	race_run(crew);
 	race_settled(test, field);
 	KUNIT_EXPECT_FALSE(test, p2pmem_is_client(field->nic));
@@ -408,7 +408,7 @@ static void the_card_is_pulled_and_plugged(struct kunit *test)
 	for (i = 0; i < 3; i++)
 		race_add(crew, race_guest_step, field, 0);
 	race_begin(crew);
-	for (i = 0; i < 8; i++) {
+	for (i = 0; i < 4; i++) {
 		fabric_unplug(field->f, "card");
 		KUNIT_EXPECT_NULL(test, fabric_pdev(field->f, "card"));
 		fabric_plug(field->f, race_card);
