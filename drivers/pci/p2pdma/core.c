@@ -226,11 +226,13 @@ void pci_p2pmem_unregister_client(struct pci_p2pmem_client *client)
 	if (IS_ERR_OR_NULL(client))
 		return;
 
-	scoped_guard(mutex, &p2pmem_mutex)
+	scoped_guard(mutex, &p2pmem_mutex) {
 		hash_del_rcu(&client->hash);
-	p2pmem_policy_changed();
-	if (!p2pmem_is_client(client->dev))
-		p2pmem_paths_drop_client(client->dev);
+		p2pmem_policy_changed();
+		/* Still locked: the pairs of who registers it now are not ours to drop. */
+		if (!p2pmem_is_client(client->dev))
+			p2pmem_paths_drop_client(client->dev);
+	}
 	put_device(client->dev);
 	kfree_rcu(client, rcu);
 }
