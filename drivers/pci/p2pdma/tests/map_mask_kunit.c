@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: suite p2pmem-map-mask: addresses that a client cannot use
+ *
+ * The limit of a client's DMA is compared at each look-up with what it would be given:
+ * bus addresses below a switch, physical ones through a host bridge, neither where an
+ * IOMMU makes them up.
+ */
+#include "mapkit.h"
+
+/* Where the card's memory ends, as the nic would be given it by bus address */
+static u64 bus_end(struct mapkit *k)
+{
+	return pci_resource_end(k->card, 2) - k->offset;
+}
+
+static struct scatterlist *one_page(struct kunit *test, struct mapkit *k, size_t at)
+{
+	const struct mapkit_piece page = { at, PAGE_SIZE };
+	struct mapkit_memory *m = mapkit_alloc(test, k->card, SZ_2M);
+
+	return mapkit_list(test, m->addr, &page, 1);
+}
+
+static void expect_mapped(struct kunit *test, struct mapkit *k, struct scatterlist *sgl,
+			  const char *when)
+{
+	int ret = pci_p2pmem_map_sg(k->nic, sgl, 1, DMA_TO_DEVICE);
+
+	KUNIT_EXPECT_EQ_MSG(test, ret, 1, "%s", when);
+	if (ret > 0)
+		pci_p2pmem_unmap_sg(k->nic, sgl, 1, DMA_TO_DEVICE);
+}
+
+static void expect_refused(struct kunit *test, struct mapkit *k, struct scatterlist *sgl,
+			   u64 limit, u64 needed, const char *when)
+{
+	struct pci_p2pmem_verdict v;
+
+	mapkit_scrub(sgl, 1);
+	KUNIT_EXPECT_EQ_MSG(test, pci_p2pmem_map_sg(k->nic, sgl, 1, DMA_TO_DEVICE), -EXDEV,
+			    "%s", when);
+	mapkit_expect_untouched(test, sgl, 1);
+	pci_p2pmem_verdict(k->card, k->nic, &v);
+	KUNIT_EXPECT_EQ_MSG(test, v.reason, PCI_P2PMEM_DMA_MASK, "%s", when);
+	KUNIT_EXPECT_EQ_MSG(test, v.limit, limit, "%s", when);
+	KUNIT_EXPECT_EQ_MSG(test, v.needed, needed, "%s", when);
+}
+
+/*
+ * host -- rp -- up -+- dn0 -- card   above 4 GiB on the bus and for the CPU
+ *                   `- dn1 -- nic    its mask changes after the first mapping
+ */
+static void mask_is_compared_at_each_look_up(struct kunit *test)
+{
+	struct scatterlist *sgl;
+	struct mapkit k;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_HIGH);
+	sgl = one_page(test, &k, 0);
+	KUNIT_ASSERT_GT(test, bus_end(&k), DMA_BIT_MASK(32));
+	KUNIT_ASSERT_LT(test, bus_end(&k), DMA_BIT_MASK(44));
+
+	expect_mapped(test, &k, sgl, "64 bits");
+	KUNIT_ASSERT_EQ(test, 0, dma_set_mask(k.nic, DMA_BIT_MASK(44)));
+	expect_mapped(test, &k, sgl, "44 bits");
+	KUNIT_ASSERT_EQ(test, 0, dma_set_mask(k.nic, DMA_BIT_MASK(32)));
+	expect_refused(test, &k, sgl, DMA_BIT_MASK(32), bus_end(&k), "32 bits");
+	KUNIT_ASSERT_EQ(test, 0, dma_set_mask(k.nic, DMA_BIT_MASK(64)));
+	expect_mapped(test, &k, sgl, "64 bits again");
+	mapkit_expect_count(test, k.card, k.nic, 3, 3, 1);
+}
+
+/* The same; the limit ends with the last byte of the memory, or just before it */
+static void last_byte_decides(struct kunit *test)
+{
+	struct scatterlist *sgl;
+	struct mapkit k;
+	u64 end;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_HIGH);
+	sgl = one_page(test, &k, 0);
+	end = bus_end(&k);
+	k.nic->bus_dma_limit = end;
+	expect_mapped(test, &k, sgl, "limit at the last byte");
+	k.nic->bus_dma_limit = end - 1;
+	expect_refused(test, &k, sgl, end - 1, end, "limit one byte below");
+	k.nic->bus_dma_limit = 0;
+	expect_mapped(test, &k, sgl, "no limit");
+}
+
+/*
+ * host -- rp -- up -+- dn0 -- card   below 4 GiB on the bus, above it for the CPU
+ *                   `- dn1 -- nic    32 bits
+ */
+static void bus_address_counts_below_a_switch(struct kunit *test)
+{
+	struct scatterlist *sgl;
+	struct mapkit k;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
+	KUNIT_ASSERT_EQ(test, 0, dma_set_mask(k.nic, DMA_BIT_MASK(32)));
+	KUNIT_ASSERT_LE(test, bus_end(&k), DMA_BIT_MASK(32));
+	KUNIT_ASSERT_GT(test, pci_resource_start(k.card, 2), DMA_BIT_MASK(32));
+	sgl = one_page(test, &k, SZ_1M);
+	expect_mapped(test, &k, sgl, "32 bits");
+	mapkit_expect_bus(test, sgl, 1, k.offset);
+	KUNIT_EXPECT_LE(test, (u64)sg_dma_address(sgl), DMA_BIT_MASK(32));
+}
+
+/*
+ * host -+- rp0 -- card   below 4 GiB on the bus, above it for the CPU
+ *       `- rp1 -- nic    32 bits
+ */
+static void physical_address_counts_through_a_host_bridge(struct kunit *test)
+{
+	struct scatterlist *sgl;
+	struct mapkit k;
+
+	mapkit_build(test, &k, mapkit_host, MAPKIT_LOW);
+	sgl = one_page(test, &k, 0);
+	KUNIT_ASSERT_LE(test, bus_end(&k), DMA_BIT_MASK(32));
+	expect_mapped(test, &k, sgl, "64 bits");
+	KUNIT_ASSERT_EQ(test, 0, dma_set_mask(k.nic, DMA_BIT_MASK(32)));
+	expect_refused(test, &k, sgl, DMA_BIT_MASK(32), pci_resource_end(k.card, 2), "32 bits");
+}
+
+/* The same with an IOMMU, which finds an address that the nic can use */
+static void iommu_needs_no_limit(struct kunit *test)
+{
+	struct mapkit_iommu *iommu;
+	struct scatterlist *sgl;
+	struct mapkit k;
+
+	mapkit_build(test, &k, mapkit_host, MAPKIT_SAME);
+	iommu = mapkit_iommu(test);
+	sgl = one_page(test, &k, 0);
+	KUNIT_ASSERT_EQ(test, 0, dma_set_mask(k.nic, DMA_BIT_MASK(32)));
+	expect_mapped(test, &k, sgl, "32 bits");
+	KUNIT_EXPECT_EQ(test, iommu->undone, 1);
+	/* Gone again: the mask counts */
+	iommu->plain = true;
+	p2pmem_policy_changed();
+	expect_refused(test, &k, sgl, DMA_BIT_MASK(32), pci_resource_end(k.card, 2),
+		       "without it");
+}
+
+/*
+ * A granted pair is mapped as it was granted, but never to an address that the client
+ * cannot reach: the limit is put in the middle of what was allocated.
+ */
+static void granted_pair_with_a_lower_mask(struct kunit *test)
+{
+	static const struct mapkit_piece pieces[] = {
+		{ 0, SZ_64K }, { SZ_1M - SZ_64K, SZ_64K }, { SZ_1M, SZ_64K },
+	};
+	struct mapkit_memory *m;
+	struct scatterlist *sgl;
+	struct mapkit k;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_HIGH);
+	mapkit_grant(test, &k);
+	m = mapkit_alloc(test, k.card, SZ_2M);
+	sgl = mapkit_list(test, m->addr, pieces, 3);
+	k.nic->bus_dma_limit = pci_resource_start(k.card, 2) - k.offset +
+			       (m->addr - k.base) + SZ_1M - 1;
+
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, sgl, 2, DMA_TO_DEVICE), 2);
+	mapkit_expect_bus(test, sgl, 2, k.offset);
+	pci_p2pmem_unmap_sg(k.nic, sgl, 2, DMA_TO_DEVICE);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, sgl, 3, DMA_TO_DEVICE), -EXDEV);
+	k.nic->bus_dma_limit--;
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, sgl, 2, DMA_TO_DEVICE), -EXDEV);
+	k.nic->bus_dma_limit = 0;
+	mapkit_expect_count(test, k.card, k.nic, 1, 1, 2);
+}
+
+/* The same through a host bridge: what was mapped before the limit was met is undone. */
+static void granted_pair_with_a_lower_mask_through_a_host_bridge(struct kunit *test)
+{
+	static const struct mapkit_piece pieces[] = {
+		{ 0, SZ_64K }, { SZ_512K, SZ_64K }, { SZ_1M, SZ_64K },
+	};
+	struct mapkit_iommu *iommu;
+	struct mapkit_memory *m;
+	struct scatterlist *sgl;
+	struct mapkit k;
+
+	mapkit_build(test, &k, mapkit_host, MAPKIT_HIGH);
+	iommu = mapkit_iommu(test);
+	iommu->plain = true;
+	mapkit_grant(test, &k);
+	m = mapkit_alloc(test, k.card, SZ_2M);
+	sgl = mapkit_list(test, m->addr, pieces, 3);
+	k.nic->bus_dma_limit = pci_resource_start(k.card, 2) + (m->addr - k.base) + SZ_1M;
+
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, sgl, 2, DMA_TO_DEVICE), 2);
+	pci_p2pmem_unmap_sg(k.nic, sgl, 2, DMA_TO_DEVICE);
+	KUNIT_EXPECT_EQ(test, iommu->undone, 2);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, sgl, 3, DMA_TO_DEVICE), -EXDEV);
+	KUNIT_EXPECT_EQ(test, iommu->calls, 4);
+	KUNIT_EXPECT_EQ(test, iommu->undone, 4);
+	KUNIT_EXPECT_EQ(test, iommu->nr, 0);
+	/* The first entry is beyond it already */
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, &sgl[2], 1, DMA_TO_DEVICE), -EXDEV);
+	KUNIT_EXPECT_EQ(test, iommu->calls, 4);
+	k.nic->bus_dma_limit = 0;
+	mapkit_expect_count(test, k.card, k.nic, 1, 1, 2);
+}
+
+static struct kunit_case map_mask_cases[] = {
+	KUNIT_CASE(mask_is_compared_at_each_look_up),
+	KUNIT_CASE(last_byte_decides),
+	KUNIT_CASE(bus_address_counts_below_a_switch),
+	KUNIT_CASE(physical_address_counts_through_a_host_bridge),
+	KUNIT_CASE(iommu_needs_no_limit),
+	KUNIT_CASE(granted_pair_with_a_lower_mask),
+	KUNIT_CASE(granted_pair_with_a_lower_mask_through_a_host_bridge),
+	{ }
+};
+
+static struct kunit_suite map_mask_suite = {
+	.name = "p2pmem-map-mask",
+	.test_cases = map_mask_cases,
+};
+
+kunit_test_suite(map_mask_suite);
