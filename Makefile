@@ -7,7 +7,7 @@ BUILD ?= build
 RIG := tools/testing/p2pmem/rig
 export BUILD KDIR KSRC KIMAGE
 
-.PHONY: help deps modules vm demo check graft patches ungraft clean fuzz
+.PHONY: help deps modules vm demo check check-full kunit mutants graft patches ungraft clean debug-kernel kcsan-kernel fuzz
 .DEFAULT_GOAL := help
 
 help:
@@ -18,7 +18,11 @@ help:
 #help   modules    build the modules for that kernel, checked, into $(BUILD)/stock/<release>/modules
 #help   vm         boot a topology and run a script in the guest (variables below)
 #help   demo       NVMe over Fabrics with its payload in peer memory, proved by addresses
-#help   check      every test; ends in "N passed, N failed"
+#help   check      the tests, 40 minutes at most; ends in "N passed, N failed"
+#help   check-full the same and all that takes longer: every guest on the debug kernel, data races,
+#help              mutants, coverage, combinations of options
+#help   kunit      suites on PCI hierarchies in memory, on the debug kernel, and their coverage
+#help   mutants    one-line faults, each of which some test must notice; ends in "killed/total"
 #help   fuzz       topology.c in user space under libFuzzer, SECONDS=60 long
 #help   graft      put it into a kernel source tree, KSRC=dir (none: the package's, unpacked below $(BUILD))
 #help   patches    the same as a series for review, into $(BUILD)/patches or OUT=dir; KSRC=git work tree
@@ -59,8 +63,26 @@ vm: modules
 demo: modules
 	@tools/testing/p2pmem/demo/demo.sh
 
+debug-kernel: deps
+	@tools/testing/p2pmem/kernels/build.sh $(BUILD) debug
+
+kcsan-kernel: deps
+	@tools/testing/p2pmem/kernels/build.sh $(BUILD) kcsan
+
 check: modules
+	@$(MAKE) --no-print-directory debug-kernel
 	@tools/testing/p2pmem/run-tests.sh
+
+check-full: modules
+	@$(MAKE) --no-print-directory debug-kernel
+	@$(MAKE) --no-print-directory kcsan-kernel
+	@tools/testing/p2pmem/check-full.sh
+
+kunit: debug-kernel
+	@tools/testing/p2pmem/kunit/run.sh
+
+mutants: debug-kernel
+	@tools/testing/p2pmem/mutants/run.py
 
 fuzz: deps
 	@tools/testing/p2pmem/tests/fuzz/run.sh $(BUILD)/tests/fuzz $(SECONDS)

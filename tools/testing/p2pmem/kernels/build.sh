@@ -106,7 +106,7 @@ beside()
 		cp "$out/beside/$d"/*.ko "$modules/"
 	done
 	mkdir -p "$out/beside/ib_core"
-	rsync -rl --checksum "$dir/linux/drivers/infiniband/core/" "$out/beside/ib_core/"
+	rsync -rl --checksum "$KSRC/drivers/infiniband/core/" "$out/beside/ib_core/"
 	{
 		echo "include \$(src)/Makefile"
 		echo "obj-y :="
@@ -122,10 +122,12 @@ rig_nvme()
 	mkdir -p "$stock/tree/drivers/nvme" "$stock/rig-nvme"
 	ln -sfn "$src/include" "$stock/tree/include"
 	ln -sfn "$src/drivers/nvme/host" "$stock/tree/drivers/nvme/host"
-	ln -sfn "$out/Module.symvers" "$stock/tree/Module.symvers"
+	rm -f "$stock/tree/Module.symvers"
+	# every symbol is in the Module.symvers of the kernel itself
+	: >"$stock/tree/Module.symvers"
 	: >"$stock/tree/Kbuild"
 	: >"$stock/compat.h"
-	KDIR=$out KSRC=$dir/linux "$rig/rig-nvme.sh" "$stock"
+	KDIR=$out KSRC=$KSRC "$rig/rig-nvme.sh" "$stock"
 }
 
 echo "kernels: building $name; the first time takes some minutes"

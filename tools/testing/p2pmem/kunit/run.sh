@@ -1,0 +1,18 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# run.sh: "make kunit": the suites on the debug kernel, then which lines of the core they ran
+#
+# Variables as of run-tests.sh. TESTS="kunit-path": only these, and no coverage.
+
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../../../.." && pwd)
+build=$(cd "${BUILD:-$top/build}" && pwd)
+
+if [ -n "${TESTS:-}" ]; then
+	exec "$here/../run-tests.sh"
+fi
+TESTS='kunit-*' "$here/../run-tests.sh"
+BUILD=$build "$here/coverage.sh"

@@ -1,0 +1,233 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+run.py [NAME...]: put one-line faults into the code, one at a time; some test must notice each
+
+The faults stand in the file "list" beside this one. For each, the module that has the file is
+built with it against the debug kernel (kernels/build.sh BUILD debug), and a guest runs the tests
+that the fault names; without a name, the suites of that module. What they must say first of
+the code as it is: all well. A fault that does not compile, or whose line is not there once, is
+an error of the list.
+
+Works in BUILD/mutants, on copies. Prints a line for each with the test that killed it, and last
+"killed/total". Exit status: 0 when all are killed, 1 when one survives, 2 on an error of the list.
+"""
+
+import concurrent.futures
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+TESTS = HERE.parent
+TOP = HERE.parents[3]
+BUILD = Path(os.environ.get("BUILD") or TOP / "build").resolve()
+JOBS = int(os.environ.get("JOBS") or 2)
+# folder, the modules it makes, what to load for their suites
+MODULES = {
+    "drivers/pci/p2pdma": (["p2pdma", "p2pmem-bar"], "p2pdma"),
+    "drivers/infiniband/core": (["ib_core"], "ib_core"),
+    "drivers/nvme/host": (["nvme"], "nvme"),
+    "drivers/nvme/target": (["nvmet", "nvmet-rdma"], "nvmet"),
+}
+SAY = threading.Lock()
+
+
+def say(text):
+    with SAY:
+        print(text, flush=True)
+
+
+def die(text):
+    print(f"mutants: error: {text}", file=sys.stderr)
+    sys.exit(2)
+
+
+def read_list(path):
+    """Entries are paragraphs of "key: value"; from and to are one line of code each."""
+    mutants = []
+    for block in path.read_text().split("\n\n"):
+        entry = {}
+        for line in block.split("\n"):
+            if line.strip() and not line.startswith("#"):
+                key, _, value = line.partition(":")
+                entry[key] = value.strip()
+        if entry:
+            if not {"name", "file", "from", "to"} <= set(entry):
+                die(f"{path}: an entry lacks name, file, from or to: {entry}")
+            mutants.append(entry)
+    names = [m["name"] for m in mutants]
+    if len(set(names)) != len(names):
+        die(f"{path}: two entries have one name")
+    return mutants
+
+
+def read_env(path):
+    return dict(line.split("=", 1) for line in path.read_text().split("\n") if "=" in line)
+
+
+class Lane:
+    """Builds and boots for one worker; what is built for one fault is built over by the next."""
+
+    def __init__(self, number):
+        self.kernel = read_env(BUILD / "lanes/debug/kernel/env")
+        self.dir = BUILD / "mutants" / str(number)
+        self.tree = self.dir / "tree"
+        self.stock = BUILD / "lanes/debug/stock" / self.kernel["KVER"]
+        self.own = self.dir / "stock" / self.kernel["KVER"]
+        shutil.rmtree(self.dir / "stock", ignore_errors=True)
+        (self.dir / "kernel").mkdir(parents=True, exist_ok=True)
+        for name in ("env", "version"):
+            shutil.copy(BUILD / "lanes/debug/kernel" / name, self.dir / "kernel" / name)
+
+    def folder_of(self, path):
+        # a header is built with the module that uses it most
+        folder = str(Path(path).parent)
+        return folder if folder in MODULES else "drivers/pci/p2pdma"
+
+    def prepare(self, mutant):
+        """The grafted folder with the fault, unchanged files keeping their time."""
+        folder = self.folder_of(mutant["file"])
+        grafted = Path(self.kernel["KSRC"])
+        for name in {folder, "include/linux"}:
+            (self.tree / name).mkdir(parents=True, exist_ok=True)
+        files = [grafted / "include/linux" / n for n in ("pci-p2pmem.h", "pci-p2pmem-reason.h")]
+        subprocess.run(["rsync", "-lt", "--checksum", *files, self.tree / "include/linux/"], check=True)
+        subprocess.run(["rsync", "-rlt", "--checksum", "--delete", "--exclude=*.o", "--exclude=*.ko", "--exclude=*.mod*",
+                        "--exclude=.*.cmd", "--exclude=*.symvers", "--exclude=modules.order", "--exclude=*.gcno",
+                        "--exclude=.module-common*", f"{grafted / folder}/", f"{self.tree / folder}/"], check=True)
+        if folder != "drivers/pci/p2pdma":
+            makefile = self.tree / folder / "Kbuild"
+            objects = " ".join(f"{m}.o" for m in MODULES[folder][0])
+            makefile.write_text(f"include $(src)/Makefile\nobj-y :=\nobj-m := {objects}\n")
+        if "from" in mutant:
+            path = self.tree / mutant["file"]
+            lines = path.read_text().split("\n")
+            at = [i for i, line in enumerate(lines) if line.strip() == mutant["from"]]
+            if len(at) != int(mutant.get("times", 1)):
+                raise ValueError(f"{mutant['name']}: {mutant['file']} has {len(at)} lines '{mutant['from']}'")
+            for i in at[-1:]:
+                lines[i] = mutant["to"]
+            path.write_text("\n".join(lines))
+        return folder
+
+    def build(self, mutant):
+        folder = self.prepare(mutant)
+        with open(self.dir / "build.log", "w", encoding="utf-8") as log:
+            done = subprocess.run(["make", "-C", self.kernel["KSRC"], f"O={self.kernel['KDIR']}", f"M={self.tree / folder}",
+                                   "KCFLAGS=-Wno-error", "modules"],
+                                  stdout=log, stderr=log, check=False, env={**os.environ, "MAKEFLAGS": ""})
+        if done.returncode:
+            raise ValueError(f"{mutant['name']}: does not compile: {self.dir / 'build.log'}")
+        shutil.rmtree(self.own, ignore_errors=True)
+        shutil.copytree(self.stock / "modules", self.own / "modules")
+        os.symlink(self.stock / "rig-nvme", self.own / "rig-nvme")
+        for module in MODULES[folder][0]:
+            built = self.tree / folder / f"{module}.ko"
+            if module == "nvme":
+                (self.own / "rig-nvme").unlink()
+                (self.own / "rig-nvme/grafted").mkdir(parents=True)
+                shutil.copy(built, self.own / "rig-nvme/grafted/nvme.ko")
+            if built.exists():
+                shutil.copy(built, self.own / "modules")
+        return folder
+
+    def boot(self, name, words):
+        """One line of tests/list, or suites; the first thing that was wrong, or None."""
+        variables = {"BUILD": str(self.dir), "NAME": name, "SMP": "1", "TIMEOUT": "400"}
+        variables.update(w.split("=", 1) for w in words[2:])
+        variables.pop("LANE", None)
+        topo, script = words[0], TESTS / "tests/guest" / words[1]
+        topo = TESTS / ("tests" if "/" in topo else "rig/topologies") / f"{topo}.topo"
+        subprocess.run(["python3", TESTS / "rig/vm.py"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
+                       env={**os.environ, **variables, "TOPO": str(topo), "RUN": str(script)})
+        try:
+            report = json.loads((self.dir / "vm" / name / "report.json").read_text())
+        except (OSError, ValueError):
+            return "no report of the guest"
+        if report["tap"]["failures"]:
+            return report["tap"]["failures"][0]
+        return report["reasons"][0] if report["reasons"] else None
+
+    def suites(self, folder, pattern):
+        load = MODULES[folder][1]
+        return self.boot("kunit", ["topologies/kunit", "kunit.sh", f"APPEND=mem=2G kunit.enable=1 kunit.filter_glob={pattern} "
+                                   f"p2pmem.modules={load} p2pmem.suites=1"])
+
+
+def test_lines():
+    lines = {}
+    import shlex
+    for line in (TESTS / "tests/list").read_text().split("\n"):
+        words = shlex.split(line, comments=True)
+        if len(words) >= 3 and words[1] != "host":
+            lines[words[0]] = words[1:]
+    return lines
+
+
+def try_tests(lane, folder, mutant, known):
+    """The test that killed it, or None."""
+    for test in (mutant.get("tests") or "p2pmem*").split():
+        if test in known:
+            found = lane.boot(test, known[test])
+        else:
+            found = lane.suites(folder, test)
+        if found:
+            return f"{test}: {found}" if test in known else found
+    return None
+
+
+def main():
+    known = test_lines()
+    mutants = [m for m in read_list(Path(os.environ.get("LIST") or HERE / "list")) if len(sys.argv) == 1 or m["name"] in sys.argv[1:]]
+    if not mutants:
+        die(f"no fault is called {' or '.join(sys.argv[1:])}")
+    lanes = [Lane(i) for i in range(JOBS)]
+    free = list(lanes)
+    lock = threading.Lock()
+    errors, survivors = [], []
+
+    def one(mutant):
+        with lock:
+            lane = free.pop()
+        try:
+            killer = try_tests(lane, lane.build(mutant), mutant, known)
+            return killer
+        finally:
+            with lock:
+                free.append(lane)
+
+    say(f"mutants: {len(mutants)} faults; first the code as it is")
+    wanted = {}
+    for mutant in mutants:
+        folder = lanes[0].folder_of(mutant["file"])
+        for test in (mutant.get("tests") or "p2pmem*").split():
+            wanted.setdefault((folder, test), {"name": f"{folder} {test}", "file": f"{folder}/x.c", "tests": test})
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        for clean, killer in zip(wanted.values(), pool.map(one, wanted.values())):
+            if killer:
+                die(f"without any fault, {clean['name']} says: {killer}")
+        jobs = {pool.submit(one, m): m for m in mutants}
+        for job in concurrent.futures.as_completed(jobs):
+            mutant = jobs[job]
+            try:
+                killer = job.result()
+            except ValueError as error:
+                errors.append(str(error))
+                say(f"ERROR    {error}")
+                continue
+            if killer:
+                say(f"killed   {mutant['name']:32} by {killer}")
+            else:
+                survivors.append(mutant["name"])
+                say(f"SURVIVED {mutant['name']:32} {mutant['file']}: {mutant['to']}")
+    print(f"{len(mutants) - len(survivors) - len(errors)}/{len(mutants)}")
+    sys.exit(2 if errors else 1 if survivors else 0)
+
+
+if __name__ == "__main__":
+    main()
