@@ -191,6 +191,10 @@ while read -r line; do
 	[ -n "${line//[[:space:]]/}" ] || continue
 	eval "words=($line)"		# values may be quoted
 	name=${words[0]}
+	if [ "$name" = wait ]; then
+		lines+=(wait)
+		continue
+	fi
 	[ ${#words[@]} -ge 3 ] || die "$list: '$line' is not NAME TOPOLOGY SCRIPT [VAR=value...]"
 	[ -z "${known[$name]:-}" ] || die "$list: two tests are called $name"
 	known[$name]=1
@@ -200,6 +204,11 @@ while read -r line; do
 done < <(lines_of_lists)
 
 for line in "${lines[@]}"; do
+	if [ "$line" = wait ]; then
+		wait
+		running=0
+		continue
+	fi
 	eval "words=($line)"
 	while [ $running -ge "$jobs" ]; do
 		wait -n

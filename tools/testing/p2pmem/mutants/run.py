@@ -9,8 +9,8 @@ that the fault names; without a name, the suites of that module. What they must 
 the code as it is: all well. A fault that does not compile, or whose line is not there once, is
 an error of the list.
 
-Works in BUILD/mutants, on copies. Prints a line for each with the test that killed it, and last
-"killed/total". Exit status: 0 when all are killed, 1 when one survives, 2 on an error of the list.
+Works in BUILD/mutants, on copies. Prints a line of TAP for each with the test that killed it, and
+last "killed/total". Exit status: 0 when all are killed, 1 when one survives, 2 on an error of the list.
 """
 
 import concurrent.futures
@@ -110,7 +110,7 @@ class Lane:
             at = [i for i, line in enumerate(lines) if line.strip() == mutant["from"]]
             if len(at) != int(mutant.get("times", 1)):
                 raise ValueError(f"{mutant['name']}: {mutant['file']} has {len(at)} lines '{mutant['from']}'")
-            for i in at[-1:]:
+            for i in at[int(mutant.get("nth", 1)) - 1:][:1]:
                 lines[i] = mutant["to"]
             path.write_text("\n".join(lines))
         return folder
@@ -183,13 +183,16 @@ def try_tests(lane, folder, mutant, known):
 
 def main():
     known = test_lines()
-    mutants = [m for m in read_list(Path(os.environ.get("LIST") or HERE / "list")) if len(sys.argv) == 1 or m["name"] in sys.argv[1:]]
+    # as a test of a list it is given a directory, which it does not need
+    names = [a for a in sys.argv[1:] if "/" not in a]
+    mutants = [m for m in read_list(Path(os.environ.get("LIST") or HERE / "list")) if not names or m["name"] in names]
     if not mutants:
-        die(f"no fault is called {' or '.join(sys.argv[1:])}")
+        die(f"no fault is called {' or '.join(names)}")
     lanes = [Lane(i) for i in range(JOBS)]
     free = list(lanes)
     lock = threading.Lock()
     errors, survivors = [], []
+    done = 0
 
     def one(mutant):
         with lock:
@@ -201,7 +204,7 @@ def main():
             with lock:
                 free.append(lane)
 
-    say(f"mutants: {len(mutants)} faults; first the code as it is")
+    say(f"# {len(mutants)} faults; first the code as it is")
     wanted = {}
     for mutant in mutants:
         folder = lanes[0].folder_of(mutant["file"])
@@ -214,17 +217,19 @@ def main():
         jobs = {pool.submit(one, m): m for m in mutants}
         for job in concurrent.futures.as_completed(jobs):
             mutant = jobs[job]
+            done += 1
             try:
                 killer = job.result()
             except ValueError as error:
-                errors.append(str(error))
-                say(f"ERROR    {error}")
+                errors.append(mutant["name"])
+                say(f"not ok {done} - {error}")
                 continue
             if killer:
-                say(f"killed   {mutant['name']:32} by {killer}")
+                say(f"ok {done} - {mutant['name']}: killed by {killer}")
             else:
                 survivors.append(mutant["name"])
-                say(f"SURVIVED {mutant['name']:32} {mutant['file']}: {mutant['to']}")
+                say(f"not ok {done} - {mutant['name']}: survived: {mutant['file']}: {mutant['to']}")
+    print(f"1..{len(mutants)}")
     print(f"{len(mutants) - len(survivors) - len(errors)}/{len(mutants)}")
     sys.exit(2 if errors else 1 if survivors else 0)
 
