@@ -6,6 +6,7 @@
  * ports (PCIe Base Specification, section 1.3.1), so a path through a host bridge
  * is refused unless the processor or the bridge is known to do it.
  */
+#include <kunit/static_stub.h>
 #include <linux/pci.h>
 #ifdef CONFIG_X86
 #include <asm/processor.h>
@@ -38,9 +39,17 @@ static const struct p2pmem_known_host p2pmem_known_hosts[] = {
 	{ PCI_VENDOR_ID_INTEL, 0x09a2, true },
 };
 
-/* AMD processors since family 17h (Zen) forward between all root ports. */
-static bool p2pmem_cpu_forwards(void)
+/**
+ * p2pmem_cpu_forwards() - whether the processor forwards between all root ports
+ *
+ * AMD's do since family 17h (Zen). A suite can put another processor here.
+ *
+ * Context: Any.
+ * Return: true when it does, wherever the root ports are.
+ */
+bool p2pmem_cpu_forwards(void)
 {
+	KUNIT_STATIC_STUB_REDIRECT(p2pmem_cpu_forwards);
 #ifdef CONFIG_X86
 	return boot_cpu_data.x86_vendor == X86_VENDOR_AMD && boot_cpu_data.x86 >= 0x17;
 #else

@@ -257,6 +257,7 @@ u64 p2pmem_client_limit(struct device *client);
 bool p2pmem_client_translates(struct device *client);
 
 /* hostbridge.c */
+bool p2pmem_cpu_forwards(void);
 void p2pmem_host_allowed(struct pci_host_bridge *host, bool *same, bool *across);
 
 /* verdict.c */
