@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: host bridges that forward, and those that are not known to
+ *
+ * A host bridge is known by the function that stands for it: the first on its root
+ * bus, at 00.0 or a root port. Each has a domain of its own here.
+ */
+#include <kunit/static_stub.h>
+#include <linux/pci.h>
+#ifdef CONFIG_X86
+#include <asm/processor.h>
+#endif
+
+#include "pairkit.h"
+
+#define HB_INTEL(_device)	.vendor = PCI_VENDOR_ID_INTEL, .device = _device
+#define HB_HOST(_name)		.name = _name, .type = FABRIC_HOST, .window = SZ_16M
+#define HB_PORT(_name, _host, _slot)	\
+	.name = _name, .type = FABRIC_ROOT_PORT, .parent = _host, .slot = _slot
+#define HB_CARD(_name, _port)	\
+	.name = _name, .type = FABRIC_ENDPOINT, .parent = _port, PAIRKIT_BAR
+
+static int hostbridge_init(struct kunit *test)
+{
+	pairkit_cpu(test, false);
+	return 0;
+}
+
+/* Every ID of the list: forwards within, forwards to others */
+static const struct {
+	u16 device;
+	bool across;
+} hb_known[] = {
+	{ 0x3c00, false }, { 0x3c01, false }, { 0x2f00, false }, { 0x2f01, false },
+	{ 0x2020, true }, { 0x2030, true }, { 0x2031, true }, { 0x2032, true },
+	{ 0x2033, true }, { 0x09a2, true },
+};
+
+static void hb_expect(struct kunit *test, struct fabric *f, const char *name, bool same,
+		      bool across)
+{
+	bool is_same = !same, is_across = !across;
+
+	p2pmem_host_allowed(fabric_host(f, name), &is_same, &is_across);
+	KUNIT_EXPECT_EQ_MSG(test, is_same, same, "%s: between its own root ports", name);
+	KUNIT_EXPECT_EQ_MSG(test, is_across, across, "%s: to other host bridges", name);
+}
+
+/* host0 .. host9 -- 00.0 of each known ID */
+static void known_host_bridges_forward(struct kunit *test)
+{
+	struct fabric_node *nodes;
+	struct fabric *f;
+	char *names;
+	int i;
+
+	nodes = kunit_kcalloc(test, 2 * ARRAY_SIZE(hb_known) + 1, sizeof(*nodes), GFP_KERNEL);
+	names = kunit_kcalloc(test, 2 * ARRAY_SIZE(hb_known), 8, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, nodes);
+	KUNIT_ASSERT_NOT_NULL(test, names);
+	for (i = 0; i < ARRAY_SIZE(hb_known); i++) {
+		char *host = names + 16 * i, *first = host + 8;
+
+		snprintf(host, 8, "host%d", i);
+		snprintf(first, 8, "first%d", i);
+		nodes[2 * i] = (struct fabric_node){ .name = host, .type = FABRIC_HOST,
+			.window = SZ_16M };
+		nodes[2 * i + 1] = (struct fabric_node){ .name = first, .type = FABRIC_RCIEP,
+			.parent = host, HB_INTEL(hb_known[i].device) };
+	}
+	f = fabric_build(test, nodes);
+	for (i = 0; i < ARRAY_SIZE(hb_known); i++)
+		hb_expect(test, f, nodes[2 * i].name, true, hb_known[i].across);
+}
+
+/*
+ *	empty
+ *	nobody	- 00.0 of no known ID
+ *	other	- 00.0 of a known device ID, but of another vendor
+ *	late	- 01.0 of a known ID, an end point: stands for nothing
+ *	second	- 00.0 of no known ID, 01.0 root port of a known one: not the first
+ *	port	- 01.0 root port of a known ID, the first there is
+ */
+static const struct fabric_node strangers[] = {
+	{ HB_HOST("empty") },
+	{ HB_HOST("nobody") },
+	{ .name = "nobody0", .type = FABRIC_RCIEP, .parent = "nobody", HB_INTEL(0x3c02) },
+	{ HB_HOST("other") },
+	{ .name = "other0", .type = FABRIC_RCIEP, .parent = "other", .device = 0x2030 },
+	{ HB_HOST("late") },
+	{ .name = "late1", .type = FABRIC_RCIEP, .parent = "late", .slot = 1, HB_INTEL(0x2030) },
+	{ HB_HOST("second") },
+	{ .name = "second0", .type = FABRIC_RCIEP, .parent = "second" },
+	{ HB_PORT("second1", "second", 1), HB_INTEL(0x2030) },
+	{ HB_HOST("port") },
+	{ HB_PORT("port1", "port", 1), HB_INTEL(0x2030) },
+	{ }
+};
+
+static void the_first_function_stands_for_it(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, strangers);
+
+	hb_expect(test, f, "empty", false, false);
+	hb_expect(test, f, "nobody", false, false);
+	hb_expect(test, f, "other", false, false);
+	hb_expect(test, f, "late", false, false);
+	hb_expect(test, f, "second", false, false);
+	hb_expect(test, f, "port", true, true);
+}
+
+static void a_processor_that_forwards_needs_no_list(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, strangers);
+
+	pairkit_cpu(test, true);
+	hb_expect(test, f, "empty", true, true);
+	hb_expect(test, f, "nobody", true, true);
+}
+
+#ifdef CONFIG_X86
+/* What is asked of the processor itself: the one of this machine */
+static void the_processor_is_looked_at(struct kunit *test)
+{
+	bool zen = boot_cpu_data.x86_vendor == X86_VENDOR_AMD && boot_cpu_data.x86 >= 0x17;
+
+	kunit_deactivate_static_stub(test, p2pmem_cpu_forwards);
+	KUNIT_EXPECT_EQ(test, p2pmem_cpu_forwards(), zen);
+}
+#endif
+
+/*
+ *	xeon0 -+- 00.0 (8086:2f00) -- a0	within only
+ *	       `- 01.0 -- a1
+ *	xeon1 --- 00.0 (8086:2f00) -- b0	within only
+ *	sky0 --+- 00.0 (8086:2030) -- c0	also to others
+ *	       `- 01.0 -- up -+- 00.0 c-dn0, ACS -- c1
+ *			      `- 01.0 c-dn1 -- c2
+ *	sky1 ---- 00.0 (8086:2030) -- d0	also to others
+ *	plain -+- 00.0 -- e0			not known
+ *	       `- 01.0 -- e1
+ */
+static const struct fabric_node several[] = {
+	{ HB_HOST("xeon0") },
+	{ HB_PORT("a-rp0", "xeon0", 0), HB_INTEL(0x2f00) },
+	{ HB_PORT("a-rp1", "xeon0", 1) },
+	{ HB_CARD("a0", "a-rp0") },
+	{ HB_CARD("a1", "a-rp1") },
+	{ HB_HOST("xeon1") },
+	{ HB_PORT("b-rp0", "xeon1", 0), HB_INTEL(0x2f00) },
+	{ HB_CARD("b0", "b-rp0") },
+	{ HB_HOST("sky0") },
+	{ HB_PORT("c-rp0", "sky0", 0), HB_INTEL(0x2030) },
+	{ HB_PORT("c-rp1", "sky0", 1) },
+	{ .name = "c-up", .type = FABRIC_UPSTREAM, .parent = "c-rp1" },
+	{ .name = "c-dn0", .type = FABRIC_DOWNSTREAM, .parent = "c-up",
+	  .acs_cap = PCI_ACS_RR | PCI_ACS_CR, .acs_ctrl = PCI_ACS_RR | PCI_ACS_CR },
+	{ .name = "c-dn1", .type = FABRIC_DOWNSTREAM, .parent = "c-up", .slot = 1 },
+	{ HB_CARD("c0", "c-rp0") },
+	{ HB_CARD("c1", "c-dn0") },
+	{ HB_CARD("c2", "c-dn1") },
+	{ HB_HOST("sky1") },
+	{ HB_PORT("d-rp0", "sky1", 0), HB_INTEL(0x2030) },
+	{ HB_CARD("d0", "d-rp0") },
+	{ HB_HOST("plain") },
+	{ HB_PORT("e-rp0", "plain", 0) },
+	{ HB_PORT("e-rp1", "plain", 1) },
+	{ HB_CARD("e0", "e-rp0") },
+	{ HB_CARD("e1", "e-rp1") },
+	{ }
+};
+
+static const struct pairkit_row several_rows[] = {
+	PAIRKIT_HOST("a0", "a1", 4),
+	PAIRKIT_HOST("c0", "c2", 6),
+	PAIRKIT_HOST("c0", "d0", 4),		/* both forward to others */
+	PAIRKIT_HOST("c1", "d0", 6),		/* the port redirects where it leads anyway */
+	PAIRKIT_HOST("c1", "c2", 4),		/* the port redirects, and that is forwarded */
+	PAIRKIT_NOT("a0", "b0", 4, PCI_P2PMEM_HOST_BRIDGE, "xeon0"),
+	PAIRKIT_NOT("c0", "a0", 4, PCI_P2PMEM_HOST_BRIDGE, "sky0"),
+	PAIRKIT_NOT("a0", "c0", 4, PCI_P2PMEM_HOST_BRIDGE, "xeon0"),
+	PAIRKIT_NOT("e0", "e1", 4, PCI_P2PMEM_HOST_BRIDGE, "plain"),
+	PAIRKIT_NOT("c0", "e0", 4, PCI_P2PMEM_HOST_BRIDGE, "sky0"),
+	PAIRKIT_NOT("e0", "c0", 4, PCI_P2PMEM_HOST_BRIDGE, "plain"),
+};
+
+static void pairs_of_same_and_different_host_bridges(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, several);
+
+	pairkit_expect_all(test, f, several_rows, ARRAY_SIZE(several_rows));
+}
+
+static struct kunit_case hostbridge_cases[] = {
+	KUNIT_CASE(known_host_bridges_forward),
+	KUNIT_CASE(the_first_function_stands_for_it),
+	KUNIT_CASE(a_processor_that_forwards_needs_no_list),
+#ifdef CONFIG_X86
+	KUNIT_CASE(the_processor_is_looked_at),
+#endif
+	KUNIT_CASE(pairs_of_same_and_different_host_bridges),
+	{}
+};
+
+static struct kunit_suite hostbridge_suite = {
+	.name = "p2pmem-hostbridge",
+	.init = hostbridge_init,
+	.test_cases = hostbridge_cases,
+};
+
+kunit_test_suite(hostbridge_suite);

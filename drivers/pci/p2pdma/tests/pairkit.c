@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: what the suites on verdicts have in common
+ */
+#include <kunit/static_stub.h>
+
+#include "pairkit.h"
+
+static bool pairkit_forwards(void)
+{
+	return true;
+}
+
+static bool pairkit_does_not(void)
+{
+	return false;
+}
+
+/* What the machine's own processor does must not matter to a test. */
+void pairkit_cpu(struct kunit *test, bool forwards)
+{
+	if (forwards)
+		kunit_activate_static_stub(test, p2pmem_cpu_forwards, pairkit_forwards);
+	else
+		kunit_activate_static_stub(test, p2pmem_cpu_forwards, pairkit_does_not);
+}
+
+const char *pairkit_name(struct fabric *f, const char *name)
+{
+	struct pci_dev *pdev;
+
+	if (!name)
+		return "";
+	pdev = fabric_pdev(f, name);
+	return pdev ? pci_name(pdev) : dev_name(&fabric_host(f, name)->dev);
+}
+
+struct pci_p2pmem_verdict pairkit_verdict(struct fabric *f, const char *provider,
+					  const char *client)
+{
+	struct pci_p2pmem_verdict v;
+
+	pci_p2pmem_verdict(fabric_pdev(f, provider), &fabric_pdev(f, client)->dev, &v);
+	return v;
+}
+
+void pairkit_expect(struct kunit *test, struct fabric *f, const struct pairkit_row *row,
+		    const char *what)
+{
+	struct pci_dev *provider = fabric_pdev(f, row->provider);
+	struct pci_dev *client = fabric_pdev(f, row->client);
+	struct pci_p2pmem_verdict v;
+
+	KUNIT_ASSERT_NOT_NULL(test, provider);
+	KUNIT_ASSERT_NOT_NULL(test, client);
+	if (!kit_provider(provider))
+		kit_lend(test, f, row->provider);
+	if (!p2pmem_is_client(&client->dev))
+		kit_client(test, f, row->client);
+
+	p2pmem_policy_changed();
+	v = pairkit_verdict(f, row->provider, row->client);
+	KUNIT_EXPECT_STREQ_MSG(test, pci_p2pmem_reason_token(v.reason),
+			       pci_p2pmem_reason_token(row->reason), "%s, %s to %s", what,
+			       row->client, row->provider);
+	KUNIT_EXPECT_EQ_MSG(test, v.mapping, row->mapping, "%s, %s to %s", what, row->client,
+			    row->provider);
+	KUNIT_EXPECT_EQ_MSG(test, v.distance, row->distance, "%s, %s to %s", what, row->client,
+			    row->provider);
+	KUNIT_EXPECT_STREQ_MSG(test, v.at, pairkit_name(f, row->at), "%s, %s to %s", what,
+			       row->client, row->provider);
+	KUNIT_EXPECT_STREQ(test, v.provider, pci_name(provider));
+	KUNIT_EXPECT_STREQ(test, v.client, pci_name(client));
+}
+
+void pairkit_expect_all(struct kunit *test, struct fabric *f, const struct pairkit_row *rows,
+			int nr)
+{
+	for (; nr--; rows++)
+		pairkit_expect(test, f, rows, "as built");
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * DOC: what the suites on verdicts have in common
+ *
+ * A row says what must come out for a pair; the functions are named as in the table
+ * of the fabric, and become provider and client when they are first needed.
+ */
+#ifndef _P2PMEM_TESTS_PAIRKIT_H
+#define _P2PMEM_TESTS_PAIRKIT_H
+
+#include <kunit/test.h>
+#include <linux/sizes.h>
+
+#include "../p2pdma.h"
+#include "fabric.h"
+#include "kit.h"
+
+/* The smallest BAR that can have pages */
+#define PAIRKIT_BAR	.bar = { [2] = { .size = SZ_2M, .flags = FABRIC_BAR_64 } }
+
+/**
+ * struct pairkit_row - what must be said of a pair
+ * @provider: the function that lends its BAR 2
+ * @client: the function that borrows
+ * @reason: why not, or PCI_P2PMEM_OK
+ * @mapping: how
+ * @distance: how far
+ * @at: function or host bridge at fault; NULL: none
+ */
+struct pairkit_row {
+	const char *provider;
+	const char *client;
+	enum pci_p2pmem_reason reason;
+	enum pci_p2pmem_mapping mapping;
+	int distance;
+	const char *at;
+};
+
+#define PAIRKIT_BUS(_provider, _client, _distance)			\
+	{ .provider = _provider, .client = _client, .distance = _distance,	\
+	  .mapping = PCI_P2PMEM_MAP_BUS_ADDR }
+#define PAIRKIT_HOST(_provider, _client, _distance)			\
+	{ .provider = _provider, .client = _client, .distance = _distance,	\
+	  .mapping = PCI_P2PMEM_MAP_HOST_BRIDGE }
+#define PAIRKIT_NOT(_provider, _client, _distance, _reason, _at)		\
+	{ .provider = _provider, .client = _client, .distance = _distance,	\
+	  .reason = _reason, .at = _at }
+
+/* From now on until the test ends the processor forwards all, or nothing */
+void pairkit_cpu(struct kunit *test, bool forwards);
+/* The verdict of a pair, made anew, is what @row says; @what names the case */
+void pairkit_expect(struct kunit *test, struct fabric *f, const struct pairkit_row *row,
+		    const char *what);
+void pairkit_expect_all(struct kunit *test, struct fabric *f, const struct pairkit_row *rows,
+			int nr);
+/* The verdict as it is remembered */
+struct pci_p2pmem_verdict pairkit_verdict(struct fabric *f, const char *provider,
+					  const char *client);
+/* The name that logs have for a function or host bridge of the table; "" for NULL */
+const char *pairkit_name(struct fabric *f, const char *name);
+
+#endif /* _P2PMEM_TESTS_PAIRKIT_H */
