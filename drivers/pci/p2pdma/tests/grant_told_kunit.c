@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: suite p2pmem-grant-told: what an orchestrator is told, and when
+ *
+ * Revoke when the provider begins to go, once; evict only to those that still hold
+ * memory, after the wait. The wait itself, 30 s, is cut short here by a signal: whoever
+ * revokes may be killed. Nothing is told after the grant's end.
+ */
+#include <linux/completion.h>
+#include <linux/delay.h>
+#include <linux/kthread.h>
+#include <linux/sched/signal.h>
+
+#include "mapkit.h"
+
+/*
+ * All cases (mapkit_switch):
+ *
+ *	host -- rp -- up -+- dn0 -- card    lends BAR 2
+ *	                  `- dn1 -- nic     client, in two grants of two orchestrators
+ */
+struct told {
+	struct pci_p2pmem_grant *grant;
+	struct pci_dev *provider;
+	struct scatterlist *sgl;
+	struct work_struct give_back;
+	int revoked;
+	int evicted;
+	bool ended;
+};
+
+static void told_revoke(struct pci_p2pmem_grant *grant)
+{
+	struct told *t = pci_p2pmem_grant_priv(grant);
+
+	t->provider = pci_p2pmem_grant_provider(grant);
+	WRITE_ONCE(t->revoked, t->revoked + 1);
+}
+
+static void told_give_back(struct work_struct *work)
+{
+	struct told *t = container_of(work, struct told, give_back);
+
+	pci_p2pmem_sgl_free(t->provider, t->sgl);
+	t->sgl = NULL;
+}
+
+static void told_evict(struct pci_p2pmem_grant *grant)
+{
+	struct told *t = pci_p2pmem_grant_priv(grant);
+
+	t->evicted++;
+	/* As an orchestrator does: it only queues work. */
+	queue_work(system_unbound_wq, &t->give_back);
+}
+
+static const struct pci_p2pmem_grant_ops told_ops = {
+	.revoke = told_revoke,
+	.evict = told_evict,
+};
+
+static const struct pci_p2pmem_grant_ops deaf_ops = {};
+
+static void told_end(void *data)
+{
+	struct told *t = data;
+
+	flush_work(&t->give_back);
+	if (t->sgl)
+		pci_p2pmem_sgl_free(t->provider, t->sgl);
+	t->sgl = NULL;
+	if (!t->ended)
+		pci_p2pmem_grant_end(t->grant);
+	t->ended = true;
+	mapkit_settle();
+}
+
+static struct told *told_grant(struct kunit *test, struct mapkit *k,
+			       const struct pci_p2pmem_grant_ops *ops)
+{
+	struct told *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	struct pci_p2pmem_verdict why;
+
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	INIT_WORK(&t->give_back, told_give_back);
+	t->grant = pci_p2pmem_grant_create(k->card, &k->nic, 1, ops, t, "kunit", &why);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(t->grant));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, told_end, t));
+	return t;
+}
+
+static void told_take(struct kunit *test, struct told *t, u32 length)
+{
+	unsigned int nents;
+
+	t->provider = pci_p2pmem_grant_provider(t->grant);
+	t->sgl = pci_p2pmem_grant_sgl_alloc(t->grant, &nents, length, GFP_KERNEL);
+	if (IS_ERR(t->sgl)) {
+		t->sgl = NULL;
+		KUNIT_FAIL_AND_ABORT(test, "no memory under the grant");
+	}
+}
+
+static void revoke_is_told_once(struct kunit *test)
+{
+	struct told *a, *b, *gone, *deaf, *without;
+	struct mapkit k;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_SAME);
+	a = told_grant(test, &k, &told_ops);
+	gone = told_grant(test, &k, &told_ops);
+	deaf = told_grant(test, &k, &deaf_ops);
+	without = told_grant(test, &k, NULL);
+	b = told_grant(test, &k, &told_ops);
+	pci_p2pmem_grant_end(gone->grant);
+	gone->ended = true;
+
+	pci_p2pmem_revoke(k.card);
+	KUNIT_EXPECT_EQ(test, a->revoked, 1);
+	KUNIT_EXPECT_EQ(test, b->revoked, 1);
+	KUNIT_EXPECT_PTR_EQ(test, a->provider, k.card);
+	KUNIT_EXPECT_EQ(test, gone->revoked, 0);
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_usable(a->grant));
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_usable(deaf->grant));
+	/* Again, and in other words */
+	pci_p2pmem_revoke(k.card);
+	pci_p2pmem_lost(k.card);
+	mapkit_settle();
+	KUNIT_EXPECT_EQ(test, a->revoked, 1);
+
+	/* Back again: the same grants are good, and are told anew. */
+	pci_p2pmem_resume(k.card);
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_usable(a->grant));
+	pci_p2pmem_revoke(k.card);
+	KUNIT_EXPECT_EQ(test, a->revoked, 2);
+	KUNIT_EXPECT_EQ(test, b->revoked, 2);
+	KUNIT_EXPECT_EQ(test, gone->revoked, 0);
+	/* Nobody held anything */
+	KUNIT_EXPECT_EQ(test, a->evicted + b->evicted + without->evicted, 0);
+	mapkit_settle();
+}
+
+/* A loss is noticed in any context: who must know it is told by work. */
+static void loss_is_told_too(struct kunit *test)
+{
+	struct mapkit k;
+	struct told *t;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_SAME);
+	t = told_grant(test, &k, &told_ops);
+	told_take(test, t, SZ_64K);
+	pci_p2pmem_lost(k.card);
+	mapkit_settle();
+	KUNIT_EXPECT_EQ(test, t->revoked, 1);
+	KUNIT_EXPECT_EQ(test, t->evicted, 0);
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_sgl_lost(t->sgl));
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_idle(t->grant));
+}
+
+/* Only who holds memory ends his users; a grant that has ended has none that he knows. */
+static void evict_is_told_to_holders(struct kunit *test)
+{
+	struct told *holds, *idle, *deaf, *without, *ended;
+	struct p2pmem_provider *p;
+	struct mapkit k;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_SAME);
+	p = kit_provider(k.card);
+	holds = told_grant(test, &k, &told_ops);
+	idle = told_grant(test, &k, &told_ops);
+	deaf = told_grant(test, &k, &deaf_ops);
+	without = told_grant(test, &k, NULL);
+	ended = told_grant(test, &k, &told_ops);
+	told_take(test, holds, SZ_64K);
+	told_take(test, deaf, SZ_64K);
+	told_take(test, without, SZ_64K);
+	told_take(test, ended, SZ_64K);
+	pci_p2pmem_grant_end(ended->grant);
+	ended->ended = true;
+
+	p2pmem_grants_report(p);
+	p2pmem_grants_evict(p);
+	flush_work(&holds->give_back);
+	KUNIT_EXPECT_EQ(test, holds->evicted, 1);
+	KUNIT_EXPECT_NULL(test, holds->sgl);
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_idle(holds->grant));
+	KUNIT_EXPECT_EQ(test, idle->evicted, 0);
+	KUNIT_EXPECT_EQ(test, deaf->evicted, 0);
+	KUNIT_EXPECT_EQ(test, without->evicted, 0);
+	KUNIT_EXPECT_EQ(test, ended->evicted, 0);
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_idle(deaf->grant));
+	KUNIT_EXPECT_EQ(test, holds->revoked, 0);
+	/* It holds nothing any more. */
+	p2pmem_grants_evict(p);
+	KUNIT_EXPECT_EQ(test, holds->evicted, 1);
+}
+
+/* What is given back in time is not evicted, and the revocation ends with it. */
+static void holder_that_gives_back_in_time(struct kunit *test)
+{
+	struct mapkit_revoke *r;
+	struct mapkit k;
+	struct told *t;
+	int i;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_SAME);
+	t = told_grant(test, &k, &told_ops);
+	told_take(test, t, SZ_64K);
+	r = mapkit_revoke(test, k.card);
+	for (i = 0; i < 10000 && !READ_ONCE(t->revoked); i++)
+		usleep_range(1000, 2000);
+	KUNIT_EXPECT_EQ(test, t->revoked, 1);
+	KUNIT_EXPECT_FALSE(test, mapkit_revoked(r));
+	pci_p2pmem_sgl_free(k.card, t->sgl);
+	t->sgl = NULL;
+	mapkit_revoke_join(test, r);
+	KUNIT_EXPECT_EQ(test, t->revoked, 1);
+	KUNIT_EXPECT_EQ(test, t->evicted, 0);
+}
+
+struct killed {
+	struct pci_dev *provider;
+	struct completion done;
+};
+
+/* Revokes, and is killed already: every wait ends at once. */
+static int killed_revoke(void *data)
+{
+	struct killed *c = data;
+
+	allow_signal(SIGKILL);
+	send_sig(SIGKILL, current, 1);
+	pci_p2pmem_revoke(c->provider);
+	complete(&c->done);
+	return 0;
+}
+
+/* The whole of a revocation whose wait was in vain: revoke, evict, lost */
+static void holder_is_evicted_after_the_wait(struct kunit *test)
+{
+	struct task_struct *task;
+	struct killed *c;
+	struct mapkit k;
+	struct told *t, *stubborn;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_SAME);
+	t = told_grant(test, &k, &told_ops);
+	stubborn = told_grant(test, &k, &deaf_ops);
+	told_take(test, t, SZ_64K);
+	told_take(test, stubborn, SZ_8K);
+
+	/* Stays when the thread does not end, which then is what has to be looked at. */
+	c = kzalloc(sizeof(*c), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	c->provider = k.card;
+	init_completion(&c->done);
+	task = kthread_run(killed_revoke, c, "p2pmem-kunit");
+	if (IS_ERR(task))
+		kfree(c);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	KUNIT_ASSERT_NE_MSG(test, 0UL, wait_for_completion_timeout(&c->done, 20 * HZ),
+			    "a revocation that was killed goes on waiting");
+	kfree(c);
+
+	flush_work(&t->give_back);
+	KUNIT_EXPECT_EQ(test, t->revoked, 1);
+	KUNIT_EXPECT_EQ(test, t->evicted, 1);
+	KUNIT_EXPECT_EQ(test, kit_provider(k.card)->state, P2PMEM_LOST);
+	/* What is out even then is mapped no more, and comes back as always. */
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_sgl_lost(stubborn->sgl));
+	KUNIT_EXPECT_EQ(test, -ENODEV,
+			pci_p2pmem_map_sg(k.nic, stubborn->sgl, 1, DMA_TO_DEVICE));
+	KUNIT_EXPECT_FALSE(test, p2pmem_idle(kit_provider(k.card)));
+	pci_p2pmem_sgl_free(k.card, stubborn->sgl);
+	stubborn->sgl = NULL;
+	KUNIT_EXPECT_TRUE(test, p2pmem_idle(kit_provider(k.card)));
+}
+
+static struct kunit_case grant_told_cases[] = {
+	KUNIT_CASE(revoke_is_told_once),
+	KUNIT_CASE(loss_is_told_too),
+	KUNIT_CASE(evict_is_told_to_holders),
+	KUNIT_CASE(holder_that_gives_back_in_time),
+	KUNIT_CASE(holder_is_evicted_after_the_wait),
+	{ }
+};
+
+static struct kunit_suite grant_told_suite = {
+	.name = "p2pmem-grant-told",
+	.test_cases = grant_told_cases,
+};
+
+kunit_test_suite(grant_told_suite);
