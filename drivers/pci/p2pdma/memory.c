@@ -102,7 +102,10 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_alloc);
  */
 void pci_p2pmem_free(struct pci_dev *provider, void *addr, size_t size)
 {
-	if (WARN_ON_ONCE(!is_pci_p2pmem_page(virt_to_page(addr))))
+	struct page *page = virt_to_page(addr);
+
+	if (WARN_ON_ONCE(!is_pci_p2pmem_page(page) ||
+			 p2pmem_page_region(page)->kind != PCI_P2PMEM_POOL))
 		return;
 	p2pmem_give(addr, size);
 }
@@ -363,7 +366,7 @@ static struct p2pmem_region *p2pmem_driver_region(struct p2pmem_provider *p, voi
 		return NULL;
 	r = p2pmem_page_region(page);
 	if (r->provider != p || r->kind != PCI_P2PMEM_DRIVER ||
-	    PAGE_ALIGN(size) > r->size - (addr - r->virt))
+	    size > r->size - (addr - r->virt))
 		return NULL;
 	return r;
 }
