@@ -216,6 +216,11 @@ void p2pmem_notify(unsigned long event, void *data);
 struct p2pmem_region *p2pmem_page_region(const struct page *page);
 void p2pmem_pages_exit(void);
 void p2pmem_put_pages(struct p2pmem_region *region, struct page *page, size_t nr);
+void *p2pmem_pages_map(struct p2pmem_region *r, int node);
+#if IS_ENABLED(CONFIG_KUNIT)
+void p2pmem_page_free(struct page *page);
+void p2pmem_provider_destroy(struct p2pmem_provider *p);
+#endif
 
 /* region.c */
 struct p2pmem_region *p2pmem_region_at(struct p2pmem_provider *p, int bar,

@@ -7,6 +7,7 @@
  * that what is behind this interface can change. Lockless, as genalloc is; safe
  * in any context but NMI. It hands out addresses only: no page is touched here.
  */
+#include <kunit/static_stub.h>
 #include <linux/genalloc.h>
 #include <linux/mm.h>
 #include "p2pdma.h"
@@ -53,6 +54,7 @@ void p2pmem_pool_destroy(struct p2pmem_pool *pool)
  */
 int p2pmem_pool_add(struct p2pmem_pool *pool, void *addr, size_t size, int node)
 {
+	KUNIT_STATIC_STUB_REDIRECT(p2pmem_pool_add, pool, addr, size, node);
 	return gen_pool_add(to_genpool(pool), (unsigned long)addr, size, node);
 }
 

@@ -13,6 +13,8 @@
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
 #include <linux/memremap.h>
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -56,7 +58,7 @@ static struct p2pmem_pages *to_pages(struct p2pmem_region *region)
 	return container_of(region, struct p2pmem_pages, region);
 }
 
-static void p2pmem_page_free(struct page *page)
+VISIBLE_IF_KUNIT void p2pmem_page_free(struct page *page)
 {
 	unsigned long flags;
 
@@ -184,8 +186,8 @@ static void p2pmem_hide(struct p2pmem_provider *p)
 	p->sysfs = false;
 }
 
-/* Everything is back, or the provider never lent: let go of it. */
-static void p2pmem_provider_destroy(struct p2pmem_provider *p)
+/* Everything is back, and nobody is to have any of it again: let go of it. */
+VISIBLE_IF_KUNIT void p2pmem_provider_destroy(struct p2pmem_provider *p)
 {
 	struct p2pmem_region *r, *next;
 
@@ -227,6 +229,16 @@ static void p2pmem_provider_withdraw(void *data)
 }
 
 /*
+ * It was to be seen by anyone, and came to nothing: a grant that somebody was given
+ * meanwhile must not look for memory in it.
+ */
+static void p2pmem_provider_unmake(struct p2pmem_provider *p)
+{
+	pci_p2pmem_revoke(p->pdev);
+	p2pmem_provider_destroy(p);
+}
+
+/*
  * The new provider lends nothing yet, and is withdrawn with its driver. Returns it
  * with a reference for the caller, or NULL without memory.
  */
@@ -251,7 +263,7 @@ static struct p2pmem_provider *p2pmem_provider_make(struct pci_dev *pdev)
 	kref_get(&p->ref);
 	p2pmem_register(p);
 	if (devm_add_action(&pdev->dev, p2pmem_provider_withdraw, pdev)) {
-		p2pmem_provider_destroy(p);
+		p2pmem_provider_unmake(p);
 		p2pmem_provider_put(p);
 		return NULL;
 	}
@@ -261,9 +273,29 @@ static struct p2pmem_provider *p2pmem_provider_make(struct pci_dev *pdev)
 	return p;
 }
 
+/**
+ * p2pmem_pages_map() - make the pages of a region
+ * @r: the region
+ * @node: NUMA node for them
+ *
+ * Context: Process context, may sleep.
+ * Return: kernel address of the first one, or an error pointer.
+ */
+void *p2pmem_pages_map(struct p2pmem_region *r, int node)
+{
+	struct dev_pagemap *pgmap = &to_pages(r)->pgmap;
+
+	KUNIT_STATIC_STUB_REDIRECT(p2pmem_pages_map, r, node);
+	pgmap->type = MEMORY_DEVICE_PCI_P2PDMA;
+	pgmap->range.start = r->phys;
+	pgmap->range.end = r->phys + r->size - 1;
+	pgmap->nr_range = 1;
+	pgmap->ops = &p2pmem_pagemap_ops;
+	return memremap_pages(pgmap, node);
+}
+
 static int p2pmem_region_map(struct p2pmem_region *r, struct pci_dev *pdev)
 {
-	struct p2pmem_pages *pages = to_pages(r);
 	u64 offset = r->offset;
 	size_t size = r->size;
 	void *addr;
@@ -280,12 +312,7 @@ static int p2pmem_region_map(struct p2pmem_region *r, struct pci_dev *pdev)
 		pci_warn(pdev, "lends only %#zx of %#zx bytes of BAR %d: pages need blocks of %#lx bytes\n",
 			 r->size, size, r->bar, memremap_compat_align());
 
-	pages->pgmap.type = MEMORY_DEVICE_PCI_P2PDMA;
-	pages->pgmap.range.start = r->phys;
-	pages->pgmap.range.end = r->phys + r->size - 1;
-	pages->pgmap.nr_range = 1;
-	pages->pgmap.ops = &p2pmem_pagemap_ops;
-	addr = memremap_pages(&pages->pgmap, dev_to_node(&pdev->dev));
+	addr = p2pmem_pages_map(r, dev_to_node(&pdev->dev));
 	if (IS_ERR(addr)) {
 		pci_err(pdev, "cannot lend BAR %d: no pages for %pa (%ld); is it mapped with another cache mode, or out of the range of physical memory?\n",
 			r->bar, &r->phys, PTR_ERR(addr));
@@ -393,7 +420,7 @@ int pci_p2pmem_add_resource(struct pci_dev *pdev, int bar, size_t size, u64 offs
 	mutex_unlock(&p->lock);
 	if (ret && made) {
 		devm_remove_action(&pdev->dev, p2pmem_provider_withdraw, pdev);
-		p2pmem_provider_destroy(p);
+		p2pmem_provider_unmake(p);
 	}
 	p2pmem_provider_put(p);
 	if (ret)
