@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: p2pmem-bar, the driver that lends a BAR of anything
+ *
+ * Loaded by name, bound by driver_override as an administrator does it, and its
+ * parameters set as sysfs does it. On
+ *
+ *	host - rp -+- card	BAR 0: 1 MiB, BAR 2: 8 MiB, BAR 4: 4 MiB
+ *		   `- bare	no BAR at all
+ */
+#include <linux/ioport.h>
+#include <linux/kmod.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/pm.h>
+#include <linux/sizes.h>
+
+#include "fault.h"
+#include "lendkit.h"
+
+static const struct fabric_node bar_nodes[] = {
+	{ .name = "host", .type = FABRIC_HOST },
+	{ .name = "rp", .type = FABRIC_ROOT_PORT, .parent = "host" },
+	{ .name = "card", .type = FABRIC_ENDPOINT, .parent = "rp",
+	  .bar = { [0] = { .size = SZ_1M, .flags = FABRIC_BAR_64 },
+		   [2] = { .size = SZ_8M, .flags = FABRIC_BAR_64 },
+		   [4] = { .size = SZ_4M, .flags = FABRIC_BAR_64 } } },
+	{ .name = "bare", .type = FABRIC_ENDPOINT, .parent = "rp", .fn = 1 },
+	{ }
+};
+
+/**
+ * struct bar_kit - a function that the driver shall have
+ * @f: the hierarchy
+ * @card: the function
+ * @drv: the driver
+ */
+struct bar_kit {
+	struct fabric *f;
+	struct pci_dev *card;
+	struct pci_driver *drv;
+};
+
+static struct pci_driver *bar_driver(struct kunit *test)
+{
+	struct device_driver *drv = driver_find("p2pmem-bar", &pci_bus_type);
+
+	if (!drv) {
+		request_module("p2pmem-bar");
+		drv = driver_find("p2pmem-bar", &pci_bus_type);
+	}
+	if (!drv)
+		kunit_skip(test, "p2pmem-bar cannot be loaded: is it built and installed?");
+	return to_pci_driver(drv);
+}
+
+static const struct kernel_param *bar_param(struct pci_driver *drv, const char *name)
+{
+	struct module *mod = drv->driver.owner;
+	unsigned int i;
+
+	for (i = 0; mod && i < mod->num_kp; i++)
+		if (!strcmp(mod->kp[i].name, name))
+			return &mod->kp[i];
+	return NULL;
+}
+
+static int bar_set(struct kunit *test, struct pci_driver *drv, const char *name, const char *value)
+{
+	const struct kernel_param *kp = bar_param(drv, name);
+	int ret;
+
+	if (!kp)
+		kunit_skip(test, "its parameters cannot be reached: p2pmem-bar is built in");
+	kernel_param_lock(kp->mod);
+	ret = kp->ops->set(value, kp);
+	kernel_param_unlock(kp->mod);
+	return ret;
+}
+
+static void bar_expect(struct kunit *test, struct pci_driver *drv, const char *name,
+		       const char *value)
+{
+	char *page = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
+	const struct kernel_param *kp = bar_param(drv, name);
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	kernel_param_lock(kp->mod);
+	kp->ops->get(page, kp);
+	kernel_param_unlock(kp->mod);
+	KUNIT_EXPECT_STREQ_MSG(test, strim(page), value, "%s", name);
+}
+
+static void bar_defaults_action(void *arg)
+{
+	static const char * const defaults[][2] = {
+		{ "bar", "-1" }, { "offset", "0" }, { "size", "0" }, { "kind", "pool" },
+	};
+	const struct kernel_param *kp;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(defaults); i++) {
+		kp = bar_param(arg, defaults[i][0]);
+		if (kp)
+			kp->ops->set(defaults[i][1], kp);
+	}
+}
+
+static struct bar_kit *bar_kit(struct kunit *test, const char *name)
+{
+	struct bar_kit *k = kunit_kzalloc(test, sizeof(*k), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, k);
+	k->drv = bar_driver(test);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, bar_defaults_action, k->drv));
+	k->f = fabric_build(test, bar_nodes);
+	k->card = fabric_pdev(k->f, name);
+	fabric_unbind(k->f, name);
+	KUNIT_ASSERT_EQ(test, 0, driver_set_override(&k->card->dev, &k->card->driver_override,
+						     "p2pmem-bar", strlen("p2pmem-bar")));
+	return k;
+}
+
+static bool bar_bind(struct bar_kit *k)
+{
+	return device_attach(&k->card->dev) == 1 && k->card->dev.driver == &k->drv->driver;
+}
+
+static int bar_state(struct bar_kit *k)
+{
+	return kit_provider(k->card)->state;
+}
+
+static void largest_bar_is_lent(struct kunit *test)
+{
+	struct bar_kit *k = bar_kit(test, "card");
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		KUNIT_ASSERT_TRUE(test, bar_bind(k));
+		KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_lent(k->card, 2, SZ_8M, 0));
+		KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(k->card));
+		KUNIT_EXPECT_TRUE(test, pci_is_enabled(k->card));
+		KUNIT_EXPECT_NULL_MSG(test, request_mem_region(pci_resource_start(k->card, 2),
+							       SZ_8M, "suite"),
+				      "its BAR is not claimed");
+		lend_give(test, lend_take(test, k->card, SZ_8M));
+		device_release_driver(&k->card->dev);
+		KUNIT_EXPECT_TRUE(test, lend_gone(k->card));
+		KUNIT_EXPECT_FALSE(test, pci_is_enabled(k->card));
+	}
+}
+
+static void parameters_say_what_is_lent(struct kunit *test)
+{
+	struct bar_kit *k = bar_kit(test, "card");
+
+	KUNIT_EXPECT_EQ(test, 0, bar_set(test, k->drv, "bar", "4"));
+	KUNIT_EXPECT_EQ(test, 0, bar_set(test, k->drv, "offset", "2M"));
+	KUNIT_EXPECT_EQ(test, 0, bar_set(test, k->drv, "size", "2048k\n"));
+	KUNIT_EXPECT_EQ(test, 0, bar_set(test, k->drv, "kind", "driver\n"));
+	KUNIT_ASSERT_TRUE(test, bar_bind(k));
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_lent(k->card, 4, SZ_2M, SZ_2M));
+	KUNIT_EXPECT_EQ(test, lend_size(k->card), 0);
+	KUNIT_EXPECT_NOT_NULL(test, pci_p2pmem_region_addr(k->card, 4, SZ_2M));
+	device_release_driver(&k->card->dev);
+
+	KUNIT_EXPECT_EQ(test, 0, bar_set(test, k->drv, "bar", "0"));
+	KUNIT_EXPECT_EQ(test, 0, bar_set(test, k->drv, "offset", "0x1000"));
+	KUNIT_EXPECT_EQ(test, 0, bar_set(test, k->drv, "size", "8"));
+	KUNIT_EXPECT_EQ(test, 0, bar_set(test, k->drv, "kind", "registers"));
+	KUNIT_ASSERT_TRUE(test, bar_bind(k));
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_lent(k->card, 0, 8, SZ_4K));
+}
+
+/**
+ * struct bar_value - a value of a parameter
+ * @param: the parameter
+ * @value: what is written
+ * @shown: what is read then; NULL: it is refused
+ */
+struct bar_value {
+	const char *param;
+	const char *value;
+	const char *shown;
+};
+
+static const struct bar_value bar_values[] = {
+	{ "bar", "0", "0" }, { "bar", "5", "5" }, { "bar", "-1", "-1" }, { "bar", "0x2\n", "2" },
+	{ "bar", "" }, { "bar", "\n" }, { "bar", "6" }, { "bar", "-2" }, { "bar", "2 " },
+	{ "bar", "two" }, { "bar", "2M" }, { "bar", "4294967296" }, { "bar", "1,2" },
+	{ "size", "0", "0" }, { "size", "1", "1" }, { "size", "1K", "1024" },
+	{ "size", "1k", "1024" }, { "size", "3M", "3145728" }, { "size", "2g\n", "2147483648" },
+	{ "size", "0x10K", "16384" }, { "size", "010", "8" },
+	{ "size", "18446744073709551615", "18446744073709551615" },
+	{ "size", "18014398509481983K", "18446744073709550592" },
+	{ "size", "" }, { "size", "\n" }, { "size", "K" }, { "size", "M\n" }, { "size", "-1" },
+	{ "size", "+1" }, { "size", " 1" }, { "size", "1 " }, { "size", "1 K" }, { "size", "1T" },
+	{ "size", "1KK" }, { "size", "1KB" }, { "size", "1.5M" }, { "size", "0x" },
+	{ "size", "abc" }, { "size", "18446744073709551616" }, { "size", "18014398509481984K" },
+	{ "size", "17179869184G" }, { "size", "000000000000000000000001" },
+	{ "size", "11111111111111111111111111111111111111111111111111111111111111" },
+	{ "offset", "4M", "4194304" }, { "offset", "-4M" }, { "offset", "4Mi" },
+	{ "kind", "pool", "pool" }, { "kind", "driver\n", "driver" },
+	{ "kind", "registers", "registers" }, { "kind", "" }, { "kind", "Pool" },
+	{ "kind", "pool " }, { "kind", "poo" }, { "kind", "pools" }, { "kind", "0" },
+};
+
+/* What is refused changes nothing */
+static void parameters_are_checked(struct kunit *test)
+{
+	struct pci_driver *drv = bar_driver(test);
+	const struct bar_value *v;
+	const char *was;
+	int i;
+
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, bar_defaults_action, drv));
+	for (i = 0; i < ARRAY_SIZE(bar_values); i++) {
+		v = &bar_values[i];
+		was = !strcmp(v->param, "kind") ? "driver" : "3";
+		KUNIT_ASSERT_EQ(test, 0, bar_set(test, drv, v->param, was));
+		KUNIT_EXPECT_EQ_MSG(test, bar_set(test, drv, v->param, v->value),
+				    v->shown ? 0 : -EINVAL, "%s=%s", v->param, v->value);
+		bar_expect(test, drv, v->param, v->shown ?: was);
+	}
+}
+
+static void what_cannot_be_lent_is_not_bound(struct kunit *test)
+{
+	struct bar_kit *k = bar_kit(test, "card");
+	resource_size_t start = pci_resource_start(k->card, 2);
+
+	KUNIT_EXPECT_EQ(test, 0, bar_set(test, k->drv, "bar", "3"));
+	KUNIT_EXPECT_FALSE_MSG(test, bar_bind(k), "a BAR that does not exist");
+	KUNIT_EXPECT_EQ(test, 0, bar_set(test, k->drv, "bar", "0"));
+	KUNIT_EXPECT_FALSE_MSG(test, bar_bind(k), "too small for pages");
+	KUNIT_EXPECT_EQ(test, 0, bar_set(test, k->drv, "bar", "-1"));
+	KUNIT_EXPECT_EQ(test, 0, bar_set(test, k->drv, "offset", "8M"));
+	KUNIT_EXPECT_FALSE_MSG(test, bar_bind(k), "behind the end");
+	KUNIT_EXPECT_EQ(test, 0, bar_set(test, k->drv, "offset", "0"));
+	KUNIT_ASSERT_NOT_NULL(test, request_mem_region(start, SZ_8M, "suite"));
+	KUNIT_EXPECT_FALSE_MSG(test, bar_bind(k), "claimed by another driver");
+	release_mem_region(start, SZ_8M);
+	KUNIT_EXPECT_TRUE(test, lend_gone(k->card));
+	KUNIT_EXPECT_FALSE(test, pci_is_enabled(k->card));
+	KUNIT_EXPECT_TRUE_MSG(test, bar_bind(k), "a refusal left something behind");
+}
+
+static void function_without_bar_is_not_bound(struct kunit *test)
+{
+	struct bar_kit *k = bar_kit(test, "bare");
+
+	KUNIT_EXPECT_FALSE(test, bar_bind(k));
+	KUNIT_EXPECT_EQ(test, k->drv->probe(k->card, NULL), -EINVAL);
+	KUNIT_EXPECT_TRUE(test, lend_gone(k->card));
+}
+
+static void reset_takes_the_memory_and_gives_it_back(struct kunit *test)
+{
+	struct bar_kit *k = bar_kit(test, "card");
+	const struct pci_error_handlers *err = k->drv->err_handler;
+
+	KUNIT_ASSERT_TRUE(test, bar_bind(k));
+	err->reset_prepare(k->card);
+	KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LOST);
+	err->reset_done(k->card);
+	KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LIVE);
+
+	KUNIT_EXPECT_EQ(test, err->error_detected(k->card, pci_channel_io_frozen),
+			PCI_ERS_RESULT_NEED_RESET);
+	KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LOST);
+	KUNIT_EXPECT_EQ(test, err->slot_reset(k->card), PCI_ERS_RESULT_RECOVERED);
+	err->resume(k->card);
+	KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LIVE);
+
+	KUNIT_EXPECT_EQ(test, err->error_detected(k->card, pci_channel_io_perm_failure),
+			PCI_ERS_RESULT_DISCONNECT);
+	KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LOST);
+	fabric_kill(k->f, "card");
+	KUNIT_EXPECT_EQ(test, err->slot_reset(k->card), PCI_ERS_RESULT_DISCONNECT);
+	KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LOST);
+}
+
+static void sleep_and_shutdown_take_the_memory(struct kunit *test)
+{
+	struct bar_kit *k = bar_kit(test, "card");
+	const struct dev_pm_ops *pm = k->drv->driver.pm;
+
+	KUNIT_ASSERT_TRUE(test, bar_bind(k));
+	if (pm && pm->suspend) {
+		KUNIT_EXPECT_EQ(test, 0, pm->suspend(&k->card->dev));
+		KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LOST);
+		KUNIT_EXPECT_EQ(test, 0, pm->resume(&k->card->dev));
+		KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LIVE);
+	}
+	k->drv->shutdown(k->card);
+	KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LOST);
+}
+
+/* Registers, because the kernel's memory hotplug warns when it finds no memory */
+static void binding_without_memory_leaves_nothing(struct kunit *test)
+{
+	struct bar_kit *k = bar_kit(test, "card");
+	unsigned int n, refused = 0;
+	bool reached = true;
+	int ret;
+
+	fault_require(test);
+	KUNIT_EXPECT_EQ(test, 0, bar_set(test, k->drv, "kind", "registers"));
+	for (n = 1; reached && n < FAULT_STEPS; n++) {
+		KUNIT_ASSERT_NOT_NULL(test, devres_open_group(&k->card->dev, k, GFP_KERNEL));
+		fault_arm(n);
+		ret = k->drv->probe(k->card, NULL);
+		reached = fault_disarm();
+		if (ret) {
+			/* Without memory for its name the kernel calls a region busy. */
+			KUNIT_EXPECT_TRUE_MSG(test, ret == -ENOMEM || ret == -EBUSY,
+					      "allocation %u: %d", n, ret);
+			refused++;
+		}
+		devres_release_group(&k->card->dev, k);
+		KUNIT_EXPECT_TRUE_MSG(test, lend_gone(k->card), "allocation %u left something", n);
+		KUNIT_EXPECT_FALSE(test, pci_is_enabled(k->card));
+	}
+	KUNIT_EXPECT_GE(test, refused, 4);
+	KUNIT_EXPECT_EQ_MSG(test, ret, 0, "refused without a fault");
+	KUNIT_EXPECT_TRUE(test, bar_bind(k));
+}
+
+static struct kunit_case bar_cases[] = {
+	KUNIT_CASE(largest_bar_is_lent),
+	KUNIT_CASE(parameters_say_what_is_lent),
+	KUNIT_CASE(parameters_are_checked),
+	KUNIT_CASE(what_cannot_be_lent_is_not_bound),
+	KUNIT_CASE(function_without_bar_is_not_bound),
+	KUNIT_CASE(reset_takes_the_memory_and_gives_it_back),
+	KUNIT_CASE(sleep_and_shutdown_take_the_memory),
+	KUNIT_CASE(binding_without_memory_leaves_nothing),
+	{ }
+};
+
+static struct kunit_suite bar_suite = {
+	.name = "p2pmem-bar",
+	.test_cases = bar_cases,
+};
+
+kunit_test_suite(bar_suite);

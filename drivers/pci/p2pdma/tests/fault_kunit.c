@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: a lack of memory at every step
+ *
+ * Whatever is registered, granted or mapped either is so in full or leaves nothing
+ * behind and says -ENOMEM; the same call then succeeds. All on kit_one_switch.
+ * Pages are taken from a stub: the kernel's own memory hotplug warns with a
+ * backtrace when it finds no memory, and so does vmalloc() below the pool.
+ */
+#include <kunit/static_stub.h>
+#include <linux/mm.h>
+#include <linux/scatterlist.h>
+#include <linux/sizes.h>
+
+#include "fault.h"
+#include "lendkit.h"
+
+/**
+ * struct fault_kit - of a case, in &kunit.priv
+ * @f: the hierarchy
+ * @card: may lend
+ * @nic: may borrow
+ * @error: what the stub for pages returns
+ * @making: the stub for pages is running
+ * @failed: the registration has failed
+ * @grant: what somebody was granted meanwhile
+ */
+struct fault_kit {
+	struct fabric *f;
+	struct pci_dev *card;
+	struct pci_dev *nic;
+	int error;
+	struct completion making;
+	struct completion failed;
+	struct pci_p2pmem_grant *grant;
+};
+
+static struct fault_kit *fault_kit(struct kunit *test)
+{
+	struct fault_kit *k = kunit_kzalloc(test, sizeof(*k), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, k);
+	fault_require(test);
+	k->f = fabric_build(test, kit_one_switch);
+	k->card = fabric_pdev(k->f, "card");
+	k->nic = fabric_pdev(k->f, "nic");
+	k->error = -ENOMEM;
+	init_completion(&k->making);
+	init_completion(&k->failed);
+	test->priv = k;
+	return k;
+}
+
+static void *fault_no_pages(struct p2pmem_region *r, int node)
+{
+	struct fault_kit *k = kunit_get_current_test()->priv;
+
+	return ERR_PTR(k->error);
+}
+
+static int fault_no_room(struct p2pmem_pool *pool, void *addr, size_t size, int node)
+{
+	return -ENOMEM;
+}
+
+static void fault_expect_nothing(struct kunit *test, struct fault_kit *k, unsigned int n)
+{
+	KUNIT_EXPECT_TRUE_MSG(test, lend_gone(k->card), "allocation %u left a provider", n);
+	KUNIT_EXPECT_FALSE_MSG(test, static_branch_unlikely(&pci_p2pmem_lending),
+			       "allocation %u left the key of the quick checks set", n);
+}
+
+static void provider_without_memory_is_none(struct kunit *test)
+{
+	struct fault_kit *k = fault_kit(test);
+	bool reached = true;
+	unsigned int n;
+	int ret;
+
+	kunit_activate_static_stub(test, p2pmem_pages_map, fault_no_pages);
+	for (n = 1; reached && n < FAULT_STEPS; n++) {
+		fault_arm(n);
+		ret = pci_p2pmem_add_resource(k->card, 2, 0, 0, PCI_P2PMEM_POOL);
+		reached = fault_disarm();
+		KUNIT_EXPECT_EQ_MSG(test, ret, -ENOMEM, "allocation %u", n);
+		fault_expect_nothing(test, k, n);
+	}
+	KUNIT_EXPECT_GE_MSG(test, n, 5, "region, provider, pool and devres are four");
+	kunit_deactivate_static_stub(test, p2pmem_pages_map);
+	kit_lend(test, k->f, "card");
+	KUNIT_EXPECT_EQ(test, lend_size(k->card), SZ_4M);
+	KUNIT_EXPECT_TRUE(test, lend_has_group(k->card));
+}
+
+/* Registers need no pages: so these are all allocations there are, up to the end. */
+static void registers_without_memory(struct kunit *test)
+{
+	struct fault_kit *k = fault_kit(test);
+	unsigned int n, lent = 0, bare = 0;
+	bool reached = true;
+	int ret;
+
+	for (n = 1; reached && n < FAULT_STEPS; n++) {
+		fault_arm(n);
+		ret = pci_p2pmem_add_resource(k->card, 2, 0, 0, PCI_P2PMEM_REGISTERS);
+		reached = fault_disarm();
+		if (ret) {
+			KUNIT_EXPECT_EQ_MSG(test, ret, -ENOMEM, "allocation %u", n);
+			fault_expect_nothing(test, k, n);
+			continue;
+		}
+		lent++;
+		KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_lent(k->card, 2, 0, 0));
+		KUNIT_EXPECT_EQ_MSG(test, lend_has_group(k->card), kit_provider(k->card)->sysfs,
+				    "allocation %u", n);
+		bare += !kit_provider(k->card)->sysfs;
+		fabric_unbind(k->f, "card");
+		fault_expect_nothing(test, k, n);
+		KUNIT_ASSERT_EQ(test, 0, fabric_bind(k->f, "card"));
+	}
+	KUNIT_EXPECT_GT(test, lent, 0);
+	KUNIT_EXPECT_GT_MSG(test, bare, 0, "lending must do without a directory in sysfs");
+}
+
+/* What the kernel says of pages goes to the caller as it is. */
+static void pages_that_cannot_be_made(struct kunit *test)
+{
+	static const int errors[] = { -ENOMEM, -EINVAL, -ENXIO, -EBUSY };
+	struct fault_kit *k = fault_kit(test);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(errors); i++) {
+		k->error = errors[i];
+		kunit_activate_static_stub(test, p2pmem_pages_map, fault_no_pages);
+		KUNIT_EXPECT_EQ(test, errors[i],
+				kit_add(test, k->f, "card", 2, 0, 0, PCI_P2PMEM_DRIVER));
+		fault_expect_nothing(test, k, i);
+		kunit_deactivate_static_stub(test, p2pmem_pages_map);
+	}
+	KUNIT_ASSERT_EQ(test, 0, kit_add(test, k->f, "card", 2, SZ_2M, 0, PCI_P2PMEM_POOL));
+
+	/* A second range that fails leaves the first one as it is. */
+	kunit_activate_static_stub(test, p2pmem_pages_map, fault_no_pages);
+	KUNIT_EXPECT_EQ(test, -EBUSY,
+			kit_add(test, k->f, "card", 2, SZ_2M, SZ_2M, PCI_P2PMEM_POOL));
+	kunit_deactivate_static_stub(test, p2pmem_pages_map);
+	KUNIT_EXPECT_EQ(test, lend_size(k->card), SZ_2M);
+	KUNIT_EXPECT_TRUE(test, list_is_singular(&kit_provider(k->card)->regions));
+	lend_give(test, lend_take(test, k->card, SZ_2M));
+	KUNIT_EXPECT_EQ(test, 0, kit_add(test, k->f, "card", 2, SZ_2M, SZ_2M, PCI_P2PMEM_POOL));
+	KUNIT_EXPECT_EQ(test, lend_size(k->card), SZ_4M);
+}
+
+/* The pages are there already, and must not stay: the next try needs the same ones. */
+static void pages_without_a_place_in_the_pool(struct kunit *test)
+{
+	struct fault_kit *k = fault_kit(test);
+
+	kunit_activate_static_stub(test, p2pmem_pool_add, fault_no_room);
+	KUNIT_EXPECT_EQ(test, -ENOMEM, kit_add(test, k->f, "card", 2, 0, 0, PCI_P2PMEM_POOL));
+	fault_expect_nothing(test, k, 0);
+	kunit_deactivate_static_stub(test, p2pmem_pool_add);
+	KUNIT_ASSERT_EQ(test, 0, kit_add(test, k->f, "card", 2, SZ_2M, 0, PCI_P2PMEM_POOL));
+
+	kunit_activate_static_stub(test, p2pmem_pool_add, fault_no_room);
+	KUNIT_EXPECT_EQ(test, -ENOMEM,
+			kit_add(test, k->f, "card", 2, SZ_2M, SZ_2M, PCI_P2PMEM_POOL));
+	kunit_deactivate_static_stub(test, p2pmem_pool_add);
+	KUNIT_EXPECT_EQ(test, lend_size(k->card), SZ_2M);
+	KUNIT_EXPECT_EQ(test, 0, kit_add(test, k->f, "card", 2, SZ_2M, SZ_2M, PCI_P2PMEM_POOL));
+	lend_take(test, k->card, SZ_2M);
+	lend_take(test, k->card, SZ_2M);
+}
+
+static void *fault_slow_pages(struct p2pmem_region *r, int node)
+{
+	struct fault_kit *k = kunit_get_current_test()->priv;
+
+	complete(&k->making);
+	msleep(100);
+	return ERR_PTR(-ENOMEM);
+}
+
+static void fault_be_granted(void *arg)
+{
+	struct fault_kit *k = arg;
+	struct device *nic = &k->nic->dev;
+	struct pci_p2pmem_verdict why;
+
+	if (!wait_for_completion_timeout(&k->making, LEND_SECONDS * HZ))
+		return;
+	k->grant = pci_p2pmem_grant_create(k->card, &nic, 1, NULL, NULL, "early", &why);
+	complete(&k->failed);
+}
+
+/*
+ *	registration:	provider is made -- no pages -- provider is undone
+ *	somebody:			grant of it		memory?
+ */
+static void grant_of_a_failed_provider_gives_nothing(struct kunit *test)
+{
+	struct fault_kit *k = fault_kit(test);
+	struct lend_task *t;
+	unsigned int nents;
+
+	kit_client(test, k->f, "nic");
+	kunit_activate_static_stub(test, p2pmem_pages_map, fault_slow_pages);
+	t = lend_start(test, fault_be_granted, k);
+	KUNIT_EXPECT_EQ(test, -ENOMEM, kit_add(test, k->f, "card", 2, 0, 0, PCI_P2PMEM_POOL));
+	lend_join(test, t);
+	KUNIT_ASSERT_TRUE_MSG(test, completion_done(&k->failed), "nobody tried meanwhile");
+	kunit_deactivate_static_stub(test, p2pmem_pages_map);
+	if (IS_ERR(k->grant)) {
+		KUNIT_EXPECT_EQ(test, PTR_ERR(k->grant), -ENODEV);
+	} else {
+		KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_usable(k->grant));
+		KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-ENODEV),
+				    pci_p2pmem_grant_sgl_alloc(k->grant, &nents, 1, GFP_KERNEL));
+		pci_p2pmem_grant_end(k->grant);
+	}
+	fault_expect_nothing(test, k, 0);
+	kit_lend(test, k->f, "card");
+	KUNIT_EXPECT_EQ(test, lend_size(k->card), SZ_4M);
+}
+
+static void publishing_needs_no_memory(struct kunit *test)
+{
+	struct fault_kit *k = fault_kit(test);
+	struct lend_news *news = lend_listen(test);
+
+	kit_lend(test, k->f, "card");
+	fault_arm(1);
+	pci_p2pmem_set_published(k->card, false);
+	pci_p2pmem_set_published(k->card, true);
+	pci_p2pmem_lost(k->card);
+	pci_p2pmem_resume(k->card);
+	KUNIT_EXPECT_FALSE_MSG(test, fault_disarm(), "something was allocated");
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(k->card));
+	KUNIT_EXPECT_GE(test, atomic_read(&news->providers), 2);
+}
+
+static void client_without_memory_is_none(struct kunit *test)
+{
+	struct fault_kit *k = fault_kit(test);
+	struct lend_news *news = lend_listen(test);
+	struct pci_p2pmem_client *c;
+	unsigned int n, refused = 0;
+	bool reached = true;
+
+	for (n = 1; reached && n < FAULT_STEPS; n++) {
+		fault_arm(n);
+		c = pci_p2pmem_register_client(&k->nic->dev, NULL, NULL);
+		reached = fault_disarm();
+		KUNIT_EXPECT_EQ_MSG(test, p2pmem_is_client(&k->nic->dev), !IS_ERR(c),
+				    "allocation %u", n);
+		if (IS_ERR(c)) {
+			KUNIT_EXPECT_EQ(test, PTR_ERR(c), -ENOMEM);
+			refused++;
+		}
+		KUNIT_EXPECT_EQ_MSG(test, atomic_read(&news->clients), n - refused,
+				    "news of a client that is none");
+		pci_p2pmem_unregister_client(c);
+	}
+	KUNIT_EXPECT_GT(test, refused, 0);
+	KUNIT_EXPECT_FALSE(test, IS_ERR(c));
+}
+
+static void fault_unregister_action(void *client)
+{
+	pci_p2pmem_unregister_client(client);
+}
+
+/* A new client for each try: its first look-up is what allocates */
+static struct pci_p2pmem_client *fault_client(struct kunit *test, struct fault_kit *k)
+{
+	struct pci_p2pmem_client *c;
+
+	c = pci_p2pmem_register_client(&k->nic->dev, NULL, NULL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, c);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, fault_unregister_action, c));
+	return c;
+}
+
+/* Without its client nothing but the register holds the provider. */
+static void fault_client_end(struct kunit *test, struct fault_kit *k,
+			     struct pci_p2pmem_client *c, unsigned int n)
+{
+	kunit_release_action(test, fault_unregister_action, c);
+	KUNIT_EXPECT_TRUE_MSG(test, lend_wait(kref_read(&kit_provider(k->card)->ref) == 1),
+			      "allocation %u left a reference", n);
+	KUNIT_EXPECT_TRUE_MSG(test, list_empty(&kit_provider(k->card)->grants),
+			      "allocation %u left a grant", n);
+	KUNIT_EXPECT_EQ(test, lend_used(k->card), 0);
+}
+
+static void grant_without_memory_is_none(struct kunit *test)
+{
+	struct fault_kit *k = fault_kit(test);
+	struct device *nic = &k->nic->dev;
+	struct pci_p2pmem_verdict why;
+	struct pci_p2pmem_client *c;
+	unsigned int n, refused = 0;
+	struct pci_p2pmem_grant *g;
+	bool reached = true;
+
+	kit_lend(test, k->f, "card");
+	for (n = 1; reached && n < FAULT_STEPS; n++) {
+		c = fault_client(test, k);
+		fault_arm(n);
+		g = pci_p2pmem_grant_create(k->card, &nic, 1, NULL, NULL, "suite", &why);
+		reached = fault_disarm();
+		if (IS_ERR(g)) {
+			KUNIT_EXPECT_EQ_MSG(test, PTR_ERR(g), -ENOMEM, "allocation %u", n);
+			refused++;
+		} else {
+			pci_p2pmem_grant_end(g);
+		}
+		fault_client_end(test, k, c, n);
+	}
+	KUNIT_EXPECT_GE_MSG(test, refused, 4, "grant, name, reference and pair are four");
+	KUNIT_EXPECT_FALSE_MSG(test, IS_ERR(g), "refused without a fault");
+}
+
+static void mapping_without_memory_is_none(struct kunit *test)
+{
+	struct fault_kit *k = fault_kit(test);
+	struct device *nic = &k->nic->dev;
+	struct pci_p2pmem_client *c;
+	unsigned int n, refused = 0;
+	struct scatterlist sg;
+	bool reached = true;
+	void *addr;
+	int ret;
+
+	kit_lend(test, k->f, "card");
+	for (n = 1; reached && n < FAULT_STEPS; n++) {
+		c = fault_client(test, k);
+		addr = pci_p2pmem_alloc(k->card, SZ_8K, GFP_KERNEL);
+		sg_init_one(&sg, addr, SZ_8K);
+		fault_arm(n);
+		ret = pci_p2pmem_map_sg(nic, &sg, 1, DMA_FROM_DEVICE);
+		reached = fault_disarm();
+		if (ret == 1) {
+			pci_p2pmem_unmap_sg(nic, &sg, 1, DMA_FROM_DEVICE);
+		} else {
+			KUNIT_EXPECT_EQ_MSG(test, ret, -ENOMEM, "allocation %u", n);
+			refused++;
+		}
+		pci_p2pmem_free(k->card, addr, SZ_8K);
+		fault_client_end(test, k, c, n);
+	}
+	KUNIT_EXPECT_GE_MSG(test, refused, 3, "the pair and two chains are three");
+	KUNIT_EXPECT_EQ_MSG(test, ret, 1, "refused without a fault");
+}
+
+static void region_mapping_without_memory_is_none(struct kunit *test)
+{
+	struct pci_p2pmem_mapping_region map;
+	struct fault_kit *k = fault_kit(test);
+	struct device *nic = &k->nic->dev;
+	struct pci_p2pmem_client *c;
+	unsigned int n, refused = 0;
+	bool reached = true;
+	int ret;
+
+	KUNIT_ASSERT_EQ(test, 0, kit_add(test, k->f, "card", 2, 0, 0, PCI_P2PMEM_REGISTERS));
+	for (n = 1; reached && n < FAULT_STEPS; n++) {
+		c = fault_client(test, k);
+		fault_arm(n);
+		ret = pci_p2pmem_map_region(nic, k->card, 2, 64, 4, DMA_TO_DEVICE, &map);
+		reached = fault_disarm();
+		if (!ret) {
+			pci_p2pmem_unmap_region(nic, &map);
+		} else {
+			KUNIT_EXPECT_EQ_MSG(test, ret, -ENOMEM, "allocation %u", n);
+			refused++;
+		}
+		KUNIT_EXPECT_EQ(test, atomic_long_read(&kit_provider(k->card)->pins), 0);
+		fault_client_end(test, k, c, n);
+	}
+	KUNIT_EXPECT_GE(test, refused, 3);
+	KUNIT_EXPECT_EQ_MSG(test, ret, 0, "refused without a fault");
+}
+
+static struct kunit_case fault_cases[] = {
+	KUNIT_CASE(provider_without_memory_is_none),
+	KUNIT_CASE(registers_without_memory),
+	KUNIT_CASE(pages_that_cannot_be_made),
+	KUNIT_CASE(pages_without_a_place_in_the_pool),
+	KUNIT_CASE(grant_of_a_failed_provider_gives_nothing),
+	KUNIT_CASE(publishing_needs_no_memory),
+	KUNIT_CASE(client_without_memory_is_none),
+	KUNIT_CASE(grant_without_memory_is_none),
+	KUNIT_CASE(mapping_without_memory_is_none),
+	KUNIT_CASE(region_mapping_without_memory_is_none),
+	{ }
+};
+
+static struct kunit_suite fault_suite = {
+	.name = "p2pmem-fault",
+	.test_cases = fault_cases,
+};
+
+kunit_test_suite(fault_suite);

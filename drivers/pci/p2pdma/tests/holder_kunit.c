@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: drivers that go while somebody else holds their memory
+ *
+ * The mapping of a BAR must stay until its last page is back, however late that is
+ * and whatever became of the device. Memory that its driver allocates itself keeps
+ * it the same way. All on kit_one_switch:
+ *
+ *	unbind, unplug --> card <-- pages -- a holder that takes its time
+ */
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/sizes.h>
+
+#include "lendkit.h"
+
+/**
+ * struct holder_kit - a card that goes in a task of its own
+ * @f: the hierarchy
+ * @card: it lends; referenced
+ */
+struct holder_kit {
+	struct fabric *f;
+	struct pci_dev *card;
+};
+
+static void holder_put_action(void *pdev)
+{
+	pci_dev_put(pdev);
+}
+
+static struct holder_kit *holder_kit(struct kunit *test)
+{
+	struct holder_kit *k = kunit_kzalloc(test, sizeof(*k), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, k);
+	k->f = fabric_build(test, kit_one_switch);
+	k->card = pci_dev_get(kit_lend(test, k->f, "card"));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, holder_put_action, k->card));
+	return k;
+}
+
+static void holder_unbind(void *arg)
+{
+	struct holder_kit *k = arg;
+
+	fabric_unbind(k->f, "card");
+}
+
+static void holder_unplug(void *arg)
+{
+	struct holder_kit *k = arg;
+
+	fabric_unplug(k->f, "card");
+}
+
+static bool holder_draining(struct holder_kit *k)
+{
+	struct p2pmem_provider *p = kit_provider(k->card);
+
+	return p && READ_ONCE(p->state) != P2PMEM_LIVE;
+}
+
+/* @go has the device go, and waits for @hold and a reference on one page of it. */
+static void holder_expect_wait(struct kunit *test, struct holder_kit *k, void (*go)(void *))
+{
+	struct lend_hold *hold = lend_take(test, k->card, 4 * PAGE_SIZE);
+	struct page *page = lend_ref(test, hold, PAGE_SIZE);
+	struct lend_task *t = lend_start(test, go, k);
+
+	KUNIT_EXPECT_TRUE(test, lend_wait(holder_draining(k)));
+	lend_give(test, hold);
+	msleep(50);
+	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(t), "it did not wait for a page");
+	KUNIT_EXPECT_TRUE(test, is_pci_p2pmem_page(page));
+	lend_unref(test, page);
+	lend_join(test, t);
+	KUNIT_EXPECT_NULL(test, kit_provider(k->card));
+}
+
+static void unbinding_waits_for_the_last_page(struct kunit *test)
+{
+	struct holder_kit *k = holder_kit(test);
+
+	holder_expect_wait(test, k, holder_unbind);
+	KUNIT_EXPECT_TRUE(test, lend_gone(k->card));
+	KUNIT_ASSERT_EQ(test, 0, fabric_bind(k->f, "card"));
+	kit_lend(test, k->f, "card");
+	KUNIT_EXPECT_EQ(test, lend_size(k->card), SZ_4M);
+}
+
+static void unplugging_waits_for_the_last_page(struct kunit *test)
+{
+	struct holder_kit *k = holder_kit(test);
+
+	holder_expect_wait(test, k, holder_unplug);
+}
+
+static void dead_device_waits_for_the_last_page(struct kunit *test)
+{
+	struct holder_kit *k = holder_kit(test);
+	struct lend_hold *hold = lend_take(test, k->card, PAGE_SIZE);
+
+	fabric_kill(k->f, "card");
+	pci_p2pmem_lost(k->card);
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_alloc(k->card, 1, GFP_KERNEL));
+	lend_give(test, hold);
+	KUNIT_EXPECT_EQ_MSG(test, lend_used(k->card), 0, "memory of a dead device did not go back");
+	pci_p2pmem_resume(k->card);
+	holder_expect_wait(test, k, holder_unplug);
+}
+
+/* Longer than whoever waits looks on in silence: he names the holder in the log. */
+static void holder_that_takes_its_time_is_waited_for(struct kunit *test)
+{
+	struct holder_kit *k = holder_kit(test);
+	struct device *nic = kit_client(test, k->f, "nic");
+	struct pci_p2pmem_verdict why;
+	struct pci_p2pmem_grant *g;
+	struct scatterlist *sgl;
+	struct lend_task *t;
+	unsigned int nents;
+
+	g = pci_p2pmem_grant_create(k->card, &nic, 1, NULL, NULL, "a slow holder", &why);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, g);
+	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_16K, GFP_KERNEL);
+	pci_p2pmem_grant_end(g);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, sgl);
+	lend_die();
+	pci_p2pmem_revoke(k->card);
+	lend_live();
+	t = lend_start(test, holder_unbind, k);
+	msleep(10500);
+	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(t), "a grant's memory was not waited for");
+	KUNIT_EXPECT_EQ(test, lend_used(k->card), SZ_16K);
+	pci_p2pmem_sgl_free(k->card, sgl);
+	lend_join(test, t);
+	KUNIT_EXPECT_TRUE(test, lend_gone(k->card));
+}
+
+static void holder_destroy_action(void *pdev)
+{
+	struct p2pmem_provider *p = kit_provider(pdev);
+
+	p2pmem_provider_destroy(p);
+	module_put(THIS_MODULE);
+}
+
+/* Killed while it waits: the pages stay for their holder, and nothing is lent again. */
+static void killed_unbinding_leaves_the_pages(struct kunit *test)
+{
+	struct holder_kit *k = holder_kit(test);
+	struct lend_hold *hold = lend_take(test, k->card, PAGE_SIZE);
+	struct p2pmem_provider *p = kit_provider(k->card);
+
+	lend_die();
+	fabric_unbind(k->f, "card");
+	lend_live();
+	KUNIT_ASSERT_PTR_EQ_MSG(test, kit_provider(k->card), p, "it went with a page out");
+	KUNIT_ASSERT_EQ(test, 0,
+			kunit_add_action_or_reset(test, holder_destroy_action, k->card));
+	KUNIT_EXPECT_TRUE(test, p->abandoned);
+	KUNIT_EXPECT_FALSE_MSG(test, lend_has_group(k->card), "its group stayed");
+	KUNIT_EXPECT_TRUE(test, is_pci_p2pmem_page(virt_to_page(hold->addr)));
+	KUNIT_ASSERT_EQ(test, 0, fabric_bind(k->f, "card"));
+	KUNIT_EXPECT_EQ(test, kit_add(test, k->f, "card", 2, 0, 0, PCI_P2PMEM_POOL), -EBUSY);
+	lend_give(test, hold);
+	KUNIT_EXPECT_EQ(test, lend_used(k->card), 0);
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_alloc(k->card, 1, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, kit_add(test, k->f, "card", 2, 0, 0, PCI_P2PMEM_POOL), -EBUSY);
+	KUNIT_EXPECT_FALSE(test, lend_has_group(k->card));
+	fabric_unbind(k->f, "card");
+	KUNIT_EXPECT_PTR_EQ(test, kit_provider(k->card), p);
+}
+
+/* card: [0, 2 MiB) is its driver's, [2 MiB, 4 MiB) is pooled */
+static void holder_lend_driver(struct kunit *test, struct fabric **f, struct pci_dev **card,
+			       void **addr)
+{
+	*f = fabric_build(test, kit_one_switch);
+	*card = fabric_pdev(*f, "card");
+	KUNIT_ASSERT_EQ(test, 0, kit_add(test, *f, "card", 2, SZ_2M, 0, PCI_P2PMEM_DRIVER));
+	KUNIT_ASSERT_EQ(test, 0, kit_add(test, *f, "card", 2, SZ_2M, SZ_2M, PCI_P2PMEM_POOL));
+	*addr = pci_p2pmem_region_addr(*card, 2, 0);
+	KUNIT_ASSERT_NOT_NULL(test, *addr);
+}
+
+static long holder_pins(struct pci_dev *card)
+{
+	return atomic_long_read(&kit_provider(card)->pins);
+}
+
+static void driver_memory_is_not_pooled(struct kunit *test)
+{
+	struct pci_dev *card;
+	struct fabric *f;
+	void *addr;
+
+	holder_lend_driver(test, &f, &card, &addr);
+	KUNIT_EXPECT_EQ(test, lend_size(card), SZ_2M);
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_alloc(card, SZ_2M + 1, GFP_KERNEL));
+	KUNIT_EXPECT_TRUE(test, is_pci_p2pmem_page(virt_to_page(addr)));
+	lend_give(test, lend_take(test, card, SZ_2M));
+}
+
+static void pins_are_of_driver_memory_only(struct kunit *test)
+{
+	struct lend_hold *pooled;
+	struct pci_dev *card;
+	struct fabric *f;
+	void *addr;
+
+	holder_lend_driver(test, &f, &card, &addr);
+	pooled = lend_take(test, card, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(card, addr, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(card, addr + 8, 1), -EINVAL);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(card, addr, SZ_2M + 1), -EINVAL);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(card, addr + SZ_1M, SZ_1M + 1), -EINVAL);
+	KUNIT_EXPECT_EQ_MSG(test, pci_p2pmem_pin(card, addr, SIZE_MAX), -EINVAL,
+			    "more than there can be");
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(card, addr, SIZE_MAX - PAGE_SIZE + 2), -EINVAL);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(card, pooled->addr, PAGE_SIZE), -EINVAL);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(card, (void *)PAGE_ALIGN((unsigned long)test),
+					     PAGE_SIZE), -EINVAL);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(fabric_pdev(f, "nic"), addr, PAGE_SIZE), -ENODEV);
+	KUNIT_EXPECT_EQ(test, holder_pins(card), 0);
+
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(card, addr, SZ_2M), 0);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(card, addr + SZ_1M, 1), 0);
+	KUNIT_EXPECT_EQ(test, holder_pins(card), SZ_2M / PAGE_SIZE + 1);
+	pci_p2pmem_unpin(card, addr, SZ_2M);
+	pci_p2pmem_unpin(card, addr + SZ_1M, 1);
+	KUNIT_EXPECT_EQ(test, holder_pins(card), 0);
+	KUNIT_EXPECT_EQ(test, lend_used(card), PAGE_SIZE);
+}
+
+static void pinned_memory_is_of_its_own_function(struct kunit *test)
+{
+	static const struct fabric_node two[] = {
+		{ .name = "host", .type = FABRIC_HOST },
+		{ .name = "rp", .type = FABRIC_ROOT_PORT, .parent = "host" },
+		{ .name = "a", .type = FABRIC_ENDPOINT, .parent = "rp",
+		  .bar = { [2] = { .size = SZ_2M, .flags = FABRIC_BAR_64 } } },
+		{ .name = "b", .type = FABRIC_ENDPOINT, .parent = "rp", .fn = 1,
+		  .bar = { [2] = { .size = SZ_2M, .flags = FABRIC_BAR_64 } } },
+		{ }
+	};
+	struct fabric *f = fabric_build(test, two);
+	void *addr;
+
+	KUNIT_ASSERT_EQ(test, 0, kit_add(test, f, "a", 2, 0, 0, PCI_P2PMEM_DRIVER));
+	KUNIT_ASSERT_EQ(test, 0, kit_add(test, f, "b", 2, 0, 0, PCI_P2PMEM_DRIVER));
+	addr = pci_p2pmem_region_addr(fabric_pdev(f, "a"), 2, 0);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(fabric_pdev(f, "b"), addr, PAGE_SIZE), -EINVAL);
+	KUNIT_EXPECT_EQ(test, holder_pins(fabric_pdev(f, "a")), 0);
+	KUNIT_EXPECT_EQ(test, holder_pins(fabric_pdev(f, "b")), 0);
+}
+
+static void pins_keep_their_provider(struct kunit *test)
+{
+	struct pci_dev *card;
+	struct lend_task *t;
+	struct page *page;
+	struct fabric *f;
+	void *addr;
+
+	holder_lend_driver(test, &f, &card, &addr);
+	KUNIT_ASSERT_EQ(test, 0, pci_p2pmem_pin(card, addr, 3 * PAGE_SIZE));
+	page = virt_to_page(addr + PAGE_SIZE);
+	get_page(page);
+	t = lend_start(test, lend_revoke, card);
+	KUNIT_EXPECT_TRUE(test, lend_wait(kit_provider(card)->state == P2PMEM_DRAINING));
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(card, addr, 1), -ENODEV);
+	pci_p2pmem_unpin(card, addr, 3 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ_MSG(test, holder_pins(card), 1, "a page with a reference came back");
+	msleep(50);
+	KUNIT_EXPECT_FALSE(test, lend_is_over(t));
+	put_page(page);
+	lend_join(test, t);
+	KUNIT_EXPECT_EQ(test, holder_pins(card), 0);
+	KUNIT_EXPECT_EQ(test, page_ref_count(page), 1);
+}
+
+static struct kunit_case holder_cases[] = {
+	KUNIT_CASE(unbinding_waits_for_the_last_page),
+	KUNIT_CASE(unplugging_waits_for_the_last_page),
+	KUNIT_CASE(dead_device_waits_for_the_last_page),
+	KUNIT_CASE_SLOW(holder_that_takes_its_time_is_waited_for),
+	KUNIT_CASE(killed_unbinding_leaves_the_pages),
+	KUNIT_CASE(driver_memory_is_not_pooled),
+	KUNIT_CASE(pins_are_of_driver_memory_only),
+	KUNIT_CASE(pinned_memory_is_of_its_own_function),
+	KUNIT_CASE(pins_keep_their_provider),
+	{ }
+};
+
+static struct kunit_suite holder_suite = {
+	.name = "p2pmem-holder",
+	.test_cases = holder_cases,
+};
+
+kunit_test_suite(holder_suite);

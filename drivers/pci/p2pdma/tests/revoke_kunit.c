@@ -1,0 +1,456 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: the states of a provider
+ *
+ *	live -- revoke --> draining -- last page back, or killed --> lost
+ *	  ^ `-- lost ------------------------------------------------> |
+ *	  `---- resume, once the last page is back ------------------- '
+ *
+ * All on kit_one_switch: card lends, nic and drive borrow. A revocation that waits
+ * runs in a task of its own; one that shall give up at once runs in a task that has
+ * been killed.
+ */
+#include <linux/mm.h>
+#include <linux/scatterlist.h>
+#include <linux/sizes.h>
+
+#include "lendkit.h"
+
+static struct pci_dev *revoke_card(struct kunit *test, struct fabric **f)
+{
+	*f = fabric_build(test, kit_one_switch);
+	return kit_lend(test, *f, "card");
+}
+
+static int revoke_state(struct pci_dev *pdev)
+{
+	return READ_ONCE(kit_provider(pdev)->state);
+}
+
+/* What nobody can have any more, whatever the state that is not live is called */
+static void revoke_expect_nothing(struct kunit *test, struct pci_dev *card)
+{
+	unsigned int nents;
+
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_alloc(card, 1, GFP_KERNEL));
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_sgl_alloc(card, &nents, 1, GFP_KERNEL));
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(card));
+	KUNIT_EXPECT_EQ(test, lend_sysfs(card, "published"), 0);
+}
+
+static void idle_provider_is_lost_at_once(struct kunit *test)
+{
+	struct fabric *f;
+	struct pci_dev *card = revoke_card(test, &f);
+	u32 epoch = kit_provider(card)->epoch;
+
+	lend_give(test, lend_take(test, card, SZ_1M));
+	pci_p2pmem_revoke(card);
+	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LOST);
+	KUNIT_EXPECT_EQ(test, kit_provider(card)->epoch, epoch + 1);
+	revoke_expect_nothing(test, card);
+	pci_p2pmem_revoke(card);
+	KUNIT_EXPECT_EQ_MSG(test, kit_provider(card)->epoch, epoch + 1, "one loss, counted twice");
+	pci_p2pmem_resume(card);
+	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LIVE);
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(card));
+	KUNIT_EXPECT_EQ(test, lend_sysfs(card, "published"), 1);
+	lend_give(test, lend_take(test, card, SZ_4M));
+}
+
+/*	card: draining		nic may still map what is out, and nothing else */
+static void draining_waits_and_maps_what_is_out(struct kunit *test)
+{
+	struct fabric *f;
+	struct pci_dev *card = revoke_card(test, &f);
+	struct device *nic = kit_client(test, f, "nic");
+	struct lend_hold *hold = lend_take(test, card, PAGE_SIZE);
+	struct pci_p2pmem_verdict v;
+	struct scatterlist sg;
+	struct lend_task *t;
+	int ret;
+
+	sg_init_one(&sg, hold->addr, PAGE_SIZE);
+	t = lend_start(test, lend_revoke, card);
+	KUNIT_ASSERT_TRUE(test, lend_wait(revoke_state(card) == P2PMEM_DRAINING));
+	revoke_expect_nothing(test, card);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(card, hold->addr, PAGE_SIZE), -ENODEV);
+	pci_p2pmem_verdict(card, nic, &v);
+	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_REVOKED);
+	ret = pci_p2pmem_map_sg(nic, &sg, 1, DMA_TO_DEVICE);
+	KUNIT_EXPECT_EQ_MSG(test, ret, 1, "what is out could not be mapped while it drains");
+	if (ret == 1)
+		pci_p2pmem_unmap_sg(nic, &sg, 1, DMA_TO_DEVICE);
+	pci_p2pmem_resume(card);
+	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_DRAINING, "resumed half way");
+	msleep(50);
+	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(t), "it did not wait");
+	lend_give(test, hold);
+	lend_join(test, t);
+	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LOST);
+}
+
+static void revoke_put_worker(struct work_struct *work);
+
+/**
+ * struct revoke_put - a page that comes back from a workqueue
+ * @work: there
+ * @page: the page
+ */
+struct revoke_put {
+	struct delayed_work work;
+	struct page *page;
+};
+
+static void revoke_put_worker(struct work_struct *work)
+{
+	put_page(container_of(work, struct revoke_put, work.work)->page);
+}
+
+static void last_reference_ends_the_wait(struct kunit *test)
+{
+	struct revoke_put *put = kunit_kzalloc(test, sizeof(*put), GFP_KERNEL);
+	struct fabric *f;
+	struct pci_dev *card = revoke_card(test, &f);
+	struct lend_hold *hold = lend_take(test, card, 3 * PAGE_SIZE);
+	struct lend_task *t;
+
+	KUNIT_ASSERT_NOT_NULL(test, put);
+	INIT_DELAYED_WORK(&put->work, revoke_put_worker);
+	put->page = virt_to_page(hold->addr + PAGE_SIZE);
+	get_page(put->page);
+	t = lend_start(test, lend_revoke, card);
+	KUNIT_EXPECT_TRUE(test, lend_wait(revoke_state(card) == P2PMEM_DRAINING));
+	lend_give(test, hold);
+	KUNIT_EXPECT_EQ(test, lend_used(card), PAGE_SIZE);
+	msleep(50);
+	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(t), "a page that is referenced was forgotten");
+	schedule_delayed_work(&put->work, 2);
+	lend_join(test, t);
+	flush_delayed_work(&put->work);
+	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LOST);
+	KUNIT_EXPECT_EQ(test, lend_used(card), 0);
+}
+
+static void two_revocations_wait_both(struct kunit *test)
+{
+	struct fabric *f;
+	struct pci_dev *card = revoke_card(test, &f);
+	struct lend_hold *hold = lend_take(test, card, PAGE_SIZE);
+	u32 epoch = kit_provider(card)->epoch;
+	struct lend_task *one, *two;
+
+	one = lend_start(test, lend_revoke, card);
+	KUNIT_ASSERT_TRUE(test, lend_wait(READ_ONCE(kit_provider(card)->awaited)));
+	two = lend_start(test, lend_revoke, card);
+	msleep(50);
+	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(one) || lend_is_over(two),
+			       "one of them cut the users off");
+	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_DRAINING);
+	lend_give(test, hold);
+	lend_join(test, one);
+	lend_join(test, two);
+	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LOST);
+	KUNIT_EXPECT_EQ(test, kit_provider(card)->epoch, epoch + 1);
+}
+
+static void killed_revocation_gives_up(struct kunit *test)
+{
+	struct fabric *f;
+	struct pci_dev *card = revoke_card(test, &f);
+	struct device *nic = kit_client(test, f, "nic");
+	struct lend_hold *hold = lend_take(test, card, PAGE_SIZE);
+	struct scatterlist sg;
+
+	sg_init_one(&sg, hold->addr, PAGE_SIZE);
+	lend_die();
+	pci_p2pmem_revoke(card);
+	lend_live();
+	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LOST);
+	KUNIT_EXPECT_EQ_MSG(test, pci_p2pmem_map_sg(nic, &sg, 1, DMA_TO_DEVICE), -ENODEV,
+			    "lost contents could be mapped");
+	KUNIT_EXPECT_EQ(test, lend_used(card), PAGE_SIZE);
+	lend_give(test, hold);
+	KUNIT_EXPECT_EQ(test, lend_used(card), 0);
+}
+
+static void loss_does_not_wait(struct kunit *test)
+{
+	struct fabric *f;
+	struct pci_dev *card = revoke_card(test, &f);
+	struct lend_news *news = lend_listen(test);
+	struct lend_hold *hold = lend_take(test, card, 2 * PAGE_SIZE);
+	struct page *page = lend_ref(test, hold, 0);
+	u32 epoch = kit_provider(card)->epoch;
+
+	pci_p2pmem_lost(card);
+	pci_p2pmem_lost(card);
+	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LOST);
+	KUNIT_EXPECT_EQ(test, kit_provider(card)->epoch, epoch + 1);
+	revoke_expect_nothing(test, card);
+
+	pci_p2pmem_resume(card);
+	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_LOST, "with memory of before out");
+	lend_give(test, hold);
+	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_LOST, "with a page of before out");
+	KUNIT_EXPECT_EQ(test, atomic_read(&news->providers), 0);
+	lend_unref(test, page);
+	KUNIT_EXPECT_TRUE_MSG(test, lend_wait(revoke_state(card) == P2PMEM_LIVE),
+			      "the last page did not make it live");
+	KUNIT_EXPECT_TRUE_MSG(test, lend_wait(atomic_read(&news->providers) == 1),
+			      "nobody was told that it lends again");
+	lend_give(test, lend_take(test, card, SZ_4M));
+}
+
+static void revocation_takes_a_resume_back(struct kunit *test)
+{
+	struct fabric *f;
+	struct pci_dev *card = revoke_card(test, &f);
+	struct lend_hold *hold = lend_take(test, card, PAGE_SIZE);
+
+	pci_p2pmem_lost(card);
+	pci_p2pmem_resume(card);
+	pci_p2pmem_lost(card);
+	lend_give(test, hold);
+	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_LOST,
+			    "live by a resume from before the second loss");
+	pci_p2pmem_resume(card);
+	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LIVE);
+	pci_p2pmem_resume(card);
+	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LIVE);
+}
+
+static void unpublished_memory_resumes_in_silence(struct kunit *test)
+{
+	struct fabric *f;
+	struct pci_dev *card = revoke_card(test, &f);
+	struct lend_news *news = lend_listen(test);
+
+	pci_p2pmem_set_published(card, false);
+	pci_p2pmem_revoke(card);
+	pci_p2pmem_resume(card);
+	flush_workqueue(p2pmem_wq);
+	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LIVE);
+	KUNIT_EXPECT_EQ(test, atomic_read(&news->providers), 0);
+}
+
+/* Its references must balance, wherever the worker is when the next loss comes */
+static void losses_follow_each_other(struct kunit *test)
+{
+	struct fabric *f;
+	struct pci_dev *card = revoke_card(test, &f);
+	u32 epoch = kit_provider(card)->epoch;
+	unsigned int i;
+
+	for (i = 0; i < 10; i++) {
+		preempt_disable();
+		pci_p2pmem_lost(card);
+		pci_p2pmem_resume(card);
+		pci_p2pmem_lost(card);
+		pci_p2pmem_resume(card);
+		preempt_enable();
+	}
+	flush_workqueue(p2pmem_wq);
+	KUNIT_EXPECT_EQ(test, kit_provider(card)->epoch, epoch + 20);
+	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LIVE);
+	KUNIT_EXPECT_EQ_MSG(test, kref_read(&kit_provider(card)->ref), 1,
+			    "a loss kept its reference");
+}
+
+/**
+ * struct revoke_told - who was told what
+ * @revokes: revoke operations that ran
+ * @evicts: evict operations that ran
+ * @card: whose memory it was
+ */
+struct revoke_told {
+	atomic_t revokes;
+	atomic_t evicts;
+	struct pci_dev *card;
+};
+
+static void revoke_grant_revoke(struct pci_p2pmem_grant *grant)
+{
+	struct revoke_told *told = pci_p2pmem_grant_priv(grant);
+
+	atomic_inc(&told->revokes);
+	told->card = pci_p2pmem_grant_provider(grant);
+}
+
+static void revoke_grant_evict(struct pci_p2pmem_grant *grant)
+{
+	struct revoke_told *told = pci_p2pmem_grant_priv(grant);
+
+	atomic_inc(&told->evicts);
+}
+
+static const struct pci_p2pmem_grant_ops revoke_grant_ops = {
+	.revoke = revoke_grant_revoke,
+	.evict = revoke_grant_evict,
+};
+
+static void revoke_client_revoke(struct pci_p2pmem_client *client, struct pci_dev *card)
+{
+	struct revoke_told *told = pci_p2pmem_client_priv(client);
+
+	atomic_inc(&told->revokes);
+	told->card = card;
+}
+
+static const struct pci_p2pmem_client_ops revoke_client_ops = {
+	.revoke = revoke_client_revoke,
+};
+
+static void revoke_unregister_action(void *client)
+{
+	pci_p2pmem_unregister_client(client);
+}
+
+static void revoke_client(struct kunit *test, struct pci_dev *pdev, struct revoke_told *told)
+{
+	struct pci_p2pmem_client *c;
+
+	c = pci_p2pmem_register_client(&pdev->dev, &revoke_client_ops, told);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, c);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, revoke_unregister_action, c));
+}
+
+/*	holder: a grant with memory out		idle: a grant without	*/
+static void holders_are_told_to_stop_and_then_to_end(struct kunit *test)
+{
+	struct revoke_told *holder = kunit_kzalloc(test, 2 * sizeof(*holder), GFP_KERNEL);
+	struct revoke_told *idle = holder + 1;
+	struct pci_p2pmem_grant *g[2];
+	struct pci_p2pmem_verdict why;
+	struct scatterlist *sgl;
+	struct fabric *f;
+	struct pci_dev *card = revoke_card(test, &f);
+	struct device *nic = kit_client(test, f, "nic");
+	unsigned int i, nents;
+
+	for (i = 0; i < 2; i++) {
+		g[i] = pci_p2pmem_grant_create(card, &nic, 1, &revoke_grant_ops, holder + i,
+					       i ? "idle" : "holder", &why);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, g[i]);
+	}
+	sgl = pci_p2pmem_grant_sgl_alloc(g[0], &nents, SZ_16K, GFP_KERNEL);
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_usable(g[0]));
+	lend_die();
+	pci_p2pmem_revoke(card);
+	lend_live();
+	KUNIT_EXPECT_EQ(test, atomic_read(&holder->revokes), 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&holder->evicts), 1);
+	KUNIT_EXPECT_PTR_EQ(test, holder->card, card);
+	KUNIT_EXPECT_EQ(test, atomic_read(&idle->revokes), 1);
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&idle->evicts), 0, "it holds nothing");
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_usable(g[0]));
+	pci_p2pmem_revoke(card);
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&holder->revokes), 1, "told twice");
+	pci_p2pmem_sgl_free(card, sgl);
+	pci_p2pmem_resume(card);
+	pci_p2pmem_revoke(card);
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&holder->revokes), 2, "not told after a resume");
+	KUNIT_EXPECT_EQ(test, atomic_read(&holder->evicts), 1);
+	pci_p2pmem_grant_end(g[0]);
+	pci_p2pmem_grant_end(g[1]);
+}
+
+/*	nic asked for a pair with card, drive did not	*/
+static void clients_with_a_pair_are_told(struct kunit *test)
+{
+	struct revoke_told *nic = kunit_kzalloc(test, 2 * sizeof(*nic), GFP_KERNEL);
+	struct revoke_told *drive = nic + 1;
+	struct pci_p2pmem_verdict v;
+	struct fabric *f;
+	struct pci_dev *card = revoke_card(test, &f);
+
+	KUNIT_ASSERT_NOT_NULL(test, nic);
+	revoke_client(test, fabric_pdev(f, "nic"), nic);
+	revoke_client(test, fabric_pdev(f, "drive"), drive);
+	pci_p2pmem_verdict(card, &fabric_pdev(f, "nic")->dev, &v);
+	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_OK);
+	pci_p2pmem_revoke(card);
+	KUNIT_EXPECT_EQ(test, atomic_read(&nic->revokes), 1);
+	KUNIT_EXPECT_PTR_EQ(test, nic->card, card);
+	KUNIT_EXPECT_EQ(test, atomic_read(&drive->revokes), 0);
+	pci_p2pmem_resume(card);
+
+	/* A loss tells them, too, a little later, because it cannot wait. */
+	flush_workqueue(p2pmem_wq);
+	pci_p2pmem_lost(card);
+	KUNIT_EXPECT_TRUE(test, lend_wait(atomic_read(&nic->revokes) == 2));
+	flush_workqueue(p2pmem_wq);
+	pci_p2pmem_revoke(card);
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&nic->revokes), 2, "told of one loss twice");
+	KUNIT_EXPECT_EQ(test, atomic_read(&drive->revokes), 0);
+}
+
+/*	queues of the driver's own stay out over a reset	*/
+static void own_memory_is_not_waited_for(struct kunit *test)
+{
+	struct fabric *f;
+	struct pci_dev *card = revoke_card(test, &f);
+	struct lend_hold *queues = lend_take(test, card, 2 * PAGE_SIZE);
+	struct lend_hold *other;
+	struct lend_task *t;
+
+	pci_p2pmem_own(card, PAGE_SIZE + 1, true);
+	pci_p2pmem_revoke(card);
+	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LOST);
+	pci_p2pmem_resume(card);
+	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_LIVE, "waits for the driver's own");
+
+	other = lend_take(test, card, PAGE_SIZE);
+	t = lend_start(test, lend_revoke, card);
+	KUNIT_EXPECT_TRUE(test, lend_wait(revoke_state(card) == P2PMEM_DRAINING));
+	msleep(50);
+	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(t), "another's page was taken for its own");
+	/* The driver takes that one over as well: nothing is left to wait for. */
+	pci_p2pmem_own(card, PAGE_SIZE, true);
+	lend_join(test, t);
+
+	pci_p2pmem_own(card, 3 * PAGE_SIZE, false);
+	pci_p2pmem_resume(card);
+	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LOST);
+	lend_give(test, other);
+	lend_give(test, queues);
+	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LIVE);
+}
+
+static void others_are_left_alone(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, kit_one_switch);
+	struct pci_dev *nic = fabric_pdev(f, "nic");
+
+	pci_p2pmem_revoke(nic);
+	pci_p2pmem_lost(nic);
+	pci_p2pmem_resume(nic);
+	pci_p2pmem_own(nic, PAGE_SIZE, true);
+	pci_p2pmem_set_published(nic, true);
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(nic));
+	KUNIT_EXPECT_TRUE(test, lend_gone(nic));
+}
+
+static struct kunit_case revoke_cases[] = {
+	KUNIT_CASE(idle_provider_is_lost_at_once),
+	KUNIT_CASE(draining_waits_and_maps_what_is_out),
+	KUNIT_CASE(last_reference_ends_the_wait),
+	KUNIT_CASE(two_revocations_wait_both),
+	KUNIT_CASE(killed_revocation_gives_up),
+	KUNIT_CASE(loss_does_not_wait),
+	KUNIT_CASE(revocation_takes_a_resume_back),
+	KUNIT_CASE(unpublished_memory_resumes_in_silence),
+	KUNIT_CASE(losses_follow_each_other),
+	KUNIT_CASE(holders_are_told_to_stop_and_then_to_end),
+	KUNIT_CASE(clients_with_a_pair_are_told),
+	KUNIT_CASE(own_memory_is_not_waited_for),
+	KUNIT_CASE(others_are_left_alone),
+	{ }
+};
+
+static struct kunit_suite revoke_suite = {
+	.name = "p2pmem-revoke",
+	.test_cases = revoke_cases,
+};
+
+kunit_test_suite(revoke_suite);
