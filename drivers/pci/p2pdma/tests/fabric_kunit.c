@@ -100,22 +100,27 @@ static void bars_hold_data(struct kunit *test)
  *	zero, plus, minus, low -+- 00.0 card
  *				`- 01.0 old: one more BAR, of 32 bits
  */
-#define FABRIC_CARD(host_name, card_name, old_name)					\
-	{ .name = card_name, .type = FABRIC_RCIEP, .parent = host_name,			\
-	  .bar = { [2] = { .size = SZ_2M, .flags = FABRIC_BAR_64 } } },			\
-	{ .name = old_name, .type = FABRIC_PCI_DEVICE, .parent = host_name, .slot = 1,	\
-	  .bar = { [0] = { .size = SZ_64K, .flags = FABRIC_BAR_32 },			\
-		   [2] = { .size = SZ_2M, .flags = FABRIC_BAR_64 } } }
+#define FABRIC_CARD(_name, _host)						\
+	.name = _name, .type = FABRIC_RCIEP, .parent = _host,			\
+	.bar = { [2] = { .size = SZ_2M, .flags = FABRIC_BAR_64 } }
+#define FABRIC_OLD(_name, _host)						\
+	.name = _name, .type = FABRIC_PCI_DEVICE, .parent = _host, .slot = 1,	\
+	.bar = { [0] = { .size = SZ_64K, .flags = FABRIC_BAR_32 },		\
+		 [2] = { .size = SZ_2M, .flags = FABRIC_BAR_64 } }
 
 static const struct fabric_node four_offsets[] = {
 	{ .name = "zero", .type = FABRIC_HOST },
-	FABRIC_CARD("zero", "card0", "old0"),
+	{ FABRIC_CARD("card0", "zero") },
+	{ FABRIC_OLD("old0", "zero") },
 	{ .name = "plus", .type = FABRIC_HOST, .bus_offset = 0x80000000 },
-	FABRIC_CARD("plus", "card1", "old1"),
+	{ FABRIC_CARD("card1", "plus") },
+	{ FABRIC_OLD("old1", "plus") },
 	{ .name = "minus", .type = FABRIC_HOST, .bus_offset = -0x800000000ULL },
-	FABRIC_CARD("minus", "card2", "old2"),
+	{ FABRIC_CARD("card2", "minus") },
+	{ FABRIC_OLD("old2", "minus") },
 	{ .name = "low", .type = FABRIC_HOST, .bus_start = 0x40000000 },
-	FABRIC_CARD("low", "card3", "old3"),
+	{ FABRIC_CARD("card3", "low") },
+	{ FABRIC_OLD("old3", "low") },
 	{ }
 };
 
