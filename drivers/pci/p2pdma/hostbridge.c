@@ -57,23 +57,6 @@ bool p2pmem_cpu_forwards(void)
 #endif
 }
 
-/*
- * The function that stands for a host bridge: what is first on its root bus,
- * provided that it is at 00.0 or a root port. Not under pci_bus_sem, because this
- * runs in any context. What is first on a root bus is part of the root complex and
- * stays; the caller's device keeps the bus.
- */
-static struct pci_dev *p2pmem_host_function(struct pci_host_bridge *host)
-{
-	struct pci_dev *first = list_first_entry_or_null(&host->bus->devices,
-							 struct pci_dev, bus_list);
-
-	if (first && (first->devfn == PCI_DEVFN(0, 0) ||
-		      pci_pcie_type(first) == PCI_EXP_TYPE_ROOT_PORT))
-		return first;
-	return NULL;
-}
-
 /**
  * p2pmem_host_allowed() - what a host bridge is known to forward
  * @host: host bridge of a device that the caller holds

@@ -254,6 +254,7 @@ struct p2pmem_provider *p2pmem_grant_lender(struct pci_p2pmem_grant *grant);
 void p2pmem_grant_account(struct pci_p2pmem_grant *grant, long bytes);
 
 /* path.c */
+struct pci_dev *p2pmem_host_function(struct pci_host_bridge *host);
 int p2pmem_path_judge(struct p2pmem_provider *p, struct device *client,
 		      struct pci_p2pmem_verdict *v);
 int p2pmem_path_acs_list(struct pci_dev *provider, struct pci_dev *client,

@@ -75,6 +75,29 @@ static void p2pmem_node_fill(struct p2pmem_node *n, struct pci_dev *pdev)
 	p2pmem_node_acs(n, pdev);
 }
 
+/**
+ * p2pmem_host_function() - the function that stands for a host bridge
+ * @host: host bridge of a device that the caller holds
+ *
+ * It is what is first on its root bus, provided that it is at 00.0 or a root
+ * port. Not under pci_bus_sem, because this runs in any context. What is first on
+ * a root bus is part of the root complex and stays; the caller's device keeps the
+ * bus.
+ *
+ * Context: Any.
+ * Return: the function, borrowed, or NULL.
+ */
+struct pci_dev *p2pmem_host_function(struct pci_host_bridge *host)
+{
+	struct pci_dev *first = list_first_entry_or_null(&host->bus->devices,
+							 struct pci_dev, bus_list);
+
+	if (first && (first->devfn == PCI_DEVFN(0, 0) ||
+		      pci_pcie_type(first) == PCI_EXP_TYPE_ROOT_PORT))
+		return first;
+	return NULL;
+}
+
 /*
  * A bridge is kept by the devices below it, and the caller holds @pdev: the way
  * up does not change under us.
