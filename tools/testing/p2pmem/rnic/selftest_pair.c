@@ -42,13 +42,16 @@ static int test_side_create(struct test_side *side, struct rdma_cm_id *id)
 	if (!side->buf)
 		return -ENOMEM;
 	side->dma = ib_dma_map_single(dev, side->buf, TEST_BYTES, DMA_BIDIRECTIONAL);
+	if (ib_dma_mapping_error(dev, side->dma)) {
+		side->dma = 0;
+		return -ENOMEM;
+	}
 	side->pd = ib_alloc_pd(dev, 0);
 	side->send_cq = ib_alloc_cq(dev, NULL, 2 * TEST_DEPTH, 0, IB_POLL_DIRECT);
 	side->recv_cq = ib_alloc_cq(dev, NULL, 2 * TEST_DEPTH, 0, IB_POLL_DIRECT);
 	init.send_cq = side->send_cq;
 	init.recv_cq = side->recv_cq;
-	if (ib_dma_mapping_error(dev, side->dma) || IS_ERR(side->pd) ||
-	    IS_ERR(init.send_cq) || IS_ERR(init.recv_cq))
+	if (IS_ERR(side->pd) || IS_ERR(init.send_cq) || IS_ERR(init.recv_cq))
 		return -ENOMEM;
 	if (rdma_create_qp(id, side->pd, &init))
 		return -EIO;
