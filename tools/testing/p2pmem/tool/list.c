@@ -30,11 +30,9 @@ static int tool_map(struct tool_obj *o)
 	int i, ret;
 
 	ret = pci_p2pmem_map_sg(o->dev, o->sg, o->nents, o->dir);
-	if (ret < 0)
-		return ret;
 	/* An empty list is refused, so 0 is no answer. */
-	if (!ret)
-		return -EPROTO;
+	if (ret <= 0)
+		return ret ?: -EPROTO;
 	tool_obj_add(o);
 	tool_say("nents %d of %u\n", ret, o->nents);
 	for_each_sg(o->sg, sg, ret, i)
