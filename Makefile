@@ -7,7 +7,7 @@ BUILD ?= build
 RIG := tools/testing/p2pmem/rig
 export BUILD KDIR KSRC KIMAGE
 
-.PHONY: help deps modules vm demo check check-full kunit mutants graft patches ungraft clean debug-kernel kcsan-kernel fuzz
+.PHONY: help deps modules vm demo check check-full kunit mutants graft patches ungraft clean debug-kernel kcsan-kernel fuzz lint
 .DEFAULT_GOAL := help
 
 help:
@@ -24,6 +24,7 @@ help:
 #help   kunit      suites on PCI hierarchies in memory, on the debug kernel, and their coverage
 #help   mutants    one-line faults, each of which some test must notice; ends in "killed/total"
 #help   fuzz       topology.c in user space under libFuzzer, SECONDS=60 long
+#help   lint       the form of everything: the kernel's own checkers and our invariants; ends in "N findings"
 #help   graft      put it into a kernel source tree, KSRC=dir (none: the package's, unpacked below $(BUILD))
 #help   patches    the same as a series for review, into $(BUILD)/patches or OUT=dir; KSRC=git work tree
 #help   ungraft    take it out of there again, every byte
@@ -86,6 +87,9 @@ mutants: debug-kernel
 
 fuzz: deps
 	@tools/testing/p2pmem/tests/fuzz/run.sh $(BUILD)/tests/fuzz $(SECONDS)
+
+lint: modules
+	@tools/testing/p2pmem/lint/lint.py
 
 # without KSRC: the tree that graft unpacked
 graft:

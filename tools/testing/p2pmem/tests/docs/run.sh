@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Documentation and form: what is written about the code is so, and the code looks as the
-# kernel's does. Prints TAP. What is let pass stands in the file "exceptions", with the reason.
+# Documentation: what is written about the code is so. Prints TAP. The form of all files is
+# ../../lint's.
 #
 # run.sh BUILD_DIR [ONLY]
 #
 # ONLY: a shell pattern; checks whose name does not match are left out.
 # The project's build directory is $BUILD (build), after "make modules": the scripts of the
-# kernel's source come from there (checkpatch.pl, kernel-doc, get_abi.pl).
+# kernel's source come from there (kernel-doc).
 # Exit status: 0 all passed, 1 a test failed, 2 wrong call.
 set -eu
 
@@ -50,82 +50,6 @@ skip()
 {
 	n=$((n + 1))
 	echo "ok $n - $1 # SKIP $2"
-}
-
-# tracked files that are there, of these patterns
-files()
-{
-	git ls-files -- "$@" | while read -r f; do
-		[ ! -f "$f" ] || echo "$f"
-	done
-}
-
-# shell scripts, by name or by their first line
-shells()
-{
-	files | while read -r f; do
-		case $f in
-		*.sh) echo "$f" ;;
-		*) ! head -n 1 "$f" | grep -aq '^#! */bin/\(ba\|da\)\{0,1\}sh' || echo "$f" ;;
-		esac
-	done
-}
-
-comments()
-{
-	files '*.c' '*.h' >"$work/list"
-	[ -s "$work/list" ] || return 1
-	xargs perl "$scripts/kernel-doc" -Wall -Werror -none <"$work/list" 2>&1 |
-		sed -n 's/^\([^:]*\):[0-9]*: \([a-z]*: .*\)/\1: \2/p' | "$here/tree.py" filter kernel-doc
-}
-
-# what checkpatch said of a file is kept, by contents of the file and of checkpatch
-style()
-{
-	mkdir -p "$work/checkpatch"
-	tool=$(sha256sum <"$scripts/checkpatch.pl" | cut -c1-16)
-	files '*.c' '*.h' | while read -r f; do
-		kept=$work/checkpatch/$tool-$({ echo "$f"; cat "$f"; } | sha256sum | cut -c1-32)
-		if [ ! -e "$kept" ]; then
-			# of a clean file it says nothing
-			perl "$scripts/checkpatch.pl" --no-tree --strict --terse --show-types -f "$f" >"$kept.new" 2>&1 ||
-				grep -q '^total:' "$kept.new" ||
-				{ sed "s|^|$f: |" "$kept.new"; echo "$f: checkpatch did not end"; continue; }
-			mv "$kept.new" "$kept"
-		fi
-		sed -n "s|^$f:[0-9]*: [A-Z]*:\([A-Z_]*: .*\)|$f: \1|p" "$kept"
-	done | "$here/tree.py" filter checkpatch
-}
-
-abi_entries()
-{
-	# its exit status does not tell
-	perl "$scripts/get_abi.pl" validate --dir "$top/Documentation/ABI" >"$work/abi" 2>&1 || :
-	cat "$work/abi"
-	[ ! -s "$work/abi" ] || return 1
-	# and it does read them
-	perl "$scripts/get_abi.pl" search --dir "$top/Documentation/ABI" p2pmem_stats/peer_bytes | grep -q Description
-}
-
-shell_scripts()
-{
-	shells | grep -v '/guest/' >"$work/list"
-	[ -s "$work/list" ] || return 1
-	xargs shellcheck <"$work/list"
-}
-
-# scripts of the guest: what they source is elsewhere there (1091) and sets variables (2154)
-guest_scripts()
-{
-	shells | grep '/guest/' >"$work/list"
-	[ -s "$work/list" ] || return 1
-	xargs shellcheck -s dash -e SC1091,SC2154 <"$work/list"
-}
-
-python_scripts()
-{
-	files '*.py' >"$work/list"
-	xargs python3 -c 'import ast, sys; [ast.parse(open(f).read(), f) for f in sys.argv[1:]]' <"$work/list"
 }
 
 worked_examples()
@@ -182,10 +106,9 @@ kconfig_p2pdma()
 	! grep P2PMEM "$work/kconfig/.config"
 }
 
-[ -r "$scripts/checkpatch.pl" ] || { echo "Bail out! $scripts has no checkpatch.pl: run \"make modules\" first"; exit 1; }
+[ -r "$scripts/kernel-doc" ] || { echo "Bail out! $scripts has no kernel-doc: run \"make modules\" first"; exit 1; }
 git rev-parse --git-dir >/dev/null 2>&1 || { echo "Bail out! this is no clone: which files are the project's is not known"; exit 1; }
 
-check "kernel-doc comments" comments
 check "kernel-doc directives find what they name, every export is documented" "$here/rst.py" directives "$scripts/kernel-doc"
 check "pages and files that the documentation names" "$here/rst.py" references
 if python3 -c 'import docutils' 2>/dev/null; then
@@ -194,17 +117,8 @@ else
 	skip "syntax of the documentation" "python3-docutils is not installed"
 fi
 check "the worked examples compile" worked_examples
-check "form of the ABI entries" abi_entries
 check "every attribute and parameter has an ABI entry" "$here/tree.py" abi
 check "README.md: targets, links, reasons" "$here/tree.py" readme
-check "MAINTAINERS and the files match each other" "$here/tree.py" maintainers
-check "the topmost directory" "$here/tree.py" root
-check "SPDX lines" "$here/tree.py" spdx
-check "length of files" "$here/tree.py" length
-check "checkpatch --strict" style
-check "shellcheck, this machine's scripts" shell_scripts
-check "shellcheck, the guest's scripts" guest_scripts
-check "Python compiles" python_scripts
 if [ -x "$KDIR/scripts/kconfig/conf" ]; then
 	check "Kconfig: everything as modules beside a stock kernel" kconfig_stock
 	check "Kconfig: nothing beside PCI_P2PDMA" kconfig_p2pdma

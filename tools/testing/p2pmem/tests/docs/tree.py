@@ -1,118 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """
-tree.py CHECK [ARGUMENT...]: what every file of the project must be.
+tree.py CHECK: what is written beside the documentation's pages and what the sources have.
 
-  maintainers    F: lines of MAINTAINERS and files match each other
-  root           what may stand in the topmost directory
-  spdx           a license line in the first three lines
-  length         at most 500 lines
-  readme         README.md: make targets, links and paths, the table of reasons
-  abi            every attribute and parameter has its entry in Documentation/ABI
-  filter KIND    takes "FILE: MESSAGE" lines from standard input, passes what is no exception
+  readme    README.md: make targets, links and paths, the table of reasons
+  abi       every attribute and parameter has its entry in Documentation/ABI
 
-Prints what is wrong; exit status 0 when nothing is. The exceptions stand in the file of that
-name, beside this script.
+Prints what is wrong; exit status 0 when nothing is.
 """
 
-import fnmatch
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[4]
-LIMIT = 500
-ROOT = {".gitignore", ".ci", "COPYING", "Documentation", "Kbuild", "Kconfig", "MAINTAINERS", "Makefile",
-        "README.md", "drivers", "include", "tools"}
-
-
-def tracked():
-    out = subprocess.run(["git", "-C", str(TOP), "ls-files", "-z"], check=True, capture_output=True).stdout
-    return [f for f in out.decode().split("\0") if f and (TOP / f).is_file()]
-
-
-class Exceptions:
-    """The rows of one kind; which of them were needed."""
-
-    def __init__(self, kind):
-        self.rows, self.used = [], set()
-        for line in (HERE / "exceptions").read_text().splitlines():
-            if not line.strip() or line.startswith("#"):
-                continue
-            # an expression may have bars of its own: the ends are what is fixed
-            row = [part.strip() for part in line.split(" |")]
-            if len(row) < 4 or not row[-1]:
-                sys.exit(f"exceptions: not check | file | expression | why: {line}")
-            if row[0] == kind:
-                self.rows.append((row[1], re.compile(" |".join(row[2:-1]))))
-
-    def allow(self, name, message=""):
-        for i, (file, expression) in enumerate(self.rows):
-            if file == name and expression.fullmatch(message):
-                self.used.add(i)
-                return True
-        return False
-
-    def stale(self):
-        return [f"{file}: exception \"{expression.pattern}\" is not needed any more: remove it"
-                for i, (file, expression) in enumerate(self.rows) if i not in self.used]
-
-
-def maintainers():
-    """Titles in order, only known letters; both directions of F:."""
-    files = tracked()
-    matched, title, last = set(), None, ""
-    for number, line in enumerate((TOP / "MAINTAINERS").read_text().splitlines(), 1):
-        where = f"MAINTAINERS:{number}"
-        if re.match(r"[A-Z]:", line) and not re.match(r"[MRLSWQBCPTFXNK]:\t\S", line):
-            yield f"{where}: not a letter, a colon, a tab and a value"
-        if re.fullmatch(r"[A-Z][A-Z0-9 ,()]+", line):
-            if line < last:
-                yield f"{where}: \"{line}\" stands after \"{last}\": titles are in order"
-            title = last = line
-        if not line.startswith("F:\t"):
-            continue
-        pattern = line[3:]
-        if title is None:
-            yield f"{where}: F: before the first title"
-        if pattern.strip("*/") == "":
-            yield f"{where}: {pattern} matches everything and so proves nothing"
-        if pattern.endswith("/"):
-            hits = {f for f in files if f.startswith(pattern)}
-        else:
-            hits = {f for f in files if fnmatch.fnmatch(f, pattern) and f.count("/") == pattern.count("/")}
-        if not hits:
-            yield f"{where}: {pattern} matches no file"
-        matched |= hits
-    yield from (f"{f}: no F: line of MAINTAINERS matches it" for f in files if f not in matched)
-
-
-def root():
-    found = {f.split("/")[0] for f in tracked()}
-    yield from (f"{f}: not one of the few that stand at the top: {' '.join(sorted(ROOT))}" for f in sorted(found - ROOT))
-    yield from (f"{f} is missing" for f in sorted(ROOT - found))
-
-
-def spdx():
-    allowed = Exceptions("spdx")
-    for f in tracked():
-        head = (TOP / f).read_bytes().split(b"\n")[:3]
-        if not any(b"SPDX-License-Identifier: GPL-2.0-only" in line for line in head) and not allowed.allow(f):
-            yield f"{f}: no SPDX-License-Identifier in the first three lines"
-    yield from allowed.stale()
-
-
-def length():
-    allowed = Exceptions("length")
-    for f in tracked():
-        if f == "COPYING":
-            continue
-        lines = (TOP / f).read_bytes().count(b"\n")
-        if lines > LIMIT and not allowed.allow(f):
-            yield f"{f}: {lines} lines: divide it, or say in {HERE.name}/exceptions why not"
-    yield from allowed.stale()
 
 
 def reasons():
@@ -177,21 +79,11 @@ def abi():
     yield from need(names, "/sys/kernel/config/nvmet/subsystems/$nqn/namespaces/$nsid/p2pmem_stats/", source)
 
 
-def filtered(kind):
-    allowed = Exceptions(kind)
-    for line in sys.stdin.read().splitlines():
-        name, _, message = line.partition(": ")
-        if not allowed.allow(name, message):
-            yield line
-    yield from allowed.stale()
-
-
-CHECKS = {f.__name__: f for f in (maintainers, root, spdx, length, readme, abi)}
-CHECKS["filter"] = filtered
+CHECKS = {f.__name__: f for f in (readme, abi)}
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in CHECKS:
         sys.exit(__doc__)
-    wrong = list(CHECKS[sys.argv[1]](*sys.argv[2:]))
+    wrong = list(CHECKS[sys.argv[1]]())
     print("\n".join(wrong) + "\n" if wrong else "", end="")
     sys.exit(1 if wrong else 0)

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+Checks by building: every C file of a module, with W=1 and sparse, beside the stock lane's build.
+
+The tree is a copy (BUILD/lint/tree) of what "make modules" assembled: the distribution's sources with
+our hooks, under our files as they are now. Only objects of our files are made, nothing is linked. A
+file of which something is found leaves no object, so it is made again, and found again, each time.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+
+from project import BUILD, FAULTS, HERE, TOP, WORK, Broken, Finding, digest, kernel, kernel_c_files, run, tracked
+
+TREE = WORK / "tree"
+OPTIONS = ["CONFIG_PCI_P2PMEM=m", "CONFIG_PCI_P2PMEM_BAR=m", "CONFIG_PCI_P2PMEM_RDMA=y", "CONFIG_PCI_P2PMEM_NVME=y",
+           "CONFIG_PCI_P2PMEM_NVMET=y", "CONFIG_PCI_P2PMEM_KUNIT_TEST=y"]
+# the suites are compiled too, although a stock kernel has no KUnit to run them
+DEFINES = "-DCONFIG_PCI_P2PMEM_KUNIT_TEST=1"
+HEADERS = ("include/linux/pci-p2pdma.h", "include/linux/pci-p2pmem.h")
+
+
+def stock():
+    """Where "make modules" built."""
+    out = BUILD / "stock" / kernel()["KVER"]
+    if not (out / "stage.hash").exists():
+        raise Broken(f"{out}/stage is missing: run \"make modules\" first")
+    return out
+
+
+def faults():
+    """Files with faults that building must find."""
+    return [f for f in tracked() if f.startswith(FAULTS + "build-") and f.endswith(".c")]
+
+
+def assemble():
+    """The tree, from the stage and from our files. Unchanged files keep their time."""
+    out = stock()
+    env = kernel()
+    own = [f for f in tracked() if f.startswith(("drivers/", "include/", "tools/testing/p2pmem/rnic/",
+                                                 "tools/testing/p2pmem/tool/"))] + faults()
+    same = digest(*own, (out / "stage.hash").read_text(), str(env), " ".join(OPTIONS), DEFINES,
+                  HERE / "sparse.sh", HERE / "build.py")
+    mark = WORK / "tree.hash"
+    if not mark.exists() or mark.read_text() != same:
+        shutil.rmtree(TREE, ignore_errors=True)
+        TREE.mkdir(parents=True)
+        mark.write_text(same)
+    listed = WORK / "tree.list"
+    listed.write_text("".join(f + "\n" for f in own))
+    for command in (["rsync", "-rlp", "--checksum", f"{out}/stage/drivers/infiniband", f"{out}/stage/drivers/nvme",
+                     f"{TREE}/drivers/"],
+                    ["rsync", "-rlp", "--checksum", f"{out}/compat.h", f"{TREE}/"],
+                    ["rsync", "-lp", "--checksum", f"--files-from={listed}", f"{TOP}/", f"{TREE}/"]):
+        (TREE / "drivers").mkdir(exist_ok=True)
+        status, said = run(*command)
+        if status:
+            raise Broken(f"the copy of the sources failed: {said.strip()[:300]}")
+    write(TREE / "Kbuild", (TOP / "Kbuild").read_text() + f"obj-m += {FAULTS}\n")
+    (TREE / FAULTS).mkdir(parents=True, exist_ok=True)
+    write(TREE / FAULTS / "Kbuild", "".join(f"obj-m += {os.path.basename(f)[:-2]}.o\n" for f in faults()))
+    return env
+
+
+def write(path, text):
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
+def make(env, sources):
+    """Builds the objects of sources; what was said, in lines."""
+    command = ["make", "-k", "-C", env["KDIR"], f"M={TREE}", f"-j{os.cpu_count()}", "C=1", "W=1",
+               f"CHECK={HERE}/sparse.sh", f"KCFLAGS=-Werror {DEFINES}", "CONFIG_DEBUG_INFO=",
+               "CONFIG_DEBUG_INFO_BTF_MODULES=", *OPTIONS, *(f[:-2] + ".o" for f in sources)]
+    clean = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, errors="replace",
+                          env={**clean, "LINT_TREE": str(TREE), "LC_ALL": "C"})
+    (WORK / "build.log").write_text(done.stdout)
+    return done.stdout.splitlines()
+
+
+def found(lines):
+    """Findings of the compiler, of sparse and of kbuild's own kernel-doc."""
+    seen = set()
+    for line in lines:
+        m = re.match(r"(sparse: )?(\S+?):(\d+):(?:\d+:)? (?:fatal )?(?:warning|error): (.*)", line)
+        if not m:
+            continue
+        file = m[2].removeprefix(f"{TREE}/")
+        rule = "sparse" if m[1] else "W=1"
+        text = re.sub(r"\[-Werror=(.*)\]", r"[-W\1]", m[4])
+        if (file, m[3], rule, text) not in seen:
+            seen.add((file, m[3], rule, text))
+            yield Finding(file, int(m[3]), rule, text)
+
+
+def deps(obj):
+    """What an object was made from, by the file of its command that kbuild keeps; below the tree or the kernel."""
+    try:
+        text = (obj.parent / f".{obj.name}.cmd").read_text()
+    except OSError:
+        return []
+    return re.findall(r"^  (?:\$\(wildcard )?(\S+?)\)? \\$", text, re.M)
+
+
+def sees_both(obj):
+    names = deps(obj)
+    return all(any(n.endswith("/" + h) or n == h for n in names) for h in HEADERS)
+
+
+def expected(file):
+    """Rules that a file with faults says are broken in it: lines marked with a comment "lint: RULE"."""
+    return [Finding(file, number, m[1], "") for number, line in enumerate((TOP / file).read_text().splitlines(), 1)
+            for m in re.finditer(r"/\* lint: (\S+) \*/", line)]
+
+
+def compare(file, findings):
+    """What is reported of a file with faults against what it says itself."""
+    want = {(f.line, f.rule) for f in expected(file)}
+    have = {(f.line, f.rule) for f in findings if f.file == file}
+    for line, rule in sorted(want - have):
+        yield Finding(file, line, "faults", f"{rule} does not report this: the rule is blind")
+    for line, rule in sorted(have - want):
+        yield Finding(file, line, "faults", f"{rule} reports this, where nothing is wrong")
+    if not want:
+        yield Finding(file, 0, "faults", "no line of it is marked")
+
+
+def building():
+    """W=1 and sparse, every C file of a module"""
+    env = assemble()
+    sources = [f for f in kernel_c_files() if f.endswith(".c")]
+    bad = faults()
+    lines = make(env, sources + bad)
+    findings = list(found(lines))
+    yield from (f for f in findings if f.file not in bad)
+    if not any(f.file in sources or f.file.endswith(".h") for f in findings):
+        for f in sources:
+            if not (TREE / f).with_suffix(".o").exists():
+                said = [line for line in lines if "***" in line or "rror" in line][:3]
+                raise Broken(f"{f} was not compiled, and no reason found: {' '.join(said)} (all: {WORK}/build.log)")
+    for f in bad:
+        if "both-headers" not in f:
+            yield from compare(f, findings)
+
+
+def headers():
+    """no file sees both <linux/pci-p2pdma.h> and <linux/pci-p2pmem.h>: dependencies of all objects"""
+    bad = FAULTS + "build-both-headers"
+    count = 0
+    for base in (stock() / "tree", TREE):
+        for obj in sorted(base.rglob("*.o")):
+            source = str(obj.relative_to(base))[:-2]
+            count += bool(deps(obj))
+            if source != bad and sees_both(obj):
+                yield Finding(source + ".c", 0, "headers", f"sees both <{HEADERS[0][8:]}> and <{HEADERS[1][8:]}>")
+    if not count:
+        raise Broken("no object tells what it was made from")
+    if not sees_both(TREE / f"{bad}.o"):
+        yield Finding(bad + ".c", 0, "faults", "headers does not report this: the rule is blind")
+
+
+CHECKS = [building, headers]

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Wrong on purpose: what W=1 tells of, and a common build does not. */
+#include <linux/module.h>
+
+void fault_no_prototype(void)			/* lint: W=1 */
+{
+}
+
+static int fault_set(int a)
+{
+	int unused;				/* lint: W=1 */
+
+	unused = a;
+	return 0;
+}
+
+/**
+ * fault_described() - what kernel-doc finds
+ * @b: is not there
+ */
+static int fault_described(int a)		/* lint: W=1 */
+{
+	return fault_set(a);
+}
+
+static int __init fault_init(void)
+{
+	return fault_described(1);
+}
+module_init(fault_init);
+MODULE_DESCRIPTION("Wrong on purpose");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Checks of every file, whatever is in it: licence, length, white space, who maintains it; scripts."""
+
+import ast
+import fnmatch
+import re
+
+from project import TOP, Broken, Finding, digest, each, run, tracked
+
+LIMIT = 500
+ROOT = {".gitignore", ".ci", "COPYING", "Documentation", "Kbuild", "Kconfig", "MAINTAINERS", "Makefile",
+        "README.md", "drivers", "include", "tools"}
+
+
+def maintainers():
+    """MAINTAINERS: titles in order, only known letters, both directions of F:"""
+    files = tracked()
+    matched, title, last = set(), None, ""
+    lines = (TOP / "MAINTAINERS").read_text().splitlines()
+
+    def bad(number, text):
+        return Finding("MAINTAINERS", number, "maintainers", text)
+
+    for number, line in enumerate(lines, 1):
+        if re.match(r"[A-Z]:", line) and not re.match(r"[MRLSWQBCPTFXNK]:\t\S", line):
+            yield bad(number, "not a letter, a colon, a tab and a value")
+        if re.fullmatch(r"[A-Z][A-Z0-9 ,()]+", line):
+            if line < last:
+                yield bad(number, f"\"{line}\" stands after \"{last}\": titles are in order")
+            title = last = line
+        if not line.startswith("F:\t"):
+            continue
+        pattern = line[3:]
+        if title is None:
+            yield bad(number, "F: before the first title")
+        if pattern.strip("*/") == "":
+            yield bad(number, f"{pattern} matches everything and so proves nothing")
+        if pattern.endswith("/"):
+            hits = {f for f in files if f.startswith(pattern)}
+        else:
+            hits = {f for f in files if fnmatch.fnmatch(f, pattern) and f.count("/") == pattern.count("/")}
+        if not hits:
+            yield bad(number, f"{pattern} matches no file")
+        matched |= hits
+    for f in files:
+        if f not in matched:
+            yield Finding(f, 0, "maintainers", "no F: line of MAINTAINERS matches it")
+
+
+def root():
+    """what stands in the topmost directory"""
+    found = {f.split("/")[0] for f in tracked()}
+    for f in sorted(found - ROOT):
+        yield Finding(f, 0, "root", f"not one of the few that stand at the top: {' '.join(sorted(ROOT))}")
+    for f in sorted(ROOT - found):
+        yield Finding(f, 0, "root", "is missing")
+
+
+def spdx():
+    """a license line in the first three lines"""
+    for f in tracked():
+        head = (TOP / f).read_bytes().split(b"\n")[:3]
+        if not any(b"SPDX-License-Identifier: GPL-2.0-only" in line for line in head):
+            yield Finding(f, 0, "spdx", "no SPDX-License-Identifier: GPL-2.0-only in the first three lines")
+
+
+def length():
+    """at most 500 lines"""
+    for f in tracked():
+        lines = (TOP / f).read_bytes().count(b"\n")
+        if lines > LIMIT and f != "COPYING":
+            yield Finding(f, 0, "length", f"{lines} lines: divide it, or say in lint/exceptions why not")
+
+
+def space():
+    """white space: no blanks at ends of lines, no blank before a tab, one newline at the end"""
+    for f in tracked():
+        data = (TOP / f).read_bytes()
+        if f == "COPYING" or b"\0" in data:
+            continue
+        for number, line in enumerate(data.split(b"\n"), 1):
+            if line.rstrip() != line:
+                yield Finding(f, number, "space", "blank or carriage return at the end of the line")
+            elif re.match(rb"\t* +\t", line) and f.endswith((".c", ".h", ".sh", ".py")):
+                yield Finding(f, number, "space", "blanks before a tab")
+        if data and (not data.endswith(b"\n") or data.endswith(b"\n\n")):
+            yield Finding(f, data.count(b"\n"), "space", "not exactly one newline at the end")
+
+
+def shells():
+    """Shell scripts, by name or by their first line"""
+    for f in tracked():
+        with open(TOP / f, "rb") as file:
+            first = file.readline()
+        if f.endswith(".sh") or re.match(rb"#! */bin/(ba|da)?sh\b", first):
+            yield f
+
+
+def shellcheck():
+    """shellcheck, of scripts for this machine and for the guest"""
+    status, version = run("shellcheck", "--version")
+    if status:
+        raise Broken("shellcheck does not run")
+    scripts = list(shells())
+    texts = "".join((TOP / f).read_text() for f in scripts)
+    sourced = sorted(f for f in set(re.findall(r"# shellcheck source=(\S+)", texts)) if (TOP / f).is_file())
+
+    def one(f):
+        # in the guest: what they source sets variables (2154), and is elsewhere there (1091)
+        more = ["-s", "dash", "-e", "SC1091,SC2154"] if "/guest/" in f else []
+        status, out = run("shellcheck", "-x", "-f", "gcc", *more, f)
+        said = [[m[1], int(m[2]), m[3]] for m in re.finditer(r"^([^:\n]+):(\d+):\d+: (.*)$", out, re.M)]
+        if bool(said) != bool(status):
+            return [[0, f"shellcheck failed: {out.strip()[:200]}"]]
+        # a file that this one sources has its own turn
+        return [[line, text] for name, line, text in said if name == f]
+
+    return each("shellcheck", scripts, digest(version, *(TOP / f for f in sourced)), one)
+
+
+def python():
+    """Python compiles"""
+    for f in tracked():
+        with open(TOP / f, "rb") as file:
+            first = file.readline()
+        if not f.endswith(".py") and not re.match(rb"#!.*\bpython", first):
+            continue
+        try:
+            ast.parse((TOP / f).read_text(), f)
+        except SyntaxError as e:
+            yield Finding(f, e.lineno or 0, "python", e.msg)
+
+
+CHECKS = [maintainers, root, spdx, length, space, shellcheck, python]

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Checks by the scripts of the kernel's source that read files as they are."""
+
+import re
+
+from project import TOP, WORK, Broken, Finding, c_files, digest, each, run, script, tracked
+
+
+def checkpatch():
+    """checkpatch.pl --strict"""
+    tool = script("checkpatch.pl")
+    files = c_files() + [f for f in tracked() if re.search(r"^drivers/.*/(Kconfig|Makefile)$", f)]
+
+    def one(f):
+        # of a clean file it says nothing
+        status, out = run("perl", tool, "--no-tree", "--strict", "--terse", "--show-types", "-f", f)
+        said = [[int(m[1]), m[2]] for m in
+                re.finditer(rf"^{re.escape(f)}:(\d+): [A-Z]+:([A-Z_]+: .*)$", out, re.M)]
+        return said if bool(said) == bool(status) else [[0, f"checkpatch did not end well: {out.strip()[:200]}"]]
+
+    return each("checkpatch", files, digest(tool, script("spelling.txt"), script("const_structs.checkpatch")), one)
+
+
+def kernel_doc():
+    """kernel-doc -Wall -Werror"""
+    tool = script("kernel-doc")
+
+    def one(f):
+        status, out = run("perl", tool, "-Wall", "-Werror", "-none", f)
+        said = [[int(m[1]), m[2]] for m in re.finditer(r"^[^:\n]+:(\d+): ([a-z]+: .*)$", out, re.M)]
+        return said if bool(said) == bool(status) else [[0, f"kernel-doc did not end well: {out.strip()[:200]}"]]
+
+    return each("kernel-doc", c_files(), digest(tool), one)
+
+
+def abi():
+    """get_abi.pl validate"""
+    tool = script("get_abi.pl")
+    folder = TOP / "Documentation/ABI"
+    # its exit status does not tell
+    out = run("perl", tool, "validate", "--dir", folder)[1]
+    for line in out.splitlines():
+        if line.strip():
+            m = re.match(rf"(?:Warning: )?(?:{re.escape(str(TOP))}/)?([^:\s]+):(?:(\d+):)? (.*)", line)
+            yield Finding(m[1], int(m[2] or 0), "abi", m[3]) if m else Finding("Documentation/ABI", 0, "abi", line)
+    # and it does read them: each What: is found again
+    names = re.findall(r"^What:\s+(\S+)$", "\n".join(p.read_text() for p in sorted(folder.glob("*/*"))), re.M)
+    if not names:
+        raise Broken("Documentation/ABI has no entries")
+    last = names[-1].rsplit("/", 1)[-1]
+    if last not in run("perl", tool, "search", "--dir", folder, re.escape(last))[1]:
+        yield Finding("Documentation/ABI", 0, "abi", f"get_abi.pl does not find {last}: it reads nothing")
+
+
+def tools():
+    """the scripts do find something: a file that is as it must not be"""
+    bad = WORK / "bad.c"
+    bad.write_text("/**\n * fn() - x\n * @b: is not there\n */\nint fn(int a)\n{\n  return(a) ;\n}\n")
+    for name, command in (("checkpatch", ["perl", script("checkpatch.pl"), "--no-tree", "--strict", "-f", bad]),
+                          ("kernel-doc", ["perl", script("kernel-doc"), "-Wall", "-Werror", "-none", bad]),
+                          ("shellcheck", ["shellcheck", "-s", "sh", bad])):
+        if not run(*command)[0]:
+            yield Finding("tools/testing/p2pmem/lint/kernel.py", 0, "tools", f"{name} does not see what is wrong")
+
+
+CHECKS = [checkpatch, kernel_doc, abi, tools]

@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+lint.py [-t] [-l] [CHECK...]: whether the project has the form that it must have.
+
+  -t      print TAP, a line a check, for "make check"
+  -l      list the checks
+  CHECK   shell patterns: only checks whose name matches
+
+Prints how far it is, each finding as "file:line: rule: text", and last "N findings"; exit status 0
+only when there are none. The project's build directory is $BUILD (build), after "make modules". What
+is let pass stands in the file "exceptions" beside this script, with the reason.
+
+  form.py     every file: licence, length, white space, MAINTAINERS; shell and Python
+  kernel.py   checkpatch, kernel-doc, get_abi.pl
+  build.py    W=1, sparse, and which headers each object saw
+  smpl.py     semantic patches: the kernel's (coccicheck), and our invariants, *.cocci here
+
+Files in faults/ are wrong on purpose: they prove on each run that a rule can fail.
+"""
+
+import fcntl
+import fnmatch
+import sys
+import time
+
+sys.dont_write_bytecode = True
+
+# pylint: disable=wrong-import-position
+import build
+import form
+import kernel
+import smpl
+from project import WORK, Broken, Exceptions, Finding
+
+CHECKS = [*form.CHECKS, *kernel.CHECKS, *smpl.CHECKS, *build.CHECKS]
+# rules that a check gives its findings, when they are not its name
+RULES = {"building": ["W=1", "sparse", "faults"], "headers": ["headers", "faults"], "invariants": smpl.rules()}
+
+
+def name(check):
+    return check.__name__.replace("_", "-")
+
+
+def findings(check):
+    """What is wrong and no exception. A check that cannot be made is a finding too."""
+    allowed = Exceptions()
+    try:
+        left = [f for f in check() if not allowed.allow(f)]
+        return left + allowed.stale(RULES.get(name(check), [name(check)]))
+    except Broken as e:
+        return [Finding("tools/testing/p2pmem/lint/lint.py", 0, name(check), f"not checked: {e}")]
+
+
+def main(arguments):
+    if any(a.startswith("-") and a not in ("-t", "-l") for a in arguments):
+        print(__doc__.strip(), file=sys.stderr)
+        return 2
+    tap = "-t" in arguments
+    patterns = [a for a in arguments if not a.startswith("-")] or ["*"]
+    checks = [c for c in CHECKS if any(fnmatch.fnmatch(name(c), p) for p in patterns)]
+    if "-l" in arguments:
+        print("\n".join(f"{name(c):14} {c.__doc__}" for c in checks))
+        return 0
+    WORK.mkdir(parents=True, exist_ok=True)
+    with open(WORK / "lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return go(checks, tap)
+
+
+def go(checks, tap):
+    total = 0
+    for number, check in enumerate(checks, 1):
+        begin = time.monotonic()
+        wrong = findings(check)
+        seconds = time.monotonic() - begin
+        total += len(wrong)
+        if tap:
+            print(f"{'not ' if wrong else ''}ok {number} - {name(check)}: {check.__doc__}")
+        else:
+            print(f"lint: {name(check):14} {len(wrong):4} findings {seconds:6.1f} s   {check.__doc__}")
+        for f in wrong:
+            print(f"# {f}" if tap else f)
+        sys.stdout.flush()
+    if tap:
+        print(f"1..{len(checks)}")
+    else:
+        print(f"{total} findings")
+    return 1 if total or not checks else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

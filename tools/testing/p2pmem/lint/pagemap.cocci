@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// struct dev_pagemap changes with every other release of the kernel: one file touches it, what makes
+// pages of it, and what tells its kind. That file, and who has to stand in for another driver in a
+// test, is in "exceptions".
+
+virtual report
+
+@kind@
+position p;
+@@
+struct dev_pagemap@p
+
+@use@
+expression E;
+position p;
+@@
+(
+memremap_pages@p(...)
+|
+devm_memremap_pages@p(...)
+|
+memunmap_pages@p(...)
+|
+devm_memunmap_pages@p(...)
+|
+get_dev_pagemap@p(...)
+|
+put_dev_pagemap@p(...)
+|
+page_pgmap@p(...)
+|
+folio_pgmap@p(...)
+|
+E->pgmap@p
+|
+MEMORY_DEVICE_PCI_P2PDMA@p
+|
+MEMORY_DEVICE_PRIVATE@p
+|
+MEMORY_DEVICE_COHERENT@p
+|
+MEMORY_DEVICE_FS_DAX@p
+|
+MEMORY_DEVICE_GENERIC@p
+)
+
+@script:python@
+p << kind.p;
+@@
+print("%s:%s: names struct dev_pagemap, which is provider.c's alone" % (p[0].file, p[0].line))
+
+@script:python@
+p << use.p;
+@@
+print("%s:%s: handles a dev_pagemap, which is provider.c's alone" % (p[0].file, p[0].line))
