@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: verdicts: every reason that a machine can have, and what is remembered
+ *
+ * Drawings: kit.c has the switch that all cases stand on, the ports of which have ACS
+ * here. What is said of a verdict in words is in explain_kunit.c.
+ */
+#include <kunit/device.h>
+#include <linux/device.h>
+#include <linux/dma-mapping.h>
+#include <linux/pci.h>
+#include <linux/swiotlb.h>
+
+#include "fault.h"
+#include "pairkit.h"
+
+static int verdict_init(struct kunit *test)
+{
+	pairkit_cpu(test, false);
+	return 0;
+}
+
+/*
+ *	host -- rp -- up -+- 00.0 dn0 -- card
+ *			  +- 01.0 dn1 -- nic
+ *			  `- 02.0 dn2 -- drive
+ */
+static const struct fabric_node verdict_switch[] = {
+	{ .name = "host", .type = FABRIC_HOST, .window = SZ_16M },
+	{ .name = "rp", .type = FABRIC_ROOT_PORT, .parent = "host" },
+	{ .name = "up", .type = FABRIC_UPSTREAM, .parent = "rp" },
+	{ .name = "dn0", .type = FABRIC_DOWNSTREAM, .parent = "up",
+	  .acs_cap = PCI_ACS_RR },
+	{ .name = "dn1", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 1 },
+	{ .name = "dn2", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 2 },
+	{ .name = "card", .type = FABRIC_ENDPOINT, .parent = "dn0", PAIRKIT_BAR },
+	{ .name = "nic", .type = FABRIC_ENDPOINT, .parent = "dn1" },
+	{ .name = "drive", .type = FABRIC_ENDPOINT, .parent = "dn2" },
+	{ }
+};
+
+static void expect_reason(struct kunit *test, struct pci_dev *provider, struct device *client,
+			  enum pci_p2pmem_reason reason, int distance)
+{
+	struct pci_p2pmem_verdict v;
+
+	pci_p2pmem_verdict(provider, client, &v);
+	KUNIT_EXPECT_STREQ(test, pci_p2pmem_reason_token(v.reason),
+			   pci_p2pmem_reason_token(reason));
+	KUNIT_EXPECT_EQ(test, v.distance, distance);
+	KUNIT_EXPECT_EQ(test, v.mapping,
+			reason ? PCI_P2PMEM_MAP_NONE : PCI_P2PMEM_MAP_BUS_ADDR);
+}
+
+static void who_is_no_provider_or_client(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, verdict_switch);
+	struct device *nic = &fabric_pdev(f, "nic")->dev;
+	struct pci_dev *card = fabric_pdev(f, "card");
+
+	expect_reason(test, card, nic, PCI_P2PMEM_NOT_A_PROVIDER, -1);
+	kit_lend(test, f, "card");
+	expect_reason(test, card, NULL, PCI_P2PMEM_NO_DMA_DEVICE, -1);
+	/* the distance is known for those that are refused */
+	expect_reason(test, card, nic, PCI_P2PMEM_NOT_A_CLIENT, 4);
+	KUNIT_EXPECT_FALSE(test, p2pmem_path_exists(kit_provider(card), nic));
+	kit_client(test, f, "nic");
+	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
+	KUNIT_EXPECT_TRUE(test, p2pmem_path_exists(kit_provider(card), nic));
+	/* lending to itself needs a registration, too */
+	expect_reason(test, card, &card->dev, PCI_P2PMEM_NOT_A_CLIENT, 0);
+}
+
+static void forget_client(void *client)
+{
+	pci_p2pmem_unregister_client(client);
+}
+
+/* A DMA device that is no PCI function, registered or not */
+static void clients_are_pci_functions(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, verdict_switch);
+	struct pci_dev *card = kit_lend(test, f, "card");
+	struct pci_p2pmem_client *client;
+	struct device *dev;
+
+	dev = kunit_device_register(test, "p2pmem-soft");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(dev));
+	expect_reason(test, card, dev, PCI_P2PMEM_NOT_A_CLIENT, -1);
+	client = pci_p2pmem_register_client(dev, NULL, NULL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(client));
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, forget_client, client), 0);
+	expect_reason(test, card, dev, PCI_P2PMEM_NOT_PCI, -1);
+	KUNIT_EXPECT_PTR_EQ(test, pci_p2pmem_register_client(NULL, NULL, NULL),
+			    ERR_PTR(-EOPNOTSUPP));
+}
+
+static void untrusted_devices_are_refused(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, verdict_switch);
+	struct device *nic = kit_client(test, f, "nic");
+	struct pci_dev *card = kit_lend(test, f, "card");
+
+	to_pci_dev(nic)->untrusted = 1;
+	expect_reason(test, card, nic, PCI_P2PMEM_UNTRUSTED, 4);
+	to_pci_dev(nic)->untrusted = 0;
+	p2pmem_policy_changed();
+	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
+}
+
+#ifdef CONFIG_SWIOTLB
+/* Bounce buffers that are forced for one device, as for all by swiotlb=force */
+static void forced_bounce_buffers_are_refused(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, verdict_switch);
+	struct device *nic = kit_client(test, f, "nic");
+	struct pci_dev *card = kit_lend(test, f, "card");
+	struct io_tlb_mem *mem, *old = nic->dma_io_tlb_mem;
+
+	mem = kunit_kzalloc(test, sizeof(*mem), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, mem);
+	mem->force_bounce = true;
+	nic->dma_io_tlb_mem = mem;
+	expect_reason(test, card, nic, PCI_P2PMEM_SWIOTLB, 4);
+	nic->dma_io_tlb_mem = old;
+	p2pmem_policy_changed();
+	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
+}
+#endif
+
+/* What goes says so first; the reasons that a pair has of itself come before that. */
+static void a_revoked_provider_lends_to_nobody(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, verdict_switch);
+	struct device *nic = kit_client(test, f, "nic");
+	struct device *drive = &fabric_pdev(f, "drive")->dev;
+	struct pci_dev *card = kit_lend(test, f, "card");
+
+	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
+	pci_p2pmem_revoke(card);
+	expect_reason(test, card, nic, PCI_P2PMEM_REVOKED, 4);
+	expect_reason(test, card, drive, PCI_P2PMEM_NOT_A_CLIENT, 4);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_distance(card, &nic, 1), -ENODEV);
+	pci_p2pmem_resume(card);
+	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
+}
+
+/* Look-ups remember; what matters for a grant looks again; a new generation, too. */
+static void acs_that_changes_is_seen_by_the_next_grant(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, verdict_switch);
+	struct device *nic = kit_client(test, f, "nic");
+	struct pci_dev *card = kit_lend(test, f, "card");
+	struct p2pmem_provider *p = kit_provider(card);
+	struct pci_p2pmem_verdict v;
+	struct p2pmem_path *path;
+
+	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
+	fabric_set_acs_ctrl(f, "dn0", PCI_ACS_RR);
+	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
+	path = p2pmem_path_get(p, nic);
+	KUNIT_ASSERT_NOT_NULL(test, path);
+	p2pmem_path_verdict(path, &v);
+	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_ACS_REDIRECT);
+	KUNIT_EXPECT_EQ(test, path->mapping, PCI_P2PMEM_MAP_NONE);
+	p2pmem_path_put(path);
+	expect_reason(test, card, nic, PCI_P2PMEM_ACS_REDIRECT, 4);
+
+	fabric_set_acs_ctrl(f, "dn0", 0);
+	expect_reason(test, card, nic, PCI_P2PMEM_ACS_REDIRECT, 4);
+	p2pmem_policy_changed();
+	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
+}
+
+static void registrations_make_verdicts_anew(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, verdict_switch);
+	struct device *nic = kit_client(test, f, "nic");
+	struct pci_dev *card = kit_lend(test, f, "card");
+
+	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
+	fabric_set_acs_ctrl(f, "dn0", PCI_ACS_RR);
+	kit_client(test, f, "drive");
+	expect_reason(test, card, nic, PCI_P2PMEM_ACS_REDIRECT, 4);
+	fabric_set_acs_ctrl(f, "dn0", 0);
+	fabric_unbind(f, "drive");
+	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
+}
+
+static void pairs_go_with_the_last_registration(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, verdict_switch);
+	struct device *nic = kit_client(test, f, "nic");
+	struct pci_dev *card = kit_lend(test, f, "card");
+	struct p2pmem_provider *p = kit_provider(card);
+	struct pci_p2pmem_client *again;
+
+	again = pci_p2pmem_register_client(nic, NULL, test);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(again));
+	KUNIT_EXPECT_PTR_EQ(test, pci_p2pmem_client_priv(again), test);
+	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
+	pci_p2pmem_unregister_client(again);
+	KUNIT_EXPECT_TRUE(test, p2pmem_path_exists(p, nic));
+	fabric_unbind(f, "nic");
+	KUNIT_EXPECT_FALSE(test, p2pmem_path_exists(p, nic));
+	expect_reason(test, card, nic, PCI_P2PMEM_NOT_A_CLIENT, 4);
+	pci_p2pmem_unregister_client(NULL);
+	pci_p2pmem_unregister_client(ERR_PTR(-ENOMEM));
+}
+
+/* dn1 -- other, which is where nic was; dn0 -- card2, where card was */
+static const struct fabric_node other_client[] = {
+	{ .name = "other", .type = FABRIC_ENDPOINT, .parent = "dn1", .mask = 32 },
+	{ }
+};
+
+static const struct fabric_node other_provider[] = {
+	{ .name = "card2", .type = FABRIC_ENDPOINT, .parent = "dn0", PAIRKIT_BAR },
+	{ }
+};
+
+static void another_device_at_the_address_is_a_stranger(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, verdict_switch);
+	struct device *nic = kit_client(test, f, "nic"), *other;
+	struct pci_dev *card = kit_lend(test, f, "card"), *card2;
+	u64 end = pci_resource_end(card, 2);
+
+	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
+	fabric_unplug(f, "nic");
+	fabric_plug(f, other_client);
+	other = &fabric_pdev(f, "other")->dev;
+	expect_reason(test, card, other, PCI_P2PMEM_NOT_A_CLIENT, 4);
+	kit_client(test, f, "other");
+	/* nobody remembers that nic could address the card */
+	expect_reason(test, card, other, end < SZ_4G ? PCI_P2PMEM_OK : PCI_P2PMEM_DMA_MASK, 4);
+
+	fabric_unplug(f, "card");
+	fabric_plug(f, other_provider);
+	card2 = fabric_pdev(f, "card2");
+	expect_reason(test, card2, other, PCI_P2PMEM_NOT_A_PROVIDER, -1);
+	KUNIT_EXPECT_NULL(test, kit_provider(card2));
+}
+
+/* A provider that is gone cannot be asked for: what was asked for is forgotten. */
+static void pairs_go_with_the_provider(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, verdict_switch);
+	struct device *nic = kit_client(test, f, "nic");
+	struct pci_dev *card = kit_lend(test, f, "card");
+	struct p2pmem_provider *p = p2pmem_provider_get(card);
+
+	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
+	KUNIT_EXPECT_TRUE(test, p2pmem_path_exists(p, nic));
+	fabric_unbind(f, "card");
+	KUNIT_EXPECT_FALSE(test, p2pmem_path_exists(p, nic));
+	KUNIT_EXPECT_NULL(test, p2pmem_path_get(p, nic));
+	KUNIT_EXPECT_FALSE_MSG(test, p2pmem_path_exists(p, nic), "asking made the pair again");
+	expect_reason(test, card, nic, PCI_P2PMEM_NOT_A_PROVIDER, -1);
+	p2pmem_provider_put(p);
+}
+
+/* Without memory nothing is remembered that is not so, and the next one who asks is told. */
+static void a_lack_of_memory_is_not_remembered(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, verdict_switch);
+	struct device *nic = kit_client(test, f, "nic");
+	struct pci_dev *card = kit_lend(test, f, "card");
+	struct pci_p2pmem_verdict v;
+	bool reached = true;
+	int n;
+
+	fault_require(test);
+	/* a new pair: without its entry, or without the verdict in it */
+	for (n = 1; reached && n < FAULT_STEPS; n++) {
+		p2pmem_paths_drop_client(nic);
+		fault_arm(n);
+		pci_p2pmem_verdict(card, nic, &v);
+		reached = fault_disarm();
+		KUNIT_EXPECT_EQ_MSG(test, v.reason, PCI_P2PMEM_OK, "step %d", n);
+		expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
+	}
+	KUNIT_EXPECT_GT(test, n, 3);
+	KUNIT_EXPECT_FALSE_MSG(test, reached, "there is no end to the allocations");
+	/* a verdict that is out of date */
+	fabric_set_acs_ctrl(f, "dn0", PCI_ACS_RR);
+	for (n = 1, reached = true; reached && n < FAULT_STEPS; n++) {
+		p2pmem_policy_changed();
+		fault_arm(n);
+		pci_p2pmem_verdict(card, nic, &v);
+		reached = fault_disarm();
+		KUNIT_EXPECT_EQ_MSG(test, v.reason, PCI_P2PMEM_ACS_REDIRECT, "step %d", n);
+	}
+	KUNIT_EXPECT_GT(test, n, 2);
+	KUNIT_EXPECT_FALSE_MSG(test, reached, "there is no end to the allocations");
+}
+
+/* What needs both ways up to the host bridge says that there was no memory for one. */
+static void a_lack_of_memory_is_told(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, verdict_switch);
+	struct device *nic = kit_client(test, f, "nic");
+	struct device *drive = &fabric_pdev(f, "drive")->dev;
+	struct p2pmem_provider *p = kit_provider(kit_lend(test, f, "card"));
+	int n, ret, full = 0, lists = 0;
+	struct pci_p2pmem_verdict v;
+	bool reached = true;
+	char list[80];
+
+	fault_require(test);
+	for (n = 1; reached && n < FAULT_STEPS; n++) {
+		fault_arm(n);
+		ret = p2pmem_path_judge(p, nic, &v);
+		reached = fault_disarm();
+		KUNIT_EXPECT_EQ(test, ret, v.reason ? -ENOMEM : 0);
+		if (!v.reason)
+			continue;
+		KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_POOL_FULL);
+		KUNIT_EXPECT_EQ(test, v.distance, -1);
+		full++;
+	}
+	KUNIT_EXPECT_EQ(test, full, 2);
+	for (n = 1, reached = true; reached && n < FAULT_STEPS; n++) {
+		fault_arm(n);
+		ret = p2pmem_path_acs_list(p->pdev, to_pci_dev(nic), list, sizeof(list));
+		reached = fault_disarm();
+		KUNIT_EXPECT_TRUE(test, !ret || ret == -ENOMEM);
+		lists += ret == -ENOMEM;
+	}
+	KUNIT_EXPECT_EQ(test, lists, 2);
+	/* a reason that needs no memory is told without */
+	fault_arm(1);
+	ret = p2pmem_path_judge(p, drive, &v);
+	KUNIT_EXPECT_TRUE(test, fault_disarm());
+	KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
+	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_NOT_A_CLIENT);
+}
+
+static struct kunit_case verdict_cases[] = {
+	KUNIT_CASE(who_is_no_provider_or_client),
+	KUNIT_CASE(clients_are_pci_functions),
+	KUNIT_CASE(untrusted_devices_are_refused),
+#ifdef CONFIG_SWIOTLB
+	KUNIT_CASE(forced_bounce_buffers_are_refused),
+#endif
+	KUNIT_CASE(a_revoked_provider_lends_to_nobody),
+	KUNIT_CASE(acs_that_changes_is_seen_by_the_next_grant),
+	KUNIT_CASE(registrations_make_verdicts_anew),
+	KUNIT_CASE(pairs_go_with_the_last_registration),
+	KUNIT_CASE(another_device_at_the_address_is_a_stranger),
+	KUNIT_CASE(pairs_go_with_the_provider),
+	KUNIT_CASE(a_lack_of_memory_is_not_remembered),
+	KUNIT_CASE(a_lack_of_memory_is_told),
+	{}
+};
+
+static struct kunit_suite verdict_suite = {
+	.name = "p2pmem-verdict",
+	.init = verdict_init,
+	.test_cases = verdict_cases,
+};
+
+kunit_test_suite(verdict_suite);
