@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# For the tests in this directory: TAP, and a small kernel tree to put the graft into. To be sourced
-# with "work" set to the test's directory, "orig" to where the tree goes, "n" and "failed" to 0;
-# needs KSRC of $BUILD/kernel/env.
+# For the tests in this directory: TAP, a small kernel tree to put the graft into, and copies. To be
+# sourced with "work" set to the test's directory, "orig" to where the tree goes, "top" to the
+# project, "n" and "failed" to 0; needs KSRC of $BUILD/kernel/env.
 
-# shellcheck shell=sh disable=SC2154	# whoever sources this sets work, orig, n and failed
+# shellcheck shell=sh disable=SC2154	# whoever sources this sets them
 
 ok()
 {
@@ -51,4 +51,25 @@ plant()
 		done
 		printf 'Date:\t\tMay 2020\nContact:\tsomebody@host.example\nDescription:\n\t\tText of %s.\n\n' "$names"
 	done >"$orig/Documentation/ABI/testing/sysfs-bus-pci"
+}
+
+# commit_all DIR: everything there becomes a commit, byte for byte
+commit_all()
+{
+	git -C "$1" init -q
+	git -C "$1" config core.autocrlf false
+	git -C "$1" add -Af
+	GIT_AUTHOR_NAME=test GIT_AUTHOR_EMAIL=test@host.example GIT_COMMITTER_NAME=test GIT_COMMITTER_EMAIL=test@host.example \
+		git -C "$1" commit -q -m "as it is"
+}
+
+# the project as far as the series needs it, as it is now: what is edited meanwhile does not matter
+project()
+{
+	rm -rf "${work:?}/$1"
+	mkdir -p "$work/$1"
+	(cd "$top" && git ls-files -- drivers include Documentation tools/graft MAINTAINERS Makefile | while read -r f; do
+		[ ! -e "$f" ] || cp --parents "$f" "$work/$1"
+	done)
+	commit_all "$work/$1"
 }

@@ -1,0 +1,323 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Tests tools/graft/series.sh (make patches) on a small git tree. Builds no kernel: that each patch
+# builds is in combinations.sh. Prints TAP.
+#
+# series.sh BUILD_DIR
+#
+# The project's build directory is $BUILD (build), after "make modules".
+# Exit status: 0 all passed, 1 a test failed, 2 wrong call.
+set -eu
+
+if [ $# != 1 ] || [ -z "$1" ]; then
+	echo "usage: $0 BUILD_DIR" >&2
+	exit 2
+fi
+
+top=$(cd "$(dirname "$0")/../../../../.." && pwd)
+BUILD=$(cd "${BUILD:-$top/build}" && pwd)
+mkdir -p "$1"
+work=$(cd "$1" && pwd -P)
+rm -rf "${work:?}/tmp" "${work:?}/home"
+mkdir -p "$work/tmp" "$work/home"
+TMPDIR=$work/tmp
+export TMPDIR
+# shellcheck disable=SC1091
+. "$BUILD/kernel/env"
+orig=$work/orig kernel=$work/kernel out=$work/out
+n=0 failed=0
+# shellcheck disable=SC1091
+. "$top/tools/testing/p2pmem/tests/graft/tree.sh"
+
+# who signs; and settings that spoil patches of those who do not expect them
+HOME=$work/home
+unset XDG_CONFIG_HOME GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL EMAIL
+GIT_CONFIG_NOSYSTEM=1
+export HOME GIT_CONFIG_NOSYSTEM
+signer='Ada Example <ada@host.example>'
+git config --global user.name 'Ada Example'
+git config --global user.email ada@host.example
+git config --global init.defaultBranch main
+git config --global safe.directory '*'
+git config --global diff.noprefix true
+git config --global format.subjectPrefix 'NO PATCH'
+git config --global core.autocrlf true
+
+# what there is to see of a tree from outside: names, times, sizes, contents of .git
+look()
+{
+	(cd "$1" && find . -printf '%p %T@ %C@ %m %s\n' | LC_ALL=C sort)
+}
+
+# refuses NAME TEXT COMMAND...: fails, says TEXT; the kernel and OUT stay as they were
+refuses()
+{
+	name=$1 text=$2
+	shift 2
+	look "$kernel" >"$work/before"
+	look "$out" >>"$work/before"
+	if "$@" >"$work/out.log" 2>&1; then
+		refused "$name: refused"
+	elif cp "$work/out.log" "$work/said" && ! grep -Fq -e "$text" "$work/said"; then
+		refused "$name: says \"$text\""
+	elif ! { look "$kernel"; look "$out"; } | diff "$work/before" - >"$work/out.log"; then
+		refused "$name: changes nothing"
+	else
+		ok "$name"
+	fi
+}
+
+# tree.sh's not_ok prints $work/out, which is a directory here
+refused()
+{
+	n=$((n + 1)) failed=$((failed + 1))
+	echo "not ok $n - $1"
+	head -n 40 "$work/out.log" | sed 's/^/# /'
+}
+
+# passes NAME COMMAND...
+passes()
+{
+	name=$1
+	shift
+	if "$@" >"$work/out.log" 2>&1; then ok "$name"; else refused "$name"; fi
+}
+
+makes()
+{
+	rm -rf "$out"
+	mkdir -p "$out"
+	look "$kernel" >"$work/before"
+	make -s -C "$work/project" patches BUILD="$BUILD" KSRC="$kernel" OUT="$out" || return 1
+	[ "$(find "$out" -name '[0-9]*.patch' | wc -l)" = "$(find "$work/project/tools/graft/series" -name '[0-9]*' | wc -l)" ]
+}
+
+untouched()
+{
+	look "$kernel" | diff "$work/before" - && git -C "$kernel" status --porcelain | diff /dev/null -
+}
+
+again()
+{
+	cp -r "$out" "$work/first"
+	"$work/project/tools/graft/series.sh" "$kernel" "$out" && diff -r "$work/first" "$out"
+	rc=$?
+	rm -rf "$work/first"
+	return $rc
+}
+
+# which patch adds or changes a file, by number
+patch_of()
+{
+	grep -l "^diff --git a/$1 " "$out"/*.patch | head -n 1 | sed 's|.*/||; s/-.*//'
+}
+
+order()
+{
+	last=0
+	for f in include/linux/pci-p2pmem.h drivers/pci/p2pdma/core.c drivers/pci/p2pdma/topology.c \
+		drivers/pci/p2pdma/map.c drivers/pci/p2pdma/sysfs.c drivers/nvme/host/pci.c \
+		drivers/infiniband/core/rw.c drivers/nvme/target/rdma.c Documentation/PCI/index.rst \
+		drivers/pci/p2pdma/tests/fabric.h; do
+		this=$(patch_of "$f")
+		[ -n "$this" ] || { echo "no patch has $f"; return 1; }
+		[ "$this" -gt "$last" ] || { echo "$f is in $this, after $last"; return 1; }
+		last=$this
+	done
+}
+
+# git am on the tree; then the same as the graft, modes too
+am()
+{
+	rm -rf "$work/am" "$work/grafted"
+	cp -a "$kernel" "$work/am"
+	cp -a "$kernel" "$work/grafted"
+	git -C "$work/am" am -q "$out"/*.patch || return 1
+	"$work/project/tools/graft/intree.sh" graft "$work/grafted" || return 1
+	rm -r "$work/grafted/.p2pmem-graft"
+	[ -z "$(git -C "$work/am" status --porcelain)" ] || return 1
+	diff -r --exclude=.git "$work/am" "$work/grafted" || return 1
+	for t in am grafted; do
+		(cd "$work/$t" && find . -path ./.git -prune -o -type f -perm -100 -print | LC_ALL=C sort) >"$work/modes.$t"
+	done
+	diff "$work/modes.am" "$work/modes.grafted"
+}
+
+signed()
+{
+	git -C "$work/am" log --format='%an <%ae>|%(trailers:key=Signed-off-by,valueonly,separator=%x2C)|%s' \
+		"$(git -C "$kernel" rev-parse HEAD)..HEAD" >"$work/signed"
+	cat "$work/signed"
+	[ "$(grep -c . "$work/signed")" = "$(find "$out" -name '[0-9]*.patch' | wc -l)" ] || return 1
+	! grep -Fv "$signer|$signer|" "$work/signed"
+}
+
+# every message has a body, in lines of 75 at most, and subjects differ
+messages()
+{
+	for f in "$out"/*.patch; do
+		git mailinfo "$work/body" /dev/null <"$f" >"$work/info" || return 1
+		sed '/^Signed-off-by:/d' "$work/body" | awk -v f="$f" 'length > 75 { print f ": " $0; bad = 1 }
+			NF { lines++ } END { if (lines < 2) print f ": no body"; exit bad || lines < 2 }' || return 1
+		sed -n 's/^Subject: //p' "$work/info"
+	done | sort >"$work/subjects"
+	[ "$(wc -l <"$work/subjects")" = "$(sort -u "$work/subjects" | wc -l)" ]
+}
+
+# after each patch: an object has its source, an option is known, a source is built, and
+# MAINTAINERS has the files
+steps()
+{
+	rm -rf "$work/steps"
+	cp -a "$kernel" "$work/steps"
+	for f in "$out"/*.patch; do
+		git -C "$work/steps" am -q "$f" || return 1
+		(cd "$work/steps" && step) || { echo "after $(basename "$f")"; return 1; }
+	done
+}
+
+step()
+{
+	bad=0
+	for dir in drivers/pci/p2pdma drivers/nvme/host drivers/nvme/target drivers/infiniband/core; do
+		[ -f "$dir/Makefile" ] || continue
+		make -s -f "$top/tools/testing/p2pmem/tests/graft/objects.mk" dir="$dir" options="$(options)" >"$work/objects" || return 1
+		while read -r object; do
+			[ -f "$dir/${object%.o}.c" ] || { echo "$dir/$object has no source"; bad=1; }
+		done <"$work/objects"
+		for source in "$dir"/*.c; do
+			git diff --quiet "$base" HEAD -- "$source" && continue
+			grep -Fqx "$(basename "${source%.c}").o" "$work/objects" ||
+				git cat-file -e "$base:$source" 2>/dev/null || { echo "$source is not built"; bad=1; }
+		done
+	done
+	git diff --name-only --diff-filter=A "$base" HEAD | while read -r f; do
+		awk -v f="$f" '/^PCI PEER-TO-PEER MEMORY/ { entry = 1 } /^$/ { entry = 0 }
+		entry && sub(/^F:\t/, "") {
+			re = $0
+			gsub(/[.]/, "\\.", re)
+			gsub(/\*/, "[^/]*", re)
+			if (f ~ "^" re (re ~ /\/$/ ? "" : "$"))
+				found = 1
+		}
+		END { exit !found }' MAINTAINERS || { echo "MAINTAINERS has no entry for $f"; exit 1; }
+	done || bad=1
+	return $bad
+}
+
+# our options that are there, as make's variables
+options()
+{
+	[ ! -f drivers/pci/p2pdma/Kconfig ] || sed -n 's/^config \(.*\)/CONFIG_\1=y/p' drivers/pci/p2pdma/Kconfig | tr '\n' ' '
+}
+
+# the patches as the kernel's checkpatch sees them; what is let pass is let pass for the files, too
+style()
+{
+	exceptions=$top/tools/testing/p2pmem/lint/exceptions
+	[ -f "$exceptions" ] || exceptions=$top/tools/testing/p2pmem/tests/docs/exceptions
+	for f in "$out"/*.patch; do
+		perl "$KSRC/scripts/checkpatch.pl" --no-tree --strict --terse --show-types --showfile "$f" || :
+	done >"$work/style" 2>&1
+	[ "$(grep -c '^total: ' "$work/style")" = "$(find "$out" -name '[0-9]*.patch' | wc -l)" ] || return 1
+	python3 - "$exceptions" "$work/style" <<-'E2'
+	import re, sys
+	rows = []
+	for line in open(sys.argv[1]):
+	    row = [part.strip() for part in line.split(" |")]
+	    if row[0] == "checkpatch" and len(row) >= 4:
+	        rows.append((row[1], re.compile(" |".join(row[2:-1]))))
+	bad = []
+	for line in open(sys.argv[2]):
+	    found = re.match(r"(?:#?\d+: )?(?:FILE: )?([^:\s]+):\d+: [A-Z]+:([A-Z_]+: .*)", line)
+	    if not found:
+	        if re.search(r"ERROR|WARNING|CHECK", line):
+	            bad.append(line)
+	        continue
+	    if not any(found[1] == file and text.fullmatch(found[2]) for file, text in rows):
+	        bad.append(line)
+	sys.stdout.writelines(bad)
+	sys.exit(bool(bad))
+	E2
+}
+
+cover()
+{
+	letter=$out/0000-cover-letter.txt
+	head -n 60 "$letter"
+	! grep -n '\*\*\*\|@[A-Z]*@' "$letter" || return 1
+	grep -q "^base-commit: $base\$" "$letter" && grep -q 'PCI_P2PDMA' "$letter" &&
+		grep -q '^Subject: \[PATCH 00/' "$letter" && grep -q "$(echo "$base" | cut -c1-12)" "$letter" || return 1
+	! awk 'length > 75 && !/^ .* \| / && !/^From|^Subject/' "$letter" | grep .
+}
+
+[ -f "$KSRC/drivers/nvme/host/pci.c" ] || { echo "Bail out! $KSRC has no drivers/nvme: run \"make modules\" first"; exit 1; }
+plant
+rm -rf "$kernel"
+cp -a "$orig" "$kernel"
+commit_all "$kernel"
+base=$(git -C "$kernel" rev-parse HEAD)
+project project
+
+passes "a series, one patch a file of tools/graft/series" makes
+[ $failed = 0 ] || { echo "Bail out! there is no series"; exit 1; }
+passes "the kernel's work tree and its .git are as they were" untouched
+passes "order: interface, core, topology, mapping, sysfs, nvme, RDMA, nvmet, documentation, tests" order
+passes "git am, and the tree is that of make graft" am
+passes "author and Signed-off-by are the user's" signed
+passes "messages" messages
+passes "each step: objects have sources, sources are built, MAINTAINERS knows the files" steps
+passes "checkpatch --strict" style
+passes "cover letter" cover
+passes "a second run makes the same bytes" again
+
+refuses "no KSRC" "Give a git work tree" "$work/project/tools/graft/series.sh" "" "$out"
+refuses "KSRC is no git tree" "is no git work tree" "$work/project/tools/graft/series.sh" "$orig" "$out"
+refuses "KSRC is a folder in one" "is no git work tree" "$work/project/tools/graft/series.sh" "$kernel/drivers" "$out"
+refuses "OUT in KSRC" "which is only read" "$work/project/tools/graft/series.sh" "$kernel" "$kernel/drivers"
+mkdir -p "$work/empty"
+git -C "$work/empty" init -q
+refuses "no commit" "has no commit" "$work/project/tools/graft/series.sh" "$work/empty" "$out"
+echo '/* mine */' >>"$kernel/drivers/nvme/host/pci.c"
+refuses "a change that is not committed" "drivers/nvme/host/pci.c" "$work/project/tools/graft/series.sh" "$kernel" "$out"
+git -C "$kernel" checkout -q -- drivers/nvme/host/pci.c
+mkdir "$kernel/drivers/pci/p2pdma"
+echo 'mine' >"$kernel/drivers/pci/p2pdma/core.c"
+refuses "a file in the way" "drivers/pci/p2pdma/core.c is in the way" "$work/project/tools/graft/series.sh" "$kernel" "$out"
+rm -r "$kernel/drivers/pci/p2pdma"
+"$work/project/tools/graft/intree.sh" graft "$kernel" >/dev/null
+refuses "KSRC has the graft" "make ungraft" "$work/project/tools/graft/series.sh" "$kernel" "$out"
+"$work/project/tools/graft/intree.sh" ungraft "$kernel" >/dev/null
+sed -i 's/ib_dma_pci_p2p_dma_supported/ib_dma_of_another_kernel/' "$kernel/drivers/nvme/target/rdma.c"
+git -C "$kernel" commit -q -a -m "another kernel"
+refuses "a site of the consumers is missing" "drivers/nvme/target/rdma.c" "$work/project/tools/graft/series.sh" "$kernel" "$out"
+git -C "$kernel" reset -q --hard HEAD~1
+git config --global --unset user.email
+refuses "nobody signs" "user.email" "$work/project/tools/graft/series.sh" "$kernel" "$out"
+git config --global user.email ada@host.example
+
+# a copy of the project in which tools/graft/series does not fit: all of it is said at once
+rm -rf "$work/misfit"
+cp -a "$work/project" "$work/misfit"
+list=$work/misfit/tools/graft/series
+echo '/* SPDX-License-Identifier: GPL-2.0-only */' >"$work/misfit/drivers/pci/p2pdma/forgotten.h"
+git -C "$work/misfit" add -A
+printf '\nconfig PCI_P2PMEM_NEW\n\tbool "new"\n' >>"$work/misfit/drivers/pci/p2pdma/Kconfig"
+sed -i '/^hook drivers.nvme.target.rdma.c$/d' "$list"/*nvmet*
+sed -i 's|^---$|&\nfile drivers/pci/p2pdma/gone.c|' "$list"/*-pool
+sed -i 's|^---$|&\nfile drivers/pci/p2pdma/core.c|' "$list"/*-pool
+sed -i 's|^---$|&\nstub drivers/pci/p2pdma/pool.c static inline void p2pmem_gone(void) { }|' "$list"/*-core
+sed -i 's|^---$|&\nfiles drivers/pci/p2pdma/map.c|' "$list"/*-map
+refuses "tools/graft/series does not fit the graft" "does not fit" "$list/../series.sh" "$kernel" "$out"
+cp "$work/said" "$work/misfits"
+said() { grep -F "$1" "$work/misfits"; }
+passes "... a new file that no patch has" said "no patch of the series has the file drivers/pci/p2pdma/forgotten.h"
+passes "... a new option that no patch has" said "no patch of the series has the option PCI_P2PMEM_NEW"
+passes "... a file of the kernel that no patch has" said "has the file of the kernel drivers/nvme/target/rdma.c"
+passes "... a file that is no more" said "no file is drivers/pci/p2pdma/gone.c"
+passes "... a file in two patches" said "have the file drivers/pci/p2pdma/core.c: 020-core, 030-pool"
+passes "... a stub of nothing" said "p2pmem_gone"
+passes "... a line that means nothing" said "-map: files drivers/pci/p2pdma/map.c"
+echo "1..$n"
+[ $failed = 0 ]
