@@ -46,8 +46,12 @@ bool lend_gone(struct pci_dev *pdev);
 bool lend_has_group(struct pci_dev *pdev);
 /* What a file of the group says, as a number; -1 without such a file */
 long lend_sysfs(struct pci_dev *pdev, const char *file);
-/* Whether lent memory holds what is written to it: not so where no RAM is behind it */
-bool lend_holds_data(struct lend_hold *hold);
+/*
+ * The CPU in peer memory, which nobody but these tests needs: fills it with a byte, and
+ * counts the words that are not made of it. Skips where no RAM is behind the BARs.
+ */
+void lend_fill(struct kunit *test, void *addr, size_t size, u8 byte);
+size_t lend_differing(void *addr, size_t size, u8 byte);
 
 /**
  * struct lend_task - something that runs beside the test

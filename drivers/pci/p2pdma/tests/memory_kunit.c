@@ -9,7 +9,6 @@
  *			`- dn1 ...	nic and drive, kit_one_switch
  */
 #include <linux/bug.h>
-#include <linux/io.h>
 #include <linux/irq_work.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
@@ -226,29 +225,20 @@ static void zeroed_memory_has_no_old_data(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);
 	struct pci_dev *card = kit_lend(test, f, "card");
-	struct lend_hold *hold = lend_take(test, card, SZ_64K);
-	void *addr = hold->addr, *again;
-	size_t at;
+	void *addr = pci_p2pmem_region_addr(card, 2, 0), *again;
 
-	if (!lend_holds_data(hold))
-		kunit_skip(test, "no RAM behind the BARs: boot with mem= below the machine's");
-	memset_io((void __iomem __force *)addr, 0xa5, SZ_64K);
-	lend_give(test, hold);
-
+	lend_fill(test, addr, SZ_64K, 0xa5);
 	again = pci_p2pmem_alloc(card, 2 * PAGE_SIZE + 1, GFP_KERNEL);
 	KUNIT_ASSERT_PTR_EQ(test, again, addr);
-	KUNIT_EXPECT_EQ_MSG(test, readb((void __iomem __force *)again), 0xa5,
+	KUNIT_EXPECT_EQ_MSG(test, lend_differing(addr, SZ_64K, 0xa5), 0,
 			    "cleared although nobody asked for it");
 	pci_p2pmem_free(card, again, 2 * PAGE_SIZE + 1);
 
 	again = pci_p2pmem_alloc(card, 2 * PAGE_SIZE + 1, GFP_KERNEL | __GFP_ZERO);
 	KUNIT_ASSERT_PTR_EQ(test, again, addr);
-	for (at = 0; at < 3 * PAGE_SIZE; at += 8)
-		if (readq((void __iomem __force *)(again + at)))
-			break;
-	KUNIT_EXPECT_EQ_MSG(test, at, 3 * PAGE_SIZE, "old data at %zu", at);
-	KUNIT_EXPECT_EQ_MSG(test, readb((void __iomem __force *)(addr + at)), 0xa5,
-			    "the page behind was cleared too");
+	KUNIT_EXPECT_EQ_MSG(test, lend_differing(addr, 3 * PAGE_SIZE, 0), 0, "words of old data");
+	KUNIT_EXPECT_EQ_MSG(test, lend_differing(addr + 3 * PAGE_SIZE, SZ_32K, 0xa5), 0,
+			    "the pages behind were cleared too");
 	pci_p2pmem_free(card, again, 2 * PAGE_SIZE + 1);
 }
 
@@ -323,17 +313,21 @@ static bool memory_quiet(unsigned short *before, unsigned int max, bool quiet)
 #endif
 }
 
+/* RAM; pooled memory as the driver's own; the driver's own, [0, 2 MiB), as pooled memory */
 static void wrong_memory_is_not_taken_back(struct kunit *test)
 {
 	unsigned int max = 200;
 	unsigned short *before = kunit_kcalloc(test, max, sizeof(*before), GFP_KERNEL);
 	struct fabric *f = fabric_build(test, kit_one_switch);
-	struct pci_dev *card = kit_lend(test, f, "card");
-	struct lend_hold *hold = lend_take(test, card, PAGE_SIZE);
+	struct pci_dev *card = fabric_pdev(f, "card");
 	struct page *ram = alloc_page(GFP_KERNEL);
+	struct lend_hold *hold;
 
 	KUNIT_ASSERT_NOT_NULL(test, before);
 	KUNIT_ASSERT_NOT_NULL(test, ram);
+	KUNIT_ASSERT_EQ(test, 0, kit_add(test, f, "card", 2, SZ_2M, 0, PCI_P2PMEM_DRIVER));
+	KUNIT_ASSERT_EQ(test, 0, kit_add(test, f, "card", 2, SZ_2M, SZ_2M, PCI_P2PMEM_POOL));
+	hold = lend_take(test, card, PAGE_SIZE);
 	if (!memory_quiet(before, max, true)) {
 		__free_page(ram);
 		kunit_skip(test, "its warnings cannot be kept quiet here");
@@ -341,6 +335,7 @@ static void wrong_memory_is_not_taken_back(struct kunit *test)
 	pci_p2pmem_free(card, page_address(ram), PAGE_SIZE);
 	pci_p2pmem_unpin(card, page_address(ram), PAGE_SIZE);
 	pci_p2pmem_unpin(card, hold->addr, PAGE_SIZE);
+	pci_p2pmem_free(card, pci_p2pmem_region_addr(card, 2, 0), PAGE_SIZE);
 	memory_quiet(before, max, false);
 	KUNIT_EXPECT_EQ(test, page_ref_count(ram), 1);
 	KUNIT_EXPECT_EQ(test, lend_used(card), PAGE_SIZE);

@@ -10,7 +10,6 @@
  *	list:   0 1 2 3 4-----------	entries of one list
  */
 #include <linux/bitmap.h>
-#include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/prandom.h>
 #include <linux/sizes.h>
@@ -226,16 +225,14 @@ static void random_lists_equal_the_model(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, lend_used(k->card), 0, "seed %llu", seed);
 }
 
-static size_t sgl_find(struct scatterlist *sgl, unsigned int nents, u8 wanted)
+static size_t sgl_old_words(struct scatterlist *sgl, unsigned int nents)
 {
-	size_t at, n = 0;
 	struct scatterlist *sg;
 	unsigned int i;
+	size_t n = 0;
 
 	for_each_sg(sgl, sg, nents, i)
-		for (at = 0; at < PAGE_ALIGN(sg->length); at += 8)
-			n += readq((void __iomem __force *)(sg_virt(sg) + at)) !=
-				wanted * 0x0101010101010101ULL;
+		n += lend_differing(sg_virt(sg), PAGE_ALIGN(sg->length), 0);
 	return n;
 }
 
@@ -243,27 +240,21 @@ static void zeroed_list_has_no_old_data(struct kunit *test)
 {
 	struct sgl_kit *k = sgl_kit(test);
 	struct scatterlist *sgl;
-	struct lend_hold *hold;
 	unsigned int nents;
 
-	hold = lend_take(test, k->card, SZ_4M);
-	if (!lend_holds_data(hold))
-		kunit_skip(test, "no RAM behind the BARs: boot with mem= below the machine's");
-	memset_io((void __iomem __force *)hold->addr, 0x5a, SZ_4M);
-	lend_give(test, hold);
-
+	lend_fill(test, k->base, SZ_256K, 0x5a);
 	sgl_fragment(test, k, sgl_odd);
 	sgl = pci_p2pmem_sgl_alloc(k->card, &nents, SZ_64K + 1, GFP_KERNEL | __GFP_ZERO);
 	KUNIT_ASSERT_NOT_NULL(test, sgl);
 	KUNIT_EXPECT_EQ(test, nents, 17);
-	KUNIT_EXPECT_EQ_MSG(test, sgl_find(sgl, nents, 0), 0, "words of old data");
+	KUNIT_EXPECT_EQ_MSG(test, sgl_old_words(sgl, nents), 0, "words of old data");
 	pci_p2pmem_sgl_free(k->card, sgl);
-	KUNIT_EXPECT_EQ_MSG(test, readq((void __iomem __force *)(k->base + PAGE_SIZE)),
-			    0x5a5a5a5a5a5a5a5aULL, "a page that is held was cleared too");
+	KUNIT_EXPECT_EQ_MSG(test, lend_differing(k->base + PAGE_SIZE, PAGE_SIZE, 0x5a), 0,
+			    "a page that is held was cleared too");
 
 	sgl = pci_p2pmem_sgl_alloc(k->card, &nents, PAGE_SIZE, GFP_KERNEL | __GFP_ZERO);
 	KUNIT_ASSERT_NOT_NULL(test, sgl);
-	KUNIT_EXPECT_EQ_MSG(test, sgl_find(sgl, nents, 0), 0, "words of old data");
+	KUNIT_EXPECT_EQ_MSG(test, sgl_old_words(sgl, nents), 0, "words of old data");
 	pci_p2pmem_sgl_free(k->card, sgl);
 }
 
