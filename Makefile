@@ -7,7 +7,7 @@ BUILD ?= build
 RIG := tools/testing/p2pmem/rig
 export BUILD KDIR KSRC KIMAGE
 
-.PHONY: help deps modules vm demo check check-full kunit mutants graft patches ungraft clean debug-kernel kcsan-kernel fuzz lint
+.PHONY: help deps modules vm demo check check-full kunit mutants graft patches ungraft clean debug-kernel kcsan-kernel kunit-fast fuzz lint
 .DEFAULT_GOAL := help
 
 help:
@@ -23,6 +23,7 @@ help:
 #help              mutants, coverage, combinations of options
 #help   kunit      suites on PCI hierarchies in memory, on the debug kernel, and their coverage
 #help   mutants    one-line faults, each of which some test must notice; ends in "killed/total"
+#help   kunit-fast the suites of what needs no device, under UML, in seconds once it is built
 #help   fuzz       topology.c in user space under libFuzzer, SECONDS=60 long
 #help   lint       the form of everything: the kernel's own checkers and our invariants; ends in "N findings"
 #help   graft      put it into a kernel source tree, KSRC=dir (none: the package's, unpacked below $(BUILD))
@@ -84,6 +85,10 @@ kunit: debug-kernel
 
 mutants: debug-kernel
 	@tools/testing/p2pmem/mutants/run.py
+
+kunit-fast: deps
+	@$(RIG)/kernel.sh $(BUILD)
+	@tools/testing/p2pmem/kunit/fast.sh $(BUILD)
 
 fuzz: deps
 	@tools/testing/p2pmem/tests/fuzz/run.sh $(BUILD)/tests/fuzz $(SECONDS)

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: what administrators write, and what is written to them
+ *
+ * Parameters of p2pmem-bar, names of reasons, and the line that explains a verdict: text
+ * without a device behind it.
+ */
+#include <linux/limits.h>
+#include <linux/sizes.h>
+
+#include <kunit/test.h>
+
+#include "../p2pdma.h"
+#include "../parse.h"
+
+#define UNTOUCHED	0x5a5a5a5a5a5a5a5aULL
+
+static const struct {
+	const char *text;
+	u64 bytes;
+} good_bytes[] = {
+	{ "0", 0 },
+	{ "1", 1 },
+	{ "4096\n", SZ_4K },
+	{ "4K", SZ_4K },
+	{ "4k\n", SZ_4K },
+	{ "16M", SZ_16M },
+	{ "3g", 3ULL * SZ_1G },
+	{ "0x10", 16 },
+	{ "0x10K", SZ_16K },
+	{ "010", 8 },
+	{ "18446744073709551615", U64_MAX },
+	{ "0xffffffffffffffff\n", U64_MAX },
+	{ "17179869183G", 17179869183ULL << 30 },
+	{ "00000000000000000000017", 15 },
+};
+
+static const char * const bad_bytes[] = {
+	"", "\n", "K", "K\n", "-1", "+1", " 1", "1 ", "1 K", "1KK", "1KB", "1T", "1e3", "0x", "0xK",
+	"0xg0", "08", "1.5M", "M1", "1\n\n", "1\n2", "1K\n2", "\n1", "18446744073709551616",
+	"17179869184G", "0xffffffffffffffffK", "000000000000000000000017",
+	"00000000000000000000000000000000000000000000000000000000000000000000001",
+};
+
+static void takes_sizes(struct kunit *test)
+{
+	u64 n;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(good_bytes); i++) {
+		n = UNTOUCHED;
+		KUNIT_EXPECT_EQ_MSG(test, p2pmem_parse_bytes(good_bytes[i].text, &n), 0, "%s",
+				    good_bytes[i].text);
+		KUNIT_EXPECT_EQ_MSG(test, n, good_bytes[i].bytes, "%s", good_bytes[i].text);
+	}
+}
+
+static void refuses_what_is_no_size(struct kunit *test)
+{
+	u64 n = UNTOUCHED;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(bad_bytes); i++) {
+		KUNIT_EXPECT_EQ_MSG(test, p2pmem_parse_bytes(bad_bytes[i], &n), -EINVAL, "'%s'",
+				    bad_bytes[i]);
+		KUNIT_EXPECT_EQ_MSG(test, n, UNTOUCHED, "'%s'", bad_bytes[i]);
+	}
+}
+
+static void takes_bars(struct kunit *test)
+{
+	static const char * const good[] = { "-1", "0", "5\n", "0x3", "+2" };
+	static const int number[] = { -1, 0, 5, 3, 2 };
+	static const char * const bad[] = {
+		"", "\n", "-2", "6", "-", "x", "1x", "1 ", " 1", "1\n\n", "1\n2", "4294967296",
+		"-9223372036854775808", "0x", "largest",
+	};
+	int i, bar;
+
+	for (i = 0; i < ARRAY_SIZE(good); i++) {
+		bar = 77;
+		KUNIT_EXPECT_EQ_MSG(test, p2pmem_parse_bar(good[i], -1, 6, &bar), 0, "%s", good[i]);
+		KUNIT_EXPECT_EQ_MSG(test, bar, number[i], "%s", good[i]);
+	}
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		bar = 77;
+		KUNIT_EXPECT_EQ_MSG(test, p2pmem_parse_bar(bad[i], -1, 6, &bar), -EINVAL, "'%s'",
+				    bad[i]);
+		KUNIT_EXPECT_EQ_MSG(test, bar, 77, "'%s'", bad[i]);
+	}
+}
+
+static void every_reason_has_a_name_of_its_own(struct kunit *test)
+{
+	const char *token, *c;
+	int i, k;
+
+	for (i = 0; i < PCI_P2PMEM_NR_REASONS; i++) {
+		token = pci_p2pmem_reason_token(i);
+		KUNIT_ASSERT_NOT_NULL(test, token);
+		KUNIT_EXPECT_GT_MSG(test, strlen(token), 0, "reason %d", i);
+		KUNIT_EXPECT_STRNEQ(test, token, "unknown");
+		/* file names in sysfs and words in scripts */
+		for (c = token; *c; c++)
+			KUNIT_EXPECT_TRUE_MSG(test, (*c >= 'a' && *c <= 'z') || *c == '-', "%s",
+					      token);
+		for (k = 0; k < i; k++)
+			KUNIT_EXPECT_STRNEQ(test, token, pci_p2pmem_reason_token(k));
+	}
+	KUNIT_EXPECT_STREQ(test, pci_p2pmem_reason_token(PCI_P2PMEM_OK), "ok");
+	KUNIT_EXPECT_STREQ(test, pci_p2pmem_reason_token(PCI_P2PMEM_NR_REASONS), "unknown");
+	KUNIT_EXPECT_STREQ(test, pci_p2pmem_reason_token(-1), "unknown");
+}
+
+static void every_refusal_is_an_errno(struct kunit *test)
+{
+	int i;
+
+	KUNIT_EXPECT_EQ(test, p2pmem_errno(PCI_P2PMEM_OK), 0);
+	for (i = PCI_P2PMEM_OK + 1; i < PCI_P2PMEM_NR_REASONS; i++) {
+		KUNIT_EXPECT_LT_MSG(test, p2pmem_errno(i), 0, "%s", pci_p2pmem_reason_token(i));
+		KUNIT_EXPECT_GE_MSG(test, p2pmem_errno(i), -MAX_ERRNO, "%s",
+				    pci_p2pmem_reason_token(i));
+	}
+	KUNIT_EXPECT_EQ(test, p2pmem_errno(PCI_P2PMEM_HOST_BRIDGE), -EXDEV);
+	KUNIT_EXPECT_EQ(test, p2pmem_errno(PCI_P2PMEM_REVOKED), -ENODEV);
+	KUNIT_EXPECT_EQ(test, p2pmem_errno(PCI_P2PMEM_POOL_FULL), -ENOMEM);
+}
+
+/* The longest names that there can be */
+static struct pci_p2pmem_verdict worst_verdict(enum pci_p2pmem_reason reason)
+{
+	struct pci_p2pmem_verdict v = {
+		.reason = reason, .limit = U64_MAX, .needed = U64_MAX,
+	};
+
+	memset(v.provider, 'p', sizeof(v.provider) - 1);
+	memset(v.client, 'c', sizeof(v.client) - 1);
+	memset(v.at, 'a', sizeof(v.at) - 1);
+	return v;
+}
+
+#define TEXT	512
+
+static void explains_on_one_line(struct kunit *test)
+{
+	struct pci_p2pmem_verdict v;
+	char *buf = kunit_kzalloc(test, TEXT, GFP_KERNEL);
+	int i, n;
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	for (i = 0; i < PCI_P2PMEM_NR_REASONS; i++) {
+		v = worst_verdict(i);
+		n = p2pmem_explain_text(buf, TEXT, "", "", &v);
+		KUNIT_EXPECT_EQ(test, n, strlen(buf));
+		KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(buf, v.provider), "%s", buf);
+		KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(buf, v.client), "%s", buf);
+		KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(buf, v.at), "%s", buf);
+		KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(buf, pci_p2pmem_reason_token(i)), "%s", buf);
+		KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(buf, "; "), "%s", buf);
+		KUNIT_EXPECT_NULL_MSG(test, strchr(buf, '\n'), "%s", buf);
+		/* what the callers have, with room for one function that redirects */
+		KUNIT_EXPECT_LT_MSG(test, n + 32, 320, "%s", buf);
+	}
+}
+
+static void explains_word_for_word(struct kunit *test)
+{
+	struct pci_p2pmem_verdict v = {
+		.reason = PCI_P2PMEM_DMA_MASK, .provider = "0000:03:00.0", .client = "0000:04:00.0",
+		.limit = 0xffffffff, .needed = 0x10fffffffULL,
+	};
+	char buf[TEXT / 2];
+
+	p2pmem_explain_text(buf, sizeof(buf), "", "", &v);
+	KUNIT_EXPECT_STREQ(test, buf,
+			   "0000:04:00.0 and 0000:03:00.0: dma-mask: the provider's memory lies beyond what the client can address: it ends at 0x10fffffff, the client reaches 32 bits; place the provider's BAR below that limit");
+
+	/* names that are given come before those of the verdict */
+	v.reason = PCI_P2PMEM_NOT_PCI;
+	p2pmem_explain_text(buf, sizeof(buf), "lender", "borrower", &v);
+	KUNIT_EXPECT_STREQ(test, buf,
+			   "borrower and lender: not-pci: the client is not a PCI function; use a PCI client");
+
+	v = (struct pci_p2pmem_verdict){ .reason = PCI_P2PMEM_NO_PROVIDER };
+	p2pmem_explain_text(buf, sizeof(buf), "", "", &v);
+	KUNIT_EXPECT_STREQ(test, buf,
+			   "(no DMA device) and (no provider): no-provider: no published provider can serve these clients; load the driver of a provider, or bind a memory card to p2pmem-bar");
+
+	v.reason = PCI_P2PMEM_NR_REASONS;
+	p2pmem_explain_text(buf, sizeof(buf), "", "", &v);
+	KUNIT_EXPECT_TRUE_MSG(test, strstarts(buf, "unknown reason "), "%s", buf);
+}
+
+/* Whatever the room is: ends in a zero, says how much it wrote, and nothing is beyond */
+static void explains_in_any_room(struct kunit *test)
+{
+	struct pci_p2pmem_verdict v;
+	char *full = kunit_kzalloc(test, TEXT, GFP_KERNEL);
+	char *buf = kunit_kzalloc(test, TEXT, GFP_KERNEL);
+	int i, len, n, all;
+
+	KUNIT_ASSERT_NOT_NULL(test, full);
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	for (i = 0; i <= PCI_P2PMEM_NR_REASONS; i++) {
+		v = worst_verdict(i);
+		all = p2pmem_explain_text(full, TEXT, "", "", &v);
+		KUNIT_ASSERT_LT(test, all, TEXT - 2);
+		for (len = 0; len <= all + 2; len++) {
+			memset(buf, 0x5a, TEXT);
+			n = p2pmem_explain_text(buf, len, "", "", &v);
+			KUNIT_ASSERT_EQ_MSG(test, n, len ? min(all, len - 1) : 0,
+					    "reason %d, %d bytes", i, len);
+			KUNIT_ASSERT_NULL_MSG(test, memchr_inv(buf + len, 0x5a, TEXT - len),
+					      "reason %d, %d bytes", i, len);
+			if (!len)
+				continue;
+			KUNIT_ASSERT_EQ_MSG(test, buf[n], '\0', "reason %d, %d bytes", i, len);
+			KUNIT_ASSERT_EQ_MSG(test, memcmp(buf, full, n), 0, "reason %d, %d bytes",
+					    i, len);
+		}
+	}
+}
+
+static struct kunit_case p2pmem_parse_cases[] = {
+	KUNIT_CASE(takes_sizes),
+	KUNIT_CASE(refuses_what_is_no_size),
+	KUNIT_CASE(takes_bars),
+	KUNIT_CASE(every_reason_has_a_name_of_its_own),
+	KUNIT_CASE(every_refusal_is_an_errno),
+	KUNIT_CASE(explains_on_one_line),
+	KUNIT_CASE(explains_word_for_word),
+	KUNIT_CASE(explains_in_any_room),
+	{}
+};
+
+static struct kunit_suite p2pmem_parse_suite = {
+	.name = "p2pmem-parse",
+	.test_cases = p2pmem_parse_cases,
+};
+
+kunit_test_suite(p2pmem_parse_suite);
