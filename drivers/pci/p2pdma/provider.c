@@ -219,7 +219,7 @@ static void p2pmem_provider_withdraw(void *data)
 		__module_get(THIS_MODULE);
 		p2pmem_hide(p);
 		mutex_lock(&p->lock);
-		p->abandoned = true;
+		WRITE_ONCE(p->abandoned, true);
 		mutex_unlock(&p->lock);
 		pci_err(pdev, "peer-to-peer memory is still held: its pages stay until the next boot; reboot before the device is used again\n");
 	} else {

@@ -280,7 +280,8 @@ void pci_p2pmem_resume(struct pci_dev *pdev)
 	if (!p)
 		return;
 	spin_lock_irq(&p->state_lock);
-	if (p->state == P2PMEM_LOST)
+	/* Of what an earlier driver left nothing is lent again: nobody would withdraw it. */
+	if (p->state == P2PMEM_LOST && !READ_ONCE(p->abandoned))
 		p->resume_wanted = true;
 	spin_unlock_irq(&p->state_lock);
 	smp_mb();	/* the wish is written, now count: see p2pmem_came_back() */

@@ -166,8 +166,11 @@ static void killed_unbinding_leaves_the_pages(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kit_add(test, k->f, "card", 2, 0, 0, PCI_P2PMEM_POOL), -EBUSY);
 	lend_give(test, hold);
 	KUNIT_EXPECT_EQ(test, lend_used(k->card), 0);
-	KUNIT_EXPECT_NULL(test, pci_p2pmem_alloc(k->card, 1, GFP_KERNEL));
 	KUNIT_EXPECT_EQ(test, kit_add(test, k->f, "card", 2, 0, 0, PCI_P2PMEM_POOL), -EBUSY);
+	pci_p2pmem_resume(k->card);
+	KUNIT_EXPECT_NULL_MSG(test, pci_p2pmem_alloc(k->card, 1, GFP_KERNEL),
+			      "the next driver resumed what is none of its own");
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(k->card));
 	KUNIT_EXPECT_FALSE(test, lend_has_group(k->card));
 	fabric_unbind(k->f, "card");
 	KUNIT_EXPECT_PTR_EQ(test, kit_provider(k->card), p);
