@@ -10,7 +10,7 @@
  *				BAR 4: 4 MiB
  *				BAR 1, 3, 5: none of their own
  */
-#include <linux/memremap.h>
+#include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
 
@@ -151,6 +151,25 @@ static void ports_and_lost_bars_are_refused(struct kunit *test)
 	*res = was;
 	KUNIT_EXPECT_TRUE(test, lend_gone(fabric_pdev(f, "card")));
 	kit_lend(test, f, "card");
+}
+
+/* Pages are mapped uncached: the kernel allows no second way for the same addresses. */
+static void bar_in_another_cache_mode_is_refused(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, provider_card);
+	struct pci_dev *card = fabric_pdev(f, "card");
+	void __iomem *io = ioremap_wc(pci_resource_start(card, 2), SZ_2M);
+	int ret;
+
+	KUNIT_ASSERT_TRUE(test, !!io);
+	ret = kit_add(test, f, "card", 2, 0, 0, PCI_P2PMEM_POOL);
+	iounmap(io);
+	if (!ret)
+		kunit_skip(test, "this machine does not compare cache modes: no PAT?");
+	KUNIT_EXPECT_LT(test, ret, 0);
+	KUNIT_EXPECT_TRUE_MSG(test, lend_gone(card), "a refusal left something behind");
+	kit_lend(test, f, "card");
+	KUNIT_EXPECT_EQ(test, lend_size(card), SZ_8M);
 }
 
 /* Second ranges beside [2 MiB, 6 MiB) of BAR 2, which is pooled */
@@ -337,6 +356,7 @@ static void provider_without_reference_is_none(struct kunit *test)
 static struct kunit_case provider_cases[] = {
 	KUNIT_CASE(ranges_are_lent_or_refused),
 	KUNIT_CASE(ports_and_lost_bars_are_refused),
+	KUNIT_CASE(bar_in_another_cache_mode_is_refused),
 	KUNIT_CASE(second_range_must_not_overlap),
 	KUNIT_CASE(all_bars_of_a_function_are_one_pool),
 	KUNIT_CASE(addresses_are_found_by_range),
