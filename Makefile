@@ -87,7 +87,6 @@ mutants: debug-kernel
 	@tools/testing/p2pmem/mutants/run.py
 
 kunit-fast: deps
-	@$(RIG)/kernel.sh $(BUILD)
 	@tools/testing/p2pmem/kunit/fast.sh $(BUILD)
 
 fuzz: deps
