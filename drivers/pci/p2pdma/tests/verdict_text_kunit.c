@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: verdicts in words
+ *
+ * For every reason that a machine can have: both ends, the token, the text, the device
+ * at fault and the remedy, as an administrator reads them.
+ */
+#include <kunit/device.h>
+#include <linux/dma-mapping.h>
+#include <linux/pci.h>
+#include <linux/swiotlb.h>
+
+#include "pairkit.h"
+
+#define TEXT_SIZE	400
+
+static int text_init(struct kunit *test)
+{
+	pairkit_cpu(test, false);
+	return 0;
+}
+
+/*
+ *	host -+- 00.0 rp -- up -+- 00.0 dn0 -- card
+ *	      |			+- 01.0 dn1 -- nic
+ *	      |			`- 02.0 dn2 -- narrow, which addresses 32 bits
+ *	      `- 01.0 rp1 -- lone
+ */
+#define TEXT_ACS	.acs_cap = PCI_ACS_RR | PCI_ACS_EC | 32 << 8
+
+static const struct fabric_node text_tree[] = {
+	{ .name = "host", .type = FABRIC_HOST, .window = SZ_16M, .bus_start = 0x100000000 },
+	{ .name = "rp", .type = FABRIC_ROOT_PORT, .parent = "host" },
+	{ .name = "up", .type = FABRIC_UPSTREAM, .parent = "rp" },
+	{ .name = "dn0", .type = FABRIC_DOWNSTREAM, .parent = "up", TEXT_ACS },
+	{ .name = "dn1", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 1, TEXT_ACS },
+	{ .name = "dn2", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 2 },
+	{ .name = "rp1", .type = FABRIC_ROOT_PORT, .parent = "host", .slot = 1 },
+	{ .name = "card", .type = FABRIC_ENDPOINT, .parent = "dn0", PAIRKIT_BAR },
+	{ .name = "nic", .type = FABRIC_ENDPOINT, .parent = "dn1" },
+	{ .name = "narrow", .type = FABRIC_ENDPOINT, .parent = "dn2", .mask = 32 },
+	{ .name = "lone", .type = FABRIC_ENDPOINT, .parent = "rp1" },
+	{ }
+};
+
+static char *text_buffer(struct kunit *test)
+{
+	char *buf = kunit_kzalloc(test, TEXT_SIZE, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	return buf;
+}
+
+static void text_expect(struct kunit *test, struct pci_dev *provider, struct device *client,
+			const char *want)
+{
+	char *got = text_buffer(test);
+	struct pci_p2pmem_verdict v;
+	int n;
+
+	p2pmem_policy_changed();
+	pci_p2pmem_verdict(provider, client, &v);
+	n = pci_p2pmem_explain(got, TEXT_SIZE, provider, client, &v);
+	KUNIT_EXPECT_STREQ(test, got, want);
+	KUNIT_EXPECT_EQ(test, n, strlen(want));
+}
+
+/* "CLIENT and PROVIDER: WORDS", where each @ in the words is the next of the names */
+static void text_pair(struct kunit *test, struct fabric *f, const char *client,
+		      const char *words, const char * const names[])
+{
+	char *tail = text_buffer(test), *want = text_buffer(test);
+	size_t n = 0;
+
+	for (; *words; words++) {
+		if (*words == '@')
+			n += scnprintf(tail + n, TEXT_SIZE - n, "%s",
+				       pairkit_name(f, *names++));
+		else
+			n += scnprintf(tail + n, TEXT_SIZE - n, "%c", *words);
+	}
+	snprintf(want, TEXT_SIZE,
+		 "%s and %s: %s", pairkit_name(f, client),
+		 pairkit_name(f, "card"), tail);
+	text_expect(test, fabric_pdev(f, "card"), &fabric_pdev(f, client)->dev, want);
+}
+
+static void words_for_a_path(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, text_tree);
+
+	kit_lend(test, f, "card");
+	kit_client(test, f, "nic");
+	kit_client(test, f, "lone");
+	text_pair(test, f, "nic", "ok: peer-to-peer is possible; none needed", NULL);
+	text_pair(test, f, "lone",
+		  "host-bridge: the only path leads through a host bridge that is not known to forward peer-to-peer requests at @; put both devices below one PCIe switch",
+		  (const char *[]){ "host" });
+
+	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
+	text_pair(test, f, "nic",
+		  "acs-redirect: ACS sends requests between them up to a host bridge that is not known to forward them at @; boot with pci=disable_acs_redir=@",
+		  (const char *[]){ "dn1", "dn1" });
+	fabric_set_acs_ctrl(f, "dn0", PCI_ACS_RR);
+	text_pair(test, f, "nic",
+		  "acs-redirect: ACS sends requests between them up to a host bridge that is not known to forward them at @; boot with pci=disable_acs_redir=@;@",
+		  (const char *[]){ "dn0", "dn0", "dn1" });
+	fabric_set_acs_ctrl(f, "dn0", 0);
+	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_EC);
+	fabric_set_egress(f, "dn1", BIT(0));
+	text_pair(test, f, "nic",
+		  "acs-egress: ACS egress control blocks requests between them at @; clear P2P Egress Control at this port, or its bit in the egress vector",
+		  (const char *[]){ "dn1" });
+}
+
+static void words_for_a_mask(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, text_tree);
+
+	kit_lend(test, f, "card");
+	kit_client(test, f, "narrow");
+	text_pair(test, f, "narrow",
+		  "dma-mask: the provider's memory lies beyond what the client can address: it ends at 0x1001fffff, the client reaches 32 bits; place the provider's BAR below that limit",
+		  NULL);
+}
+
+static void words_for_a_client(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, text_tree);
+	struct pci_dev *nic = fabric_pdev(f, "nic");
+
+	text_pair(test, f, "nic",
+		  "not-a-provider: the device lends no published memory; choose a device that has p2pmem/published 1 in sysfs",
+		  NULL);
+	kit_lend(test, f, "card");
+	text_pair(test, f, "nic",
+		  "not-a-client: the driver of the client has not registered it; load the driver that was built with p2pmem",
+		  NULL);
+	kit_client(test, f, "nic");
+	nic->untrusted = 1;
+	text_pair(test, f, "nic",
+		  "untrusted: the client is an untrusted device; use a device in an internal slot",
+		  NULL);
+	nic->untrusted = 0;
+	pci_p2pmem_revoke(fabric_pdev(f, "card"));
+	text_pair(test, f, "nic",
+		  "provider-revoked: the provider is being removed or reset; wait until it is back, or choose another provider",
+		  NULL);
+}
+
+#ifdef CONFIG_SWIOTLB
+static void words_for_bounce_buffers(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, text_tree);
+	struct device *nic = kit_client(test, f, "nic");
+	struct io_tlb_mem *mem, *old = nic->dma_io_tlb_mem;
+
+	mem = kunit_kzalloc(test, sizeof(*mem), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, mem);
+	kit_lend(test, f, "card");
+	mem->force_bounce = true;
+	nic->dma_io_tlb_mem = mem;
+	text_pair(test, f, "nic",
+		  "swiotlb-forced: bounce buffers are forced for the client; boot without swiotlb=force",
+		  NULL);
+	nic->dma_io_tlb_mem = old;
+}
+#endif
+
+static void text_forget(void *client)
+{
+	pci_p2pmem_unregister_client(client);
+}
+
+/* Clients that are no PCI function, or no device at all */
+static void words_for_other_devices(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, text_tree);
+	struct pci_dev *card = kit_lend(test, f, "card");
+	struct pci_p2pmem_client *client;
+	char *want = text_buffer(test);
+	struct device *dev;
+
+	snprintf(want, TEXT_SIZE,
+		 "(no DMA device) and %s: no-dma-device: the client moves data with the CPU and has no DMA device; use an adapter with a DMA engine of its own",
+		 pci_name(card));
+	text_expect(test, card, NULL, want);
+
+	dev = kunit_device_register(test, "p2pmem-soft");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(dev));
+	client = pci_p2pmem_register_client(dev, NULL, NULL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(client));
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, text_forget, client), 0);
+	snprintf(want, TEXT_SIZE,
+		 "%s and %s: not-pci: the client is not a PCI function; use a PCI client",
+		 dev_name(dev), pci_name(card));
+	text_expect(test, card, dev, want);
+}
+
+/* The devices may be gone: their names are in the verdict, and the list is what it names. */
+static void words_without_the_devices(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, text_tree);
+	struct pci_dev *card = kit_lend(test, f, "card");
+	struct device *nic = kit_client(test, f, "nic");
+	char *got = text_buffer(test), *want = text_buffer(test);
+	struct pci_p2pmem_verdict v;
+
+	fabric_set_acs_ctrl(f, "dn0", PCI_ACS_RR);
+	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
+	pci_p2pmem_verdict(card, nic, &v);
+	snprintf(want, TEXT_SIZE,
+		 "%s and %s: acs-redirect: ACS sends requests between them up to a host bridge that is not known to forward them at %s; boot with pci=disable_acs_redir=%s",
+		 dev_name(nic), pci_name(card), pairkit_name(f, "dn0"), pairkit_name(f, "dn0"));
+	pci_p2pmem_explain(got, TEXT_SIZE, NULL, NULL, &v);
+	KUNIT_EXPECT_STREQ(test, got, want);
+	pci_p2pmem_explain(got, TEXT_SIZE, NULL, nic, &v);
+	KUNIT_EXPECT_STREQ(test, got, want);
+	pci_p2pmem_explain(got, TEXT_SIZE, card, NULL, &v);
+	KUNIT_EXPECT_STREQ(test, got, want);
+}
+
+static void words_stay_within_their_buffer(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, text_tree);
+	struct pci_dev *card = kit_lend(test, f, "card");
+	struct device *nic = kit_client(test, f, "nic");
+	char *buf = text_buffer(test), *whole = text_buffer(test);
+	struct pci_p2pmem_verdict v;
+	int n, len, all, want, list;
+
+	fabric_set_acs_ctrl(f, "dn0", PCI_ACS_RR);
+	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
+	pci_p2pmem_verdict(card, nic, &v);
+	all = pci_p2pmem_explain(whole, TEXT_SIZE, card, nic, &v);
+	list = strchr(whole, '=') - whole;
+	for (len = 0; len < TEXT_SIZE; len++) {
+		memset(buf, 0x5a, TEXT_SIZE);
+		n = pci_p2pmem_explain(buf, len, card, nic, &v);
+		if (len > all)
+			want = all;
+		else
+			want = len ? len - 1 : 0;
+		/* the list, when it is cut between two names, does not end in the separator */
+		if (want > list && want < all && whole[want - 1] == ';')
+			want--;
+		KUNIT_EXPECT_EQ_MSG(test, n, want, "%d bytes", len);
+		KUNIT_EXPECT_EQ_MSG(test, memcmp(buf, whole, n), 0, "%d bytes", len);
+		KUNIT_EXPECT_EQ_MSG(test, buf[len], 0x5a, "written beyond %d bytes", len);
+	}
+}
+
+static struct kunit_case text_cases[] = {
+	KUNIT_CASE(words_for_a_path),
+	KUNIT_CASE(words_for_a_mask),
+	KUNIT_CASE(words_for_a_client),
+#ifdef CONFIG_SWIOTLB
+	KUNIT_CASE(words_for_bounce_buffers),
+#endif
+	KUNIT_CASE(words_for_other_devices),
+	KUNIT_CASE(words_without_the_devices),
+	KUNIT_CASE(words_stay_within_their_buffer),
+	{}
+};
+
+static struct kunit_suite text_suite = {
+	.name = "p2pmem-verdict-text",
+	.init = text_init,
+	.test_cases = text_cases,
+};
+
+kunit_test_suite(text_suite);
