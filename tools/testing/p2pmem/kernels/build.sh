@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# build.sh BUILD NAME: build the kernel NAME for tests: base.config and NAME.config on the graft
+# build.sh BUILD NAME: build the kernel NAME for tests, from the graft: base.config, NAME.config, and
+# consumers.config where NAME.config says so ("# with consumers.config")
 #
 #   BUILD/kernels/KVER/source       what it is built from, see source.sh
 #   BUILD/kernels/KVER/NAME/        objects, and build.log
@@ -29,7 +30,7 @@ die()
 	exit 1
 }
 
-[ -e "$here/$name.config" ] || die "there is no $name.config: give one of $(cd "$here" && echo *.config | sed 's/\.config//g; s/base *//')"
+[ -e "$here/$name.config" ] || die "there is no $name.config: give one of $(cd "$here" && echo *.config | sed 's/\.config//g; s/base *//; s/consumers *//')"
 # shellcheck disable=SC1091
 . "$build/kernel/env"
 dir=$build/kernels/$KVER
@@ -47,9 +48,15 @@ inputs()
 		cd "$top"
 		git ls-files -- drivers include tools/graft tools/testing/p2pmem/rnic tools/testing/p2pmem/tool |
 			while read -r f; do [ ! -f "$f" ] || sha256sum "$f"; done
-		sha256sum "$here/base.config" "$here/$name.config" "$here"/*.sh "$rig/rig-nvme.sh" "$rig"/*.cocci
+		sha256sum "$here/$name.config" "$here/base.config" "$here/consumers.config" "$here"/*.sh "$rig/rig-nvme.sh" "$rig"/*.cocci
 		cat "$build/kernel/env" "$build/kernel/version" 2>/dev/null
 	)
+}
+
+# whether NVMe and RDMA are in it
+consumers()
+{
+	grep -q '^# with consumers\.config' "$here/$name.config"
 }
 
 want=$(inputs | sha256sum | cut -c1-32)
@@ -74,6 +81,7 @@ kernel_make()
 configure()
 {
 	cat "$here/base.config" "$here/$name.config" >"$out/wanted.config"
+	! consumers || cat "$here/consumers.config" >>"$out/wanted.config"
 	sum=$({ cat "$out/wanted.config"; find "$src" -name 'Kconfig*' -newer "$out/.config" 2>/dev/null; } | sha256sum)
 	[ ! -e "$out/.config" ] || [ "$(cat "$out/wanted.sum" 2>/dev/null)" != "$sum" ] || return 0
 	KCONFIG_ALLCONFIG=$out/wanted.config kernel_make allnoconfig
@@ -142,12 +150,14 @@ kernel_make INSTALL_MOD_PATH="$lane/image" INSTALL_MOD_STRIP=--strip-debug modul
 modules=$lane/stock/$release/modules
 rm -rf "$modules"
 mkdir -p "$modules"
-for m in pci/p2pdma/p2pdma pci/p2pdma/p2pmem-bar infiniband/core/ib_core nvme/host/nvme nvme/target/nvmet \
-	nvme/target/nvmet-rdma; do
-	cp "$lane/image/lib/modules/$release/kernel/drivers/$m.ko" "$modules/"
-done
-beside
-rig_nvme
+cp "$lane/image/lib/modules/$release/kernel/drivers/pci/p2pdma"/*.ko "$modules/"
+if consumers; then
+	for m in infiniband/core/ib_core nvme/host/nvme nvme/target/nvmet nvme/target/nvmet-rdma; do
+		cp "$lane/image/lib/modules/$release/kernel/drivers/$m.ko" "$modules/"
+	done
+	beside
+	rig_nvme
+fi
 printf 'KVER=%s\nKDIR=%s\nKSRC=%s\nKIMAGE=%s\n' "$release" "$out" "$src" "$lane/image" >"$lane/kernel/env"
 echo "$want" >"$lane/kernel/version"
 echo "$want" >"$lane/built"

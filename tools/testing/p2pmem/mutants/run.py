@@ -96,8 +96,8 @@ class Lane:
         for name in {folder, "include/linux"}:
             (self.tree / name).mkdir(parents=True, exist_ok=True)
         files = [grafted / "include/linux" / n for n in ("pci-p2pmem.h", "pci-p2pmem-reason.h")]
-        subprocess.run(["rsync", "-lt", "--checksum", *files, self.tree / "include/linux/"], check=True)
-        subprocess.run(["rsync", "-rlt", "--checksum", "--delete", "--exclude=*.o", "--exclude=*.ko", "--exclude=*.mod*",
+        subprocess.run(["rsync", "-l", "--checksum", *files, self.tree / "include/linux/"], check=True)
+        subprocess.run(["rsync", "-rl", "--checksum", "--delete", "--exclude=*.o", "--exclude=*.ko", "--exclude=*.mod*",
                         "--exclude=.*.cmd", "--exclude=*.symvers", "--exclude=modules.order", "--exclude=*.gcno",
                         "--exclude=.module-common*", f"{grafted / folder}/", f"{self.tree / folder}/"], check=True)
         if folder != "drivers/pci/p2pdma":

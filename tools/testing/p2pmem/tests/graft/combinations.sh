@@ -13,7 +13,7 @@
 # them link: vmlinux, and modpost for modules. Then one hook at a time off; the suites in; the kernel
 # before the graft; and patch by patch.
 #
-# The kernel is a small one: kernels/base.config without what has no part in this. Objects stay in
+# The kernel is a small one: kernels/base.config and consumers.config without what has no part in this. Objects stay in
 # BUILD_DIR/out: a second run builds what has changed. The project's build directory is $BUILD
 # (build), after "make modules". JOBS: how many compilers at a time (all processors).
 # Exit status: 0 all passed, 1 a test failed, 2 wrong call.
@@ -38,7 +38,7 @@ export LC_ALL
 # shellcheck disable=SC1091
 . "$top/tools/testing/p2pmem/tests/graft/tree.sh"
 
-# of base.config: what has no part in this
+# of these: what has no part in this
 unused='EXT4_FS|BLK_DEV_(LOOP|RAM|NULL_BLK|INITRD)|RDMA_[A-Z]+|NVME_(TCP|RDMA|FABRICS)|NVME_TARGET_(TCP|LOOP)'
 unused="$unused|IO_URING|DUMMY|UIO|HOTPLUG_PCI(_PCIE)?|PCIEPORTBUS|DETECT_HUNG_TASK|SOFTLOCKUP_DETECTOR"
 unused="$unused|DYNAMIC_DEBUG|DEBUG_[A-Z_]+|ACPI|NUMA|TTY|UNIX98_PTYS|SERIAL_[A-Z0-9_]+|KALLSYMS_ALL|RTC_CLASS"
@@ -59,7 +59,8 @@ config()
 	core=$1 consumers=$2
 	shift 2
 	{
-		grep -Ev "^(# )?CONFIG_($unused|$set_here)[= ]" "$top/tools/testing/p2pmem/kernels/base.config"
+		grep -hEv "^(# )?CONFIG_($unused|$set_here)[= ]" \
+			"$top/tools/testing/p2pmem/kernels/base.config" "$top/tools/testing/p2pmem/kernels/consumers.config"
 		# selects what p2pdma needs of vmlinux, so that this is in it without p2pdma
 		echo CONFIG_X86_MCE=y
 		echo CONFIG_CONFIGFS_FS=y
