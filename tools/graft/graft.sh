@@ -61,6 +61,13 @@ makefile_target() { # PART
 	esac
 }
 
+# The suites are in the modules that they test, where both options are set.
+suite_target() { # PART
+	# shellcheck disable=SC2016	# make's dollars
+	makefile_target "$1" |
+		sed 's/\$(\(.*\))$/$(and $(\1),$(CONFIG_PCI_P2PMEM_KUNIT_TEST))/'
+}
+
 makefile_anchor() { # PART: the new line comes after the last line that begins so
 	case $1 in
 	rdma) echo "ib_core-\$(CONFIG_" ;;
@@ -150,10 +157,13 @@ patch_file() { # SEMANTIC-PATCH FILE
 
 patch_makefile() { # PART FILE
 	target=$(makefile_target "$1")
-	objects=$(ours "$1" "$tree/$(dirname "$2")" | sed -n 's/\.c$/.o/p' | tr '\n' ' ')
+	suite=$(suite_target "$1")
+	objects=$(ours "$1" "$tree/$(dirname "$2")" | sed -n '/[-_]kunit\.c$/d; s/\.c$/.o/p' | tr '\n' ' ')
 	line="$target += ${objects% }"
-	if ! awk -v line="$line" -v target="$target" -v anchor="$(makefile_anchor "$1")" '
-		index($0, target) == 1 { next }
+	objects=$(ours "$1" "$tree/$(dirname "$2")" | sed -n 's/\([-_]kunit\)\.c$/\1.o/p' | tr '\n' ' ')
+	[ -z "$objects" ] || line="$line\\n$suite += ${objects% }"
+	if ! awk -v line="$line" -v target="$target" -v suite="$suite" -v anchor="$(makefile_anchor "$1")" '
+		index($0, target) == 1 || index($0, suite) == 1 { next }
 		{ text[++n] = $0 }
 		index($0, anchor) == 1 && !/\\$/ { at = n }
 		END {

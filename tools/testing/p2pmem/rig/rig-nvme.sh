@@ -43,6 +43,8 @@ variant()
 		echo "obj-m := nvme.o"
 		[ "$1" = stock ] || sed -n '/^subdir-ccflags/p' "$out/tree/Kbuild" |
 			sed "s,subdir-ccflags,ccflags,; s,\$(src)/,$out/tree/,g"
+		# suites include files of the core's by their way from there
+		[ "$1" = stock ] || echo "ccflags-y += -I$2"
 	} >"$new/Kbuild"
 	rsync -rl --checksum "$new/" "$dir/"
 	rm -rf "$new"
