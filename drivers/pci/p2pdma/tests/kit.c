@@ -123,6 +123,23 @@ struct p2pmem_provider *kit_provider(struct pci_dev *pdev)
 }
 EXPORT_SYMBOL_IF_KUNIT(kit_provider);
 
+/**
+ * kit_available() - the bytes that a provider has free
+ * @provider: the providing function
+ *
+ * Context: Any.
+ * Return: bytes; 0 when it is no provider.
+ */
+size_t kit_available(struct pci_dev *provider)
+{
+	struct p2pmem_provider *p;
+
+	guard(rcu)();
+	p = p2pmem_find(provider);
+	return p ? p2pmem_pool_available(p->pool) : 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(kit_available);
+
 static u64 kit_count(struct pci_dev *provider, struct device *client, bool undone)
 {
 	struct p2pmem_provider *p;

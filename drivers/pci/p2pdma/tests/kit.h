@@ -26,6 +26,8 @@ int kit_add(struct kunit *test, struct fabric *f, const char *name, int bar, siz
 struct device *kit_client(struct kunit *test, struct fabric *f, const char *name);
 /* The provider's private structure; NULL when there is none. Valid while it is lent. */
 struct p2pmem_provider *kit_provider(struct pci_dev *pdev);
+/* Bytes of its pool that are free; 0 when it is no provider */
+size_t kit_available(struct pci_dev *provider);
 /* Mappings of a pair that were made, and how many of them are not undone; 0 without a pair */
 u64 kit_maps(struct pci_dev *provider, struct device *client);
 long kit_balance(struct pci_dev *provider, struct device *client);

@@ -1,0 +1,515 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: KUnit: peer-to-peer memory for NVMe drives
+ *
+ * A drive of which there are two things only: a PCI function in a hierarchy in memory
+ * and registers that are variables. So all that p2pmem.c does with a controller, and
+ * nothing of what pci.c does around it.
+ */
+#include <kunit/test.h>
+#include <linux/pci-p2pmem.h>
+#include <linux/sizes.h>
+#include <linux/workqueue.h>
+
+#include "../../pci/p2pdma/tests/fault.h"
+#include "../../pci/p2pdma/tests/kit.h"
+#include "p2pmem.h"
+
+MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
+
+/*
+ *	host -- rp -- up -+- dn0 -- drive	the controller; CMB in BAR 2
+ *			  `- dn1 -- card	lends 4 MiB
+ */
+static const struct fabric_node nvme_tree[] = {
+	{ .name = "host", .type = FABRIC_HOST },
+	{ .name = "rp", .type = FABRIC_ROOT_PORT, .parent = "host" },
+	{ .name = "up", .type = FABRIC_UPSTREAM, .parent = "rp" },
+	{ .name = "dn0", .type = FABRIC_DOWNSTREAM, .parent = "up" },
+	{ .name = "dn1", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 1 },
+	{ .name = "drive", .type = FABRIC_ENDPOINT, .parent = "dn0",
+	  .bar = { [2] = { .size = SZ_8M, .flags = FABRIC_BAR_64 } } },
+	{ .name = "card", .type = FABRIC_ENDPOINT, .parent = "dn1",
+	  .bar = { [2] = { .size = SZ_4M, .flags = FABRIC_BAR_64 } } },
+	{ }
+};
+
+#define CMB_BAR		2
+#define CMB_SIZE	SZ_4M
+#define CMB_OFFSET	SZ_2M	/* 512 units of 4 KiB */
+#define CMBSZ_DATA	(NVME_CMBSZ_RDS | NVME_CMBSZ_WDS)
+#define CMBSZ		((CMB_SIZE / SZ_4K) << NVME_CMBSZ_SZ_SHIFT | CMBSZ_DATA | NVME_CMBSZ_SQS)
+#define CMBLOC		((CMB_OFFSET / SZ_4K) << 12 | CMB_BAR)
+#define CAP_CMBS	BIT_ULL(57)
+
+/**
+ * struct nvme_bench - a drive
+ * @ctrl: the controller
+ * @f: the hierarchy
+ * @pdev: its function
+ * @card: a provider beside it
+ * @bar_lock: as in struct nvme_dev
+ * @csts: register
+ * @cmbsz: register
+ * @cmbloc: register
+ * @cmbmsc: register
+ * @written: registers that were written, in this order
+ * @nr_written: how many
+ * @work: gives @held back later
+ * @held: a page of the CMB that somebody uses
+ */
+struct nvme_bench {
+	struct nvme_ctrl ctrl;
+	struct fabric *f;
+	struct pci_dev *pdev;
+	struct pci_dev *card;
+	struct mutex bar_lock;		/* see above */
+	u32 csts;
+	u32 cmbsz;
+	u32 cmbloc;
+	u64 cmbmsc;
+	u32 written[4];
+	unsigned int nr_written;
+	struct delayed_work work;
+	void *held;
+};
+
+static struct nvme_bench *to_bench(struct nvme_ctrl *ctrl)
+{
+	return container_of(ctrl, struct nvme_bench, ctrl);
+}
+
+static int bench_read32(struct nvme_ctrl *ctrl, u32 off, u32 *val)
+{
+	struct nvme_bench *b = to_bench(ctrl);
+
+	switch (off) {
+	case NVME_REG_CSTS:
+		*val = b->csts;
+		return 0;
+	case NVME_REG_CMBSZ:
+		*val = b->cmbsz;
+		return 0;
+	case NVME_REG_CMBLOC:
+		*val = b->cmbloc;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static int bench_read64(struct nvme_ctrl *ctrl, u32 off, u64 *val)
+{
+	if (off != NVME_REG_CMBMSC)
+		return -EINVAL;
+	*val = to_bench(ctrl)->cmbmsc;
+	return 0;
+}
+
+static int bench_write32(struct nvme_ctrl *ctrl, u32 off, u32 val)
+{
+	struct nvme_bench *b = to_bench(ctrl);
+
+	if (b->nr_written < ARRAY_SIZE(b->written))
+		b->written[b->nr_written++] = off;
+	if (off == NVME_REG_CMBMSC)
+		b->cmbmsc = (b->cmbmsc & ~(u64)U32_MAX) | val;
+	else if (off == NVME_REG_CMBMSC + 4)
+		b->cmbmsc = (b->cmbmsc & U32_MAX) | (u64)val << 32;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static const struct nvme_ctrl_ops bench_ops = {
+	.name = "kunit",
+	.module = THIS_MODULE,
+	.reg_read32 = bench_read32,
+	.reg_write32 = bench_write32,
+	.reg_read64 = bench_read64,
+};
+
+static void bench_give(struct work_struct *work)
+{
+	struct nvme_bench *b = container_of(work, struct nvme_bench, work.work);
+	void *held = xchg(&b->held, NULL);
+
+	if (held)
+		pci_p2pmem_free(b->pdev, held, PAGE_SIZE);
+}
+
+/* Somebody gets a page of the CMB, and gives it back after a time. */
+static void bench_hold(struct kunit *test, struct nvme_bench *b, unsigned long delay)
+{
+	b->held = pci_p2pmem_alloc(b->pdev, PAGE_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, b->held);
+	if (delay)
+		schedule_delayed_work(&b->work, delay);
+}
+
+static void bench_exit(void *data)
+{
+	struct nvme_bench *b = data;
+
+	cancel_delayed_work_sync(&b->work);
+	bench_give(&b->work.work);
+}
+
+static struct nvme_bench *nvme_bench(struct kunit *test)
+{
+	struct nvme_bench *b = kunit_kzalloc(test, sizeof(*b), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, b);
+	b->f = fabric_build(test, nvme_tree);
+	b->pdev = fabric_pdev(b->f, "drive");
+	b->card = kit_lend(test, b->f, "card");
+	mutex_init(&b->bar_lock);
+	INIT_DELAYED_WORK(&b->work, bench_give);
+	b->ctrl.dev = &b->pdev->dev;
+	b->ctrl.device = &b->pdev->dev;
+	b->ctrl.ops = &bench_ops;
+	b->ctrl.state = NVME_CTRL_LIVE;
+	b->csts = NVME_CSTS_RDY;
+	b->cmbsz = CMBSZ;
+	b->cmbloc = CMBLOC;
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, bench_exit, b), 0);
+	return b;
+}
+
+static void bench_lend(struct kunit *test, struct nvme_bench *b)
+{
+	KUNIT_ASSERT_EQ(test, nvme_p2pmem_add_cmb(&b->ctrl, CMB_BAR, CMB_SIZE, CMB_OFFSET,
+						  b->cmbsz), 0);
+	KUNIT_ASSERT_TRUE(test, pci_p2pmem_is_provider(b->pdev));
+}
+
+/* A CMB is lent as it is, and published when data may be in it both ways. */
+static void cmb_is_lent(struct kunit *test)
+{
+	static const struct {
+		u32 cmbsz;
+		bool published;
+	} t[] = {
+		{ CMBSZ_DATA, true },
+		{ CMBSZ, true },
+		{ NVME_CMBSZ_RDS, false },
+		{ NVME_CMBSZ_WDS, false },
+		{ NVME_CMBSZ_SQS, false },
+		{ 0, false },
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		struct nvme_bench *b = nvme_bench(test);
+
+		KUNIT_EXPECT_EQ(test, nvme_p2pmem_add_cmb(&b->ctrl, CMB_BAR, CMB_SIZE,
+							  CMB_OFFSET, t[i].cmbsz), 0);
+		KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_lent(b->pdev, CMB_BAR, CMB_SIZE,
+							   CMB_OFFSET));
+		KUNIT_EXPECT_EQ_MSG(test, pci_p2pmem_is_provider(b->pdev), t[i].published,
+				    "CMBSZ %#x", t[i].cmbsz);
+		fabric_destroy(b->f);
+	}
+}
+
+/* What cannot be lent is refused, and leaves a drive that lends nothing. */
+static void cmb_is_refused(struct kunit *test)
+{
+	struct nvme_bench *b = nvme_bench(test);
+
+	KUNIT_EXPECT_EQ_MSG(test, nvme_p2pmem_add_cmb(&b->ctrl, CMB_BAR, 0, 0, CMBSZ_DATA),
+			    -EINVAL, "no bytes: that is not the whole BAR");
+	KUNIT_EXPECT_EQ(test, nvme_p2pmem_add_cmb(&b->ctrl, CMB_BAR, SZ_8M, SZ_2M, CMBSZ_DATA),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, nvme_p2pmem_add_cmb(&b->ctrl, 4, SZ_2M, 0, CMBSZ_DATA), -EINVAL);
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(b->pdev));
+	bench_lend(test, b);
+	KUNIT_EXPECT_EQ_MSG(test, nvme_p2pmem_add_cmb(&b->ctrl, CMB_BAR, CMB_SIZE, CMB_OFFSET,
+						      CMBSZ_DATA), -EEXIST, "twice");
+}
+
+/* After a reset: the CMB is what it was, and lends again. */
+static void cmb_is_the_same_after_a_reset(struct kunit *test)
+{
+	struct nvme_bench *b = nvme_bench(test);
+	u64 where;
+
+	bench_lend(test, b);
+	where = pci_bus_address(b->pdev, CMB_BAR) + CMB_OFFSET;
+	nvme_p2pmem_revoke(&b->ctrl);
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(b->pdev));
+	KUNIT_EXPECT_EQ(test, nvme_p2pmem_recheck_cmb(&b->ctrl, CMB_SIZE, CMBSZ, CMBLOC), 0);
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(b->pdev));
+	KUNIT_EXPECT_EQ_MSG(test, b->nr_written, 0, "a controller before NVMe 1.4");
+
+	/* Since NVMe 1.4 it is told where its CMB is; the half that enables it last. */
+	b->ctrl.cap = CAP_CMBS;
+	nvme_p2pmem_revoke(&b->ctrl);
+	KUNIT_EXPECT_EQ(test, nvme_p2pmem_recheck_cmb(&b->ctrl, CMB_SIZE, CMBSZ, CMBLOC), 0);
+	KUNIT_EXPECT_EQ(test, b->cmbmsc, where | NVME_CMBMSC_CRE | NVME_CMBMSC_CMSE);
+	KUNIT_ASSERT_EQ(test, b->nr_written, 2);
+	KUNIT_EXPECT_EQ(test, b->written[0], NVME_REG_CMBMSC + 4);
+	KUNIT_EXPECT_EQ(test, b->written[1], NVME_REG_CMBMSC);
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(b->pdev));
+
+	b->nr_written = 0;
+	KUNIT_EXPECT_EQ(test, nvme_p2pmem_recheck_cmb(&b->ctrl, CMB_SIZE, CMBSZ, CMBLOC), 0);
+	KUNIT_EXPECT_EQ_MSG(test, b->nr_written, 0, "it is enabled already: others use it");
+}
+
+/* It is something else: it stays revoked, and the controller forgets it. */
+static void cmb_is_another_after_a_reset(struct kunit *test)
+{
+	struct nvme_bench *b = nvme_bench(test);
+
+	b->ctrl.cap = CAP_CMBS;
+	KUNIT_EXPECT_EQ_MSG(test, nvme_p2pmem_recheck_cmb(&b->ctrl, 0, 0, 0), 0, "no CMB");
+	KUNIT_EXPECT_EQ(test, b->nr_written, 0);
+	bench_lend(test, b);
+	nvme_p2pmem_revoke(&b->ctrl);
+
+	b->cmbsz = CMBSZ & ~NVME_CMBSZ_WDS;
+	KUNIT_EXPECT_EQ(test, nvme_p2pmem_recheck_cmb(&b->ctrl, CMB_SIZE, CMBSZ, CMBLOC), -EIO);
+	KUNIT_EXPECT_EQ_MSG(test, b->cmbmsc, 0, "still enabled");
+	b->cmbsz = CMBSZ;
+	b->cmbloc = CMBLOC + BIT(12);
+	KUNIT_EXPECT_EQ(test, nvme_p2pmem_recheck_cmb(&b->ctrl, CMB_SIZE, CMBSZ, CMBLOC), -EIO);
+	b->cmbloc = CMBLOC;
+	KUNIT_EXPECT_EQ_MSG(test, nvme_p2pmem_recheck_cmb(&b->ctrl, SZ_2M, CMBSZ, CMBLOC), -EIO,
+			    "another size than what was lent");
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(b->pdev));
+	KUNIT_EXPECT_EQ(test, b->cmbmsc, 0);
+
+	/* A later reset brings it back. */
+	KUNIT_EXPECT_EQ(test, nvme_p2pmem_recheck_cmb(&b->ctrl, CMB_SIZE, CMBSZ, CMBLOC), 0);
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(b->pdev));
+}
+
+/* A controller that works is disabled only after what is out came back. */
+static void quiesce_waits_while_it_works(struct kunit *test)
+{
+	struct nvme_bench *b = nvme_bench(test);
+
+	KUNIT_ASSERT_TRUE(test, pci_is_enabled(b->pdev));
+	bench_lend(test, b);
+	nvme_p2pmem_quiesce(&b->ctrl, 0, &b->bar_lock);
+	KUNIT_EXPECT_TRUE_MSG(test, pci_p2pmem_is_provider(b->pdev), "no CMB: nothing to do");
+
+	bench_hold(test, b, HZ / 10);
+	nvme_p2pmem_quiesce(&b->ctrl, CMB_SIZE, &b->bar_lock);
+	KUNIT_EXPECT_NULL_MSG(test, READ_ONCE(b->held), "it did not wait");
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(b->pdev));
+	nvme_p2pmem_resume(&b->ctrl);
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(b->pdev));
+
+	/* The reset of one that works; one that does not work is not waited for. */
+	bench_hold(test, b, HZ / 10);
+	nvme_p2pmem_revoke(&b->ctrl);
+	KUNIT_EXPECT_NULL_MSG(test, READ_ONCE(b->held), "it did not wait");
+	nvme_p2pmem_resume(&b->ctrl);
+	b->ctrl.state = NVME_CTRL_RESETTING;
+	nvme_p2pmem_revoke(&b->ctrl);
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(b->pdev));
+}
+
+/* A controller that does not work takes its contents along; nobody is waited for. */
+static void quiesce_does_not_wait_for_the_dead(struct kunit *test)
+{
+	static const struct {
+		const char *why;
+		u32 csts;
+		bool killed;
+	} t[] = {
+		{ "registers read all ones", ~0U, false },
+		{ "not ready", 0, false },
+		{ "fatal status", NVME_CSTS_RDY | NVME_CSTS_CFS, false },
+		{ "not there", NVME_CSTS_RDY, true },
+	};
+	struct nvme_bench *b = nvme_bench(test);
+	struct scatterlist *sgl;
+	unsigned int nents;
+	unsigned long began;
+	int i;
+
+	bench_lend(test, b);
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		sgl = pci_p2pmem_sgl_alloc(b->pdev, &nents, PAGE_SIZE, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, sgl);
+		b->csts = t[i].csts;
+		if (t[i].killed)
+			fabric_kill(b->f, "drive");
+		began = jiffies;
+		nvme_p2pmem_quiesce(&b->ctrl, CMB_SIZE, &b->bar_lock);
+		KUNIT_EXPECT_LT_MSG(test, jiffies - began,
+				    PCI_P2PMEM_DRAIN_SECONDS * HZ, "%s: it waits", t[i].why);
+		KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(b->pdev));
+		KUNIT_EXPECT_TRUE_MSG(test, pci_p2pmem_sgl_lost(sgl), "%s", t[i].why);
+		pci_p2pmem_sgl_free(b->pdev, sgl);
+		nvme_p2pmem_resume(&b->ctrl);
+		KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(b->pdev));
+	}
+}
+
+/* Only a controller that is at work, or about to be, lends again. */
+static void resume_by_state(struct kunit *test)
+{
+	static const struct {
+		enum nvme_ctrl_state state;
+		bool lends;
+	} t[] = {
+		{ NVME_CTRL_NEW, false }, { NVME_CTRL_LIVE, true },
+		{ NVME_CTRL_RESETTING, false }, { NVME_CTRL_CONNECTING, true },
+		{ NVME_CTRL_DELETING, false }, { NVME_CTRL_DEAD, false },
+	};
+	struct nvme_bench *b = nvme_bench(test);
+	int i;
+
+	bench_lend(test, b);
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		nvme_p2pmem_lost(&b->ctrl);
+		b->ctrl.state = t[i].state;
+		nvme_p2pmem_resume(&b->ctrl);
+		KUNIT_EXPECT_EQ_MSG(test, pci_p2pmem_is_provider(b->pdev), t[i].lends,
+				    "state %d", t[i].state);
+	}
+}
+
+/* Submission queues in the CMB are the driver's: no drain waits for them. */
+static void submission_queues_in_the_cmb(struct kunit *test)
+{
+	struct nvme_bench *b = nvme_bench(test);
+	unsigned long began = jiffies;
+	void *sq, *other;
+
+	KUNIT_EXPECT_NULL_MSG(test, nvme_p2pmem_alloc_sq(b->pdev, SZ_16K), "no CMB");
+	bench_lend(test, b);
+	sq = nvme_p2pmem_alloc_sq(b->pdev, SZ_16K + 64);
+	KUNIT_ASSERT_NOT_NULL(test, sq);
+	KUNIT_EXPECT_EQ(test, nvme_p2pmem_sq_addr(b->pdev, sq),
+			pci_bus_address(b->pdev, CMB_BAR) + CMB_OFFSET +
+			(sq - pci_p2pmem_region_addr(b->pdev, CMB_BAR, CMB_OFFSET)));
+	KUNIT_EXPECT_NULL_MSG(test, nvme_p2pmem_alloc_sq(b->pdev, CMB_SIZE), "full");
+
+	nvme_p2pmem_quiesce(&b->ctrl, CMB_SIZE, &b->bar_lock);
+	KUNIT_EXPECT_LT_MSG(test, jiffies - began, PCI_P2PMEM_DRAIN_SECONDS * HZ,
+			    "the drain waits for a queue of the driver");
+	KUNIT_EXPECT_NULL_MSG(test, nvme_p2pmem_alloc_sq(b->pdev, SZ_16K), "revoked");
+	nvme_p2pmem_resume(&b->ctrl);
+	KUNIT_EXPECT_TRUE_MSG(test, pci_p2pmem_is_provider(b->pdev),
+			      "a queue keeps it from lending again");
+	other = nvme_p2pmem_alloc_sq(b->pdev, SZ_16K);
+	KUNIT_EXPECT_NOT_NULL(test, other);
+	nvme_p2pmem_free_sq(b->pdev, sq, SZ_16K + 64);
+	if (other)
+		nvme_p2pmem_free_sq(b->pdev, other, SZ_16K);
+	/* Back to the last page */
+	sq = nvme_p2pmem_alloc_sq(b->pdev, CMB_SIZE);
+	KUNIT_EXPECT_NOT_NULL(test, sq);
+	if (sq)
+		nvme_p2pmem_free_sq(b->pdev, sq, CMB_SIZE);
+}
+
+static int bench_map(struct nvme_bench *b, struct sg_table *sgt, enum dma_data_direction dir)
+{
+	return nvme_p2pmem_map_sgtable(b->ctrl.dev, sgt, dir, 0);
+}
+
+/* Data of commands: peer memory by the core, system memory as ever, no mixture */
+static void data_of_commands(struct kunit *test)
+{
+	struct nvme_bench *b = nvme_bench(test);
+	struct pci_p2pmem_client *client;
+	void *ram = kunit_kzalloc(test, 2 * PAGE_SIZE, GFP_KERNEL);
+	struct scatterlist sg[2];
+	struct sg_table sgt = { .sgl = sg, .orig_nents = 2 };
+	enum dma_data_direction dir;
+	void *peer;
+	int n;
+
+	KUNIT_ASSERT_NOT_NULL(test, ram);
+	peer = pci_p2pmem_alloc(b->card, 3 * PAGE_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, peer);
+	sg_init_table(sg, 2);
+	sg_set_buf(&sg[0], peer, PAGE_SIZE);
+	sg_set_buf(&sg[1], peer + 2 * PAGE_SIZE, PAGE_SIZE);
+	KUNIT_EXPECT_TRUE(test, nvme_p2pmem_page(sg_page(&sg[0])));
+	KUNIT_EXPECT_EQ_MSG(test, bench_map(b, &sgt, DMA_TO_DEVICE), -EREMOTEIO, "no client");
+
+	client = nvme_p2pmem_register_client(&b->ctrl);
+	KUNIT_EXPECT_NOT_NULL(test, client);
+	/* The first mapping makes the pair: without memory for that it is tried again. */
+	for (n = 1; n < FAULT_STEPS; n++) {
+		int ret;
+
+		fault_arm(n);
+		ret = bench_map(b, &sgt, DMA_TO_DEVICE);
+		if (!ret)
+			nvme_p2pmem_unmap_sgtable(b->ctrl.dev, &sgt, DMA_TO_DEVICE, 0);
+		if (!fault_disarm())
+			break;
+		KUNIT_EXPECT_TRUE_MSG(test, !ret || ret == -ENOMEM, "%d is not tried again",
+				      ret);
+	}
+	for (dir = DMA_TO_DEVICE; dir <= DMA_FROM_DEVICE; dir++) {
+		KUNIT_EXPECT_EQ(test, bench_map(b, &sgt, dir), 0);
+		KUNIT_EXPECT_EQ(test, sgt.nents, 2);
+		KUNIT_EXPECT_EQ(test, sg_dma_address(&sg[1]),
+				pci_p2pmem_bus_addr(b->card, peer + 2 * PAGE_SIZE));
+		KUNIT_EXPECT_EQ(test, kit_balance(b->card, b->ctrl.dev), 1);
+		nvme_p2pmem_unmap_sgtable(b->ctrl.dev, &sgt, dir, 0);
+		KUNIT_EXPECT_EQ(test, kit_balance(b->card, b->ctrl.dev), 0);
+	}
+
+	sg_set_buf(&sg[1], ram, PAGE_SIZE);
+	KUNIT_EXPECT_EQ_MSG(test, bench_map(b, &sgt, DMA_TO_DEVICE), -EREMOTEIO, "mixed");
+	sg_set_buf(&sg[0], ram + PAGE_SIZE, PAGE_SIZE);
+	KUNIT_EXPECT_FALSE(test, nvme_p2pmem_page(sg_page(&sg[0])));
+	KUNIT_EXPECT_EQ(test, bench_map(b, &sgt, DMA_FROM_DEVICE), 0);
+	KUNIT_EXPECT_EQ(test, sg_dma_address(&sg[0]), virt_to_phys(ram + PAGE_SIZE));
+	nvme_p2pmem_unmap_sgtable(b->ctrl.dev, &sgt, DMA_FROM_DEVICE, 0);
+
+	pci_p2pmem_lost(b->card);
+	sg_set_buf(&sg[0], peer, PAGE_SIZE);
+	sg_set_buf(&sg[1], peer + PAGE_SIZE, PAGE_SIZE);
+	KUNIT_EXPECT_EQ_MSG(test, bench_map(b, &sgt, DMA_TO_DEVICE), -EREMOTEIO, "lost");
+	KUNIT_EXPECT_EQ(test, kit_balance(b->card, b->ctrl.dev), 0);
+	pci_p2pmem_free(b->card, peer, 3 * PAGE_SIZE);
+	nvme_p2pmem_unregister_client(client);
+	nvme_p2pmem_unregister_client(NULL);
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_find_client(b->ctrl.dev));
+}
+
+/* A drive whose registration fails works on, without peer memory. */
+static void client_without_memory(struct kunit *test)
+{
+	struct nvme_bench *b = nvme_bench(test);
+	struct pci_p2pmem_client *client;
+
+	fault_require(test);
+	fault_arm(1);
+	client = nvme_p2pmem_register_client(&b->ctrl);
+	KUNIT_EXPECT_TRUE(test, fault_disarm());
+	KUNIT_EXPECT_NULL(test, client);
+	nvme_p2pmem_unregister_client(client);
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_find_client(b->ctrl.dev));
+}
+
+static struct kunit_case nvme_p2pmem_cases[] = {
+	KUNIT_CASE(cmb_is_lent),
+	KUNIT_CASE(cmb_is_refused),
+	KUNIT_CASE(cmb_is_the_same_after_a_reset),
+	KUNIT_CASE(cmb_is_another_after_a_reset),
+	KUNIT_CASE(quiesce_waits_while_it_works),
+	KUNIT_CASE(quiesce_does_not_wait_for_the_dead),
+	KUNIT_CASE(resume_by_state),
+	KUNIT_CASE(submission_queues_in_the_cmb),
+	KUNIT_CASE(data_of_commands),
+	KUNIT_CASE(client_without_memory),
+	{}
+};
+
+static struct kunit_suite nvme_p2pmem_suite = {
+	.name = "p2pmem-nvme",
+	.test_cases = nvme_p2pmem_cases,
+};
+
+kunit_test_suite(nvme_p2pmem_suite);

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: KUnit: the namespace attribute p2pmem
+ *
+ * What may be written and what not, and what is asked of a provider that was named
+ * when the namespace is enabled.
+ */
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "p2pmem-kunit.h"
+
+/* All cases: the hierarchy of p2pmem-bench-kunit.c. */
+
+#define FILE_PATH	"/p2pmem-kunit"
+
+/* Everything that is a value, and what is read back */
+static void values(struct kunit *test)
+{
+	static const struct {
+		const char *written;
+		const char *read;
+	} t[] = {
+		{ "1", "1\n" }, { "0", "0\n" }, { "1\n", "1\n" }, { "0\n", "0\n" },
+	};
+	struct nvmet_bench *b = bench_build(test);
+	char value[32], line[32];
+	int i;
+
+	KUNIT_EXPECT_STREQ_MSG(test, bench_show(b), "0\n", "it is off before anybody asks");
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		KUNIT_EXPECT_EQ(test, bench_store(b, t[i].written), strlen(t[i].written));
+		KUNIT_EXPECT_STREQ(test, bench_show(b), t[i].read);
+	}
+	snprintf(value, sizeof(value), "%s", pci_name(b->card));
+	snprintf(line, sizeof(line), "%s\n", value);
+	for (i = 0; i < 2; i++) {
+		KUNIT_EXPECT_EQ(test, bench_store(b, i ? line : value),
+				strlen(i ? line : value));
+		KUNIT_EXPECT_STREQ(test, bench_show(b), line);
+		KUNIT_EXPECT_EQ(test, bench_store(b, "1"), 1);
+		KUNIT_EXPECT_STREQ_MSG(test, bench_show(b), "1\n",
+				       "any provider, and the name stays");
+	}
+}
+
+/* Whatever else is written is refused, and changes nothing. */
+static void malformed_values(struct kunit *test)
+{
+#define V(text) { text, sizeof(text) - 1 }
+	static const struct {
+		const char *text;
+		size_t len;
+	} t[] = {
+		V(""), V("\n"), V(" "), V(" 1"), V("1 "), V("1\n\n"), V("1\r\n"), V("\n1"),
+		V("\t1"), V("2"), V("-1"), V("+1"), V("01"), V("00"), V("10"), V("0x1"),
+		V("1.0"), V("y"), V("n"), V("on"), V("true"), V("auto"), V("1\0"), V("\0"),
+		V("1\0\n"), V("0,1"), V("%s%n"), V("\xff\xfe"),
+	};
+	/* %d is the domain of the card: digits as they should be */
+	static const char * const address[] = {
+		"%x:3:00.0", "%x:03:0.0", "%x:03:00", "%x:03:00.", "%x:03:00.8", "%x:03:00.00",
+		"%x:03:20.0", "%x:03:1g.0", "%x:g3:00.0", "%x:03:00.0 ", " %x:03:00.0",
+		"%x:03:00.0\n\n", "%x:03:00.0x", "%x.03.00.0", "%x:03:00:0", "%x-03:00.0",
+		"%x:003:00.0", "%x::03:00.0", "0%x:03:00.0", "0x%x:03:00.0", "+%x:03:00.0",
+		"-%x:03:00.0", "%x:03", "%x:", "%x", "03:00.0", ":03:00.0", "000:03:00.0",
+		"80000000:03:00.0", "ffffffff:03:00.0", "100000000:03:00.0", "::.", ":BB:DD.F",
+	};
+	struct nvmet_bench *b = bench_build(test);
+	int domain = pci_domain_nr(b->card->bus);
+	char value[64];
+	char *large;
+	int i;
+
+	KUNIT_ASSERT_EQ(test, bench_store(b, "1"), 1);
+	for (i = 0; i < ARRAY_SIZE(t); i++)
+		KUNIT_EXPECT_EQ_MSG(test, bench_store_len(b, t[i].text, t[i].len), -EINVAL,
+				    "\"%*pE\"", (int)t[i].len, t[i].text);
+	for (i = 0; i < ARRAY_SIZE(address); i++) {
+		snprintf(value, sizeof(value), address[i], domain);
+		KUNIT_EXPECT_EQ_MSG(test, bench_store(b, value), -EINVAL, "\"%s\"", value);
+	}
+
+	large = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, large);
+	memset(large, '1', PAGE_SIZE - 1);
+	KUNIT_EXPECT_EQ_MSG(test, bench_store(b, large), -EINVAL, "a page of ones");
+	memset(large, ':', PAGE_SIZE - 1);
+	KUNIT_EXPECT_EQ_MSG(test, bench_store(b, large), -EINVAL, "a page of colons");
+	KUNIT_EXPECT_STREQ_MSG(test, bench_show(b), "1\n", "a value that was refused is there");
+#undef V
+}
+
+/* Only what lends published memory can be named. */
+static void functions_that_lend_nothing(struct kunit *test)
+{
+	struct nvmet_bench *b = bench_build(test);
+	char value[32];
+
+	KUNIT_EXPECT_EQ(test, bench_store(b, dev_name(b->nic)), -ENODEV);
+	snprintf(value, sizeof(value), "%04x:fe:1f.7", pci_domain_nr(b->card->bus));
+	KUNIT_EXPECT_EQ_MSG(test, bench_store(b, value), -ENODEV, "there is no such function");
+	pci_p2pmem_set_published(b->card, false);
+	KUNIT_EXPECT_EQ_MSG(test, bench_store(b, pci_name(b->card)), -ENODEV, "not published");
+	pci_p2pmem_set_published(b->card, true);
+	pci_p2pmem_revoke(b->card);
+	KUNIT_EXPECT_EQ_MSG(test, bench_store(b, pci_name(b->card)), -ENODEV, "revoked");
+	KUNIT_EXPECT_STREQ(test, bench_show(b), "0\n");
+	pci_p2pmem_resume(b->card);
+	KUNIT_EXPECT_GT(test, bench_store(b, pci_name(b->card)), 0);
+}
+
+/* A namespace at work is not changed. */
+static void busy_while_enabled(struct kunit *test)
+{
+	struct nvmet_bench *b = bench_build(test);
+
+	KUNIT_ASSERT_EQ(test, bench_store(b, "1"), 1);
+	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
+	KUNIT_EXPECT_EQ(test, bench_store(b, "0"), -EBUSY);
+	KUNIT_EXPECT_EQ(test, bench_store(b, "junk"), -EBUSY);
+	KUNIT_EXPECT_STREQ(test, bench_show(b), "1\n");
+	nvmet_ns_disable(b->ns);
+	KUNIT_EXPECT_EQ(test, bench_store(b, "0"), 1);
+}
+
+/* A provider that was named must be able to serve the drive; any provider need not. */
+static void what_is_asked_when_it_is_enabled(struct kunit *test)
+{
+	struct nvmet_bench *b = bench_build(test);
+
+	KUNIT_ASSERT_EQ(test, bench_store(b, "1"), 1);
+	KUNIT_EXPECT_EQ_MSG(test, bench_enable(b), 0, "any: one that suits may come");
+	nvmet_ns_disable(b->ns);
+
+	KUNIT_ASSERT_GT(test, bench_store(b, pci_name(b->card)), 0);
+	KUNIT_EXPECT_EQ_MSG(test, bench_enable(b), -EOPNOTSUPP, "the drive is no client");
+	bench_clients(b);
+	KUNIT_EXPECT_EQ(test, bench_enable(b), 0);
+	nvmet_ns_disable(b->ns);
+
+	KUNIT_ASSERT_GT(test, bench_store(b, pci_name(b->far)), 0);
+	KUNIT_EXPECT_EQ_MSG(test, bench_enable(b), -EXDEV, "no path");
+	KUNIT_ASSERT_GT(test, bench_store(b, pci_name(b->card)), 0);
+	pci_p2pmem_revoke(b->card);
+	KUNIT_EXPECT_EQ_MSG(test, bench_enable(b), -ENODEV, "revoked since");
+	pci_p2pmem_resume(b->card);
+	KUNIT_EXPECT_EQ(test, bench_enable(b), 0);
+	nvmet_ns_disable(b->ns);
+	fabric_unplug(b->f, "card");
+	KUNIT_EXPECT_EQ_MSG(test, bench_enable(b), -ENODEV, "gone since");
+	KUNIT_EXPECT_FALSE(test, b->ns->enabled);
+}
+
+/* A file has no drive: a provider for it cannot be named. */
+static void namespaces_of_files(struct kunit *test)
+{
+	struct nvmet_bench *b = bench_build(test);
+	struct file *file = filp_open(FILE_PATH, O_CREAT | O_RDWR, 0600);
+	struct bench_req *r;
+
+	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(file), "%s: %pe", FILE_PATH, file);
+	fput(file);
+	kfree(b->ns->device_path);
+	b->ns->device_path = kstrdup(FILE_PATH, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, b->ns->device_path);
+	b->ns->buffered_io = true;
+	bench_clients(b);
+
+	KUNIT_ASSERT_GT(test, bench_store(b, pci_name(b->card)), 0);
+	KUNIT_EXPECT_EQ(test, bench_enable(b), -EINVAL);
+	KUNIT_ASSERT_EQ(test, bench_store(b, "1"), 1);
+	KUNIT_EXPECT_EQ(test, bench_enable(b), 0);
+	bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
+	r = bench_start(b, nvme_cmd_read, SZ_4K, b->nic);
+	KUNIT_EXPECT_NULL(test, r->req.p2p_dev);
+	bench_drop(r);
+	KUNIT_EXPECT_EQ(test, bench_count(b, "not-a-drive"), 1);
+}
+
+static struct kunit_case nvmet_attr_cases[] = {
+	KUNIT_CASE(values),
+	KUNIT_CASE(malformed_values),
+	KUNIT_CASE(functions_that_lend_nothing),
+	KUNIT_CASE(busy_while_enabled),
+	KUNIT_CASE(what_is_asked_when_it_is_enabled),
+	KUNIT_CASE(namespaces_of_files),
+	{}
+};
+
+static struct kunit_suite nvmet_attr_suite = {
+	.name = "p2pmem-nvmet-attr",
+	.test_cases = nvmet_attr_cases,
+};
+
+kunit_test_suite(nvmet_attr_suite);

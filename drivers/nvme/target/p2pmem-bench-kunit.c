@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: a target without a network, for KUnit
+ */
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "p2pmem-kunit.h"
+
+MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
+
+/*
+ *	host -- rp0 -- up -+- dn0 -- card	lends 4 MiB
+ *	     |		   +- dn1 -- card2	lends 4 MiB
+ *	     |		   +- dn2 -- nic	the adapter
+ *	     |		   `- dn3 -- drive	below it the block device
+ *	     `- rp1 -- far			lends 4 MiB; the host bridge forwards nothing
+ */
+static const struct fabric_node bench_tree[] = {
+	{ .name = "host", .type = FABRIC_HOST },
+	{ .name = "rp0", .type = FABRIC_ROOT_PORT, .parent = "host" },
+	{ .name = "rp1", .type = FABRIC_ROOT_PORT, .parent = "host", .slot = 1 },
+	{ .name = "up", .type = FABRIC_UPSTREAM, .parent = "rp0" },
+	{ .name = "dn0", .type = FABRIC_DOWNSTREAM, .parent = "up" },
+	{ .name = "dn1", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 1 },
+	{ .name = "dn2", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 2 },
+	{ .name = "dn3", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 3 },
+	{ .name = "card", .type = FABRIC_ENDPOINT, .parent = "dn0",
+	  .bar = { [2] = { .size = BENCH_LENT, .flags = FABRIC_BAR_64 } } },
+	{ .name = "card2", .type = FABRIC_ENDPOINT, .parent = "dn1",
+	  .bar = { [2] = { .size = BENCH_LENT, .flags = FABRIC_BAR_64 } } },
+	{ .name = "nic", .type = FABRIC_ENDPOINT, .parent = "dn2" },
+	{ .name = "drive", .type = FABRIC_ENDPOINT, .parent = "dn3" },
+	{ .name = "far", .type = FABRIC_ENDPOINT, .parent = "rp1",
+	  .bar = { [2] = { .size = BENCH_LENT, .flags = FABRIC_BAR_64 } } },
+	{ }
+};
+
+#define BENCH_DISK	"p2pmem-kunit"
+
+static void bench_submit_bio(struct bio *bio)
+{
+	struct nvmet_bench *b = bio->bi_bdev->bd_disk->private_data;
+	struct bvec_iter iter;
+	struct bio_vec v;
+
+	b->bios++;
+	b->nomerge += !!(bio->bi_opf & REQ_NOMERGE);
+	bio_for_each_segment(v, bio, iter) {
+		if (is_pci_p2pmem_page(v.bv_page))
+			b->peer++;
+		else
+			b->system++;
+	}
+	if (b->on_io)
+		b->on_io(b);
+	if (b->hold) {
+		b->held = bio;
+		return;
+	}
+	bio->bi_status = b->status;
+	bio_endio(bio);
+}
+
+static const struct block_device_operations bench_fops = {
+	.owner = THIS_MODULE,
+	.submit_bio = bench_submit_bio,
+};
+
+static void bench_del_disk(void *data)
+{
+	struct nvmet_bench *b = data;
+
+	del_gendisk(b->disk);
+	put_disk(b->disk);
+}
+
+static void bench_add_disk(struct nvmet_bench *b, struct queue_limits *lim)
+{
+	b->disk = blk_alloc_disk(lim, NUMA_NO_NODE);
+	KUNIT_ASSERT_FALSE(b->test, IS_ERR(b->disk));
+	b->disk->flags |= GENHD_FL_NO_PART;
+	b->disk->fops = &bench_fops;
+	b->disk->private_data = b;
+	strscpy(b->disk->disk_name, BENCH_DISK, DISK_NAME_LEN);
+	set_capacity(b->disk, SZ_64M >> SECTOR_SHIFT);
+	if (device_add_disk(b->drive, b->disk, NULL)) {
+		put_disk(b->disk);
+		KUNIT_FAIL_AND_ABORT(b->test, "no block device");
+	}
+	KUNIT_ASSERT_EQ(b->test, kunit_add_action_or_reset(b->test, bench_del_disk, b), 0);
+}
+
+static void bench_queue_response(struct nvmet_req *req)
+{
+	complete(&container_of(req, struct bench_req, req)->done);
+}
+
+/* The host of a controller that is to end; it has one queue only. */
+static void bench_delete_ctrl(struct nvmet_ctrl *ctrl)
+{
+}
+
+static const struct config_item_type bench_ns_type = {
+	.ct_owner = THIS_MODULE,
+};
+
+static void bench_put_target(void *data)
+{
+	struct nvmet_bench *b = data;
+
+	if (b->held)
+		bio_io_error(xchg(&b->held, NULL));
+	bench_disconnect(b);
+	if (b->ns)
+		nvmet_ns_free(b->ns);
+	nvmet_subsys_put(b->subsys);
+	free_page((unsigned long)b->page);
+}
+
+static void bench_add_target(struct nvmet_bench *b)
+{
+	struct kunit *test = b->test;
+
+	snprintf(b->subsysnqn, sizeof(b->subsysnqn), "nqn.2014-08.kunit:p2pmem");
+	snprintf(b->hostnqn, sizeof(b->hostnqn), "nqn.2014-08.kunit:host");
+	b->subsys = nvmet_subsys_alloc(b->subsysnqn, NVME_NQN_NVME);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(b->subsys));
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, bench_put_target, b), 0);
+	b->subsys->allow_any_host = true;
+	b->page = (char *)get_zeroed_page(GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, b->page);
+
+	b->ns = nvmet_ns_alloc(b->subsys, BENCH_NSID);
+	KUNIT_ASSERT_NOT_NULL(test, b->ns);
+	config_group_init_type_name(&b->ns->group, "1", &bench_ns_type);
+	KUNIT_ASSERT_EQ(test, nvmet_p2pmem_ns_init(b->ns), 0);
+	b->ns->device_path = kstrdup("/dev/" BENCH_DISK, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, b->ns->device_path);
+
+	INIT_LIST_HEAD(&b->port.subsystems);
+	b->link.subsys = b->subsys;
+	list_add(&b->link.entry, &b->port.subsystems);
+	b->port.ana_state = b->ana;
+	b->ana[NVMET_DEFAULT_ANA_GRPID] = NVME_ANA_OPTIMIZED;
+	b->port.max_queue_size = 32;
+	b->ops.owner = THIS_MODULE;
+	b->ops.queue_response = bench_queue_response;
+	b->ops.delete_ctrl = bench_delete_ctrl;
+}
+
+/**
+ * bench_build() - a target
+ * @test: the test
+ *
+ * Return: the target; torn down when the test ends.
+ */
+struct nvmet_bench *bench_build(struct kunit *test)
+{
+	struct nvmet_bench *b = kunit_kzalloc(test, sizeof(*b), GFP_KERNEL);
+	/* Smaller than a page, so that a request's blocks can be told apart */
+	struct queue_limits lim = { .logical_block_size = BENCH_BLOCK };
+
+	KUNIT_ASSERT_NOT_NULL(test, b);
+	b->test = test;
+	b->f = fabric_build(test, bench_tree);
+	b->card = kit_lend(test, b->f, "card");
+	b->card2 = kit_lend(test, b->f, "card2");
+	b->far = kit_lend(test, b->f, "far");
+	b->nic = &fabric_pdev(b->f, "nic")->dev;
+	b->drive = &fabric_pdev(b->f, "drive")->dev;
+	bench_add_disk(b, &lim);
+	bench_add_target(b);
+	return b;
+}
+
+void bench_clients(struct nvmet_bench *b)
+{
+	kit_client(b->test, b->f, "nic");
+	kit_client(b->test, b->f, "drive");
+}
+
+int bench_enable(struct nvmet_bench *b)
+{
+	return nvmet_ns_enable(b->ns);
+}
+
+/**
+ * bench_connect() - a host connects
+ * @b: the target
+ * @adapter: its DMA device, NULL for none
+ * @type: NVMF_TRTYPE_RDMA, for example
+ */
+void bench_connect(struct nvmet_bench *b, struct device *adapter, unsigned int type)
+{
+	struct bench_req *r = kunit_kzalloc(b->test, sizeof(*r), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(b->test, r);
+	b->ops.type = type;
+	r->req.cqe = &r->cqe;
+	r->req.cmd = &r->cmd;
+	r->req.port = &b->port;
+	r->req.ops = &b->ops;
+	r->req.p2p_client = adapter;
+	KUNIT_ASSERT_EQ(b->test, nvmet_sq_init(&b->sq), 0);
+	if (nvmet_alloc_ctrl(b->subsysnqn, b->hostnqn, &r->req, 0, &b->ctrl)) {
+		nvmet_sq_destroy(&b->sq);
+		KUNIT_FAIL_AND_ABORT(b->test, "no controller");
+	}
+	b->ctrl->cc = NVME_CC_ENABLE;
+	b->ctrl->csts = NVME_CSTS_RDY;
+	b->sq.ctrl = b->ctrl;
+	nvmet_cq_setup(b->ctrl, &b->cq, 1, 32);
+	nvmet_sq_setup(b->ctrl, &b->sq, 1, 32);
+}
+
+/**
+ * bench_disconnect() - the host goes, and its controller with it
+ * @b: the target
+ */
+void bench_disconnect(struct nvmet_bench *b)
+{
+	if (!b->ctrl)
+		return;
+	b->ctrl = NULL;
+	nvmet_sq_destroy(&b->sq);
+}
+
+ssize_t bench_store_len(struct nvmet_bench *b, const char *value, size_t len)
+{
+	/* configfs: a page of its own, with a zero byte after what was written */
+	memcpy(b->page, value, len);
+	b->page[len] = '\0';
+	return nvmet_ns_attr_p2pmem.store(&b->ns->group.cg_item, b->page, len);
+}
+
+ssize_t bench_store(struct nvmet_bench *b, const char *value)
+{
+	return bench_store_len(b, value, strlen(value));
+}
+
+const char *bench_show(struct nvmet_bench *b)
+{
+	memset(b->page, 0, PAGE_SIZE);
+	nvmet_ns_attr_p2pmem.show(&b->ns->group.cg_item, b->page);
+	return b->page;
+}
+
+u64 bench_count(struct nvmet_bench *b, const char *name)
+{
+	struct config_item *item = &nvmet_p2pmem_record(b->ns)->group.cg_item;
+	struct configfs_attribute **attr;
+	u64 value = 0;
+
+	for (attr = item->ci_type->ct_attrs; *attr; attr++) {
+		if (strcmp((*attr)->ca_name, name))
+			continue;
+		memset(b->page, 0, PAGE_SIZE);
+		(*attr)->show(item, b->page);
+		KUNIT_EXPECT_EQ(b->test, kstrtou64(strim(b->page), 10, &value), 0);
+		return value;
+	}
+	KUNIT_FAIL(b->test, "there is no counter %s", name);
+	return 0;
+}
+
+/**
+ * bench_start() - a Read or Write arrives
+ * @b: the target
+ * @opcode: nvme_cmd_read or nvme_cmd_write
+ * @bytes: of data
+ * @adapter: DMA device of the queue it arrives by
+ *
+ * Return: the request, with memory.
+ */
+struct bench_req *bench_start(struct nvmet_bench *b, u8 opcode, u32 bytes,
+			      struct device *adapter)
+{
+	struct bench_req *r = kunit_kzalloc(b->test, sizeof(*r), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(b->test, r);
+	init_completion(&r->done);
+	r->cmd.rw.opcode = opcode;
+	r->cmd.rw.flags = NVME_CMD_SGL_METABUF;
+	r->cmd.rw.nsid = cpu_to_le32(BENCH_NSID);
+	r->cmd.rw.length = cpu_to_le16((bytes >> b->ns->blksize_shift) - 1);
+	r->cmd.rw.dptr.sgl.type = NVME_KEY_SGL_FMT_DATA_DESC << 4;
+	r->req.cmd = &r->cmd;
+	r->req.cqe = &r->cqe;
+	r->req.port = &b->port;
+	r->req.p2p_client = adapter;
+	KUNIT_ASSERT_TRUE(b->test, nvmet_req_init(&r->req, &b->cq, &b->sq, &b->ops));
+	r->req.transfer_len = nvmet_req_transfer_len(&r->req);
+	KUNIT_EXPECT_EQ(b->test, r->req.transfer_len, bytes);
+	if (nvmet_req_alloc_sgls(&r->req)) {
+		nvmet_req_uninit(&r->req);
+		KUNIT_FAIL_AND_ABORT(b->test, "no memory for a request");
+	}
+	return r;
+}
+
+static u16 bench_status(struct nvmet_bench *b, struct bench_req *r)
+{
+	KUNIT_ASSERT_NE_MSG(b->test, wait_for_completion_timeout(&r->done, 10 * HZ), 0,
+			    "a request does not complete");
+	return (le16_to_cpu(r->cqe.status) >> 1) & ~NVME_STATUS_MORE;
+}
+
+u16 bench_execute(struct nvmet_bench *b, struct bench_req *r)
+{
+	r->req.execute(&r->req);
+	return b->hold ? 0 : bench_status(b, r);
+}
+
+u16 bench_release(struct nvmet_bench *b, struct bench_req *r, blk_status_t status)
+{
+	struct bio *bio = b->held;
+
+	KUNIT_ASSERT_NOT_NULL(b->test, bio);
+	b->held = NULL;
+	bio->bi_status = status;
+	bio_endio(bio);
+	return bench_status(b, r);
+}
+
+void bench_free(struct bench_req *r)
+{
+	nvmet_req_free_sgls(&r->req);
+}
+
+void bench_drop(struct bench_req *r)
+{
+	nvmet_req_uninit(&r->req);
+	nvmet_req_free_sgls(&r->req);
+}
+
+struct pci_dev *bench_io(struct nvmet_bench *b, u8 opcode, u32 bytes)
+{
+	struct bench_req *r = bench_start(b, opcode, bytes, b->nic);
+	struct pci_dev *provider = r->req.p2p_dev;
+
+	KUNIT_EXPECT_EQ(b->test, bench_execute(b, r), NVME_SC_SUCCESS);
+	bench_free(r);
+	return provider;
+}
+
+/**
+ * bench_settles() - wait for the work that looks at all paths again
+ * @b: the target
+ * @provider: whose memory requests are to have
+ *
+ * Return: whether they do.
+ */
+bool bench_settles(struct nvmet_bench *b, struct pci_dev *provider)
+{
+	int i;
+
+	for (i = 0; i < 200; i++) {
+		if (bench_io(b, nvme_cmd_read, SZ_4K) == provider)
+			return true;
+		schedule_timeout_uninterruptible(HZ / 20);
+	}
+	return false;
+}

@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: KUnit: peer-to-peer memory for the NVMe target
+ *
+ * Which provider serves a controller and a namespace, what memory a request gets, how
+ * its bytes are counted, what its bio says to the block layer, and what its status is
+ * when the provider goes. All cases: the hierarchy of p2pmem-bench-kunit.c.
+ */
+#include <linux/module.h>
+#include <linux/workqueue.h>
+
+#include "p2pmem-kunit.h"
+
+/* An enabled namespace that asks for @wish, drive and adapter clients, a host */
+static struct nvmet_bench *bench_ready(struct kunit *test, const char *wish)
+{
+	struct nvmet_bench *b = bench_build(test);
+
+	bench_clients(b);
+	if (!wish)
+		wish = pci_name(b->card);
+	KUNIT_ASSERT_GT(test, bench_store(b, wish), 0);
+	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
+	bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
+	return b;
+}
+
+/* Every byte is counted once. */
+static void bench_sum(struct nvmet_bench *b, u64 peer, u64 inl, u64 system)
+{
+	KUNIT_EXPECT_EQ(b->test, bench_count(b, "peer_bytes"), peer);
+	KUNIT_EXPECT_EQ(b->test, bench_count(b, "inline_bytes"), inl);
+	KUNIT_EXPECT_EQ(b->test, bench_count(b, "system_bytes"), system);
+}
+
+/* Data in peer memory: its pages reach the drive, and are not to be merged. */
+static void data_in_peer_memory(struct kunit *test)
+{
+	struct nvmet_bench *b = bench_ready(test, NULL);
+
+	KUNIT_EXPECT_PTR_EQ(test, bench_io(b, nvme_cmd_read, SZ_64K), b->card);
+	KUNIT_EXPECT_PTR_EQ(test, bench_io(b, nvme_cmd_write, SZ_8K), b->card);
+	KUNIT_EXPECT_EQ(test, b->peer, SZ_64K / PAGE_SIZE + SZ_8K / PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, b->system, 0);
+	KUNIT_EXPECT_GT(test, b->bios, 0);
+	KUNIT_EXPECT_EQ_MSG(test, b->nomerge, b->bios,
+			    "a bio of peer memory may be merged with another provider's");
+	bench_sum(b, SZ_64K + SZ_8K, 0, 0);
+	KUNIT_EXPECT_EQ(test, bench_count(b, "fallbacks"), 0);
+	KUNIT_EXPECT_EQ_MSG(test, kit_available(b->card), BENCH_LENT, "memory did not come back");
+}
+
+/* A namespace that does not ask has system memory; nothing is a fallback, and bios merge. */
+static void nobody_asked(struct kunit *test)
+{
+	struct nvmet_bench *b = bench_ready(test, "0");
+
+	KUNIT_EXPECT_NULL(test, bench_io(b, nvme_cmd_read, SZ_8K));
+	KUNIT_EXPECT_EQ(test, b->nomerge, 0);
+	KUNIT_EXPECT_EQ(test, b->peer, 0);
+	bench_sum(b, 0, 0, SZ_8K);
+	KUNIT_EXPECT_EQ(test, bench_count(b, "fallbacks"), 0);
+}
+
+/* Any provider: of two that are alike the one with more memory; the far one never */
+static void choice_of_provider(struct kunit *test)
+{
+	struct nvmet_bench *b = bench_build(test);
+	void *less = pci_p2pmem_alloc(b->card, SZ_1M, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, less);
+	bench_clients(b);
+	KUNIT_ASSERT_EQ(test, bench_store(b, "1"), 1);
+	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
+	bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
+	KUNIT_EXPECT_PTR_EQ(test, bench_io(b, nvme_cmd_read, SZ_4K), b->card2);
+	bench_disconnect(b);
+
+	pci_p2pmem_set_published(b->card2, false);
+	bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
+	KUNIT_EXPECT_PTR_EQ_MSG(test, bench_io(b, nvme_cmd_read, SZ_4K), b->card,
+				"the other one is not published");
+	bench_disconnect(b);
+
+	pci_p2pmem_set_published(b->card, false);
+	bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
+	KUNIT_EXPECT_NULL_MSG(test, bench_io(b, nvme_cmd_read, SZ_4K), "no path to the far one");
+	KUNIT_EXPECT_EQ(test, bench_count(b, "host-bridge"), 1);
+	pci_p2pmem_set_published(b->far, false);
+	bench_disconnect(b);
+	bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
+	KUNIT_EXPECT_NULL(test, bench_io(b, nvme_cmd_read, SZ_4K));
+	KUNIT_EXPECT_EQ(test, bench_count(b, "no-provider"), 1);
+
+	/* One that comes later is taken by who is connected. */
+	pci_p2pmem_set_published(b->card, true);
+	KUNIT_EXPECT_TRUE(test, bench_settles(b, b->card));
+	pci_p2pmem_free(b->card, less, SZ_1M);
+}
+
+/* Each reason for system memory is counted under its name, and the data moves. */
+static void fallback_without_a_client(struct kunit *test)
+{
+	struct nvmet_bench *b = bench_build(test);
+
+	KUNIT_ASSERT_EQ(test, bench_store(b, "1"), 1);
+	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
+	bench_connect(b, NULL, NVMF_TRTYPE_RDMA);
+	KUNIT_EXPECT_NULL(test, bench_io(b, nvme_cmd_read, SZ_4K));
+	KUNIT_EXPECT_EQ_MSG(test, bench_count(b, "not-a-client"), 1, "the drive");
+	bench_disconnect(b);
+
+	kit_client(test, b->f, "drive");
+	bench_connect(b, NULL, NVMF_TRTYPE_RDMA);
+	KUNIT_EXPECT_NULL(test, bench_io(b, nvme_cmd_read, SZ_4K));
+	KUNIT_EXPECT_EQ_MSG(test, bench_count(b, "no-dma-device"), 1, "rxe, for example");
+	bench_disconnect(b);
+
+	bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
+	KUNIT_EXPECT_NULL(test, bench_io(b, nvme_cmd_write, SZ_4K));
+	KUNIT_EXPECT_EQ_MSG(test, bench_count(b, "not-a-client"), 2, "the adapter");
+	/* Its driver registers it. */
+	kit_client(test, b->f, "nic");
+	KUNIT_EXPECT_TRUE(test, bench_settles(b, b->card) || bench_settles(b, b->card2));
+	KUNIT_EXPECT_EQ(test, b->peer * PAGE_SIZE, bench_count(b, "peer_bytes"));
+	KUNIT_EXPECT_EQ(test, b->system * PAGE_SIZE, bench_count(b, "system_bytes"));
+}
+
+/* Transports with memory of their own never ask; what they move is counted all the same. */
+static void fallback_of_other_transports(struct kunit *test)
+{
+	struct nvmet_bench *b = bench_build(test);
+	struct bench_req *r;
+
+	bench_clients(b);
+	KUNIT_ASSERT_EQ(test, bench_store(b, "1"), 1);
+	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
+	bench_connect(b, NULL, NVMF_TRTYPE_TCP);
+	r = bench_start(b, nvme_cmd_read, SZ_4K, NULL);
+	KUNIT_EXPECT_EQ(test, bench_execute(b, r), NVME_SC_SUCCESS);
+	bench_free(r);
+	KUNIT_EXPECT_GE(test, bench_count(b, "not-a-client"), 1);
+	bench_sum(b, 0, 0, SZ_4K);
+}
+
+/* A full pool: system memory as long as that lasts */
+static void fallback_of_a_full_pool(struct kunit *test)
+{
+	struct nvmet_bench *b = bench_ready(test, NULL);
+	void *all = pci_p2pmem_alloc(b->card, BENCH_LENT, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, all);
+	KUNIT_EXPECT_NULL(test, bench_io(b, nvme_cmd_read, SZ_16K));
+	KUNIT_EXPECT_EQ(test, bench_count(b, "pool-full"), 1);
+	/* A page here and there makes a list of pieces. */
+	pci_p2pmem_free(b->card, all, PAGE_SIZE);
+	pci_p2pmem_free(b->card, all + 3 * PAGE_SIZE, PAGE_SIZE);
+	KUNIT_EXPECT_PTR_EQ(test, bench_io(b, nvme_cmd_read, SZ_8K), b->card);
+	KUNIT_EXPECT_NULL(test, bench_io(b, nvme_cmd_read, SZ_16K));
+	KUNIT_EXPECT_EQ(test, bench_count(b, "pool-full"), 2);
+	KUNIT_EXPECT_EQ(test, bench_count(b, "fallbacks"), 2);
+	bench_sum(b, SZ_8K, 0, 2 * SZ_16K);
+	pci_p2pmem_free(b->card, all + PAGE_SIZE, 2 * PAGE_SIZE);
+	pci_p2pmem_free(b->card, all + 4 * PAGE_SIZE, BENCH_LENT - 4 * PAGE_SIZE);
+	KUNIT_EXPECT_PTR_EQ(test, bench_io(b, nvme_cmd_read, SZ_16K), b->card);
+}
+
+/* A queue by way of another adapter than the one that the grant is for */
+static void fallback_of_another_adapter(struct kunit *test)
+{
+	struct nvmet_bench *b = bench_ready(test, NULL);
+	struct bench_req *r = bench_start(b, nvme_cmd_read, SZ_4K, b->drive);
+
+	KUNIT_EXPECT_NULL(test, r->req.p2p_dev);
+	KUNIT_EXPECT_EQ(test, bench_count(b, "not-a-client"), 1);
+	KUNIT_EXPECT_EQ(test, bench_execute(b, r), NVME_SC_SUCCESS);
+	bench_free(r);
+	bench_sum(b, 0, 0, SZ_4K);
+}
+
+/* peer + inline + system is everything, and the fallbacks say why it is not all peer. */
+static void all_bytes_are_counted(struct kunit *test)
+{
+	struct nvmet_bench *b = bench_ready(test, NULL);
+	u64 peer = 0, inl = 0, system = 0, bytes;
+	struct bench_req *r;
+	int i, fallbacks = 0;
+
+	for (i = 0; i < 30; i++) {
+		bytes = (1 + i % 7) * SZ_4K;
+		if (i == 10)
+			pci_p2pmem_lost(b->card);
+		if (i == 20) {
+			pci_p2pmem_resume(b->card);
+			KUNIT_ASSERT_TRUE(test, pci_p2pmem_is_provider(b->card));
+		}
+		r = bench_start(b, i % 2 ? nvme_cmd_read : nvme_cmd_write, bytes, b->nic);
+		if (i % 3 == 2) {
+			/* As it would come with the command: the transport's own memory */
+			bench_free(r);
+			r->req.sg = kunit_kzalloc(test, sizeof(struct scatterlist), GFP_KERNEL);
+			KUNIT_ASSERT_NOT_NULL(test, r->req.sg);
+			r->cmd.rw.dptr.sgl.type = NVME_SGL_FMT_DATA_DESC << 4 |
+						  NVME_SGL_FMT_OFFSET;
+			sg_init_one(r->req.sg, kunit_kzalloc(test, bytes, GFP_KERNEL), bytes);
+			r->req.sg_cnt = 1;
+			inl += bytes;
+			KUNIT_EXPECT_EQ(test, bench_execute(b, r), NVME_SC_SUCCESS);
+			continue;
+		}
+		if (r->req.p2p_dev)
+			peer += bytes;
+		else
+			system += bytes;
+		KUNIT_EXPECT_EQ(test, bench_execute(b, r), NVME_SC_SUCCESS);
+		bench_free(r);
+	}
+	bench_sum(b, peer, inl, system);
+	KUNIT_EXPECT_GT(test, peer, 0);
+	KUNIT_EXPECT_GT(test, system, 0);
+	fallbacks = bench_count(b, "provider-revoked") + bench_count(b, "not-a-provider");
+	KUNIT_EXPECT_GE(test, fallbacks, 10 - 3);
+	KUNIT_EXPECT_EQ_MSG(test, bench_count(b, "fallbacks"), fallbacks,
+			    "fallbacks of another reason");
+}
+
+static void bench_lose(struct nvmet_bench *b)
+{
+	pci_p2pmem_lost(b->card);
+}
+
+/* What was in memory that is lost is done again by the host, success or not. */
+static void status_after_a_loss(struct kunit *test)
+{
+	static const blk_status_t of_drive[] = { BLK_STS_OK, BLK_STS_IOERR };
+	struct nvmet_bench *b = bench_ready(test, NULL);
+	struct bench_req *r;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(of_drive); i++) {
+		KUNIT_ASSERT_TRUE(test, bench_settles(b, b->card));
+		r = bench_start(b, nvme_cmd_read, SZ_8K, b->nic);
+		KUNIT_ASSERT_PTR_EQ(test, r->req.p2p_dev, b->card);
+		b->status = of_drive[i];
+		b->on_io = bench_lose;
+		KUNIT_EXPECT_EQ_MSG(test, bench_execute(b, r), NVME_SC_CMD_INTERRUPTED,
+				    "not retryable");
+		b->on_io = NULL;
+		b->status = BLK_STS_OK;
+		KUNIT_EXPECT_EQ_MSG(test, b->ctrl->err_counter, 0,
+				    "what is done again is no error of the host's");
+		bench_free(r);
+		pci_p2pmem_resume(b->card);
+	}
+}
+
+/* System memory is not lost with a provider, and an error of the drive is one. */
+static void status_as_the_drive_says(struct kunit *test)
+{
+	struct nvmet_bench *b = bench_ready(test, NULL);
+	struct bench_req *r;
+
+	b->status = BLK_STS_IOERR;
+	r = bench_start(b, nvme_cmd_read, SZ_8K, b->nic);
+	KUNIT_EXPECT_PTR_EQ(test, r->req.p2p_dev, b->card);
+	KUNIT_EXPECT_EQ_MSG(test, bench_execute(b, r), NVME_SC_INTERNAL | NVME_STATUS_DNR,
+			    "the provider is well: an error is an error");
+	bench_free(r);
+
+	pci_p2pmem_lost(b->card);
+	b->status = BLK_STS_OK;
+	KUNIT_EXPECT_NULL(test, bench_io(b, nvme_cmd_write, SZ_8K));
+	b->status = BLK_STS_IOERR;
+	r = bench_start(b, nvme_cmd_read, SZ_8K, b->nic);
+	KUNIT_EXPECT_EQ(test, bench_execute(b, r), NVME_SC_INTERNAL | NVME_STATUS_DNR);
+	bench_free(r);
+}
+
+/**
+ * struct bench_revoke - a driver that takes its memory back
+ * @work: does it
+ * @card: whose
+ * @over: it is back
+ */
+struct bench_revoke {
+	struct work_struct work;
+	struct pci_dev *card;
+	bool over;
+};
+
+static void bench_revoke_worker(struct work_struct *work)
+{
+	struct bench_revoke *rv = container_of(work, struct bench_revoke, work);
+
+	pci_p2pmem_revoke(rv->card);
+	WRITE_ONCE(rv->over, true);
+}
+
+/*
+ * While a provider is being taken away its transfers end: a success is one, an error
+ * may come of that and is done again. The drain waits for the request's memory.
+ */
+static void status_while_it_is_revoked(struct kunit *test)
+{
+	static const struct {
+		blk_status_t of_drive;
+		u16 status;
+	} t[] = {
+		{ BLK_STS_OK, NVME_SC_SUCCESS },
+		{ BLK_STS_IOERR, NVME_SC_CMD_INTERRUPTED },
+	};
+	struct nvmet_bench *b = bench_ready(test, NULL);
+	struct bench_revoke rv = { .card = b->card };
+	struct bench_req *r;
+	int i, n;
+
+	INIT_WORK_ONSTACK(&rv.work, bench_revoke_worker);
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		KUNIT_EXPECT_TRUE(test, bench_settles(b, b->card));
+		b->hold = true;
+		r = bench_start(b, nvme_cmd_read, SZ_8K, b->nic);
+		KUNIT_EXPECT_PTR_EQ(test, r->req.p2p_dev, b->card);
+		bench_execute(b, r);
+		b->hold = false;
+		rv.over = false;
+		schedule_work(&rv.work);
+		for (n = 0; n < HZ && pci_p2pmem_is_provider(b->card); n++)
+			schedule_timeout_uninterruptible(1);
+		KUNIT_EXPECT_EQ(test, bench_release(b, r, t[i].of_drive), t[i].status);
+		KUNIT_EXPECT_FALSE_MSG(test, READ_ONCE(rv.over), "it did not wait");
+		bench_free(r);
+		flush_work(&rv.work);
+		pci_p2pmem_resume(b->card);
+	}
+	destroy_work_on_stack(&rv.work);
+	KUNIT_EXPECT_TRUE_MSG(test, bench_settles(b, b->card), "it does not use it again");
+}
+
+/* A request gives its memory back when namespace and controller are gone already. */
+static void memory_outlives_its_namespace(struct kunit *test)
+{
+	struct nvmet_bench *b = bench_ready(test, NULL);
+	struct bench_req *r = bench_start(b, nvme_cmd_write, SZ_16K, b->nic);
+
+	KUNIT_ASSERT_PTR_EQ(test, r->req.p2p_dev, b->card);
+	KUNIT_EXPECT_EQ(test, bench_execute(b, r), NVME_SC_SUCCESS);
+	nvmet_ns_disable(b->ns);
+	bench_disconnect(b);
+	KUNIT_EXPECT_EQ(test, kit_available(b->card), BENCH_LENT - SZ_16K);
+	bench_free(r);
+	KUNIT_EXPECT_EQ(test, kit_available(b->card), BENCH_LENT);
+}
+
+/* Wherever memory is short: system memory or none, and nothing is left behind. */
+static void attach_and_request_without_memory(struct kunit *test)
+{
+	struct nvmet_bench *b = bench_ready(test, NULL);
+	struct bench_req *r;
+	unsigned int n;
+
+	fault_require(test);
+	for (n = 1; n < FAULT_STEPS; n++) {
+		bool reached;
+
+		mutex_lock(&b->subsys->lock);
+		nvmet_p2pmem_detach(b->ctrl, b->ns);
+		fault_arm(n);
+		nvmet_p2pmem_attach(b->ctrl, b->ns);
+		reached = fault_disarm();
+		mutex_unlock(&b->subsys->lock);
+		bench_io(b, nvme_cmd_read, SZ_4K);
+		if (!reached)
+			break;
+	}
+	KUNIT_EXPECT_GT(test, n, 3);
+	KUNIT_EXPECT_TRUE(test, bench_settles(b, b->card));
+
+	for (n = 1; n < FAULT_STEPS; n++) {
+		bool peer, reached;
+
+		r = bench_start(b, nvme_cmd_read, SZ_8K, b->nic);
+		bench_free(r);
+		fault_arm(n);
+		peer = nvmet_p2pmem_alloc(&r->req);
+		reached = fault_disarm();
+		KUNIT_EXPECT_EQ(test, peer, !!r->req.p2p_dev);
+		bench_drop(r);
+		KUNIT_EXPECT_EQ(test, kit_available(b->card), BENCH_LENT);
+		if (!reached)
+			break;
+	}
+	KUNIT_EXPECT_GT(test, n, 1);
+}
+
+static struct kunit_case nvmet_p2pmem_cases[] = {
+	KUNIT_CASE(data_in_peer_memory),
+	KUNIT_CASE(nobody_asked),
+	KUNIT_CASE(choice_of_provider),
+	KUNIT_CASE(fallback_without_a_client),
+	KUNIT_CASE(fallback_of_other_transports),
+	KUNIT_CASE(fallback_of_a_full_pool),
+	KUNIT_CASE(fallback_of_another_adapter),
+	KUNIT_CASE(all_bytes_are_counted),
+	KUNIT_CASE(status_after_a_loss),
+	KUNIT_CASE(status_as_the_drive_says),
+	KUNIT_CASE(status_while_it_is_revoked),
+	KUNIT_CASE(memory_outlives_its_namespace),
+	KUNIT_CASE(attach_and_request_without_memory),
+	{}
+};
+
+static struct kunit_suite nvmet_p2pmem_suite = {
+	.name = "p2pmem-nvmet",
+	.test_cases = nvmet_p2pmem_cases,
+};
+
+kunit_test_suite(nvmet_p2pmem_suite);
