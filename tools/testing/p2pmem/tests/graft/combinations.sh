@@ -14,7 +14,7 @@
 # before the graft; and patch by patch.
 #
 # The kernel is a small one: kernels/base.config and consumers.config without what has no part in this. Objects stay in
-# BUILD_DIR/out: a second run builds what has changed. The project's build directory is $BUILD
+# BUILD_DIR/objects: a second run builds what has changed. The project's build directory is $BUILD
 # (build), after "make modules". JOBS: how many compilers at a time (all processors).
 # Exit status: 0 all passed, 1 a test failed, 2 wrong call.
 set -eu
@@ -28,7 +28,7 @@ top=$(cd "$(dirname "$0")/../../../../.." && pwd)
 BUILD=$(cd "${BUILD:-$top/build}" && pwd)
 mkdir -p "$1"
 work=$(cd "$1" && pwd -P)
-src=$work/src objects=$work/out
+src=$work/src objects=$work/objects
 jobs=${JOBS:-$(nproc)}
 n=0 failed=0
 LC_ALL=C

@@ -25,7 +25,7 @@ TMPDIR=$work/tmp
 export TMPDIR
 # shellcheck disable=SC1091
 . "$BUILD/kernel/env"
-orig=$work/orig kernel=$work/kernel out=$work/out
+orig=$work/orig kernel=$work/kernel out=$work/patches
 n=0 failed=0
 # shellcheck disable=SC1091
 . "$top/tools/testing/p2pmem/tests/graft/tree.sh"
@@ -57,31 +57,15 @@ refuses()
 	shift 2
 	look "$kernel" >"$work/before"
 	look "$out" >>"$work/before"
-	if "$@" >"$work/out.log" 2>&1; then
-		refused "$name: refused"
-	elif cp "$work/out.log" "$work/said" && ! grep -Fq -e "$text" "$work/said"; then
-		refused "$name: says \"$text\""
-	elif ! { look "$kernel"; look "$out"; } | diff "$work/before" - >"$work/out.log"; then
-		refused "$name: changes nothing"
+	if "$@" >"$work/out" 2>&1; then
+		not_ok "$name: refused"
+	elif cp "$work/out" "$work/said" && ! grep -Fq -e "$text" "$work/said"; then
+		not_ok "$name: says \"$text\""
+	elif ! { look "$kernel"; look "$out"; } | diff "$work/before" - >"$work/out"; then
+		not_ok "$name: changes nothing"
 	else
 		ok "$name"
 	fi
-}
-
-# tree.sh's not_ok prints $work/out, which is a directory here
-refused()
-{
-	n=$((n + 1)) failed=$((failed + 1))
-	echo "not ok $n - $1"
-	head -n 40 "$work/out.log" | sed 's/^/# /'
-}
-
-# passes NAME COMMAND...
-passes()
-{
-	name=$1
-	shift
-	if "$@" >"$work/out.log" 2>&1; then ok "$name"; else refused "$name"; fi
 }
 
 makes()
@@ -217,10 +201,12 @@ style()
 {
 	exceptions=$top/tools/testing/p2pmem/lint/exceptions
 	[ -f "$exceptions" ] || exceptions=$top/tools/testing/p2pmem/tests/docs/exceptions
+	# of a clean patch it says nothing
 	for f in "$out"/*.patch; do
-		perl "$KSRC/scripts/checkpatch.pl" --no-tree --strict --terse --show-types --showfile "$f" || :
-	done >"$work/style" 2>&1
-	[ "$(grep -c '^total: ' "$work/style")" = "$(find "$out" -name '[0-9]*.patch' | wc -l)" ] || return 1
+		perl "$KSRC/scripts/checkpatch.pl" --no-tree --strict --terse --show-types --showfile "$f" >"$work/style.one" 2>&1 ||
+			grep -q '^total: ' "$work/style.one" || { cat "$work/style.one" >&2; return 1; }
+		cat "$work/style.one"
+	done >"$work/style"
 	python3 - "$exceptions" "$work/style" <<-'E2'
 	import re, sys
 	rows = []
@@ -260,17 +246,17 @@ commit_all "$kernel"
 base=$(git -C "$kernel" rev-parse HEAD)
 project project
 
-passes "a series, one patch a file of tools/graft/series" makes
+check "a series, one patch a file of tools/graft/series" makes
 [ $failed = 0 ] || { echo "Bail out! there is no series"; exit 1; }
-passes "the kernel's work tree and its .git are as they were" untouched
-passes "order: interface, core, topology, mapping, sysfs, nvme, RDMA, nvmet, documentation, tests" order
-passes "git am, and the tree is that of make graft" am
-passes "author and Signed-off-by are the user's" signed
-passes "messages" messages
-passes "each step: objects have sources, sources are built, MAINTAINERS knows the files" steps
-passes "checkpatch --strict" style
-passes "cover letter" cover
-passes "a second run makes the same bytes" again
+check "the kernel's work tree and its .git are as they were" untouched
+check "order: interface, core, topology, mapping, sysfs, nvme, RDMA, nvmet, documentation, tests" order
+check "git am, and the tree is that of make graft" am
+check "author and Signed-off-by are the user's" signed
+check "messages" messages
+check "each step: objects have sources, sources are built, MAINTAINERS knows the files" steps
+check "checkpatch --strict" style
+check "cover letter" cover
+check "a second run makes the same bytes" again
 
 refuses "no KSRC" "Give a git work tree" "$work/project/tools/graft/series.sh" "" "$out"
 refuses "KSRC is no git tree" "is no git work tree" "$work/project/tools/graft/series.sh" "$orig" "$out"
@@ -312,12 +298,12 @@ sed -i 's|^---$|&\nfiles drivers/pci/p2pdma/map.c|' "$list"/*-map
 refuses "tools/graft/series does not fit the graft" "does not fit" "$list/../series.sh" "$kernel" "$out"
 cp "$work/said" "$work/misfits"
 said() { grep -F "$1" "$work/misfits"; }
-passes "... a new file that no patch has" said "no patch of the series has the file drivers/pci/p2pdma/forgotten.h"
-passes "... a new option that no patch has" said "no patch of the series has the option PCI_P2PMEM_NEW"
-passes "... a file of the kernel that no patch has" said "has the file of the kernel drivers/nvme/target/rdma.c"
-passes "... a file that is no more" said "no file is drivers/pci/p2pdma/gone.c"
-passes "... a file in two patches" said "have the file drivers/pci/p2pdma/core.c: 020-core, 030-pool"
-passes "... a stub of nothing" said "p2pmem_gone"
-passes "... a line that means nothing" said "-map: files drivers/pci/p2pdma/map.c"
+check "... a new file that no patch has" said "no patch of the series has the file drivers/pci/p2pdma/forgotten.h"
+check "... a new option that no patch has" said "no patch of the series has the option PCI_P2PMEM_NEW"
+check "... a file of the kernel that no patch has" said "has the file of the kernel drivers/nvme/target/rdma.c"
+check "... a file that is no more" said "no file is drivers/pci/p2pdma/gone.c"
+check "... a file in two patches" said "have the file drivers/pci/p2pdma/core.c: 020-core, 030-pool"
+check "... a stub of nothing" said "p2pmem_gone"
+check "... a line that means nothing" said "-map: files drivers/pci/p2pdma/map.c"
 echo "1..$n"
 [ $failed = 0 ]
