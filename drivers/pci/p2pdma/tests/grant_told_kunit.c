@@ -41,7 +41,8 @@ static void told_give_back(struct work_struct *work)
 {
 	struct told *t = container_of(work, struct told, give_back);
 
-	pci_p2pmem_sgl_free(t->provider, t->sgl);
+	if (t->sgl)
+		pci_p2pmem_sgl_free(t->provider, t->sgl);
 	t->sgl = NULL;
 }
 

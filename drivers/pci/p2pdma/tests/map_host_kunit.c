@@ -219,6 +219,48 @@ static void failure_at_every_run(struct kunit *test)
 	mapkit_expect_count(test, w.k.card, w.k.nic, 1, 1, 4);
 }
 
+/*
+ * Two host bridges in domains of their own, both known to forward to others, and each
+ * with an offset of its own: what the nic is given has nothing to do with either.
+ *
+ *	host ---- rp0 (8086:2030) -- card    bus addresses above physical ones
+ *	host2 --- rp1 (8086:2030) -- nic     bus addresses below physical ones
+ */
+static void from_another_host_bridge(struct kunit *test)
+{
+	static const struct fabric_node nodes[] = {
+		{ .name = "host", .type = FABRIC_HOST, .bus_start = MAPKIT_HIGH },
+		{ .name = "host2", .type = FABRIC_HOST, .bus_start = MAPKIT_LOW },
+		{ .name = "rp0", .type = FABRIC_ROOT_PORT, .parent = "host",
+		  .vendor = PCI_VENDOR_ID_INTEL, .device = 0x2030 },
+		{ .name = "rp1", .type = FABRIC_ROOT_PORT, .parent = "host2",
+		  .vendor = PCI_VENDOR_ID_INTEL, .device = 0x2030 },
+		{ .name = "card", .type = FABRIC_ENDPOINT, .parent = "rp0",
+		  .bar = { [2] = { .size = SZ_4M, .flags = FABRIC_BAR_64 } } },
+		{ .name = "nic", .type = FABRIC_ENDPOINT, .parent = "rp1" },
+		{ }
+	};
+	static const struct mapkit_piece page = { SZ_8K, SZ_4K };
+	struct mapkit_memory *m;
+	struct scatterlist *sgl;
+	struct pci_dev *card;
+	struct device *nic;
+	struct fabric *f;
+	u64 phys;
+
+	f = fabric_build(test, nodes);
+	card = kit_lend(test, f, "card");
+	nic = kit_client(test, f, "nic");
+	m = mapkit_alloc(test, card, SZ_16K);
+	phys = pci_resource_start(card, 2) + (m->addr - pci_p2pmem_region_addr(card, 2, 0));
+	KUNIT_ASSERT_NE(test, phys, (u64)pci_p2pmem_bus_addr(card, m->addr));
+	sgl = mapkit_list(test, m->addr, &page, 1);
+	KUNIT_ASSERT_EQ(test, pci_p2pmem_map_sg(nic, sgl, 1, DMA_TO_DEVICE), 1);
+	expect_host(test, sgl, phys + SZ_8K, SZ_4K);
+	pci_p2pmem_unmap_sg(nic, sgl, 1, DMA_TO_DEVICE);
+	mapkit_expect_count(test, card, nic, 1, 1, 0);
+}
+
 static void mixed_lists_never_reach_the_iommu(struct kunit *test)
 {
 	static const struct mapkit_piece pieces[] = { { 0, SZ_4K }, { SZ_64K, SZ_4K } };
@@ -249,6 +291,7 @@ static struct kunit_case map_host_cases[] = {
 	KUNIT_CASE(runs_end_at_the_segment_boundary),
 	KUNIT_CASE(two_regions_of_one_provider),
 	KUNIT_CASE(failure_at_every_run),
+	KUNIT_CASE(from_another_host_bridge),
 	KUNIT_CASE(mixed_lists_never_reach_the_iommu),
 	{ }
 };

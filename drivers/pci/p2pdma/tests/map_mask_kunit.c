@@ -47,31 +47,62 @@ static void expect_refused(struct kunit *test, struct mapkit *k, struct scatterl
 	KUNIT_EXPECT_EQ_MSG(test, v.needed, needed, "%s", when);
 }
 
+struct mask_row {
+	const char *name;
+	u64 bus_start;
+	bool fits32;
+	bool fits44;
+};
+
+static const struct mask_row mask_rows[] = {
+	{ "memory below 4 GiB", MAPKIT_LOW, true, true },
+	{ "memory beyond 32 bits", MAPKIT_HIGH, false, true },
+	{ "memory beyond 44 bits", MAPKIT_FAR, false, false },
+};
+
+static void mask_row_desc(const struct mask_row *row, char *desc)
+{
+	strscpy(desc, row->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(mask_row, mask_rows, mask_row_desc);
+
 /*
- * host -- rp -- up -+- dn0 -- card   above 4 GiB on the bus and for the CPU
+ * host -- rp -- up -+- dn0 -- card   somewhere on the bus, above 4 GiB for the CPU
  *                   `- dn1 -- nic    its mask changes after the first mapping
  */
 static void mask_is_compared_at_each_look_up(struct kunit *test)
 {
+	static const unsigned int widths[] = { 64, 44, 32, 44, 64, 32, 64 };
+	const struct mask_row *row = test->param_value;
+	unsigned int maps = 0, refusals = 0;
 	struct scatterlist *sgl;
 	struct mapkit k;
+	char when[16];
+	int i;
 
-	mapkit_build(test, &k, mapkit_switch, MAPKIT_HIGH);
+	mapkit_build(test, &k, mapkit_switch, row->bus_start);
 	sgl = one_page(test, &k, 0);
-	KUNIT_ASSERT_GT(test, bus_end(&k), DMA_BIT_MASK(32));
-	KUNIT_ASSERT_LT(test, bus_end(&k), DMA_BIT_MASK(44));
+	KUNIT_ASSERT_EQ(test, row->fits32, bus_end(&k) <= DMA_BIT_MASK(32));
+	KUNIT_ASSERT_EQ(test, row->fits44, bus_end(&k) <= DMA_BIT_MASK(44));
 
-	expect_mapped(test, &k, sgl, "64 bits");
-	KUNIT_ASSERT_EQ(test, 0, dma_set_mask(k.nic, DMA_BIT_MASK(44)));
-	expect_mapped(test, &k, sgl, "44 bits");
-	KUNIT_ASSERT_EQ(test, 0, dma_set_mask(k.nic, DMA_BIT_MASK(32)));
-	expect_refused(test, &k, sgl, DMA_BIT_MASK(32), bus_end(&k), "32 bits");
-	KUNIT_ASSERT_EQ(test, 0, dma_set_mask(k.nic, DMA_BIT_MASK(64)));
-	expect_mapped(test, &k, sgl, "64 bits again");
-	mapkit_expect_count(test, k.card, k.nic, 3, 3, 1);
+	for (i = 0; i < ARRAY_SIZE(widths); i++) {
+		u64 mask = DMA_BIT_MASK(widths[i]);
+
+		snprintf(when, sizeof(when), "%d: %u bits", i, widths[i]);
+		KUNIT_ASSERT_EQ(test, 0, dma_set_mask(k.nic, mask));
+		if (widths[i] == 64 || (widths[i] == 44 ? row->fits44 : row->fits32)) {
+			expect_mapped(test, &k, sgl, when);
+			maps++;
+		} else {
+			expect_refused(test, &k, sgl, mask, bus_end(&k), when);
+			refusals++;
+		}
+	}
+	mapkit_expect_count(test, k.card, k.nic, maps, maps, refusals);
 }
 
-/* The same; the limit ends with the last byte of the memory, or just before it */
+/* The same above 4 GiB; the limit ends with the last byte of the memory, or just before it */
 static void last_byte_decides(struct kunit *test)
 {
 	struct scatterlist *sgl;
@@ -209,7 +240,7 @@ static void granted_pair_with_a_lower_mask_through_a_host_bridge(struct kunit *t
 }
 
 static struct kunit_case map_mask_cases[] = {
-	KUNIT_CASE(mask_is_compared_at_each_look_up),
+	KUNIT_CASE_PARAM(mask_is_compared_at_each_look_up, mask_row_gen_params),
 	KUNIT_CASE(last_byte_decides),
 	KUNIT_CASE(bus_address_counts_below_a_switch),
 	KUNIT_CASE(physical_address_counts_through_a_host_bridge),

@@ -230,6 +230,32 @@ static void after_the_path_went(struct kunit *test)
 	mapkit_expect_count(test, k.card, k.nic, 2, 2, 1);
 }
 
+/*
+ * A verdict that turned good between two looks of one mapping: it is refused once, nothing
+ * is counted as mapped, and whoever asks again gets it. What the other CPU does is done
+ * here by hand, to the entry of the pair.
+ */
+static void path_that_came_back_a_moment_ago(struct kunit *test)
+{
+	struct p2pmem_path *path;
+	struct world w;
+
+	build(test, &w);
+	KUNIT_ASSERT_EQ(test, map(&w), NENTS);
+	unmap(&w);
+	scoped_guard(rcu) {
+		path = p2pmem_path_find(kit_provider(w.k.card), w.k.nic);
+		WRITE_ONCE(path->mapping, PCI_P2PMEM_MAP_NONE);
+	}
+	mapkit_scrub(w.sgl, NENTS);
+	KUNIT_EXPECT_EQ(test, map(&w), -EXDEV);
+	mapkit_expect_untouched(test, w.sgl, NENTS);
+	p2pmem_policy_changed();
+	KUNIT_EXPECT_EQ(test, map(&w), NENTS);
+	unmap(&w);
+	mapkit_expect_count(test, w.k.card, w.k.nic, 2, 2, 1);
+}
+
 static struct kunit_case map_undo_cases[] = {
 	KUNIT_CASE(bus_addresses_after_acs_was_set),
 	KUNIT_CASE(host_bridge_after_acs_was_cleared),
@@ -239,6 +265,7 @@ static struct kunit_case map_undo_cases[] = {
 	KUNIT_CASE(after_the_mask_was_lowered),
 	KUNIT_CASE(after_one_of_two_registrations_went),
 	KUNIT_CASE(after_the_path_went),
+	KUNIT_CASE(path_that_came_back_a_moment_ago),
 	{ }
 };
 

@@ -44,6 +44,7 @@ struct mapkit {
 #define MAPKIT_SAME	0		/* as the physical addresses */
 #define MAPKIT_LOW	0x80000000ULL	/* below them, and below 4 GiB: the offset is positive */
 #define MAPKIT_HIGH	0x2000000000ULL	/* above them: it is negative */
+#define MAPKIT_FAR	BIT_ULL(44)	/* above them, and beyond 44 bits */
 
 void mapkit_build(struct kunit *test, struct mapkit *k, const struct fabric_node *nodes,
 		  u64 bus_start);
