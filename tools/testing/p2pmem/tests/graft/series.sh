@@ -297,7 +297,7 @@ sed -i 's|^---$|&\nstub drivers/pci/p2pdma/pool.c static inline void p2pmem_gone
 sed -i 's|^---$|&\nfiles drivers/pci/p2pdma/map.c|' "$list"/*-map
 refuses "tools/graft/series does not fit the graft" "does not fit" "$list/../series.sh" "$kernel" "$out"
 cp "$work/said" "$work/misfits"
-said() { grep -F "$1" "$work/misfits"; }
+said() { grep -F -e "$1" "$work/misfits"; }
 check "... a new file that no patch has" said "no patch of the series has the file drivers/pci/p2pdma/forgotten.h"
 check "... a new option that no patch has" said "no patch of the series has the option PCI_P2PMEM_NEW"
 check "... a file of the kernel that no patch has" said "has the file of the kernel drivers/nvme/target/rdma.c"
