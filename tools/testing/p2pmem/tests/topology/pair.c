@@ -11,7 +11,8 @@
 #include "pair.h"
 
 static const char * const tokens[] = {
-#define REASON(sym, token, err, text, remedy)	[PCI_P2PMEM_##sym] = token,
+#define REASON(sym, token, ...)	\
+	[PCI_P2PMEM_##sym] = token,
 	PCI_P2PMEM_REASONS(REASON)
 #undef REASON
 };
