@@ -150,7 +150,11 @@ static struct p2pmem_sgl *p2pmem_sgl_make(struct p2pmem_provider *p, unsigned in
 		sg_init_table(s->sg, max);
 		s->provider = p;
 		s->grant = NULL;
-		s->epoch = READ_ONCE(p->epoch);
+		/*
+		 * Before the state is read for the memory: pairs with
+		 * p2pmem_advance(). Whoever sees a loss here sees that nothing is lent.
+		 */
+		s->epoch = smp_load_acquire(&p->epoch);
 		s->nents = 0;
 		s->length = 0;
 	}

@@ -168,7 +168,8 @@ static int p2pmem_advance(struct p2pmem_provider *p, int state)
 	if (state > before) {
 		WRITE_ONCE(p->state, state);
 		if (state == P2PMEM_LOST)
-			WRITE_ONCE(p->epoch, p->epoch + 1);
+			/* After the state: pairs with p2pmem_sgl_make(). */
+			smp_store_release(&p->epoch, p->epoch + 1);
 	}
 	spin_unlock_irqrestore(&p->state_lock, flags);
 	smp_mb();	/* the state is written, now count: see above */
