@@ -133,9 +133,12 @@ class Cache:
 
     def __init__(self, name):
         self.path, self.old, self.new = WORK / f"{name}.json", {}, {}
+        # what other checkers said is forgotten
+        self.code = digest(*sorted(HERE.glob("*.py")))
         try:
-            self.old = json.loads(self.path.read_text())
-        except (OSError, ValueError):
+            kept = json.loads(self.path.read_text())
+            self.old = kept["said"] if kept["code"] == self.code else {}
+        except (OSError, ValueError, KeyError):
             pass
 
     def get(self, key):
@@ -148,7 +151,7 @@ class Cache:
 
     def save(self):
         part = self.path.with_suffix(".new")
-        part.write_text(json.dumps(self.new))
+        part.write_text(json.dumps({"code": self.code, "said": self.new}))
         part.replace(self.path)
 
 

@@ -79,9 +79,10 @@ def sweep(name, patches, files, more):
 def coccicheck():
     """the kernel's own semantic patches, mode report"""
     folder = script("coccinelle")
-    patches = [p for p in sorted(Path(folder).rglob("*.cocci")) if re.search(r"^virtual .*\breport\b", p.read_text(), re.M)]
+    # two are written in OCaml and need its compiler, which no machine here has
+    patches = [p for p in sorted(Path(folder).rglob("*.cocci")) if "script:ocaml" not in p.read_text()]
     if not patches:
-        raise Broken(f"{folder} has no semantic patch with a mode report")
+        raise Broken(f"{folder} has no semantic patches")
     for patch, said in sweep("coccicheck", patches, kernel_c_files(), options).items():
         for f, line, text in said:
             yield Finding(f, line, "coccicheck", f"{patch.relative_to(folder)}: {text}")

@@ -14,18 +14,9 @@ static int fault_set(int a)
 	return 0;
 }
 
-/**
- * fault_described() - what kernel-doc finds
- * @b: is not there
- */
-static int fault_described(int a)		/* lint: W=1 */
-{
-	return fault_set(a);
-}
-
 static int __init fault_init(void)
 {
-	return fault_described(1);
+	return fault_set(1);
 }
 module_init(fault_init);
 MODULE_DESCRIPTION("Wrong on purpose");
