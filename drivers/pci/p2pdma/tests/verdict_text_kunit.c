@@ -250,6 +250,19 @@ static void words_stay_within_their_buffer(struct kunit *test)
 	}
 }
 
+/* A verdict of a later version, or one that was written over */
+static void words_for_what_is_not_known(struct kunit *test)
+{
+	struct pci_p2pmem_verdict v = { .reason = PCI_P2PMEM_NR_REASONS };
+	char got[40], want[40];
+
+	snprintf(want, sizeof(want), "unknown reason %d", PCI_P2PMEM_NR_REASONS);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_explain(got, sizeof(got), NULL, NULL, &v),
+			strlen(want));
+	KUNIT_EXPECT_STREQ(test, got, want);
+	KUNIT_EXPECT_STREQ(test, pci_p2pmem_reason_token(v.reason), "unknown");
+}
+
 static struct kunit_case text_cases[] = {
 	KUNIT_CASE(words_for_a_path),
 	KUNIT_CASE(words_for_a_mask),
@@ -260,6 +273,7 @@ static struct kunit_case text_cases[] = {
 	KUNIT_CASE(words_for_other_devices),
 	KUNIT_CASE(words_without_the_devices),
 	KUNIT_CASE(words_stay_within_their_buffer),
+	KUNIT_CASE(words_for_what_is_not_known),
 	{}
 };
 
