@@ -6,7 +6,6 @@
  * allocates nothing and takes no lock.
  */
 #include <linux/bitops.h>
-#include <linux/export.h>
 #include <linux/kernel.h>
 #include "p2pdma.h"
 
@@ -35,19 +34,18 @@ int p2pmem_errno(enum pci_p2pmem_reason reason)
 }
 
 /**
- * pci_p2pmem_reason_token() - the stable name of a reason
+ * p2pmem_token() - the stable name of a reason
  * @reason: the reason
  *
  * Context: Any.
  * Return: the token, as in log, sysfs and tools.
  */
-const char *pci_p2pmem_reason_token(enum pci_p2pmem_reason reason)
+const char *p2pmem_token(enum pci_p2pmem_reason reason)
 {
 	if (reason >= PCI_P2PMEM_NR_REASONS)
 		return "unknown";
 	return p2pmem_reasons[reason].token;
 }
-EXPORT_SYMBOL_GPL(pci_p2pmem_reason_token);
 
 /**
  * p2pmem_explain_text() - a verdict in words

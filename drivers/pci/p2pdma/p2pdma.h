@@ -278,6 +278,7 @@ void p2pmem_paths_drop_client(struct device *client);
 bool p2pmem_path_exists(struct p2pmem_provider *p, struct device *client);
 
 /* explain.c */
+const char *p2pmem_token(enum pci_p2pmem_reason reason);
 int p2pmem_errno(enum pci_p2pmem_reason reason);
 int p2pmem_explain_text(char *buf, size_t len, const char *lender, const char *borrower,
 			const struct pci_p2pmem_verdict *verdict);

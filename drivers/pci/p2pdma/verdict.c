@@ -361,6 +361,19 @@ int pci_p2pmem_distance(struct pci_dev *provider, struct device **clients, int n
 EXPORT_SYMBOL_GPL(pci_p2pmem_distance);
 
 /**
+ * pci_p2pmem_reason_token() - the stable name of a reason
+ * @reason: the reason
+ *
+ * Context: Any.
+ * Return: the token, as in log, sysfs and tools.
+ */
+const char *pci_p2pmem_reason_token(enum pci_p2pmem_reason reason)
+{
+	return p2pmem_token(reason);
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_reason_token);
+
+/**
  * pci_p2pmem_explain() - a refusal in words
  * @buf: returns one line without its end
  * @len: bytes in @buf

@@ -96,7 +96,7 @@ static void every_reason_has_a_name_of_its_own(struct kunit *test)
 	int i, k;
 
 	for (i = 0; i < PCI_P2PMEM_NR_REASONS; i++) {
-		token = pci_p2pmem_reason_token(i);
+		token = p2pmem_token(i);
 		KUNIT_ASSERT_NOT_NULL(test, token);
 		KUNIT_EXPECT_GT_MSG(test, strlen(token), 0, "reason %d", i);
 		KUNIT_EXPECT_STRNEQ(test, token, "unknown");
@@ -105,11 +105,11 @@ static void every_reason_has_a_name_of_its_own(struct kunit *test)
 			KUNIT_EXPECT_TRUE_MSG(test, (*c >= 'a' && *c <= 'z') || *c == '-', "%s",
 					      token);
 		for (k = 0; k < i; k++)
-			KUNIT_EXPECT_STRNEQ(test, token, pci_p2pmem_reason_token(k));
+			KUNIT_EXPECT_STRNEQ(test, token, p2pmem_token(k));
 	}
-	KUNIT_EXPECT_STREQ(test, pci_p2pmem_reason_token(PCI_P2PMEM_OK), "ok");
-	KUNIT_EXPECT_STREQ(test, pci_p2pmem_reason_token(PCI_P2PMEM_NR_REASONS), "unknown");
-	KUNIT_EXPECT_STREQ(test, pci_p2pmem_reason_token(-1), "unknown");
+	KUNIT_EXPECT_STREQ(test, p2pmem_token(PCI_P2PMEM_OK), "ok");
+	KUNIT_EXPECT_STREQ(test, p2pmem_token(PCI_P2PMEM_NR_REASONS), "unknown");
+	KUNIT_EXPECT_STREQ(test, p2pmem_token(-1), "unknown");
 }
 
 static void every_refusal_is_an_errno(struct kunit *test)
@@ -118,9 +118,9 @@ static void every_refusal_is_an_errno(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, p2pmem_errno(PCI_P2PMEM_OK), 0);
 	for (i = PCI_P2PMEM_OK + 1; i < PCI_P2PMEM_NR_REASONS; i++) {
-		KUNIT_EXPECT_LT_MSG(test, p2pmem_errno(i), 0, "%s", pci_p2pmem_reason_token(i));
+		KUNIT_EXPECT_LT_MSG(test, p2pmem_errno(i), 0, "%s", p2pmem_token(i));
 		KUNIT_EXPECT_GE_MSG(test, p2pmem_errno(i), -MAX_ERRNO, "%s",
-				    pci_p2pmem_reason_token(i));
+				    p2pmem_token(i));
 	}
 	KUNIT_EXPECT_EQ(test, p2pmem_errno(PCI_P2PMEM_HOST_BRIDGE), -EXDEV);
 	KUNIT_EXPECT_EQ(test, p2pmem_errno(PCI_P2PMEM_REVOKED), -ENODEV);
@@ -156,7 +156,7 @@ static void explains_on_one_line(struct kunit *test)
 		KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(buf, v.provider), "%s", buf);
 		KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(buf, v.client), "%s", buf);
 		KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(buf, v.at), "%s", buf);
-		KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(buf, pci_p2pmem_reason_token(i)), "%s", buf);
+		KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(buf, p2pmem_token(i)), "%s", buf);
 		KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(buf, "; "), "%s", buf);
 		KUNIT_EXPECT_NULL_MSG(test, strchr(buf, '\n'), "%s", buf);
 		/* what the callers have, with room for one function that redirects */
