@@ -9,7 +9,8 @@
 # What the series consists of stands in series/, one file a patch, in the order of their
 # names: comment, message, a line "---", and what the patch brings:
 #
-#   file PATTERN    files of ours. One without * and ? must be there
+#   file PATTERN    files of ours. A name must be there. A pattern may find none, and leaves those
+#                   to others that are named there, or found by a pattern before
 #   hook PATH       a file of the kernel's that the graft changes
 #   config PATTERN  options in drivers/pci/p2pdma/Kconfig
 #   stub PATH TEXT  a line of the private header, until PATH is there
@@ -116,14 +117,14 @@ assign() {
 	for name in $patches; do
 		claims "$name" file >"$tmp/patterns"
 		while read -r pattern; do
-			found=0
+			found=0 what=file
+			case $pattern in *[*?[]*) found=1 what=maybe ;; esac
 			while read -r f; do
 				# shellcheck disable=SC2254	# a pattern is meant
 				case $f in $pattern) ;; *) continue ;; esac
 				found=1
-				echo "file $name $f"
+				echo "$what $name $f"
 			done <"$tmp/ours" >>"$tmp/claims"
-			case $pattern in *[*?]*) found=1 ;; esac
 			[ $found = 1 ] || { complain "series/$name: no file is $pattern"; bad=1; }
 		done <"$tmp/patterns"
 		claims "$name" hook | sed "s|^|hook $name |" >>"$tmp/claims"
@@ -135,10 +136,17 @@ assign() {
 			done <"$tmp/symbols"
 		done <"$tmp/patterns" >>"$tmp/claims"
 		claims "$name" stub | sed 's/ /	/' >>"$tmp/stubs.all"
-		sed '1,/^---$/d' "$series/$name" | grep -v '^\(file\|hook\|config\|stub\) [^ ]' |
+		sed '1,/^---$/d' "$series/$name" | grep -v '^#\|^\(file\|hook\|config\|stub\) [^ ]' |
 			sed "s|^|patches: error: series/$name: |" >"$tmp/other"
 		[ ! -s "$tmp/other" ] || { cat "$tmp/other" >&2; bad=1; }
 	done
+	# of patterns the first one counts, where no patch has the file by its name
+	awk '$1 == "maybe" { if (!($3 in first)) { first[$3] = $2; order[++n] = $3 }; next }
+		$1 == "file" { named[$3] = 1 }
+		{ print }
+		END { for (i = 1; i <= n; i++) if (!(order[i] in named)) print "file", first[order[i]], order[i] }' \
+		"$tmp/claims" >"$tmp/claims.new"
+	mv "$tmp/claims.new" "$tmp/claims"
 	once file "$tmp/ours" 'file' || bad=1
 	once hook "$tmp/changed" 'file of the kernel' || bad=1
 	once config "$tmp/symbols" 'option' || bad=1
@@ -262,7 +270,7 @@ write() { # the mails, and proof that they are the commits
 		"$tmp/tree/Makefile" 2>/dev/null) || release=
 	[ -n "$release" ] || release='of no known release'
 	subject=$(sed -n '/^#/d; /./{p;q;}' "$series/cover-letter")
-	sed '/^#/d' "$series/cover-letter" | sed '1,/./d' | sed "s/@RELEASE@/$release/; s/@BASE@/$(echo "$head" | cut -c1-12)/" >"$tmp/blurb"
+	sed '/^#/d' "$series/cover-letter" | sed '1,/./d' | sed '1,/./{/^$/d}' | sed "s/@RELEASE@/$release/; s/@BASE@/$(echo "$head" | cut -c1-12)/" >"$tmp/blurb"
 	SUBJECT=$subject awk -v blurb="$tmp/blurb" '
 	/^\*\*\* BLURB HERE \*\*\*$/ { while ((getline line < blurb) > 0) print line; next }
 	{ if (i = index($0, "*** SUBJECT HERE ***")) $0 = substr($0, 1, i - 1) ENVIRON["SUBJECT"]; print }' \
