@@ -103,7 +103,8 @@ static int p2pmem_grant_paths(struct pci_p2pmem_grant *g, struct device **client
 			return p2pmem_errno(why->reason);
 		}
 		WRITE_ONCE(path->granted, why->mapping);
-		atomic_inc(&path->grants);
+		/* Pairs with p2pmem_how(): who sees the grant sees its mapping. */
+		(void)atomic_inc_return_release(&path->grants);
 		g->path[i] = path;
 	}
 	return 0;

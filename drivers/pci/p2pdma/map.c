@@ -209,7 +209,8 @@ static enum pci_p2pmem_mapping p2pmem_how(struct p2pmem_path *path)
 {
 	enum pci_p2pmem_mapping how = READ_ONCE(path->mapping);
 
-	if (how == PCI_P2PMEM_MAP_NONE && atomic_read(&path->grants))
+	/* Pairs with p2pmem_grant_paths(). */
+	if (how == PCI_P2PMEM_MAP_NONE && atomic_read_acquire(&path->grants))
 		how = READ_ONCE(path->granted);
 	return how;
 }
