@@ -34,15 +34,30 @@ dma_unmap_resource(...)
 @@
 pci_p2pmem_unpin(...)
 
+// ---- what a test expects to be refused
+
+@refused@
+expression test;
+constant C;
+identifier expect =~ "^KUNIT_(EXPECT|ASSERT)_EQ(_MSG)?$";
+identifier f =~ "^pci_p2pmem_(map_sg|map_region|pin)$";
+position p;
+@@
+(
+ expect(test, -C, f@p(...), ...)
+|
+ expect(test, f@p(...), -C, ...)
+)
+
 // ---- what has to be undone
 
 @sg depends on !un_sg@
-position p;
+position p != refused.p;
 @@
 pci_p2pmem_map_sg@p(...)
 
 @region depends on !un_region@
-position p;
+position p != refused.p;
 @@
 pci_p2pmem_map_region@p(...)
 
@@ -67,7 +82,7 @@ position p;
 \(dma_alloc_coherent@p\|dma_alloc_attrs@p\|ib_dma_alloc_coherent@p\)(...)
 
 @pin depends on !un_pin@
-position p;
+position p != refused.p;
 @@
 pci_p2pmem_pin@p(...)
 
