@@ -77,7 +77,9 @@ static int fabric_host_windows(struct fabric_host *host, const struct fabric_nod
 	u64 size = desc->window ?: FABRIC_WINDOW;
 	int ret;
 
-	host->busn = (struct resource)DEFINE_RES_NAMED(0, 256, "fabric buses", IORESOURCE_BUS);
+	host->busn.name = "fabric buses";
+	host->busn.flags = IORESOURCE_BUS;
+	host->busn.end = 255;
 	ret = fabric_window(&host->pref, "fabric window", size,
 			    IORESOURCE_MEM | IORESOURCE_MEM_64 | IORESOURCE_PREFETCH);
 	if (ret)
