@@ -155,7 +155,7 @@ class Lane:
 
     def suites(self, folder, pattern):
         load = MODULES[folder][1]
-        return self.boot("kunit", ["topologies/kunit", "kunit.sh", f"APPEND=mem=2G kunit.enable=1 kunit.filter_glob={pattern} "
+        return self.boot("kunit", ["topologies/kunit", "kunit.sh", f"APPEND=mem=1G kunit.enable=1 kunit.filter_glob={pattern} "
                                    f"p2pmem.modules={load} p2pmem.suites=1"])
 
 
