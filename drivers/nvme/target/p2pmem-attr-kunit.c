@@ -33,8 +33,8 @@ static void values(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, bench_store(b, t[i].written), strlen(t[i].written));
 		KUNIT_EXPECT_STREQ(test, bench_show(b), t[i].read);
 	}
-	snprintf(value, sizeof(value), "%s", pci_name(b->card));
-	snprintf(line, sizeof(line), "%s\n", value);
+	scnprintf(value, sizeof(value), "%s", pci_name(b->card));
+	scnprintf(line, sizeof(line), "%s\n", pci_name(b->card));
 	for (i = 0; i < 2; i++) {
 		KUNIT_EXPECT_EQ(test, bench_store(b, i ? line : value),
 				strlen(i ? line : value));

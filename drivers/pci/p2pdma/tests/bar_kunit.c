@@ -278,18 +278,18 @@ static void reset_takes_the_memory_and_gives_it_back(struct kunit *test)
 	err->reset_done(k->card);
 	KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LIVE);
 
-	KUNIT_EXPECT_EQ(test, err->error_detected(k->card, pci_channel_io_frozen),
-			PCI_ERS_RESULT_NEED_RESET);
+	KUNIT_EXPECT_TRUE(test, err->error_detected(k->card, pci_channel_io_frozen) ==
+			  PCI_ERS_RESULT_NEED_RESET);
 	KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LOST);
-	KUNIT_EXPECT_EQ(test, err->slot_reset(k->card), PCI_ERS_RESULT_RECOVERED);
+	KUNIT_EXPECT_TRUE(test, err->slot_reset(k->card) == PCI_ERS_RESULT_RECOVERED);
 	err->resume(k->card);
 	KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LIVE);
 
-	KUNIT_EXPECT_EQ(test, err->error_detected(k->card, pci_channel_io_perm_failure),
-			PCI_ERS_RESULT_DISCONNECT);
+	KUNIT_EXPECT_TRUE(test, err->error_detected(k->card, pci_channel_io_perm_failure) ==
+			  PCI_ERS_RESULT_DISCONNECT);
 	KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LOST);
 	fabric_kill(k->f, "card");
-	KUNIT_EXPECT_EQ(test, err->slot_reset(k->card), PCI_ERS_RESULT_DISCONNECT);
+	KUNIT_EXPECT_TRUE(test, err->slot_reset(k->card) == PCI_ERS_RESULT_DISCONNECT);
 	KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LOST);
 }
 

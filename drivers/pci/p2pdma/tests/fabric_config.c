@@ -127,6 +127,7 @@ static bool fabric_is_bridge(enum fabric_type type)
 	}
 }
 
+/* The type in the PCIe capability; -ENODEV: it has none */
 static int fabric_pcie_type(enum fabric_type type)
 {
 	switch (type) {
@@ -143,7 +144,7 @@ static int fabric_pcie_type(enum fabric_type type)
 	case FABRIC_PCIE_TO_PCI:
 		return PCI_EXP_TYPE_PCI_BRIDGE;
 	default:
-		return -1;
+		return -ENODEV;
 	}
 }
 

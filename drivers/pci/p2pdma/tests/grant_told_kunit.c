@@ -256,9 +256,11 @@ static void holder_is_evicted_after_the_wait(struct kunit *test)
 	c->provider = k.card;
 	init_completion(&c->done);
 	task = kthread_run(killed_revoke, c, "p2pmem-kunit");
-	if (IS_ERR(task))
+	if (IS_ERR(task)) {
 		kfree(c);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+		KUNIT_FAIL_AND_ABORT(test, "no thread");
+		return;
+	}
 	KUNIT_ASSERT_NE_MSG(test, 0UL, wait_for_completion_timeout(&c->done, 20 * HZ),
 			    "a revocation that was killed goes on waiting");
 	kfree(c);

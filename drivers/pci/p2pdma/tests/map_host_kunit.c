@@ -129,7 +129,7 @@ static void runs_end_at_the_segment_size(struct kunit *test)
 
 	build(test, &w, true);
 	for (i = 0; i < 6; i++)
-		pieces[i] = (struct mapkit_piece){ i * SZ_4K, SZ_4K };
+		pieces[i] = (struct mapkit_piece){ .at = i * SZ_4K, .length = SZ_4K };
 	sgl = mapkit_list(test, w.m->addr, pieces, 6);
 	dma_set_max_seg_size(w.k.nic, SZ_16K);
 	KUNIT_ASSERT_EQ(test, pci_p2pmem_map_sg(w.k.nic, sgl, 6, DMA_TO_DEVICE), 2);

@@ -192,23 +192,23 @@ void race_dawdle(struct rnd_state *rnd, u32 n)
  * @pdev: the function
  * @file: name of the file
  *
- * Return: its number, or -1 when it cannot be opened or has none.
+ * Return: its number, or an errno when it cannot be opened or has none.
  */
 long race_sysfs(struct pci_dev *pdev, const char *file)
 {
 	char path[64], text[24] = "";
 	struct file *f;
 	loff_t pos = 0;
-	long value = -1;
+	long value = 0;
 	ssize_t n;
+	int ret;
 
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/p2pmem/%s", pci_name(pdev), file);
 	f = filp_open(path, O_RDONLY, 0);
 	if (IS_ERR(f))
-		return -1;
+		return PTR_ERR(f);
 	n = kernel_read(f, text, sizeof(text) - 1, &pos);
-	if (n <= 0 || kstrtol(strim(text), 10, &value))
-		value = -1;
+	ret = n > 0 ? kstrtol(strim(text), 10, &value) : -EIO;
 	filp_close(f, NULL);
-	return value;
+	return ret ?: value;
 }
