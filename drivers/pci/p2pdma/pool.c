@@ -105,5 +105,6 @@ size_t p2pmem_pool_size(struct p2pmem_pool *pool)
  */
 size_t p2pmem_pool_available(struct p2pmem_pool *pool)
 {
+	KUNIT_STATIC_STUB_REDIRECT(p2pmem_pool_available, pool);
 	return gen_pool_avail(to_genpool(pool));
 }

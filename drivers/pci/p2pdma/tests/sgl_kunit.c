@@ -9,6 +9,7 @@
  *	pool:   .#.#.#.#........	'#': held by the test
  *	list:   0 1 2 3 4-----------	entries of one list
  */
+#include <kunit/static_stub.h>
 #include <linux/bitmap.h>
 #include <linux/mm.h>
 #include <linux/prandom.h>
@@ -325,6 +326,29 @@ static void list_of_before_a_loss_is_lost(struct kunit *test)
 	pci_p2pmem_sgl_free(k->card, after);
 }
 
+static size_t sgl_plenty(struct p2pmem_pool *pool)
+{
+	return SIZE_MAX;
+}
+
+/* Somebody took the rest between the look and the taking: no piece must stay out. */
+static void pieces_that_do_not_suffice_go_back(struct kunit *test)
+{
+	struct sgl_kit *k = sgl_kit(test);
+	struct scatterlist *sgl;
+	unsigned int nents;
+
+	sgl_fragment(test, k, sgl_odd);
+	kunit_activate_static_stub(test, p2pmem_pool_available, sgl_plenty);
+	sgl = pci_p2pmem_sgl_alloc(k->card, &nents, SZ_2M + PAGE_SIZE, GFP_KERNEL);
+	kunit_deactivate_static_stub(test, p2pmem_pool_available);
+	KUNIT_EXPECT_NULL(test, sgl);
+	sgl_expect_books(test, k);
+	sgl = pci_p2pmem_sgl_alloc(k->card, &nents, SZ_2M, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL_MSG(test, sgl, "pieces are missing");
+	pci_p2pmem_sgl_free(k->card, sgl);
+}
+
 /* Of a fragmented pool, so that there are two tries and two structures */
 static void list_without_memory_takes_nothing(struct kunit *test)
 {
@@ -359,6 +383,7 @@ static struct kunit_case sgl_cases[] = {
 	KUNIT_CASE(random_lists_equal_the_model),
 	KUNIT_CASE(zeroed_list_has_no_old_data),
 	KUNIT_CASE(lists_that_cannot_be_had),
+	KUNIT_CASE(pieces_that_do_not_suffice_go_back),
 	KUNIT_CASE(list_of_a_grant_keeps_it),
 	KUNIT_CASE(list_of_before_a_loss_is_lost),
 	KUNIT_CASE(list_without_memory_takes_nothing),
