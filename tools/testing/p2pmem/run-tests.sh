@@ -182,8 +182,16 @@ declare -A known
 lines_of_lists()
 {
 	cat $list
+	# those of which a list has the other form already stay out
 	[ -z "${AGAIN:-}" ] || sed 's/#.*//' $list | awk -v lane="$AGAIN" '
-		NF >= 3 && $2 != "host" && !/LANE=/ { print lane "-" $0 " LANE=" lane }'
+		NF < 3 || $2 == "host"	{ next }
+		/LANE=/			{ there[$1] = 1; next }
+					{ name[++n] = lane "-" $1; line[n] = $0 }
+		END {
+			for (i = 1; i <= n; i++)
+				if (!(name[i] in there))
+					print lane "-" line[i] " LANE=" lane
+		}'
 }
 
 while read -r line; do
