@@ -10,6 +10,7 @@
 #include <kunit/test.h>
 #include <linux/pci-p2pmem.h>
 #include <linux/sizes.h>
+#include <linux/string_choices.h>
 #include <rdma/mr_pool.h>
 #include <rdma/rw.h>
 
@@ -171,7 +172,7 @@ static const enum dma_data_direction rw_dirs[] = { DMA_TO_DEVICE, DMA_FROM_DEVIC
 
 static void rw_describe_dir(const enum dma_data_direction *dir, char *text)
 {
-	strscpy(text, *dir == DMA_TO_DEVICE ? "write" : "read", KUNIT_PARAM_DESC_SIZE);
+	strscpy(text, str_write_read(*dir == DMA_TO_DEVICE), KUNIT_PARAM_DESC_SIZE);
 }
 
 KUNIT_ARRAY_PARAM(rw_dir, rw_dirs, rw_describe_dir);
