@@ -140,10 +140,11 @@ static void bench_give(struct work_struct *work)
 /* Somebody gets a page of the CMB, and gives it back after a time. */
 static void bench_hold(struct kunit *test, struct nvme_bench *b, unsigned long delay)
 {
+	cancel_delayed_work_sync(&b->work);
+	bench_give(&b->work.work);
 	b->held = pci_p2pmem_alloc(b->pdev, PAGE_SIZE, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, b->held);
-	if (delay)
-		schedule_delayed_work(&b->work, delay);
+	schedule_delayed_work(&b->work, delay);
 }
 
 static void bench_exit(void *data)
