@@ -41,13 +41,16 @@ def assemble():
     env = kernel()
     own = [f for f in tracked() if f.startswith(("drivers/", "include/", "tools/testing/p2pmem/rnic/",
                                                  "tools/testing/p2pmem/tool/"))] + faults()
-    same = digest(*own, (out / "stage.hash").read_text(), str(env), " ".join(OPTIONS), FLAGS,
-                  HERE / "sparse.sh", HERE / "build.py")
+    # what changes every object
+    same = digest(env, OPTIONS, FLAGS, HERE / "sparse.sh", TOP / "Kbuild", out / "compat.h")
     mark = WORK / "tree.hash"
     if not mark.exists() or mark.read_text() != same:
         shutil.rmtree(TREE, ignore_errors=True)
         TREE.mkdir(parents=True)
         mark.write_text(same)
+    for old in (TREE / "drivers/pci/p2pdma").rglob("*.[ch]"):
+        if str(old.relative_to(TREE)) not in own:
+            old.unlink()
     listed = WORK / "tree.list"
     listed.write_text("".join(f + "\n" for f in own))
     for command in (["rsync", "-rlp", "--checksum", f"{out}/stage/drivers/infiniband", f"{out}/stage/drivers/nvme",
