@@ -77,7 +77,7 @@ def make(env, sources):
     command = ["make", "-k", "-C", env["KDIR"], f"M={TREE}", f"-j{os.cpu_count()}", "C=1", "W=1",
                f"CHECK={HERE}/sparse.sh", f"KCFLAGS={FLAGS}",
                # the check "kernel-doc" has had its turn; versions of symbols are the stock lane's
-               "KERNELDOC=/dev/null", "CONFIG_MODVERSIONS=", "CONFIG_DEBUG_INFO=", "CONFIG_DEBUG_INFO_BTF_MODULES=",
+               "cmd_checkdoc=", "CONFIG_MODVERSIONS=", "CONFIG_DEBUG_INFO=", "CONFIG_DEBUG_INFO_BTF_MODULES=",
                *OPTIONS, *(f[:-2] + ".o" for f in sources)]
     clean = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, errors="replace",

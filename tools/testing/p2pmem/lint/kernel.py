@@ -43,7 +43,21 @@ def abi():
         if line.strip():
             m = re.match(rf"(?:Warning: )?(?:{re.escape(str(TOP))}/)?([^:\s]+):(?:(\d+):)? (.*)", line)
             yield Finding(m[1], int(m[2] or 0), "abi", m[3]) if m else Finding("Documentation/ABI", 0, "abi", line)
-    # and it does read them: each What: is found again
+    # what it takes for a part of the text above: a name without its colon, an entry that is not whole
+    for path in sorted(folder.glob("*/*")):
+        have = ["What:"]
+        for number, line in enumerate([*path.read_text().splitlines(), "What:"], 1):
+            word = re.match(r"(What|Date|KernelVersion|Contact|Description|Users)\b(:?)", line)
+            if not word:
+                continue
+            if not word[2]:
+                yield Finding(str(path.relative_to(TOP)), number, "abi", f"{word[1]} without a colon")
+            elif word[1] == "What" and have[-1] != "What:":
+                for key in sorted({"Date:", "Contact:", "Description:"} - set(have)):
+                    yield Finding(str(path.relative_to(TOP)), number, "abi", f"the entry above has no {key}")
+                have = []
+            have.append(word[0])
+    # and it does read them: a What: is found again
     names = re.findall(r"^What:\s+(\S+)$", "\n".join(p.read_text() for p in sorted(folder.glob("*/*"))), re.M)
     if not names:
         raise Broken("Documentation/ABI has no entries")
