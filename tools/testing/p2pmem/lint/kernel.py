@@ -39,10 +39,11 @@ def abi():
     folder = TOP / "Documentation/ABI"
     # its exit status does not tell
     out = run("perl", tool, "validate", "--dir", folder)[1]
-    for line in out.splitlines():
-        if line.strip():
-            m = re.match(rf"(?:Warning: )?(?:{re.escape(str(TOP))}/)?([^:\s]+):(?:(\d+):)? (.*)", line)
-            yield Finding(m[1], int(m[2] or 0), "abi", m[3]) if m else Finding("Documentation/ABI", 0, "abi", line)
+    for path, line, text in re.findall(r"^Warning: file (\S+)#(\d+):\n((?:\t.*\n?)+)", out, re.M):
+        yield Finding(path.removeprefix(f"{TOP}/"), int(line), "abi", " ".join(text.split()))
+    rest = re.sub(r"^Warning: file \S+#\d+:\n(?:\t.*\n?)+", "", out, flags=re.M).strip()
+    if rest:
+        yield Finding("Documentation/ABI", 0, "abi", " ".join(rest.split()))
     # what it takes for a part of the text above: a name without its colon, an entry that is not whole
     for path in sorted(folder.glob("*/*")):
         have = ["What:"]
