@@ -101,6 +101,11 @@ class Lane:
                         "--exclude=.*.cmd", "--exclude=*.symvers", "--exclude=modules.order", "--exclude=*.gcno",
                         "--exclude=.module-common*", f"{grafted / folder}/", f"{self.tree / folder}/"], check=True)
         if folder != "drivers/pci/p2pdma":
+            # its suites include headers of the core's
+            core = "drivers/pci/p2pdma"
+            (self.tree / core).mkdir(parents=True, exist_ok=True)
+            subprocess.run(["rsync", "-rl", "--include=*/", "--include=*.h", "--exclude=*", f"{grafted / core}/",
+                            f"{self.tree / core}/"], check=True)
             makefile = self.tree / folder / "Kbuild"
             objects = " ".join(f"{m}.o" for m in MODULES[folder][0])
             makefile.write_text(f"include $(src)/Makefile\nobj-y :=\nobj-m := {objects}\n")
