@@ -143,7 +143,7 @@ class Lane:
 
     def boot(self, name, words):
         """One line of tests/list, or suites; the first thing that was wrong, or None."""
-        variables = {"BUILD": str(self.dir), "NAME": name, "SMP": "1", "TIMEOUT": "400"}
+        variables = {"BUILD": str(self.dir), "NAME": name, "SMP": "1", "TIMEOUT": "1200"}
         variables.update(w.split("=", 1) for w in words[2:])
         variables.pop("LANE", None)
         topo, script = words[0], TESTS / "tests/guest" / words[1]
