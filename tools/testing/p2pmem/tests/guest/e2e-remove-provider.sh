@@ -35,7 +35,7 @@ fell_back()
 }
 
 # unbound during I/O
-fio_load "$disk" 8
+fio_load "$disk" 15
 sleep 1
 check "unbind during I/O ends" bounded 40 pci_unbind "$card"
 is "$(ls -d "/sys/bus/pci/devices/$card/p2pmem" 2>/dev/null)" "" "its directory is gone"
