@@ -7,7 +7,7 @@ BUILD ?= build
 RIG := tools/testing/p2pmem/rig
 export BUILD KDIR KSRC KIMAGE
 
-.PHONY: help deps modules vm demo check check-full kunit mutants graft patches ungraft clean debug-kernel kcsan-kernel kunit-fast fuzz lint
+.PHONY: help deps modules vm demo check check-full kunit mutants graft patches ungraft clean kunit-fast fuzz lint
 .DEFAULT_GOAL := help
 
 help:
@@ -65,25 +65,18 @@ vm: modules
 demo: modules
 	@tools/testing/p2pmem/demo/demo.sh
 
-debug-kernel: deps
-	@tools/testing/p2pmem/kernels/build.sh $(BUILD) debug
-
-kcsan-kernel: deps
-	@tools/testing/p2pmem/kernels/build.sh $(BUILD) kcsan
-
+# kernels that the tests need are built by these scripts
 check: modules
-	@$(MAKE) --no-print-directory debug-kernel
 	@tools/testing/p2pmem/run-tests.sh
 
 check-full: modules
-	@$(MAKE) --no-print-directory debug-kernel
-	@$(MAKE) --no-print-directory kcsan-kernel
 	@tools/testing/p2pmem/check-full.sh
 
-kunit: debug-kernel
+kunit: deps
 	@tools/testing/p2pmem/kunit/run.sh
 
-mutants: debug-kernel
+mutants: deps
+	@tools/testing/p2pmem/kernels/build.sh $(BUILD) debug
 	@tools/testing/p2pmem/mutants/run.py
 
 kunit-fast: deps

@@ -211,6 +211,11 @@ while read -r line; do
 	lines+=("$line")
 done < <(lines_of_lists)
 
+# kernels that the selected tests name
+for lane in $(printf '%s\n' "${lines[@]}" | sed -n 's/.*[[:space:]]LANE=\([a-z]*\).*/\1/p' | sort -u); do
+	"$here/kernels/build.sh" "$build" "$lane" || die "the kernel $lane, which some of the tests need, could not be built"
+done
+
 for line in "${lines[@]}"; do
 	if [ "$line" = wait ]; then
 		wait

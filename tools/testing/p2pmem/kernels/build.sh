@@ -78,19 +78,27 @@ kernel_make()
 	[ ! -e "$out/rc" ] || die "the build of $name failed (whole log: $log)"
 }
 
+# of what the configuration was asked to be, and of the options that changed since
+wanted_sum()
+{
+	{
+		cat "$out/wanted.config"
+		find "$src" -name 'Kconfig*' -newer "$out/.config" 2>/dev/null
+	} | sha256sum
+}
+
 configure()
 {
 	cat "$here/base.config" "$here/$name.config" >"$out/wanted.config"
 	! consumers || cat "$here/consumers.config" >>"$out/wanted.config"
-	sum=$({ cat "$out/wanted.config"; find "$src" -name 'Kconfig*' -newer "$out/.config" 2>/dev/null; } | sha256sum)
-	[ ! -e "$out/.config" ] || [ "$(cat "$out/wanted.sum" 2>/dev/null)" != "$sum" ] || return 0
+	[ ! -e "$out/.config" ] || [ "$(cat "$out/wanted.sum" 2>/dev/null)" != "$(wanted_sum)" ] || return 0
 	KCONFIG_ALLCONFIG=$out/wanted.config kernel_make allnoconfig
 	grep -E '^(CONFIG_|# CONFIG_)' "$out/wanted.config" | while read -r line; do
 		grep -Fqx "$line" "$out/.config" || echo "$line"
 	done >"$out/lost.config"
 	[ ! -s "$out/lost.config" ] ||
 		die "the configuration of $name does not survive: $(tr '\n' ' ' <"$out/lost.config")"
-	{ cat "$out/wanted.config"; find "$src" -name 'Kconfig*' -newer "$out/.config" 2>/dev/null; } | sha256sum >"$out/wanted.sum"
+	wanted_sum >"$out/wanted.sum"
 }
 
 # external DIRECTORY [ARGUMENT...]: modules outside the tree, for this kernel

@@ -16,6 +16,7 @@ last "killed/total". Exit status: 0 when all are killed, 1 when one survives, 2 
 import concurrent.futures
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -166,7 +167,6 @@ class Lane:
 
 def test_lines():
     lines = {}
-    import shlex
     for line in (TESTS / "tests/list").read_text().split("\n"):
         words = shlex.split(line, comments=True)
         if len(words) >= 3 and words[1] != "host":
@@ -203,8 +203,7 @@ def main():
         with lock:
             lane = free.pop()
         try:
-            killer = try_tests(lane, lane.build(mutant), mutant, known)
-            return killer
+            return try_tests(lane, lane.build(mutant), mutant, known)
         finally:
             with lock:
                 free.append(lane)
@@ -216,9 +215,12 @@ def main():
         for test in (mutant.get("tests") or "p2pmem*").split():
             wanted.setdefault((folder, test), {"name": f"{folder} {test}", "file": f"{folder}/x.c", "tests": test})
     with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
-        for clean, killer in zip(wanted.values(), pool.map(one, wanted.values())):
-            if killer:
-                die(f"without any fault, {clean['name']} says: {killer}")
+        try:
+            for clean, killer in zip(wanted.values(), pool.map(one, wanted.values())):
+                if killer:
+                    die(f"without any fault, {clean['name']} says: {killer}")
+        except ValueError as error:
+            die(str(error))
         jobs = {pool.submit(one, m): m for m in mutants}
         for job in concurrent.futures.as_completed(jobs):
             mutant = jobs[job]

@@ -58,12 +58,15 @@ e2e_port()
 	done
 }
 
-# e2e_connect NQN [NVME_CLI_OPTION...]
+# e2e_connect NQN [NVME_CLI_OPTION...]: with time for Keep Alive. Queues of the target share
+# completion queues: while one of them waits for a drive that is reset, which takes seconds
+# on an emulated CPU with checks, Keep Alive waits too, and 5 s are the default.
 e2e_connect()
 {
 	e2e_nqn=$1
 	shift
-	nvme_connect rdma "$e2e_nqn" 10.0.0.1 4420 "$@" >/dev/null && nvme_host_disk "$e2e_nqn"
+	nvme_connect rdma "$e2e_nqn" 10.0.0.1 4420 --keep-alive-tmo=60 "$@" >/dev/null &&
+		nvme_host_disk "$e2e_nqn"
 }
 
 # host_bytes DISK: bytes that the initiator's disk read and wrote, by its own count

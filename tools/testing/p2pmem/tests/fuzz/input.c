@@ -30,22 +30,6 @@ bool input_is_tree(const u8 *data, size_t size)
 	return !size || !(data[0] & 0x01);
 }
 
-static int add_vertex(struct graph *g, enum role what, int parent)
-{
-	struct vertex *v = &g->v[g->nr];
-
-	memset(v, 0, sizeof(*v));
-	v->role = what;
-	v->parent = parent;
-	v->first_child = NOTHING;
-	v->next_sibling = NOTHING;
-	if (parent != NOTHING) {
-		v->next_sibling = g->v[parent].first_child;
-		g->v[parent].first_child = g->nr;
-	}
-	return g->nr++;
-}
-
 /* Vertex 0 is the fabric, which is no end and has only host bridges below it */
 static int pick(const struct graph *g, u8 back)
 {
@@ -92,7 +76,7 @@ static void read_function(struct reader *r, struct graph *g, unsigned int next_b
 
 	/* a number that is in use: read, and left out */
 	if (!taken(g, parent, devfn)) {
-		v = &g->v[add_vertex(g, ROOT_PORT + (flags & 7) % 5, parent)];
+		v = &g->v[graph_add(g, ROOT_PORT + (flags & 7) % 5, parent)];
 		up = &g->v[parent];
 		v->domain = up->domain;
 		v->bus = up->bus_below;
@@ -123,9 +107,9 @@ void decode_tree(const u8 *data, size_t size, struct input *in)
 	g->nr = 0;
 	hosts = 1 + (head >> 1 & 3);
 	domain_step = domain_steps[head >> 3 & 3];
-	fabric = add_vertex(g, FABRIC, NOTHING);
+	fabric = graph_add(g, FABRIC, NOTHING);
 	for (h = 0; h < hosts; h++) {
-		at = add_vertex(g, HOST, fabric);
+		at = graph_add(g, HOST, fabric);
 		g->v[at].within = forwards >> (2 * h) & 1;
 		g->v[at].across = forwards >> (2 * h) & 2;
 		g->v[at].domain = h * domain_step;

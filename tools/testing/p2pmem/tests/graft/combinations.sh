@@ -19,22 +19,12 @@
 # Exit status: 0 all passed, 1 a test failed, 2 wrong call.
 set -eu
 
-if [ $# != 1 ] || [ -z "$1" ]; then
-	echo "usage: $0 BUILD_DIR" >&2
-	exit 2
-fi
-
-top=$(cd "$(dirname "$0")/../../../../.." && pwd)
-BUILD=$(cd "${BUILD:-$top/build}" && pwd)
-mkdir -p "$1"
-work=$(cd "$1" && pwd -P)
+# shellcheck source=tools/testing/p2pmem/tests/host.sh
+. "$(dirname "$0")/../host.sh"
 src=$work/src objects=$work/objects
 jobs=${JOBS:-$(nproc)}
-n=0 failed=0
 LC_ALL=C
 export LC_ALL
-# shellcheck disable=SC1091
-. "$BUILD/kernel/env"
 # shellcheck disable=SC1091
 . "$top/tools/testing/p2pmem/tests/graft/tree.sh"
 

@@ -11,24 +11,10 @@
 # Exit status: 0 all passed, 1 a test failed, 2 wrong call.
 set -eu
 
-if [ $# != 1 ] || [ -z "$1" ]; then
-	echo "usage: $0 BUILD_DIR" >&2
-	exit 2
-fi
-
-top=$(cd "$(dirname "$0")/../../../../.." && pwd)
-BUILD=$(cd "${BUILD:-$top/build}" && pwd)
-mkdir -p "$1"
-work=$(cd "$1" && pwd)
-rm -rf "$work/tmp"
-mkdir -p "$work/tmp"
-TMPDIR=$work/tmp
-export TMPDIR
-# shellcheck disable=SC1091
-. "$BUILD/kernel/env"
+# shellcheck source=tools/testing/p2pmem/tests/host.sh
+. "$(dirname "$0")/../host.sh"
 script=$top/tools/graft/intree.sh
 orig=$work/orig tree=$work/tree
-n=0 failed=0
 # shellcheck disable=SC1091
 . "$top/tools/testing/p2pmem/tests/graft/tree.sh"
 

@@ -1,31 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# For the tests in this directory: TAP, a small kernel tree to put the graft into, and copies. To be
-# sourced with "work" set to the test's directory, "orig" to where the tree goes, "top" to the
-# project, "n" and "failed" to 0; needs KSRC of $BUILD/kernel/env.
+# For the tests in this directory: a small kernel tree to put the graft into, and copies. To be
+# sourced after ../host.sh, with "orig" set to where the tree goes.
 
 # shellcheck shell=sh disable=SC2154	# whoever sources this sets them
-
-ok()
-{
-	n=$((n + 1))
-	echo "ok $n - $1"
-}
-
-not_ok()
-{
-	n=$((n + 1)) failed=$((failed + 1))
-	echo "not ok $n - $1"
-	head -n 40 "$work/out" | sed 's/^/# /'
-}
-
-# check NAME COMMAND...
-check()
-{
-	name=$1
-	shift
-	if "$@" >"$work/out" 2>&1; then ok "$name"; else not_ok "$name"; fi
-}
 
 # our files and the consumers' as they are in a kernel, the rest in few lines
 plant()

@@ -11,44 +11,12 @@
 # Exit status: 0 all passed, 1 a test failed, 2 wrong call.
 set -eu
 
-if [ $# != 1 ] || [ -z "$1" ]; then
-	echo "usage: $0 BUILD_DIR" >&2
-	exit 2
-fi
-
-top=$(cd "$(dirname "$0")/../../../../.." && pwd)
-BUILD=$(cd "${BUILD:-$top/build}" && pwd)
-mkdir -p "$1"
-work=$(cd "$1" && pwd)
-export BUILD
-# shellcheck disable=SC1091
-. "$BUILD/kernel/env"
+# shellcheck source=tools/testing/p2pmem/tests/host.sh
+. "$(dirname "$0")/../host.sh"
 script=$top/tools/packaging/install.sh
 DESTDIR=$work/root
 export DESTDIR
 lib=$DESTDIR/lib/modules/$KVER
-n=0 failed=0
-
-ok()
-{
-	n=$((n + 1))
-	echo "ok $n - $1"
-}
-
-not_ok()
-{
-	n=$((n + 1)) failed=$((failed + 1))
-	echo "not ok $n - $1"
-	sed 's/^/# /' "$work/out"
-}
-
-# check NAME COMMAND...
-check()
-{
-	name=$1
-	shift
-	if "$@" >"$work/out" 2>&1; then ok "$name"; else not_ok "$name"; fi
-}
 
 # refuses NAME TEXT COMMAND...: fails, says TEXT, changes nothing
 refuses()

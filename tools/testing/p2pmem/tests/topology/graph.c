@@ -43,7 +43,7 @@ bool rng_chance(struct rng *rng, unsigned int one_in)
 	return one_in && !rng_below(rng, one_in);
 }
 
-static int add_vertex(struct graph *g, enum role what, int parent)
+int graph_add(struct graph *g, enum role what, int parent)
 {
 	struct vertex *v = &g->v[g->nr];
 
@@ -91,7 +91,7 @@ static int add_device(struct graph *g, int parent, enum role role, unsigned int 
 	int last = parent;
 
 	for (i = 0; i < functions && g->nr < MAX_VERTICES; i++) {
-		last = add_vertex(g, role, parent);
+		last = graph_add(g, role, parent);
 		v = &g->v[last];
 		v->domain = up->domain;
 		v->bus = up->bus_below;
@@ -181,9 +181,9 @@ void graph_random(struct graph *g, struct rng *rng)
 	int i, at, fabric;
 
 	g->nr = 0;
-	fabric = add_vertex(g, FABRIC, NOTHING);
+	fabric = graph_add(g, FABRIC, NOTHING);
 	for (h = 0; h < hosts; h++) {
-		at = add_vertex(g, HOST, fabric);
+		at = graph_add(g, HOST, fabric);
 		g->v[at].within = rng_chance(rng, 2);
 		g->v[at].across = rng_chance(rng, 2);
 		g->v[at].domain = h * domain_step;

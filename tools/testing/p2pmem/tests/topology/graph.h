@@ -85,6 +85,7 @@ unsigned int rng_below(struct rng *rng, unsigned int n);
 bool rng_chance(struct rng *rng, unsigned int one_in);
 
 /* graph.c: vertex 0 is the fabric */
+int graph_add(struct graph *g, enum role what, int parent);
 void graph_random(struct graph *g, struct rng *rng);
 
 enum outcome {
