@@ -76,7 +76,16 @@
 	  "export a block device")					\
 	X(BAD_RANGE, "bad-range", EINVAL,				\
 	  "the range is not within one region that is lent",		\
-	  "stay inside a range that was given to pci_p2pmem_add_resource()")
+	  "stay inside a range that was given to pci_p2pmem_add_resource()") \
+	X(QUOTA, "quota", EDQUOT,					\
+	  "the client has all that it may have of the provider's memory", \
+	  "raise p2pmem/quota of the provider, or lower the queue depth") \
+	X(VERIFY_FAILED, "verify-failed", EXDEV,			\
+	  "a self-test with real DMA found wrong data on this path",	\
+	  "do not use this path: put both devices below one PCIe switch, or take back what allows its host bridge") \
+	X(NOT_VERIFIED, "not-verified", EXDEV,				\
+	  "the path must be proved by a self-test before it is used, and is not", \
+	  "wait until the self-test has ended, or write warn to p2pmem_verify of the namespace")
 
 /**
  * enum pci_p2pmem_reason - why peer-to-peer is possible or not

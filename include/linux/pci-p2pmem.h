@@ -57,9 +57,26 @@ enum pci_p2pmem_mapping {
 };
 
 /**
+ * enum pci_p2pmem_proof - what the self-test of a pair has shown
+ * @PCI_P2PMEM_UNTRIED: nothing: it has not run since the verdict was made
+ * @PCI_P2PMEM_PROVED: real DMA moved the right data
+ * @PCI_P2PMEM_UNPROVED: it ran, but the client cannot prove as much as it should
+ * @PCI_P2PMEM_DISPROVED: real DMA failed or moved wrong data
+ */
+enum pci_p2pmem_proof {
+	PCI_P2PMEM_UNTRIED,
+	PCI_P2PMEM_PROVED,
+	PCI_P2PMEM_UNPROVED,
+	PCI_P2PMEM_DISPROVED,
+};
+
+/**
  * struct pci_p2pmem_verdict - what is known about a (provider, client) pair
  * @reason: PCI_P2PMEM_OK, or why not
  * @mapping: how the client reaches the provider
+ * @by_admin: the path leads through a host bridge that only an administrator's
+ *	entry allows
+ * @proof: what the pair's self-test has shown
  * @distance: number of hops: 0 same function, 2 same device, 4 one switch, one
  *	more for every further bridge; known for refused pairs too, where both
  *	ends are PCI functions, else -1
@@ -72,6 +89,8 @@ enum pci_p2pmem_mapping {
 struct pci_p2pmem_verdict {
 	enum pci_p2pmem_reason reason;
 	enum pci_p2pmem_mapping mapping;
+	bool by_admin;
+	enum pci_p2pmem_proof proof;
 	int distance;
 	char provider[20];
 	char client[32];
