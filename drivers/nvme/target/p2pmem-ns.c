@@ -22,6 +22,7 @@
 #include <linux/hashtable.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <trace/events/p2pmem.h>
 #include "p2pmem-priv.h"
 
 /* Guards the hash against writers, and the list */
@@ -61,15 +62,20 @@ bool nvmet_p2pmem_no_records(void)
 /**
  * nvmet_p2pmem_fallback() - a request got system memory instead of peer memory
  * @rec: record of its namespace
+ * @req: the request
  * @reason: why
  *
  * Counts it, and tells the log once for as long as the namespace is enabled.
  *
  * Context: Any.
  */
-void nvmet_p2pmem_fallback(struct nvmet_p2pmem_ns *rec, enum pci_p2pmem_reason reason)
+void nvmet_p2pmem_fallback(struct nvmet_p2pmem_ns *rec, struct nvmet_req *req,
+			   enum pci_p2pmem_reason reason)
 {
 	this_cpu_inc(rec->stats->fallbacks[reason]);
+	trace_p2pmem_fallback(req->p2p_dev, req->sq->ctrl->p2p_client,
+			      rec->ns->subsys->subsysnqn, rec->ns->nsid,
+			      req->transfer_len - req->metadata_len, reason);
 
 	if (likely(READ_ONCE(rec->warned)) || test_and_set_bit(0, &rec->warned))
 		return;

@@ -98,7 +98,8 @@ struct nvmet_p2pmem_path {
 extern struct mutex nvmet_p2pmem_lock;
 extern struct list_head nvmet_p2pmem_namespaces;
 struct nvmet_p2pmem_ns *nvmet_p2pmem_record(struct nvmet_ns *ns);
-void nvmet_p2pmem_fallback(struct nvmet_p2pmem_ns *rec, enum pci_p2pmem_reason reason);
+void nvmet_p2pmem_fallback(struct nvmet_p2pmem_ns *rec, struct nvmet_req *req,
+			   enum pci_p2pmem_reason reason);
 bool nvmet_p2pmem_no_records(void);
 
 /* p2pmem-attach.c */

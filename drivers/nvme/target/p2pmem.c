@@ -123,7 +123,7 @@ bool nvmet_p2pmem_alloc(struct nvmet_req *req)
 
 	rec = nvmet_p2pmem_record(req->ns);
 	if (rec)
-		nvmet_p2pmem_fallback(rec, reason);
+		nvmet_p2pmem_fallback(rec, req, reason);
 	/* A provider that was lost without notice: another may do. */
 	if (reason == PCI_P2PMEM_REVOKED)
 		nvmet_p2pmem_rescan(NVMET_P2PMEM_AGAIN);
@@ -165,7 +165,7 @@ static void nvmet_p2pmem_account_other(struct nvmet_req *req, struct nvmet_p2pme
 		pci_p2pmem_grant_put(grant);
 		reason = PCI_P2PMEM_NOT_A_CLIENT;
 	}
-	nvmet_p2pmem_fallback(rec, reason);
+	nvmet_p2pmem_fallback(rec, req, reason);
 }
 
 /**

@@ -323,6 +323,23 @@ struct p2pmem_provider *p2pmem_grant_lender(struct pci_p2pmem_grant *grant)
 }
 
 /**
+ * p2pmem_grant_clients() - the names of a grant's clients
+ * @grant: the grant, held, or NULL
+ * @buf: returns them, separated by commas; "-" without a grant
+ * @len: bytes in @buf; names that do not fit are cut off
+ *
+ * Context: Any.
+ */
+void p2pmem_grant_clients(struct pci_p2pmem_grant *grant, char *buf, size_t len)
+{
+	int i, n;
+
+	n = scnprintf(buf, len, "%s", grant ? dev_name(grant->path[0]->client) : "-");
+	for (i = 1; grant && i < grant->nr; i++)
+		n += scnprintf(buf + n, len - n, ",%s", dev_name(grant->path[i]->client));
+}
+
+/**
  * p2pmem_grant_account() - memory went out or came back
  * @grant: the grant, held
  * @bytes: how much, negative when it came back

@@ -17,6 +17,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
 #include <linux/ratelimit.h>
+#include <trace/events/p2pmem.h>
 #include "p2pdma.h"
 
 /**
@@ -67,12 +68,14 @@ static struct p2pmem_region *p2pmem_entry_region(struct scatterlist *sg)
 	return r;
 }
 
-/* The one provider of all entries, or NULL */
-static struct p2pmem_provider *p2pmem_list_provider(struct scatterlist *sgl, int nents)
+/* The one provider of all entries, and their bytes; or NULL */
+static struct p2pmem_provider *p2pmem_list_provider(struct scatterlist *sgl, int nents,
+						    size_t *bytes)
 {
 	struct p2pmem_provider *p = NULL;
 	struct p2pmem_region *r;
 	struct scatterlist *sg;
+	size_t sum = 0;
 	int i;
 
 	for_each_sg(sgl, sg, nents, i) {
@@ -80,8 +83,21 @@ static struct p2pmem_provider *p2pmem_list_provider(struct scatterlist *sgl, int
 		if (!r || (p && r->provider != p))
 			return NULL;
 		p = r->provider;
+		sum += sg->length;
 	}
+	*bytes = sum;
 	return p;
+}
+
+static size_t p2pmem_list_bytes(struct scatterlist *sgl, int nents)
+{
+	struct scatterlist *sg;
+	size_t bytes = 0;
+	int i;
+
+	for_each_sg(sgl, sg, nents, i)
+		bytes += sg->length;
+	return bytes;
 }
 
 /* The slow half of pci_p2pmem_sg_kind() */
@@ -219,7 +235,7 @@ static enum pci_p2pmem_mapping p2pmem_how(struct p2pmem_path *path)
  * Tells and counts a refusal. The reason is the verdict's where @reason is
  * PCI_P2PMEM_OK.
  */
-static int p2pmem_refuse(struct pci_dev *provider, struct device *client,
+static int p2pmem_refuse(struct pci_dev *provider, struct device *client, size_t bytes,
 			 enum pci_p2pmem_reason reason)
 {
 	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL, 1);
@@ -239,6 +255,7 @@ static int p2pmem_refuse(struct pci_dev *provider, struct device *client,
 	if (!v.reason)
 		return -EXDEV;
 
+	trace_p2pmem_map(provider, client, bytes, PCI_P2PMEM_MAP_NONE, v.reason);
 	if (__ratelimit(&limit)) {
 		pci_p2pmem_explain(text, sizeof(text), provider, client, &v);
 		pr_warn("cannot map peer-to-peer memory: %s\n", text);
@@ -283,29 +300,32 @@ static struct pci_dev *p2pmem_some_provider(struct scatterlist *sgl, int nents)
 int pci_p2pmem_map_sg(struct device *client, struct scatterlist *sg, int nents,
 		      enum dma_data_direction dir)
 {
+	enum pci_p2pmem_mapping how;
 	struct p2pmem_provider *p;
 	struct p2pmem_path *path;
+	size_t bytes;
 	int ret;
 
 	if (nents < 1)
 		return -EINVAL;
 	if (!client)
 		return p2pmem_refuse(p2pmem_some_provider(sg, nents), NULL,
-				     PCI_P2PMEM_NO_DMA_DEVICE);
-	p = p2pmem_list_provider(sg, nents);
+				     p2pmem_list_bytes(sg, nents), PCI_P2PMEM_NO_DMA_DEVICE);
+	p = p2pmem_list_provider(sg, nents, &bytes);
 	if (!p)
 		return p2pmem_refuse(p2pmem_some_provider(sg, nents), client,
-				     PCI_P2PMEM_MIXED_LIST);
+				     p2pmem_list_bytes(sg, nents), PCI_P2PMEM_MIXED_LIST);
 	if (READ_ONCE(p->state) == P2PMEM_LOST)
-		return p2pmem_refuse(p->pdev, client, PCI_P2PMEM_REVOKED);
+		return p2pmem_refuse(p->pdev, client, bytes, PCI_P2PMEM_REVOKED);
 
 	guard(rcu)();
 	path = p2pmem_path_current(p, client);
 	if (!path)
 		return p2pmem_is_client(client) ? -ENOMEM :
-			p2pmem_refuse(p->pdev, client, PCI_P2PMEM_NOT_A_CLIENT);
+			p2pmem_refuse(p->pdev, client, bytes, PCI_P2PMEM_NOT_A_CLIENT);
 
-	switch (p2pmem_how(path)) {
+	how = p2pmem_how(path);
+	switch (how) {
 	case PCI_P2PMEM_MAP_BUS_ADDR:
 		ret = p2pmem_map_bus(sg, nents, p2pmem_client_limit(client));
 		break;
@@ -313,11 +333,12 @@ int pci_p2pmem_map_sg(struct device *client, struct scatterlist *sg, int nents,
 		ret = p2pmem_map_host(client, sg, nents, dir);
 		break;
 	default:
-		return p2pmem_refuse(p->pdev, client, PCI_P2PMEM_OK);
+		return p2pmem_refuse(p->pdev, client, bytes, PCI_P2PMEM_OK);
 	}
 	if (ret < 0)
-		return p2pmem_refuse(p->pdev, client, p2pmem_map_reason(ret));
+		return p2pmem_refuse(p->pdev, client, bytes, p2pmem_map_reason(ret));
 	this_cpu_inc(path->count->maps);
+	trace_p2pmem_map(p->pdev, client, bytes, how, PCI_P2PMEM_OK);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_map_sg);
@@ -334,6 +355,7 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_map_sg);
 void pci_p2pmem_unmap_sg(struct device *client, struct scatterlist *sg, int nents,
 			 enum dma_data_direction dir)
 {
+	struct p2pmem_provider *p;
 	struct p2pmem_path *path;
 
 	if (WARN_ON_ONCE(nents < 1 || !is_pci_p2pmem_page(sg_page(sg))))
@@ -341,8 +363,13 @@ void pci_p2pmem_unmap_sg(struct device *client, struct scatterlist *sg, int nent
 	if (!sg_dma_is_bus_address(sg))
 		p2pmem_unmap_host(client, sg, nents, dir);
 
+	p = p2pmem_page_region(sg_page(sg))->provider;
+	if (trace_p2pmem_unmap_enabled())
+		trace_p2pmem_unmap(p->pdev, client, p2pmem_list_bytes(sg, nents),
+				   sg_dma_is_bus_address(sg) ? PCI_P2PMEM_MAP_BUS_ADDR :
+							       PCI_P2PMEM_MAP_HOST_BRIDGE);
 	guard(rcu)();
-	path = p2pmem_path_find(p2pmem_page_region(sg_page(sg))->provider, client);
+	path = p2pmem_path_find(p, client);
 	if (!WARN_ON_ONCE(!path))
 		this_cpu_inc(path->count->unmaps);
 }
@@ -394,34 +421,35 @@ int pci_p2pmem_map_region(struct device *client, struct pci_dev *provider, int b
 	int ret;
 
 	if (!client)
-		return p2pmem_refuse(provider, NULL, PCI_P2PMEM_NO_DMA_DEVICE);
+		return p2pmem_refuse(provider, NULL, size, PCI_P2PMEM_NO_DMA_DEVICE);
 	if (!size)
 		return -EINVAL;
 
 	guard(rcu)();
 	p = p2pmem_find(provider);
 	if (!p || !p2pmem_lends(p))
-		return p2pmem_refuse(provider, client, p ? PCI_P2PMEM_REVOKED :
-							   PCI_P2PMEM_NOT_A_PROVIDER);
+		return p2pmem_refuse(provider, client, size,
+				     p ? PCI_P2PMEM_REVOKED : PCI_P2PMEM_NOT_A_PROVIDER);
 	r = p2pmem_region_at(p, bar, offset, size);
 	if (!r)
-		return p2pmem_refuse(p->pdev, client, PCI_P2PMEM_BAD_RANGE);
+		return p2pmem_refuse(p->pdev, client, size, PCI_P2PMEM_BAD_RANGE);
 	path = p2pmem_path_current(p, client);
 	if (!path)
 		return p2pmem_is_client(client) ? -ENOMEM :
-			p2pmem_refuse(p->pdev, client, PCI_P2PMEM_NOT_A_CLIENT);
+			p2pmem_refuse(p->pdev, client, size, PCI_P2PMEM_NOT_A_CLIENT);
 
 	*map = (struct pci_p2pmem_mapping_region){
 		.size = size, .dir = dir, .region = r, .mapping = p2pmem_how(path),
 	};
 	if (map->mapping == PCI_P2PMEM_MAP_NONE)
-		return p2pmem_refuse(p->pdev, client, PCI_P2PMEM_OK);
+		return p2pmem_refuse(p->pdev, client, size, PCI_P2PMEM_OK);
 	ret = p2pmem_region_addr(client, r, offset - r->offset, map);
 	if (ret)
-		return p2pmem_refuse(p->pdev, client, p2pmem_map_reason(ret));
+		return p2pmem_refuse(p->pdev, client, size, p2pmem_map_reason(ret));
 	/* RCU: a revocation that we did not see counts this pin, see revoke.c. */
 	atomic_long_inc(&p->pins);
 	this_cpu_inc(path->count->maps);
+	trace_p2pmem_map(p->pdev, client, size, map->mapping, PCI_P2PMEM_OK);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_map_region);
@@ -441,6 +469,7 @@ void pci_p2pmem_unmap_region(struct device *client, struct pci_p2pmem_mapping_re
 	if (map->mapping == PCI_P2PMEM_MAP_HOST_BRIDGE)
 		p2pmem_host_unmap(client, map->dma_addr, map->size, map->dir);
 
+	trace_p2pmem_unmap(r->provider->pdev, client, map->size, map->mapping);
 	guard(rcu)();
 	path = p2pmem_path_find(r->provider, client);
 	if (!WARN_ON_ONCE(!path))

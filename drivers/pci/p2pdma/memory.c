@@ -10,6 +10,7 @@
 #include <linux/io.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <trace/events/p2pmem.h>
 #include "p2pdma.h"
 
 /**
@@ -45,6 +46,19 @@ static void *p2pmem_take(struct p2pmem_provider *p, size_t size)
 		return ERR_PTR(-ENODEV);
 	addr = p2pmem_pool_alloc(p->pool, size);
 	return addr ?: ERR_PTR(-ENOMEM);
+}
+
+/* One event for each call, whether there was memory or not */
+static void p2pmem_trace_alloc(struct pci_dev *provider, struct pci_p2pmem_grant *grant,
+			       size_t size, const void *result)
+{
+	enum pci_p2pmem_reason reason = PCI_P2PMEM_OK;
+
+	if (!trace_p2pmem_alloc_enabled())
+		return;
+	if (IS_ERR(result))
+		reason = result == ERR_PTR(-ENODEV) ? PCI_P2PMEM_REVOKED : PCI_P2PMEM_POOL_FULL;
+	trace_p2pmem_alloc(provider, grant, size, reason);
 }
 
 /* The caller holds the memory, and that holds the provider. */
@@ -84,6 +98,7 @@ void *pci_p2pmem_alloc(struct pci_dev *provider, size_t size, gfp_t gfp)
 			return NULL;
 		addr = p2pmem_take(p, size);
 	}
+	p2pmem_trace_alloc(provider, NULL, size, addr);
 	if (IS_ERR(addr))
 		return NULL;
 	if (gfp & __GFP_ZERO)
@@ -107,6 +122,8 @@ void pci_p2pmem_free(struct pci_dev *provider, void *addr, size_t size)
 	if (WARN_ON_ONCE(!is_pci_p2pmem_page(page) ||
 			 p2pmem_page_region(page)->kind != PCI_P2PMEM_POOL))
 		return;
+	/* Before: who gives memory back does not hold the provider any more. */
+	trace_p2pmem_free(provider, NULL, size);
 	p2pmem_give(addr, size);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_free);
@@ -251,6 +268,7 @@ struct scatterlist *pci_p2pmem_sgl_alloc(struct pci_dev *provider, unsigned int 
 	if (!p)
 		return NULL;
 	s = p2pmem_sgl_alloc(p, length, gfp);
+	p2pmem_trace_alloc(provider, NULL, length, s);
 	if (IS_ERR(s)) {
 		p2pmem_provider_put(p);
 		return NULL;
@@ -282,6 +300,7 @@ struct scatterlist *pci_p2pmem_grant_sgl_alloc(struct pci_p2pmem_grant *grant,
 	if (!pci_p2pmem_grant_tryget(grant))
 		return ERR_PTR(-ENODEV);
 	s = p2pmem_sgl_alloc(p2pmem_grant_lender(grant), length, gfp);
+	p2pmem_trace_alloc(pci_p2pmem_grant_provider(grant), grant, length, s);
 	if (IS_ERR(s)) {
 		pci_p2pmem_grant_put(grant);
 		return ERR_CAST(s);
@@ -305,6 +324,7 @@ void pci_p2pmem_sgl_free(struct pci_dev *provider, struct scatterlist *sgl)
 {
 	struct p2pmem_sgl *s = to_sgl(sgl);
 
+	trace_p2pmem_free(s->provider->pdev, s->grant, s->length);
 	p2pmem_sgl_give(s);
 	if (s->grant) {
 		p2pmem_grant_account(s->grant, -(long)s->length);

@@ -19,6 +19,7 @@
  *   find.c      the choice among providers
  *   map.c       scatterlists and regions to DMA addresses
  *   sysfs.c     the p2pmem group of a providing function
+ *   trace.c     the trace events
  *
  * Lock order: p2pmem_mutex, then p2pmem_provider.lock, then
  * p2pmem_provider.state_lock or the lock of the table of pairs (never both).
@@ -251,6 +252,7 @@ void p2pmem_grants_revoke(struct p2pmem_provider *p);
 void p2pmem_grants_evict(struct p2pmem_provider *p);
 void p2pmem_grants_report(struct p2pmem_provider *p);
 struct p2pmem_provider *p2pmem_grant_lender(struct pci_p2pmem_grant *grant);
+void p2pmem_grant_clients(struct pci_p2pmem_grant *grant, char *buf, size_t len);
 void p2pmem_grant_account(struct pci_p2pmem_grant *grant, long bytes);
 
 /* path.c */

@@ -21,6 +21,7 @@
 
 #include <linux/module.h>
 #include <linux/sched/signal.h>
+#include <trace/events/p2pmem.h>
 #include "p2pdma.h"
 
 /* How often whoever still holds memory is named in the log */
@@ -56,6 +57,11 @@ bool p2pmem_idle(struct p2pmem_provider *p)
 		!atomic_long_read(&p->pins);
 }
 
+static long p2pmem_out(struct p2pmem_provider *p)
+{
+	return p2pmem_used(p) - atomic_long_read(&p->own);
+}
+
 static bool p2pmem_empty(struct p2pmem_provider *p)
 {
 	return !p2pmem_used(p) && !atomic_long_read(&p->pins);
@@ -77,8 +83,11 @@ static void p2pmem_try_resume(struct p2pmem_provider *p)
 	}
 	spin_unlock_irqrestore(&p->state_lock, flags);
 
-	if (live)
-		queue_work(p2pmem_wq, &p->live_work);
+	if (!live)
+		return;
+	if (trace_p2pmem_revoke_enabled())
+		trace_p2pmem_revoke(p->pdev, "resumed", p2pmem_out(p), PCI_P2PMEM_OK);
+	queue_work(p2pmem_wq, &p->live_work);
 }
 
 /**
@@ -179,7 +188,7 @@ static int p2pmem_advance(struct p2pmem_provider *p, int state)
 static void p2pmem_report(struct p2pmem_provider *p)
 {
 	pci_warn(p->pdev, "waits for peer-to-peer memory to come back: %ld bytes and %ld references are out\n",
-		 p2pmem_used(p) - atomic_long_read(&p->own), atomic_long_read(&p->pins));
+		 p2pmem_out(p), atomic_long_read(&p->pins));
 	p2pmem_grants_report(p);
 }
 
@@ -223,6 +232,8 @@ void pci_p2pmem_revoke(struct pci_dev *pdev)
 	if (!p)
 		return;
 	before = p2pmem_advance(p, P2PMEM_DRAINING);
+	if (before == P2PMEM_LIVE && trace_p2pmem_revoke_enabled())
+		trace_p2pmem_revoke(pdev, "revoked", p2pmem_out(p), PCI_P2PMEM_REVOKED);
 	p2pmem_tell(p);
 	if (p2pmem_first(p, &p->awaited)) {
 		synchronize_rcu();
@@ -256,6 +267,8 @@ void pci_p2pmem_lost(struct pci_dev *pdev)
 	if (!p)
 		return;
 	if (p2pmem_advance(p, P2PMEM_LOST) == P2PMEM_LIVE) {
+		if (trace_p2pmem_revoke_enabled())
+			trace_p2pmem_revoke(pdev, "lost", p2pmem_out(p), PCI_P2PMEM_REVOKED);
 		pci_warn(pdev, "lost its peer-to-peer memory: data in it is read or written again from system memory\n");
 		/* The worker takes over our reference. */
 		if (queue_work(p2pmem_wq, &p->lost_work))

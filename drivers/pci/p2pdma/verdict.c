@@ -17,6 +17,7 @@
 #include <linux/hashtable.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <trace/events/p2pmem.h>
 #include "p2pdma.h"
 
 /*
@@ -105,6 +106,15 @@ static bool p2pmem_path_fresh(struct p2pmem_path *path)
 		READ_ONCE(path->mask) == p2pmem_client_limit(path->client);
 }
 
+/* Whether a verdict says anything else than one before; one that was never made does. */
+static bool p2pmem_verdict_news(const struct pci_p2pmem_verdict *a,
+				const struct pci_p2pmem_verdict *b)
+{
+	return a->reason != b->reason || a->mapping != b->mapping ||
+		a->distance != b->distance || a->by_admin != b->by_admin ||
+		strcmp(a->at, b->at) || strcmp(a->provider, b->provider);
+}
+
 /* Returns 0, or -ENOMEM: then the entry stays what it was, and stale. */
 static int p2pmem_path_refresh(struct p2pmem_path *path)
 {
@@ -112,17 +122,21 @@ static int p2pmem_path_refresh(struct p2pmem_path *path)
 	unsigned int gen = atomic_read(&p2pmem_generation);
 	u64 mask = p2pmem_client_limit(path->client);
 	unsigned long flags;
+	bool news;
 
 	if (p2pmem_path_judge(path->provider, path->client, &v))
 		return -ENOMEM;
 
 	spin_lock_irqsave(&p2pmem_paths_lock, flags);
+	news = p2pmem_verdict_news(&path->verdict, &v);
 	path->verdict = v;
 	WRITE_ONCE(path->mapping, v.mapping);
 	WRITE_ONCE(path->mask, mask);
 	/* Pairs with p2pmem_path_fresh(): the generation says the rest is there. */
 	smp_store_release(&path->gen, gen);
 	spin_unlock_irqrestore(&p2pmem_paths_lock, flags);
+	if (news)
+		trace_p2pmem_verdict(&v);
 	return 0;
 }
 

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: the one place where the trace events are made
+ *
+ * See include/trace/events/p2pmem.h. Other modules emit what is exported here.
+ */
+#include "p2pdma.h"
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/p2pmem.h>
+
+EXPORT_TRACEPOINT_SYMBOL_GPL(p2pmem_fallback);

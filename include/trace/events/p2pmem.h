@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * DOC: trace events of PCI peer-to-peer memory
+ *
+ * What becomes of the memory that is lent, event by event: it is taken and given
+ * back, mapped and unmapped, a pair is judged, an orchestrator falls back to system
+ * memory, a path is proved, a provider goes and comes back. A name that is not
+ * known is "-". Reasons are those of <linux/pci-p2pmem-reason.h>.
+ *
+ * Arguments are what the caller has at hand: all that has to be looked up or added
+ * up for an event is done in its TP_fast_assign(), or where the event is known to
+ * be enabled.
+ */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM p2pmem
+
+#if !defined(_TRACE_P2PMEM_H) || defined(TRACE_HEADER_MULTI_READ)
+#define _TRACE_P2PMEM_H
+
+#include <linux/pci-p2pmem.h>
+#include <linux/tracepoint.h>
+
+#define P2PMEM_TRACE_ENUM(sym, ...) TRACE_DEFINE_ENUM(PCI_P2PMEM_##sym);
+#define P2PMEM_TRACE_ROW(sym, token, ...) , { PCI_P2PMEM_##sym, token }
+
+PCI_P2PMEM_REASONS(P2PMEM_TRACE_ENUM)
+TRACE_DEFINE_ENUM(PCI_P2PMEM_NR_REASONS);
+TRACE_DEFINE_ENUM(PCI_P2PMEM_MAP_NONE);
+TRACE_DEFINE_ENUM(PCI_P2PMEM_MAP_BUS_ADDR);
+TRACE_DEFINE_ENUM(PCI_P2PMEM_MAP_HOST_BRIDGE);
+TRACE_DEFINE_ENUM(PCI_P2PMEM_UNTRIED);
+TRACE_DEFINE_ENUM(PCI_P2PMEM_PROVED);
+TRACE_DEFINE_ENUM(PCI_P2PMEM_UNPROVED);
+TRACE_DEFINE_ENUM(PCI_P2PMEM_DISPROVED);
+
+#define p2pmem_show_reason(reason)						\
+	__print_symbolic(reason, { PCI_P2PMEM_NR_REASONS, "unknown" }		\
+			 PCI_P2PMEM_REASONS(P2PMEM_TRACE_ROW))
+
+#define p2pmem_show_mapping(mapping)						\
+	__print_symbolic(mapping, { PCI_P2PMEM_MAP_NONE, "none" },		\
+			 { PCI_P2PMEM_MAP_BUS_ADDR, "bus" },			\
+			 { PCI_P2PMEM_MAP_HOST_BRIDGE, "host" })
+
+#define p2pmem_show_proof(proof)						\
+	__print_symbolic(proof, { PCI_P2PMEM_UNTRIED, "untried" },		\
+			 { PCI_P2PMEM_PROVED, "proved" },			\
+			 { PCI_P2PMEM_UNPROVED, "unproved" },			\
+			 { PCI_P2PMEM_DISPROVED, "disproved" })
+
+/* Memory was taken or could not be: one event for each call. */
+TRACE_EVENT(p2pmem_alloc,
+	TP_PROTO(struct pci_dev *provider, struct pci_p2pmem_grant *grant,
+		 size_t bytes, enum pci_p2pmem_reason reason),
+	TP_ARGS(provider, grant, bytes, reason),
+	TP_STRUCT__entry(
+		__string(provider, pci_name(provider))
+		__array(char, client, 64)
+		__field(size_t, bytes)
+		__field(int, reason)
+	),
+	TP_fast_assign(
+		__assign_str(provider);
+		p2pmem_grant_clients(grant, __entry->client, sizeof(__entry->client));
+		__entry->bytes = bytes;
+		__entry->reason = reason;
+	),
+	TP_printk("provider=%s client=%s bytes=%zu reason=%s", __get_str(provider),
+		  __entry->client, __entry->bytes, p2pmem_show_reason(__entry->reason))
+);
+
+/* It was given back. */
+TRACE_EVENT(p2pmem_free,
+	TP_PROTO(struct pci_dev *provider, struct pci_p2pmem_grant *grant, size_t bytes),
+	TP_ARGS(provider, grant, bytes),
+	TP_STRUCT__entry(
+		__string(provider, pci_name(provider))
+		__array(char, client, 64)
+		__field(size_t, bytes)
+	),
+	TP_fast_assign(
+		__assign_str(provider);
+		p2pmem_grant_clients(grant, __entry->client, sizeof(__entry->client));
+		__entry->bytes = bytes;
+	),
+	TP_printk("provider=%s client=%s bytes=%zu", __get_str(provider), __entry->client,
+		  __entry->bytes)
+);
+
+/* A list or a region was mapped, or refused: then @mapping is none. */
+TRACE_EVENT(p2pmem_map,
+	TP_PROTO(struct pci_dev *provider, struct device *client, size_t bytes,
+		 enum pci_p2pmem_mapping mapping, enum pci_p2pmem_reason reason),
+	TP_ARGS(provider, client, bytes, mapping, reason),
+	TP_STRUCT__entry(
+		__string(provider, provider ? pci_name(provider) : "-")
+		__string(client, client ? dev_name(client) : "-")
+		__field(size_t, bytes)
+		__field(int, mapping)
+		__field(int, reason)
+	),
+	TP_fast_assign(
+		__assign_str(provider);
+		__assign_str(client);
+		__entry->bytes = bytes;
+		__entry->mapping = mapping;
+		__entry->reason = reason;
+	),
+	TP_printk("provider=%s client=%s bytes=%zu mapping=%s reason=%s",
+		  __get_str(provider), __get_str(client), __entry->bytes,
+		  p2pmem_show_mapping(__entry->mapping),
+		  p2pmem_show_reason(__entry->reason))
+);
+
+/* What a mapping did was undone. */
+TRACE_EVENT(p2pmem_unmap,
+	TP_PROTO(struct pci_dev *provider, struct device *client, size_t bytes,
+		 enum pci_p2pmem_mapping mapping),
+	TP_ARGS(provider, client, bytes, mapping),
+	TP_STRUCT__entry(
+		__string(provider, pci_name(provider))
+		__string(client, dev_name(client))
+		__field(size_t, bytes)
+		__field(int, mapping)
+	),
+	TP_fast_assign(
+		__assign_str(provider);
+		__assign_str(client);
+		__entry->bytes = bytes;
+		__entry->mapping = mapping;
+	),
+	TP_printk("provider=%s client=%s bytes=%zu mapping=%s", __get_str(provider),
+		  __get_str(client), __entry->bytes, p2pmem_show_mapping(__entry->mapping))
+);
+
+/* The verdict of a pair was made, or is another one than it was. */
+TRACE_EVENT(p2pmem_verdict,
+	TP_PROTO(const struct pci_p2pmem_verdict *verdict),
+	TP_ARGS(verdict),
+	TP_STRUCT__entry(
+		__string(provider, verdict->provider)
+		__string(client, verdict->client)
+		__string(at, *verdict->at ? verdict->at : "-")
+		__field(int, reason)
+		__field(int, mapping)
+		__field(int, distance)
+		__field(bool, by_admin)
+	),
+	TP_fast_assign(
+		__assign_str(provider);
+		__assign_str(client);
+		__assign_str(at);
+		__entry->reason = verdict->reason;
+		__entry->mapping = verdict->mapping;
+		__entry->distance = verdict->distance;
+		__entry->by_admin = verdict->by_admin;
+	),
+	TP_printk("provider=%s client=%s reason=%s mapping=%s distance=%d at=%s by_admin=%d",
+		  __get_str(provider), __get_str(client),
+		  p2pmem_show_reason(__entry->reason),
+		  p2pmem_show_mapping(__entry->mapping), __entry->distance,
+		  __get_str(at), __entry->by_admin)
+);
+
+/*
+ * An orchestrator that was asked for peer memory uses system memory for a request.
+ * @user and @nsid are its own words for whose request that is: the NVMe target's
+ * subsystem and namespace. Without a grant there is no @provider.
+ */
+TRACE_EVENT(p2pmem_fallback,
+	TP_PROTO(struct pci_dev *provider, struct device *client, const char *user,
+		 u32 nsid, size_t bytes, enum pci_p2pmem_reason reason),
+	TP_ARGS(provider, client, user, nsid, bytes, reason),
+	TP_STRUCT__entry(
+		__string(provider, provider ? pci_name(provider) : "-")
+		__string(client, client ? dev_name(client) : "-")
+		__string(user, user)
+		__field(u32, nsid)
+		__field(size_t, bytes)
+		__field(int, reason)
+	),
+	TP_fast_assign(
+		__assign_str(provider);
+		__assign_str(client);
+		__assign_str(user);
+		__entry->nsid = nsid;
+		__entry->bytes = bytes;
+		__entry->reason = reason;
+	),
+	TP_printk("provider=%s client=%s user=%s nsid=%u bytes=%zu reason=%s",
+		  __get_str(provider), __get_str(client), __get_str(user), __entry->nsid,
+		  __entry->bytes, p2pmem_show_reason(__entry->reason))
+);
+
+/* The self-test of a pair has ended. @bytes: payload that it moved */
+TRACE_EVENT(p2pmem_verify,
+	TP_PROTO(struct pci_dev *provider, struct device *client, size_t bytes,
+		 enum pci_p2pmem_proof proof, enum pci_p2pmem_reason reason),
+	TP_ARGS(provider, client, bytes, proof, reason),
+	TP_STRUCT__entry(
+		__string(provider, pci_name(provider))
+		__string(client, dev_name(client))
+		__field(size_t, bytes)
+		__field(int, proof)
+		__field(int, reason)
+	),
+	TP_fast_assign(
+		__assign_str(provider);
+		__assign_str(client);
+		__entry->bytes = bytes;
+		__entry->proof = proof;
+		__entry->reason = reason;
+	),
+	TP_printk("provider=%s client=%s bytes=%zu proof=%s reason=%s", __get_str(provider),
+		  __get_str(client), __entry->bytes, p2pmem_show_proof(__entry->proof),
+		  p2pmem_show_reason(__entry->reason))
+);
+
+/*
+ * A provider's state changed. @what: "revoked", "lost" or "resumed"; @bytes: what is
+ * out of it and not its own driver's
+ */
+TRACE_EVENT(p2pmem_revoke,
+	TP_PROTO(struct pci_dev *provider, const char *what, long bytes,
+		 enum pci_p2pmem_reason reason),
+	TP_ARGS(provider, what, bytes, reason),
+	TP_STRUCT__entry(
+		__string(provider, pci_name(provider))
+		__string(what, what)
+		__field(long, bytes)
+		__field(int, reason)
+	),
+	TP_fast_assign(
+		__assign_str(provider);
+		__assign_str(what);
+		__entry->bytes = bytes;
+		__entry->reason = reason;
+	),
+	TP_printk("provider=%s what=%s bytes=%ld reason=%s", __get_str(provider),
+		  __get_str(what), __entry->bytes, p2pmem_show_reason(__entry->reason))
+);
+
+#endif /* _TRACE_P2PMEM_H */
+
+#include <trace/define_trace.h>
