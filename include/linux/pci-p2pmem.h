@@ -149,6 +149,7 @@ struct pci_p2pmem_mapping_region {
 /* Events of pci_p2pmem_register_notifier() */
 #define PCI_P2PMEM_EVENT_PROVIDER	1 /* data: struct pci_dev, now published and lending */
 #define PCI_P2PMEM_EVENT_CLIENT		2 /* data: struct device, now a client */
+#define PCI_P2PMEM_EVENT_POLICY		3 /* no data: verdicts may be others now */
 
 /* How long a revoked provider waits before its orchestrators must evict */
 #define PCI_P2PMEM_DRAIN_SECONDS	30

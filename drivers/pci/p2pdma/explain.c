@@ -76,6 +76,9 @@ int p2pmem_explain_text(char *buf, size_t len, const char *lender, const char *b
 		      *borrower ? borrower : "(no DMA device)",
 		      *lender ? lender : "(no provider)",
 		      p2pmem_reasons[reason].token, p2pmem_reasons[reason].text);
+	if (verdict->by_admin)
+		n += scnprintf(buf + n, len - n,
+			       " through a host bridge that the administrator allowed");
 	if (verdict->at[0])
 		n += scnprintf(buf + n, len - n, " at %s", verdict->at);
 	if (reason == PCI_P2PMEM_DMA_MASK && verdict->needed)

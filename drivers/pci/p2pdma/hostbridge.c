@@ -4,7 +4,8 @@
  *
  * PCI leaves it open whether a root complex forwards requests between its root
  * ports (PCIe Base Specification, section 1.3.1), so a path through a host bridge
- * is refused unless the processor or the bridge is known to do it.
+ * is refused unless the processor, the bridge or the root port is on a list. What is
+ * on it is policy.c's; here is what the machine has.
  */
 #include <kunit/static_stub.h>
 #include <linux/pci.h>
@@ -12,78 +13,94 @@
 #include <asm/processor.h>
 #endif
 #include "p2pdma.h"
+#include "topology.h"
 
 /**
- * struct p2pmem_known_host - a host bridge that is known to forward
- * @vendor: PCI vendor id of the function that stands for it
- * @device: PCI device id
- * @across: also from and to other host bridges
- */
-struct p2pmem_known_host {
-	u16 vendor;
-	u16 device;
-	bool across;
-};
-
-/* Facts from Linux 6.12, drivers/pci/p2pdma.c, where their vendor confirmed them */
-static const struct p2pmem_known_host p2pmem_known_hosts[] = {
-	{ PCI_VENDOR_ID_INTEL, 0x3c00, false },	/* Xeon E5, Core i7 */
-	{ PCI_VENDOR_ID_INTEL, 0x3c01, false },
-	{ PCI_VENDOR_ID_INTEL, 0x2f00, false },	/* Xeon E7 v3, E5 v3 */
-	{ PCI_VENDOR_ID_INTEL, 0x2f01, false },
-	{ PCI_VENDOR_ID_INTEL, 0x2020, true },	/* Skylake-E */
-	{ PCI_VENDOR_ID_INTEL, 0x2030, true },
-	{ PCI_VENDOR_ID_INTEL, 0x2031, true },
-	{ PCI_VENDOR_ID_INTEL, 0x2032, true },
-	{ PCI_VENDOR_ID_INTEL, 0x2033, true },
-	{ PCI_VENDOR_ID_INTEL, 0x09a2, true },
-};
-
-/**
- * p2pmem_cpu_forwards() - whether the processor forwards between all root ports
+ * p2pmem_cpu_id() - the processor, as an entry of the list names it
+ * @cpu: returns its vendor, family and model; no vendor where it is no x86
  *
- * AMD's do since family 17h (Zen). A suite can put another processor here.
+ * A suite can put another processor here.
  *
  * Context: Any.
- * Return: true when it does, wherever the root ports are.
  */
-bool p2pmem_cpu_forwards(void)
+void p2pmem_cpu_id(struct p2pmem_entry *cpu)
 {
-	KUNIT_STATIC_STUB_REDIRECT(p2pmem_cpu_forwards);
+	KUNIT_STATIC_STUB_REDIRECT(p2pmem_cpu_id, cpu);
+	*cpu = (struct p2pmem_entry){};
 #ifdef CONFIG_X86
-	return boot_cpu_data.x86_vendor == X86_VENDOR_AMD && boot_cpu_data.x86 >= 0x17;
-#else
-	return false;
+	strscpy(cpu->cpu, boot_cpu_data.x86_vendor_id, sizeof(cpu->cpu));
+	cpu->family = boot_cpu_data.x86;
+	cpu->model = boot_cpu_data.x86_model;
 #endif
 }
 
+static bool p2pmem_is_root_port(struct pci_dev *pdev)
+{
+	return pci_is_pcie(pdev) && pci_pcie_type(pdev) == PCI_EXP_TYPE_ROOT_PORT;
+}
+
 /**
- * p2pmem_host_allowed() - what a host bridge is known to forward
+ * p2pmem_host_judge() - what a host bridge forwards to and from one of its root ports
  * @host: host bridge of a device that the caller holds
- * @same: returns whether between its own root ports
- * @across: returns whether from and to other host bridges
+ * @top: the function above that device that is on the root bus, or the device itself;
+ *	NULL to ask for the host bridge alone
+ * @h: returns what is allowed, and whether an administrator says so
+ *
+ * The function that stands for the host bridge is looked up in the built-in list and
+ * in what the administrator says; the root port only in the latter, because vendors
+ * confirmed no more than that.
  *
  * Context: Any.
  */
-void p2pmem_host_allowed(struct pci_host_bridge *host, bool *same, bool *across)
+void p2pmem_host_judge(struct pci_host_bridge *host, struct pci_dev *top,
+		       struct p2pmem_host *h)
 {
-	struct pci_dev *root;
-	size_t i;
+	struct pci_dev *first = p2pmem_host_function(host);
+	u8 known = 0, admin = 0, other = 0;
+	struct p2pmem_entry cpu;
 
-	*same = p2pmem_cpu_forwards();
-	*across = *same;
-	if (*same)
-		return;
+	p2pmem_cpu_id(&cpu);
+	guard(rcu)();
+	if (cpu.cpu[0])
+		p2pmem_policy_cpu(&cpu, &known, &admin);
+	if (first)
+		p2pmem_policy_id(first->vendor, first->device, &known, &admin);
+	if (top && top != first && p2pmem_is_root_port(top))
+		p2pmem_policy_id(top->vendor, top->device, &other, &admin);
 
-	root = p2pmem_host_function(host);
-	if (!root)
-		return;
-	for (i = 0; i < ARRAY_SIZE(p2pmem_known_hosts); i++) {
-		if (root->vendor != p2pmem_known_hosts[i].vendor ||
-		    root->device != p2pmem_known_hosts[i].device)
-			continue;
-		*same = true;
-		*across = p2pmem_known_hosts[i].across;
-		return;
+	h->allowed = (known | admin) & P2PMEM_WITHIN;
+	h->allowed_across = (known | admin) & P2PMEM_ACROSS;
+	h->by_admin = admin & ~known & P2PMEM_WITHIN;
+	h->by_admin_across = admin & ~known & P2PMEM_ACROSS;
+}
+
+/**
+ * p2pmem_host_entry() - the entry that would allow a path through a host bridge
+ * @host: host bridge of a device that the caller holds
+ * @top: as for p2pmem_host_judge()
+ * @across: the path leads to another host bridge
+ * @buf: returns it, as the parameter host_bridges takes it; empty when no entry can
+ *	name it
+ * @len: bytes in @buf, P2PMEM_ENTRY_TEXT for all of it
+ *
+ * Context: Any.
+ */
+void p2pmem_host_entry(struct pci_host_bridge *host, struct pci_dev *top, bool across,
+		       char *buf, size_t len)
+{
+	struct p2pmem_change c = {
+		.bits = across ? P2PMEM_WITHIN | P2PMEM_ACROSS : P2PMEM_WITHIN,
+	};
+	struct pci_dev *named = p2pmem_is_root_port(top) ? top : p2pmem_host_function(host);
+
+	*buf = '\0';
+	if (named) {
+		c.entry.vendor = named->vendor;
+		c.entry.device = named->device;
+	} else {
+		p2pmem_cpu_id(&c.entry);
+		if (!c.entry.cpu[0])
+			return;
 	}
+	p2pmem_print_change(buf, len, &c);
 }

@@ -13,7 +13,9 @@
  *   grant.c     an orchestrator's use of a provider for a set of clients
  *   topology.c  distance and reachability on plain nodes
  *   path.c      struct pci_dev into nodes, masks: the verdict of a pair
- *   hostbridge.c  which host bridges forward peer-to-peer requests
+ *   policy.c    which host bridges are allowed: built in, by the administrator
+ *   hostbridge.c  which of them this machine has
+ *   parse.h     what administrators write into parameters
  *   verdict.c   the table of pairs: cached verdicts, counters
  *   explain.c   what a verdict says to people
  *   find.c      the choice among providers
@@ -37,11 +39,17 @@
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
+#include "parse.h"
 
 struct p2pmem_pool;
 struct p2pmem_provider;
 struct p2pmem_chain;
+struct p2pmem_host;
 struct gen_pool;
+struct seq_file;
+
+/* How many ids an administrator can name in the parameter host_bridges */
+#define P2PMEM_POLICY_MAX	64
 
 /**
  * enum p2pmem_state - what a provider does
@@ -264,12 +272,27 @@ int p2pmem_path_acs_list(struct pci_dev *provider, struct pci_dev *client,
 u64 p2pmem_client_limit(struct device *client);
 bool p2pmem_client_translates(struct device *client);
 
+/* policy.c */
+int p2pmem_policy_set(const char *val);
+int p2pmem_policy_get(char *buf, size_t len);
+void p2pmem_policy_announce(void);
+void p2pmem_policy_id(u16 vendor, u16 device, u8 *known, u8 *admin);
+void p2pmem_policy_cpu(const struct p2pmem_entry *cpu, u8 *known, u8 *admin);
+void p2pmem_policy_show(struct seq_file *m);
+#if IS_ENABLED(CONFIG_KUNIT)
+void p2pmem_policy_reset(void);
+#endif
+
 /* hostbridge.c */
-bool p2pmem_cpu_forwards(void);
-void p2pmem_host_allowed(struct pci_host_bridge *host, bool *same, bool *across);
+void p2pmem_cpu_id(struct p2pmem_entry *cpu);
+void p2pmem_host_judge(struct pci_host_bridge *host, struct pci_dev *top,
+		       struct p2pmem_host *h);
+void p2pmem_host_entry(struct pci_host_bridge *host, struct pci_dev *top, bool across,
+		       char *buf, size_t len);
 
 /* verdict.c */
 void p2pmem_policy_changed(void);
+unsigned int p2pmem_paths_count(void);
 struct p2pmem_path *p2pmem_path_find(struct p2pmem_provider *p, struct device *client);
 struct p2pmem_path *p2pmem_path_get(struct p2pmem_provider *p, struct device *client);
 struct p2pmem_path *p2pmem_path_current(struct p2pmem_provider *p, struct device *client);

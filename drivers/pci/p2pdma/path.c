@@ -105,11 +105,13 @@ struct pci_dev *p2pmem_host_function(struct pci_host_bridge *host)
 static int p2pmem_chain_fill(struct p2pmem_chain *c, struct pci_dev *pdev)
 {
 	struct pci_host_bridge *host = pci_find_host_bridge(pdev->bus);
-	struct pci_dev *up;
+	struct pci_dev *up, *top = pdev;
 	unsigned int i = 0;
 
-	for (up = pdev; up; up = pci_upstream_bridge(up))
+	for (up = pdev; up; up = pci_upstream_bridge(up)) {
+		top = up;
 		c->nr++;
+	}
 	/* Any context: a verdict may be needed where I/O is submitted. */
 	c->node = kcalloc(c->nr, sizeof(*c->node), GFP_ATOMIC | __GFP_NOWARN);
 	if (!c->node)
@@ -117,7 +119,7 @@ static int p2pmem_chain_fill(struct p2pmem_chain *c, struct pci_dev *pdev)
 	for (up = pdev; up; up = pci_upstream_bridge(up))
 		p2pmem_node_fill(&c->node[i++], up);
 	c->host.id = pci_domain_nr(host->bus) << 8 | host->bus->number;
-	p2pmem_host_allowed(host, &c->host.allowed, &c->host.allowed_across);
+	p2pmem_host_judge(host, top, &c->host);
 	return 0;
 }
 
@@ -135,6 +137,14 @@ static int p2pmem_route(struct pci_dev *provider, struct pci_dev *client,
 	}
 	p2pmem_topology_route(a, b, route);
 	return 0;
+}
+
+/* Whether a path through host bridges is there because an administrator says so */
+static bool p2pmem_by_admin(const struct p2pmem_host *a, const struct p2pmem_host *b)
+{
+	if (a->id == b->id)
+		return a->by_admin || b->by_admin;
+	return a->by_admin_across || b->by_admin_across;
 }
 
 static void p2pmem_node_name(u64 id, char *buf, size_t len)
@@ -229,6 +239,7 @@ int p2pmem_path_judge(struct p2pmem_provider *p, struct device *client,
 		return 0;
 
 	v->mapping = route.bus_addr ? PCI_P2PMEM_MAP_BUS_ADDR : PCI_P2PMEM_MAP_HOST_BRIDGE;
+	v->by_admin = !route.bus_addr && p2pmem_by_admin(&a.host, &b.host);
 	if (!route.bus_addr && p2pmem_client_translates(client))
 		return 0;
 	v->limit = p2pmem_client_limit(client);
@@ -236,6 +247,7 @@ int p2pmem_path_judge(struct p2pmem_provider *p, struct device *client,
 	if (v->needed > v->limit) {
 		v->reason = PCI_P2PMEM_DMA_MASK;
 		v->mapping = PCI_P2PMEM_MAP_NONE;
+		v->by_admin = false;
 	}
 	return 0;
 }

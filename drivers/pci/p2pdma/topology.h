@@ -73,11 +73,16 @@ struct p2pmem_node {
  * @id: unique among host bridges
  * @allowed: forwards peer-to-peer requests between its own root ports
  * @allowed_across: forwards them from and to other host bridges too
+ * @by_admin: @allowed only because an administrator says so; not for the route,
+ *	but for who shows it
+ * @by_admin_across: @allowed_across ditto
  */
 struct p2pmem_host {
 	u32 id;
 	bool allowed;
 	bool allowed_across;
+	bool by_admin;
+	bool by_admin_across;
 };
 
 /**

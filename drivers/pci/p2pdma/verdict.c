@@ -40,6 +40,24 @@ void p2pmem_policy_changed(void)
 	atomic_inc(&p2pmem_generation);
 }
 
+/**
+ * p2pmem_paths_count() - how many verdicts are remembered
+ *
+ * Context: Any but NMI.
+ * Return: the number of pairs.
+ */
+unsigned int p2pmem_paths_count(void)
+{
+	struct p2pmem_path *path;
+	unsigned int n = 0;
+	int i;
+
+	guard(rcu)();
+	hash_for_each_rcu(p2pmem_paths, i, path, hash)
+		n++;
+	return n;
+}
+
 static unsigned long p2pmem_path_key(struct p2pmem_provider *p, struct device *client)
 {
 	return hash_ptr(p, 64) ^ (unsigned long)client;

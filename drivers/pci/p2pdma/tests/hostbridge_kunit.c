@@ -11,6 +11,7 @@
 #include <asm/processor.h>
 #endif
 
+#include "../topology.h"
 #include "pairkit.h"
 
 #define HB_INTEL(_device)	.vendor = PCI_VENDOR_ID_INTEL, .device = _device
@@ -39,11 +40,12 @@ static const struct {
 static void hb_expect(struct kunit *test, struct fabric *f, const char *name, bool same,
 		      bool across)
 {
-	bool is_same = !same, is_across = !across;
+	struct p2pmem_host h = { .allowed = !same, .allowed_across = !across };
 
-	p2pmem_host_allowed(fabric_host(f, name), &is_same, &is_across);
-	KUNIT_EXPECT_EQ_MSG(test, is_same, same, "%s: between its own root ports", name);
-	KUNIT_EXPECT_EQ_MSG(test, is_across, across, "%s: to other host bridges", name);
+	p2pmem_host_judge(fabric_host(f, name), NULL, &h);
+	KUNIT_EXPECT_EQ_MSG(test, h.allowed, same, "%s: between its own root ports", name);
+	KUNIT_EXPECT_EQ_MSG(test, h.allowed_across, across, "%s: to other host bridges", name);
+	KUNIT_EXPECT_FALSE_MSG(test, h.by_admin || h.by_admin_across, "%s", name);
 }
 
 /* host0 .. host9 -- 00.0 of each known ID */
@@ -122,10 +124,13 @@ static void a_processor_that_forwards_needs_no_list(struct kunit *test)
 /* What is asked of the processor itself: the one of this machine */
 static void the_processor_is_looked_at(struct kunit *test)
 {
-	bool zen = boot_cpu_data.x86_vendor == X86_VENDOR_AMD && boot_cpu_data.x86 >= 0x17;
+	struct p2pmem_entry cpu = { .cpu = "nobody" };
 
-	kunit_deactivate_static_stub(test, p2pmem_cpu_forwards);
-	KUNIT_EXPECT_EQ(test, p2pmem_cpu_forwards(), zen);
+	kunit_deactivate_static_stub(test, p2pmem_cpu_id);
+	p2pmem_cpu_id(&cpu);
+	KUNIT_EXPECT_STREQ(test, cpu.cpu, boot_cpu_data.x86_vendor_id);
+	KUNIT_EXPECT_EQ(test, cpu.family, boot_cpu_data.x86);
+	KUNIT_EXPECT_EQ(test, cpu.model, boot_cpu_data.x86_model);
 }
 #endif
 

@@ -83,6 +83,7 @@ struct lend_news {
 	struct notifier_block nb;
 	atomic_t providers;
 	atomic_t clients;
+	atomic_t policies;
 	void *last;
 };
 

@@ -6,23 +6,23 @@
 
 #include "pairkit.h"
 
-static bool pairkit_forwards(void)
+static void pairkit_forwards(struct p2pmem_entry *cpu)
 {
-	return true;
+	*cpu = (struct p2pmem_entry){ .cpu = "AuthenticAMD", .family = 0x19, .model = 0x21 };
 }
 
-static bool pairkit_does_not(void)
+static void pairkit_does_not(struct p2pmem_entry *cpu)
 {
-	return false;
+	*cpu = (struct p2pmem_entry){ .cpu = "GenuineIntel", .family = 6, .model = 0x2d };
 }
 
 /* What the machine's own processor does must not matter to a test. */
 void pairkit_cpu(struct kunit *test, bool forwards)
 {
 	if (forwards)
-		kunit_activate_static_stub(test, p2pmem_cpu_forwards, pairkit_forwards);
+		kunit_activate_static_stub(test, p2pmem_cpu_id, pairkit_forwards);
 	else
-		kunit_activate_static_stub(test, p2pmem_cpu_forwards, pairkit_does_not);
+		kunit_activate_static_stub(test, p2pmem_cpu_id, pairkit_does_not);
 }
 
 const char *pairkit_name(struct fabric *f, const char *name)

@@ -2,7 +2,7 @@
 /**
  * DOC: what administrators write, and what is written to them
  *
- * Parameters of p2pmem-bar, names of reasons, and the line that explains a verdict: text
+ * Parameters of p2pmem-bar and p2pdma, names of reasons, and the line that explains a verdict: text
  * without a device behind it.
  */
 #include <linux/limits.h>
@@ -87,6 +87,100 @@ static void takes_bars(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, p2pmem_parse_bar(bad[i], -1, 6, &bar), -EINVAL, "'%s'",
 				    bad[i]);
 		KUNIT_EXPECT_EQ_MSG(test, bar, 77, "'%s'", bad[i]);
+	}
+}
+
+#define HOST_ID(_vendor, _device)	.entry = { .vendor = _vendor, .device = _device }
+#define HOST_CPU(_cpu, _family, _model)	\
+	.entry = { .cpu = _cpu, .family = _family, .model = _model }
+#define HOST_BOTH	(P2PMEM_WITHIN | P2PMEM_ACROSS)
+
+/* What is written, what it means, and how it is written back */
+static const struct {
+	const char *text;
+	struct p2pmem_change change;
+	const char *back;
+} good_hosts[] = {
+	{ "8086:3c02", { HOST_ID(0x8086, 0x3c02), .bits = P2PMEM_WITHIN }, "+8086:3c02" },
+	{ "+8086:3C02", { HOST_ID(0x8086, 0x3c02), .bits = P2PMEM_WITHIN }, "+8086:3c02" },
+	{ "1b36:000c/across", { HOST_ID(0x1b36, 0xc), .bits = HOST_BOTH }, "+1b36:000c/across" },
+	{ "-8086:2030", { HOST_ID(0x8086, 0x2030), .bits = HOST_BOTH, .remove = true },
+	  "-8086:2030" },
+	{ "-ffff:ffff/across", { HOST_ID(0xffff, 0xffff), .bits = P2PMEM_ACROSS, .remove = true },
+	  "-ffff:ffff/across" },
+	{ "cpu:AuthenticAMD:0x17", { HOST_CPU("AuthenticAMD", 0x17, P2PMEM_ANY_MODEL),
+	  .bits = HOST_BOTH }, "+cpu:AuthenticAMD:0x17" },
+	{ "+cpu:GenuineIntel:6:85", { HOST_CPU("GenuineIntel", 6, 85), .bits = HOST_BOTH },
+	  "+cpu:GenuineIntel:0x6:0x55" },
+	{ "-cpu:AuthenticAMD:25:0", { HOST_CPU("AuthenticAMD", 25, 0), .bits = HOST_BOTH,
+	  .remove = true }, "-cpu:AuthenticAMD:0x19:0x0" },
+	{ "cpu:  Shanghai  :7:0xff", { HOST_CPU("  Shanghai  ", 7, 255), .bits = HOST_BOTH },
+	  "+cpu:  Shanghai  :0x7:0xff" },
+};
+
+static const char * const bad_hosts[] = {
+	"", "+", "-", "++8086:3c02", "+-8086:3c02", " 8086:3c02", "8086:3c02 ", "8086", "8086:",
+	"8086:3c0", "8086:3c022", "808:3c02", "08086:3c02", "0x8086:3c02", "8086:3c0g", "8086-3c02",
+	":3c02", "8086::3c02", "8086:3c02/", "8086:3c02/acros", "8086:3c02/acrosss",
+	"8086:3c02/ACROSS", "8086:3c02/within", "8086:3c02 /across", "8086:3c02:", "8086:3c02\n",
+	"cpu", "cpu:", "cpu::", "cpu:AuthenticAMD", "cpu:AuthenticAMD:", "cpu::23",
+	"cpu:AuthenticAMDx:23", "cpu:AuthenticAMD:x", "cpu:AuthenticAMD:-1",
+	"cpu:AuthenticAMD:+1", "cpu:AuthenticAMD: 1", "cpu:AuthenticAMD:256",
+	"cpu:AuthenticAMD:0x100", "cpu:AuthenticAMD:023", "cpu:AuthenticAMD:23:",
+	"cpu:AuthenticAMD:23:256", "cpu:AuthenticAMD:23:1:2", "cpu:AuthenticAMD:23/across",
+	"cpu:AuthenticAMD:0x", "cpu:AuthenticAMD:23\n:1", "CPU:AuthenticAMD:23", "all", "*",
+	"8086:*", "\t8086:3c02", "8086:3c02\x7f",
+	"0000000000000000000000000000000000000000", "+cpu:AuthenticAMD:0x00000000000000000000017",
+};
+
+static void expect_change(struct kunit *test, const struct p2pmem_change *got,
+			  const struct p2pmem_change *want, const char *text)
+{
+	KUNIT_EXPECT_STREQ_MSG(test, got->entry.cpu, want->entry.cpu, "%s", text);
+	KUNIT_EXPECT_EQ_MSG(test, got->entry.family, want->entry.family, "%s", text);
+	KUNIT_EXPECT_EQ_MSG(test, got->entry.model, want->entry.model, "%s", text);
+	KUNIT_EXPECT_EQ_MSG(test, got->entry.vendor, want->entry.vendor, "%s", text);
+	KUNIT_EXPECT_EQ_MSG(test, got->entry.device, want->entry.device, "%s", text);
+	KUNIT_EXPECT_EQ_MSG(test, got->bits, want->bits, "%s", text);
+	KUNIT_EXPECT_EQ_MSG(test, got->remove, want->remove, "%s", text);
+}
+
+static void takes_host_bridges(struct kunit *test)
+{
+	struct p2pmem_change c;
+	char text[P2PMEM_ENTRY_TEXT], more[64];
+	int i, n;
+
+	for (i = 0; i < ARRAY_SIZE(good_hosts); i++) {
+		KUNIT_ASSERT_EQ_MSG(test, p2pmem_parse_change(good_hosts[i].text,
+							      strlen(good_hosts[i].text), &c),
+				    0, "%s", good_hosts[i].text);
+		expect_change(test, &c, &good_hosts[i].change, good_hosts[i].text);
+
+		n = p2pmem_print_change(text, sizeof(text), &c);
+		KUNIT_EXPECT_EQ(test, n, strlen(text));
+		KUNIT_EXPECT_STREQ(test, text, good_hosts[i].back);
+		KUNIT_EXPECT_EQ(test, p2pmem_parse_change(text, n, &c), 0);
+		expect_change(test, &c, &good_hosts[i].change, text);
+
+		/* nothing behind its length is looked at */
+		snprintf(more, sizeof(more), "%s,%s", good_hosts[i].text, good_hosts[i].text);
+		KUNIT_EXPECT_EQ(test, p2pmem_parse_change(more, strlen(good_hosts[i].text), &c), 0);
+		expect_change(test, &c, &good_hosts[i].change, more);
+	}
+}
+
+static void refuses_what_is_no_host_bridge(struct kunit *test)
+{
+	const struct p2pmem_change was = { HOST_CPU("untouched", 1, 2), .bits = 3 };
+	struct p2pmem_change c = was;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(bad_hosts); i++) {
+		KUNIT_EXPECT_EQ_MSG(test, p2pmem_parse_change(bad_hosts[i], strlen(bad_hosts[i]),
+							      &c),
+				    -EINVAL, "'%s'", bad_hosts[i]);
+		expect_change(test, &c, &was, bad_hosts[i]);
 	}
 }
 
@@ -176,6 +270,16 @@ static void explains_word_for_word(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, buf,
 			   "0000:04:00.0 and 0000:03:00.0: dma-mask: the provider's memory lies beyond what the client can address: it ends at 0x10fffffff, the client reaches 32 bits; place the provider's BAR below that limit");
 
+	/* who allowed it is said where it is used */
+	v = (struct pci_p2pmem_verdict){
+		.provider = "0000:03:00.0", .client = "0000:04:00.0", .by_admin = true,
+		.mapping = PCI_P2PMEM_MAP_HOST_BRIDGE,
+	};
+	p2pmem_explain_text(buf, sizeof(buf), "", "", &v);
+	KUNIT_EXPECT_STREQ(test, buf,
+			   "0000:04:00.0 and 0000:03:00.0: ok: peer-to-peer is possible through a host bridge that the administrator allowed; none needed");
+	v.by_admin = false;
+
 	/* names that are given come before those of the verdict */
 	v.reason = PCI_P2PMEM_NOT_PCI;
 	p2pmem_explain_text(buf, sizeof(buf), "lender", "borrower", &v);
@@ -226,6 +330,8 @@ static struct kunit_case p2pmem_parse_cases[] = {
 	KUNIT_CASE(takes_sizes),
 	KUNIT_CASE(refuses_what_is_no_size),
 	KUNIT_CASE(takes_bars),
+	KUNIT_CASE(takes_host_bridges),
+	KUNIT_CASE(refuses_what_is_no_host_bridge),
 	KUNIT_CASE(every_reason_has_a_name_of_its_own),
 	KUNIT_CASE(every_refusal_is_an_errno),
 	KUNIT_CASE(explains_on_one_line),

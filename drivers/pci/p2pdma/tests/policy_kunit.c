@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: what an administrator says of host bridges, and what becomes of verdicts
+ *
+ * The parameter host_bridges: entries added and taken back while pairs exist, the
+ * built-in list masked, processors, and that a verdict says who allowed it.
+ */
+#include <kunit/static_stub.h>
+#include <linux/pci.h>
+
+#include "../topology.h"
+#include "lendkit.h"
+#include "pairkit.h"
+
+#define POLICY_TEXT	2048
+
+static int policy_init(struct kunit *test)
+{
+	p2pmem_policy_reset();
+	pairkit_cpu(test, false);
+	return 0;
+}
+
+static void policy_exit(struct kunit *test)
+{
+	p2pmem_policy_reset();
+}
+
+/*
+ *	one -+- 00.0 rp0 (fab0:1000) -- a0
+ *	     `- 01.0 rp1 (fab0:1001) -- a1
+ *	two --- 00.0 rp2 (fab0:1002) -- b0
+ *	sky --- 00.0 rp3 (8086:2030) -- c0	on the built-in list, across
+ *	xeon -+ 00.0 rp4 (8086:2f00) -- d0	on the built-in list, within
+ *	      ` 01.0 rp5 (fab0:1001) -- d1
+ */
+#define POLICY_PORT(_name, _host, _slot, _vendor, _device)				\
+	{ .name = _name, .type = FABRIC_ROOT_PORT, .parent = _host, .slot = _slot,	\
+	  .vendor = _vendor, .device = _device }
+#define POLICY_HOST(_name)	{ .name = _name, .type = FABRIC_HOST, .window = SZ_16M }
+#define POLICY_CARD(_name, _port)	\
+	{ .name = _name, .type = FABRIC_ENDPOINT, .parent = _port, PAIRKIT_BAR }
+
+static const struct fabric_node policy_tree[] = {
+	POLICY_HOST("one"),
+	POLICY_PORT("rp0", "one", 0, FABRIC_VENDOR, 0x1000),
+	POLICY_PORT("rp1", "one", 1, FABRIC_VENDOR, 0x1001),
+	POLICY_CARD("a0", "rp0"),
+	POLICY_CARD("a1", "rp1"),
+	POLICY_HOST("two"),
+	POLICY_PORT("rp2", "two", 0, FABRIC_VENDOR, 0x1002),
+	POLICY_CARD("b0", "rp2"),
+	POLICY_HOST("sky"),
+	POLICY_PORT("rp3", "sky", 0, PCI_VENDOR_ID_INTEL, 0x2030),
+	POLICY_CARD("c0", "rp3"),
+	POLICY_HOST("xeon"),
+	POLICY_PORT("rp4", "xeon", 0, PCI_VENDOR_ID_INTEL, 0x2f00),
+	POLICY_PORT("rp5", "xeon", 1, FABRIC_VENDOR, 0x1001),
+	POLICY_CARD("d0", "rp4"),
+	POLICY_CARD("d1", "rp5"),
+	{ }
+};
+
+static struct fabric *policy_fabric(struct kunit *test)
+{
+	static const char * const cards[] = { "a0", "a1", "b0", "c0", "d0", "d1" };
+	struct fabric *f = fabric_build(test, policy_tree);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cards); i++) {
+		kit_lend(test, f, cards[i]);
+		kit_client(test, f, cards[i]);
+	}
+	return f;
+}
+
+/* The verdict that is remembered: nothing but the policy may have made it stale. */
+static void policy_expect(struct kunit *test, struct fabric *f, const char *provider,
+			  const char *client, bool allowed, bool by_admin, const char *when)
+{
+	struct pci_p2pmem_verdict v = pairkit_verdict(f, provider, client);
+
+	KUNIT_EXPECT_STREQ_MSG(test, pci_p2pmem_reason_token(v.reason),
+			       allowed ? "ok" : "host-bridge", "%s, %s to %s", when, client,
+			       provider);
+	KUNIT_EXPECT_EQ_MSG(test, v.mapping,
+			    allowed ? PCI_P2PMEM_MAP_HOST_BRIDGE : PCI_P2PMEM_MAP_NONE,
+			    "%s, %s to %s", when, client, provider);
+	KUNIT_EXPECT_EQ_MSG(test, v.by_admin, by_admin, "%s, %s to %s", when, client, provider);
+}
+
+static void policy_reads(struct kunit *test, const char *want)
+{
+	char *text = kunit_kzalloc(test, POLICY_TEXT, GFP_KERNEL);
+	int n;
+
+	KUNIT_ASSERT_NOT_NULL(test, text);
+	n = p2pmem_policy_get(text, POLICY_TEXT);
+	KUNIT_EXPECT_EQ(test, n, strlen(text));
+	KUNIT_EXPECT_STREQ(test, text, want);
+}
+
+/*
+ * Each row writes a list, then asks for four pairs: within one host bridge, between two,
+ * within one where an entry names the one port or the other.
+ */
+static const struct {
+	const char *write;
+	int ret;
+	bool within, across, built_in;
+	const char *read;
+} policy_steps[] = {
+	{ "", 0, false, false, true, "\n" },
+	{ "\n", 0, false, false, true, "\n" },
+	/* the root port above one of them is not enough */
+	{ "+fab0:1001", 0, false, false, true, "+fab0:1001\n" },
+	{ "fab0:1000\n", 0, true, false, true, "+fab0:1001,+fab0:1000\n" },
+	{ "-fab0:1001", 0, true, false, true, "+fab0:1000\n" },
+	/* rp0 stands for the host bridge too, so both ends have it */
+	{ "-fab0:1000", 0, false, false, true, "\n" },
+	{ "+fab0:1000/across", 0, true, false, true, "+fab0:1000/across\n" },
+	{ "+fab0:1002", 0, true, false, true, "+fab0:1000/across,+fab0:1002\n" },
+	{ "+fab0:1002/across", 0, true, true, true, "+fab0:1000/across,+fab0:1002/across\n" },
+	{ "-fab0:1000/across", 0, true, false, true, "+fab0:1000,+fab0:1002/across\n" },
+	{ "+fab0:1000/across", 0, true, true, true, "+fab0:1000/across,+fab0:1002/across\n" },
+	/* a list with one bad word changes nothing */
+	{ "-fab0:1000,-fab0:1002,nonsense", -EINVAL, true, true, true,
+	  "+fab0:1000/across,+fab0:1002/across\n" },
+	{ "nonsense,-fab0:1000", -EINVAL, true, true, true,
+	  "+fab0:1000/across,+fab0:1002/across\n" },
+	{ "-fab0:1000,,-fab0:1002", -EINVAL, true, true, true,
+	  "+fab0:1000/across,+fab0:1002/across\n" },
+	{ "-fab0:1000,", -EINVAL, true, true, true, "+fab0:1000/across,+fab0:1002/across\n" },
+	{ "-fab0:1000,-fab0:1003", -ENOENT, true, true, true,
+	  "+fab0:1000/across,+fab0:1002/across\n" },
+	{ "-fab0:1000,-fab0:1000", -ENOENT, true, true, true,
+	  "+fab0:1000/across,+fab0:1002/across\n" },
+	{ "-fab0:1000,-fab0:1002", 0, false, false, true, "\n" },
+	/* what is built in is masked, as often as one likes, and comes back */
+	{ "-8086:2030", 0, false, false, false, "-8086:2030\n" },
+	{ "-8086:2030", 0, false, false, false, "-8086:2030\n" },
+	{ "+8086:2030/across", 0, false, false, true, "+8086:2030/across\n" },
+	{ "-8086:2030,-8086:2030/across", 0, false, false, false, "-8086:2030\n" },
+	{ "+8086:2030/across", 0, false, false, true, "+8086:2030/across\n" },
+	{ "-8086:2030/across", 0, false, false, false, "+8086:2030,-8086:2030/across\n" },
+	{ "-8086:2030,+8086:2030", 0, false, false, false, "+8086:2030,-8086:2030/across\n" },
+	{ "+8086:2030/across", 0, false, false, true, "+8086:2030/across\n" },
+	{ "-cpu:GenuineIntel:6", -ENOENT, false, false, true, "+8086:2030/across\n" },
+};
+
+static void entries_come_and_go(struct kunit *test)
+{
+	struct fabric *f = policy_fabric(test);
+	char *was = kunit_kzalloc(test, POLICY_TEXT, GFP_KERNEL);
+	u8 known, admin;
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, was);
+	for (i = 0; i < ARRAY_SIZE(policy_steps); i++) {
+		const char *write = policy_steps[i].write;
+
+		KUNIT_EXPECT_EQ_MSG(test, p2pmem_policy_set(write), policy_steps[i].ret, "%s",
+				    write);
+		policy_expect(test, f, "a0", "a1", policy_steps[i].within,
+			      policy_steps[i].within, write);
+		policy_expect(test, f, "b0", "a0", policy_steps[i].across,
+			      policy_steps[i].across, write);
+		policy_expect(test, f, "a0", "b0", policy_steps[i].across,
+			      policy_steps[i].across, write);
+		policy_reads(test, policy_steps[i].read);
+		known = 0;
+		admin = 0;
+		scoped_guard(rcu)
+			p2pmem_policy_id(PCI_VENDOR_ID_INTEL, 0x2030, &known, &admin);
+		KUNIT_EXPECT_EQ_MSG(test, !!(known & P2PMEM_ACROSS), policy_steps[i].built_in,
+				    "%s", write);
+
+		/* what is read can be written, and is then read again */
+		p2pmem_policy_get(was, POLICY_TEXT);
+		p2pmem_policy_reset();
+		KUNIT_EXPECT_EQ_MSG(test, p2pmem_policy_set(was), 0, "%s", was);
+		policy_reads(test, was);
+	}
+}
+
+/* sky is built in and across; two is what the administrator allows */
+static void a_verdict_says_who_allowed_it(struct kunit *test)
+{
+	struct fabric *f = policy_fabric(test);
+
+	policy_expect(test, f, "c0", "b0", false, false, "nothing said");
+	p2pmem_policy_set("+fab0:1002/across");
+	policy_expect(test, f, "c0", "b0", true, true, "the client's end");
+	policy_expect(test, f, "b0", "c0", true, true, "the provider's end");
+	/* saying again what is known is not needed, and so not marked */
+	p2pmem_policy_set("+8086:2f00,-fab0:1002");
+	policy_expect(test, f, "d0", "d1", true, false, "built in, and said again");
+	p2pmem_policy_set("-8086:2f00");
+	policy_expect(test, f, "d0", "d1", false, false, "taken back");
+	p2pmem_policy_set("+8086:2f00/across");
+	policy_expect(test, f, "d0", "d1", true, false, "given back");
+	policy_expect(test, f, "d0", "c0", true, true, "more than is known");
+	policy_expect(test, f, "c0", "d1", true, true, "more than is known");
+}
+
+/* The other port has the id of rp1: entries for root ports mean the port above the device. */
+static void a_root_port_is_named(struct kunit *test)
+{
+	struct fabric *f = policy_fabric(test);
+
+	p2pmem_policy_set("+fab0:1001/across");
+	policy_expect(test, f, "d1", "a1", true, true, "both below such a port");
+	policy_expect(test, f, "d1", "a0", false, false, "one below another port");
+	policy_expect(test, f, "d0", "a1", false, false, "ditto");
+	policy_expect(test, f, "d1", "c0", true, true, "and one that is built in");
+	/* a root port that is not the first is on no built-in list, whatever its id is */
+	p2pmem_policy_set("-fab0:1001");
+	policy_expect(test, f, "d1", "c0", false, false, "taken back");
+}
+
+static struct p2pmem_entry policy_cpu;
+
+static void policy_cpu_is(struct p2pmem_entry *cpu)
+{
+	*cpu = policy_cpu;
+}
+
+static void policy_processor(struct kunit *test, const char *vendor, u8 family, u8 model)
+{
+	policy_cpu = (struct p2pmem_entry){ .family = family, .model = model };
+	strscpy(policy_cpu.cpu, vendor, sizeof(policy_cpu.cpu));
+	kunit_activate_static_stub(test, p2pmem_cpu_id, policy_cpu_is);
+	p2pmem_policy_changed();
+}
+
+static const struct {
+	const char *write;
+	const char *cpu;
+	u8 family, model;
+	bool allowed, by_admin;
+} policy_cpus[] = {
+	{ "", "AuthenticAMD", 0x16, 0, false, false },
+	{ "", "AuthenticAMD", 0x17, 0, true, false },
+	{ "", "AuthenticAMD", 0x1a, 7, true, false },
+	{ "", "HygonGenuine", 0x18, 0, false, false },
+	{ "", "", 0, 0, false, false },
+	{ "cpu:HygonGenuine:0x18", "HygonGenuine", 0x18, 3, true, true },
+	{ "cpu:HygonGenuine:0x18", "HygonGenuine", 0x19, 3, false, false },
+	{ "cpu:HygonGenuine:0x18:3", "HygonGenuine", 0x18, 3, true, true },
+	{ "cpu:HygonGenuine:0x18:3", "HygonGenuine", 0x18, 4, false, false },
+	{ "cpu:HygonGenuine:0x18,-cpu:HygonGenuine:0x18:3", "HygonGenuine", 0x18, 4, true, true },
+	{ "cpu:HygonGenuine:0x18,-cpu:HygonGenuine:0x18:3", "HygonGenuine", 0x18, 3, false, false },
+	{ "cpu:AuthenticAMD:0x17", "AuthenticAMD", 0x17, 1, true, false },
+	{ "-cpu:AuthenticAMD:0x17", "AuthenticAMD", 0x17, 1, false, false },
+	{ "-cpu:AuthenticAMD:0x17", "AuthenticAMD", 0x19, 1, true, false },
+	{ "-cpu:AuthenticAMD:0x17:1", "AuthenticAMD", 0x17, 1, false, false },
+	{ "-cpu:AuthenticAMD:0x17:1", "AuthenticAMD", 0x17, 2, true, false },
+	{ "-cpu:AuthenticAMD:0x17,cpu:AuthenticAMD:0x17:1", "AuthenticAMD", 0x17, 1, true, true },
+	{ "-cpu:AuthenticAMD:0x17,cpu:AuthenticAMD:0x17:1", "AuthenticAMD", 0x17, 2, false, false },
+	{ "-cpu:AuthenticAMD:0x17,cpu:AuthenticAMD:0x17", "AuthenticAMD", 0x17, 1, true, false },
+	{ "-cpu:AuthenticAMD:0x17,fab0:1000/across,fab0:1002/across", "AuthenticAMD", 0x17, 1,
+	  true, true },
+};
+
+static void processors_are_named(struct kunit *test)
+{
+	struct fabric *f = policy_fabric(test);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(policy_cpus); i++) {
+		p2pmem_policy_reset();
+		KUNIT_EXPECT_EQ(test, p2pmem_policy_set(policy_cpus[i].write), 0);
+		policy_processor(test, policy_cpus[i].cpu, policy_cpus[i].family,
+				 policy_cpus[i].model);
+		policy_expect(test, f, "a0", "b0", policy_cpus[i].allowed,
+			      policy_cpus[i].by_admin, policy_cpus[i].write);
+		kunit_deactivate_static_stub(test, p2pmem_cpu_id);
+		pairkit_cpu(test, false);
+	}
+}
+
+static void there_is_an_end(struct kunit *test)
+{
+	char *all = kunit_kzalloc(test, POLICY_TEXT, GFP_KERNEL);
+	char *read = kunit_kzalloc(test, POLICY_TEXT, GFP_KERNEL);
+	char word[P2PMEM_ENTRY_TEXT];
+	int i, n = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, all);
+	KUNIT_ASSERT_NOT_NULL(test, read);
+	for (i = 0; i < P2PMEM_POLICY_MAX; i++)
+		n += scnprintf(all + n, POLICY_TEXT - n, "%s+cpu:AuthenticAMD:0xff:%#x",
+			       i ? "," : "", 0x80 + i);
+	KUNIT_ASSERT_LT(test, n, POLICY_TEXT - 1);
+	KUNIT_EXPECT_EQ(test, p2pmem_policy_set(all), 0);
+	/* those that are there already need no room */
+	KUNIT_EXPECT_EQ(test, p2pmem_policy_set(all), 0);
+	KUNIT_EXPECT_EQ(test, p2pmem_policy_set("+fab0:1000"), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, -ENOSPC, p2pmem_policy_set(
+			"-cpu:AuthenticAMD:0xff:0x80,+fab0:1000,+fab0:1001"));
+	p2pmem_policy_get(read, POLICY_TEXT);
+	all[n] = '\n';
+	KUNIT_EXPECT_STREQ(test, read, all);
+
+	/* no more than there is room for, and it ends in a zero */
+	memset(word, 0x5a, sizeof(word));
+	n = p2pmem_policy_get(word, sizeof(word) - 1);
+	KUNIT_EXPECT_EQ(test, n, sizeof(word) - 2);
+	KUNIT_EXPECT_EQ(test, strlen(word), n);
+	KUNIT_EXPECT_EQ(test, memcmp(word, all, n), 0);
+}
+
+/* Who listens hears of each change that was made, and of no other */
+static void a_change_is_news(struct kunit *test)
+{
+	struct lend_news *news = lend_listen(test);
+
+	KUNIT_EXPECT_EQ(test, atomic_read(&news->policies), 0);
+	p2pmem_policy_set("+fab0:1000");
+	KUNIT_EXPECT_EQ(test, atomic_read(&news->policies), 1);
+	KUNIT_EXPECT_PTR_EQ(test, news->last, NULL);
+	p2pmem_policy_set("nonsense");
+	p2pmem_policy_set("\n");
+	KUNIT_EXPECT_EQ(test, atomic_read(&news->policies), 1);
+	p2pmem_policy_announce();
+	KUNIT_EXPECT_EQ(test, atomic_read(&news->policies), 2);
+}
+
+static void pairs_are_counted(struct kunit *test)
+{
+	unsigned int before = p2pmem_paths_count();
+	struct fabric *f = policy_fabric(test);
+
+	pairkit_verdict(f, "a0", "a1");
+	pairkit_verdict(f, "a0", "a1");
+	pairkit_verdict(f, "a0", "b0");
+	KUNIT_EXPECT_EQ(test, p2pmem_paths_count(), before + 2);
+}
+
+struct policy_reader {
+	struct kunit *test;
+	struct fabric *f;
+};
+
+/* Both tables are written while others look */
+static void policy_reader(void *arg)
+{
+	struct policy_reader *r = arg;
+	struct pci_p2pmem_verdict v;
+	int i;
+
+	/* the processor is the test's for this task too */
+	current->kunit_test = r->test;
+	for (i = 0; i < 2000; i++) {
+		p2pmem_policy_changed();
+		v = pairkit_verdict(r->f, "a0", "b0");
+		WARN_ON(v.reason && v.reason != PCI_P2PMEM_HOST_BRIDGE);
+		WARN_ON(!v.reason && !v.by_admin);
+		cond_resched();
+	}
+	current->kunit_test = NULL;
+}
+
+static void verdicts_while_it_changes(struct kunit *test)
+{
+	struct policy_reader reader = { .test = test, .f = policy_fabric(test) };
+	struct lend_task *t = lend_start(test, policy_reader, &reader);
+	int i;
+
+	for (i = 0; i < 20 || !lend_is_over(t); i++)
+		KUNIT_EXPECT_EQ(test, p2pmem_policy_set(i % 2 ?
+				"-fab0:1000,-fab0:1002" :
+				"+fab0:1000/across,+fab0:1002/across"), 0);
+	lend_join(test, t);
+	KUNIT_EXPECT_GE(test, i, 20);
+}
+
+static struct kunit_case policy_cases[] = {
+	KUNIT_CASE(entries_come_and_go),
+	KUNIT_CASE(a_verdict_says_who_allowed_it),
+	KUNIT_CASE(a_root_port_is_named),
+	KUNIT_CASE(processors_are_named),
+	KUNIT_CASE(there_is_an_end),
+	KUNIT_CASE(a_change_is_news),
+	KUNIT_CASE(pairs_are_counted),
+	KUNIT_CASE_SLOW(verdicts_while_it_changes),
+	{}
+};
+
+static struct kunit_suite policy_suite = {
+	.name = "p2pmem-policy",
+	.init = policy_init,
+	.exit = policy_exit,
+	.test_cases = policy_cases,
+};
+
+kunit_test_suite(policy_suite);
