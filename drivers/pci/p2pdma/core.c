@@ -138,6 +138,39 @@ void p2pmem_for_each_provider(void (*fn)(struct p2pmem_provider *p, void *arg), 
 		fn(p, arg);
 }
 
+/* Whether a client's device has an earlier registration in the walk of the register */
+static bool p2pmem_seen_before(struct pci_p2pmem_client *client)
+{
+	struct pci_p2pmem_client *c;
+
+	hash_for_each_possible(p2pmem_clients, c, hash, (unsigned long)client->dev)
+		if (c->dev == client->dev)
+			return c != client;
+	return false;
+}
+
+/**
+ * p2pmem_for_each_pair() - walk all pairs of a provider and a client
+ * @fn: called for each with @arg, once for a device that is registered several
+ *	times; p2pmem_mutex is held, it may sleep
+ * @arg: for @fn
+ *
+ * Context: Process context, may sleep.
+ */
+void p2pmem_for_each_pair(void (*fn)(struct p2pmem_provider *p, struct device *client,
+				     void *arg), void *arg)
+{
+	struct pci_p2pmem_client *c;
+	struct p2pmem_provider *p;
+	int i, j;
+
+	guard(mutex)(&p2pmem_mutex);
+	hash_for_each(p2pmem_providers, i, p, hash)
+		hash_for_each(p2pmem_clients, j, c, hash)
+			if (!p2pmem_seen_before(c))
+				fn(p, c->dev, arg);
+}
+
 /**
  * p2pmem_is_client() - whether a driver registered this device
  * @dev: DMA device
@@ -307,11 +340,15 @@ void p2pmem_notify(unsigned long event, void *data)
 static int __init p2pmem_init(void)
 {
 	p2pmem_wq = alloc_workqueue("p2pmem", WQ_UNBOUND, 0);
-	return p2pmem_wq ? 0 : -ENOMEM;
+	if (!p2pmem_wq)
+		return -ENOMEM;
+	p2pmem_debugfs_init();
+	return 0;
 }
 
 static void __exit p2pmem_exit(void)
 {
+	p2pmem_debugfs_exit();
 	/* Drivers that provide or borrow use our symbols: none is left now. */
 	WARN_ON(!hash_empty(p2pmem_providers));
 	WARN_ON(!hash_empty(p2pmem_clients));

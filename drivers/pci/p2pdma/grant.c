@@ -16,6 +16,8 @@
 #include <linux/module.h>
 #include <linux/percpu_counter.h>
 #include <linux/percpu-refcount.h>
+#include <linux/seq_file.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include "p2pdma.h"
 
@@ -33,7 +35,7 @@
  * @free_work: the end, in process context
  * @rcu: for freeing
  * @nr: number of pairs
- * @path: the pairs, referenced
+ * @path: the pairs, referenced, each of them once
  */
 struct pci_p2pmem_grant {
 	struct list_head node;
@@ -46,16 +48,20 @@ struct pci_p2pmem_grant {
 	struct work_struct free_work;
 	struct rcu_head rcu;
 	int nr;
-	struct p2pmem_path *path[] __counted_by(nr);
+	struct p2pmem_path *path[];
 };
+
+/*
+ * Requests of all CPUs use the counter of bytes, and it is read when a provider goes:
+ * a CPU keeps as much to itself as its share can hold.
+ */
+#define P2PMEM_GRANT_BATCH	SZ_1G
 
 static void p2pmem_grant_put_paths(struct pci_p2pmem_grant *g)
 {
 	int i;
 
 	for (i = 0; i < g->nr; i++) {
-		if (!g->path[i])
-			continue;
 		atomic_dec(&g->path[i]->grants);
 		p2pmem_path_put(g->path[i]);
 	}
@@ -83,14 +89,24 @@ static void p2pmem_grant_release(struct percpu_ref *ref)
 	queue_work(p2pmem_wq, &g->free_work);
 }
 
+static bool p2pmem_grant_has(struct pci_p2pmem_grant *g, struct p2pmem_path *path)
+{
+	int i;
+
+	for (i = 0; i < g->nr; i++)
+		if (g->path[i] == path)
+			return true;
+	return false;
+}
+
 /* The verdict of every pair, and how it is mapped from now on. */
-static int p2pmem_grant_paths(struct pci_p2pmem_grant *g, struct device **clients,
+static int p2pmem_grant_paths(struct pci_p2pmem_grant *g, struct device **clients, int nr,
 			      struct pci_p2pmem_verdict *why)
 {
 	struct p2pmem_path *path;
 	int i;
 
-	for (i = 0; i < g->nr; i++) {
+	for (i = 0; i < nr; i++) {
 		path = p2pmem_path_get(g->provider, clients[i]);
 		if (!path) {
 			*why = (struct pci_p2pmem_verdict){ .distance = -1 };
@@ -102,10 +118,15 @@ static int p2pmem_grant_paths(struct pci_p2pmem_grant *g, struct device **client
 			p2pmem_path_put(path);
 			return p2pmem_errno(why->reason);
 		}
+		/* A client that is named twice has the memory once. */
+		if (p2pmem_grant_has(g, path)) {
+			p2pmem_path_put(path);
+			continue;
+		}
 		WRITE_ONCE(path->granted, why->mapping);
 		/* Pairs with p2pmem_how(): who sees the grant sees its mapping. */
 		(void)atomic_inc_return_release(&path->grants);
-		g->path[i] = path;
+		g->path[g->nr++] = path;
 	}
 	return 0;
 }
@@ -117,7 +138,6 @@ static struct pci_p2pmem_grant *p2pmem_grant_make(struct p2pmem_provider *p, int
 
 	if (!g)
 		return NULL;
-	g->nr = nr;
 	g->name = kstrdup(name, GFP_KERNEL);
 	if (!g->name)
 		goto free_grant;
@@ -192,7 +212,7 @@ pci_p2pmem_grant_create(struct pci_dev *provider, struct device **clients, int n
 	}
 	g->ops = ops;
 	g->priv = priv;
-	ret = p2pmem_grant_paths(g, clients, why);
+	ret = p2pmem_grant_paths(g, clients, nr, why);
 	if (ret)
 		goto end;
 
@@ -340,15 +360,81 @@ void p2pmem_grant_clients(struct pci_p2pmem_grant *grant, char *buf, size_t len)
 }
 
 /**
- * p2pmem_grant_account() - memory went out or came back
+ * p2pmem_grant_uncharge() - memory came back, or was not to be had
  * @grant: the grant, held
- * @bytes: how much, negative when it came back
+ * @bytes: as charged
  *
  * Context: Any but NMI and hard interrupts.
  */
-void p2pmem_grant_account(struct pci_p2pmem_grant *grant, long bytes)
+void p2pmem_grant_uncharge(struct pci_p2pmem_grant *grant, unsigned long bytes)
 {
-	percpu_counter_add(&grant->bytes, bytes);
+	int i;
+
+	percpu_counter_add_batch(&grant->bytes, -(s64)bytes, P2PMEM_GRANT_BATCH);
+	for (i = 0; i < grant->nr; i++)
+		p2pmem_path_uncharge(grant->path[i], bytes);
+}
+
+/**
+ * p2pmem_grant_charge() - memory is about to go out
+ * @grant: the grant, held
+ * @bytes: whole pages
+ *
+ * All of its clients have all of its memory: each is charged with it.
+ *
+ * Context: Any but NMI and hard interrupts.
+ * Return: 0, or -EDQUOT when one of them were to have more than it may.
+ */
+int p2pmem_grant_charge(struct pci_p2pmem_grant *grant, unsigned long bytes)
+{
+	int i;
+
+	for (i = 0; i < grant->nr; i++)
+		if (unlikely(p2pmem_path_charge(grant->path[i], bytes)))
+			goto undo;
+	percpu_counter_add_batch(&grant->bytes, bytes, P2PMEM_GRANT_BATCH);
+	return 0;
+
+undo:
+	while (i--)
+		p2pmem_path_uncharge(grant->path[i], bytes);
+	return -EDQUOT;
+}
+
+/**
+ * p2pmem_grant_failed() - count memory that was not to be had
+ * @grant: the grant, held
+ * @reason: why
+ *
+ * Context: Any but NMI.
+ */
+void p2pmem_grant_failed(struct pci_p2pmem_grant *grant, enum pci_p2pmem_reason reason)
+{
+	int i;
+
+	for (i = 0; i < grant->nr; i++)
+		this_cpu_inc(grant->path[i]->count->failures[reason]);
+}
+
+/**
+ * p2pmem_grants_show() - a line for each grant of a provider
+ * @p: the provider
+ * @m: where to
+ *
+ * Context: Process context, may sleep.
+ */
+void p2pmem_grants_show(struct p2pmem_provider *p, struct seq_file *m)
+{
+	struct pci_p2pmem_grant *g;
+	char clients[128];
+
+	guard(mutex)(&p->lock);
+	list_for_each_entry(g, &p->grants, node) {
+		p2pmem_grant_clients(g, clients, sizeof(clients));
+		seq_printf(m, "%s %s %lld %d %s\n", pci_name(p->pdev), clients,
+			   percpu_counter_sum(&g->bytes), percpu_ref_is_dying(&g->ref),
+			   g->name);
+	}
 }
 
 /**

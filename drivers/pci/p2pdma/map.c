@@ -247,10 +247,10 @@ static int p2pmem_refuse(struct pci_dev *provider, struct device *client, size_t
 	guard(rcu)();
 	p = p2pmem_find(provider);
 	path = p ? p2pmem_path_find(p, client) : NULL;
-	if (path)
-		this_cpu_inc(path->count->refusals);
 	if (!v.reason && path)
 		p2pmem_path_verdict(path, &v);
+	if (path)
+		this_cpu_inc(path->count->failures[v.reason]);
 	/* It became possible a moment ago: who asks again gets it. */
 	if (!v.reason)
 		return -EXDEV;
@@ -267,6 +267,12 @@ static int p2pmem_refuse(struct pci_dev *provider, struct device *client, size_t
 static enum pci_p2pmem_reason p2pmem_map_reason(int error)
 {
 	return error == -EIO ? PCI_P2PMEM_MAP_FAILED : PCI_P2PMEM_DMA_MASK;
+}
+
+static void p2pmem_count_map(struct p2pmem_path *path, size_t bytes)
+{
+	this_cpu_inc(path->count->maps);
+	this_cpu_add(path->count->bytes, bytes);
 }
 
 /* The provider of the first peer entry of a list that cannot be mapped, or NULL */
@@ -337,7 +343,7 @@ int pci_p2pmem_map_sg(struct device *client, struct scatterlist *sg, int nents,
 	}
 	if (ret < 0)
 		return p2pmem_refuse(p->pdev, client, bytes, p2pmem_map_reason(ret));
-	this_cpu_inc(path->count->maps);
+	p2pmem_count_map(path, bytes);
 	trace_p2pmem_map(p->pdev, client, bytes, how, PCI_P2PMEM_OK);
 	return ret;
 }
@@ -448,7 +454,7 @@ int pci_p2pmem_map_region(struct device *client, struct pci_dev *provider, int b
 		return p2pmem_refuse(p->pdev, client, size, p2pmem_map_reason(ret));
 	/* RCU: a revocation that we did not see counts this pin, see revoke.c. */
 	atomic_long_inc(&p->pins);
-	this_cpu_inc(path->count->maps);
+	p2pmem_count_map(path, size);
 	trace_p2pmem_map(p->pdev, client, size, map->mapping, PCI_P2PMEM_OK);
 	return 0;
 }

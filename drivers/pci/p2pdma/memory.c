@@ -48,17 +48,25 @@ static void *p2pmem_take(struct p2pmem_provider *p, size_t size)
 	return addr ?: ERR_PTR(-ENOMEM);
 }
 
+static enum pci_p2pmem_reason p2pmem_alloc_reason(long error)
+{
+	switch (error) {
+	case -ENODEV:
+		return PCI_P2PMEM_REVOKED;
+	case -EDQUOT:
+		return PCI_P2PMEM_QUOTA;
+	default:
+		return PCI_P2PMEM_POOL_FULL;
+	}
+}
+
 /* One event for each call, whether there was memory or not */
 static void p2pmem_trace_alloc(struct pci_dev *provider, struct pci_p2pmem_grant *grant,
 			       size_t size, const void *result)
 {
-	enum pci_p2pmem_reason reason = PCI_P2PMEM_OK;
-
-	if (!trace_p2pmem_alloc_enabled())
-		return;
-	if (IS_ERR(result))
-		reason = result == ERR_PTR(-ENODEV) ? PCI_P2PMEM_REVOKED : PCI_P2PMEM_POOL_FULL;
-	trace_p2pmem_alloc(provider, grant, size, reason);
+	if (trace_p2pmem_alloc_enabled())
+		trace_p2pmem_alloc(provider, grant, size, IS_ERR(result) ?
+				   p2pmem_alloc_reason(PTR_ERR(result)) : PCI_P2PMEM_OK);
 }
 
 /* The caller holds the memory, and that holds the provider. */
@@ -80,6 +88,8 @@ static void p2pmem_give(void *addr, size_t size)
  * @size: bytes; whole pages are taken
  * @gfp: __GFP_ZERO clears it, slowly, by the CPU; otherwise it holds whatever was
  *	there, so that it must be overwritten before anybody else may read it
+ *
+ * It is taken for nobody in particular: no client's quota counts it.
  *
  * Context: Any but NMI, whatever @gfp says.
  * Return: kernel address of the run, or NULL when there is no provider, it is
@@ -290,23 +300,30 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_sgl_alloc);
  *
  * Context: What @gfp allows; the caller holds a reference of @grant.
  * Return: the list, or -ENOMEM when the pool is full, -ENODEV when the provider
- * is revoked, -EINVAL for a length of zero.
+ * is revoked, -EDQUOT when a client of the grant has all that the provider's quota
+ * allows it, -EINVAL for a length of zero.
  */
 struct scatterlist *pci_p2pmem_grant_sgl_alloc(struct pci_p2pmem_grant *grant,
 					       unsigned int *nents, u32 length, gfp_t gfp)
 {
+	size_t bytes = PAGE_ALIGN((size_t)length);
 	struct p2pmem_sgl *s;
+	int ret;
 
 	if (!pci_p2pmem_grant_tryget(grant))
 		return ERR_PTR(-ENODEV);
-	s = p2pmem_sgl_alloc(p2pmem_grant_lender(grant), length, gfp);
+	ret = p2pmem_grant_charge(grant, bytes);
+	s = ret ? ERR_PTR(ret) : p2pmem_sgl_alloc(p2pmem_grant_lender(grant), length, gfp);
 	p2pmem_trace_alloc(pci_p2pmem_grant_provider(grant), grant, length, s);
 	if (IS_ERR(s)) {
+		if (!ret)
+			p2pmem_grant_uncharge(grant, bytes);
+		if (length)
+			p2pmem_grant_failed(grant, p2pmem_alloc_reason(PTR_ERR(s)));
 		pci_p2pmem_grant_put(grant);
 		return ERR_CAST(s);
 	}
 	s->grant = grant;
-	p2pmem_grant_account(grant, length);
 	*nents = s->nents;
 	return s->sg;
 }
@@ -327,7 +344,7 @@ void pci_p2pmem_sgl_free(struct pci_dev *provider, struct scatterlist *sgl)
 	trace_p2pmem_free(s->provider->pdev, s->grant, s->length);
 	p2pmem_sgl_give(s);
 	if (s->grant) {
-		p2pmem_grant_account(s->grant, -(long)s->length);
+		p2pmem_grant_uncharge(s->grant, PAGE_ALIGN((size_t)s->length));
 		pci_p2pmem_grant_put(s->grant);
 	} else {
 		p2pmem_provider_put(s->provider);

@@ -16,11 +16,13 @@
  *   policy.c    which host bridges are allowed: built in, by the administrator
  *   hostbridge.c  which of them this machine has
  *   parse.h     what administrators write into parameters
- *   verdict.c   the table of pairs: cached verdicts, counters
+ *   verdict.c   the table of pairs: cached verdicts
+ *   count.c     counters of a pair, quota
  *   explain.c   what a verdict says to people
  *   find.c      the choice among providers
  *   map.c       scatterlists and regions to DMA addresses
  *   sysfs.c     the p2pmem group of a providing function
+ *   debugfs.c   all that the core knows, as tables
  *   trace.c     the trace events
  *
  * Lock order: p2pmem_mutex, then p2pmem_provider.lock, then
@@ -111,6 +113,7 @@ struct p2pmem_region {
  * @epoch: how often contents were lost
  * @own: bytes that the provider's own driver keeps, which no drain waits for
  * @pins: pages and mapped ranges that are out and in no pool
+ * @quota: bytes that each client may have of it under grants; 0: what there is
  * @drained: who waits for memory to come back
  * @bus_end: highest bus address of a region with pages
  * @phys_end: highest physical address of a region with pages
@@ -139,6 +142,7 @@ struct p2pmem_provider {
 	u32 epoch;
 	atomic_long_t own;
 	atomic_long_t pins;
+	unsigned long quota;
 	wait_queue_head_t drained;
 	u64 bus_end;
 	u64 phys_end;
@@ -168,12 +172,15 @@ struct pci_p2pmem_client {
  * struct p2pmem_path_count - counters of a pair, per CPU
  * @maps: mappings made
  * @unmaps: mappings undone
- * @refusals: mappings that were refused
+ * @bytes: bytes that were mapped
+ * @failures: mappings that were refused, and memory that was not to be had under a
+ *	grant, by reason
  */
 struct p2pmem_path_count {
 	u64 maps;
 	u64 unmaps;
-	u64 refusals;
+	u64 bytes;
+	u64 failures[PCI_P2PMEM_NR_REASONS];
 };
 
 /**
@@ -190,6 +197,9 @@ struct p2pmem_path_count {
  * @verdict: the whole verdict; guarded by the lock of the table
  * @grants: orchestrators whose grants include this pair
  * @granted: mapping that these grants were given with
+ * @made: when the verdict was made, in seconds since boot
+ * @used: bytes that are out under grants that include this pair
+ * @peak: most that ever were
  * @count: counters
  */
 struct p2pmem_path {
@@ -205,6 +215,9 @@ struct p2pmem_path {
 	struct pci_p2pmem_verdict verdict;
 	atomic_t grants;
 	u8 granted;
+	time64_t made;
+	atomic_long_t used;
+	atomic_long_t peak;
 	struct p2pmem_path_count __percpu *count;
 };
 
@@ -217,6 +230,8 @@ void p2pmem_provider_put(struct p2pmem_provider *p);
 void p2pmem_register(struct p2pmem_provider *p);
 void p2pmem_unregister(struct p2pmem_provider *p);
 void p2pmem_for_each_provider(void (*fn)(struct p2pmem_provider *p, void *arg), void *arg);
+void p2pmem_for_each_pair(void (*fn)(struct p2pmem_provider *p, struct device *client,
+				     void *arg), void *arg);
 bool p2pmem_is_client(struct device *dev);
 void p2pmem_clients_revoke(struct p2pmem_provider *p);
 void p2pmem_notify(unsigned long event, void *data);
@@ -261,7 +276,10 @@ void p2pmem_grants_evict(struct p2pmem_provider *p);
 void p2pmem_grants_report(struct p2pmem_provider *p);
 struct p2pmem_provider *p2pmem_grant_lender(struct pci_p2pmem_grant *grant);
 void p2pmem_grant_clients(struct pci_p2pmem_grant *grant, char *buf, size_t len);
-void p2pmem_grant_account(struct pci_p2pmem_grant *grant, long bytes);
+int p2pmem_grant_charge(struct pci_p2pmem_grant *grant, unsigned long bytes);
+void p2pmem_grant_uncharge(struct pci_p2pmem_grant *grant, unsigned long bytes);
+void p2pmem_grant_failed(struct pci_p2pmem_grant *grant, enum pci_p2pmem_reason reason);
+void p2pmem_grants_show(struct p2pmem_provider *p, struct seq_file *m);
 
 /* path.c */
 struct pci_dev *p2pmem_host_function(struct pci_host_bridge *host);
@@ -297,10 +315,17 @@ struct p2pmem_path *p2pmem_path_find(struct p2pmem_provider *p, struct device *c
 struct p2pmem_path *p2pmem_path_get(struct p2pmem_provider *p, struct device *client);
 struct p2pmem_path *p2pmem_path_current(struct p2pmem_provider *p, struct device *client);
 void p2pmem_path_put(struct p2pmem_path *path);
+bool p2pmem_path_fresh(struct p2pmem_path *path);
 void p2pmem_path_verdict(struct p2pmem_path *path, struct pci_p2pmem_verdict *v);
 void p2pmem_paths_drop_provider(struct p2pmem_provider *p);
 void p2pmem_paths_drop_client(struct device *client);
 bool p2pmem_path_exists(struct p2pmem_provider *p, struct device *client);
+
+/* count.c */
+void p2pmem_path_sum(const struct p2pmem_path *path, struct p2pmem_path_count *sum);
+u64 p2pmem_path_failures(const struct p2pmem_path_count *sum);
+int p2pmem_path_charge(struct p2pmem_path *path, unsigned long bytes);
+void p2pmem_path_uncharge(struct p2pmem_path *path, unsigned long bytes);
 
 /* explain.c */
 const char *p2pmem_token(enum pci_p2pmem_reason reason);
@@ -320,5 +345,9 @@ void p2pmem_why_none(struct device **clients, int nr, struct pci_p2pmem_verdict 
 /* sysfs.c */
 int p2pmem_sysfs_add(struct pci_dev *pdev);
 void p2pmem_sysfs_remove(struct pci_dev *pdev);
+
+/* debugfs.c */
+void p2pmem_debugfs_init(void);
+void p2pmem_debugfs_exit(void);
 
 #endif /* _P2PMEM_P2PDMA_H */

@@ -17,6 +17,7 @@
 #include <linux/hashtable.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <linux/timekeeping.h>
 #include <trace/events/p2pmem.h>
 #include "p2pdma.h"
 
@@ -116,8 +117,14 @@ void p2pmem_path_put(struct p2pmem_path *path)
 	kref_put(&path->ref, p2pmem_path_free);
 }
 
-/* Whether what the entry says is still what would be found out now */
-static bool p2pmem_path_fresh(struct p2pmem_path *path)
+/**
+ * p2pmem_path_fresh() - whether a verdict is still what would be found out now
+ * @path: the pair
+ *
+ * Context: Any; RCU read side.
+ * Return: false when it is made anew when it is next needed.
+ */
+bool p2pmem_path_fresh(struct p2pmem_path *path)
 {
 	/* Pairs with the release in p2pmem_path_refresh(). */
 	return smp_load_acquire(&path->gen) == atomic_read(&p2pmem_generation) &&
@@ -150,6 +157,7 @@ static int p2pmem_path_refresh(struct p2pmem_path *path)
 	path->verdict = v;
 	WRITE_ONCE(path->mapping, v.mapping);
 	WRITE_ONCE(path->mask, mask);
+	WRITE_ONCE(path->made, ktime_get_seconds());
 	/* Pairs with p2pmem_path_fresh(): the generation says the rest is there. */
 	smp_store_release(&path->gen, gen);
 	spin_unlock_irqrestore(&p2pmem_paths_lock, flags);
@@ -265,23 +273,20 @@ void p2pmem_path_verdict(struct p2pmem_path *path, struct pci_p2pmem_verdict *v)
 /* The balance of a pair that is going: it must be zero. */
 static void p2pmem_path_settle(struct p2pmem_path *path)
 {
-	u64 maps = 0, unmaps = 0, refusals = 0;
-	int cpu;
+	struct p2pmem_path_count sum;
+	u64 failures;
 
-	for_each_possible_cpu(cpu) {
-		maps += per_cpu_ptr(path->count, cpu)->maps;
-		unmaps += per_cpu_ptr(path->count, cpu)->unmaps;
-		refusals += per_cpu_ptr(path->count, cpu)->refusals;
-	}
-	if (maps != unmaps)
+	p2pmem_path_sum(path, &sum);
+	failures = p2pmem_path_failures(&sum);
+	if (sum.maps != sum.unmaps)
 		pci_err(path->provider->pdev, "%llu mappings of its peer-to-peer memory for %s were made, %llu undone: a driver forgot some\n",
-			maps, dev_name(path->client), unmaps);
-	else if (maps)
+			sum.maps, dev_name(path->client), sum.unmaps);
+	else if (sum.maps)
 		pci_info(path->provider->pdev, "%llu mappings of its peer-to-peer memory for %s were made and undone\n",
-			 maps, dev_name(path->client));
-	if (refusals)
-		pci_info(path->provider->pdev, "%llu mappings of its peer-to-peer memory for %s were refused\n",
-			 refusals, dev_name(path->client));
+			 sum.maps, dev_name(path->client));
+	if (failures)
+		pci_info(path->provider->pdev, "%llu uses of its peer-to-peer memory by %s were refused\n",
+			 failures, dev_name(path->client));
 }
 
 static void p2pmem_paths_drop(struct p2pmem_provider *p, struct device *client)

@@ -226,7 +226,6 @@ struct p2pmem_path_count mapkit_count(struct pci_dev *provider, struct device *c
 	struct p2pmem_path_count sum = {};
 	struct p2pmem_path *path = NULL;
 	struct p2pmem_provider *p;
-	int cpu;
 
 	guard(rcu)();
 	p = p2pmem_find(provider);
@@ -234,11 +233,7 @@ struct p2pmem_path_count mapkit_count(struct pci_dev *provider, struct device *c
 		path = p2pmem_path_find(p, client);
 	if (!path)
 		return sum;
-	for_each_possible_cpu(cpu) {
-		sum.maps += per_cpu_ptr(path->count, cpu)->maps;
-		sum.unmaps += per_cpu_ptr(path->count, cpu)->unmaps;
-		sum.refusals += per_cpu_ptr(path->count, cpu)->refusals;
-	}
+	p2pmem_path_sum(path, &sum);
 	return sum;
 }
 
@@ -250,7 +245,7 @@ void mapkit_expect_count(struct kunit *test, struct pci_dev *provider, struct de
 	KUNIT_EXPECT_EQ_MSG(test, c.maps, maps, "mappings made for %s", dev_name(client));
 	KUNIT_EXPECT_EQ_MSG(test, c.unmaps, unmaps, "mappings undone for %s",
 			    dev_name(client));
-	KUNIT_EXPECT_EQ_MSG(test, c.refusals, refusals, "mappings refused for %s",
+	KUNIT_EXPECT_EQ_MSG(test, p2pmem_path_failures(&c), refusals, "mappings refused for %s",
 			    dev_name(client));
 }
 
