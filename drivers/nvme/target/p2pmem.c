@@ -61,6 +61,18 @@ static struct pci_p2pmem_grant *nvmet_p2pmem_get_grant(struct nvmet_req *req,
 	return grant;
 }
 
+static enum pci_p2pmem_reason nvmet_p2pmem_take_reason(long error)
+{
+	switch (error) {
+	case -ENODEV:
+		return PCI_P2PMEM_REVOKED;
+	case -EDQUOT:
+		return PCI_P2PMEM_QUOTA;
+	default:
+		return PCI_P2PMEM_POOL_FULL;
+	}
+}
+
 static enum pci_p2pmem_reason nvmet_p2pmem_take(struct nvmet_req *req,
 						struct pci_p2pmem_grant *grant)
 {
@@ -77,7 +89,7 @@ static enum pci_p2pmem_reason nvmet_p2pmem_take(struct nvmet_req *req,
 					req->transfer_len - req->metadata_len, GFP_KERNEL);
 	if (IS_ERR_OR_NULL(sg)) {
 		sgl_free(metadata_sg);
-		return sg == ERR_PTR(-ENODEV) ? PCI_P2PMEM_REVOKED : PCI_P2PMEM_POOL_FULL;
+		return nvmet_p2pmem_take_reason(PTR_ERR(sg));
 	}
 
 	req->sg = sg;

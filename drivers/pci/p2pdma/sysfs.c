@@ -5,6 +5,8 @@
  * Names and meaning are those of the kernel's P2PDMA, so that tools find what they
  * know. See Documentation/ABI/testing/sysfs-bus-pci-p2pmem.
  */
+#include <linux/minmax.h>
+#include <linux/string.h>
 #include <linux/sysfs.h>
 #include "p2pdma.h"
 
@@ -57,10 +59,51 @@ static ssize_t published_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(published);
 
+static size_t p2pmem_quota_value(struct p2pmem_provider *p)
+{
+	return READ_ONCE(p->quota);
+}
+
+static ssize_t quota_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return p2pmem_show(dev, buf, p2pmem_quota_value);
+}
+
+/* What a client has already, it keeps: with less than that it gets no more. */
+static ssize_t quota_store(struct device *dev, struct device_attribute *attr,
+			   const char *buf, size_t count)
+{
+	struct p2pmem_provider *p;
+	unsigned long quota;
+	int ret;
+
+	ret = kstrtoul(buf, 10, &quota);
+	if (!ret && !PAGE_ALIGNED(quota))
+		ret = -EINVAL;
+	if (ret) {
+		dev_err(dev, "\"%*pE\" is no quota of peer-to-peer memory: write bytes in decimal, a multiple of %lu, or 0 for none\n",
+			min_t(int, strcspn(buf, "\n"), 32), buf, PAGE_SIZE);
+		return ret;
+	}
+	guard(rcu)();
+	p = p2pmem_find(to_pci_dev(dev));
+	if (!p)
+		return -ENODEV;
+	WRITE_ONCE(p->quota, quota);
+	if (quota)
+		dev_info(dev, "lends a client at most %lu bytes of peer-to-peer memory\n",
+			 quota);
+	else
+		dev_info(dev, "lends a client as much peer-to-peer memory as there is\n");
+	return count;
+}
+static DEVICE_ATTR_RW(quota);
+
 static struct attribute *p2pmem_attrs[] = {
 	&dev_attr_size.attr,
 	&dev_attr_available.attr,
 	&dev_attr_published.attr,
+	&dev_attr_quota.attr,
 	NULL,
 };
 
