@@ -7,5 +7,5 @@
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-export LIST="$here/tests/list $here/tests/list-full" AGAIN=debug
+export LIST="$here/tests/list $here/tests/list-full" AGAIN=debug COVERAGE=1
 exec "$here/run-tests.sh"

@@ -6,6 +6,7 @@
 #   TESTS="core-* topology"   only tests whose name matches one of these shell patterns
 #   JOBS=2                    how many at a time
 #   BUILD=dir                 where logs go: BUILD/check/NAME.log, BUILD/vm/check-NAME/
+#   COVERAGE=1                suites send what gcov counted (kunit/coverage.sh)
 #   LIST="file file"          other lists
 #   AGAIN=debug               the tests of guests that run on the distribution's kernel once more, on this
 #                             one (kernels/build.sh); their names then begin with "debug-"

@@ -14,5 +14,5 @@ build=$(cd "${BUILD:-$top/build}" && pwd)
 if [ -n "${TESTS:-}" ]; then
 	exec "$here/../run-tests.sh"
 fi
-TESTS='kunit-*' "$here/../run-tests.sh"
+COVERAGE=1 TESTS='kunit-*' "$here/../run-tests.sh"
 BUILD=$build "$here/coverage.sh"
