@@ -70,13 +70,16 @@ enum pci_p2pmem_proof {
 	PCI_P2PMEM_DISPROVED,
 };
 
+#define PCI_P2PMEM_NOTE	64	/* bytes of what a self-test says, with the zero at its end */
+
 /**
  * struct pci_p2pmem_verdict - what is known about a (provider, client) pair
  * @reason: PCI_P2PMEM_OK, or why not
  * @mapping: how the client reaches the provider
  * @by_admin: the path leads through a host bridge that only an administrator's
  *	entry allows
- * @proof: what the pair's self-test has shown
+ * @proof: what the pair's self-test has shown; a pair that it disproved is
+ *	refused with PCI_P2PMEM_VERIFY_FAILED
  * @distance: number of hops: 0 same function, 2 same device, 4 one switch, one
  *	more for every further bridge; known for refused pairs too, where both
  *	ends are PCI functions, else -1
@@ -85,6 +88,8 @@ enum pci_p2pmem_proof {
  * @at: name of the device at fault, empty where no single device is
  * @limit: highest bus address that the client can use (PCI_P2PMEM_DMA_MASK only)
  * @needed: highest bus address that the provider's memory has (ditto)
+ * @note: what the self-test says besides: what went wrong, or what it could not
+ *	show; empty where there is nothing to say
  */
 struct pci_p2pmem_verdict {
 	enum pci_p2pmem_reason reason;
@@ -97,6 +102,7 @@ struct pci_p2pmem_verdict {
 	char at[32];
 	u64 limit;
 	u64 needed;
+	char note[PCI_P2PMEM_NOTE];
 };
 
 /**
@@ -105,9 +111,32 @@ struct pci_p2pmem_verdict {
  *	the client holds for itself (pci_p2pmem_map_region()). Runs in process
  *	context under locks of the core and perhaps the device_lock of the
  *	provider: it may only queue work. Optional.
+ * @verify: prove by real DMA that the client reaches the memory of the grant, and
+ *	reaches nothing else in its place. Process context, may sleep, ends in
+ *	bounded time. The memory for it comes from
+ *	pci_p2pmem_grant_sgl_alloc(), so that it is mapped as it was granted, and
+ *	is given back before this returns; a provider that is revoked meanwhile
+ *	waits for that. Nothing that persists is changed. @what is what the
+ *	orchestrator wants to reach: a struct block_device that it keeps open for
+ *	a drive, else NULL. @note takes up to PCI_P2PMEM_NOTE bytes of words for
+ *	people.
+ *
+ *	Returns PCI_P2PMEM_PROVED only after transfers in both directions moved
+ *	the right data and a transfer of wrong data was seen to be wrong;
+ *	PCI_P2PMEM_DISPROVED when data was wrong or a transfer failed that
+ *	succeeds with system memory; PCI_P2PMEM_UNPROVED when this client cannot
+ *	show as much; PCI_P2PMEM_UNTRIED when nothing could be shown now and may
+ *	be later (no memory free, the device is being reset or removed).
+ *
+ *	May run several times at once, for several providers. Does not run any
+ *	more once pci_p2pmem_unregister_client() has returned, which waits for it:
+ *	it must not need what the driver holds there. Optional.
  */
 struct pci_p2pmem_client_ops {
 	void (*revoke)(struct pci_p2pmem_client *client, struct pci_dev *provider);
+	enum pci_p2pmem_proof (*verify)(struct pci_p2pmem_client *client,
+					struct pci_p2pmem_grant *grant, void *what,
+					char *note);
 };
 
 /**
@@ -208,6 +237,8 @@ struct pci_dev *pci_p2pmem_grant_provider(struct pci_p2pmem_grant *grant);
 struct scatterlist *pci_p2pmem_grant_sgl_alloc(struct pci_p2pmem_grant *grant,
 					       unsigned int *nents, u32 length,
 					       gfp_t gfp);
+int pci_p2pmem_grant_verify(struct pci_p2pmem_grant *grant, struct device *client,
+			    void *what, struct pci_p2pmem_verdict *why);
 
 /* obtaining */
 void *pci_p2pmem_alloc(struct pci_dev *provider, size_t size, gfp_t gfp);

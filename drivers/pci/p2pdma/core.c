@@ -190,6 +190,45 @@ bool p2pmem_is_client(struct device *dev)
 }
 
 /**
+ * p2pmem_provers_get() - the registrations of a device that can prove paths
+ * @dev: DMA device
+ * @provers: returns them, each held until p2pmem_prover_put()
+ * @max: room in @provers
+ *
+ * A registration that is held is not freed: pci_p2pmem_unregister_client() waits. It
+ * takes the registration out of the register before it drops the register's own hold,
+ * so that who finds it here after that finds no hold to add to.
+ *
+ * Context: Any.
+ * Return: how many.
+ */
+unsigned int p2pmem_provers_get(struct device *dev, struct pci_p2pmem_client **provers,
+				unsigned int max)
+{
+	struct pci_p2pmem_client *c;
+	unsigned int n = 0;
+
+	guard(rcu)();
+	hash_for_each_possible_rcu(p2pmem_clients, c, hash, (unsigned long)dev)
+		if (c->dev == dev && c->ops && c->ops->verify && n < max &&
+		    refcount_inc_not_zero(&c->users))
+			provers[n++] = c;
+	return n;
+}
+
+/**
+ * p2pmem_prover_put() - a self-test of a registration has ended
+ * @client: the registration
+ *
+ * Context: Any.
+ */
+void p2pmem_prover_put(struct pci_p2pmem_client *client)
+{
+	if (refcount_dec_and_test(&client->users))
+		complete(&client->unused);
+}
+
+/**
  * p2pmem_clients_revoke() - tell the clients of a provider that it goes
  * @p: the provider
  *
@@ -235,6 +274,8 @@ pci_p2pmem_register_client(struct device *dma_dev,
 	c->dev = get_device(dma_dev);
 	c->ops = ops;
 	c->priv = priv;
+	refcount_set(&c->users, 1);
+	init_completion(&c->unused);
 
 	scoped_guard(mutex, &p2pmem_mutex)
 		hash_add_rcu(p2pmem_clients, &c->hash, (unsigned long)dma_dev);
@@ -250,7 +291,8 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_register_client);
  *
  * The driver has undone its mappings before. When this was the device's last
  * registration, its pairs are forgotten, and mappings that are left are
- * reported.
+ * reported. A self-test that runs is waited for: that is as long as the driver's
+ * verify operation takes to see that its device goes.
  *
  * Context: Process context, may sleep.
  */
@@ -262,7 +304,15 @@ void pci_p2pmem_unregister_client(struct pci_p2pmem_client *client)
 	scoped_guard(mutex, &p2pmem_mutex) {
 		hash_del_rcu(&client->hash);
 		p2pmem_policy_changed();
-		/* Still locked: the pairs of who registers it now are not ours to drop. */
+	}
+	/*
+	 * Not under the mutex: a self-test may take long. Its mappings are undone when it
+	 * has ended, and only then the pairs can be settled.
+	 */
+	p2pmem_prover_put(client);
+	wait_for_completion(&client->unused);
+	scoped_guard(mutex, &p2pmem_mutex) {
+		/* Locked: the pairs of who has registered it since are not ours to drop. */
 		if (!p2pmem_is_client(client->dev))
 			p2pmem_paths_drop_client(client->dev);
 	}

@@ -84,6 +84,8 @@ int p2pmem_explain_text(char *buf, size_t len, const char *lender, const char *b
 	if (reason == PCI_P2PMEM_DMA_MASK && verdict->needed)
 		n += scnprintf(buf + n, len - n, ": it ends at %#llx, the client reaches %d bits",
 			       verdict->needed, fls64(verdict->limit));
+	if (verdict->note[0])
+		n += scnprintf(buf + n, len - n, " (%s)", verdict->note);
 	n += scnprintf(buf + n, len - n, "; %s", p2pmem_reasons[reason].remedy);
 	return n;
 }

@@ -438,6 +438,24 @@ void p2pmem_grants_show(struct p2pmem_provider *p, struct seq_file *m)
 }
 
 /**
+ * p2pmem_grant_path() - a pair of a grant
+ * @grant: the grant, held
+ * @client: one of its clients
+ *
+ * Context: Any.
+ * Return: the pair, valid as long as the grant; NULL when @client is none of its.
+ */
+struct p2pmem_path *p2pmem_grant_path(struct pci_p2pmem_grant *grant, struct device *client)
+{
+	int i;
+
+	for (i = 0; i < grant->nr; i++)
+		if (grant->path[i]->client == client)
+			return grant->path[i];
+	return NULL;
+}
+
+/**
  * p2pmem_grants_revoke() - tell the orchestrators of a provider to stop
  * @p: the provider, no longer live
  *

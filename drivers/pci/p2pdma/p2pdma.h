@@ -18,6 +18,7 @@
  *   parse.h     what administrators write into parameters
  *   verdict.c   the table of pairs: cached verdicts
  *   count.c     counters of a pair, quota
+ *   verify.c    what a pair's self-test has shown
  *   explain.c   what a verdict says to people
  *   find.c      the choice among providers
  *   map.c       scatterlists and regions to DMA addresses
@@ -27,10 +28,12 @@
  *
  * Lock order: p2pmem_mutex, then p2pmem_provider.lock, then
  * p2pmem_provider.state_lock or the lock of the table of pairs (never both).
+ * p2pmem_path.proving is outside all of them: a client's self-test runs under it.
  */
 #ifndef _P2PMEM_P2PDMA_H
 #define _P2PMEM_P2PDMA_H
 
+#include <linux/completion.h>
 #include <linux/dma-direction.h>
 #include <linux/kref.h>
 #include <linux/list.h>
@@ -38,6 +41,7 @@
 #include <linux/pci.h>
 #include <linux/percpu.h>
 #include <linux/pci-p2pmem.h>
+#include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -158,6 +162,8 @@ struct p2pmem_provider {
  * @dev: the DMA device, referenced
  * @ops: what its driver can be told, may be NULL
  * @priv: its driver's
+ * @users: the registration itself, and each self-test of its that runs
+ * @unused: the last of @users is gone
  * @rcu: for freeing
  */
 struct pci_p2pmem_client {
@@ -165,6 +171,8 @@ struct pci_p2pmem_client {
 	struct device *dev;
 	const struct pci_p2pmem_client_ops *ops;
 	void *priv;
+	refcount_t users;
+	struct completion unused;
 	struct rcu_head rcu;
 };
 
@@ -200,6 +208,13 @@ struct p2pmem_path_count {
  * @made: when the verdict was made, in seconds since boot
  * @used: bytes that are out under grants that include this pair
  * @peak: most that ever were
+ * @proof: what the self-test has shown of the pair as it is; guarded by the lock
+ *	of the table, like all that is said of it
+ * @proved_how: mapping that @proof is of
+ * @proved_admin: whether that led through a host bridge of an administrator's
+ * @note: what the self-test says besides
+ * @proving: one self-test of a pair at a time: who comes meanwhile waits, and finds
+ *	its result
  * @count: counters
  */
 struct p2pmem_path {
@@ -218,6 +233,11 @@ struct p2pmem_path {
 	time64_t made;
 	atomic_long_t used;
 	atomic_long_t peak;
+	u8 proof;
+	u8 proved_how;
+	bool proved_admin;
+	char note[PCI_P2PMEM_NOTE];
+	struct mutex proving;		/* see above */
 	struct p2pmem_path_count __percpu *count;
 };
 
@@ -233,6 +253,9 @@ void p2pmem_for_each_provider(void (*fn)(struct p2pmem_provider *p, void *arg), 
 void p2pmem_for_each_pair(void (*fn)(struct p2pmem_provider *p, struct device *client,
 				     void *arg), void *arg);
 bool p2pmem_is_client(struct device *dev);
+unsigned int p2pmem_provers_get(struct device *dev, struct pci_p2pmem_client **provers,
+				unsigned int max);
+void p2pmem_prover_put(struct pci_p2pmem_client *client);
 void p2pmem_clients_revoke(struct p2pmem_provider *p);
 void p2pmem_notify(unsigned long event, void *data);
 
@@ -280,6 +303,7 @@ int p2pmem_grant_charge(struct pci_p2pmem_grant *grant, unsigned long bytes);
 void p2pmem_grant_uncharge(struct pci_p2pmem_grant *grant, unsigned long bytes);
 void p2pmem_grant_failed(struct pci_p2pmem_grant *grant, enum pci_p2pmem_reason reason);
 void p2pmem_grants_show(struct p2pmem_provider *p, struct seq_file *m);
+struct p2pmem_path *p2pmem_grant_path(struct pci_p2pmem_grant *grant, struct device *client);
 
 /* path.c */
 struct pci_dev *p2pmem_host_function(struct pci_host_bridge *host);
@@ -317,6 +341,11 @@ struct p2pmem_path *p2pmem_path_current(struct p2pmem_provider *p, struct device
 void p2pmem_path_put(struct p2pmem_path *path);
 bool p2pmem_path_fresh(struct p2pmem_path *path);
 void p2pmem_path_verdict(struct p2pmem_path *path, struct pci_p2pmem_verdict *v);
+int p2pmem_path_begin(struct p2pmem_path *path, struct pci_p2pmem_verdict *v,
+		      unsigned int *gen);
+bool p2pmem_path_prove(struct p2pmem_path *path, unsigned int gen,
+		       enum pci_p2pmem_proof proof, const char *note,
+		       struct pci_p2pmem_verdict *v);
 void p2pmem_paths_drop_provider(struct p2pmem_provider *p);
 void p2pmem_paths_drop_client(struct device *client);
 bool p2pmem_path_exists(struct p2pmem_provider *p, struct device *client);

@@ -5,7 +5,8 @@
  * One entry for each (provider, client) pair that was ever asked for: its verdict
  * and its counters. Found without a lock. A verdict is made anew when something
  * that it depends on may have changed: the generation says so for registrations,
- * the client's DMA limit is compared at each look-up.
+ * the client's DMA limit is compared at each look-up. What a self-test has shown of
+ * a pair is part of its verdict, for as long as the pair is what was tested.
  *
  * An entry goes with its provider or with its client's last registration. Grants
  * keep theirs longer: they are then found no more.
@@ -140,6 +141,34 @@ static bool p2pmem_verdict_news(const struct pci_p2pmem_verdict *a,
 		strcmp(a->at, b->at) || strcmp(a->provider, b->provider);
 }
 
+/*
+ * Adds to a verdict what the self-test has shown. A path that moved wrong data is none,
+ * for nobody: who has a grant of it maps as it was granted until that ends.
+ */
+static void p2pmem_path_say_proof(struct p2pmem_path *path, struct pci_p2pmem_verdict *v)
+{
+	lockdep_assert_held(&p2pmem_paths_lock);
+
+	v->proof = path->proof;
+	strscpy(v->note, path->note, sizeof(v->note));
+	if (v->proof != PCI_P2PMEM_DISPROVED || v->reason)
+		return;
+	v->reason = PCI_P2PMEM_VERIFY_FAILED;
+	v->mapping = PCI_P2PMEM_MAP_NONE;
+}
+
+/* The entry is of generation @gen from now on, and @v is what is known of it. */
+static void p2pmem_path_set(struct p2pmem_path *path, unsigned int gen,
+			    const struct pci_p2pmem_verdict *v)
+{
+	lockdep_assert_held(&p2pmem_paths_lock);
+
+	path->verdict = *v;
+	WRITE_ONCE(path->mapping, v->mapping);
+	/* Pairs with p2pmem_path_fresh(): the generation says the rest is there. */
+	smp_store_release(&path->gen, gen);
+}
+
 /* Returns 0, or -ENOMEM: then the entry stays what it was, and stale. */
 static int p2pmem_path_refresh(struct p2pmem_path *path)
 {
@@ -153,13 +182,17 @@ static int p2pmem_path_refresh(struct p2pmem_path *path)
 		return -ENOMEM;
 
 	spin_lock_irqsave(&p2pmem_paths_lock, flags);
+	/* What was tested may have been another path than what there is now. */
+	if (gen != path->gen || v.mapping != path->proved_how ||
+	    v.by_admin != path->proved_admin) {
+		path->proof = PCI_P2PMEM_UNTRIED;
+		path->note[0] = '\0';
+	}
+	p2pmem_path_say_proof(path, &v);
 	news = p2pmem_verdict_news(&path->verdict, &v);
-	path->verdict = v;
-	WRITE_ONCE(path->mapping, v.mapping);
 	WRITE_ONCE(path->mask, mask);
 	WRITE_ONCE(path->made, ktime_get_seconds());
-	/* Pairs with p2pmem_path_fresh(): the generation says the rest is there. */
-	smp_store_release(&path->gen, gen);
+	p2pmem_path_set(path, gen, &v);
 	spin_unlock_irqrestore(&p2pmem_paths_lock, flags);
 	if (news)
 		trace_p2pmem_verdict(&v);
@@ -182,6 +215,7 @@ static struct p2pmem_path *p2pmem_path_make(struct p2pmem_provider *p,
 		return NULL;
 	}
 	kref_init(&path->ref);
+	mutex_init(&path->proving);
 	path->provider = p;
 	path->client = client;
 
@@ -268,6 +302,66 @@ void p2pmem_path_verdict(struct p2pmem_path *path, struct pci_p2pmem_verdict *v)
 	spin_lock_irqsave(&p2pmem_paths_lock, flags);
 	*v = path->verdict;
 	spin_unlock_irqrestore(&p2pmem_paths_lock, flags);
+}
+
+/**
+ * p2pmem_path_begin() - what is known of a pair before it is tested
+ * @path: the pair, held
+ * @v: returns the verdict
+ * @gen: returns the generation that it is of
+ *
+ * Context: Process context.
+ * Return: 0 or -ENOMEM.
+ */
+int p2pmem_path_begin(struct p2pmem_path *path, struct pci_p2pmem_verdict *v,
+		      unsigned int *gen)
+{
+	unsigned long flags;
+
+	if (!p2pmem_path_fresh(path) && p2pmem_path_refresh(path))
+		return -ENOMEM;
+	spin_lock_irqsave(&p2pmem_paths_lock, flags);
+	*v = path->verdict;
+	*gen = path->gen;
+	spin_unlock_irqrestore(&p2pmem_paths_lock, flags);
+	return 0;
+}
+
+/**
+ * p2pmem_path_prove() - remember what a self-test has shown
+ * @path: the pair, held
+ * @gen: generation of the verdict that was tested
+ * @proof: what was shown
+ * @note: what it says besides
+ * @v: the verdict that was tested; returns what is known now
+ *
+ * Context: Process context.
+ * Return: false, and nothing is remembered, when the pair may have changed meanwhile.
+ */
+bool p2pmem_path_prove(struct p2pmem_path *path, unsigned int gen,
+		       enum pci_p2pmem_proof proof, const char *note,
+		       struct pci_p2pmem_verdict *v)
+{
+	unsigned long flags;
+	bool same;
+
+	spin_lock_irqsave(&p2pmem_paths_lock, flags);
+	same = path->gen == gen && gen == atomic_read(&p2pmem_generation) &&
+		path->verdict.mapping == v->mapping &&
+		path->verdict.by_admin == v->by_admin;
+	if (same) {
+		path->proof = proof;
+		path->proved_how = v->mapping;
+		path->proved_admin = v->by_admin;
+		strscpy(path->note, note, sizeof(path->note));
+		*v = path->verdict;
+		p2pmem_path_say_proof(path, v);
+		p2pmem_path_set(path, gen, v);
+	}
+	spin_unlock_irqrestore(&p2pmem_paths_lock, flags);
+	if (same && v->reason)
+		trace_p2pmem_verdict(v);
+	return same;
 }
 
 /* The balance of a pair that is going: it must be zero. */

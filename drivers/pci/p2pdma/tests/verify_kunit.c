@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: suite p2pmem-verify: the self-test of a pair, as the core sees it
+ *
+ * Who is asked, how often, what becomes of the answer, and what a client, a provider or
+ * a second caller that goes or comes meanwhile finds.
+ */
+#include "lendkit.h"
+#include "mapkit.h"
+
+/*
+ * All cases (mapkit_switch):
+ *
+ *	host -- rp -- up -+- dn0 -- card    lends BAR 2
+ *	                  +- dn1 -- nic     client, registered once more with an operation
+ *	                  `- dn2 -- card2
+ */
+
+/**
+ * struct prover - a driver with a self-test
+ * @k: the hierarchy
+ * @client: its registration
+ * @grant: what the test is of
+ * @says: its answer
+ * @calls: how often it was asked
+ * @what: what it was asked for
+ * @memory: what the grant had for it
+ * @meanwhile: something that happens during the test
+ * @hold: it does not end before this is complete
+ * @ret: what the caller of the test got
+ * @why: ditto
+ */
+struct prover {
+	struct mapkit k;
+	struct pci_p2pmem_client *client;
+	struct pci_p2pmem_grant *grant;
+	enum pci_p2pmem_proof says;
+	int calls;
+	void *what;
+	int memory;
+	void (*meanwhile)(struct prover *v);
+	struct completion *hold;
+	int ret;
+	struct pci_p2pmem_verdict why;
+};
+
+static enum pci_p2pmem_proof prover_verify(struct pci_p2pmem_client *client,
+					   struct pci_p2pmem_grant *grant, void *what,
+					   char *note)
+{
+	struct prover *v = pci_p2pmem_client_priv(client);
+	struct scatterlist *sgl;
+	unsigned int nents;
+
+	v->what = what;
+	sgl = pci_p2pmem_grant_sgl_alloc(grant, &nents, PAGE_SIZE, GFP_KERNEL);
+	v->memory = PTR_ERR_OR_ZERO(sgl);
+	scnprintf(note, PCI_P2PMEM_NOTE, "answer %d", v->says);
+	WRITE_ONCE(v->calls, v->calls + 1);
+	if (v->meanwhile)
+		v->meanwhile(v);
+	if (v->hold)
+		wait_for_completion_timeout(v->hold, LEND_SECONDS * HZ);
+	if (!v->memory)
+		pci_p2pmem_sgl_free(v->k.card, sgl);
+	return v->says;
+}
+
+static const struct pci_p2pmem_client_ops prover_ops = {
+	.verify = prover_verify,
+};
+
+static void prover_exit(void *data)
+{
+	struct prover *v = data;
+
+	pci_p2pmem_unregister_client(v->client);
+}
+
+static void prover_register(struct kunit *test, struct prover *v)
+{
+	v->client = pci_p2pmem_register_client(v->k.nic, &prover_ops, v);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(v->client));
+}
+
+static struct prover *prover(struct kunit *test)
+{
+	struct prover *v = kunit_kzalloc(test, sizeof(*v), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, v);
+	mapkit_build(test, &v->k, mapkit_switch, MAPKIT_LOW);
+	prover_register(test, v);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, prover_exit, v), 0);
+	v->grant = mapkit_grant(test, &v->k);
+	v->says = PCI_P2PMEM_PROVED;
+	return v;
+}
+
+/* For lend_start() too */
+static void prover_ask(void *data)
+{
+	struct prover *v = data;
+
+	v->ret = pci_p2pmem_grant_verify(v->grant, v->k.nic, v, &v->why);
+}
+
+static int ask(struct prover *v)
+{
+	prover_ask(v);
+	return v->ret;
+}
+
+static enum pci_p2pmem_proof known(struct prover *v)
+{
+	struct pci_p2pmem_verdict verdict;
+
+	pci_p2pmem_verdict(v->k.card, v->k.nic, &verdict);
+	return verdict.proof;
+}
+
+/* Whoever cannot be asked has not proved anything, and is not held to blame. */
+static void client_without_an_operation(struct kunit *test)
+{
+	struct pci_p2pmem_verdict why;
+	struct pci_p2pmem_grant *g;
+	struct mapkit k;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
+	g = mapkit_grant(test, &k);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_grant_verify(g, k.nic, NULL, &why), 0);
+	KUNIT_EXPECT_EQ(test, why.proof, PCI_P2PMEM_UNPROVED);
+	KUNIT_EXPECT_STRNEQ_MSG(test, why.note, "", "it does not say why");
+	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_OK);
+	KUNIT_EXPECT_EQ_MSG(test, pci_p2pmem_grant_verify(g, &k.card->dev, NULL, &why), -EINVAL,
+			    "a device that the grant is not for");
+	KUNIT_EXPECT_EQ(test, why.proof, PCI_P2PMEM_UNTRIED);
+}
+
+/* Each answer: what the caller gets, what the pair keeps, and that it is asked for once */
+static void what_the_operation_says(struct kunit *test)
+{
+	static const struct {
+		enum pci_p2pmem_proof says;
+		int ret;
+		enum pci_p2pmem_proof proof;
+		enum pci_p2pmem_proof kept;
+		enum pci_p2pmem_reason reason;
+		int calls;
+	} t[] = {
+		{ PCI_P2PMEM_PROVED, 0, PCI_P2PMEM_PROVED, PCI_P2PMEM_PROVED, PCI_P2PMEM_OK, 1 },
+		{ PCI_P2PMEM_UNPROVED, 0, PCI_P2PMEM_UNPROVED, PCI_P2PMEM_UNPROVED,
+		  PCI_P2PMEM_OK, 1 },
+		{ PCI_P2PMEM_UNTRIED, -EAGAIN, PCI_P2PMEM_UNPROVED, PCI_P2PMEM_UNTRIED,
+		  PCI_P2PMEM_OK, 2 },
+		{ PCI_P2PMEM_DISPROVED, -EXDEV, PCI_P2PMEM_DISPROVED, PCI_P2PMEM_DISPROVED,
+		  PCI_P2PMEM_VERIFY_FAILED, 1 },
+	};
+	struct prover *v = prover(test);
+	char note[PCI_P2PMEM_NOTE];
+	int i, n;
+
+	KUNIT_EXPECT_EQ(test, known(v), PCI_P2PMEM_UNTRIED);
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		p2pmem_policy_changed();
+		v->says = t[i].says;
+		v->calls = 0;
+		scnprintf(note, sizeof(note), "answer %d", t[i].says);
+		for (n = 0; n < 2; n++) {
+			KUNIT_EXPECT_EQ_MSG(test, ask(v), t[i].ret, "answer %d", t[i].says);
+			KUNIT_EXPECT_EQ(test, v->why.proof, t[i].proof);
+			KUNIT_EXPECT_EQ(test, v->why.reason, t[i].reason);
+			KUNIT_EXPECT_STREQ(test, v->why.note, note);
+			KUNIT_EXPECT_EQ(test, known(v), t[i].kept);
+		}
+		KUNIT_EXPECT_EQ_MSG(test, v->calls, t[i].calls, "answer %d", t[i].says);
+		KUNIT_EXPECT_EQ_MSG(test, v->memory, 0, "no memory of the grant");
+		KUNIT_EXPECT_PTR_EQ(test, v->what, (void *)v);
+	}
+	KUNIT_EXPECT_TRUE(test, p2pmem_idle(kit_provider(v->k.card)));
+}
+
+/* A pair that moved wrong data is none for anybody, but for who has a grant of it. */
+static void disproved_pair_is_refused(struct kunit *test)
+{
+	static const struct mapkit_piece one[] = { { 0, SZ_4K } };
+	struct prover *v = prover(test);
+	struct mapkit_memory *m = mapkit_alloc(test, v->k.card, SZ_4K);
+	struct scatterlist *sgl = mapkit_list(test, m->addr, one, 1);
+	struct pci_p2pmem_verdict why;
+	char text[320];
+
+	v->says = PCI_P2PMEM_DISPROVED;
+	KUNIT_EXPECT_EQ(test, ask(v), -EXDEV);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(pci_p2pmem_grant_create(v->k.card, &v->k.nic, 1, NULL, NULL,
+							      "kunit", &why)), -EXDEV);
+	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_VERIFY_FAILED);
+	KUNIT_EXPECT_EQ(test, why.mapping, PCI_P2PMEM_MAP_NONE);
+	KUNIT_EXPECT_NULL_MSG(test, pci_p2pmem_find_provider(&v->k.nic, 1), "it is chosen");
+	pci_p2pmem_explain(text, sizeof(text), v->k.card, v->k.nic, &why);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, "verify-failed"), "%s", text);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, "(answer 3)"), "%s", text);
+
+	KUNIT_EXPECT_EQ_MSG(test, pci_p2pmem_map_sg(v->k.nic, sgl, 1, DMA_TO_DEVICE), 1,
+			    "a grant holds until its end");
+	pci_p2pmem_unmap_sg(v->k.nic, sgl, 1, DMA_TO_DEVICE);
+	mapkit_grant_end(test, v->grant);
+	KUNIT_EXPECT_EQ_MSG(test, pci_p2pmem_map_sg(v->k.nic, sgl, 1, DMA_TO_DEVICE), -EXDEV,
+			    "it is mapped without a grant");
+
+	p2pmem_policy_changed();
+	v->grant = mapkit_grant(test, &v->k);
+	v->says = PCI_P2PMEM_PROVED;
+	KUNIT_EXPECT_EQ_MSG(test, ask(v), 0, "not tested again after a change");
+	KUNIT_EXPECT_EQ(test, v->calls, 2);
+}
+
+/* A new grant asks the topology again; the proof goes when that says something else. */
+static void proof_is_of_the_pair_as_it_is(struct kunit *test)
+{
+	struct pci_p2pmem_verdict why;
+	struct prover *v = prover(test);
+	struct pci_p2pmem_grant *g;
+
+	KUNIT_EXPECT_EQ(test, ask(v), 0);
+	g = mapkit_grant(test, &v->k);
+	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_PROVED, "nothing has changed");
+	mapkit_grant_end(test, g);
+
+	/* written behind the kernel's back: nobody announces it */
+	fabric_set_acs_ctrl(v->k.f, "dn1", PCI_ACS_RR);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(pci_p2pmem_grant_create(v->k.card, &v->k.nic, 1, NULL, NULL,
+							      "kunit", &why)), -EXDEV);
+	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_ACS_REDIRECT);
+	KUNIT_EXPECT_EQ(test, why.proof, PCI_P2PMEM_UNTRIED);
+	KUNIT_EXPECT_EQ_MSG(test, ask(v), -EXDEV, "a pair that is refused is tested");
+	KUNIT_EXPECT_EQ(test, v->calls, 1);
+	fabric_set_acs_ctrl(v->k.f, "dn1", 0);
+	g = mapkit_grant(test, &v->k);
+	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_UNTRIED,
+			    "the proof of another path");
+	KUNIT_EXPECT_EQ(test, ask(v), 0);
+	KUNIT_EXPECT_EQ(test, v->calls, 2);
+}
+
+static void change_once(struct prover *v)
+{
+	v->meanwhile = NULL;
+	p2pmem_policy_changed();
+}
+
+static void change_always(struct prover *v)
+{
+	p2pmem_policy_changed();
+}
+
+/* What changed while it was tested is tested again, some times. */
+static void pair_that_changes_meanwhile(struct kunit *test)
+{
+	struct prover *v = prover(test);
+
+	v->meanwhile = change_once;
+	KUNIT_EXPECT_EQ(test, ask(v), 0);
+	KUNIT_EXPECT_EQ(test, v->calls, 2);
+	KUNIT_EXPECT_EQ(test, known(v), PCI_P2PMEM_PROVED);
+
+	p2pmem_policy_changed();
+	v->calls = 0;
+	v->meanwhile = change_always;
+	KUNIT_EXPECT_EQ(test, ask(v), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, v->why.proof, PCI_P2PMEM_UNPROVED);
+	KUNIT_EXPECT_EQ(test, v->calls, 3);
+	KUNIT_EXPECT_EQ(test, known(v), PCI_P2PMEM_UNTRIED);
+}
+
+static void lose_card(struct prover *v)
+{
+	pci_p2pmem_lost(v->k.card);
+}
+
+/* Wrong data in memory that is going says nothing about the path. */
+static void provider_that_goes_meanwhile(struct kunit *test)
+{
+	struct prover *v = prover(test);
+
+	v->says = PCI_P2PMEM_DISPROVED;
+	v->meanwhile = lose_card;
+	KUNIT_EXPECT_EQ(test, ask(v), -ENODEV);
+	KUNIT_EXPECT_EQ(test, v->why.reason, PCI_P2PMEM_REVOKED);
+	pci_p2pmem_resume(v->k.card);
+	KUNIT_EXPECT_EQ(test, known(v), PCI_P2PMEM_UNTRIED);
+	v->meanwhile = NULL;
+	v->says = PCI_P2PMEM_PROVED;
+	KUNIT_EXPECT_EQ(test, ask(v), 0);
+	KUNIT_EXPECT_EQ(test, v->why.proof, PCI_P2PMEM_PROVED);
+}
+
+static void revoke_waits_for_the_test(struct kunit *test)
+{
+	DECLARE_COMPLETION_ONSTACK(go);
+	struct prover *v = prover(test);
+	struct mapkit_revoke *r;
+	struct lend_task *t;
+
+	v->hold = &go;
+	t = lend_start(test, prover_ask, v);
+	KUNIT_EXPECT_TRUE(test, lend_wait(READ_ONCE(v->calls)));
+	r = mapkit_revoke(test, v->k.card);
+	KUNIT_EXPECT_TRUE(test, lend_wait(!p2pmem_lends(kit_provider(v->k.card))));
+	msleep(50);
+	KUNIT_EXPECT_FALSE_MSG(test, mapkit_revoked(r), "memory of the test is out");
+	complete_all(&go);
+	lend_join(test, t);
+	mapkit_revoke_join(test, r);
+	KUNIT_EXPECT_EQ(test, v->ret, -ENODEV);
+}
+
+static void unregister(void *data)
+{
+	struct prover *v = data;
+
+	pci_p2pmem_unregister_client(v->client);
+}
+
+/* A driver that goes while its operation runs waits for it. */
+static void registration_stays_under_a_test(struct kunit *test)
+{
+	DECLARE_COMPLETION_ONSTACK(go);
+	struct prover *v = prover(test);
+	struct lend_task *t, *u;
+
+	v->hold = &go;
+	t = lend_start(test, prover_ask, v);
+	KUNIT_EXPECT_TRUE(test, lend_wait(READ_ONCE(v->calls)));
+	u = lend_start(test, unregister, v);
+	msleep(100);
+	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(u), "its driver goes under it");
+	KUNIT_EXPECT_FALSE(test, lend_is_over(t));
+	complete_all(&go);
+	lend_join(test, u);
+	lend_join(test, t);
+	/* The end of the registration was a change: nobody is left to be asked again. */
+	KUNIT_EXPECT_EQ(test, v->ret, 0);
+	KUNIT_EXPECT_EQ(test, v->why.proof, PCI_P2PMEM_UNPROVED);
+	KUNIT_EXPECT_EQ(test, v->calls, 1);
+	v->hold = NULL;
+	prover_register(test, v);
+	KUNIT_EXPECT_EQ(test, ask(v), 0);
+	KUNIT_EXPECT_EQ(test, v->why.proof, PCI_P2PMEM_PROVED);
+}
+
+/* Of two who want to know at a time one has it tested, and both know. */
+static void two_at_a_time(struct kunit *test)
+{
+	struct prover *v = prover(test), *w = kunit_kzalloc(test, sizeof(*w), GFP_KERNEL);
+	DECLARE_COMPLETION_ONSTACK(go);
+	struct pci_p2pmem_verdict why;
+	struct lend_task *t, *u;
+
+	KUNIT_ASSERT_NOT_NULL(test, w);
+	w->k = v->k;
+	w->grant = v->grant;
+	v->hold = &go;
+	t = lend_start(test, prover_ask, v);
+	KUNIT_EXPECT_TRUE(test, lend_wait(READ_ONCE(v->calls)));
+	u = lend_start(test, prover_ask, w);
+	lend_die();
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_grant_verify(v->grant, v->k.nic, NULL, &why), -EINTR);
+	lend_live();
+	KUNIT_EXPECT_FALSE(test, lend_is_over(u));
+	complete_all(&go);
+	lend_join(test, t);
+	lend_join(test, u);
+	KUNIT_EXPECT_EQ(test, v->ret, 0);
+	KUNIT_EXPECT_EQ(test, w->ret, 0);
+	KUNIT_EXPECT_EQ(test, w->why.proof, PCI_P2PMEM_PROVED);
+	KUNIT_EXPECT_EQ_MSG(test, v->calls, 1, "tested twice");
+}
+
+/* Several drivers of one device: the worst answer counts, none at all does not. */
+static void several_registrations(struct kunit *test)
+{
+	static const struct {
+		enum pci_p2pmem_proof a, b;
+		int ret;
+		enum pci_p2pmem_proof proof;
+	} t[] = {
+		{ PCI_P2PMEM_PROVED, PCI_P2PMEM_PROVED, 0, PCI_P2PMEM_PROVED },
+		{ PCI_P2PMEM_PROVED, PCI_P2PMEM_UNPROVED, 0, PCI_P2PMEM_PROVED },
+		{ PCI_P2PMEM_PROVED, PCI_P2PMEM_UNTRIED, 0, PCI_P2PMEM_PROVED },
+		{ PCI_P2PMEM_UNPROVED, PCI_P2PMEM_UNPROVED, 0, PCI_P2PMEM_UNPROVED },
+		{ PCI_P2PMEM_UNPROVED, PCI_P2PMEM_UNTRIED, -EAGAIN, PCI_P2PMEM_UNPROVED },
+		{ PCI_P2PMEM_PROVED, PCI_P2PMEM_DISPROVED, -EXDEV, PCI_P2PMEM_DISPROVED },
+		{ PCI_P2PMEM_UNTRIED, PCI_P2PMEM_DISPROVED, -EXDEV, PCI_P2PMEM_DISPROVED },
+	};
+	struct prover *v = prover(test), *w = kunit_kzalloc(test, sizeof(*w), GFP_KERNEL);
+	int i, n;
+
+	KUNIT_ASSERT_NOT_NULL(test, w);
+	w->k = v->k;
+	prover_register(test, w);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, prover_exit, w), 0);
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		for (n = 0; n < 2; n++) {
+			p2pmem_policy_changed();
+			v->says = n ? t[i].a : t[i].b;
+			w->says = n ? t[i].b : t[i].a;
+			KUNIT_EXPECT_EQ_MSG(test, ask(v), t[i].ret, "%d and %d", v->says, w->says);
+			KUNIT_EXPECT_EQ_MSG(test, v->why.proof, t[i].proof, "%d and %d", v->says,
+					    w->says);
+		}
+	}
+	KUNIT_EXPECT_EQ(test, v->calls, w->calls);
+}
+
+/* A grant that was ended has no memory for a test. */
+static void grant_that_ended(struct kunit *test)
+{
+	struct prover *v = prover(test);
+
+	KUNIT_ASSERT_TRUE(test, pci_p2pmem_grant_tryget(v->grant));
+	mapkit_grant_end(test, v->grant);
+	v->says = PCI_P2PMEM_UNTRIED;
+	KUNIT_EXPECT_EQ(test, ask(v), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, v->memory, -ENODEV);
+	pci_p2pmem_grant_put(v->grant);
+	mapkit_settle();
+}
+
+static struct kunit_case verify_cases[] = {
+	KUNIT_CASE(client_without_an_operation),
+	KUNIT_CASE(what_the_operation_says),
+	KUNIT_CASE(disproved_pair_is_refused),
+	KUNIT_CASE(proof_is_of_the_pair_as_it_is),
+	KUNIT_CASE(pair_that_changes_meanwhile),
+	KUNIT_CASE(provider_that_goes_meanwhile),
+	KUNIT_CASE(revoke_waits_for_the_test),
+	KUNIT_CASE(registration_stays_under_a_test),
+	KUNIT_CASE(two_at_a_time),
+	KUNIT_CASE(several_registrations),
+	KUNIT_CASE(grant_that_ended),
+	{ }
+};
+
+static struct kunit_suite verify_suite = {
+	.name = "p2pmem-verify",
+	.test_cases = verify_cases,
+};
+
+kunit_test_suite(verify_suite);
