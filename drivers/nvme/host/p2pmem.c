@@ -302,6 +302,10 @@ void nvme_p2pmem_free_sq(struct pci_dev *pdev, void *sq, size_t size)
 	pci_p2pmem_free(pdev, sq, size);
 }
 
+static const struct pci_p2pmem_client_ops nvme_p2pmem_client_ops = {
+	.verify = nvme_p2pmem_verify,
+};
+
 /**
  * nvme_p2pmem_register_client() - data of this drive may lie in peer memory
  * @ctrl: the controller, before any namespace of it can be opened
@@ -314,7 +318,7 @@ struct pci_p2pmem_client *nvme_p2pmem_register_client(struct nvme_ctrl *ctrl)
 {
 	struct pci_p2pmem_client *client;
 
-	client = pci_p2pmem_register_client(ctrl->dev, NULL, NULL);
+	client = pci_p2pmem_register_client(ctrl->dev, &nvme_p2pmem_client_ops, ctrl);
 	if (IS_ERR(client)) {
 		dev_warn(ctrl->device,
 			 "no peer-to-peer for %s: not registered as a client (%pe); bind the driver again\n",
@@ -326,7 +330,8 @@ struct pci_p2pmem_client *nvme_p2pmem_register_client(struct nvme_ctrl *ctrl)
 
 /**
  * nvme_p2pmem_unregister_client() - undo nvme_p2pmem_register_client()
- * @client: what that returned; nothing is mapped for the drive any more
+ * @client: what that returned; nothing is mapped for the drive any more, and its
+ *	queues are dead: a self-test that is under way ends by that
  *
  * Context: Process, may sleep.
  */

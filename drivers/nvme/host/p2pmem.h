@@ -52,6 +52,10 @@ void nvme_p2pmem_free_sq(struct pci_dev *pdev, void *sq, size_t size);
 struct pci_p2pmem_client *nvme_p2pmem_register_client(struct nvme_ctrl *ctrl);
 void nvme_p2pmem_unregister_client(struct pci_p2pmem_client *client);
 
+enum pci_p2pmem_proof nvme_p2pmem_verify(struct pci_p2pmem_client *client,
+					 struct pci_p2pmem_grant *grant, void *what,
+					 char *note);
+
 #else /* CONFIG_PCI_P2PMEM_NVME */
 
 static inline bool nvme_p2pmem_page(const struct page *page)

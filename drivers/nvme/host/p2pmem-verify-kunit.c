@@ -1,0 +1,540 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: KUnit: self-test of a path between an NVMe drive and peer memory
+ *
+ * The drive is a queue of the block layer that executes Read and Compare on one block. It
+ * maps the data of a command as pci.c does, and then the CPU moves it. So what is tested
+ * is everything from the core down to the mapping, with a drive that lies on demand.
+ */
+#include <kunit/test.h>
+#include <linux/blk-mq.h>
+#include <linux/delay.h>
+#include <linux/io.h>
+#include <linux/pci-p2pmem.h>
+#include <linux/workqueue.h>
+
+#include "../../pci/p2pdma/tests/fault.h"
+#include "../../pci/p2pdma/tests/kit.h"
+#include "p2pmem.h"
+
+MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
+
+#define VD_BLOCK	512
+
+/**
+ * struct vd_fault - what is wrong with a drive
+ * @why: name of the case
+ * @oncs: commands that it has besides the mandatory ones
+ * @ms: bytes of metadata per block
+ * @wrong_at: one more than the byte that a Read to peer memory gets wrong
+ * @lost: a Read to peer memory arrives nowhere
+ * @late: it arrives after its completion
+ * @blind: Compare finds everything equal
+ * @squint: Compare from peer memory finds everything different
+ * @writes: somebody changes the block after each of so many commands
+ * @fail: number of the command that fails, counted from 1; and all after it for @sick
+ * @sick: the drive is ill
+ * @blk: by this error of the block layer
+ * @status: or with this status
+ * @opcode: only a command of this one is counted for @fail, if set
+ */
+struct vd_fault {
+	const char *why;
+	u16 oncs;
+	u16 ms;
+	unsigned int wrong_at;
+	bool lost;
+	bool late;
+	bool blind;
+	bool squint;
+	int writes;
+	int fail;
+	bool sick;
+	blk_status_t blk;
+	u16 status;
+	u8 opcode;
+};
+
+/**
+ * struct vd - a drive with one namespace
+ * @ctrl: its controller
+ * @ns: the namespace
+ * @head: ditto
+ * @set: tags
+ * @disk: the disk
+ * @f: the hierarchy
+ * @card: lends
+ * @client: the drive's registration
+ * @grant: of the card for the drive
+ * @fault: what is wrong
+ * @commands: how many came
+ * @counted: how many of them count for a failure
+ * @peer: how many had their data in peer memory
+ * @block: what is on the drive
+ * @late: brings the data that is @late
+ * @late_to: to there
+ * @frost: freezes the queue for a while
+ * @frozen: it is frozen
+ */
+struct vd {
+	struct nvme_ctrl ctrl;
+	struct nvme_ns ns;
+	struct nvme_ns_head *head;
+	struct blk_mq_tag_set set;
+	struct gendisk *disk;
+	struct fabric *f;
+	struct pci_dev *card;
+	struct pci_p2pmem_client *client;
+	struct pci_p2pmem_grant *grant;
+	struct vd_fault fault;
+	int commands;
+	int counted;
+	int peer;
+	u8 block[VD_BLOCK];
+	struct delayed_work late;
+	void __iomem *late_to;
+	struct work_struct frost;
+	struct completion frozen;
+};
+
+struct vd_request {
+	struct nvme_request req;
+	struct nvme_command cmd;
+};
+
+static void vd_late(struct work_struct *work)
+{
+	struct vd *d = container_of(work, struct vd, late.work);
+
+	memcpy_toio(d->late_to, d->block, VD_BLOCK);
+}
+
+/* As a reset does, which is not of the task that sends commands */
+static void vd_frost(struct work_struct *work)
+{
+	struct vd *d = container_of(work, struct vd, frost);
+
+	blk_mq_freeze_queue(d->disk->queue);
+	complete(&d->frozen);
+	fsleep(100 * USEC_PER_MSEC);
+	blk_mq_unfreeze_queue(d->disk->queue);
+}
+
+static void vd_read(struct vd *d, void *data, bool peer)
+{
+	void __iomem *to = (void __iomem __force *)data;
+
+	if (!peer) {
+		memcpy(data, d->block, VD_BLOCK);
+	} else if (d->fault.late) {
+		d->late_to = to;
+		schedule_delayed_work(&d->late, 2);
+	} else if (!d->fault.lost) {
+		memcpy_toio(to, d->block, VD_BLOCK);
+		if (d->fault.wrong_at)
+			writeb(d->block[d->fault.wrong_at - 1] ^ 1, to + d->fault.wrong_at - 1);
+	}
+}
+
+static u16 vd_compare(struct vd *d, void *data, bool peer)
+{
+	u8 seen[VD_BLOCK];
+
+	if (d->fault.blind)
+		return 0;
+	if (d->fault.squint && peer)
+		return NVME_SC_COMPARE_FAILED | NVME_STATUS_DNR;
+	memcpy_fromio(seen, (void __iomem __force *)data, VD_BLOCK);
+	return memcmp(seen, d->block, VD_BLOCK) ? NVME_SC_COMPARE_FAILED | NVME_STATUS_DNR : 0;
+}
+
+static u16 vd_execute(struct vd *d, struct nvme_command *cmd, void *data, bool peer)
+{
+	u16 status = 0;
+
+	if (cmd->rw.opcode == nvme_cmd_read)
+		vd_read(d, data, peer);
+	else if (cmd->rw.opcode == nvme_cmd_compare)
+		status = vd_compare(d, data, peer);
+	else
+		status = NVME_SC_INVALID_OPCODE;	/* a Write, most of all */
+	if (d->fault.writes) {
+		d->fault.writes--;
+		d->block[d->commands % VD_BLOCK] ^= 0xff;
+	}
+	return status;
+}
+
+static bool vd_fails(struct vd *d, u8 opcode)
+{
+	if (d->fault.opcode && d->fault.opcode != opcode)
+		return false;
+	d->counted++;
+	return d->counted == d->fault.fail || (d->fault.sick && d->counted > d->fault.fail);
+}
+
+static blk_status_t vd_queue_rq(struct blk_mq_hw_ctx *hctx,
+				const struct blk_mq_queue_data *bd)
+{
+	struct vd *d = hctx->queue->tag_set->driver_data;
+	struct request *req = bd->rq;
+	struct nvme_request *nr = nvme_req(req);
+	struct bio_vec bv = req_bvec(req);
+	struct scatterlist sg;
+	struct sg_table sgt = { .sgl = &sg };
+	blk_status_t blk = BLK_STS_OK;
+
+	d->commands++;
+	blk_mq_start_request(req);
+	if (vd_fails(d, nr->cmd->rw.opcode)) {
+		blk = d->fault.blk;
+		nr->status = d->fault.status;
+		goto end;
+	}
+	sg_init_table(&sg, 1);
+	sgt.orig_nents = blk_rq_map_sg(req->q, req, &sg);
+	if (sgt.orig_nents != 1 ||
+	    nvme_p2pmem_map_sgtable(d->ctrl.dev, &sgt, rq_dma_dir(req), 0)) {
+		blk = BLK_STS_TARGET;
+		goto end;
+	}
+	d->peer += nvme_p2pmem_page(bv.bv_page);
+	nr->status = vd_execute(d, nr->cmd, page_address(bv.bv_page) + bv.bv_offset,
+				nvme_p2pmem_page(bv.bv_page));
+	nvme_p2pmem_unmap_sgtable(d->ctrl.dev, &sgt, rq_dma_dir(req), 0);
+end:
+	blk_mq_end_request(req, blk);
+	return BLK_STS_OK;
+}
+
+static int vd_init_request(struct blk_mq_tag_set *set, struct request *req,
+			   unsigned int hctx_idx, unsigned int node)
+{
+	struct vd *d = set->driver_data;
+	struct vd_request *r = blk_mq_rq_to_pdu(req);
+
+	r->req.ctrl = &d->ctrl;
+	r->req.cmd = &r->cmd;
+	return 0;
+}
+
+static const struct blk_mq_ops vd_mq_ops = {
+	.queue_rq = vd_queue_rq,
+	.init_request = vd_init_request,
+};
+
+static const struct block_device_operations vd_fops = {
+	.owner = THIS_MODULE,
+};
+
+static void vd_del(void *data)
+{
+	struct vd *d = data;
+
+	cancel_delayed_work_sync(&d->late);
+	flush_work(&d->frost);
+	if (!IS_ERR_OR_NULL(d->grant))
+		pci_p2pmem_grant_end(d->grant);
+	nvme_p2pmem_unregister_client(d->client);
+	put_disk(d->disk);
+	blk_mq_free_tag_set(&d->set);
+	cleanup_srcu_struct(&d->ctrl.srcu);
+}
+
+static void vd_add_disk(struct kunit *test, struct vd *d)
+{
+	struct queue_limits lim = { .dma_alignment = 3, .logical_block_size = VD_BLOCK };
+
+	d->set.ops = &vd_mq_ops;
+	d->set.nr_hw_queues = 1;
+	d->set.queue_depth = 4;
+	d->set.numa_node = NUMA_NO_NODE;
+	d->set.cmd_size = sizeof(struct vd_request);
+	d->set.driver_data = d;
+	KUNIT_ASSERT_EQ(test, blk_mq_alloc_tag_set(&d->set), 0);
+	d->disk = blk_mq_alloc_disk(&d->set, &lim, &d->ns);
+	if (IS_ERR(d->disk)) {
+		blk_mq_free_tag_set(&d->set);
+		KUNIT_FAIL_AND_ABORT(test, "no disk");
+	}
+	d->disk->fops = &vd_fops;
+	d->disk->private_data = &d->ns;
+	INIT_DELAYED_WORK(&d->late, vd_late);
+	INIT_WORK(&d->frost, vd_frost);
+	init_completion(&d->frozen);
+	KUNIT_ASSERT_EQ(test, init_srcu_struct(&d->ctrl.srcu), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, vd_del, d), 0);
+}
+
+static void vd_add_ns(struct kunit *test, struct vd *d)
+{
+	d->head = kunit_kzalloc(test, sizeof(*d->head), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, d->head);
+	d->head->lba_shift = ilog2(VD_BLOCK);
+	d->head->ns_id = 1;
+	INIT_LIST_HEAD(&d->ctrl.namespaces);
+	d->ns.ctrl = &d->ctrl;
+	d->ns.head = d->head;
+	d->ns.disk = d->disk;
+	d->ns.queue = d->disk->queue;
+	kref_init(&d->ns.kref);
+	list_add(&d->ns.list, &d->ctrl.namespaces);
+}
+
+/*
+ * All cases:
+ *
+ *	host -- rp -- up -+- dn0 -- card	lends 4 MiB
+ *			  `- dn2 -- drive	the client
+ */
+static struct vd *vd_make(struct kunit *test)
+{
+	struct vd *d = kunit_kzalloc(test, sizeof(*d), GFP_KERNEL);
+	struct pci_p2pmem_verdict why;
+	void __iomem *look;
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, d);
+	d->f = fabric_build(test, kit_one_switch);
+	d->card = kit_lend(test, d->f, "card");
+	look = (void __iomem __force *)pci_p2pmem_region_addr(d->card, 2, 0);
+	writeb(0x5a, look);
+	if (readb(look) != 0x5a)
+		kunit_skip(test, "no memory behind the BARs here: boot with more than mem=");
+
+	d->ctrl.dev = &fabric_pdev(d->f, "drive")->dev;
+	d->ctrl.device = d->ctrl.dev;
+	d->ctrl.state = NVME_CTRL_LIVE;
+	d->fault.oncs = NVME_CTRL_ONCS_COMPARE;
+	for (i = 0; i < VD_BLOCK; i++)
+		d->block[i] = i * 7 + (i >> 8);
+	vd_add_disk(test, d);
+	vd_add_ns(test, d);
+	d->client = nvme_p2pmem_register_client(&d->ctrl);
+	KUNIT_ASSERT_NOT_NULL(test, d->client);
+	d->grant = pci_p2pmem_grant_create(d->card, &d->ctrl.dev, 1, NULL, NULL, "kunit", &why);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(d->grant));
+	return d;
+}
+
+/* The same drive, with another fault and nothing known of it */
+static int vd_verify(struct kunit *test, struct vd *d, const struct vd_fault *fault,
+		     struct pci_p2pmem_verdict *why)
+{
+	struct pci_p2pmem_client *again;
+	size_t available = kit_available(d->card);
+	int ret;
+
+	if (fault)
+		d->fault = *fault;
+	d->commands = 0;
+	d->counted = 0;
+	d->peer = 0;
+	d->ctrl.oncs = d->fault.oncs;
+	d->head->ms = d->fault.ms;
+	/* Any registration is a change: what was proved has to be proved again. */
+	again = pci_p2pmem_register_client(d->ctrl.dev, NULL, NULL);
+	KUNIT_EXPECT_FALSE(test, IS_ERR(again));
+	ret = pci_p2pmem_grant_verify(d->grant, d->ctrl.dev, d->disk->part0, why);
+	pci_p2pmem_unregister_client(again);
+	KUNIT_EXPECT_EQ_MSG(test, kit_available(d->card), available, "%s: memory is out",
+			    d->fault.why);
+	KUNIT_EXPECT_EQ_MSG(test, kit_balance(d->card, d->ctrl.dev), 0, "%s: a mapping is left",
+			    d->fault.why);
+	KUNIT_EXPECT_EQ_MSG(test, kref_read(&d->ns.kref), 1, "%s: the namespace is held",
+			    d->fault.why);
+	return ret;
+}
+
+#define COMPARE	.oncs = NVME_CTRL_ONCS_COMPARE
+
+/* A path that is right: three commands had their data in peer memory. */
+static void proved(struct kunit *test)
+{
+	static const struct vd_fault t[] = {
+		{ "all is well", COMPARE },
+		{ "data arrives behind its completion", COMPARE, .late = true },
+		{ "somebody writes the block now and then", COMPARE, .writes = 3 },
+		{ "somebody writes it while it is compared", COMPARE, .writes = 5 },
+	};
+	struct vd *d = vd_make(test);
+	struct pci_p2pmem_verdict why;
+	u8 seen[VD_BLOCK];
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		KUNIT_EXPECT_EQ_MSG(test, vd_verify(test, d, &t[i], &why), 0, "%s", t[i].why);
+		KUNIT_EXPECT_EQ_MSG(test, why.proof, PCI_P2PMEM_PROVED, "%s: %s", t[i].why,
+				    why.note);
+		KUNIT_EXPECT_STREQ(test, why.note, "");
+		KUNIT_EXPECT_GE_MSG(test, d->peer, 3, "%s: data was copied", t[i].why);
+		if (!i)
+			KUNIT_EXPECT_EQ(test, d->commands, 4);
+	}
+	/* What was on the drive is nobody else's. */
+	memcpy_fromio(seen, (void __iomem __force *)pci_p2pmem_region_addr(d->card, 2, 0),
+		      VD_BLOCK);
+	KUNIT_EXPECT_NULL_MSG(test, memchr_inv(seen + 1, 0, VD_BLOCK - 1),
+			      "the block is left in peer memory");
+}
+
+/* Wrong data, whatever way: no word of the drive's own helps. */
+static void disproved(struct kunit *test)
+{
+	static const struct {
+		struct vd_fault fault;
+		const char *note;
+	} t[] = {
+		{ { "first byte wrong", COMPARE, .wrong_at = 1 }, "Read to peer memory left" },
+		{ { "last byte wrong", COMPARE, .wrong_at = VD_BLOCK },
+		  "Read to peer memory left" },
+		{ { "arrives nowhere", COMPARE, .lost = true }, "Read to peer memory left" },
+		{ { "wrong and no Compare", .wrong_at = 9 }, "Read to peer memory left" },
+		{ { "nothing comes from there", COMPARE, .squint = true }, "Compare found" },
+		{ { "negative control", COMPARE, .blind = true }, "Compare did not see" },
+		{ { "Read fails", COMPARE, .fail = 2, .blk = BLK_STS_IOERR },
+		  "Read to peer memory failed: -5" },
+		{ { "Read times out", COMPARE, .fail = 2, .blk = BLK_STS_TIMEOUT },
+		  "Read to peer memory failed: -110" },
+		{ { "Read has a status", COMPARE, .fail = 2, .status = NVME_SC_DATA_XFER_ERROR },
+		  "Read to peer memory failed: status 0x4" },
+		{ { "Compare fails", COMPARE, .fail = 1, .opcode = nvme_cmd_compare,
+		    .status = NVME_SC_DATA_XFER_ERROR }, "Compare from peer memory failed" },
+		{ { "second Compare fails", COMPARE, .fail = 2, .opcode = nvme_cmd_compare,
+		    .blk = BLK_STS_IOERR }, "Compare from peer memory failed: -5" },
+	};
+	struct vd *d = vd_make(test);
+	struct pci_p2pmem_verdict why;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		KUNIT_EXPECT_EQ_MSG(test, vd_verify(test, d, &t[i].fault, &why), -EXDEV, "%s",
+				    t[i].fault.why);
+		KUNIT_EXPECT_EQ_MSG(test, why.proof, PCI_P2PMEM_DISPROVED, "%s", t[i].fault.why);
+		KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_VERIFY_FAILED);
+		KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(why.note, t[i].note), "%s: \"%s\"",
+					  t[i].fault.why, why.note);
+	}
+}
+
+/* What this drive can never show is not proved; that is kept. */
+static void unproved(struct kunit *test)
+{
+	static const struct vd_fault t[] = {
+		{ "no Compare" },
+		{ "no Compare, and somebody writes", .writes = 3 },
+		{ "says it has Compare, has not", COMPARE, .fail = 1, .opcode = nvme_cmd_compare,
+		  .status = NVME_SC_INVALID_OPCODE },
+		{ "metadata", COMPARE, .ms = 8 },
+	};
+	struct vd *d = vd_make(test);
+	struct pci_p2pmem_verdict why;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		KUNIT_EXPECT_EQ_MSG(test, vd_verify(test, d, &t[i], &why), 0, "%s", t[i].why);
+		KUNIT_EXPECT_EQ_MSG(test, why.proof, PCI_P2PMEM_UNPROVED, "%s", t[i].why);
+		KUNIT_EXPECT_STRNEQ_MSG(test, why.note, "", "%s", t[i].why);
+	}
+	KUNIT_EXPECT_EQ_MSG(test, d->commands, 0, "a format with metadata is not tested");
+	d->fault = (struct vd_fault){ COMPARE };
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_grant_verify(d->grant, d->ctrl.dev, NULL, &why), 0);
+	KUNIT_EXPECT_EQ(test, why.proof, PCI_P2PMEM_UNPROVED);
+}
+
+/* What may be otherwise in a moment is not kept. */
+static void untried(struct kunit *test)
+{
+	static const struct vd_fault t[] = {
+		{ "cannot be read at all", COMPARE, .fail = 1, .blk = BLK_STS_IOERR },
+		{ "ill from then on", COMPARE, .fail = 2, .sick = true, .blk = BLK_STS_IOERR },
+		{ "being removed", COMPARE, .fail = 2, .blk = BLK_STS_OFFLINE },
+		{ "always written", COMPARE, .writes = 1000 },
+	};
+	struct vd *d = vd_make(test);
+	struct pci_p2pmem_verdict why;
+	void *all;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		KUNIT_EXPECT_EQ_MSG(test, vd_verify(test, d, &t[i], &why), -EAGAIN, "%s",
+				    t[i].why);
+		KUNIT_EXPECT_EQ_MSG(test, why.proof, PCI_P2PMEM_UNPROVED, "%s", t[i].why);
+		KUNIT_EXPECT_STRNEQ_MSG(test, why.note, "", "%s", t[i].why);
+		pci_p2pmem_verdict(d->card, d->ctrl.dev, &why);
+		KUNIT_EXPECT_EQ_MSG(test, why.proof, PCI_P2PMEM_UNTRIED, "%s is kept", t[i].why);
+	}
+	d->fault = (struct vd_fault){ "no peer memory", COMPARE };
+	all = pci_p2pmem_alloc(d->card, kit_available(d->card), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, all);
+	KUNIT_EXPECT_EQ(test, vd_verify(test, d, NULL, &why), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, d->commands, 0);
+	pci_p2pmem_free(d->card, all, SZ_4M);
+	KUNIT_EXPECT_EQ(test, vd_verify(test, d, NULL, &why), 0);
+	KUNIT_EXPECT_EQ(test, why.proof, PCI_P2PMEM_PROVED);
+}
+
+/* A queue that a reset has frozen is waited for; one that is dead is not. */
+static void queue_that_takes_no_commands(struct kunit *test)
+{
+	struct vd *d = vd_make(test);
+	struct pci_p2pmem_verdict why;
+
+	schedule_work(&d->frost);
+	KUNIT_ASSERT_NE(test, wait_for_completion_timeout(&d->frozen, 10 * HZ), 0);
+	KUNIT_EXPECT_EQ(test, vd_verify(test, d, NULL, &why), 0);
+	KUNIT_EXPECT_EQ(test, why.proof, PCI_P2PMEM_PROVED);
+	flush_work(&d->frost);
+
+	/* No namespace of this drive, and none at all */
+	d->ns.disk = NULL;
+	KUNIT_EXPECT_EQ(test, vd_verify(test, d, NULL, &why), 0);
+	KUNIT_EXPECT_EQ(test, why.proof, PCI_P2PMEM_UNPROVED);
+	KUNIT_EXPECT_EQ(test, d->commands, 0);
+	d->ns.disk = d->disk;
+
+	blk_mark_disk_dead(d->disk);
+	KUNIT_EXPECT_EQ(test, vd_verify(test, d, NULL, &why), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, d->commands, 0);
+}
+
+/* Wherever memory is short the test says nothing, and leaves nothing. */
+static void without_memory(struct kunit *test)
+{
+	struct vd *d = vd_make(test);
+	struct pci_p2pmem_verdict why;
+	int n, ret = 0;
+
+	fault_require(test);
+	for (n = 1; n < FAULT_STEPS; n++) {
+		bool reached;
+
+		fault_arm(n);
+		ret = pci_p2pmem_grant_verify(d->grant, d->ctrl.dev, d->disk->part0, &why);
+		reached = fault_disarm();
+		KUNIT_EXPECT_NE_MSG(test, why.proof, PCI_P2PMEM_DISPROVED, "step %d: %s", n,
+				    why.note);
+		KUNIT_EXPECT_EQ(test, kit_available(d->card), SZ_4M);
+		if (!reached || !ret)
+			break;
+	}
+	KUNIT_EXPECT_GT(test, n, 1);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+}
+
+static struct kunit_case nvme_verify_cases[] = {
+	KUNIT_CASE(proved),
+	KUNIT_CASE(disproved),
+	KUNIT_CASE(unproved),
+	KUNIT_CASE(untried),
+	KUNIT_CASE(queue_that_takes_no_commands),
+	KUNIT_CASE(without_memory),
+	{}
+};
+
+static struct kunit_suite nvme_verify_suite = {
+	.name = "p2pmem-nvme-verify",
+	.test_cases = nvme_verify_cases,
+};
+
+kunit_test_suite(nvme_verify_suite);
