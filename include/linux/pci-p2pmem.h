@@ -57,6 +57,21 @@ enum pci_p2pmem_mapping {
 };
 
 /**
+ * enum pci_p2pmem_prefer - what counts most among providers of one class
+ * @PCI_P2PMEM_NEAREST: the distance, then the NUMA node, then the free memory
+ * @PCI_P2PMEM_MOST_FREE: the free memory, then distance and node
+ * @PCI_P2PMEM_SAME_NODE: the NUMA node of the clients, then distance and memory
+ *
+ * A client's own memory goes before memory that all reach by bus address, and that
+ * before memory behind a host bridge, whatever is preferred.
+ */
+enum pci_p2pmem_prefer {
+	PCI_P2PMEM_NEAREST,
+	PCI_P2PMEM_MOST_FREE,
+	PCI_P2PMEM_SAME_NODE,
+};
+
+/**
  * enum pci_p2pmem_proof - what the self-test of a pair has shown
  * @PCI_P2PMEM_UNTRIED: nothing: it has not run since the verdict was made
  * @PCI_P2PMEM_PROVED: real DMA moved the right data
@@ -215,10 +230,14 @@ void pci_p2pmem_verdict(struct pci_dev *provider, struct device *client,
 			struct pci_p2pmem_verdict *verdict);
 int pci_p2pmem_distance(struct pci_dev *provider, struct device **clients, int nr);
 struct pci_dev *pci_p2pmem_find_provider(struct device **clients, int nr);
+struct pci_dev *pci_p2pmem_find_preferred(struct device **clients, int nr,
+					  enum pci_p2pmem_prefer prefer);
 const char *pci_p2pmem_reason_token(enum pci_p2pmem_reason reason);
 int pci_p2pmem_explain(char *buf, size_t len, struct pci_dev *provider,
 		       struct device *client,
 		       const struct pci_p2pmem_verdict *verdict);
+void pci_p2pmem_fallback_event(struct device *dev, enum pci_p2pmem_reason reason,
+			       const char *user, u32 nsid);
 int pci_p2pmem_register_notifier(struct notifier_block *nb);
 void pci_p2pmem_unregister_notifier(struct notifier_block *nb);
 
@@ -227,6 +246,10 @@ struct pci_p2pmem_grant *
 pci_p2pmem_grant_create(struct pci_dev *provider, struct device **clients, int nr,
 			const struct pci_p2pmem_grant_ops *ops, void *priv,
 			const char *name, struct pci_p2pmem_verdict *why);
+struct pci_p2pmem_grant *
+pci_p2pmem_grant_create_preferred(enum pci_p2pmem_prefer prefer, struct device **clients,
+				  int nr, const struct pci_p2pmem_grant_ops *ops, void *priv,
+				  const char *name, struct pci_p2pmem_verdict *why);
 void pci_p2pmem_grant_end(struct pci_p2pmem_grant *grant);
 bool pci_p2pmem_grant_tryget(struct pci_p2pmem_grant *grant);
 void pci_p2pmem_grant_put(struct pci_p2pmem_grant *grant);

@@ -64,19 +64,28 @@ int p2pmem_path_charge(struct p2pmem_path *path, unsigned long bytes)
 {
 	unsigned long quota = READ_ONCE(path->provider->quota);
 	long used = atomic_long_read(&path->used);
-	long peak;
 
 	do {
 		if (unlikely(quota && used + bytes > quota))
 			return -EDQUOT;
 	} while (!atomic_long_try_cmpxchg(&path->used, &used, used + bytes));
+	return 0;
+}
 
-	used += bytes;
-	peak = atomic_long_read(&path->peak);
+/**
+ * p2pmem_path_had() - a client got what it was charged for
+ * @path: the pair
+ *
+ * Context: Any but NMI; the caller holds the pair.
+ */
+void p2pmem_path_had(struct p2pmem_path *path)
+{
+	long used = atomic_long_read(&path->used);
+	long peak = atomic_long_read(&path->peak);
+
 	while (unlikely(used > peak))
 		if (atomic_long_try_cmpxchg(&path->peak, &peak, used))
 			break;
-	return 0;
 }
 
 /**

@@ -13,6 +13,7 @@
  *
  * Nobody depends on these files: where there is no debugfs, nothing is missing.
  */
+#include <kunit/visibility.h>
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
 #include <linux/timekeeping.h>
@@ -39,7 +40,7 @@ static void p2pmem_show_provider(struct p2pmem_provider *p, void *m)
 		   atomic_long_read(&p->pins), READ_ONCE(p->quota));
 }
 
-static int p2pmem_providers_show(struct seq_file *m, void *unused)
+VISIBLE_IF_KUNIT int p2pmem_providers_show(struct seq_file *m, void *unused)
 {
 	seq_puts(m, "provider published state size available own pins quota\n");
 	p2pmem_for_each_provider(p2pmem_show_provider, m);
@@ -62,7 +63,7 @@ static void p2pmem_show_regions(struct p2pmem_provider *p, void *m)
 			   r->offset, r->size, kinds[r->kind], r->phys + r->bus_offset);
 }
 
-static int p2pmem_regions_show(struct seq_file *m, void *unused)
+VISIBLE_IF_KUNIT int p2pmem_regions_show(struct seq_file *m, void *unused)
 {
 	seq_puts(m, "provider bar offset size kind bus_address\n");
 	p2pmem_for_each_provider(p2pmem_show_regions, m);
@@ -75,7 +76,7 @@ static void p2pmem_show_grants(struct p2pmem_provider *p, void *m)
 	p2pmem_grants_show(p, m);
 }
 
-static int p2pmem_grants_file_show(struct seq_file *m, void *unused)
+VISIBLE_IF_KUNIT int p2pmem_grants_file_show(struct seq_file *m, void *unused)
 {
 	seq_puts(m, "provider clients bytes ended name\n");
 	p2pmem_for_each_provider(p2pmem_show_grants, m);
@@ -131,7 +132,7 @@ static void p2pmem_show_path(struct p2pmem_provider *p, struct device *client, v
 		seq_puts(m, "- 0 0\n");
 }
 
-static int p2pmem_paths_show(struct seq_file *m, void *unused)
+VISIBLE_IF_KUNIT int p2pmem_paths_show(struct seq_file *m, void *unused)
 {
 	seq_puts(m, "provider client reason mapping distance at proof by_admin age current grants\n");
 	p2pmem_for_each_pair(p2pmem_show_path, m);
@@ -163,7 +164,7 @@ static void p2pmem_show_counters(struct p2pmem_provider *p, struct device *clien
 	seq_puts(m, any ? "\n" : "-\n");
 }
 
-static int p2pmem_counters_show(struct seq_file *m, void *unused)
+VISIBLE_IF_KUNIT int p2pmem_counters_show(struct seq_file *m, void *unused)
 {
 	seq_puts(m, "provider client maps unmaps bytes in_use peak failures\n");
 	p2pmem_for_each_pair(p2pmem_show_counters, m);

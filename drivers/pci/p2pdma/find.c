@@ -5,7 +5,9 @@
  * Ranks every published provider that all clients reach: those that need no host
  * bridge before those that do, and among the former one that is itself a client
  * (a drive's own memory) first; within that the nearest, then one on the clients'
- * NUMA node, then the one with most memory free.
+ * NUMA node, then the one with most memory free, unless the caller prefers another
+ * order of these three. What is equal in all of them is shared out: the one with the
+ * fewest grants, and at last the one with the lowest PCI address.
  */
 #include <linux/module.h>
 #include "p2pdma.h"
@@ -16,24 +18,30 @@
  * @distance: sum of the distances
  * @foreign: number of clients on another NUMA node
  * @free: free bytes; larger is better
+ * @grants: how many use it already
+ * @address: domain, bus, device and function
  */
 struct p2pmem_rank {
 	int class;
 	int distance;
 	int foreign;
 	size_t free;
+	unsigned int grants;
+	u64 address;
 };
 
 /**
  * struct p2pmem_choice - state of a search
  * @clients: for whom
  * @nr: how many
+ * @prefer: what counts most within a class
  * @best: rank of @found
  * @found: best so far, referenced
  */
 struct p2pmem_choice {
 	struct device **clients;
 	int nr;
+	enum pci_p2pmem_prefer prefer;
 	struct p2pmem_rank best;
 	struct pci_dev *found;
 };
@@ -64,18 +72,41 @@ static enum pci_p2pmem_reason p2pmem_rank(struct p2pmem_provider *p,
 		rank->foreign += dev_to_node(c->clients[i]) != node;
 	}
 	rank->free = p2pmem_pool_available(p->pool);
+	rank->grants = p2pmem_grants_count(p);
+	rank->address = (u64)pci_domain_nr(p->pdev->bus) << 16 | pci_dev_id(p->pdev);
 	return PCI_P2PMEM_OK;
 }
 
-static bool p2pmem_better(const struct p2pmem_rank *a, const struct p2pmem_rank *b)
+/* -1, 0 or 1 as @a is less than, equal to or more than @b */
+#define p2pmem_cmp(a, b)							\
+	({									\
+		typeof(a) _a = (a);						\
+		typeof(b) _b = (b);						\
+										\
+		(_a > _b) - (_a < _b);						\
+	})
+
+/* Below zero when @a is the better one */
+static int p2pmem_compare(const struct p2pmem_rank *a, const struct p2pmem_rank *b,
+			  enum pci_p2pmem_prefer prefer)
 {
-	if (a->class != b->class)
-		return a->class < b->class;
-	if (a->distance != b->distance)
-		return a->distance < b->distance;
-	if (a->foreign != b->foreign)
-		return a->foreign < b->foreign;
-	return a->free > b->free;
+	int near = p2pmem_cmp(a->distance, b->distance);
+	int node = p2pmem_cmp(a->foreign, b->foreign);
+	int free = p2pmem_cmp(b->free, a->free);
+	int order;
+
+	switch (prefer) {
+	case PCI_P2PMEM_MOST_FREE:
+		order = free ?: near ?: node;
+		break;
+	case PCI_P2PMEM_SAME_NODE:
+		order = node ?: near ?: free;
+		break;
+	default:
+		order = near ?: node ?: free;
+	}
+	return p2pmem_cmp(a->class, b->class) ?: order ?:
+	       p2pmem_cmp(a->grants, b->grants) ?: p2pmem_cmp(a->address, b->address);
 }
 
 static void p2pmem_consider(struct p2pmem_provider *p, void *arg)
@@ -85,7 +116,7 @@ static void p2pmem_consider(struct p2pmem_provider *p, void *arg)
 
 	if (!p2pmem_offers(p) || p2pmem_rank(p, c, &rank))
 		return;
-	if (c->found && !p2pmem_better(&rank, &c->best))
+	if (c->found && p2pmem_compare(&rank, &c->best, c->prefer) >= 0)
 		return;
 	pci_dev_put(c->found);
 	c->found = pci_dev_get(p->pdev);
@@ -93,21 +124,39 @@ static void p2pmem_consider(struct p2pmem_provider *p, void *arg)
 }
 
 /**
+ * pci_p2pmem_find_preferred() - the best published provider for some clients
+ * @clients: DMA devices that must all reach it
+ * @nr: how many
+ * @prefer: what counts most
+ *
+ * Context: Process context, may sleep.
+ * Return: the function with a reference (pci_dev_put()), or NULL.
+ */
+struct pci_dev *pci_p2pmem_find_preferred(struct device **clients, int nr,
+					  enum pci_p2pmem_prefer prefer)
+{
+	struct p2pmem_choice choice = { .clients = clients, .nr = nr, .prefer = prefer };
+
+	if (nr < 1)
+		return NULL;
+	p2pmem_for_each_provider(p2pmem_consider, &choice);
+	return choice.found;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_find_preferred);
+
+/**
  * pci_p2pmem_find_provider() - the best published provider for some clients
  * @clients: DMA devices that must all reach it
  * @nr: how many
+ *
+ * The nearest, see PCI_P2PMEM_NEAREST.
  *
  * Context: Process context, may sleep.
  * Return: the function with a reference (pci_dev_put()), or NULL.
  */
 struct pci_dev *pci_p2pmem_find_provider(struct device **clients, int nr)
 {
-	struct p2pmem_choice choice = { .clients = clients, .nr = nr };
-
-	if (nr < 1)
-		return NULL;
-	p2pmem_for_each_provider(p2pmem_consider, &choice);
-	return choice.found;
+	return pci_p2pmem_find_preferred(clients, nr, PCI_P2PMEM_NEAREST);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_find_provider);
 

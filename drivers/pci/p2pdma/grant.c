@@ -162,7 +162,7 @@ free_grant:
 
 /**
  * pci_p2pmem_grant_create() - be granted the use of a provider
- * @provider: the providing function, or NULL for the best published one
+ * @provider: the providing function, or NULL for the nearest published one
  * @clients: DMA devices that will be mapped for
  * @nr: how many
  * @ops: what the caller wants to be told; must outlive the grant's end
@@ -181,25 +181,18 @@ pci_p2pmem_grant_create(struct pci_dev *provider, struct device **clients, int n
 			const struct pci_p2pmem_grant_ops *ops, void *priv,
 			const char *name, struct pci_p2pmem_verdict *why)
 {
-	struct pci_dev *found = NULL;
 	struct pci_p2pmem_grant *g;
 	struct p2pmem_provider *p;
 	int ret;
 
+	if (!provider)
+		return pci_p2pmem_grant_create_preferred(PCI_P2PMEM_NEAREST, clients, nr, ops,
+							 priv, name, why);
 	*why = (struct pci_p2pmem_verdict){ .distance = -1 };
 	if (nr < 1)
 		return ERR_PTR(-EINVAL);
 
-	if (!provider) {
-		found = pci_p2pmem_find_provider(clients, nr);
-		if (!found) {
-			p2pmem_why_none(clients, nr, why);
-			return ERR_PTR(p2pmem_errno(why->reason));
-		}
-		provider = found;
-	}
 	p = p2pmem_provider_get(provider);
-	pci_dev_put(found);
 	if (!p) {
 		why->reason = PCI_P2PMEM_NOT_A_PROVIDER;
 		return ERR_PTR(-ENODEV);
@@ -234,6 +227,42 @@ end:
 	return g;
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_grant_create);
+
+/**
+ * pci_p2pmem_grant_create_preferred() - be granted the use of the best provider
+ * @prefer: what counts most among published providers that all clients reach
+ * @clients: DMA devices that will be mapped for
+ * @nr: how many
+ * @ops: as for pci_p2pmem_grant_create()
+ * @priv: the caller's
+ * @name: who this is, for the log
+ * @why: returns the verdict that decided; without a provider that of the nearest
+ *	one that refused
+ *
+ * Context: Process context, may sleep.
+ * Return: as pci_p2pmem_grant_create().
+ */
+struct pci_p2pmem_grant *
+pci_p2pmem_grant_create_preferred(enum pci_p2pmem_prefer prefer, struct device **clients,
+				  int nr, const struct pci_p2pmem_grant_ops *ops, void *priv,
+				  const char *name, struct pci_p2pmem_verdict *why)
+{
+	struct pci_p2pmem_grant *g;
+	struct pci_dev *provider;
+
+	*why = (struct pci_p2pmem_verdict){ .distance = -1 };
+	if (nr < 1)
+		return ERR_PTR(-EINVAL);
+	provider = pci_p2pmem_find_preferred(clients, nr, prefer);
+	if (!provider) {
+		p2pmem_why_none(clients, nr, why);
+		return ERR_PTR(p2pmem_errno(why->reason));
+	}
+	g = pci_p2pmem_grant_create(provider, clients, nr, ops, priv, name, why);
+	pci_dev_put(provider);
+	return g;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_grant_create_preferred);
 
 /**
  * pci_p2pmem_grant_end() - use a grant no more
@@ -402,6 +431,20 @@ undo:
 }
 
 /**
+ * p2pmem_grant_had() - there was memory for what was charged
+ * @grant: the grant, held
+ *
+ * Context: Any but NMI.
+ */
+void p2pmem_grant_had(struct pci_p2pmem_grant *grant)
+{
+	int i;
+
+	for (i = 0; i < grant->nr; i++)
+		p2pmem_path_had(grant->path[i]);
+}
+
+/**
  * p2pmem_grant_failed() - count memory that was not to be had
  * @grant: the grant, held
  * @reason: why
@@ -414,6 +457,24 @@ void p2pmem_grant_failed(struct pci_p2pmem_grant *grant, enum pci_p2pmem_reason 
 
 	for (i = 0; i < grant->nr; i++)
 		this_cpu_inc(grant->path[i]->count->failures[reason]);
+}
+
+/**
+ * p2pmem_grants_count() - how many use a provider
+ * @p: the provider
+ *
+ * Context: Process context, may sleep.
+ * Return: number of grants that have not ended.
+ */
+unsigned int p2pmem_grants_count(struct p2pmem_provider *p)
+{
+	struct pci_p2pmem_grant *g;
+	unsigned int nr = 0;
+
+	guard(mutex)(&p->lock);
+	list_for_each_entry(g, &p->grants, node)
+		nr += !percpu_ref_is_dying(&g->ref);
+	return nr;
 }
 
 /**

@@ -323,6 +323,7 @@ struct scatterlist *pci_p2pmem_grant_sgl_alloc(struct pci_p2pmem_grant *grant,
 		pci_p2pmem_grant_put(grant);
 		return ERR_CAST(s);
 	}
+	p2pmem_grant_had(grant);
 	s->grant = grant;
 	*nents = s->nents;
 	return s->sg;

@@ -24,6 +24,7 @@
  *   map.c       scatterlists and regions to DMA addresses
  *   sysfs.c     the p2pmem group of a providing function
  *   debugfs.c   all that the core knows, as tables
+ *   event.c     uevents
  *   trace.c     the trace events
  *
  * Lock order: p2pmem_mutex, then p2pmem_provider.lock, then
@@ -300,8 +301,10 @@ void p2pmem_grants_report(struct p2pmem_provider *p);
 struct p2pmem_provider *p2pmem_grant_lender(struct pci_p2pmem_grant *grant);
 void p2pmem_grant_clients(struct pci_p2pmem_grant *grant, char *buf, size_t len);
 int p2pmem_grant_charge(struct pci_p2pmem_grant *grant, unsigned long bytes);
+void p2pmem_grant_had(struct pci_p2pmem_grant *grant);
 void p2pmem_grant_uncharge(struct pci_p2pmem_grant *grant, unsigned long bytes);
 void p2pmem_grant_failed(struct pci_p2pmem_grant *grant, enum pci_p2pmem_reason reason);
+unsigned int p2pmem_grants_count(struct p2pmem_provider *p);
 void p2pmem_grants_show(struct p2pmem_provider *p, struct seq_file *m);
 struct p2pmem_path *p2pmem_grant_path(struct pci_p2pmem_grant *grant, struct device *client);
 
@@ -354,6 +357,7 @@ bool p2pmem_path_exists(struct p2pmem_provider *p, struct device *client);
 void p2pmem_path_sum(const struct p2pmem_path *path, struct p2pmem_path_count *sum);
 u64 p2pmem_path_failures(const struct p2pmem_path_count *sum);
 int p2pmem_path_charge(struct p2pmem_path *path, unsigned long bytes);
+void p2pmem_path_had(struct p2pmem_path *path);
 void p2pmem_path_uncharge(struct p2pmem_path *path, unsigned long bytes);
 
 /* explain.c */
@@ -375,8 +379,18 @@ void p2pmem_why_none(struct device **clients, int nr, struct pci_p2pmem_verdict 
 int p2pmem_sysfs_add(struct pci_dev *pdev);
 void p2pmem_sysfs_remove(struct pci_dev *pdev);
 
+/* event.c */
+void p2pmem_event(struct p2pmem_provider *p, const char *what);
+
 /* debugfs.c */
 void p2pmem_debugfs_init(void);
 void p2pmem_debugfs_exit(void);
+#if IS_ENABLED(CONFIG_KUNIT)
+int p2pmem_providers_show(struct seq_file *m, void *unused);
+int p2pmem_regions_show(struct seq_file *m, void *unused);
+int p2pmem_grants_file_show(struct seq_file *m, void *unused);
+int p2pmem_paths_show(struct seq_file *m, void *unused);
+int p2pmem_counters_show(struct seq_file *m, void *unused);
+#endif
 
 #endif /* _P2PMEM_P2PDMA_H */

@@ -111,6 +111,8 @@ static void p2pmem_live_worker(struct work_struct *work)
 {
 	struct p2pmem_provider *p = container_of(work, struct p2pmem_provider, live_work);
 
+	if (p2pmem_lends(p))
+		p2pmem_event(p, "resumed");
 	if (p2pmem_lends(p) && READ_ONCE(p->published)) {
 		pci_info(p->pdev, "lends peer-to-peer memory again\n");
 		p2pmem_notify(PCI_P2PMEM_EVENT_PROVIDER, p->pdev);
@@ -146,6 +148,7 @@ static void p2pmem_lost_worker(struct work_struct *work)
 {
 	struct p2pmem_provider *p = container_of(work, struct p2pmem_provider, lost_work);
 
+	p2pmem_event(p, "lost");
 	p2pmem_tell(p);
 	p2pmem_provider_put(p);
 }
@@ -232,8 +235,12 @@ void pci_p2pmem_revoke(struct pci_dev *pdev)
 	if (!p)
 		return;
 	before = p2pmem_advance(p, P2PMEM_DRAINING);
-	if (before == P2PMEM_LIVE && trace_p2pmem_revoke_enabled())
-		trace_p2pmem_revoke(pdev, "revoked", p2pmem_out(p), PCI_P2PMEM_REVOKED);
+	if (before == P2PMEM_LIVE) {
+		if (trace_p2pmem_revoke_enabled())
+			trace_p2pmem_revoke(pdev, "revoked", p2pmem_out(p),
+					    PCI_P2PMEM_REVOKED);
+		p2pmem_event(p, "revoked");
+	}
 	p2pmem_tell(p);
 	if (p2pmem_first(p, &p->awaited)) {
 		synchronize_rcu();

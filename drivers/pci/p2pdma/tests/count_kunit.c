@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: suite p2pmem-count: what is counted of a pair, and the quota of a client
+ *
+ * Mappings and their bytes, failures by reason, bytes in use and their peak; that a quota
+ * is kept to the page by every client of a grant, one after the other and many at once.
+ */
+#include <linux/kernfs.h>
+
+#include "lendkit.h"
+#include "mapkit.h"
+
+/*
+ * All cases (mapkit_switch):
+ *
+ *	host -- rp -- up -+- dn0 -- card    lends BAR 2, 4 MiB
+ *	                  +- dn1 -- nic     client
+ *	                  `- dn2 -- card2   client, "drive"
+ */
+struct world {
+	struct mapkit k;
+	struct device *drive;
+	struct p2pmem_provider *p;
+	struct pci_p2pmem_grant *g;	/* for both */
+};
+
+static void build(struct kunit *test, struct world *w)
+{
+	struct pci_p2pmem_verdict why;
+	struct device *clients[2];
+
+	mapkit_build(test, &w->k, mapkit_switch, MAPKIT_LOW);
+	w->drive = kit_client(test, w->k.f, "card2");
+	w->p = kit_provider(w->k.card);
+	clients[0] = w->k.nic;
+	clients[1] = w->drive;
+	w->g = pci_p2pmem_grant_create(w->k.card, clients, 2, NULL, NULL, "kunit", &why);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(w->g));
+}
+
+static void done(struct world *w)
+{
+	pci_p2pmem_grant_end(w->g);
+	mapkit_settle();
+}
+
+static struct p2pmem_path *pair(struct world *w, struct device *client)
+{
+	guard(rcu)();
+	return p2pmem_path_find(w->p, client);
+}
+
+static long used(struct world *w, struct device *client)
+{
+	return atomic_long_read(&pair(w, client)->used);
+}
+
+static u64 failures(struct world *w, struct device *client, enum pci_p2pmem_reason reason)
+{
+	struct p2pmem_path_count sum;
+
+	p2pmem_path_sum(pair(w, client), &sum);
+	return sum.failures[reason];
+}
+
+static ssize_t store_quota(struct world *w, const char *text)
+{
+	struct kernfs_node *dir = kernfs_find_and_get(w->k.card->dev.kobj.sd, "p2pmem");
+	struct kernfs_node *kn = dir ? kernfs_find_and_get(dir, "quota") : NULL;
+	struct device_attribute *attr;
+	ssize_t ret = -ENOENT;
+
+	if (kn) {
+		attr = container_of((struct attribute *)kn->priv, struct device_attribute, attr);
+		ret = attr->store(&w->k.card->dev, attr, text, strlen(text));
+	}
+	kernfs_put(kn);
+	kernfs_put(dir);
+	return ret;
+}
+
+static struct scatterlist *take(struct pci_p2pmem_grant *g, u32 length)
+{
+	unsigned int nents;
+
+	return pci_p2pmem_grant_sgl_alloc(g, &nents, length, GFP_KERNEL);
+}
+
+static void mappings_and_bytes(struct kunit *test)
+{
+	static const struct mapkit_piece pieces[] = { { 0, 512 }, { 8192, 4096 }, { 4096, 100 } };
+	struct mapkit_memory *m;
+	struct scatterlist *sgl;
+	struct p2pmem_path_count c;
+	struct world w;
+	int i;
+
+	build(test, &w);
+	m = mapkit_alloc(test, w.k.card, SZ_16K);
+	sgl = mapkit_list(test, m->addr, pieces, ARRAY_SIZE(pieces));
+	for (i = 1; i <= 3; i++) {
+		KUNIT_EXPECT_EQ(test, 3, pci_p2pmem_map_sg(w.k.nic, sgl, 3, DMA_TO_DEVICE));
+		c = mapkit_count(w.k.card, w.k.nic);
+		KUNIT_EXPECT_EQ(test, c.maps, i);
+		KUNIT_EXPECT_EQ(test, c.unmaps, i - 1);
+		KUNIT_EXPECT_EQ(test, c.bytes, i * (512 + 4096 + 100));
+		pci_p2pmem_unmap_sg(w.k.nic, sgl, 3, DMA_TO_DEVICE);
+	}
+	c = mapkit_count(w.k.card, w.drive);
+	KUNIT_EXPECT_EQ_MSG(test, c.maps + c.bytes, 0, "the other client mapped nothing");
+	/* Memory that is taken for nobody is in nobody's use. */
+	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), 0);
+	done(&w);
+}
+
+static void failures_by_reason(struct kunit *test)
+{
+	static const struct mapkit_piece piece = { 0, 4096 };
+	struct mapkit_memory *m;
+	struct scatterlist *sgl;
+	struct world w;
+
+	build(test, &w);
+	m = mapkit_alloc(test, w.k.card, SZ_4K);
+	sgl = mapkit_list(test, m->addr, &piece, 1);
+	KUNIT_EXPECT_TRUE(test, IS_ERR(take(w.g, SZ_4M)));
+	done(&w);
+	mapkit_redirect(w.k.f, "dn1", true);
+	KUNIT_EXPECT_EQ(test, -EXDEV, pci_p2pmem_map_sg(w.k.nic, sgl, 1, DMA_TO_DEVICE));
+	KUNIT_EXPECT_EQ(test, -EXDEV, pci_p2pmem_map_sg(w.k.nic, sgl, 1, DMA_TO_DEVICE));
+	mapkit_redirect(w.k.f, "dn1", false);
+	pci_p2pmem_lost(w.k.card);
+	KUNIT_EXPECT_EQ(test, -ENODEV, pci_p2pmem_map_sg(w.k.nic, sgl, 1, DMA_TO_DEVICE));
+	KUNIT_EXPECT_EQ(test, failures(&w, w.k.nic, PCI_P2PMEM_POOL_FULL), 1);
+	KUNIT_EXPECT_EQ(test, failures(&w, w.drive, PCI_P2PMEM_POOL_FULL), 1);
+	KUNIT_EXPECT_EQ(test, failures(&w, w.k.nic, PCI_P2PMEM_ACS_REDIRECT), 2);
+	KUNIT_EXPECT_EQ(test, failures(&w, w.k.nic, PCI_P2PMEM_REVOKED), 1);
+	mapkit_expect_count(test, w.k.card, w.k.nic, 0, 0, 4);
+	mapkit_expect_count(test, w.k.card, w.drive, 0, 0, 1);
+	mapkit_free(m);
+}
+
+static void bytes_in_use_and_peak(struct kunit *test)
+{
+	struct scatterlist *a, *b;
+	struct world w;
+
+	build(test, &w);
+	a = take(w.g, SZ_8K + 1);
+	b = take(w.g, 512);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(a) || IS_ERR(b));
+	KUNIT_EXPECT_EQ_MSG(test, used(&w, w.k.nic), SZ_16K, "whole pages");
+	KUNIT_EXPECT_EQ(test, used(&w, w.drive), SZ_16K);
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_idle(w.g));
+	pci_p2pmem_sgl_free(w.k.card, a);
+	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), SZ_4K);
+	pci_p2pmem_sgl_free(w.k.card, b);
+	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), 0);
+	KUNIT_EXPECT_EQ(test, used(&w, w.drive), 0);
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_idle(w.g));
+	/* What was not to be had was in nobody's use. */
+	KUNIT_EXPECT_TRUE(test, IS_ERR(take(w.g, SZ_8M)));
+	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), 0);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&pair(&w, w.k.nic)->peak), SZ_16K);
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_idle(w.g));
+	done(&w);
+}
+
+static void quota_to_the_page(struct kunit *test)
+{
+	struct scatterlist *a, *b;
+	struct world w;
+
+	build(test, &w);
+	KUNIT_ASSERT_EQ(test, store_quota(&w, "16384\n"), 6);
+	KUNIT_EXPECT_EQ(test, lend_sysfs(w.k.card, "quota"), SZ_16K);
+	a = take(w.g, SZ_8K + 1);
+	b = take(w.g, SZ_4K);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(a) || IS_ERR(b));
+	KUNIT_EXPECT_EQ(test, PTR_ERR(take(w.g, 1)), -EDQUOT);
+	KUNIT_EXPECT_EQ(test, failures(&w, w.k.nic, PCI_P2PMEM_QUOTA), 1);
+	KUNIT_EXPECT_EQ(test, failures(&w, w.drive, PCI_P2PMEM_QUOTA), 1);
+	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), SZ_16K);
+	pci_p2pmem_sgl_free(w.k.card, b);
+	b = take(w.g, 1);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(b));
+
+	/* Less than is out: that stays, and no more is given until it is below. */
+	KUNIT_ASSERT_GT(test, store_quota(&w, "8192"), 0);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(take(w.g, 1)), -EDQUOT);
+	pci_p2pmem_sgl_free(w.k.card, b);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(take(w.g, 1)), -EDQUOT);
+	pci_p2pmem_sgl_free(w.k.card, a);
+	a = take(w.g, SZ_8K);
+	KUNIT_EXPECT_FALSE(test, IS_ERR(a));
+
+	KUNIT_ASSERT_GT(test, store_quota(&w, "0"), 0);
+	b = take(w.g, SZ_1M);
+	KUNIT_EXPECT_FALSE(test, IS_ERR(b));
+	pci_p2pmem_sgl_free(w.k.card, a);
+	pci_p2pmem_sgl_free(w.k.card, b);
+	/* Whoever takes without a grant is no client. */
+	KUNIT_ASSERT_GT(test, store_quota(&w, "4096"), 0);
+	mapkit_free(mapkit_alloc(test, w.k.card, SZ_1M));
+	done(&w);
+}
+
+/* Two grants of one client share its quota, and the other client is charged for nothing. */
+static void quota_of_each_client(struct kunit *test)
+{
+	struct pci_p2pmem_verdict why;
+	struct pci_p2pmem_grant *g;
+	struct scatterlist *a, *b;
+	struct world w;
+
+	build(test, &w);
+	/* nic is the second one here, so that what the first was charged is taken back */
+	g = pci_p2pmem_grant_create(w.k.card, (struct device *[]){ w.drive, w.k.nic }, 2, NULL,
+				    NULL, "kunit 2", &why);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
+	pci_p2pmem_grant_end(w.g);
+	w.g = pci_p2pmem_grant_create(w.k.card, &w.k.nic, 1, NULL, NULL, "kunit", &why);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(w.g));
+	KUNIT_ASSERT_GT(test, store_quota(&w, "16384"), 0);
+	a = take(w.g, SZ_8K + SZ_4K);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(a));
+	KUNIT_EXPECT_EQ(test, PTR_ERR(take(g, SZ_8K)), -EDQUOT);
+	KUNIT_EXPECT_EQ(test, used(&w, w.drive), 0);
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_idle(g));
+	b = take(g, SZ_4K);
+	KUNIT_EXPECT_FALSE(test, IS_ERR(b));
+	KUNIT_EXPECT_EQ(test, used(&w, w.drive), SZ_4K);
+	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), SZ_16K);
+	pci_p2pmem_sgl_free(w.k.card, a);
+	pci_p2pmem_sgl_free(w.k.card, b);
+	pci_p2pmem_grant_end(g);
+	done(&w);
+}
+
+static void client_named_twice(struct kunit *test)
+{
+	struct pci_p2pmem_verdict why;
+	struct scatterlist *a;
+	struct world w;
+
+	build(test, &w);
+	pci_p2pmem_grant_end(w.g);
+	w.g = pci_p2pmem_grant_create(w.k.card, (struct device *[]){ w.k.nic, w.k.nic }, 2,
+				      NULL, NULL, "kunit", &why);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(w.g));
+	KUNIT_ASSERT_GT(test, store_quota(&w, "8192"), 0);
+	a = take(w.g, SZ_8K);
+	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(a), "charged twice");
+	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), SZ_8K);
+	pci_p2pmem_sgl_free(w.k.card, a);
+	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), 0);
+	done(&w);
+}
+
+static void what_is_no_quota(struct kunit *test)
+{
+	static const char * const wrong[] = { "4095", "-4096", "4096 bytes", "64K", "", "none" };
+	struct world w;
+	int i;
+
+	build(test, &w);
+	KUNIT_EXPECT_EQ(test, lend_sysfs(w.k.card, "quota"), 0);
+	KUNIT_ASSERT_GT(test, store_quota(&w, "65536"), 0);
+	for (i = 0; i < ARRAY_SIZE(wrong); i++)
+		KUNIT_EXPECT_LT_MSG(test, store_quota(&w, wrong[i]), 0, "%s", wrong[i]);
+	KUNIT_EXPECT_EQ(test, lend_sysfs(w.k.card, "quota"), SZ_64K);
+	done(&w);
+}
+
+#define QUOTA_PAGES	5
+#define QUOTA_TASKS	4
+#define QUOTA_ROUNDS	3000
+
+/**
+ * struct quota_race - tasks that take under one quota
+ * @w: where
+ * @out: pages that are out, as the tasks count them
+ * @over: how often that was more than the quota
+ * @got: how often there was memory
+ * @refused: how often there was none
+ */
+struct quota_race {
+	struct world *w;
+	atomic_t out;
+	atomic_t over;
+	atomic_t got;
+	atomic_t refused;
+};
+
+static void quota_racer(void *arg)
+{
+	struct quota_race *r = arg;
+	struct scatterlist *sg;
+	int i, pages;
+
+	for (i = 0; i < QUOTA_ROUNDS; i++) {
+		pages = 1 + i % 3;
+		sg = take(r->w->g, pages * PAGE_SIZE);
+		if (IS_ERR(sg)) {
+			atomic_inc(&r->refused);
+			cond_resched();
+			continue;
+		}
+		atomic_inc(&r->got);
+		if (atomic_add_return(pages, &r->out) > QUOTA_PAGES)
+			atomic_inc(&r->over);
+		if (!(i % 4))
+			schedule();
+		/* Before it is given back: who gets it then has counted us off. */
+		atomic_sub(pages, &r->out);
+		pci_p2pmem_sgl_free(r->w->k.card, sg);
+	}
+}
+
+static void quota_of_many_at_once(struct kunit *test)
+{
+	struct lend_task *task[QUOTA_TASKS];
+	struct quota_race r = {};
+	struct world w;
+	char text[32];
+	int i;
+
+	build(test, &w);
+	r.w = &w;
+	snprintf(text, sizeof(text), "%lu", QUOTA_PAGES * PAGE_SIZE);
+	KUNIT_ASSERT_GT(test, store_quota(&w, text), 0);
+	for (i = 0; i < QUOTA_TASKS; i++)
+		task[i] = lend_start(test, quota_racer, &r);
+	for (i = 0; i < QUOTA_TASKS; i++)
+		lend_join(test, task[i]);
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&r.over), 0, "more than the quota was out");
+	KUNIT_EXPECT_GT(test, atomic_read(&r.got), 0);
+	KUNIT_EXPECT_EQ(test, failures(&w, w.k.nic, PCI_P2PMEM_QUOTA),
+			(u64)atomic_read(&r.refused));
+	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), 0);
+	KUNIT_EXPECT_EQ(test, used(&w, w.drive), 0);
+	KUNIT_EXPECT_LE(test, atomic_long_read(&pair(&w, w.k.nic)->peak),
+			QUOTA_PAGES * PAGE_SIZE);
+	done(&w);
+}
+
+static struct kunit_case count_cases[] = {
+	KUNIT_CASE(mappings_and_bytes),
+	KUNIT_CASE(failures_by_reason),
+	KUNIT_CASE(bytes_in_use_and_peak),
+	KUNIT_CASE(quota_to_the_page),
+	KUNIT_CASE(quota_of_each_client),
+	KUNIT_CASE(client_named_twice),
+	KUNIT_CASE(what_is_no_quota),
+	KUNIT_CASE(quota_of_many_at_once),
+	{ }
+};
+
+static struct kunit_suite count_suite = {
+	.name = "p2pmem-count",
+	.test_cases = count_cases,
+};
+
+kunit_test_suite(count_suite);

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: suite p2pmem-debugfs: the tables
+ *
+ * Each table has its line of names, as many values a line as names, a line for each of
+ * what it is of, and nothing comes into being because it is read.
+ */
+#include <linux/seq_file.h>
+
+#include "lendkit.h"
+#include "mapkit.h"
+
+#define TABLE_BYTES	SZ_32K
+
+/* What a file says; lines end in a newline */
+static char *table(struct kunit *test, int (*show)(struct seq_file *m, void *unused))
+{
+	struct seq_file m = { .size = TABLE_BYTES - 1 };
+
+	m.buf = kunit_kzalloc(test, TABLE_BYTES, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, m.buf);
+	mutex_init(&m.lock);
+	KUNIT_EXPECT_EQ(test, show(&m, NULL), 0);
+	KUNIT_ASSERT_FALSE(test, seq_has_overflowed(&m));
+	return m.buf;
+}
+
+static int blanks(const char *line)
+{
+	int n = 0;
+
+	for (; *line && *line != '\n'; line++)
+		n += *line == ' ';
+	return n;
+}
+
+/* The lines that begin with @start; each has as many values as the first line has names */
+static int lines(struct kunit *test, char *text, const char *start)
+{
+	int names = blanks(text), n = 0;
+	char *line = text;
+
+	while ((line = strchr(line, '\n')) && *++line) {
+		if (strncmp(line, start, strlen(start)))
+			continue;
+		n++;
+		KUNIT_EXPECT_GE_MSG(test, blanks(line), names, "%.100s", line);
+	}
+	return n;
+}
+
+static void expect_line(struct kunit *test, char *text, const char *fmt, ...) __printf(3, 4);
+static void expect_line(struct kunit *test, char *text, const char *fmt, ...)
+{
+	char line[256] = "\n";
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(line + 1, sizeof(line) - 1, fmt, args);
+	va_end(args);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, line), "no line \"%s\" in:\n%s", line + 1,
+				  text);
+}
+
+static void providers_and_regions(struct kunit *test)
+{
+	struct lend_hold *hold;
+	struct mapkit k;
+	char *t;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
+	KUNIT_ASSERT_EQ(test, 0, kit_add(test, k.f, "card", 0, SZ_4K, SZ_4K,
+					 PCI_P2PMEM_REGISTERS));
+	hold = lend_take(test, k.card, SZ_1M);
+	t = table(test, p2pmem_providers_show);
+	KUNIT_EXPECT_EQ(test, lines(test, t, pci_name(k.card)), 1);
+	expect_line(test, t, "%s 1 live 4194304 3145728 0 0 0\n", pci_name(k.card));
+	t = table(test, p2pmem_regions_show);
+	KUNIT_EXPECT_EQ(test, lines(test, t, pci_name(k.card)), 2);
+	expect_line(test, t, "%s 2 0x0 4194304 pool %#llx\n", pci_name(k.card),
+		    (u64)pci_bus_address(k.card, 2));
+	expect_line(test, t, "%s 0 0x1000 4096 registers %#llx\n", pci_name(k.card),
+		    (u64)pci_bus_address(k.card, 0) + SZ_4K);
+	pci_p2pmem_lost(k.card);
+	t = table(test, p2pmem_providers_show);
+	expect_line(test, t, "%s 1 lost ", pci_name(k.card));
+	lend_give(test, hold);
+	fabric_unbind(k.f, "card");
+	t = table(test, p2pmem_providers_show);
+	KUNIT_EXPECT_EQ(test, lines(test, t, pci_name(k.card)), 0);
+	t = table(test, p2pmem_paths_show);
+	KUNIT_EXPECT_EQ(test, lines(test, t, pci_name(k.card)), 0);
+}
+
+/* Every provider with every client, once, whether somebody asked or not */
+static void matrix_of_pairs(struct kunit *test)
+{
+	struct pci_p2pmem_client *again;
+	struct pci_p2pmem_verdict v;
+	struct device *drive;
+	struct mapkit k;
+	char *t;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
+	drive = kit_client(test, k.f, "card2");
+	again = pci_p2pmem_register_client(drive, NULL, NULL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(again));
+	pci_p2pmem_verdict(k.card, k.nic, &v);
+	t = table(test, p2pmem_paths_show);
+	KUNIT_EXPECT_EQ(test, lines(test, t, pci_name(k.card)), 2);
+	expect_line(test, t, "%s %s ok bus 4 - untried 0 0 1 0\n", pci_name(k.card),
+		    dev_name(k.nic));
+	expect_line(test, t, "%s %s ok bus 4 - untried 0 - 0 0\n", pci_name(k.card),
+		    dev_name(drive));
+	KUNIT_EXPECT_FALSE_MSG(test, p2pmem_path_exists(kit_provider(k.card), drive),
+			       "reading made a pair");
+
+	/* What is remembered is shown, and that it is of before. */
+	mapkit_redirect(k.f, "dn1", true);
+	t = table(test, p2pmem_paths_show);
+	expect_line(test, t, "%s %s ok bus 4 - untried 0 0 0 0\n", pci_name(k.card),
+		    dev_name(k.nic));
+	pci_p2pmem_verdict(k.card, k.nic, &v);
+	t = table(test, p2pmem_paths_show);
+	expect_line(test, t, "%s %s acs-redirect none 4 %s untried 0 ", pci_name(k.card),
+		    dev_name(k.nic), pci_name(fabric_pdev(k.f, "dn1")));
+	mapkit_redirect(k.f, "dn1", false);
+	pci_p2pmem_lost(k.card);
+	t = table(test, p2pmem_paths_show);
+	expect_line(test, t, "%s %s provider-revoked none 4 ", pci_name(k.card), dev_name(drive));
+	pci_p2pmem_unregister_client(again);
+}
+
+static void counters_and_grants(struct kunit *test)
+{
+	struct pci_p2pmem_verdict why;
+	struct pci_p2pmem_grant *g;
+	struct scatterlist *sg;
+	unsigned int nents;
+	struct mapkit k;
+	char *t;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
+	t = table(test, p2pmem_counters_show);
+	KUNIT_EXPECT_EQ_MSG(test, lines(test, t, pci_name(k.card)), 0, "nobody asked");
+	g = pci_p2pmem_grant_create(k.card, &k.nic, 1, NULL, NULL, "a name with blanks", &why);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
+	sg = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_8K, GFP_KERNEL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(sg));
+	KUNIT_EXPECT_TRUE(test, IS_ERR(pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_8M, GFP_KERNEL)));
+	KUNIT_EXPECT_GT(test, pci_p2pmem_map_sg(k.nic, sg, 1, DMA_TO_DEVICE), 0);
+	t = table(test, p2pmem_counters_show);
+	expect_line(test, t, "%s %s 1 0 8192 8192 8192 pool-full=1\n", pci_name(k.card),
+		    dev_name(k.nic));
+	t = table(test, p2pmem_grants_file_show);
+	expect_line(test, t, "%s %s 8192 0 a name with blanks\n", pci_name(k.card),
+		    dev_name(k.nic));
+	pci_p2pmem_unmap_sg(k.nic, sg, 1, DMA_TO_DEVICE);
+	pci_p2pmem_grant_end(g);
+	t = table(test, p2pmem_grants_file_show);
+	expect_line(test, t, "%s %s 8192 1 a name with blanks\n", pci_name(k.card),
+		    dev_name(k.nic));
+	pci_p2pmem_sgl_free(k.card, sg);
+	mapkit_settle();
+	t = table(test, p2pmem_counters_show);
+	expect_line(test, t, "%s %s 1 1 8192 0 8192 pool-full=1\n", pci_name(k.card),
+		    dev_name(k.nic));
+	t = table(test, p2pmem_grants_file_show);
+	KUNIT_EXPECT_EQ(test, lines(test, t, pci_name(k.card)), 0);
+}
+
+static struct kunit_case debugfs_cases[] = {
+	KUNIT_CASE(providers_and_regions),
+	KUNIT_CASE(matrix_of_pairs),
+	KUNIT_CASE(counters_and_grants),
+	{ }
+};
+
+static struct kunit_suite debugfs_suite = {
+	.name = "p2pmem-debugfs",
+	.test_cases = debugfs_cases,
+};
+
+kunit_test_suite(debugfs_suite);
