@@ -230,6 +230,7 @@ static const struct tool_command tool_main_commands[] = {
 static const struct tool_command * const tool_commands[] = {
 	tool_main_commands, tool_who_commands, tool_memory_commands, tool_list_commands,
 	tool_driver_commands, tool_stress_commands,
+	tool_speed_commands,
 };
 
 static const struct tool_command *tool_command_find(const char *name)

@@ -98,6 +98,7 @@ extern const struct tool_command tool_memory_commands[];
 extern const struct tool_command tool_list_commands[];
 extern const struct tool_command tool_driver_commands[];
 extern const struct tool_command tool_stress_commands[];
+extern const struct tool_command tool_speed_commands[];
 
 /* main.c */
 extern struct mutex tool_lock;

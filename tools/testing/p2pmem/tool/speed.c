@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DOC: p2pmem_tool: what a request's use of peer memory costs
+ *
+ *	speed P C1 C2 ROUNDS LEN   memory under a grant for both clients, mapped for C1
+ *
+ * Prints the ticks of the time stamp counter that each step takes, the fewest of all
+ * rounds: "alloc", "lookup" (the cached verdict of a pair), "map", "unmap", "free", and
+ * "all", the fewest of them together. Under QEMU's -icount shift=0 a tick is an executed
+ * instruction. Two readings of the counter one after the other are taken off each.
+ *
+ * The look-up has no interface of its own. It is called by its address, which a probe
+ * finds; the call by pointer counts.
+ */
+#include <linux/kprobes.h>
+#include <linux/rcupdate.h>
+#include <asm/msr.h>
+#include "tool.h"
+
+struct p2pmem_provider;
+struct p2pmem_path;
+
+enum { SPEED_ALLOC, SPEED_LOOKUP, SPEED_MAP, SPEED_UNMAP, SPEED_FREE, SPEED_ALL, SPEED_NR };
+
+static const char * const speed_names[] = { "alloc", "lookup", "map", "unmap", "free", "all" };
+
+/**
+ * struct speed - state of a measurement
+ * @pdev: provider
+ * @provider: what the core has of it
+ * @grant: for both clients
+ * @look: the core's look-up of a pair
+ * @least: fewest ticks of each step
+ */
+struct speed {
+	struct pci_dev *pdev;
+	struct p2pmem_provider *provider;
+	struct pci_p2pmem_grant *grant;
+	struct p2pmem_path *(*look)(struct p2pmem_provider *p, struct device *client);
+	u64 least[SPEED_NR];
+};
+
+static void *speed_address(const char *name)
+{
+	struct kprobe probe = { .symbol_name = name };
+	void *addr;
+
+	if (register_kprobe(&probe))
+		return NULL;
+	addr = probe.addr;
+	unregister_kprobe(&probe);
+	return addr;
+}
+
+/* With interrupts off: whatever else runs would be counted too. */
+static int speed_round(struct speed *s, struct device *client, u32 len)
+{
+	u64 begin[SPEED_ALL], end[SPEED_ALL], none, all = 0;
+	struct scatterlist *sg;
+	unsigned int nents;
+	unsigned long flags;
+	int i, mapped = 0;
+
+	local_irq_save(flags);
+	none = rdtsc();
+	none = rdtsc() - none;
+
+	begin[SPEED_ALLOC] = rdtsc();
+	sg = pci_p2pmem_grant_sgl_alloc(s->grant, &nents, len, GFP_ATOMIC);
+	end[SPEED_ALLOC] = rdtsc();
+	if (IS_ERR(sg)) {
+		local_irq_restore(flags);
+		return PTR_ERR(sg);
+	}
+	rcu_read_lock();
+	begin[SPEED_LOOKUP] = rdtsc();
+	s->look(s->provider, client);
+	end[SPEED_LOOKUP] = rdtsc();
+	rcu_read_unlock();
+
+	begin[SPEED_MAP] = rdtsc();
+	mapped = pci_p2pmem_map_sg(client, sg, nents, DMA_FROM_DEVICE);
+	end[SPEED_MAP] = rdtsc();
+
+	begin[SPEED_UNMAP] = rdtsc();
+	if (mapped > 0)
+		pci_p2pmem_unmap_sg(client, sg, nents, DMA_FROM_DEVICE);
+	end[SPEED_UNMAP] = rdtsc();
+
+	begin[SPEED_FREE] = rdtsc();
+	pci_p2pmem_sgl_free(s->pdev, sg);
+	end[SPEED_FREE] = rdtsc();
+	local_irq_restore(flags);
+	if (mapped < 0)
+		return mapped;
+
+	for (i = 0; i < SPEED_ALL; i++) {
+		all += end[i] - begin[i] - none;
+		s->least[i] = min(s->least[i], end[i] - begin[i] - none);
+	}
+	s->least[SPEED_ALL] = min(s->least[SPEED_ALL], all);
+	return 0;
+}
+
+static int speed_run(struct speed *s, struct device *dev[2], unsigned int rounds, u32 len)
+{
+	struct p2pmem_provider *(*find)(struct pci_dev *pdev) = speed_address("p2pmem_find");
+	struct pci_p2pmem_verdict why;
+	int i, ret = 0;
+
+	s->look = speed_address("p2pmem_path_current");
+	if (!find || !s->look)
+		return -ENOENT;
+	/* The grant holds the provider. */
+	s->grant = pci_p2pmem_grant_create(s->pdev, dev, 2, NULL, NULL, "speed", &why);
+	if (IS_ERR(s->grant))
+		return PTR_ERR(s->grant);
+	rcu_read_lock();
+	s->provider = find(s->pdev);
+	rcu_read_unlock();
+	memset(s->least, 0xff, sizeof(s->least));
+	for (i = 0; !ret && i < rounds; i++) {
+		ret = speed_round(s, dev[0], len);
+		cond_resched();
+	}
+	pci_p2pmem_grant_end(s->grant);
+	for (i = 0; !ret && i < SPEED_NR; i++)
+		tool_say("%s %llu\n", speed_names[i], s->least[i]);
+	return ret;
+}
+
+static int tool_cmd_speed(int argc, char **argv)
+{
+	struct device *dev[2] = {};
+	struct speed s = {};
+	unsigned int rounds;
+	int ret = -ENXIO;
+	u64 len;
+
+	s.pdev = tool_pci(argv[0]);
+	if (s.pdev && !tool_device(argv[1], &dev[0]) && !tool_device(argv[2], &dev[1]))
+		ret = kstrtouint(argv[3], 10, &rounds) ?: tool_bytes(argv[4], &len);
+	if (!ret)
+		ret = speed_run(&s, dev, rounds, len);
+	put_device(dev[0]);
+	put_device(dev[1]);
+	pci_dev_put(s.pdev);
+	return ret;
+}
+
+const struct tool_command tool_speed_commands[] = {
+	{ "speed", "P C1 C2 ROUNDS LEN", 5, 5, tool_cmd_speed },
+	{}
+};
