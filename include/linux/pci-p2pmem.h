@@ -254,6 +254,8 @@ void pci_p2pmem_grant_end(struct pci_p2pmem_grant *grant);
 bool pci_p2pmem_grant_tryget(struct pci_p2pmem_grant *grant);
 void pci_p2pmem_grant_put(struct pci_p2pmem_grant *grant);
 bool pci_p2pmem_grant_usable(struct pci_p2pmem_grant *grant);
+void pci_p2pmem_grant_verdict(struct pci_p2pmem_grant *grant,
+			      struct pci_p2pmem_verdict *verdict);
 bool pci_p2pmem_grant_idle(struct pci_p2pmem_grant *grant);
 void *pci_p2pmem_grant_priv(struct pci_p2pmem_grant *grant);
 struct pci_dev *pci_p2pmem_grant_provider(struct pci_p2pmem_grant *grant);

@@ -9,8 +9,9 @@
  *
  * Paths are made when a namespace is enabled or a controller is created, and
  * looked at again by a work item when the core has news: a provider or a client
- * has appeared, a provider was revoked. A grant whose provider was revoked stays
- * until the memory that requests have of it is back.
+ * has appeared, a provider was revoked, the policy has changed. A grant whose
+ * provider was revoked stays until the memory that requests have of it is back; one
+ * that would not be given any more is ended, and requests keep what they have.
  *
  * What runs against what:
  * - Attach, detach and the work hold subsys->lock. The work holds
@@ -232,15 +233,30 @@ static void nvmet_p2pmem_tell_use(struct nvmet_p2pmem_path *path,
 				  struct pci_p2pmem_grant *grant)
 {
 	path->told = true;
-	pr_info("using peer-to-peer memory of %s for nsid %u of controller %u\n",
-		pci_name(pci_p2pmem_grant_provider(grant)), path->ns->nsid,
-		path->ctrl->cntlid);
+	pr_info("using peer-to-peer memory of %s%s for nsid %u of controller %u\n",
+		pci_name(pci_p2pmem_grant_provider(grant)),
+		path->by_admin ? " through a host bridge that the administrator allowed" : "",
+		path->ns->nsid, path->ctrl->cntlid);
 }
 
 static struct pci_p2pmem_grant *nvmet_p2pmem_path_grant(struct nvmet_p2pmem_path *path)
 {
 	return rcu_dereference_protected(path->grant,
 					 lockdep_is_held(&path->ctrl->subsys->lock));
+}
+
+/* Whether a path's grant would be given today; it is told again when that is for another reason */
+static bool nvmet_p2pmem_still_good(struct nvmet_p2pmem_path *path,
+				    struct pci_p2pmem_grant *grant)
+{
+	struct pci_p2pmem_verdict v;
+
+	pci_p2pmem_grant_verdict(grant, &v);
+	if (!v.reason && v.by_admin != path->by_admin) {
+		path->by_admin = v.by_admin;
+		path->told = false;
+	}
+	return !v.reason;
 }
 
 /* Gives a path without a grant one, or the reason why there is none */
@@ -265,6 +281,8 @@ static void nvmet_p2pmem_connect(struct nvmet_p2pmem_path *path)
 
 	if (grant) {
 		path->told = false;
+		pci_p2pmem_grant_verdict(grant, &why);
+		path->by_admin = why.by_admin;
 		rcu_assign_pointer(path->grant, grant);
 	} else {
 		if (why.reason != path->reason)
@@ -409,6 +427,9 @@ static bool nvmet_p2pmem_rescan_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *n
 	if (grant && !pci_p2pmem_grant_usable(grant)) {
 		if (!pci_p2pmem_grant_idle(grant))
 			return true;
+		nvmet_p2pmem_disconnect(path);
+		grant = NULL;
+	} else if (grant && !nvmet_p2pmem_still_good(path, grant)) {
 		nvmet_p2pmem_disconnect(path);
 		grant = NULL;
 	}

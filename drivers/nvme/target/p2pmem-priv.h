@@ -80,6 +80,7 @@ struct nvmet_p2pmem_ns {
  *	under RCU
  * @reason: why there is no grant; what a request that reads it counts
  * @told: the log has the present state
+ * @by_admin: the grant leads through a host bridge that the administrator allowed
  * @rcu: for freeing
  *
  * In ctrl->p2p_ns_map by namespace identifier while the namespace is enabled
@@ -91,6 +92,7 @@ struct nvmet_p2pmem_path {
 	struct pci_p2pmem_grant __rcu *grant;
 	enum pci_p2pmem_reason reason;
 	bool told;
+	bool by_admin;
 	struct rcu_head rcu;
 };
 

@@ -9,6 +9,7 @@
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
+#include <linux/device/bus.h>
 #include <linux/hashtable.h>
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -357,8 +358,8 @@ struct device *pci_p2pmem_find_client(struct device *dev)
 EXPORT_SYMBOL_GPL(pci_p2pmem_find_client);
 
 /**
- * pci_p2pmem_register_notifier() - be told of new providers and clients
- * @nb: called with PCI_P2PMEM_EVENT_*, in process context under the
+ * pci_p2pmem_register_notifier() - be told of providers, clients and changes of policy
+ * @nb: called with PCI_P2PMEM_EVENT_*, in process context, perhaps under the
  *	device_lock of a driver that is probing: it may only queue work
  *
  * Context: Process context, may sleep.
@@ -387,12 +388,29 @@ void p2pmem_notify(unsigned long event, void *data)
 	blocking_notifier_call_chain(&p2pmem_notifiers, event, data);
 }
 
+/*
+ * A hierarchy that has changed may have other bridges, and ACS words that were set when
+ * they were found. Under the lock of whoever plugs or scans: only counts.
+ */
+static int p2pmem_bus_event(struct notifier_block *nb, unsigned long event, void *dev)
+{
+	if (event == BUS_NOTIFY_ADD_DEVICE || event == BUS_NOTIFY_REMOVED_DEVICE)
+		p2pmem_policy_changed();
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block p2pmem_bus_nb = {
+	.notifier_call = p2pmem_bus_event,
+};
+
 static int __init p2pmem_init(void)
 {
 	p2pmem_wq = alloc_workqueue("p2pmem", WQ_UNBOUND, 0);
 	if (!p2pmem_wq)
 		return -ENOMEM;
 	p2pmem_debugfs_init();
+	if (bus_register_notifier(&pci_bus_type, &p2pmem_bus_nb))
+		pr_warn("PCI functions that come and go are not noticed; write 1 to p2pmem/rescan of a provider after a change\n");
 	return 0;
 }
 
@@ -402,6 +420,7 @@ static void __exit p2pmem_exit(void)
 	/* Drivers that provide or borrow use our symbols: none is left now. */
 	WARN_ON(!hash_empty(p2pmem_providers));
 	WARN_ON(!hash_empty(p2pmem_clients));
+	bus_unregister_notifier(&pci_bus_type, &p2pmem_bus_nb);
 	p2pmem_pages_exit();
 	/* A grant's last reference may have queued its end from a callback. */
 	rcu_barrier();

@@ -320,6 +320,34 @@ bool pci_p2pmem_grant_usable(struct pci_p2pmem_grant *grant)
 EXPORT_SYMBOL_GPL(pci_p2pmem_grant_usable);
 
 /**
+ * pci_p2pmem_grant_verdict() - what is known of a grant's pairs now
+ * @grant: a grant that the caller holds and has not ended
+ * @verdict: returns the first pair's verdict that refuses; else the last pair's, with
+ *	by_admin when any of them has it
+ *
+ * A grant is good until it ends, whatever becomes of its pairs. An orchestrator that
+ * hears of PCI_P2PMEM_EVENT_POLICY asks this, and ends a grant that would not be given
+ * any more.
+ *
+ * Context: Any but NMI.
+ */
+void pci_p2pmem_grant_verdict(struct pci_p2pmem_grant *grant,
+			      struct pci_p2pmem_verdict *verdict)
+{
+	bool by_admin = false;
+	int i;
+
+	for (i = 0; i < grant->nr; i++) {
+		p2pmem_path_check(grant->path[i], verdict);
+		if (verdict->reason)
+			return;
+		by_admin |= verdict->by_admin;
+	}
+	verdict->by_admin = by_admin;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_grant_verdict);
+
+/**
  * pci_p2pmem_grant_idle() - whether all memory of a grant is back
  * @grant: the grant
  *

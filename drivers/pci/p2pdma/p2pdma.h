@@ -349,6 +349,8 @@ int p2pmem_path_begin(struct p2pmem_path *path, struct pci_p2pmem_verdict *v,
 bool p2pmem_path_prove(struct p2pmem_path *path, unsigned int gen,
 		       enum pci_p2pmem_proof proof, const char *note,
 		       struct pci_p2pmem_verdict *v);
+void p2pmem_path_check(struct p2pmem_path *path, struct pci_p2pmem_verdict *v);
+unsigned int p2pmem_paths_judge(struct p2pmem_provider *p, unsigned int *pairs);
 void p2pmem_paths_drop_provider(struct p2pmem_provider *p);
 void p2pmem_paths_drop_client(struct device *client);
 bool p2pmem_path_exists(struct p2pmem_provider *p, struct device *client);

@@ -2,8 +2,9 @@
 /**
  * DOC: the p2pmem group of a providing function in sysfs
  *
- * Names and meaning are those of the kernel's P2PDMA, so that tools find what they
- * know. See Documentation/ABI/testing/sysfs-bus-pci-p2pmem.
+ * Names and meaning of what can be read are those of the kernel's P2PDMA, so that tools
+ * find what they know; what can be written is ours. See
+ * Documentation/ABI/testing/sysfs-bus-pci-p2pmem.
  */
 #include <linux/minmax.h>
 #include <linux/string.h>
@@ -99,11 +100,38 @@ static ssize_t quota_store(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RW(quota);
 
+/*
+ * What no notifier tells of has changed: ACS words that setpci wrote. The
+ * provider is kept by its reference, its function by this file, which is taken away
+ * before the driver is gone.
+ */
+static ssize_t rescan_store(struct device *dev, struct device_attribute *attr,
+			    const char *buf, size_t count)
+{
+	struct p2pmem_provider *p;
+	unsigned int pairs, changed;
+	int val;
+
+	if (kstrtoint(buf, 0, &val) || val != 1)
+		return -EINVAL;
+	p = p2pmem_provider_get(to_pci_dev(dev));
+	if (!p)
+		return -ENODEV;
+	changed = p2pmem_paths_judge(p, &pairs);
+	pci_info(p->pdev, "%u verdicts on its peer-to-peer memory were made anew, %u are others now\n",
+		 pairs, changed);
+	p2pmem_provider_put(p);
+	p2pmem_notify(PCI_P2PMEM_EVENT_POLICY, NULL);
+	return count;
+}
+static DEVICE_ATTR_WO(rescan);
+
 static struct attribute *p2pmem_attrs[] = {
 	&dev_attr_size.attr,
 	&dev_attr_available.attr,
 	&dev_attr_published.attr,
 	&dev_attr_quota.attr,
+	&dev_attr_rescan.attr,
 	NULL,
 };
 

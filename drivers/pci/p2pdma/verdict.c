@@ -5,8 +5,10 @@
  * One entry for each (provider, client) pair that was ever asked for: its verdict
  * and its counters. Found without a lock. A verdict is made anew when something
  * that it depends on may have changed: the generation says so for registrations,
- * the client's DMA limit is compared at each look-up. What a self-test has shown of
- * a pair is part of its verdict, for as long as the pair is what was tested.
+ * for the list of host bridges and for PCI functions that come and go; the client's
+ * DMA limit is compared at each look-up; ACS words are read again when a grant takes
+ * the pair up, and when somebody asks for it. What a self-test has shown of a pair is part of its verdict, for as long as the pair
+ * is what was tested.
  *
  * An entry goes with its provider or with its client's last registration. Grants
  * keep theirs longer: they are then found no more.
@@ -286,6 +288,55 @@ struct p2pmem_path *p2pmem_path_get(struct p2pmem_provider *p, struct device *cl
 	if (!path || p2pmem_path_refresh(path) || !kref_get_unless_zero(&path->ref))
 		return NULL;
 	return path;
+}
+
+/**
+ * p2pmem_paths_judge() - make the verdicts of all pairs of a provider anew
+ * @p: the provider, held
+ * @pairs: returns how many pairs there are
+ *
+ * The generation goes on first: whoever judges one of them now, from what was before,
+ * leaves a verdict that is not fresh.
+ *
+ * Context: Any but NMI.
+ * Return: how many of them are mapped otherwise than before, or refused for another
+ * reason.
+ */
+unsigned int p2pmem_paths_judge(struct p2pmem_provider *p, unsigned int *pairs)
+{
+	struct pci_p2pmem_verdict was, is;
+	struct p2pmem_path *path;
+	unsigned int changed = 0;
+	int i;
+
+	*pairs = 0;
+	p2pmem_policy_changed();
+	guard(rcu)();
+	hash_for_each_rcu(p2pmem_paths, i, path, hash) {
+		if (path->provider != p)
+			continue;
+		++*pairs;
+		p2pmem_path_verdict(path, &was);
+		if (p2pmem_path_refresh(path))
+			continue;
+		p2pmem_path_verdict(path, &is);
+		changed += was.reason != is.reason || was.mapping != is.mapping;
+	}
+	return changed;
+}
+
+/**
+ * p2pmem_path_check() - the verdict of a pair that is kept, up to date
+ * @path: the pair
+ * @v: returns the verdict; the one before when memory for a new one is short
+ *
+ * Context: Any but NMI.
+ */
+void p2pmem_path_check(struct p2pmem_path *path, struct pci_p2pmem_verdict *v)
+{
+	if (!p2pmem_path_fresh(path))
+		p2pmem_path_refresh(path);
+	p2pmem_path_verdict(path, v);
 }
 
 /**

@@ -105,6 +105,23 @@ long lend_sysfs(struct pci_dev *pdev, const char *file)
 	return v;
 }
 
+int lend_sysfs_write(struct pci_dev *pdev, struct pci_dev *whose, const char *file,
+		     const char *text)
+{
+	struct kernfs_node *dir = kernfs_find_and_get(whose->dev.kobj.sd, "p2pmem");
+	struct kernfs_node *kn = dir ? kernfs_find_and_get(dir, file) : NULL;
+	struct device_attribute *attr;
+	int ret = -ENOENT;
+
+	if (kn) {
+		attr = container_of((struct attribute *)kn->priv, struct device_attribute, attr);
+		ret = attr->store(&pdev->dev, attr, text, strlen(text));
+	}
+	kernfs_put(kn);
+	kernfs_put(dir);
+	return ret;
+}
+
 bool lend_gone(struct pci_dev *pdev)
 {
 	struct p2pmem_provider *p = p2pmem_provider_get(pdev);

@@ -46,6 +46,9 @@ bool lend_gone(struct pci_dev *pdev);
 bool lend_has_group(struct pci_dev *pdev);
 /* What a file of the group says, as a number; -1 without such a file */
 long lend_sysfs(struct pci_dev *pdev, const char *file);
+/* Writes to it, as if the file that @whose has were the function's; what store() returns */
+int lend_sysfs_write(struct pci_dev *pdev, struct pci_dev *whose, const char *file,
+		     const char *text);
 /*
  * The CPU in peer memory, which nobody but these tests needs: fills it with a byte, and
  * counts the words that are not made of it. Skips where no RAM is behind the BARs.

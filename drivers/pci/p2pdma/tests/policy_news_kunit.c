@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: when a verdict is made anew, and what becomes of what was granted
+ *
+ * ACS words change behind the kernel's back: a verdict that is remembered stays what it
+ * was until the hierarchy changes, somebody takes the pair up, or somebody asks for it. A
+ * grant stays good until it ends, and says that it would not be given any more.
+ */
+#include <linux/pci.h>
+
+#include "lendkit.h"
+#include "pairkit.h"
+
+static int news_init(struct kunit *test)
+{
+	p2pmem_policy_reset();
+	pairkit_cpu(test, false);
+	return 0;
+}
+
+static void news_exit(struct kunit *test)
+{
+	p2pmem_policy_reset();
+}
+
+/*
+ *	host -+- 00.0 rp (fab0:1000) -- up -+- 00.0 dn0 -- card
+ *	      |				    +- 01.0 dn1, ACS -- nic
+ *	      |				    `- 02.0 dn2 -- spare
+ *	      `- 01.0 rp1 -- lone
+ */
+static const struct fabric_node news_tree[] = {
+	{ .name = "host", .type = FABRIC_HOST, .window = SZ_16M },
+	{ .name = "rp", .type = FABRIC_ROOT_PORT, .parent = "host", .vendor = FABRIC_VENDOR,
+	  .device = 0x1000 },
+	{ .name = "up", .type = FABRIC_UPSTREAM, .parent = "rp" },
+	{ .name = "dn0", .type = FABRIC_DOWNSTREAM, .parent = "up" },
+	{ .name = "dn1", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 1,
+	  .acs_cap = PCI_ACS_RR | PCI_ACS_CR },
+	{ .name = "dn2", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 2 },
+	{ .name = "rp1", .type = FABRIC_ROOT_PORT, .parent = "host", .slot = 1 },
+	{ .name = "card", .type = FABRIC_ENDPOINT, .parent = "dn0", PAIRKIT_BAR },
+	{ .name = "nic", .type = FABRIC_ENDPOINT, .parent = "dn1" },
+	{ .name = "spare", .type = FABRIC_ENDPOINT, .parent = "dn2" },
+	{ .name = "lone", .type = FABRIC_ENDPOINT, .parent = "rp1" },
+	{ }
+};
+
+static const struct fabric_node news_again[] = {
+	{ .name = "again", .type = FABRIC_ENDPOINT, .parent = "dn2" },
+	{ }
+};
+
+static struct fabric *news_fabric(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, news_tree);
+
+	kit_lend(test, f, "card");
+	kit_client(test, f, "nic");
+	kit_client(test, f, "lone");
+	return f;
+}
+
+static void news_expect(struct kunit *test, struct fabric *f, const char *client,
+			enum pci_p2pmem_reason reason, const char *when)
+{
+	struct pci_p2pmem_verdict v = pairkit_verdict(f, "card", client);
+
+	KUNIT_EXPECT_STREQ_MSG(test, pci_p2pmem_reason_token(v.reason),
+			       pci_p2pmem_reason_token(reason), "%s", when);
+}
+
+static void functions_come_and_go(struct kunit *test)
+{
+	struct fabric *f = news_fabric(test);
+
+	news_expect(test, f, "nic", PCI_P2PMEM_OK, "as built");
+	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
+	news_expect(test, f, "nic", PCI_P2PMEM_OK, "remembered");
+	fabric_unplug(f, "spare");
+	news_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "something was removed");
+	fabric_set_acs_ctrl(f, "dn1", 0);
+	news_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "remembered");
+	fabric_plug(f, news_again);
+	KUNIT_ASSERT_NOT_NULL(test, fabric_pdev(f, "again"));
+	news_expect(test, f, "nic", PCI_P2PMEM_OK, "something was plugged");
+}
+
+/* Another device where the client was: nothing is remembered of it. */
+static void another_client_at_the_same_address(struct kunit *test)
+{
+	static const struct fabric_node other[] = {
+		{ .name = "other", .type = FABRIC_ENDPOINT, .parent = "dn1", .device = 0x77 },
+		{ }
+	};
+	struct fabric *f = news_fabric(test);
+	unsigned int pairs;
+
+	news_expect(test, f, "nic", PCI_P2PMEM_OK, "as built");
+	pairs = p2pmem_paths_count();
+	fabric_unplug(f, "nic");
+	KUNIT_EXPECT_EQ(test, p2pmem_paths_count(), pairs - 1);
+	fabric_plug(f, other);
+	KUNIT_ASSERT_NOT_NULL(test, fabric_pdev(f, "other"));
+	news_expect(test, f, "other", PCI_P2PMEM_NOT_A_CLIENT, "nobody registered it");
+}
+
+static void somebody_asks_for_it(struct kunit *test)
+{
+	static const char * const bad[] = {
+		"0", "2", "-1", "", "\n", "x", "1x", "11", "1\n\n", "y", "on", "4294967297",
+	};
+	struct fabric *f = news_fabric(test);
+	struct lend_news *news = lend_listen(test);
+	struct pci_dev *card = fabric_pdev(f, "card");
+	unsigned int pairs;
+	int i;
+
+	news_expect(test, f, "nic", PCI_P2PMEM_OK, "as built");
+	news_expect(test, f, "lone", PCI_P2PMEM_HOST_BRIDGE, "as built");
+	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_CR);
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		KUNIT_EXPECT_EQ_MSG(test, lend_sysfs_write(card, card, "rescan", bad[i]), -EINVAL,
+				    "'%s'", bad[i]);
+	KUNIT_EXPECT_EQ(test, atomic_read(&news->policies), 0);
+	news_expect(test, f, "nic", PCI_P2PMEM_OK, "remembered");
+
+	KUNIT_EXPECT_EQ(test, lend_sysfs_write(card, card, "rescan", "1\n"), 2);
+	KUNIT_EXPECT_EQ(test, atomic_read(&news->policies), 1);
+	news_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "asked for");
+
+	/* how many there are, and how many are others */
+	KUNIT_EXPECT_EQ(test, p2pmem_paths_judge(kit_provider(card), &pairs), 0);
+	KUNIT_EXPECT_EQ(test, pairs, 2);
+	fabric_set_acs_ctrl(f, "dn1", 0);
+	KUNIT_EXPECT_EQ(test, p2pmem_paths_judge(kit_provider(card), &pairs), 1);
+	news_expect(test, f, "nic", PCI_P2PMEM_OK, "asked for");
+
+	/* a file that is still open when nothing is lent any more */
+	KUNIT_EXPECT_EQ(test, lend_sysfs_write(fabric_pdev(f, "nic"), card, "rescan", "1"),
+			-ENODEV);
+}
+
+/* A verdict of before the change that comes late is not taken for one of after it. */
+static void who_judges_meanwhile_is_late(struct kunit *test)
+{
+	struct fabric *f = news_fabric(test);
+	struct pci_dev *card = fabric_pdev(f, "card");
+	unsigned int gen, pairs;
+	struct p2pmem_path *path;
+
+	news_expect(test, f, "nic", PCI_P2PMEM_OK, "as built");
+	guard(rcu)();
+	path = p2pmem_path_find(kit_provider(card), &fabric_pdev(f, "nic")->dev);
+	KUNIT_ASSERT_NOT_NULL(test, path);
+	gen = path->gen;
+	p2pmem_paths_judge(kit_provider(card), &pairs);
+	KUNIT_EXPECT_NE(test, path->gen, gen);
+}
+
+static void a_grant_outlives_its_entry(struct kunit *test)
+{
+	struct fabric *f = news_fabric(test);
+	struct device *lone = &fabric_pdev(f, "lone")->dev;
+	struct device *nic = &fabric_pdev(f, "nic")->dev;
+	struct device *clients[] = { lone, nic };
+	struct pci_p2pmem_grant *g, *h;
+	struct pci_p2pmem_verdict v;
+	struct scatterlist *sgl;
+	unsigned int nents;
+
+	g = pci_p2pmem_grant_create(fabric_pdev(f, "card"), clients, 2, NULL, NULL, "kunit", &v);
+	KUNIT_EXPECT_PTR_EQ(test, g, ERR_PTR(-EXDEV));
+	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_HOST_BRIDGE);
+
+	KUNIT_ASSERT_EQ(test, p2pmem_policy_set("+fab0:1000"), 0);
+	g = pci_p2pmem_grant_create(fabric_pdev(f, "card"), clients, 2, NULL, NULL, "kunit", &v);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
+	/* the second pair needs no host bridge, and the grant is by the administrator */
+	KUNIT_EXPECT_FALSE(test, v.by_admin);
+	pci_p2pmem_grant_verdict(g, &v);
+	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_OK);
+	KUNIT_EXPECT_TRUE(test, v.by_admin);
+
+	KUNIT_EXPECT_EQ(test, p2pmem_policy_set("-fab0:1000"), 0);
+	pci_p2pmem_grant_verdict(g, &v);
+	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_HOST_BRIDGE);
+	KUNIT_EXPECT_STREQ(test, v.client, dev_name(lone));
+	h = pci_p2pmem_grant_create(fabric_pdev(f, "card"), clients, 2, NULL, NULL, "kunit", &v);
+	KUNIT_EXPECT_PTR_EQ(test, h, ERR_PTR(-EXDEV));
+
+	/* what was granted is as it was, until it ends */
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_usable(g));
+	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_64K, GFP_KERNEL);
+	KUNIT_EXPECT_FALSE(test, IS_ERR_OR_NULL(sgl));
+	pci_p2pmem_grant_end(g);
+	if (!IS_ERR_OR_NULL(sgl)) {
+		int n = pci_p2pmem_map_sg(lone, sgl, nents, DMA_TO_DEVICE);
+
+		KUNIT_EXPECT_GT(test, n, 0);
+		if (n > 0)
+			pci_p2pmem_unmap_sg(lone, sgl, nents, DMA_TO_DEVICE);
+		pci_p2pmem_sgl_free(fabric_pdev(f, "card"), sgl);
+	}
+}
+
+/* Taking a pair up reads ACS words again, and says so to everybody. */
+static void a_grant_looks_again(struct kunit *test)
+{
+	struct fabric *f = news_fabric(test);
+	struct device *nic = &fabric_pdev(f, "nic")->dev;
+	struct pci_p2pmem_grant *g;
+	struct pci_p2pmem_verdict v;
+
+	news_expect(test, f, "nic", PCI_P2PMEM_OK, "as built");
+	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
+	g = pci_p2pmem_grant_create(fabric_pdev(f, "card"), &nic, 1, NULL, NULL, "kunit", &v);
+	KUNIT_EXPECT_PTR_EQ(test, g, ERR_PTR(-EXDEV));
+	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_ACS_REDIRECT);
+	if (!IS_ERR_OR_NULL(g))
+		pci_p2pmem_grant_end(g);
+	news_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "taken up");
+}
+
+static struct kunit_case news_cases[] = {
+	KUNIT_CASE(functions_come_and_go),
+	KUNIT_CASE(another_client_at_the_same_address),
+	KUNIT_CASE(somebody_asks_for_it),
+	KUNIT_CASE(who_judges_meanwhile_is_late),
+	KUNIT_CASE(a_grant_outlives_its_entry),
+	KUNIT_CASE(a_grant_looks_again),
+	{}
+};
+
+static struct kunit_suite news_suite = {
+	.name = "p2pmem-policy-news",
+	.init = news_init,
+	.exit = news_exit,
+	.test_cases = news_cases,
+};
+
+kunit_test_suite(news_suite);
