@@ -103,6 +103,8 @@ enum pci_p2pmem_proof {
  * @at: name of the device at fault, empty where no single device is
  * @limit: highest bus address that the client can use (PCI_P2PMEM_DMA_MASK only)
  * @needed: highest bus address that the provider's memory has (ditto)
+ * @base: address where the BAR begins that has it (ditto)
+ * @bar: number of that BAR (ditto)
  * @note: what the self-test says besides: what went wrong, or what it could not
  *	show; empty where there is nothing to say
  */
@@ -117,6 +119,8 @@ struct pci_p2pmem_verdict {
 	char at[32];
 	u64 limit;
 	u64 needed;
+	u64 base;
+	int bar;
 	char note[PCI_P2PMEM_NOTE];
 };
 
@@ -189,6 +193,12 @@ struct pci_p2pmem_mapping_region {
 	void *region;
 	enum pci_p2pmem_mapping mapping;
 };
+
+/*
+ * Bytes for what pci_p2pmem_explain() says, with some 30 functions whose ACS redirects;
+ * more would not fit into one line of the log. Too many for most stacks.
+ */
+#define PCI_P2PMEM_TEXT		768
 
 /* Events of pci_p2pmem_register_notifier() */
 #define PCI_P2PMEM_EVENT_PROVIDER	1 /* data: struct pci_dev, now published and lending */

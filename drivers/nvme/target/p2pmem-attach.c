@@ -192,7 +192,7 @@ nvmet_p2pmem_obtain(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
 	return NULL;
 }
 
-/* The end that @why is about, for the log; NULL where @why names it */
+/* The end that @why is about, for the log */
 static struct device *nvmet_p2pmem_end(struct nvmet_p2pmem_path *path,
 				       struct pci_dev *provider, struct device *drive,
 				       const struct pci_p2pmem_verdict *why)
@@ -208,7 +208,7 @@ static struct device *nvmet_p2pmem_end(struct nvmet_p2pmem_path *path,
 	if (!adapter || why->reason == PCI_P2PMEM_NOT_A_CLIENT)
 		return adapter;
 	if (!provider)
-		return *why->client ? NULL : drive;
+		return strcmp(why->client, dev_name(adapter)) ? drive : adapter;
 	pci_p2pmem_verdict(provider, adapter, &v);
 	return v.reason == why->reason ? adapter : drive;
 }
@@ -219,14 +219,14 @@ static void nvmet_p2pmem_tell_refusal(struct nvmet_p2pmem_path *path,
 				      const struct pci_p2pmem_verdict *why)
 {
 	struct device *adapter = path->ctrl->p2p_client;
-	char text[NVMET_P2PMEM_TEXT];
+	char *text = nvmet_p2pmem_explain(provider, nvmet_p2pmem_end(path, provider, drive, why),
+					  why);
 
 	path->told = true;
-	pci_p2pmem_explain(text, sizeof(text), provider,
-			   nvmet_p2pmem_end(path, provider, drive, why), why);
 	pr_warn("using system memory for nsid %u of controller %u (%s, adapter %s): %s\n",
 		path->ns->nsid, path->ctrl->cntlid, path->ns->device_path,
-		adapter ? dev_name(adapter) : "none", text);
+		adapter ? dev_name(adapter) : "none", text ?: "no memory to say why");
+	kfree(text);
 }
 
 static void nvmet_p2pmem_tell_use(struct nvmet_p2pmem_path *path,
@@ -245,7 +245,7 @@ static struct pci_p2pmem_grant *nvmet_p2pmem_path_grant(struct nvmet_p2pmem_path
 					 lockdep_is_held(&path->ctrl->subsys->lock));
 }
 
-/* Whether a path's grant would be given today; it is told again when that is for another reason */
+/* Whether a path's grant would be given today, be it for another reason than before */
 static bool nvmet_p2pmem_still_good(struct nvmet_p2pmem_path *path,
 				    struct pci_p2pmem_grant *grant)
 {
@@ -417,6 +417,7 @@ static bool nvmet_p2pmem_rescan_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *n
 {
 	struct nvmet_p2pmem_path *path = radix_tree_lookup(&ctrl->p2p_ns_map, ns->nsid);
 	struct pci_p2pmem_grant *grant;
+	bool usable;
 
 	if (!path) {
 		nvmet_p2pmem_attach(ctrl, ns);
@@ -424,12 +425,10 @@ static bool nvmet_p2pmem_rescan_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *n
 	}
 
 	grant = nvmet_p2pmem_path_grant(path);
-	if (grant && !pci_p2pmem_grant_usable(grant)) {
-		if (!pci_p2pmem_grant_idle(grant))
-			return true;
-		nvmet_p2pmem_disconnect(path);
-		grant = NULL;
-	} else if (grant && !nvmet_p2pmem_still_good(path, grant)) {
+	usable = grant && pci_p2pmem_grant_usable(grant);
+	if (grant && !usable && !pci_p2pmem_grant_idle(grant))
+		return true;
+	if (grant && !(usable && nvmet_p2pmem_still_good(path, grant))) {
 		nvmet_p2pmem_disconnect(path);
 		grant = NULL;
 	}

@@ -165,7 +165,7 @@ struct configfs_attribute nvmet_ns_attr_p2pmem = {
 static int nvmet_p2pmem_check_drive(struct nvmet_ns *ns, struct nvmet_p2pmem_ns *rec)
 {
 	struct pci_p2pmem_verdict why = { .distance = -1 };
-	char text[NVMET_P2PMEM_TEXT];
+	char *text;
 	struct device *drive = NULL;
 	struct pci_dev *provider;
 	int ret = 0;
@@ -186,9 +186,10 @@ static int nvmet_p2pmem_check_drive(struct nvmet_ns *ns, struct nvmet_p2pmem_ns 
 		pci_p2pmem_verdict(provider, drive, &why);
 out:
 	if (ret < 0) {
-		pci_p2pmem_explain(text, sizeof(text), provider,
-				   drive ?: nvmet_ns_dev(ns), &why);
-		pr_err("nsid %u of %s: %s\n", ns->nsid, ns->subsys->subsysnqn, text);
+		text = nvmet_p2pmem_explain(provider, drive ?: nvmet_ns_dev(ns), &why);
+		pr_err("nsid %u of %s: %s\n", ns->nsid, ns->subsys->subsysnqn,
+		       text ?: "no memory to say why");
+		kfree(text);
 	}
 	put_device(drive);
 	pci_dev_put(provider);

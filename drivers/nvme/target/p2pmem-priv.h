@@ -20,7 +20,6 @@
 #include <linux/pci-p2pmem.h>
 #include "p2pmem.h"
 
-#define NVMET_P2PMEM_TEXT	320	/* bytes of an explanation */
 #define NVMET_P2PMEM_AGAIN	HZ	/* until what could not be done is tried again */
 
 /**
@@ -103,6 +102,8 @@ struct nvmet_p2pmem_ns *nvmet_p2pmem_record(struct nvmet_ns *ns);
 void nvmet_p2pmem_fallback(struct nvmet_p2pmem_ns *rec, struct nvmet_req *req,
 			   enum pci_p2pmem_reason reason);
 bool nvmet_p2pmem_no_records(void);
+char *nvmet_p2pmem_explain(struct pci_dev *provider, struct device *client,
+			   const struct pci_p2pmem_verdict *why);
 
 /* p2pmem-attach.c */
 struct pci_dev *nvmet_p2pmem_fixed_provider(struct nvmet_p2pmem_ns *rec);

@@ -82,8 +82,10 @@ int p2pmem_explain_text(char *buf, size_t len, const char *lender, const char *b
 	if (verdict->at[0])
 		n += scnprintf(buf + n, len - n, " at %s", verdict->at);
 	if (reason == PCI_P2PMEM_DMA_MASK && verdict->needed)
-		n += scnprintf(buf + n, len - n, ": it ends at %#llx, the client reaches %d bits",
-			       verdict->needed, fls64(verdict->limit));
+		n += scnprintf(buf + n, len - n,
+			       ": in BAR %d at %#llx it ends at %#llx, the client reaches %d bits",
+			       verdict->bar, verdict->base, verdict->needed,
+			       fls64(verdict->limit));
 	if (verdict->note[0])
 		n += scnprintf(buf + n, len - n, " (%s)", verdict->note);
 	n += scnprintf(buf + n, len - n, "; %s", p2pmem_reasons[reason].remedy);

@@ -17,6 +17,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
 #include <linux/ratelimit.h>
+#include <linux/slab.h>
 #include <trace/events/p2pmem.h>
 #include "p2pdma.h"
 
@@ -242,7 +243,7 @@ static int p2pmem_refuse(struct pci_dev *provider, struct device *client, size_t
 	struct pci_p2pmem_verdict v = { .reason = reason, .distance = -1 };
 	struct p2pmem_provider *p;
 	struct p2pmem_path *path;
-	char text[320];
+	char *text;
 
 	guard(rcu)();
 	p = p2pmem_find(provider);
@@ -257,8 +258,11 @@ static int p2pmem_refuse(struct pci_dev *provider, struct device *client, size_t
 
 	trace_p2pmem_map(provider, client, bytes, PCI_P2PMEM_MAP_NONE, v.reason);
 	if (__ratelimit(&limit)) {
-		pci_p2pmem_explain(text, sizeof(text), provider, client, &v);
-		pr_warn("cannot map peer-to-peer memory: %s\n", text);
+		text = kmalloc(PCI_P2PMEM_TEXT, GFP_ATOMIC | __GFP_NOWARN);
+		if (text)
+			pci_p2pmem_explain(text, PCI_P2PMEM_TEXT, provider, client, &v);
+		pr_warn("cannot map peer-to-peer memory: %s\n", text ?: p2pmem_token(v.reason));
+		kfree(text);
 	}
 	return p2pmem_errno(v.reason);
 }

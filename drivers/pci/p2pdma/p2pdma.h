@@ -20,6 +20,7 @@
  *   count.c     counters of a pair, quota
  *   verify.c    what a pair's self-test has shown
  *   explain.c   what a verdict says to people
+ *   remedy.c    what helps this very pair, in words that can be pasted
  *   find.c      the choice among providers
  *   map.c       scatterlists and regions to DMA addresses
  *   sysfs.c     the p2pmem group of a providing function
@@ -314,6 +315,8 @@ int p2pmem_path_judge(struct p2pmem_provider *p, struct device *client,
 		      struct pci_p2pmem_verdict *v);
 int p2pmem_path_acs_list(struct pci_dev *provider, struct pci_dev *client,
 			 char *buf, size_t len);
+int p2pmem_path_entries(struct pci_dev *provider, struct pci_dev *client,
+			char *buf, size_t len);
 u64 p2pmem_client_limit(struct device *client);
 bool p2pmem_client_translates(struct device *client);
 

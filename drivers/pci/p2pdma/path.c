@@ -199,6 +199,23 @@ static enum pci_p2pmem_reason p2pmem_client_reason(struct device *client)
 	return PCI_P2PMEM_OK;
 }
 
+/* Which BAR it is whose memory ends at v->needed */
+static void p2pmem_beyond(struct p2pmem_provider *p, bool bus, struct pci_p2pmem_verdict *v)
+{
+	struct p2pmem_region *r;
+	u64 start;
+
+	guard(rcu)();
+	list_for_each_entry_rcu(r, &p->regions, node) {
+		start = r->phys + (bus ? r->bus_offset : 0);
+		if (r->kind == PCI_P2PMEM_REGISTERS || start + r->size - 1 != v->needed)
+			continue;
+		v->bar = r->bar;
+		v->base = start - r->offset;
+		return;
+	}
+}
+
 /**
  * p2pmem_path_judge() - the verdict of a pair, as the machine is now
  * @p: the provider
@@ -245,6 +262,7 @@ int p2pmem_path_judge(struct p2pmem_provider *p, struct device *client,
 	v->limit = p2pmem_client_limit(client);
 	v->needed = route.bus_addr ? p->bus_end : p->phys_end;
 	if (v->needed > v->limit) {
+		p2pmem_beyond(p, route.bus_addr, v);
 		v->reason = PCI_P2PMEM_DMA_MASK;
 		v->mapping = PCI_P2PMEM_MAP_NONE;
 		v->by_admin = false;
@@ -296,4 +314,59 @@ int p2pmem_path_acs_list(struct pci_dev *provider, struct pci_dev *client,
 	kfree(a.node);
 	kfree(b.node);
 	return n;
+}
+
+/* The function on the root bus that is above another, or that function itself */
+static struct pci_dev *p2pmem_top(struct pci_dev *pdev)
+{
+	struct pci_dev *up;
+
+	for (up = pdev; up; up = pci_upstream_bridge(up))
+		pdev = up;
+	return pdev;
+}
+
+/* What one end needs to be allowed; empty when it is. False when nothing can allow it. */
+static bool p2pmem_end_entry(struct pci_dev *pdev, const struct p2pmem_host *h, bool across,
+			     char *buf)
+{
+	*buf = '\0';
+	if (across ? h->allowed_across : h->allowed)
+		return true;
+	p2pmem_host_entry(pci_find_host_bridge(pdev->bus), p2pmem_top(pdev), across, buf,
+			  P2PMEM_ENTRY_TEXT);
+	return *buf;
+}
+
+/**
+ * p2pmem_path_entries() - what would allow a path through host bridges
+ * @provider: the providing function
+ * @client: the client's function
+ * @buf: returns the entries of the parameter host_bridges that are missing, separated
+ *	by commas
+ * @len: bytes in @buf, 2 * P2PMEM_ENTRY_TEXT for all of it
+ *
+ * Context: Any.
+ * Return: number of bytes, 0 when none is missing or none can help, or -ENOMEM.
+ */
+int p2pmem_path_entries(struct pci_dev *provider, struct pci_dev *client,
+			char *buf, size_t len)
+{
+	char one[P2PMEM_ENTRY_TEXT], two[P2PMEM_ENTRY_TEXT];
+	struct p2pmem_chain a, b;
+	struct p2pmem_route route;
+	bool across, can;
+
+	if (p2pmem_route(provider, client, &a, &b, &route))
+		return -ENOMEM;
+	kfree(a.node);
+	kfree(b.node);
+	across = a.host.id != b.host.id;
+	can = p2pmem_end_entry(provider, &a.host, across, one) &&
+		p2pmem_end_entry(client, &b.host, across, two);
+	if (!can)
+		return 0;
+	if (!strcmp(one, two))
+		*two = '\0';
+	return scnprintf(buf, len, "%s%s%s", one, *one && *two ? "," : "", two);
 }

@@ -7,8 +7,8 @@
  * that it depends on may have changed: the generation says so for registrations,
  * for the list of host bridges and for PCI functions that come and go; the client's
  * DMA limit is compared at each look-up; ACS words are read again when a grant takes
- * the pair up, and when somebody asks for it. What a self-test has shown of a pair is part of its verdict, for as long as the pair
- * is what was tested.
+ * the pair up, and when somebody asks for it. What a self-test has shown of a pair is
+ * part of its verdict, for as long as the pair is what was tested.
  *
  * An entry goes with its provider or with its client's last registration. Grants
  * keep theirs longer: they are then found no more.
@@ -554,33 +554,3 @@ const char *pci_p2pmem_reason_token(enum pci_p2pmem_reason reason)
 	return p2pmem_token(reason);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_reason_token);
-
-/**
- * pci_p2pmem_explain() - a refusal in words
- * @buf: returns one line without its end
- * @len: bytes in @buf
- * @provider: the providing function, NULL for the one that @verdict names
- * @client: DMA device, NULL for the one that @verdict names
- * @verdict: the verdict
- *
- * Names both ends, the reason, the device at fault and the remedy.
- *
- * Context: Any but NMI.
- * Return: number of bytes.
- */
-int pci_p2pmem_explain(char *buf, size_t len, struct pci_dev *provider,
-		       struct device *client, const struct pci_p2pmem_verdict *verdict)
-{
-	int n = p2pmem_explain_text(buf, len, provider ? pci_name(provider) : "",
-				    client ? dev_name(client) : "", verdict);
-
-	if (verdict->reason != PCI_P2PMEM_ACS_REDIRECT)
-		return n;
-	if (!(provider && client))
-		n += scnprintf(buf + n, len - n, "%s", verdict->at);
-	else if (dev_is_pci(client))
-		n += max(0, p2pmem_path_acs_list(provider, to_pci_dev(client), buf + n,
-						 len - n));
-	return n;
-}
-EXPORT_SYMBOL_GPL(pci_p2pmem_explain);

@@ -12,12 +12,18 @@
 
 #include "pairkit.h"
 
-#define TEXT_SIZE	400
+#define TEXT_SIZE	PCI_P2PMEM_TEXT
 
 static int text_init(struct kunit *test)
 {
+	p2pmem_policy_reset();
 	pairkit_cpu(test, false);
 	return 0;
+}
+
+static void text_exit(struct kunit *test)
+{
+	p2pmem_policy_reset();
 }
 
 /*
@@ -25,21 +31,37 @@ static int text_init(struct kunit *test)
  *	      |			+- 01.0 dn1 -- nic
  *	      |			`- 02.0 dn2 -- narrow, which addresses 32 bits
  *	      `- 01.0 rp1 -- lone
+ *	next --- 00.0 rp2 -- far
+ *	root --- 03.0 inside, which no port is above of, and nothing stands for its host bridge
+ *	sky ---- 00.0 rp3, which is on the built-in list -- known
  */
+#define TEXT_PORT(_id)	.vendor = FABRIC_VENDOR, .device = _id
+#define TEXT_ALLOW(_entries)	\
+	", or allow the host bridge if its vendor says that it forwards them: echo " _entries \
+	" > /sys/module/p2pdma/parameters/host_bridges"
 #define TEXT_ACS	.acs_cap = PCI_ACS_RR | PCI_ACS_EC | 32 << 8
 
 static const struct fabric_node text_tree[] = {
 	{ .name = "host", .type = FABRIC_HOST, .window = SZ_16M, .bus_start = 0x100000000 },
-	{ .name = "rp", .type = FABRIC_ROOT_PORT, .parent = "host" },
+	{ .name = "rp", .type = FABRIC_ROOT_PORT, .parent = "host", TEXT_PORT(0x1000) },
 	{ .name = "up", .type = FABRIC_UPSTREAM, .parent = "rp" },
 	{ .name = "dn0", .type = FABRIC_DOWNSTREAM, .parent = "up", TEXT_ACS },
 	{ .name = "dn1", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 1, TEXT_ACS },
 	{ .name = "dn2", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 2 },
-	{ .name = "rp1", .type = FABRIC_ROOT_PORT, .parent = "host", .slot = 1 },
+	{ .name = "rp1", .type = FABRIC_ROOT_PORT, .parent = "host", .slot = 1, TEXT_PORT(0x1001) },
 	{ .name = "card", .type = FABRIC_ENDPOINT, .parent = "dn0", PAIRKIT_BAR },
 	{ .name = "nic", .type = FABRIC_ENDPOINT, .parent = "dn1" },
 	{ .name = "narrow", .type = FABRIC_ENDPOINT, .parent = "dn2", .mask = 32 },
 	{ .name = "lone", .type = FABRIC_ENDPOINT, .parent = "rp1" },
+	{ .name = "next", .type = FABRIC_HOST, .window = SZ_16M },
+	{ .name = "rp2", .type = FABRIC_ROOT_PORT, .parent = "next", TEXT_PORT(0x1000) },
+	{ .name = "far", .type = FABRIC_ENDPOINT, .parent = "rp2" },
+	{ .name = "root", .type = FABRIC_HOST, .window = SZ_16M },
+	{ .name = "inside", .type = FABRIC_RCIEP, .parent = "root", .slot = 3 },
+	{ .name = "sky", .type = FABRIC_HOST, .window = SZ_16M },
+	{ .name = "rp3", .type = FABRIC_ROOT_PORT, .parent = "sky",
+	  .vendor = PCI_VENDOR_ID_INTEL, .device = 0x2030 },
+	{ .name = "known", .type = FABRIC_ENDPOINT, .parent = "rp3" },
 	{ }
 };
 
@@ -94,16 +116,19 @@ static void words_for_a_path(struct kunit *test)
 	kit_client(test, f, "lone");
 	text_pair(test, f, "nic", "ok: peer-to-peer is possible; none needed", NULL);
 	text_pair(test, f, "lone",
-		  "host-bridge: the only path leads through a host bridge that is not known to forward peer-to-peer requests at @; put both devices below one PCIe switch",
+		  "host-bridge: the only path leads through a host bridge that is not known to forward peer-to-peer requests at @; put both devices below one PCIe switch"
+		  TEXT_ALLOW("+fab0:1000,+fab0:1001"),
 		  (const char *[]){ "host" });
 
 	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
 	text_pair(test, f, "nic",
-		  "acs-redirect: ACS sends requests between them up to a host bridge that is not known to forward them at @; boot with pci=disable_acs_redir=@",
+		  "acs-redirect: ACS sends requests between them up to a host bridge that is not known to forward them at @; boot with pci=disable_acs_redir=@"
+		  TEXT_ALLOW("+fab0:1000"),
 		  (const char *[]){ "dn1", "dn1" });
 	fabric_set_acs_ctrl(f, "dn0", PCI_ACS_RR);
 	text_pair(test, f, "nic",
-		  "acs-redirect: ACS sends requests between them up to a host bridge that is not known to forward them at @; boot with pci=disable_acs_redir=@;@",
+		  "acs-redirect: ACS sends requests between them up to a host bridge that is not known to forward them at @; boot with pci=disable_acs_redir=@;@"
+		  TEXT_ALLOW("+fab0:1000"),
 		  (const char *[]){ "dn0", "dn0", "dn1" });
 	fabric_set_acs_ctrl(f, "dn0", 0);
 	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_EC);
@@ -113,6 +138,52 @@ static void words_for_a_path(struct kunit *test)
 		  (const char *[]){ "dn1" });
 }
 
+/* The entry is for this pair, and when it was written the pair is allowed. */
+static void words_for_an_entry(struct kunit *test)
+{
+	static const struct {
+		const char *client;
+		const char *before;
+		const char *entries;
+		const char *words;
+	} pairs[] = {
+		{ "lone", "+fab0:1001", "+fab0:1000", TEXT_ALLOW("+fab0:1000") },
+		/* ports of one kind need one entry */
+		{ "far", NULL, "+fab0:1000/across", TEXT_ALLOW("+fab0:1000/across") },
+		{ "far", "+fab0:1000", "+fab0:1000/across", TEXT_ALLOW("+fab0:1000/across") },
+		{ "known", NULL, "+fab0:1000/across", TEXT_ALLOW("+fab0:1000/across") },
+		/* what was taken back is given again */
+		{ "known", "-8086:2030", "+fab0:1000/across,+8086:2030/across",
+		  TEXT_ALLOW("+fab0:1000/across,+8086:2030/across") },
+		{ "inside", NULL, "+fab0:1000/across,+cpu:GenuineIntel:0x6:0x2d",
+		  TEXT_ALLOW("+fab0:1000/across,+cpu:GenuineIntel:0x6:0x2d") },
+	};
+	struct fabric *f = fabric_build(test, text_tree);
+	char *words = text_buffer(test);
+	struct pci_p2pmem_verdict v;
+	int i;
+
+	kit_lend(test, f, "card");
+	for (i = 0; i < ARRAY_SIZE(pairs); i++) {
+		p2pmem_policy_reset();
+		if (pairs[i].before)
+			KUNIT_EXPECT_EQ(test, p2pmem_policy_set(pairs[i].before), 0);
+		if (!p2pmem_is_client(&fabric_pdev(f, pairs[i].client)->dev))
+			kit_client(test, f, pairs[i].client);
+		snprintf(words, TEXT_SIZE,
+			 "host-bridge: the only path leads through a host bridge that is not known to forward peer-to-peer requests at @; put both devices below one PCIe switch%s",
+			 pairs[i].words);
+		text_pair(test, f, pairs[i].client, words, (const char *[]){ "host" });
+
+		KUNIT_EXPECT_EQ(test, p2pmem_policy_set(pairs[i].entries), 0);
+		v = pairkit_verdict(f, "card", pairs[i].client);
+		KUNIT_EXPECT_EQ_MSG(test, v.reason, PCI_P2PMEM_OK, "%s", pairs[i].entries);
+		text_pair(test, f, pairs[i].client,
+			  "ok: peer-to-peer is possible through a host bridge that the administrator allowed; none needed",
+			  NULL);
+	}
+}
+
 static void words_for_a_mask(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
@@ -120,7 +191,7 @@ static void words_for_a_mask(struct kunit *test)
 	kit_lend(test, f, "card");
 	kit_client(test, f, "narrow");
 	text_pair(test, f, "narrow",
-		  "dma-mask: the provider's memory lies beyond what the client can address: it ends at 0x1001fffff, the client reaches 32 bits; place the provider's BAR below that limit",
+		  "dma-mask: the provider's memory lies beyond what the client can address: in BAR 2 at 0x100000000 it ends at 0x1001fffff, the client reaches 32 bits; place the provider's BAR below that limit",
 		  NULL);
 }
 
@@ -128,14 +199,26 @@ static void words_for_a_client(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
 	struct pci_dev *nic = fabric_pdev(f, "nic");
+	unsigned int class;
 
 	text_pair(test, f, "nic",
 		  "not-a-provider: the device lends no published memory; choose a device that has p2pmem/published 1 in sysfs",
 		  NULL);
 	kit_lend(test, f, "card");
 	text_pair(test, f, "nic",
-		  "not-a-client: the driver of the client has not registered it; load the driver that was built with p2pmem",
+		  "not-a-client: the driver of the client has not registered it; load the driver that was built with p2pmem: p2pmem-fabric, or ib_core where it is an RDMA adapter",
 		  NULL);
+	fabric_unbind(f, "nic");
+	text_pair(test, f, "nic",
+		  "not-a-client: the driver of the client has not registered it; load the driver that was built with p2pmem: it has no driver now",
+		  NULL);
+	KUNIT_ASSERT_EQ(test, fabric_bind(f, "nic"), 0);
+	class = nic->class;
+	nic->class = PCI_CLASS_STORAGE_EXPRESS;
+	text_pair(test, f, "nic",
+		  "not-a-client: the driver of the client has not registered it; load the driver that was built with p2pmem: p2pmem-fabric",
+		  NULL);
+	nic->class = class;
 	kit_client(test, f, "nic");
 	nic->untrusted = 1;
 	text_pair(test, f, "nic",
@@ -227,22 +310,24 @@ static void words_stay_within_their_buffer(struct kunit *test)
 	struct device *nic = kit_client(test, f, "nic");
 	char *buf = text_buffer(test), *whole = text_buffer(test);
 	struct pci_p2pmem_verdict v;
-	int n, len, all, want, list;
+	int n, len, all, part, want, list;
 
 	fabric_set_acs_ctrl(f, "dn0", PCI_ACS_RR);
 	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
 	pci_p2pmem_verdict(card, nic, &v);
 	all = pci_p2pmem_explain(whole, TEXT_SIZE, card, nic, &v);
 	list = strchr(whole, '=') - whole;
+	/* the command stands there wholly, or not at all */
+	part = strstr(whole, ", or allow") - whole;
 	for (len = 0; len < TEXT_SIZE; len++) {
 		memset(buf, 0x5a, TEXT_SIZE);
 		n = pci_p2pmem_explain(buf, len, card, nic, &v);
 		if (len > all)
 			want = all;
 		else
-			want = len ? len - 1 : 0;
+			want = len ? min(len - 1, part) : 0;
 		/* the list, when it is cut between two names, does not end in the separator */
-		if (want > list && want < all && whole[want - 1] == ';')
+		if (want > list && want < part && whole[want - 1] == ';')
 			want--;
 		KUNIT_EXPECT_EQ_MSG(test, n, want, "%d bytes", len);
 		KUNIT_EXPECT_EQ_MSG(test, memcmp(buf, whole, n), 0, "%d bytes", len);
@@ -265,6 +350,7 @@ static void words_for_what_is_not_known(struct kunit *test)
 
 static struct kunit_case text_cases[] = {
 	KUNIT_CASE(words_for_a_path),
+	KUNIT_CASE(words_for_an_entry),
 	KUNIT_CASE(words_for_a_mask),
 	KUNIT_CASE(words_for_a_client),
 #ifdef CONFIG_SWIOTLB
@@ -280,6 +366,7 @@ static struct kunit_case text_cases[] = {
 static struct kunit_suite text_suite = {
 	.name = "p2pmem-verdict-text",
 	.init = text_init,
+	.exit = text_exit,
 	.test_cases = text_cases,
 };
 

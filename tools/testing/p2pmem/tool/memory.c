@@ -136,7 +136,7 @@ static int tool_cmd_grant(int argc, char **argv)
 	struct pci_p2pmem_verdict why;
 	struct device *dev[16];
 	int i, ret = -ENXIO, nr = 0;
-	char text[512];
+	char text[PCI_P2PMEM_TEXT];
 
 	if (!o)
 		return -ENOMEM;

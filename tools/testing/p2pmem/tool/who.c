@@ -100,7 +100,7 @@ static int tool_cmd_verdict(int argc, char **argv)
 	struct pci_p2pmem_verdict v;
 	struct pci_dev *p = tool_pci(argv[0]);
 	struct device *dev;
-	char text[512];
+	char text[PCI_P2PMEM_TEXT];
 
 	if (!p)
 		return -ENXIO;

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: a refusal in words, with what helps this very pair
+ *
+ * explain.c says what is the matter, from the verdict alone. Where the two devices are
+ * at hand, the remedy is made exact here: words that can be pasted. It may only look:
+ * what it finds out is of now, and is not remembered.
+ */
+#include <linux/module.h>
+#include "p2pdma.h"
+
+/* What loads the list of host bridges while the kernel runs */
+#define P2PMEM_POLICY_FILE	"/sys/module/p2pdma/parameters/host_bridges"
+
+/*
+ * The entries of the list of host bridges that would allow the pair. All of it or
+ * nothing: a command that is cut is worse than none.
+ */
+static int p2pmem_remedy_entries(char *buf, size_t len, struct pci_dev *provider,
+				 struct pci_dev *client)
+{
+	static const char before[] =
+		", or allow the host bridge if its vendor says that it forwards them: echo ";
+	static const char after[] = " > " P2PMEM_POLICY_FILE;
+	char entries[2 * P2PMEM_ENTRY_TEXT];
+
+	if (p2pmem_path_entries(provider, client, entries, sizeof(entries)) <= 0 ||
+	    strlen(before) + strlen(entries) + strlen(after) >= len)
+		return 0;
+	return scnprintf(buf, len, "%s%s%s", before, entries, after);
+}
+
+/* The module that would have to be another one; the driver's name is only looked at. */
+static int p2pmem_remedy_driver(char *buf, size_t len, struct device *client)
+{
+	struct device_driver *driver;
+
+	/* a disk, for example: its driver is that of the function that it belongs to */
+	while (client && !dev_is_pci(client))
+		client = client->parent;
+	if (!client)
+		return 0;
+	driver = READ_ONCE(client->driver);
+	if (!driver)
+		return scnprintf(buf, len, ": it has no driver now");
+	if (to_pci_dev(client)->class == PCI_CLASS_STORAGE_EXPRESS)
+		return scnprintf(buf, len, ": %s", driver->name);
+	return scnprintf(buf, len, ": %s, or ib_core where it is an RDMA adapter",
+			 driver->name);
+}
+
+/**
+ * pci_p2pmem_explain() - a verdict in words
+ * @buf: returns one line without its end
+ * @len: bytes in @buf; PCI_P2PMEM_TEXT is enough
+ * @provider: the providing function, NULL for the one that @verdict names
+ * @client: DMA device, NULL for the one that @verdict names
+ * @verdict: the verdict
+ *
+ * Names both ends, the reason, the device at fault and the remedy. With both devices
+ * the remedy is exact: what to boot with, what to write, which module to load. The
+ * caller holds the devices.
+ *
+ * Context: Any but NMI.
+ * Return: number of bytes.
+ */
+int pci_p2pmem_explain(char *buf, size_t len, struct pci_dev *provider,
+		       struct device *client, const struct pci_p2pmem_verdict *verdict)
+{
+	enum pci_p2pmem_reason reason = verdict->reason;
+	bool pair = provider && client && dev_is_pci(client);
+	int n = p2pmem_explain_text(buf, len, provider ? pci_name(provider) : "",
+				    client ? dev_name(client) : "", verdict);
+
+	if (reason == PCI_P2PMEM_ACS_REDIRECT && pair)
+		n += max(0, p2pmem_path_acs_list(provider, to_pci_dev(client), buf + n,
+						 len - n));
+	else if (reason == PCI_P2PMEM_ACS_REDIRECT)
+		n += scnprintf(buf + n, len - n, "%s", verdict->at);
+	if ((reason == PCI_P2PMEM_ACS_REDIRECT || reason == PCI_P2PMEM_HOST_BRIDGE) && pair)
+		n += p2pmem_remedy_entries(buf + n, len - n, provider, to_pci_dev(client));
+	if (reason == PCI_P2PMEM_NOT_A_CLIENT && client)
+		n += p2pmem_remedy_driver(buf + n, len - n, client);
+	return n;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_explain);

@@ -1,0 +1,96 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# e2e-policy.sh: the list of host bridges is changed while a target serves. The root ports are
+# of no known kind: system memory. The log says what to write; when it is written, peer
+# memory is used, when it is taken back, system memory again. The host sees no error, the
+# data is right, and each byte is counted. Topology: two-root-ports.
+#
+# ACS is not changed here: of QEMU's ports only pcie-root-port has it, and a root port that both
+# ends are below is not asked, nor is one where they are below different ones: the request
+# goes to the host bridge anyway. Suite p2pmem-policy-news changes ACS words of a switch, and
+# has the verdicts made anew by p2pmem/rescan.
+
+# shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
+. /lib/p2pmem.sh
+# shellcheck source=tools/testing/p2pmem/rig/guest/e2e.sh
+. /lib/e2e.sh
+
+NQN=nqn.2026-01.test:policy
+param=/sys/module/p2pdma/parameters/host_bridges
+
+e2e_start || bail "the guest cannot be set up"
+card=$(pci_cards 1)
+pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+published=/sys/bus/pci/devices/$card/p2pmem
+
+is "$(cat $param)" "" "nothing was changed at first"
+log_mark
+refuses "a word that is no entry" "Invalid argument" write_attr $param "+1b36:000c,sesame"
+check "the log names it" log_has "host_bridges: 'sesame' is no entry"
+refuses "what nothing allows cannot be taken back" "No such file" write_attr $param "-1b36:000c"
+is "$(cat $param)" "" "neither changed anything"
+refuses "rescan takes 1 only" "Invalid argument" write_attr "$published/rescan" 0
+refuses "and cannot be read" "" cat "$published/rescan"
+
+log_mark
+e2e_export $NQN 1 "$(nvme_disk plain0)" 1 || bail "export"
+e2e_port 0 || bail "port"
+disk=$(e2e_connect $NQN) || bail "connect"
+check "data is right by system memory" fio_verify "$disk" --rw=randwrite --bs=64k --iodepth=8 --size=4m
+is "$(stat_of $NQN 1 peer_bytes)" 0 "nothing in peer memory"
+compare "$(stat_of $NQN 1 host-bridge)" -gt 0 "counted as host-bridge"
+remedy=$(log_since | sed -n 's/.*host-bridge: .*: \(echo +[^ ]* > [^ ]*\)$/\1/p' | head -n 1)
+is "$remedy" "echo +1b36:000c > $param" "the log says what to write"
+
+# system_only: Reads and Writes go through system memory again, none through peer memory
+system_only()
+{
+	dd if="$disk" of=/dev/null bs=64k count=1 iflag=direct 2>/dev/null
+	was=$(stat_of $NQN 1 peer_bytes)
+	dd if="$disk" of=/dev/null bs=64k count=4 iflag=direct 2>/dev/null &&
+		[ "$(stat_of $NQN 1 peer_bytes)" = "$was" ]
+}
+
+fio_load "$disk" 25
+log_mark
+check "as it is in the log it can be pasted" sh -c "$remedy"
+check "added under load: peer memory is used" wait_for 20 e2e_peer_grows $NQN "$disk" 1
+check "the log says by whose leave" \
+	log_has "using peer-to-peer memory of .* through a host bridge that the administrator allowed"
+check "and who wrote it" log_has "host_bridges: .1b36:000c by .* \(pid [0-9]+, uid 0\); [0-9]+ verdicts are made anew"
+is "$(cat $param)" "+1b36:000c" "it can be read"
+is "$(log_since | grep -c 'using peer-to-peer memory')" 1 "one line for the path"
+
+check "the host saw no error when it was added" no_host_errors
+log_mark
+check "taken back under load" write_attr $param -1b36:000c
+check "the path is refused again" wait_for 20 log_has "using system memory for nsid 1 .*: host-bridge: "
+check "nothing goes through peer memory" wait_for 20 system_only
+is "$(log_since | grep -c 'using system memory')" 1 "one line for the path"
+
+for n in 1 2 3; do
+	check "change $n: added" write_attr $param 1b36:000c
+	check "change $n: peer memory is used" wait_for 20 e2e_peer_grows $NQN "$disk" 1
+	check "change $n: rescan changes nothing" write_attr "$published/rescan" 1
+	check "change $n: taken back" write_attr $param -1b36:000c
+done
+fio_done "data that was written meanwhile is right"
+check "in the end nothing goes through peer memory" wait_for 20 system_only
+
+check "the host saw no error of all that" no_host_errors
+
+# one that is there when the path is made
+check "added without load" write_attr $param +1b36:000c
+log_mark
+nvme_disconnect_all >/dev/null
+disk=$(e2e_connect $NQN) || bail "connect again"
+check "data is right by peer memory" fio_verify "$disk" --rw=randwrite --bs=64k --iodepth=8 --size=4m
+check "the log says by whose leave" \
+	log_has "using peer-to-peer memory of .* through a host bridge that the administrator allowed"
+check "peer memory is used" e2e_peer_grows $NQN "$disk" 1
+check "the host saw no error" no_host_errors
+report peer_bytes "$(stat_of $NQN 1 peer_bytes)"
+report host_bridge "$(stat_of $NQN 1 host-bridge)"
+e2e_stop
+done_testing
