@@ -70,7 +70,7 @@ def abi():
                 yield f"Documentation/ABI/testing: {entry}: {source} does not make it"
 
     source = "drivers/pci/p2pdma/sysfs.c"
-    names = set(re.findall(r"DEVICE_ATTR_R[OW]\((\w+)\)", (TOP / source).read_text()))
+    names = set(re.findall(r"DEVICE_ATTR_(?:R[OW]|WO)\((\w+)\)", (TOP / source).read_text()))
     yield from need(names, "/sys/bus/pci/devices/.../p2pmem/", source)
     source = "drivers/pci/p2pdma/bar.c"
     names = set(re.findall(r"^module_param(?:_cb)?\((\w+),", (TOP / source).read_text(), re.M))
