@@ -20,7 +20,7 @@
  *   count.c     counters of a pair, quota
  *   verify.c    what a pair's self-test has shown
  *   explain.c   what a verdict says to people
- *   remedy.c    what helps this very pair, in words that can be pasted
+ *   remedy.c    what may be asked of a pair: verdict, distance, what helps
  *   find.c      the choice among providers
  *   map.c       scatterlists and regions to DMA addresses
  *   sysfs.c     the p2pmem group of a providing function

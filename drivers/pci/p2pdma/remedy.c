@@ -1,13 +1,91 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: a refusal in words, with what helps this very pair
+ * DOC: what anybody may ask of a pair: its verdict, its distance, and what helps
  *
- * explain.c says what is the matter, from the verdict alone. Where the two devices are
- * at hand, the remedy is made exact here: words that can be pasted. It may only look:
- * what it finds out is of now, and is not remembered.
+ * The verdict is that of the table of pairs. In words: explain.c says what is the
+ * matter, from the verdict alone. Where the two devices are at hand, the remedy is
+ * made exact here: words that can be pasted. It may only look: what it finds out is of
+ * now, and is not remembered.
  */
 #include <linux/module.h>
 #include "p2pdma.h"
+
+/**
+ * pci_p2pmem_verdict() - what is known about a pair
+ * @provider: the providing function
+ * @client: DMA device
+ * @verdict: returns it
+ *
+ * Context: Any but NMI.
+ */
+void pci_p2pmem_verdict(struct pci_dev *provider, struct device *client,
+			struct pci_p2pmem_verdict *verdict)
+{
+	struct p2pmem_provider *p;
+	struct p2pmem_path *path;
+
+	*verdict = (struct pci_p2pmem_verdict){ .distance = -1 };
+	guard(rcu)();
+	p = p2pmem_find(provider);
+	if (!p) {
+		verdict->reason = PCI_P2PMEM_NOT_A_PROVIDER;
+		return;
+	}
+	if (!client) {
+		verdict->reason = PCI_P2PMEM_NO_DMA_DEVICE;
+		return;
+	}
+	path = p2pmem_path_current(p, client);
+	if (path)
+		p2pmem_path_verdict(path, verdict);
+	else
+		p2pmem_path_judge(p, client, verdict);
+	if (!verdict->reason && !p2pmem_lends(p)) {
+		verdict->reason = PCI_P2PMEM_REVOKED;
+		verdict->mapping = PCI_P2PMEM_MAP_NONE;
+	}
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_verdict);
+
+/**
+ * pci_p2pmem_distance() - distance of a provider from all of its clients
+ * @provider: the providing function
+ * @clients: DMA devices
+ * @nr: how many
+ *
+ * Context: Any but NMI.
+ * Return: the sum of the distances, >= 0; -EINVAL without clients; the errno of
+ * the first refusal otherwise: -ENODEV, -EXDEV, -EOPNOTSUPP.
+ */
+int pci_p2pmem_distance(struct pci_dev *provider, struct device **clients, int nr)
+{
+	struct pci_p2pmem_verdict v;
+	int i, sum = 0;
+
+	if (nr < 1)
+		return -EINVAL;
+	for (i = 0; i < nr; i++) {
+		pci_p2pmem_verdict(provider, clients[i], &v);
+		if (v.reason)
+			return p2pmem_errno(v.reason);
+		sum += v.distance;
+	}
+	return sum;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_distance);
+
+/**
+ * pci_p2pmem_reason_token() - the stable name of a reason
+ * @reason: the reason
+ *
+ * Context: Any.
+ * Return: the token, as in log, sysfs and tools.
+ */
+const char *pci_p2pmem_reason_token(enum pci_p2pmem_reason reason)
+{
+	return p2pmem_token(reason);
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_reason_token);
 
 /* What loads the list of host bridges while the kernel runs */
 #define P2PMEM_POLICY_FILE	"/sys/module/p2pdma/parameters/host_bridges"
