@@ -61,6 +61,15 @@ makefile_target() { # PART
 	esac
 }
 
+# What is in another module than the rest of its folder: files whose names begin so
+extra_files() { # PART
+	[ "$1" != nvmet ] || echo p2pmem-rdma
+}
+
+extra_target() { # PART
+	[ "$1" != nvmet ] || echo "nvmet-rdma-\$(CONFIG_PCI_P2PMEM_NVMET)"
+}
+
 # The suites are in the modules that they test, where both options are set.
 suite_target() { # PART
 	# shellcheck disable=SC2016	# make's dollars
@@ -158,12 +167,17 @@ patch_file() { # SEMANTIC-PATCH FILE
 patch_makefile() { # PART FILE
 	target=$(makefile_target "$1")
 	suite=$(suite_target "$1")
-	objects=$(ours "$1" "$tree/$(dirname "$2")" | sed -n '/[-_]kunit\.c$/d; s/\.c$/.o/p' | tr '\n' ' ')
+	extra=$(extra_files "$1") extra_target=$(extra_target "$1")
+	sources=$(ours "$1" "$tree/$(dirname "$2")" | sed -n '/[-_]kunit\.c$/d; s/\.c$/.o/p')
+	objects=$(echo "$sources" | grep -v "^${extra:-none}" | tr '\n' ' ')
 	line="$target += ${objects% }"
+	objects=$(echo "$sources" | grep "^${extra:-none}" | tr '\n' ' ')
+	[ -z "$objects" ] || line="$line\\n$extra_target += ${objects% }"
 	objects=$(ours "$1" "$tree/$(dirname "$2")" | sed -n 's/\([-_]kunit\)\.c$/\1.o/p' | tr '\n' ' ')
 	[ -z "$objects" ] || line="$line\\n$suite += ${objects% }"
-	if ! awk -v line="$line" -v target="$target" -v suite="$suite" -v anchor="$(makefile_anchor "$1")" '
-		index($0, target) == 1 || index($0, suite) == 1 { next }
+	if ! awk -v line="$line" -v target="$target" -v suite="$suite" \
+	    -v extra="${extra_target:-none}" -v anchor="$(makefile_anchor "$1")" '
+		index($0, target) == 1 || index($0, suite) == 1 || index($0, extra) == 1 { next }
 		{ text[++n] = $0 }
 		index($0, anchor) == 1 && !/\\$/ { at = n }
 		END {

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // drivers/nvme/target/rdma.c: the client is the adapter's DMA device. Software
-// adapters have none, whatever their parent is.
+// adapters have none, whatever their parent is. And the module's adapters can test
+// their paths.
+
+@ hooks @
+@@
+  #include "nvmet.h"
++ #include "p2pmem.h"
 
 @ client @
 expression rsp, ibdev;
@@ -9,3 +15,21 @@ expression rsp, ibdev;
 - if (ib_dma_pci_p2p_dma_supported(ibdev))
 - 	rsp->req.p2p_client = &ibdev->dev;
 + rsp->req.p2p_client = ibdev->dma_device;
+
+@ init @
+@@
+  static int __init nvmet_rdma_init(void)
+  {
+  ...
++ nvmet_p2pmem_rdma_init();
+  return 0;
+  ...
+  }
+
+@ exit @
+@@
+  static void __exit nvmet_rdma_exit(void)
+  {
++ nvmet_p2pmem_rdma_exit();
+  ...
+  }

@@ -36,6 +36,10 @@ bool nvmet_p2pmem_free(struct nvmet_req *req);
 bool nvmet_p2pmem_account(struct nvmet_req *req);
 u16 nvmet_p2pmem_status(struct nvmet_req *req, u16 status);
 
+/* in the module nvmet-rdma */
+void nvmet_p2pmem_rdma_init(void);
+void nvmet_p2pmem_rdma_exit(void);
+
 #else /* CONFIG_PCI_P2PMEM_NVMET */
 
 static inline int nvmet_p2pmem_init(void)
@@ -84,6 +88,9 @@ static inline u16 nvmet_p2pmem_status(struct nvmet_req *req, u16 status)
 {
 	return status;
 }
+
+static inline void nvmet_p2pmem_rdma_init(void) { }
+static inline void nvmet_p2pmem_rdma_exit(void) { }
 
 #endif /* CONFIG_PCI_P2PMEM_NVMET */
 #endif /* _NVMET_P2PMEM_H */

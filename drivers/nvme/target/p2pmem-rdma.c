@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: the self-test of an RDMA device's path to peer memory
+ *
+ * What the target will ask of the adapter: RDMA READ into peer memory (data of a
+ * Write command) and RDMA WRITE out of it (data of a Read command), mapped and
+ * posted by the same functions. The other end is a page of system memory, reached
+ * over a connection of the device with itself.
+ *
+ * The CPU sees both ends, so every transfer is between memory that was different
+ * before. It may see a transfer's data later than the transfer's completion: the
+ * two take different ways (PCIe Base Specification, section 2.4: order is kept on
+ * one path only), so it looks again for a while before it calls data wrong.
+ *
+ * A device that cannot be connected with itself, or is busy, proves nothing: that
+ * is no fault of the path.
+ *
+ * Every RDMA device with a DMA device gets a registration with this operation
+ * beside the one that RDMA RW makes, for as long as this module knows it. The core
+ * keeps a registration until its self-test has ended, and the device's removal waits
+ * for the end of the registration.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/delay.h>
+#include <linux/io.h>
+#include <linux/module.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+#include <rdma/rw.h>
+
+#include <linux/pci-p2pmem.h>
+
+#include "p2pmem-rdma.h"
+#include "p2pmem.h"
+
+#define NVMET_P2PMEM_LATE_MS	1000	/* how much later than its completion data may be seen */
+
+/* What the near end of a transfer is */
+struct nvmet_p2pmem_peer {
+	struct scatterlist *sgl;
+	unsigned int nents;
+	void __iomem *addr;
+};
+
+/*
+ * One transfer. 0, an error of the path, or -EAGAIN where it was not the path: no
+ * memory, connection gone.
+ */
+static int nvmet_p2pmem_move(struct nvmet_p2pmem_loop *l, struct nvmet_p2pmem_peer *p,
+			     enum dma_data_direction dir)
+{
+	struct ib_qp *qp = l->near->qp;
+	u32 port = l->near->port_num;
+	struct nvmet_p2pmem_done d;
+	struct rdma_rw_ctx ctx;
+	int ret;
+
+	ret = rdma_rw_ctx_init(&ctx, qp, port, p->sgl, p->nents, 0, l->mr->iova, l->mr->rkey,
+			       dir);
+	if (ret < 0)
+		return ret == -ENOMEM || ret == -EAGAIN ? -EAGAIN : ret;
+
+	nvmet_p2pmem_done_init(&d);
+	ret = rdma_rw_ctx_post(&ctx, qp, port, &d.cqe, NULL);
+	if (ret) {
+		ret = -EAGAIN;
+	} else if (!wait_for_completion_timeout(&d.done, NVMET_P2PMEM_LOOP_WAIT)) {
+		/* @d is on our stack, the memory goes back: the device must be done. */
+		nvmet_p2pmem_loop_cut(l);
+		ret = -ETIMEDOUT;
+	} else if (d.status == IB_WC_WR_FLUSH_ERR) {
+		ret = -EAGAIN;
+	} else if (d.status != IB_WC_SUCCESS) {
+		ret = -EIO;
+	}
+	rdma_rw_ctx_destroy(&ctx, qp, port, p->sgl, p->nents, dir);
+	return ret;
+}
+
+/* Whether both ends hold the same, or do so soon */
+static bool nvmet_p2pmem_same(struct nvmet_p2pmem_loop *l, struct nvmet_p2pmem_peer *p, u8 *buf)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(NVMET_P2PMEM_LATE_MS);
+
+	for (;;) {
+		memcpy_fromio(buf, p->addr, NVMET_P2PMEM_LOOP_BYTES);
+		if (!memcmp(buf, l->page, NVMET_P2PMEM_LOOP_BYTES))
+			return true;
+		if (time_after(jiffies, end))
+			return false;
+		fsleep(1000);
+	}
+}
+
+static int nvmet_p2pmem_move_and_look(struct nvmet_p2pmem_loop *l, struct nvmet_p2pmem_peer *p,
+				      u8 *buf, enum dma_data_direction dir)
+{
+	return nvmet_p2pmem_move(l, p, dir) ?:
+	       nvmet_p2pmem_same(l, p, buf) ? 0 : -EBADMSG;
+}
+
+/* Both directions, and a byte that changes between */
+static int nvmet_p2pmem_transfers(struct nvmet_p2pmem_loop *l, struct nvmet_p2pmem_peer *p,
+				  u8 *buf, const char **what)
+{
+	int i, ret;
+
+	/* Every byte of the peer memory is another one than at the far end. */
+	get_random_bytes(l->page, NVMET_P2PMEM_LOOP_BYTES);
+	for (i = 0; i < NVMET_P2PMEM_LOOP_BYTES; i++)
+		buf[i] = ~((u8 *)l->page)[i];
+	memcpy_toio(p->addr, buf, NVMET_P2PMEM_LOOP_BYTES);
+
+	*what = "RDMA READ into it";
+	ret = nvmet_p2pmem_move_and_look(l, p, buf, DMA_FROM_DEVICE);
+	if (ret)
+		return ret;
+
+	*what = "RDMA WRITE out of it";
+	memset(l->page, 0, NVMET_P2PMEM_LOOP_BYTES);
+	ret = nvmet_p2pmem_move_and_look(l, p, buf, DMA_TO_DEVICE);
+	if (ret)
+		return ret;
+
+	/* What came was its content, and not what somebody had kept of it. */
+	*what = "RDMA WRITE of a changed byte out of it";
+	i = get_random_u32_below(NVMET_P2PMEM_LOOP_BYTES);
+	iowrite8(~buf[i], p->addr + i);
+	return nvmet_p2pmem_move_and_look(l, p, buf, DMA_TO_DEVICE);
+}
+
+static enum pci_p2pmem_proof nvmet_p2pmem_test(struct ib_device *dev,
+					       struct pci_p2pmem_grant *grant,
+					       struct nvmet_p2pmem_peer *p)
+{
+	const char *provider = pci_name(pci_p2pmem_grant_provider(grant));
+	struct nvmet_p2pmem_loop *l;
+	enum pci_p2pmem_proof proof;
+	const char *what = "";
+	u8 *buf;
+	int ret;
+
+	l = kmalloc(sizeof(*l), GFP_KERNEL);
+	buf = kmalloc(NVMET_P2PMEM_LOOP_BYTES, GFP_KERNEL);
+	if (!l || !buf) {
+		kfree(buf);
+		kfree(l);
+		return PCI_P2PMEM_UNPROVED;
+	}
+
+	ret = nvmet_p2pmem_loop_open(l, dev);
+	if (ret) {
+		pr_info("self-test of %s with memory of %s: %s cannot be connected with itself (%pe): nothing is proved; give its network device an address\n",
+			dev_name(dev->dma_device), provider, dev_name(&dev->dev), ERR_PTR(ret));
+		proof = PCI_P2PMEM_UNPROVED;
+	} else {
+		ret = nvmet_p2pmem_transfers(l, p, buf, &what);
+		proof = !ret ? PCI_P2PMEM_PROVED :
+			ret == -EAGAIN ? PCI_P2PMEM_UNPROVED : PCI_P2PMEM_DISPROVED;
+	}
+	/* Nothing is in flight any more when this returns. */
+	nvmet_p2pmem_loop_close(l);
+	if (proof == PCI_P2PMEM_DISPROVED)
+		pr_warn("self-test of %s with memory of %s: %s %s (%pe)\n",
+			dev_name(dev->dma_device), provider, what,
+			ret == -EBADMSG ? "moved wrong data" : "failed", ERR_PTR(ret));
+	kfree(buf);
+	kfree(l);
+	return proof;
+}
+
+/* struct pci_p2pmem_client_ops.verify */
+static enum pci_p2pmem_proof nvmet_p2pmem_rdma_verify(struct pci_p2pmem_client *client,
+						      struct pci_p2pmem_grant *grant, void *what)
+{
+	struct ib_device *dev = pci_p2pmem_client_priv(client);
+	struct nvmet_p2pmem_peer p;
+	enum pci_p2pmem_proof proof;
+
+	p.sgl = pci_p2pmem_grant_sgl_alloc(grant, &p.nents, NVMET_P2PMEM_LOOP_BYTES, GFP_KERNEL);
+	if (IS_ERR(p.sgl))
+		return PCI_P2PMEM_UNPROVED;
+	p.addr = (void __iomem __force *)sg_virt(p.sgl);
+	proof = nvmet_p2pmem_test(dev, grant, &p);
+	/* What was lost meanwhile says nothing of the path. */
+	if (proof == PCI_P2PMEM_DISPROVED && pci_p2pmem_sgl_lost(p.sgl))
+		proof = PCI_P2PMEM_UNPROVED;
+	pci_p2pmem_sgl_free(pci_p2pmem_grant_provider(grant), p.sgl);
+	return proof;
+}
+
+static const struct pci_p2pmem_client_ops nvmet_p2pmem_rdma_ops = {
+	.verify = nvmet_p2pmem_rdma_verify,
+};
+
+static struct ib_client nvmet_p2pmem_rdma_client;
+
+static int nvmet_p2pmem_rdma_add(struct ib_device *dev)
+{
+	struct pci_p2pmem_client *client;
+
+	/* Without one it moves data with the CPU, and is no client. */
+	if (!dev->dma_device)
+		return -EOPNOTSUPP;
+	client = pci_p2pmem_register_client(dev->dma_device, &nvmet_p2pmem_rdma_ops, dev);
+	if (IS_ERR(client)) {
+		dev_warn(&dev->dev, "paths to peer-to-peer memory cannot be tested for %s (%pe); load nvmet-rdma again\n",
+			 dev_name(dev->dma_device), client);
+		return PTR_ERR(client);
+	}
+	ib_set_client_data(dev, &nvmet_p2pmem_rdma_client, client);
+	return 0;
+}
+
+static void nvmet_p2pmem_rdma_remove(struct ib_device *dev, void *client)
+{
+	/* Waits for a self-test that is running. */
+	pci_p2pmem_unregister_client(client);
+}
+
+static struct ib_client nvmet_p2pmem_rdma_client = {
+	.name = "nvmet_p2pmem",
+	.add = nvmet_p2pmem_rdma_add,
+	.remove = nvmet_p2pmem_rdma_remove,
+};
+
+static bool nvmet_p2pmem_rdma_ready;
+
+/**
+ * nvmet_p2pmem_rdma_init() - offer self-tests of RDMA devices
+ *
+ * Without them the transport works as well; paths are then not proved.
+ *
+ * Context: Module init.
+ */
+void nvmet_p2pmem_rdma_init(void)
+{
+	int ret = ib_register_client(&nvmet_p2pmem_rdma_client);
+
+	nvmet_p2pmem_rdma_ready = !ret;
+	if (ret)
+		pr_warn("paths of RDMA devices to peer-to-peer memory cannot be tested (%pe); load nvmet-rdma again\n",
+			ERR_PTR(ret));
+}
+
+/**
+ * nvmet_p2pmem_rdma_exit() - undo nvmet_p2pmem_rdma_init()
+ *
+ * Context: Module exit; waits for self-tests that are running.
+ */
+void nvmet_p2pmem_rdma_exit(void)
+{
+	if (nvmet_p2pmem_rdma_ready)
+		ib_unregister_client(&nvmet_p2pmem_rdma_client);
+}
