@@ -130,62 +130,63 @@ static int nvmet_p2pmem_transfers(struct nvmet_p2pmem_loop *l, struct nvmet_p2pm
 	return nvmet_p2pmem_move_and_look(l, p, buf, DMA_TO_DEVICE);
 }
 
-static enum pci_p2pmem_proof nvmet_p2pmem_test(struct ib_device *dev,
-					       struct pci_p2pmem_grant *grant,
-					       struct nvmet_p2pmem_peer *p)
+static enum pci_p2pmem_proof nvmet_p2pmem_test(struct nvmet_p2pmem_loop *l,
+					       struct ib_device *dev,
+					       struct nvmet_p2pmem_peer *p, u8 *buf,
+					       char *note)
 {
-	const char *provider = pci_name(pci_p2pmem_grant_provider(grant));
-	struct nvmet_p2pmem_loop *l;
-	enum pci_p2pmem_proof proof;
 	const char *what = "";
-	u8 *buf;
 	int ret;
-
-	l = kmalloc(sizeof(*l), GFP_KERNEL);
-	buf = kmalloc(NVMET_P2PMEM_LOOP_BYTES, GFP_KERNEL);
-	if (!l || !buf) {
-		kfree(buf);
-		kfree(l);
-		return PCI_P2PMEM_UNPROVED;
-	}
 
 	ret = nvmet_p2pmem_loop_open(l, dev);
 	if (ret) {
-		pr_info("self-test of %s with memory of %s: %s cannot be connected with itself (%pe): nothing is proved; give its network device an address\n",
-			dev_name(dev->dma_device), provider, dev_name(&dev->dev), ERR_PTR(ret));
-		proof = PCI_P2PMEM_UNPROVED;
-	} else {
-		ret = nvmet_p2pmem_transfers(l, p, buf, &what);
-		proof = !ret ? PCI_P2PMEM_PROVED :
-			ret == -EAGAIN ? PCI_P2PMEM_UNPROVED : PCI_P2PMEM_DISPROVED;
+		snprintf(note, PCI_P2PMEM_NOTE, "%s cannot be connected with itself (%pe)",
+			 dev_name(&dev->dev), ERR_PTR(ret));
+		return ret == -ENOMEM || ret == -EINTR ? PCI_P2PMEM_UNTRIED :
+							 PCI_P2PMEM_UNPROVED;
 	}
-	/* Nothing is in flight any more when this returns. */
-	nvmet_p2pmem_loop_close(l);
-	if (proof == PCI_P2PMEM_DISPROVED)
-		pr_warn("self-test of %s with memory of %s: %s %s (%pe)\n",
-			dev_name(dev->dma_device), provider, what,
-			ret == -EBADMSG ? "moved wrong data" : "failed", ERR_PTR(ret));
-	kfree(buf);
-	kfree(l);
-	return proof;
+	ret = nvmet_p2pmem_transfers(l, p, buf, &what);
+	if (!ret)
+		return PCI_P2PMEM_PROVED;
+	if (ret == -EAGAIN) {
+		snprintf(note, PCI_P2PMEM_NOTE, "%s was disturbed", what);
+		return PCI_P2PMEM_UNTRIED;
+	}
+	if (ret == -EBADMSG)
+		snprintf(note, PCI_P2PMEM_NOTE, "%s moved wrong data", what);
+	else
+		snprintf(note, PCI_P2PMEM_NOTE, "%s failed (%pe)", what, ERR_PTR(ret));
+	return PCI_P2PMEM_DISPROVED;
 }
 
 /* struct pci_p2pmem_client_ops.verify */
 static enum pci_p2pmem_proof nvmet_p2pmem_rdma_verify(struct pci_p2pmem_client *client,
-						      struct pci_p2pmem_grant *grant, void *what)
+						      struct pci_p2pmem_grant *grant,
+						      void *what, char *note)
 {
-	struct ib_device *dev = pci_p2pmem_client_priv(client);
+	enum pci_p2pmem_proof proof = PCI_P2PMEM_UNTRIED;
+	struct nvmet_p2pmem_loop *l;
 	struct nvmet_p2pmem_peer p;
-	enum pci_p2pmem_proof proof;
+	u8 *buf;
 
 	p.sgl = pci_p2pmem_grant_sgl_alloc(grant, &p.nents, NVMET_P2PMEM_LOOP_BYTES, GFP_KERNEL);
-	if (IS_ERR(p.sgl))
-		return PCI_P2PMEM_UNPROVED;
+	if (IS_ERR(p.sgl)) {
+		snprintf(note, PCI_P2PMEM_NOTE, "no peer-to-peer memory for it (%pe)", p.sgl);
+		return PCI_P2PMEM_UNTRIED;
+	}
 	p.addr = (void __iomem __force *)sg_virt(p.sgl);
-	proof = nvmet_p2pmem_test(dev, grant, &p);
-	/* What was lost meanwhile says nothing of the path. */
-	if (proof == PCI_P2PMEM_DISPROVED && pci_p2pmem_sgl_lost(p.sgl))
-		proof = PCI_P2PMEM_UNPROVED;
+
+	l = kmalloc(sizeof(*l), GFP_KERNEL);
+	buf = kmalloc(NVMET_P2PMEM_LOOP_BYTES, GFP_KERNEL);
+	if (l && buf) {
+		proof = nvmet_p2pmem_test(l, pci_p2pmem_client_priv(client), &p, buf, note);
+		/* Nothing is in flight any more when this returns. */
+		nvmet_p2pmem_loop_close(l);
+	} else {
+		strscpy(note, "no memory for it", PCI_P2PMEM_NOTE);
+	}
+	kfree(buf);
+	kfree(l);
 	pci_p2pmem_sgl_free(pci_p2pmem_grant_provider(grant), p.sgl);
 	return proof;
 }

@@ -6,6 +6,7 @@
  *	sgl P LEN [zero]         a scatterlist of it
  *	grant P|any NAME C...    a grant; with NAME "auto" it frees its lists when evicted
  *	gsgl N LEN               a scatterlist taken under grant N
+ *	verify N C               the self-test of client C of grant N
  *	info N                   of a grant: usable, idle, callbacks; of a client: callbacks
  *	lost-list N              whether the contents of list N may be gone
  *	pin P BAR OFFSET SIZE    references of a driver that allocates itself
@@ -216,6 +217,26 @@ static int tool_cmd_info(int argc, char **argv)
 	return 0;
 }
 
+static int tool_cmd_verify(int argc, char **argv)
+{
+	static const char * const proofs[] = { "untried", "proved", "unproved", "disproved" };
+	struct tool_obj *o = tool_obj_find(argv[0], &tool_grant_type);
+	struct pci_p2pmem_verdict v;
+	struct device *dev;
+	int ret;
+
+	if (!o)
+		return -ENOENT;
+	ret = tool_device(argv[1], &dev);
+	if (ret)
+		return ret;
+	ret = pci_p2pmem_grant_verify(o->grant, dev, NULL, &v);
+	tool_say("proof %s\nreason %s\nnote %s\n", proofs[v.proof],
+		 pci_p2pmem_reason_token(v.reason), v.note);
+	put_device(dev);
+	return ret;
+}
+
 static int tool_cmd_lost_list(int argc, char **argv)
 {
 	struct tool_obj *o = tool_obj_find(argv[0], &tool_sgl_type);
@@ -299,6 +320,7 @@ const struct tool_command tool_memory_commands[] = {
 	{ "grant", "P|any NAME [C...]", 2, 18, tool_cmd_grant },
 	{ "gsgl", "N LEN", 2, 2, tool_cmd_gsgl },
 	{ "info", "N", 1, 1, tool_cmd_info },
+	{ "verify", "N C", 2, 2, tool_cmd_verify },
 	{ "lost-list", "N", 1, 1, tool_cmd_lost_list },
 	{ "pin", "P BAR OFFSET SIZE", 4, 4, tool_cmd_pin },
 	{ "hold", "N PAGE", 2, 2, tool_cmd_hold },

@@ -1,0 +1,56 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# verify-edu.sh: a path that looks right and is not. Two adapters of one kind whose driver
+# claims 32 bits: the verdict of both is the same "yes", and the self-test tells the one that
+# keeps its promise from the one that drops address bits. Topology: topologies/edu.
+
+set -u
+. /lib/p2pmem.sh
+. /lib/tool.sh
+
+load_modules p2pmem-bar p2pmem_tool p2pmem_edu || bail "modules"
+card=$(pci_cards 1)
+bar_params size=4M
+lend "$card" || bail "no card"
+honest= liar=
+for dev in /sys/bus/pci/drivers/p2pmem_edu/0*; do
+	[ -z "$honest" ] || liar=${dev##*/}
+	[ -n "$honest" ] || honest=${dev##*/}
+done
+[ -n "$liar" ] || bail "there are not two adapters"
+[ "$(pci_bar_start "$card" 2)" -ge $((1 << 28)) ] || bail "the card lies where 28 bits reach"
+log_mark
+
+for dev in "$honest" "$liar"; do
+	must verdict "$card" "$dev"
+	is "$(r reason)" ok "$dev: the verdict is yes"
+	is "$(r mapping)" bus "$dev: by the bus address"
+done
+
+must grant "$card" me "$honest"
+good=$id
+errno_is ok "the honest adapter's self-test passes" verify "$good" "$honest"
+is "$(r proof)" proved "it is proved"
+must verdict "$card" "$honest"
+is "$(r reason)" ok "and its verdict is what it was"
+
+must grant "$card" me "$liar"
+bad=$id
+errno_is EXDEV "the other one's self-test is refused" verify "$bad" "$liar"
+is "$(r proof)" disproved "it is disproved"
+is "$(r reason)" verify-failed "with a reason"
+is "$(r note)" "reading peer memory moved wrong data" "and what went wrong"
+must verdict "$card" "$liar"
+is "$(r reason)" verify-failed "its verdict is a refusal from now on"
+errno_is EXDEV "no further grant is given" grant "$card" me "$liar"
+
+must gsgl "$bad" 4K
+list=$id
+errno_is ok "what was granted before can still be mapped: rule 9" map "$list" "$liar" to
+must free "$id"
+must free "$list"
+must free "$bad"
+must free "$good"
+is "$(cat "/sys/bus/pci/devices/$card/p2pmem/available")" $((4 << 20)) "all memory came back"
+done_testing
