@@ -104,8 +104,11 @@ static int rnic_transfer(struct rnic_qp *qp, enum rnic_op op, u64 len)
 {
 	int ret;
 
-	if (len)
+	if (len) {
 		rnic_gate_pass(qp->dev, op, &qp->dst, &qp->src);
+		if (rnic_gate_drops(qp->dev, op, &qp->dst, &qp->src))
+			return IB_WC_SUCCESS;
+	}
 	ret = rnic_engine_copy(qp->dev, &qp->dst, &qp->src, len);
 	if (ret == -ERANGE)
 		return IB_WC_LOC_PROT_ERR;

@@ -8,6 +8,9 @@
  * written to debugfs "hold" is the number of transfers to catch, 0 lets all of
  * them go. Nothing is held for longer than "hold_timeout_ms" (a timeout is
  * counted), nor once the removal of the adapter has begun.
+ *
+ * A number written to "drop" is the number of transfers that move nothing and are called
+ * done all the same: what a path does that loses data. "hold_filter" chooses them too.
  */
 #include <linux/jiffies.h>
 
@@ -108,4 +111,22 @@ void rnic_gate_pass(struct rnic_dev *dev, enum rnic_op op, struct rnic_cursor *d
 	spin_lock(&gate->lock);
 	gate->held--;
 	spin_unlock(&gate->lock);
+}
+
+/* Whether this transfer is one that is to move nothing */
+bool rnic_gate_drops(struct rnic_dev *dev, enum rnic_op op, struct rnic_cursor *dst,
+		     struct rnic_cursor *src)
+{
+	struct rnic_gate *gate = &dev->gate;
+	bool drops = false;
+
+	if (!READ_ONCE(gate->to_drop) || !rnic_gate_matches(dev, op, dst, src))
+		return false;
+	spin_lock(&gate->lock);
+	if (gate->to_drop) {
+		WRITE_ONCE(gate->to_drop, gate->to_drop - 1);
+		drops = true;
+	}
+	spin_unlock(&gate->lock);
+	return drops;
 }

@@ -100,6 +100,7 @@ struct rnic_gate {
 	unsigned int held;	/* transfers that wait now */
 	unsigned int generation;	/* changes when held ones are let go */
 	unsigned int timeout_ms;
+	unsigned int to_drop;	/* transfers still to be left out */
 	enum rnic_gate_filter filter;
 	bool open;		/* adapter goes away: hold nothing any more */
 };
@@ -347,6 +348,8 @@ bool rnic_addr_reachable(const struct rnic_dev *dev, u64 addr, u32 len);
 void rnic_gate_init(struct rnic_gate *gate);
 void rnic_gate_pass(struct rnic_dev *dev, enum rnic_op op, struct rnic_cursor *dst,
 		    struct rnic_cursor *src);
+bool rnic_gate_drops(struct rnic_dev *dev, enum rnic_op op, struct rnic_cursor *dst,
+		     struct rnic_cursor *src);
 void rnic_gate_set(struct rnic_gate *gate, unsigned int to_hold);
 void rnic_gate_open(struct rnic_gate *gate);
 

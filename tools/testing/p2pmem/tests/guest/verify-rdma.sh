@@ -1,0 +1,81 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# verify-rdma.sh: the self-test of an RDMA adapter's path, over a connection with itself: proved
+# with an address, not proved without, and refused when a transfer of peer memory does not end.
+# Nothing stays behind. Topology: one-switch.
+
+set -u
+# shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
+. /lib/p2pmem.sh
+. /lib/tool.sh
+# shellcheck source=tools/testing/p2pmem/rig/guest/e2e.sh
+. /lib/e2e.sh
+
+# every connection, queue pair and registration of the adapters
+live()
+{
+	cat /sys/kernel/debug/p2pmem_rnic/live
+}
+
+# what is known of a pair goes with its verdict, and that with the news of another client
+again()
+{
+	must client "$(pci_drives 2)"
+	must free "$id"
+}
+
+load_modules p2pdma p2pmem-bar p2pmem_tool nvmet-rdma || bail "modules"
+net_setup || bail "network"
+modprobe p2pmem_rnic || bail "adapter"
+card=$(pci_cards 1) adapter=$(pci_adapters 1)
+bar_params size=4M
+lend "$card" || bail "no card"
+net=p2pnet0
+must grant "$card" me "$adapter"
+grant=$id
+log_mark
+before=$(live)
+
+ip addr del 10.0.0.1/24 dev "$net" || bail "the address cannot be taken away"
+# an IPv6 address of its own would do as well
+echo 1 >"/proc/sys/net/ipv6/conf/$net/disable_ipv6" 2>/dev/null || :
+errno_is ok "without an address" verify "$grant" "$adapter"
+is "$(r proof)" unproved "nothing is proved"
+like "$(r note)" "*cannot be connected with itself*" "and why"
+
+ip addr add 10.0.0.1/24 dev "$net" || bail "the address cannot be given back"
+again
+errno_is ok "with an address" verify "$grant" "$adapter"
+is "$(r proof)" proved "the path is proved"
+errno_is ok "again" verify "$grant" "$adapter"
+is "$(live)" "$before" "no connection, queue or registration stays"
+is "$(lent_available "$card")" $((4 << 20)) "all memory came back"
+
+# transfers of peer memory that do not end, or move nothing: READ, WRITE, WRITE of a changed byte
+again
+e2e_gate 1 20000
+errno_is EXDEV "a transfer that does not end" verify "$grant" "$adapter"
+is "$(r proof)" disproved "disproves it"
+like "$(r note)" "*RDMA READ into it failed*" "and which it was"
+e2e_gate 0
+lost=/sys/kernel/debug/p2pmem_rnic/rnic0/drop
+again
+echo 1 >$lost
+errno_is EXDEV "a READ that moves nothing" verify "$grant" "$adapter"
+is "$(r note)" "RDMA READ into it moved wrong data" "and which it was"
+again
+echo 2 >$lost
+errno_is EXDEV "nothing is moved at all" verify "$grant" "$adapter"
+is "$(cat $lost)" 1 "it ended with the first"
+echo 0 >$lost
+again
+errno_is ok "all is well again" verify "$grant" "$adapter"
+is "$(r proof)" proved "and proved"
+is "$(lent_available "$card")" $((4 << 20)) "all memory came back"
+is "$(live)" "$before" "no connection, queue or registration stays"
+must free "$grant"
+
+check "nvmet-rdma goes" rmmod nvmet-rdma
+check "and comes back" modprobe nvmet-rdma
+done_testing
