@@ -14,10 +14,9 @@
 #define pr_fmt(fmt) "p2pdma: " fmt
 
 #include <linux/module.h>
-#include <linux/percpu_counter.h>
+#include <linux/percpu.h>
 #include <linux/percpu-refcount.h>
 #include <linux/seq_file.h>
-#include <linux/sizes.h>
 #include <linux/slab.h>
 #include "p2pdma.h"
 
@@ -27,7 +26,7 @@
  *	is freed, so that whoever still holds memory can be named
  * @provider: referenced
  * @ref: references
- * @bytes: memory that is out under this grant
+ * @bytes: memory that is out under this grant, per CPU: the sum counts
  * @ops: what the orchestrator wants to be told; NULL once the grant was ended,
  *	guarded by the provider's lock
  * @priv: the orchestrator's
@@ -41,7 +40,7 @@ struct pci_p2pmem_grant {
 	struct list_head node;
 	struct p2pmem_provider *provider;
 	struct percpu_ref ref;
-	struct percpu_counter bytes;
+	long __percpu *bytes;
 	const struct pci_p2pmem_grant_ops *ops;
 	void *priv;
 	char *name;
@@ -51,11 +50,16 @@ struct pci_p2pmem_grant {
 	struct p2pmem_path *path[];
 };
 
-/*
- * Requests of all CPUs use the counter of bytes, and it is read when a provider goes:
- * a CPU keeps as much to itself as its share can hold.
- */
-#define P2PMEM_GRANT_BATCH	SZ_1G
+/* Exact when nobody takes or gives back memory meanwhile */
+static long p2pmem_grant_bytes(const struct pci_p2pmem_grant *g)
+{
+	long bytes = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		bytes += READ_ONCE(*per_cpu_ptr(g->bytes, cpu));
+	return bytes;
+}
 
 static void p2pmem_grant_put_paths(struct pci_p2pmem_grant *g)
 {
@@ -75,7 +79,7 @@ static void p2pmem_grant_free_worker(struct work_struct *work)
 		list_del_init(&g->node);
 	p2pmem_grant_put_paths(g);
 	p2pmem_provider_put(g->provider);
-	percpu_counter_destroy(&g->bytes);
+	free_percpu(g->bytes);
 	percpu_ref_exit(&g->ref);
 	kfree(g->name);
 	kfree_rcu(g, rcu);
@@ -141,7 +145,8 @@ static struct pci_p2pmem_grant *p2pmem_grant_make(struct p2pmem_provider *p, int
 	g->name = kstrdup(name, GFP_KERNEL);
 	if (!g->name)
 		goto free_grant;
-	if (percpu_counter_init(&g->bytes, 0, GFP_KERNEL))
+	g->bytes = alloc_percpu(long);
+	if (!g->bytes)
 		goto free_name;
 	if (percpu_ref_init(&g->ref, p2pmem_grant_release, 0, GFP_KERNEL))
 		goto free_counter;
@@ -152,7 +157,7 @@ static struct pci_p2pmem_grant *p2pmem_grant_make(struct p2pmem_provider *p, int
 	return g;
 
 free_counter:
-	percpu_counter_destroy(&g->bytes);
+	free_percpu(g->bytes);
 free_name:
 	kfree(g->name);
 free_grant:
@@ -356,7 +361,7 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_grant_verdict);
  */
 bool pci_p2pmem_grant_idle(struct pci_p2pmem_grant *grant)
 {
-	return percpu_counter_sum(&grant->bytes) == 0;
+	return p2pmem_grant_bytes(grant) == 0;
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_grant_idle);
 
@@ -416,6 +421,34 @@ void p2pmem_grant_clients(struct pci_p2pmem_grant *grant, char *buf, size_t len)
 		n += scnprintf(buf + n, len - n, ",%s", dev_name(grant->path[i]->client));
 }
 
+/*
+ * What is out of a pair is one number for all CPUs, because a quota is kept to exactly:
+ * what many of them take together never exceeds it, and what fits is not refused for
+ * what another CPU wanted and did not get.
+ */
+
+/* A client is about to get @bytes: -EDQUOT when that were more than the quota */
+static int p2pmem_path_charge(struct p2pmem_path *path, unsigned long quota, long bytes)
+{
+	long used = atomic_long_read(&path->used);
+
+	do {
+		if (unlikely(quota && used + bytes > quota))
+			return -EDQUOT;
+	} while (!atomic_long_try_cmpxchg(&path->used, &used, used + bytes));
+	return 0;
+}
+
+static void p2pmem_path_had(struct p2pmem_path *path)
+{
+	long used = atomic_long_read(&path->used);
+	long peak = atomic_long_read(&path->peak);
+
+	while (unlikely(used > peak))
+		if (atomic_long_try_cmpxchg(&path->peak, &peak, used))
+			break;
+}
+
 /**
  * p2pmem_grant_uncharge() - memory came back, or was not to be had
  * @grant: the grant, held
@@ -427,9 +460,9 @@ void p2pmem_grant_uncharge(struct pci_p2pmem_grant *grant, unsigned long bytes)
 {
 	int i;
 
-	percpu_counter_add_batch(&grant->bytes, -(s64)bytes, P2PMEM_GRANT_BATCH);
+	this_cpu_sub(*grant->bytes, bytes);
 	for (i = 0; i < grant->nr; i++)
-		p2pmem_path_uncharge(grant->path[i], bytes);
+		atomic_long_sub(bytes, &grant->path[i]->used);
 }
 
 /**
@@ -444,17 +477,18 @@ void p2pmem_grant_uncharge(struct pci_p2pmem_grant *grant, unsigned long bytes)
  */
 int p2pmem_grant_charge(struct pci_p2pmem_grant *grant, unsigned long bytes)
 {
+	unsigned long quota = READ_ONCE(grant->provider->quota);
 	int i;
 
 	for (i = 0; i < grant->nr; i++)
-		if (unlikely(p2pmem_path_charge(grant->path[i], bytes)))
+		if (unlikely(p2pmem_path_charge(grant->path[i], quota, bytes)))
 			goto undo;
-	percpu_counter_add_batch(&grant->bytes, bytes, P2PMEM_GRANT_BATCH);
+	this_cpu_add(*grant->bytes, bytes);
 	return 0;
 
 undo:
 	while (i--)
-		p2pmem_path_uncharge(grant->path[i], bytes);
+		atomic_long_sub(bytes, &grant->path[i]->used);
 	return -EDQUOT;
 }
 
@@ -520,8 +554,8 @@ void p2pmem_grants_show(struct p2pmem_provider *p, struct seq_file *m)
 	guard(mutex)(&p->lock);
 	list_for_each_entry(g, &p->grants, node) {
 		p2pmem_grant_clients(g, clients, sizeof(clients));
-		seq_printf(m, "%s %s %lld %d %s\n", pci_name(p->pdev), clients,
-			   percpu_counter_sum(&g->bytes), percpu_ref_is_dying(&g->ref),
+		seq_printf(m, "%s %s %ld %d %s\n", pci_name(p->pdev), clients,
+			   p2pmem_grant_bytes(g), percpu_ref_is_dying(&g->ref),
 			   g->name);
 	}
 }
@@ -569,14 +603,14 @@ void p2pmem_grants_revoke(struct p2pmem_provider *p)
 void p2pmem_grants_evict(struct p2pmem_provider *p)
 {
 	struct pci_p2pmem_grant *g;
-	s64 bytes;
+	long bytes;
 
 	guard(mutex)(&p->lock);
 	list_for_each_entry(g, &p->grants, node) {
-		bytes = percpu_counter_sum(&g->bytes);
+		bytes = p2pmem_grant_bytes(g);
 		if (!bytes || !g->ops || !g->ops->evict)
 			continue;
-		pci_warn(p->pdev, "ends users of its peer-to-peer memory: %s holds %lld bytes\n",
+		pci_warn(p->pdev, "ends users of its peer-to-peer memory: %s holds %ld bytes\n",
 			 g->name, bytes);
 		g->ops->evict(g);
 	}
@@ -591,13 +625,13 @@ void p2pmem_grants_evict(struct p2pmem_provider *p)
 void p2pmem_grants_report(struct p2pmem_provider *p)
 {
 	struct pci_p2pmem_grant *g;
-	s64 bytes;
+	long bytes;
 
 	guard(mutex)(&p->lock);
 	list_for_each_entry(g, &p->grants, node) {
-		bytes = percpu_counter_sum(&g->bytes);
+		bytes = p2pmem_grant_bytes(g);
 		if (bytes)
-			pci_warn(p->pdev, "%lld bytes of peer-to-peer memory are held by %s\n",
+			pci_warn(p->pdev, "%ld bytes of peer-to-peer memory are held by %s\n",
 				 bytes, g->name);
 	}
 }

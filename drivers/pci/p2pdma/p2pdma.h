@@ -17,7 +17,7 @@
  *   hostbridge.c  which of them this machine has
  *   parse.h     what administrators write into parameters
  *   verdict.c   the table of pairs: cached verdicts
- *   count.c     counters of a pair, quota
+ *   count.c     counters of a pair
  *   verify.c    what a pair's self-test has shown
  *   explain.c   what a verdict says to people
  *   remedy.c    what may be asked of a pair: verdict, distance, what helps
@@ -36,7 +36,7 @@
 #define _P2PMEM_P2PDMA_H
 
 #include <linux/completion.h>
-#include <linux/dma-direction.h>
+#include <linux/dma-mapping.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -243,6 +243,20 @@ struct p2pmem_path {
 	struct p2pmem_path_count __percpu *count;
 };
 
+/**
+ * p2pmem_client_limit() - highest address that a client's DMA can reach
+ * @client: DMA device
+ *
+ * Here because every look-up of a verdict asks it.
+ *
+ * Context: Any.
+ * Return: the address, inclusive.
+ */
+static inline u64 p2pmem_client_limit(struct device *client)
+{
+	return min_not_zero(dma_get_mask(client), client->bus_dma_limit);
+}
+
 /* core.c */
 extern struct mutex p2pmem_mutex;
 extern struct workqueue_struct *p2pmem_wq;
@@ -317,7 +331,6 @@ int p2pmem_path_acs_list(struct pci_dev *provider, struct pci_dev *client,
 			 char *buf, size_t len);
 int p2pmem_path_entries(struct pci_dev *provider, struct pci_dev *client,
 			char *buf, size_t len);
-u64 p2pmem_client_limit(struct device *client);
 bool p2pmem_client_translates(struct device *client);
 
 /* policy.c */
@@ -361,9 +374,6 @@ bool p2pmem_path_exists(struct p2pmem_provider *p, struct device *client);
 /* count.c */
 void p2pmem_path_sum(const struct p2pmem_path *path, struct p2pmem_path_count *sum);
 u64 p2pmem_path_failures(const struct p2pmem_path_count *sum);
-int p2pmem_path_charge(struct p2pmem_path *path, unsigned long bytes);
-void p2pmem_path_had(struct p2pmem_path *path);
-void p2pmem_path_uncharge(struct p2pmem_path *path, unsigned long bytes);
 
 /* explain.c */
 const char *p2pmem_token(enum pci_p2pmem_reason reason);

@@ -156,18 +156,6 @@ static void p2pmem_node_name(u64 id, char *buf, size_t len)
 }
 
 /**
- * p2pmem_client_limit() - highest address that a client's DMA can reach
- * @client: DMA device
- *
- * Context: Any.
- * Return: the address, inclusive.
- */
-u64 p2pmem_client_limit(struct device *client)
-{
-	return min_not_zero(dma_get_mask(client), client->bus_dma_limit);
-}
-
-/**
  * p2pmem_client_translates() - whether an IOMMU gives the client its addresses
  * @client: DMA device
  *

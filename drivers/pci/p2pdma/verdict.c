@@ -16,7 +16,6 @@
 #define pr_fmt(fmt) "p2pdma: " fmt
 
 #include <linux/dma-mapping.h>
-#include <linux/hash.h>
 #include <linux/hashtable.h>
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -64,7 +63,8 @@ unsigned int p2pmem_paths_count(void)
 
 static unsigned long p2pmem_path_key(struct p2pmem_provider *p, struct device *client)
 {
-	return hash_ptr(p, 64) ^ (unsigned long)client;
+	/* hash_min() spreads it: of one provider's pairs only the client differs. */
+	return (unsigned long)p ^ (unsigned long)client;
 }
 
 /**
@@ -242,6 +242,21 @@ static struct p2pmem_path *p2pmem_path_make(struct p2pmem_provider *p,
 	return old;
 }
 
+/* The slow half of p2pmem_path_current(), apart so that the quick one is short */
+static noinline struct p2pmem_path *p2pmem_path_renew(struct p2pmem_provider *p,
+						      struct device *client,
+						      struct p2pmem_path *path)
+{
+	if (!path) {
+		path = p2pmem_path_make(p, client);
+		if (!path)
+			return NULL;
+	}
+	if (p2pmem_path_refresh(path) && !atomic_read(&path->grants))
+		return NULL;
+	return path;
+}
+
 /**
  * p2pmem_path_current() - look up a pair with a verdict that is up to date
  * @p: the provider
@@ -259,14 +274,7 @@ struct p2pmem_path *p2pmem_path_current(struct p2pmem_provider *p, struct device
 
 	if (likely(path && p2pmem_path_fresh(path)))
 		return path;
-	if (!path) {
-		path = p2pmem_path_make(p, client);
-		if (!path)
-			return NULL;
-	}
-	if (p2pmem_path_refresh(path) && !atomic_read(&path->grants))
-		return NULL;
-	return path;
+	return p2pmem_path_renew(p, client, path);
 }
 
 /**

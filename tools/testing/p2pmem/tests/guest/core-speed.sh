@@ -10,7 +10,7 @@ set -u
 
 # What 4 KiB and 128 KiB took before counters per pair, quota and trace events were there, all
 # steps together, and the 5 % that these may add
-before_4k=0 before_128k=0
+before_4k=1622 before_128k=1839
 
 load_modules p2pmem-bar p2pmem_tool || bail "modules"
 card=$(pci_cards 1)
