@@ -325,8 +325,8 @@ unsigned int p2pmem_paths_judge(struct p2pmem_provider *p, unsigned int *pairs)
 			continue;
 		++*pairs;
 		p2pmem_path_verdict(path, &was);
-		if (p2pmem_path_refresh(path))
-			continue;
+		/* Without memory for it the verdict stays as it was, and stale. */
+		p2pmem_path_refresh(path);
 		p2pmem_path_verdict(path, &is);
 		changed += was.reason != is.reason || was.mapping != is.mapping;
 	}

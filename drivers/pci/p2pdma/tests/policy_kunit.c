@@ -7,6 +7,7 @@
  */
 #include <kunit/static_stub.h>
 #include <linux/pci.h>
+#include <linux/seq_file.h>
 
 #include "../topology.h"
 #include "lendkit.h"
@@ -310,6 +311,33 @@ static void there_is_an_end(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, memcmp(word, all, n), 0);
 }
 
+/* What debugfs shows: each entry, and who says so */
+static void all_of_it_is_shown(struct kunit *test)
+{
+	struct seq_file m = { .size = POLICY_TEXT };
+
+	m.buf = kunit_kzalloc(test, POLICY_TEXT, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, m.buf);
+	p2pmem_policy_set("fab0:1000/across,-8086:3c00,-8086:2030,8086:2030,-cpu:AuthenticAMD:23");
+	p2pmem_policy_show(&m);
+	KUNIT_EXPECT_STREQ(test, m.buf,
+			   "built-in 8086:3c00\n"
+			   "built-in 8086:3c01\n"
+			   "built-in 8086:2f00\n"
+			   "built-in 8086:2f01\n"
+			   "built-in 8086:2020/across\n"
+			   "built-in 8086:2030/across\n"
+			   "built-in 8086:2031/across\n"
+			   "built-in 8086:2032/across\n"
+			   "built-in 8086:2033/across\n"
+			   "built-in 8086:09a2/across\n"
+			   "built-in cpu:AuthenticAMD:0x17 and later\n"
+			   "administrator +fab0:1000/across\n"
+			   "administrator -8086:3c00\n"
+			   "administrator +8086:2030,-8086:2030/across\n"
+			   "administrator -cpu:AuthenticAMD:0x17\n");
+}
+
 /* Who listens hears of each change that was made, and of no other */
 static void a_change_is_news(struct kunit *test)
 {
@@ -381,6 +409,7 @@ static struct kunit_case policy_cases[] = {
 	KUNIT_CASE(a_root_port_is_named),
 	KUNIT_CASE(processors_are_named),
 	KUNIT_CASE(there_is_an_end),
+	KUNIT_CASE(all_of_it_is_shown),
 	KUNIT_CASE(a_change_is_news),
 	KUNIT_CASE(pairs_are_counted),
 	KUNIT_CASE_SLOW(verdicts_while_it_changes),

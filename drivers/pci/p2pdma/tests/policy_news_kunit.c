@@ -42,7 +42,7 @@ static const struct fabric_node news_tree[] = {
 	{ .name = "card", .type = FABRIC_ENDPOINT, .parent = "dn0", PAIRKIT_BAR },
 	{ .name = "nic", .type = FABRIC_ENDPOINT, .parent = "dn1" },
 	{ .name = "spare", .type = FABRIC_ENDPOINT, .parent = "dn2" },
-	{ .name = "lone", .type = FABRIC_ENDPOINT, .parent = "rp1" },
+	{ .name = "lone", .type = FABRIC_ENDPOINT, .parent = "rp1", PAIRKIT_BAR },
 	{ }
 };
 
@@ -128,6 +128,9 @@ static void somebody_asks_for_it(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lend_sysfs_write(card, card, "rescan", "1\n"), 2);
 	KUNIT_EXPECT_EQ(test, atomic_read(&news->policies), 1);
 	news_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "asked for");
+	/* a pair of another provider is none of these */
+	kit_lend(test, f, "lone");
+	pairkit_verdict(f, "lone", "nic");
 
 	/* how many there are, and how many are others */
 	KUNIT_EXPECT_EQ(test, p2pmem_paths_judge(kit_provider(card), &pairs), 0);

@@ -328,6 +328,14 @@ static void a_lack_of_memory_is_told(struct kunit *test)
 		lists += ret == -ENOMEM;
 	}
 	KUNIT_EXPECT_EQ(test, lists, 2);
+	for (n = 1, lists = 0, reached = true; reached && n < FAULT_STEPS; n++) {
+		fault_arm(n);
+		ret = p2pmem_path_entries(p->pdev, to_pci_dev(nic), list, sizeof(list));
+		reached = fault_disarm();
+		KUNIT_EXPECT_TRUE(test, ret > 0 || ret == -ENOMEM);
+		lists += ret == -ENOMEM;
+	}
+	KUNIT_EXPECT_EQ(test, lists, 2);
 	/* a reason that needs no memory is told without */
 	fault_arm(1);
 	ret = p2pmem_path_judge(p, drive, &v);

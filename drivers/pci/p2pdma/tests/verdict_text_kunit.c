@@ -6,6 +6,7 @@
  * at fault and the remedy, as an administrator reads them.
  */
 #include <kunit/device.h>
+#include <kunit/static_stub.h>
 #include <linux/dma-mapping.h>
 #include <linux/pci.h>
 #include <linux/swiotlb.h>
@@ -184,6 +185,25 @@ static void words_for_an_entry(struct kunit *test)
 	}
 }
 
+static void text_no_x86(struct p2pmem_entry *cpu)
+{
+	*cpu = (struct p2pmem_entry){};
+}
+
+/* Where no id and no processor can be named, there is nothing to write. */
+static void no_words_for_no_entry(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, text_tree);
+
+	kunit_deactivate_static_stub(test, p2pmem_cpu_id);
+	kunit_activate_static_stub(test, p2pmem_cpu_id, text_no_x86);
+	kit_lend(test, f, "card");
+	kit_client(test, f, "inside");
+	text_pair(test, f, "inside",
+		  "host-bridge: the only path leads through a host bridge that is not known to forward peer-to-peer requests at @; put both devices below one PCIe switch",
+		  (const char *[]){ "host" });
+}
+
 static void words_for_a_mask(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
@@ -271,6 +291,10 @@ static void words_for_other_devices(struct kunit *test)
 
 	dev = kunit_device_register(test, "p2pmem-soft");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(dev));
+	snprintf(want, TEXT_SIZE,
+		 "%s and %s: not-a-client: the driver of the client has not registered it; load the driver that was built with p2pmem",
+		 dev_name(dev), pci_name(card));
+	text_expect(test, card, dev, want);
 	client = pci_p2pmem_register_client(dev, NULL, NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(client));
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, text_forget, client), 0);
@@ -351,6 +375,7 @@ static void words_for_what_is_not_known(struct kunit *test)
 static struct kunit_case text_cases[] = {
 	KUNIT_CASE(words_for_a_path),
 	KUNIT_CASE(words_for_an_entry),
+	KUNIT_CASE(no_words_for_no_entry),
 	KUNIT_CASE(words_for_a_mask),
 	KUNIT_CASE(words_for_a_client),
 #ifdef CONFIG_SWIOTLB

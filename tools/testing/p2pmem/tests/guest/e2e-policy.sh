@@ -19,6 +19,18 @@
 NQN=nqn.2026-01.test:policy
 param=/sys/module/p2pdma/parameters/host_bridges
 
+log_mark
+check "a list that is not good keeps nobody from loading the module" \
+	modprobe p2pdma host_bridges=+1b36:000d,sesame
+is "$(cat $param)" "" "and is left out"
+check "the log names the word" log_has "host_bridges: 'sesame' is no entry"
+check "the module is unloaded" rmmod p2pdma
+check "a list at load" modprobe p2pdma host_bridges=1b36:000d/across,-8086:2030,cpu:GenuineIntel:6:85
+is "$(cat $param)" "+1b36:000d/across,-8086:2030,+cpu:GenuineIntel:0x6:0x55" "it can be read"
+check "the log has it" log_has "host_bridges: 1b36:000d/across,-8086:2030,cpu:GenuineIntel:6:85 at load"
+check "what is read can be written" write_attr $param "$(cat $param)"
+check "the module is unloaded again" rmmod p2pdma
+
 e2e_start || bail "the guest cannot be set up"
 card=$(pci_cards 1)
 pci_bind "$card" p2pmem-bar || bail "the card does not lend"
