@@ -9,9 +9,10 @@
  *
  * Paths are made when a namespace is enabled or a controller is created, and
  * looked at again by a work item when the core has news: a provider or a client
- * has appeared, a provider was revoked, the policy has changed. A grant whose
- * provider was revoked stays until the memory that requests have of it is back; one
- * that would not be given any more is ended, and requests keep what they have.
+ * has appeared, a provider was revoked, the policy has changed, a self-test has ended
+ * (p2pmem-verify.c). A grant whose provider was revoked stays until the memory that
+ * requests have of it is back; one that would not be given any more is ended, and requests
+ * keep what they have.
  *
  * What runs against what:
  * - Attach, detach and the work hold subsys->lock. The work holds
@@ -29,7 +30,6 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/blk-integrity.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include "p2pmem-priv.h"
@@ -71,87 +71,6 @@ static const struct pci_p2pmem_grant_ops nvmet_p2pmem_grant_ops = {
 	.evict = nvmet_p2pmem_grant_evicted,
 };
 
-/**
- * nvmet_p2pmem_cpu_integrity() - whether the CPU would look at a drive's data
- * @ns: namespace with an open drive
- *
- * Context: Any.
- * Return: true when the block layer generates or verifies protection information.
- */
-bool nvmet_p2pmem_cpu_integrity(struct nvmet_ns *ns)
-{
-#ifdef CONFIG_BLK_DEV_INTEGRITY
-	const unsigned int unused = BLK_INTEGRITY_NOGENERATE | BLK_INTEGRITY_NOVERIFY;
-	struct blk_integrity *bi = bdev_get_integrity(ns->bdev);
-
-	return bi && bi->csum_type != BLK_INTEGRITY_CSUM_NONE &&
-		(bi->flags & unused) != unused;
-#else
-	return false;
-#endif
-}
-
-static bool nvmet_p2pmem_below_pci(struct device *dev)
-{
-	for (; dev; dev = dev->parent)
-		if (dev_is_pci(dev))
-			return true;
-	return false;
-}
-
-/**
- * nvmet_p2pmem_drive() - the DMA device of a namespace
- * @ns: namespace with an open drive or file
- * @reason: returns why it has none that can use peer memory, else PCI_P2PMEM_OK
- *
- * Context: Process context.
- * Return: the device with a reference, or NULL.
- */
-struct device *nvmet_p2pmem_drive(struct nvmet_ns *ns, enum pci_p2pmem_reason *reason)
-{
-	struct device *disk = nvmet_ns_dev(ns);
-	struct device *drive;
-
-	*reason = PCI_P2PMEM_OK;
-	if (!disk) {
-		*reason = PCI_P2PMEM_NOT_A_DRIVE;
-		return NULL;
-	}
-	if (!nvmet_p2pmem_below_pci(disk)) {
-		*reason = PCI_P2PMEM_STACKED;
-		return NULL;
-	}
-	drive = pci_p2pmem_find_client(disk);
-	if (IS_ERR_OR_NULL(drive)) {
-		*reason = PCI_P2PMEM_NOT_A_CLIENT;
-		return NULL;
-	}
-	/*
-	 * With protection information end to end the host computes it. Whether a
-	 * controller does that is known when it is attached.
-	 */
-	if (!nvmet_ns_has_pi(ns) && nvmet_p2pmem_cpu_integrity(ns)) {
-		*reason = PCI_P2PMEM_CPU_INTEGRITY;
-		put_device(drive);
-		return NULL;
-	}
-	return drive;
-}
-
-/**
- * nvmet_p2pmem_fixed_provider() - the function that the administrator named
- * @rec: record of a namespace that has one
- *
- * By address, each time: it may have been removed and come back.
- *
- * Context: Process context, may sleep.
- * Return: the function with a reference, or NULL when it is absent.
- */
-struct pci_dev *nvmet_p2pmem_fixed_provider(struct nvmet_p2pmem_ns *rec)
-{
-	return pci_get_domain_bus_and_slot(rec->domain, rec->bus, rec->devfn);
-}
-
 static enum pci_p2pmem_reason nvmet_p2pmem_ctrl_reason(struct nvmet_ctrl *ctrl,
 						       struct nvmet_ns *ns)
 {
@@ -192,74 +111,78 @@ nvmet_p2pmem_obtain(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
 	return NULL;
 }
 
-/* The end that @why is about, for the log */
-static struct device *nvmet_p2pmem_end(struct nvmet_p2pmem_path *path,
-				       struct pci_dev *provider, struct device *drive,
-				       const struct pci_p2pmem_verdict *why)
+/*
+ * Whether requests may use a grant now. If not it belongs to a test, and path->testing says
+ * so, or it is ended, and @why says why.
+ */
+static bool nvmet_p2pmem_admit(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant,
+			       struct device *drive, struct pci_p2pmem_verdict *why)
 {
-	struct device *adapter = path->ctrl->p2p_client;
-	struct pci_p2pmem_verdict v;
+	int ret;
 
-	if (!drive)
-		return nvmet_ns_dev(path->ns);
-	if (why->reason == PCI_P2PMEM_CPU_INTEGRITY)
-		return drive;
-	/* The drive is a client: it was found as one. */
-	if (!adapter || why->reason == PCI_P2PMEM_NOT_A_CLIENT)
-		return adapter;
-	if (!provider)
-		return strcmp(why->client, dev_name(adapter)) ? drive : adapter;
-	pci_p2pmem_verdict(provider, adapter, &v);
-	return v.reason == why->reason ? adapter : drive;
+	switch (nvmet_p2pmem_judge(path, grant, drive, why)) {
+	case NVMET_P2PMEM_USE:
+		return true;
+	case NVMET_P2PMEM_TEST:
+		why->reason = PCI_P2PMEM_NOT_VERIFIED;
+		WRITE_ONCE(path->testing, true);
+		ret = nvmet_p2pmem_test_start(path, grant, drive);
+		if (!ret)
+			return false;
+		/* The namespace is not enabled yet, or memory is short. */
+		nvmet_p2pmem_rescan(ret == -EAGAIN ? 0 : NVMET_P2PMEM_AGAIN);
+		break;
+	case NVMET_P2PMEM_REFUSE:
+		break;
+	}
+	pci_p2pmem_grant_end(grant);
+	return false;
 }
 
-/* One line in the log for each change of a path */
-static void nvmet_p2pmem_tell_refusal(struct nvmet_p2pmem_path *path,
-				      struct pci_dev *provider, struct device *drive,
-				      const struct pci_p2pmem_verdict *why)
-{
-	struct device *adapter = path->ctrl->p2p_client;
-	char *text = nvmet_p2pmem_explain(provider, nvmet_p2pmem_end(path, provider, drive, why),
-					  why);
-
-	path->told = true;
-	pr_warn("using system memory for nsid %u of controller %u (%s, adapter %s): %s\n",
-		path->ns->nsid, path->ctrl->cntlid, path->ns->device_path,
-		adapter ? dev_name(adapter) : "none", text ?: "no memory to say why");
-	kfree(text);
-}
-
-static void nvmet_p2pmem_tell_use(struct nvmet_p2pmem_path *path,
-				  struct pci_p2pmem_grant *grant)
-{
-	path->told = true;
-	pr_info("using peer-to-peer memory of %s%s for nsid %u of controller %u\n",
-		pci_name(pci_p2pmem_grant_provider(grant)),
-		path->by_admin ? " through a host bridge that the administrator allowed" : "",
-		path->ns->nsid, path->ctrl->cntlid);
-}
-
-static struct pci_p2pmem_grant *nvmet_p2pmem_path_grant(struct nvmet_p2pmem_path *path)
-{
-	return rcu_dereference_protected(path->grant,
-					 lockdep_is_held(&path->ctrl->subsys->lock));
-}
-
-/* Whether a path's grant would be given today, be it for another reason than before */
+/*
+ * Whether a path's grant would be given today, be it for another reason than before. One
+ * that has come to need an administrator's entry is judged anew, unless it was proved.
+ */
 static bool nvmet_p2pmem_still_good(struct nvmet_p2pmem_path *path,
 				    struct pci_p2pmem_grant *grant)
 {
 	struct pci_p2pmem_verdict v;
 
 	pci_p2pmem_grant_verdict(grant, &v);
-	if (!v.reason && v.by_admin != path->by_admin) {
+	if (v.reason)
+		return false;
+	if (v.by_admin && !path->by_admin && path->proof == PCI_P2PMEM_UNPROVED)
+		return false;
+	if (v.by_admin != path->by_admin) {
 		path->by_admin = v.by_admin;
 		path->told = false;
 	}
-	return !v.reason;
+	return true;
 }
 
-/* Gives a path without a grant one, or the reason why there is none */
+/* Requests have memory under a grant from now on. */
+static void nvmet_p2pmem_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant)
+{
+	struct pci_p2pmem_verdict v;
+
+	pci_p2pmem_grant_verdict(grant, &v);
+	path->by_admin = v.by_admin;
+	path->told = false;
+	rcu_assign_pointer(path->grant, grant);
+}
+
+/* They have none, because of @why. While a test runs there is nothing to tell yet. */
+static void nvmet_p2pmem_refuse(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
+				struct device *drive, const struct pci_p2pmem_verdict *why)
+{
+	if (why->reason != path->reason)
+		path->told = false;
+	WRITE_ONCE(path->reason, why->reason);
+	if (!path->told && !path->testing)
+		nvmet_p2pmem_tell_refusal(path, provider, drive, why);
+}
+
+/* Gives a path without a grant one, or a test of one, or the reason why there is none */
 static void nvmet_p2pmem_connect(struct nvmet_p2pmem_path *path)
 {
 	struct nvmet_p2pmem_ns *rec = nvmet_p2pmem_record(path->ns);
@@ -268,6 +191,7 @@ static void nvmet_p2pmem_connect(struct nvmet_p2pmem_path *path)
 	struct pci_dev *provider = NULL;
 	struct device *drive;
 
+	WRITE_ONCE(path->testing, false);
 	drive = nvmet_p2pmem_drive(path->ns, &why.reason);
 	if (!why.reason)
 		why.reason = nvmet_p2pmem_ctrl_reason(path->ctrl, path->ns);
@@ -279,27 +203,20 @@ static void nvmet_p2pmem_connect(struct nvmet_p2pmem_path *path)
 	if (!why.reason)
 		grant = nvmet_p2pmem_obtain(path, provider, drive, &why);
 
-	if (grant) {
-		path->told = false;
-		pci_p2pmem_grant_verdict(grant, &why);
-		path->by_admin = why.by_admin;
-		rcu_assign_pointer(path->grant, grant);
-	} else {
-		if (why.reason != path->reason)
-			path->told = false;
-		WRITE_ONCE(path->reason, why.reason);
-		if (!path->told)
-			nvmet_p2pmem_tell_refusal(path, provider, drive, &why);
-	}
+	if (grant && nvmet_p2pmem_admit(path, grant, drive, &why))
+		nvmet_p2pmem_use(path, grant);
+	else
+		nvmet_p2pmem_refuse(path, provider, drive, &why);
 	put_device(drive);
 	pci_dev_put(provider);
 }
 
-/* Takes the grant from a path. None of its callbacks runs any more afterwards. */
+/* Takes the grant from a path, a tested one too. None of its callbacks runs any more then. */
 static void nvmet_p2pmem_disconnect(struct nvmet_p2pmem_path *path)
 {
 	struct pci_p2pmem_grant *grant = nvmet_p2pmem_path_grant(path);
 
+	nvmet_p2pmem_test_drop(path);
 	if (!grant)
 		return;
 	path->told = false;
@@ -317,6 +234,7 @@ static void nvmet_p2pmem_disconnect(struct nvmet_p2pmem_path *path)
  */
 void nvmet_p2pmem_attach(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns)
 {
+	struct pci_p2pmem_grant *grant;
 	struct nvmet_p2pmem_path *path;
 
 	lockdep_assert_held(&ctrl->subsys->lock);
@@ -334,9 +252,10 @@ void nvmet_p2pmem_attach(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns)
 		goto free_path;
 
 	/* While it is being enabled nobody knows whether it will be: told later. */
-	if (!path->told && ns->enabled)
-		nvmet_p2pmem_tell_use(path, nvmet_p2pmem_path_grant(path));
-	else if (!path->told)
+	grant = nvmet_p2pmem_path_grant(path);
+	if (grant && ns->enabled)
+		nvmet_p2pmem_tell_use(path, grant);
+	else if (grant)
 		nvmet_p2pmem_rescan(0);
 	return;
 
@@ -412,6 +331,32 @@ void nvmet_p2pmem_ctrl_exit(struct nvmet_ctrl *ctrl)
 	ctrl->p2p_client = NULL;
 }
 
+/*
+ * The test of a path: its result, if it is there. Returns whether a grant may be looked for
+ * now: not while it runs, and not when it has just refused one.
+ */
+static bool nvmet_p2pmem_rescan_test(struct nvmet_p2pmem_path *path)
+{
+	struct pci_p2pmem_verdict why = { .distance = -1 };
+	struct pci_p2pmem_grant *grant;
+
+	if (!nvmet_p2pmem_test_done(path)) {
+		if (nvmet_p2pmem_test_usable(path))
+			return false;
+		nvmet_p2pmem_test_drop(path);
+		return true;
+	}
+	grant = nvmet_p2pmem_test_end(path, &why);
+	if (!grant && !why.reason)
+		return true;
+	WRITE_ONCE(path->testing, false);
+	if (grant)
+		nvmet_p2pmem_use(path, grant);
+	else
+		nvmet_p2pmem_refuse(path, NULL, NULL, &why);
+	return !!grant;
+}
+
 /* Returns whether this path should be looked at again soon. */
 static bool nvmet_p2pmem_rescan_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns)
 {
@@ -424,6 +369,8 @@ static bool nvmet_p2pmem_rescan_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *n
 		return false;
 	}
 
+	if (path->test && !nvmet_p2pmem_rescan_test(path))
+		return false;
 	grant = nvmet_p2pmem_path_grant(path);
 	usable = grant && pci_p2pmem_grant_usable(grant);
 	if (grant && !usable && !pci_p2pmem_grant_idle(grant))
@@ -484,22 +431,31 @@ static struct notifier_block nvmet_p2pmem_nb = {
  * nvmet_p2pmem_init() - begin to listen to the core
  *
  * Context: Module init.
- * Return: 0 or the errno of the notifier's registration.
+ * Return: 0, -ENOMEM, or the errno of the notifier's registration.
  */
 int nvmet_p2pmem_init(void)
 {
-	return pci_p2pmem_register_notifier(&nvmet_p2pmem_nb);
+	int ret = nvmet_p2pmem_verify_init();
+
+	if (ret)
+		return ret;
+	ret = pci_p2pmem_register_notifier(&nvmet_p2pmem_nb);
+	if (ret)
+		nvmet_p2pmem_verify_exit();
+	return ret;
 }
 
 /**
  * nvmet_p2pmem_exit() - stop listening
  *
  * Context: Module exit: no namespace and no controller is left, so that nothing
- * but the notifier could queue the work.
+ * but the notifier and a test that nobody waits for could queue the work.
  */
 void nvmet_p2pmem_exit(void)
 {
 	pci_p2pmem_unregister_notifier(&nvmet_p2pmem_nb);
+	/* The last test queues the work that is cancelled next. */
+	nvmet_p2pmem_verify_exit();
 	cancel_delayed_work_sync(&nvmet_p2pmem_rescan_dwork);
 	WARN_ON(!nvmet_p2pmem_no_records());
 }

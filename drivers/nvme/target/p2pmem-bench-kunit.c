@@ -135,6 +135,8 @@ static void bench_add_target(struct nvmet_bench *b)
 	KUNIT_ASSERT_NOT_NULL(test, b->ns);
 	config_group_init_type_name(&b->ns->group, "1", &bench_ns_type);
 	KUNIT_ASSERT_EQ(test, nvmet_p2pmem_ns_init(b->ns), 0);
+	/* Peer memory at once: suites that are about the self-test write what they want. */
+	nvmet_p2pmem_record(b->ns)->verify = NVMET_P2PMEM_OFF;
 	b->ns->device_path = kstrdup("/dev/" BENCH_DISK, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, b->ns->device_path);
 
@@ -246,22 +248,40 @@ const char *bench_show(struct nvmet_bench *b)
 	return b->page;
 }
 
-u64 bench_count(struct nvmet_bench *b, const char *name)
+static struct configfs_attribute *bench_attr(struct nvmet_bench *b, const char *name)
 {
 	struct config_item *item = &nvmet_p2pmem_record(b->ns)->group.cg_item;
 	struct configfs_attribute **attr;
+
+	for (attr = item->ci_type->ct_attrs; *attr; attr++)
+		if (!strcmp((*attr)->ca_name, name))
+			return *attr;
+	KUNIT_FAIL_AND_ABORT(b->test, "there is no file %s", name);
+	return NULL;
+}
+
+const char *bench_read(struct nvmet_bench *b, const char *name)
+{
+	struct config_item *item = &nvmet_p2pmem_record(b->ns)->group.cg_item;
+
+	memset(b->page, 0, PAGE_SIZE);
+	bench_attr(b, name)->show(item, b->page);
+	return b->page;
+}
+
+ssize_t bench_reset(struct nvmet_bench *b, const char *value)
+{
+	struct config_item *item = &nvmet_p2pmem_record(b->ns)->group.cg_item;
+
+	return bench_attr(b, "reset")->store(item, value, strlen(value));
+}
+
+u64 bench_count(struct nvmet_bench *b, const char *name)
+{
 	u64 value = 0;
 
-	for (attr = item->ci_type->ct_attrs; *attr; attr++) {
-		if (strcmp((*attr)->ca_name, name))
-			continue;
-		memset(b->page, 0, PAGE_SIZE);
-		(*attr)->show(item, b->page);
-		KUNIT_EXPECT_EQ(b->test, kstrtou64(strim(b->page), 10, &value), 0);
-		return value;
-	}
-	KUNIT_FAIL(b->test, "there is no counter %s", name);
-	return 0;
+	KUNIT_EXPECT_EQ(b->test, kstrtou64(strim((char *)bench_read(b, name)), 10, &value), 0);
+	return value;
 }
 
 /**

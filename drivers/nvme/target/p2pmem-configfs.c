@@ -15,7 +15,6 @@
 
 #define NVMET_P2PMEM_MIN_DOMAIN	4	/* hexadecimal digits */
 #define NVMET_P2PMEM_MAX_DOMAIN	8
-#define NVMET_P2PMEM_SHOWN	32UL	/* bytes of a wrong value in the log */
 
 struct nvmet_p2pmem_wish {
 	bool any;
@@ -184,6 +183,9 @@ static int nvmet_p2pmem_check_drive(struct nvmet_ns *ns, struct nvmet_p2pmem_ns 
 	ret = pci_p2pmem_distance(provider, &drive, 1);
 	if (ret < 0)
 		pci_p2pmem_verdict(provider, drive, &why);
+	/* What a self-test found holds until something changes: system memory till then. */
+	if (why.reason == PCI_P2PMEM_VERIFY_FAILED)
+		ret = 0;
 out:
 	if (ret < 0) {
 		text = nvmet_p2pmem_explain(provider, drive ?: nvmet_ns_dev(ns), &why);
@@ -202,7 +204,8 @@ out:
  *
  * A provider that the administrator named must be able to serve the drive. With
  * "any provider" there is nothing to refuse: one that suits may come later, and
- * until then each controller that is attached tells and counts why.
+ * until then each controller that is attached tells and counts why. The same goes for a
+ * path that only a self-test has refused.
  *
  * Context: Process context, ns->subsys->lock held.
  * Return: 0; for a provider that was named: -EINVAL for a namespace that is

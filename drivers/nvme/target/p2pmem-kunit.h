@@ -111,8 +111,10 @@ void bench_disconnect(struct nvmet_bench *b);
 ssize_t bench_store_len(struct nvmet_bench *b, const char *value, size_t len);
 ssize_t bench_store(struct nvmet_bench *b, const char *value);
 const char *bench_show(struct nvmet_bench *b);
-/* A counter of p2pmem_stats */
+/* A counter of p2pmem_stats, a file as it is, and a write to its reset */
 u64 bench_count(struct nvmet_bench *b, const char *name);
+const char *bench_read(struct nvmet_bench *b, const char *name);
+ssize_t bench_reset(struct nvmet_bench *b, const char *value);
 
 /* A Read or Write with its memory, not executed yet */
 struct bench_req *bench_start(struct nvmet_bench *b, u8 opcode, u32 bytes,

@@ -64,19 +64,22 @@ bool nvmet_p2pmem_no_records(void)
  * @rec: record of its namespace
  * @req: the request
  * @reason: why
+ * @testing: a self-test of its path runs: that will pass, and is no news
  *
  * Counts it, and tells the log once for as long as the namespace is enabled.
  *
  * Context: Any.
  */
 void nvmet_p2pmem_fallback(struct nvmet_p2pmem_ns *rec, struct nvmet_req *req,
-			   enum pci_p2pmem_reason reason)
+			   enum pci_p2pmem_reason reason, bool testing)
 {
 	this_cpu_inc(rec->stats->fallbacks[reason]);
 	trace_p2pmem_fallback(req->p2p_dev, req->sq->ctrl->p2p_client,
 			      rec->ns->subsys->subsysnqn, rec->ns->nsid,
 			      req->transfer_len - req->metadata_len, reason);
 
+	if (testing)
+		return;
 	if (likely(READ_ONCE(rec->warned)) || test_and_set_bit(0, &rec->warned))
 		return;
 	pr_warn("nsid %u of %s asks for peer-to-peer memory and uses system memory (%s); p2pmem_stats of the namespace has the counts\n",
@@ -90,8 +93,8 @@ static struct nvmet_p2pmem_ns *to_record(struct config_item *item)
 	return container_of(to_config_group(item), struct nvmet_p2pmem_ns, group);
 }
 
-/* The sum over all CPUs of one member of struct nvmet_p2pmem_stats */
-static u64 nvmet_p2pmem_sum(struct nvmet_p2pmem_ns *rec, size_t offset)
+/* The sum over all CPUs of one member of struct nvmet_p2pmem_stats, since ever */
+static u64 nvmet_p2pmem_total(struct nvmet_p2pmem_ns *rec, size_t offset)
 {
 	u64 sum = 0;
 	int cpu;
@@ -100,6 +103,72 @@ static u64 nvmet_p2pmem_sum(struct nvmet_p2pmem_ns *rec, size_t offset)
 		sum += READ_ONCE(*(u64 *)((void *)per_cpu_ptr(rec->stats, cpu) + offset));
 	return sum;
 }
+
+/*
+ * The same since the last reset. Counters are never written but by those who count, each
+ * byte by one addition to one of them. A reset remembers what they are: an addition is
+ * before that look at its counter, and never seen again, or after it, and seen. So what is
+ * counted after a reset is in one of the three kinds of bytes, once, as before it, and that
+ * they are all bytes stays true. A counter only grows, and the lock keeps the base from
+ * being newer than the sum that it is taken from: nothing shows less than zero.
+ */
+static u64 nvmet_p2pmem_sum(struct nvmet_p2pmem_ns *rec, size_t offset)
+{
+	guard(mutex)(&rec->base_lock);
+	return nvmet_p2pmem_total(rec, offset) - *(u64 *)((void *)&rec->base + offset);
+}
+
+static ssize_t nvmet_p2pmem_reset_store(struct config_item *item, const char *page,
+					size_t count)
+{
+	struct nvmet_p2pmem_ns *rec = to_record(item);
+	size_t offset;
+
+	if (!sysfs_streq(page, "1"))
+		return -EINVAL;
+	guard(mutex)(&rec->base_lock);
+	/* All members are counters. */
+	for (offset = 0; offset < sizeof(rec->base); offset += sizeof(u64))
+		*(u64 *)((void *)&rec->base + offset) = nvmet_p2pmem_total(rec, offset);
+	return count;
+}
+
+static struct configfs_attribute nvmet_p2pmem_attr_reset = {
+	.ca_name = "reset",
+	.ca_mode = 0200,
+	.ca_owner = THIS_MODULE,
+	.store = nvmet_p2pmem_reset_store,
+};
+
+/* A line for each controller; "..." when there are more than a page has room for */
+static ssize_t nvmet_p2pmem_provider_show(struct config_item *item, char *page)
+{
+	/* configfs keeps who reads here and who removes the namespace apart. */
+	struct nvmet_ns *ns = to_record(item)->ns;
+	static const char more[] = "...\n";
+	struct nvmet_ctrl *ctrl;
+	ssize_t n = 0;
+	char line[64];
+	int len;
+
+	guard(mutex)(&ns->subsys->lock);
+	if (!ns->enabled || !ns->use_p2pmem)
+		return 0;
+	list_for_each_entry(ctrl, &ns->subsys->ctrls, subsys_entry) {
+		len = nvmet_p2pmem_show_path(ctrl, ns, line, sizeof(line));
+		if (n + len + sizeof(more) > PAGE_SIZE)
+			return n + sysfs_emit_at(page, n, more);
+		n += sysfs_emit_at(page, n, "%s", line);
+	}
+	return n;
+}
+
+static struct configfs_attribute nvmet_p2pmem_attr_provider = {
+	.ca_name = "provider",
+	.ca_mode = 0444,
+	.ca_owner = THIS_MODULE,
+	.show = nvmet_p2pmem_provider_show,
+};
 
 #define NVMET_P2PMEM_BYTES(_name)						\
 static ssize_t nvmet_p2pmem_##_name##_show(struct config_item *item, char *page) \
@@ -165,6 +234,8 @@ static struct configfs_attribute *nvmet_p2pmem_stats_attrs[] = {
 	[PCI_P2PMEM_NR_REASONS] = &nvmet_p2pmem_attr_peer_bytes,
 	&nvmet_p2pmem_attr_inline_bytes,
 	&nvmet_p2pmem_attr_system_bytes,
+	&nvmet_p2pmem_attr_provider,
+	&nvmet_p2pmem_attr_reset,
 	NULL
 };
 
@@ -215,6 +286,7 @@ int nvmet_p2pmem_ns_init(struct nvmet_ns *ns)
 	}
 
 	rec->ns = ns;
+	mutex_init(&rec->base_lock);
 	kref_init(&rec->ref);
 	kref_get(&rec->ref);	/* for the group */
 	config_group_init_type_name(&rec->group, "p2pmem_stats", &nvmet_p2pmem_stats_type);

@@ -4,6 +4,9 @@
  *
  *   p2pmem.c           requests: memory for their data, what became of it
  *   p2pmem-attach.c    which provider serves a namespace to a controller
+ *   p2pmem-verify.c    the self-test before it does
+ *   p2pmem-tell.c      what is said of that
+ *   p2pmem-drive.c     the DMA device of a namespace
  *   p2pmem-ns.c        the record of a namespace, its counters in configfs
  *   p2pmem-configfs.c  the attribute that asks for peer memory
  *
@@ -21,6 +24,36 @@
 #include "p2pmem.h"
 
 #define NVMET_P2PMEM_AGAIN	HZ	/* until what could not be done is tried again */
+#define NVMET_P2PMEM_SHOWN	32UL	/* bytes of a wrong value in the log */
+
+struct nvmet_p2pmem_test;
+
+/**
+ * enum nvmet_p2pmem_mode - what the administrator wants of the self-test
+ * @NVMET_P2PMEM_AUTO: "require" for a path that needs an administrator's entry for a host
+ *	bridge, "warn" for any other
+ * @NVMET_P2PMEM_OFF: no test
+ * @NVMET_P2PMEM_WARN: use what could not be proved, and say so
+ * @NVMET_P2PMEM_REQUIRE: use only what was proved
+ */
+enum nvmet_p2pmem_mode {
+	NVMET_P2PMEM_AUTO,
+	NVMET_P2PMEM_OFF,
+	NVMET_P2PMEM_WARN,
+	NVMET_P2PMEM_REQUIRE,
+};
+
+/**
+ * enum nvmet_p2pmem_ruling - what is to be done with a grant
+ * @NVMET_P2PMEM_USE: requests may have memory under it
+ * @NVMET_P2PMEM_TEST: not before it was tested
+ * @NVMET_P2PMEM_REFUSE: they must not
+ */
+enum nvmet_p2pmem_ruling {
+	NVMET_P2PMEM_USE,
+	NVMET_P2PMEM_TEST,
+	NVMET_P2PMEM_REFUSE,
+};
 
 /**
  * struct nvmet_p2pmem_stats - what became of the Reads and Writes of a namespace
@@ -46,6 +79,9 @@ struct nvmet_p2pmem_stats {
  * @ns: the namespace; valid while the record is in the list
  * @group: configfs group p2pmem_stats
  * @stats: per CPU
+ * @base_lock: guards @base, and who reads counters against who sets it
+ * @base: what the counters were when they were reset
+ * @verify: what to do about the self-test; guarded by ns->subsys->lock
  * @fixed: the administrator named a provider: @domain, @bus and @devfn; guarded
  *	by ns->subsys->lock, like all that the attribute sets
  * @domain: PCI domain of that provider
@@ -64,6 +100,9 @@ struct nvmet_p2pmem_ns {
 	struct nvmet_ns *ns;
 	struct config_group group;
 	struct nvmet_p2pmem_stats __percpu *stats;
+	struct mutex base_lock;		/* see above */
+	struct nvmet_p2pmem_stats base;
+	enum nvmet_p2pmem_mode verify;
 	bool fixed;
 	u32 domain;
 	u8 bus;
@@ -78,6 +117,11 @@ struct nvmet_p2pmem_ns {
  * @grant: peer memory for both, or NULL; changed under ctrl->subsys->lock, read
  *	under RCU
  * @reason: why there is no grant; what a request that reads it counts
+ * @test: the self-test of a grant that requests do not see yet, or NULL; under
+ *	ctrl->subsys->lock
+ * @testing: a test runs or is about to: that there is no grant will pass
+ * @proof: what the test has shown of @grant; UNTRIED when nobody wanted to know
+ * @note: what could not be shown
  * @told: the log has the present state
  * @by_admin: the grant leads through a host bridge that the administrator allowed
  * @rcu: for freeing
@@ -90,25 +134,61 @@ struct nvmet_p2pmem_path {
 	struct nvmet_ns *ns;
 	struct pci_p2pmem_grant __rcu *grant;
 	enum pci_p2pmem_reason reason;
+	struct nvmet_p2pmem_test *test;
+	bool testing;
+	enum pci_p2pmem_proof proof;
+	char note[PCI_P2PMEM_NOTE + 32];
 	bool told;
 	bool by_admin;
 	struct rcu_head rcu;
 };
+
+/* The grant that requests of a path see; ctrl->subsys->lock held */
+static inline struct pci_p2pmem_grant *
+nvmet_p2pmem_path_grant(struct nvmet_p2pmem_path *path)
+{
+	return rcu_dereference_protected(path->grant,
+					 lockdep_is_held(&path->ctrl->subsys->lock));
+}
 
 /* p2pmem-ns.c */
 extern struct mutex nvmet_p2pmem_lock;
 extern struct list_head nvmet_p2pmem_namespaces;
 struct nvmet_p2pmem_ns *nvmet_p2pmem_record(struct nvmet_ns *ns);
 void nvmet_p2pmem_fallback(struct nvmet_p2pmem_ns *rec, struct nvmet_req *req,
-			   enum pci_p2pmem_reason reason);
+			   enum pci_p2pmem_reason reason, bool testing);
 bool nvmet_p2pmem_no_records(void);
 char *nvmet_p2pmem_explain(struct pci_dev *provider, struct device *client,
 			   const struct pci_p2pmem_verdict *why);
 
-/* p2pmem-attach.c */
+/* p2pmem-drive.c */
 struct pci_dev *nvmet_p2pmem_fixed_provider(struct nvmet_p2pmem_ns *rec);
 struct device *nvmet_p2pmem_drive(struct nvmet_ns *ns, enum pci_p2pmem_reason *reason);
 bool nvmet_p2pmem_cpu_integrity(struct nvmet_ns *ns);
+
+/* p2pmem-attach.c */
 void nvmet_p2pmem_rescan(unsigned long delay);
+
+/* p2pmem-verify.c */
+enum nvmet_p2pmem_ruling nvmet_p2pmem_judge(struct nvmet_p2pmem_path *path,
+					    struct pci_p2pmem_grant *grant,
+					    struct device *drive,
+					    struct pci_p2pmem_verdict *why);
+int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant,
+			    struct device *drive);
+bool nvmet_p2pmem_test_done(struct nvmet_p2pmem_path *path);
+bool nvmet_p2pmem_test_usable(struct nvmet_p2pmem_path *path);
+void nvmet_p2pmem_test_drop(struct nvmet_p2pmem_path *path);
+struct pci_p2pmem_grant *nvmet_p2pmem_test_end(struct nvmet_p2pmem_path *path,
+					       struct pci_p2pmem_verdict *why);
+int nvmet_p2pmem_verify_init(void);
+void nvmet_p2pmem_verify_exit(void);
+
+/* p2pmem-tell.c */
+void nvmet_p2pmem_tell_refusal(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
+			       struct device *drive, const struct pci_p2pmem_verdict *why);
+void nvmet_p2pmem_tell_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant);
+int nvmet_p2pmem_show_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns, char *line,
+			   size_t len);
 
 #endif /* _NVMET_P2PMEM_PRIV_H */

@@ -34,13 +34,15 @@ static bool nvmet_p2pmem_is_inline(struct nvmet_req *req)
 		(NVME_SGL_FMT_DATA_DESC << 4 | NVME_SGL_FMT_OFFSET);
 }
 
-/* The path's grant, referenced, or NULL and the reason */
+/* The path's grant, referenced, or NULL, the reason, and whether a self-test is all it is */
 static struct pci_p2pmem_grant *nvmet_p2pmem_get_grant(struct nvmet_req *req,
-						       enum pci_p2pmem_reason *reason)
+						       enum pci_p2pmem_reason *reason,
+						       bool *testing)
 {
 	struct pci_p2pmem_grant *grant;
 	struct nvmet_p2pmem_path *path;
 
+	*testing = false;
 	guard(rcu)();
 	path = radix_tree_lookup(&req->sq->ctrl->p2p_ns_map, req->ns->nsid);
 	if (!path) {
@@ -52,6 +54,7 @@ static struct pci_p2pmem_grant *nvmet_p2pmem_get_grant(struct nvmet_req *req,
 	if (!grant) {
 		/* OK: it was taken from the path or is given to it at this moment. */
 		*reason = READ_ONCE(path->reason) ?: PCI_P2PMEM_REVOKED;
+		*testing = READ_ONCE(path->testing);
 		return NULL;
 	}
 	if (!pci_p2pmem_grant_tryget(grant)) {
@@ -114,11 +117,12 @@ bool nvmet_p2pmem_alloc(struct nvmet_req *req)
 	struct pci_p2pmem_grant *grant;
 	enum pci_p2pmem_reason reason;
 	struct nvmet_p2pmem_ns *rec;
+	bool testing;
 
 	if (!nvmet_p2pmem_wanted(req) || req->transfer_len <= req->metadata_len)
 		return false;
 
-	grant = nvmet_p2pmem_get_grant(req, &reason);
+	grant = nvmet_p2pmem_get_grant(req, &reason, &testing);
 	if (grant) {
 		if (unlikely(req->p2p_client != req->sq->ctrl->p2p_client))
 			/* This queue is connected through another adapter. */
@@ -135,7 +139,7 @@ bool nvmet_p2pmem_alloc(struct nvmet_req *req)
 
 	rec = nvmet_p2pmem_record(req->ns);
 	if (rec)
-		nvmet_p2pmem_fallback(rec, req, reason);
+		nvmet_p2pmem_fallback(rec, req, reason, testing);
 	/* A provider that was lost without notice: another may do. */
 	if (reason == PCI_P2PMEM_REVOKED)
 		nvmet_p2pmem_rescan(NVMET_P2PMEM_AGAIN);
@@ -171,13 +175,14 @@ static void nvmet_p2pmem_account_other(struct nvmet_req *req, struct nvmet_p2pme
 {
 	struct pci_p2pmem_grant *grant;
 	enum pci_p2pmem_reason reason;
+	bool testing;
 
-	grant = nvmet_p2pmem_get_grant(req, &reason);
+	grant = nvmet_p2pmem_get_grant(req, &reason, &testing);
 	if (grant) {
 		pci_p2pmem_grant_put(grant);
 		reason = PCI_P2PMEM_NOT_A_CLIENT;
 	}
-	nvmet_p2pmem_fallback(rec, req, reason);
+	nvmet_p2pmem_fallback(rec, req, reason, testing);
 }
 
 /**

@@ -5,9 +5,13 @@
 # tests. Source it after lib.sh.
 #
 #   e2e_start                    modules, network, drives, adapter
-#   e2e_export NQN NSID DISK VALUE   a namespace with p2pmem=VALUE
+#   e2e_export NQN NSID DISK VALUE [ATTRIBUTE=VALUE...]   a namespace with p2pmem=VALUE
 #   e2e_port [INLINE_BYTES]      port 1 on 10.0.0.1, all subsystems
-#   e2e_connect NQN [OPTION...]  prints the host's disk
+#   e2e_connect NQN [OPTION...]  prints the host's disk, once it is known what its data goes
+#                                through
+#
+# Until the self-test of a path has ended its data is in system memory, counted as not-verified:
+# a test that counts to the byte exports with p2pmem_verify=off.
 
 e2e_stats=/sys/kernel/config/nvmet/subsystems
 
@@ -46,8 +50,26 @@ stat_all()
 
 e2e_export()
 {
-	[ -d "$e2e_stats/$1" ] || nvmet_subsystem "$1" || return 1
-	nvmet_namespace "$1" "$2" "$3" p2pmem="$4"
+	e2e_nqn=$1 e2e_nsid=$2 e2e_disk=$3 e2e_value=$4
+	shift 4
+	[ -d "$e2e_stats/$e2e_nqn" ] || nvmet_subsystem "$e2e_nqn" || return 1
+	nvmet_namespace "$e2e_nqn" "$e2e_nsid" "$e2e_disk" p2pmem="$e2e_value" "$@"
+}
+
+# e2e_provider NQN NSID: what its controllers use: provider, reason, proof; without their numbers
+e2e_provider()
+{
+	sed 's/^[0-9]* //' "$e2e_stats/$1/namespaces/$2/p2pmem_stats/provider"
+}
+
+# e2e_settled NQN: no self-test of a namespace is under way or about to begin
+e2e_settled()
+{
+	for e2e_ns in "$e2e_stats/$1"/namespaces/*; do
+		[ "$(cat "$e2e_ns/enable") $(cat "$e2e_ns/p2pmem")" != "1 0" ] || continue
+		[ "$(cat "$e2e_ns/enable")" = 1 ] || continue
+		case $(cat "$e2e_ns/p2pmem_stats/provider") in '' | *testing*) return 1 ;; esac
+	done
 }
 
 e2e_port()
@@ -66,7 +88,7 @@ e2e_connect()
 	e2e_nqn=$1
 	shift
 	nvme_connect rdma "$e2e_nqn" 10.0.0.1 4420 --keep-alive-tmo=60 "$@" >/dev/null &&
-		nvme_host_disk "$e2e_nqn"
+		nvme_host_disk "$e2e_nqn" && wait_for 60 e2e_settled "$e2e_nqn"
 }
 
 # host_bytes DISK: bytes that the initiator's disk read and wrote, by its own count

@@ -78,6 +78,7 @@ def abi():
     source = "drivers/nvme/target/p2pmem-ns.c"
     names = set(re.findall(r"^NVMET_P2PMEM_BYTES\((\w+)\);", (TOP / source).read_text(), re.M))
     names |= {r[1] for r in reasons() if r[0] != "OK"} | {"fallbacks"}
+    names |= set(re.findall(r"\.ca_name = \"(\w+)\"", (TOP / source).read_text()))
     yield from need(names, "/sys/kernel/config/nvmet/subsystems/$nqn/namespaces/$nsid/p2pmem_stats/", source)
 
 

@@ -36,8 +36,8 @@ card=$(pci_cards 1)
 pci_bind "$card" p2pmem-bar || bail "the card does not lend"
 d0=$(nvme_disk cmb0) d1=$(nvme_disk plain0) cmb=$(nvme_bdf cmb0)
 
-e2e_export $NQN 1 "$d1" "$card" || bail "namespace 1"
-e2e_export $NQN 2 "$d0" "$cmb" || bail "namespace 2"
+e2e_export $NQN 1 "$d1" "$card" p2pmem_verify=off || bail "namespace 1"
+e2e_export $NQN 2 "$d0" "$cmb" p2pmem_verify=off || bail "namespace 2"
 e2e_port 0 || bail "port"
 one=$(e2e_connect $NQN) || bail "connect"
 two=$(nvme_host_disk $NQN 2) || bail "second disk"

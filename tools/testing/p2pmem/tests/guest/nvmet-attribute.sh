@@ -73,7 +73,8 @@ said()
 fresh()
 {
 	[ ! -d "$ns" ] || nvmet_remove_namespace $NQN 1
-	nvmet_namespace $NQN 1 "$1" enable=0 "p2pmem=${2:-0}"
+	# what is counted here is counted to the byte
+	nvmet_namespace $NQN 1 "$1" enable=0 "p2pmem=${2:-0}" p2pmem_verify=off
 }
 
 # all reasons but those named are zero
@@ -109,8 +110,10 @@ mkdir "$ns" || bail "namespace"
 
 is "$(cat "$attr")" 0 "off by default"
 is "$(find "$ns/p2pmem_stats" -type f -exec basename {} \; | sort | tr '\n' ' ')" \
-	"$(for f in $STATS; do echo "$f"; done | sort | tr '\n' ' ')" "p2pmem_stats has a file for each reason"
-is "$(cat "$ns"/p2pmem_stats/* | sort -u)" 0 "every counter begins at 0"
+	"$(for f in $STATS provider reset; do echo "$f"; done | sort | tr '\n' ' ')" "p2pmem_stats has a file for each reason"
+is "$(for f in $STATS; do counter "$f"; done | sort -u)" 0 "every counter begins at 0"
+is "$(counter provider)" "" "no controller, no provider"
+is "$(cat "$ns/p2pmem_verify")" auto "the self-test is auto by default"
 refuses "counters are read-only" 'ermission denied' sh -c "echo 1 >$ns/p2pmem_stats/fallbacks"
 refuses "p2pmem_stats cannot be removed" 'not permitted' rmdir "$ns/p2pmem_stats"
 refuses "nothing can be made in p2pmem_stats" 'not permitted' mkdir "$ns/p2pmem_stats/x"

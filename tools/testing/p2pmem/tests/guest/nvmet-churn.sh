@@ -45,7 +45,7 @@ flap_namespace()
 
 read_counters()
 {
-	cat "$ns"/p2pmem_stats/* "$ns/p2pmem" >/dev/null
+	cat "$ns"/p2pmem_stats/* "$ns/p2pmem" >/dev/null 2>&1
 	sleep 0.1
 }
 
@@ -170,7 +170,7 @@ done
 disk=$(nvme_host_disk $NQN) || bail "no disk"
 check "I/O works after the namespace came and went" wait_for 20 reads
 check "and uses peer memory" wait_for 10 used
-diag "disk $disk of $(cat "/sys/block/${disk#/dev/}/size") sectors; $(cd "$ns/p2pmem_stats" && grep -v ':0$' -r . | tr '\n' ' ')"
+diag "disk $disk of $(cat "/sys/block/${disk#/dev/}/size") sectors; $(cd "$ns/p2pmem_stats" && grep -s -v ':0$' -r . | tr '\n' ' ')"
 allow 'I/O error, dev nvme|critical .* error, dev nvme|Buffer I/O error|nvme.*: (rescanning|failed)'
 
 nvme_disconnect $NQN >/dev/null

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: the self-test of a path before requests use it
+ *
+ * A grant says that drive and adapter should reach the provider. Before requests get
+ * memory under it, both pairs are proved by real DMA (pci_p2pmem_grant_verify()), in a work
+ * item: it takes as long as a few commands do, or the time limit of a lost one. Until then
+ * requests use system memory. The work is queued when a controller is created, which is
+ * before its host connects a queue for I/O. A pair that was proved since it last changed
+ * is not tested again: the grant is used at once.
+ *
+ * What is done with the answer the namespace's attribute p2pmem_verify says, see
+ * nvmet_p2pmem_rule(). A path that is not used has a reason, like any other.
+ *
+ * Who keeps what, while a test runs without any lock:
+ * - The test has a reference from its path and one from its work.
+ * - The work holds the namespace by its percpu reference, so that the block device is open:
+ *   nvmet_ns_disable() waits for the end of the test, as for a request. That is a bounded
+ *   time, by the contract of the verify operation.
+ * - The work holds the grant. The path may end it meanwhile (detach, exit of the
+ *   controller, revocation): then the test gets no more memory and ends soon, and its
+ *   result is not looked at. It does not touch path, controller or subsystem.
+ * - Memory of the test is given back before the verify operation returns: a provider that
+ *   is revoked waits for that, and for nothing else of the test.
+ * - The two DMA devices are held by reference. That their drivers go is the core's business.
+ * - The result goes back through the work that looks at all paths, under subsys->lock. So
+ *   a path sees a test of its own only, and no test waits for that lock.
+ * - Module exit destroys the workqueue, which waits, after the last namespace has gone.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/module.h>
+#include <linux/slab.h>
+#include "p2pmem-priv.h"
+
+#define NVMET_P2PMEM_PAIRS	2	/* drive and adapter, in this order */
+/* Until what may be otherwise in a moment is tested again */
+#define NVMET_P2PMEM_RETRY	(5 * HZ)
+
+/**
+ * struct nvmet_p2pmem_test - a test of the pairs of a grant
+ * @work: runs it
+ * @ref: one of the path, one of the work
+ * @grant: what is tested; ended by the path, kept by the work
+ * @ns: the namespace, while the work runs
+ * @client: DMA devices, referenced
+ * @ret: what pci_p2pmem_grant_verify() returned for each
+ * @why: and what it said
+ * @done: all of that is there
+ */
+struct nvmet_p2pmem_test {
+	struct work_struct work;
+	struct kref ref;
+	struct pci_p2pmem_grant *grant;
+	struct nvmet_ns *ns;
+	struct device *client[NVMET_P2PMEM_PAIRS];
+	int ret[NVMET_P2PMEM_PAIRS];
+	struct pci_p2pmem_verdict why[NVMET_P2PMEM_PAIRS];
+	bool done;
+};
+
+static const char * const nvmet_p2pmem_modes[] = {
+	[NVMET_P2PMEM_AUTO] = "auto",
+	[NVMET_P2PMEM_OFF] = "off",
+	[NVMET_P2PMEM_WARN] = "warn",
+	[NVMET_P2PMEM_REQUIRE] = "require",
+};
+
+static struct workqueue_struct *nvmet_p2pmem_verify_wq;
+
+static void nvmet_p2pmem_test_free(struct kref *ref)
+{
+	struct nvmet_p2pmem_test *t = container_of(ref, struct nvmet_p2pmem_test, ref);
+	int i;
+
+	for (i = 0; i < NVMET_P2PMEM_PAIRS; i++)
+		put_device(t->client[i]);
+	kfree(t);
+}
+
+static void nvmet_p2pmem_test_put(struct nvmet_p2pmem_test *t)
+{
+	kref_put(&t->ref, nvmet_p2pmem_test_free);
+}
+
+static void nvmet_p2pmem_test_work(struct work_struct *work)
+{
+	struct nvmet_p2pmem_test *t = container_of(work, struct nvmet_p2pmem_test, work);
+	int i;
+
+	for (i = 0; i < NVMET_P2PMEM_PAIRS; i++) {
+		t->ret[i] = pci_p2pmem_grant_verify(t->grant, t->client[i],
+						    i ? NULL : t->ns->bdev, &t->why[i]);
+		/* One that cannot be used is enough to know. */
+		if (t->ret[i] && t->ret[i] != -EAGAIN)
+			break;
+	}
+	pci_p2pmem_grant_put(t->grant);
+	nvmet_put_namespace(t->ns);
+
+	/* Pairs with nvmet_p2pmem_test_done(). */
+	smp_store_release(&t->done, true);
+	nvmet_p2pmem_rescan(0);
+	nvmet_p2pmem_test_put(t);
+}
+
+/**
+ * nvmet_p2pmem_test_done() - whether the test of a path has a result
+ * @path: path that has a test
+ *
+ * Context: Process context, path->ctrl->subsys->lock held.
+ * Return: true when nvmet_p2pmem_test_end() can say it.
+ */
+bool nvmet_p2pmem_test_done(struct nvmet_p2pmem_path *path)
+{
+	/* Pairs with nvmet_p2pmem_test_work(). */
+	return smp_load_acquire(&path->test->done);
+}
+
+/**
+ * nvmet_p2pmem_test_usable() - whether it makes sense to wait for a test
+ * @path: path that has a test
+ *
+ * Context: Process context, path->ctrl->subsys->lock held.
+ * Return: false when the provider goes.
+ */
+bool nvmet_p2pmem_test_usable(struct nvmet_p2pmem_path *path)
+{
+	return pci_p2pmem_grant_usable(path->test->grant);
+}
+
+/**
+ * nvmet_p2pmem_test_start() - have the pairs of a grant tested
+ * @path: the path
+ * @grant: the grant; the path's test has it from now on
+ * @drive: DMA device of the drive
+ *
+ * Context: Process context, path->ctrl->subsys->lock held.
+ * Return: 0; -EAGAIN while the namespace is being enabled, -ENOMEM; the caller has
+ * @grant then.
+ */
+int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant,
+			    struct device *drive)
+{
+	struct nvmet_p2pmem_test *t;
+
+	lockdep_assert_held(&path->ctrl->subsys->lock);
+
+	/* Its reference counter is not there yet. */
+	if (!path->ns->enabled)
+		return -EAGAIN;
+	t = kzalloc(sizeof(*t), GFP_KERNEL);
+	if (!t)
+		return -ENOMEM;
+	/* Enabled, and the lock keeps it so: that cannot fail. Nor has the grant ended. */
+	if (WARN_ON_ONCE(!percpu_ref_tryget_live(&path->ns->ref)))
+		goto free_test;
+	if (WARN_ON_ONCE(!pci_p2pmem_grant_tryget(grant)))
+		goto put_ns;
+
+	INIT_WORK(&t->work, nvmet_p2pmem_test_work);
+	kref_init(&t->ref);
+	kref_get(&t->ref);	/* for the work */
+	t->ns = path->ns;
+	t->grant = grant;
+	t->client[0] = get_device(drive);
+	t->client[1] = get_device(path->ctrl->p2p_client);
+	path->test = t;
+	queue_work(nvmet_p2pmem_verify_wq, &t->work);
+	return 0;
+
+put_ns:
+	nvmet_put_namespace(path->ns);
+free_test:
+	kfree(t);
+	return -EAGAIN;
+}
+
+/**
+ * nvmet_p2pmem_test_drop() - a path wants no result any more
+ * @path: the path; one without a test is fine
+ *
+ * Ends the grant that is tested, and does not wait.
+ *
+ * Context: Process context, path->ctrl->subsys->lock held.
+ */
+void nvmet_p2pmem_test_drop(struct nvmet_p2pmem_path *path)
+{
+	struct nvmet_p2pmem_test *t = path->test;
+
+	if (!t)
+		return;
+	path->test = NULL;
+	pci_p2pmem_grant_end(t->grant);
+	nvmet_p2pmem_test_put(t);
+}
+
+/* What an administrator wants of a path; the verdicts say whose entry it needs */
+static enum nvmet_p2pmem_mode nvmet_p2pmem_mode(struct nvmet_p2pmem_path *path,
+						const struct pci_p2pmem_verdict *v)
+{
+	struct nvmet_p2pmem_ns *rec = nvmet_p2pmem_record(path->ns);
+	int i;
+
+	if (rec->verify != NVMET_P2PMEM_AUTO)
+		return rec->verify;
+	for (i = 0; i < NVMET_P2PMEM_PAIRS; i++)
+		if (v[i].by_admin)
+			return NVMET_P2PMEM_REQUIRE;
+	return NVMET_P2PMEM_WARN;
+}
+
+/*
+ * What the answers mean. Wrong data is a refusal whatever the mode. "require" takes
+ * what was proved only, "warn" also what could not be; "off" does not ask.
+ */
+static enum nvmet_p2pmem_ruling nvmet_p2pmem_rule(struct nvmet_p2pmem_path *path,
+						  const struct pci_p2pmem_verdict *v,
+						  struct pci_p2pmem_verdict *why)
+{
+	enum nvmet_p2pmem_mode mode = nvmet_p2pmem_mode(path, v);
+	const struct pci_p2pmem_verdict *open = NULL;
+	int i;
+
+	for (i = 0; i < NVMET_P2PMEM_PAIRS; i++) {
+		if (v[i].reason) {
+			*why = v[i];
+			return NVMET_P2PMEM_REFUSE;
+		}
+		if (v[i].proof != PCI_P2PMEM_PROVED && !open)
+			open = &v[i];
+	}
+	path->note[0] = '\0';
+	path->proof = PCI_P2PMEM_UNTRIED;
+	if (mode == NVMET_P2PMEM_OFF)
+		return NVMET_P2PMEM_USE;
+	path->proof = PCI_P2PMEM_PROVED;
+	if (!open)
+		return NVMET_P2PMEM_USE;
+
+	path->proof = PCI_P2PMEM_UNPROVED;
+	scnprintf(path->note, sizeof(path->note), "%s: %s", open->client, open->note);
+	*why = *open;
+	why->reason = PCI_P2PMEM_NOT_VERIFIED;
+	return mode == NVMET_P2PMEM_REQUIRE ? NVMET_P2PMEM_REFUSE : NVMET_P2PMEM_USE;
+}
+
+/**
+ * nvmet_p2pmem_judge() - what is to be done with a new grant
+ * @path: the path
+ * @grant: the grant
+ * @drive: DMA device of the drive
+ * @why: returns why it is refused
+ *
+ * Context: Process context, path->ctrl->subsys->lock held.
+ * Return: whether to use it, to have it tested first, or to refuse it.
+ */
+enum nvmet_p2pmem_ruling nvmet_p2pmem_judge(struct nvmet_p2pmem_path *path,
+					    struct pci_p2pmem_grant *grant,
+					    struct device *drive,
+					    struct pci_p2pmem_verdict *why)
+{
+	struct device *client[NVMET_P2PMEM_PAIRS] = { drive, path->ctrl->p2p_client };
+	struct pci_p2pmem_verdict v[NVMET_P2PMEM_PAIRS];
+	bool untried = false;
+	int i;
+
+	for (i = 0; i < NVMET_P2PMEM_PAIRS; i++) {
+		pci_p2pmem_verdict(pci_p2pmem_grant_provider(grant), client[i], &v[i]);
+		untried |= v[i].proof == PCI_P2PMEM_UNTRIED;
+	}
+	if (untried && nvmet_p2pmem_mode(path, v) != NVMET_P2PMEM_OFF)
+		return NVMET_P2PMEM_TEST;
+	return nvmet_p2pmem_rule(path, v, why);
+}
+
+/**
+ * nvmet_p2pmem_test_end() - what has become of a test
+ * @path: path with a test that is done; it has none afterwards
+ * @why: returns why the path must not be used
+ *
+ * Context: Process context, path->ctrl->subsys->lock held.
+ * Return: the grant, which the path may use; or NULL, and the grant is ended. When
+ * @why->reason is PCI_P2PMEM_OK then, this provider is none any more, and another one may
+ * be looked for.
+ */
+struct pci_p2pmem_grant *nvmet_p2pmem_test_end(struct nvmet_p2pmem_path *path,
+					       struct pci_p2pmem_verdict *why)
+{
+	struct nvmet_p2pmem_test *t = path->test;
+	struct pci_p2pmem_grant *grant = t->grant;
+	enum nvmet_p2pmem_ruling ruling = NVMET_P2PMEM_REFUSE;
+	int i, ret = 0;
+
+	for (i = 0; i < NVMET_P2PMEM_PAIRS && (!ret || ret == -EAGAIN); i++)
+		ret = t->ret[i] ?: ret;
+	switch (ret) {
+	case 0:
+	case -EAGAIN:
+		ruling = nvmet_p2pmem_rule(path, t->why, why);
+		break;
+	case -ENOMEM:
+	case -EINTR:
+		why->reason = PCI_P2PMEM_NOT_VERIFIED;
+		break;
+	default:
+		/* Wrong data, or the provider goes: there may be another one. */
+		why->reason = PCI_P2PMEM_OK;
+		break;
+	}
+	/* The pool was full, the drive in a reset, memory short: that passes. */
+	if (ruling == NVMET_P2PMEM_REFUSE && ret && why->reason)
+		nvmet_p2pmem_rescan(NVMET_P2PMEM_RETRY);
+	if (ruling == NVMET_P2PMEM_USE) {
+		path->test = NULL;
+		nvmet_p2pmem_test_put(t);
+		return grant;
+	}
+	nvmet_p2pmem_test_drop(path);
+	return NULL;
+}
+
+static ssize_t nvmet_ns_p2pmem_verify_show(struct config_item *item, char *page)
+{
+	struct nvmet_ns *ns = to_nvmet_ns(item);
+	struct nvmet_p2pmem_ns *rec = nvmet_p2pmem_record(ns);
+
+	if (!rec)
+		return -ENODEV;
+	guard(mutex)(&ns->subsys->lock);
+	return sysfs_emit(page, "%s\n", nvmet_p2pmem_modes[rec->verify]);
+}
+
+static ssize_t nvmet_ns_p2pmem_verify_store(struct config_item *item, const char *page,
+					    size_t count)
+{
+	struct nvmet_ns *ns = to_nvmet_ns(item);
+	struct nvmet_p2pmem_ns *rec = nvmet_p2pmem_record(ns);
+	int mode;
+
+	if (!rec)
+		return -ENODEV;
+	guard(mutex)(&ns->subsys->lock);
+	if (ns->enabled) {
+		pr_err("nsid %u of %s is enabled: disable it before p2pmem_verify is changed\n",
+		       ns->nsid, ns->subsys->subsysnqn);
+		return -EBUSY;
+	}
+	mode = strnlen(page, count) == count ? sysfs_match_string(nvmet_p2pmem_modes, page) :
+					       -EINVAL;
+	if (mode < 0) {
+		pr_err("nsid %u of %s: \"%*pE\" is not a value of p2pmem_verify; write auto, off, warn or require\n",
+		       ns->nsid, ns->subsys->subsysnqn,
+		       (int)min(strcspn(page, "\n"), NVMET_P2PMEM_SHOWN), page);
+		return -EINVAL;
+	}
+	rec->verify = mode;
+	return count;
+}
+
+/* Not CONFIGFS_ATTR(): the table of attributes is in another file. */
+struct configfs_attribute nvmet_ns_attr_p2pmem_verify = {
+	.ca_name = "p2pmem_verify",
+	.ca_mode = 0644,
+	.ca_owner = THIS_MODULE,
+	.show = nvmet_ns_p2pmem_verify_show,
+	.store = nvmet_ns_p2pmem_verify_store,
+};
+
+/**
+ * nvmet_p2pmem_verify_init() - be able to run tests
+ *
+ * Context: Module init.
+ * Return: 0 or -ENOMEM.
+ */
+int nvmet_p2pmem_verify_init(void)
+{
+	nvmet_p2pmem_verify_wq = alloc_workqueue("nvmet-p2pmem-verify", WQ_UNBOUND, 0);
+	return nvmet_p2pmem_verify_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * nvmet_p2pmem_verify_exit() - wait for the last test
+ *
+ * Context: Module exit, no path is left.
+ */
+void nvmet_p2pmem_verify_exit(void)
+{
+	destroy_workqueue(nvmet_p2pmem_verify_wq);
+}
