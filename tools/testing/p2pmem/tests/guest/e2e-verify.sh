@@ -1,0 +1,115 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# e2e-verify.sh: the self-test of a path on a machine where it is right. A real drive proves that
+# it reaches the card and its own CMB, by Read and Compare; nothing on it changes. What cannot be
+# proved is used with "warn" and refused with "require"; a reset of the counters under load loses
+# no byte. Topology: one-switch.
+
+# shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
+. /lib/p2pmem.sh
+# shellcheck source=tools/testing/p2pmem/rig/guest/e2e.sh
+. /lib/e2e.sh
+
+NQN=nqn.2026-01.test:verify
+ns=$e2e_stats/$NQN/namespaces
+
+# again NSID ATTRIBUTE=VALUE...: other values for a namespace, the host stays connected
+again()
+{
+	again_ns=$ns/$1
+	shift
+	echo 0 >"$again_ns/enable"
+	for a; do
+		echo "${a#*=}" >"$again_ns/${a%%=*}" || return 1
+	done
+	echo 1 >"$again_ns/enable" && wait_for 60 e2e_settled $NQN
+}
+
+# the host's disk, which goes and comes with the namespace, and I/O on it
+io()
+{
+	disk=$(nvme_host_disk $NQN) && fio_verify "$disk" --rw=randwrite --bs=64k --iodepth=8 --size=2m
+}
+
+e2e_start || bail "the guest cannot be set up"
+card=$(pci_cards 1) plain=$(nvme_disk plain0) cmb=$(nvme_bdf cmb0)
+pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+# a first block that is not all zeros
+dd if=/dev/urandom of="$plain" bs=4k count=4 oflag=direct 2>/dev/null
+before=$(dd if="$plain" bs=4k count=4 iflag=direct 2>/dev/null | md5sum)
+log_mark
+e2e_export $NQN 1 "$plain" "$card" || bail "namespace 1"
+e2e_export $NQN 2 "$(nvme_disk cmb0)" "$cmb" || bail "namespace 2"
+is "$(cat "$ns/1/p2pmem_verify")" auto "auto is the default"
+is "$(cat "$ns/1/p2pmem_stats/provider")" "" "nobody is connected"
+e2e_port 0 || bail "port"
+disk=$(e2e_connect $NQN) || bail "connect"
+shown=$(e2e_provider $NQN 1)
+case $shown in
+"$card ok proved")
+	adapter=proved
+	ok "drive and adapter have proved the card" ;;
+"$card ok unproved")
+	adapter=unproved
+	ok "the drive has proved the card, the adapter cannot"
+	check "the log says who cannot" \
+		log_has "using peer-to-peer memory of $card for nsid 1 of controller [0-9]+, not proved because of $(pci_adapters 1): " ;;
+*)
+	not_ok "the card is used: $shown" ;;
+esac
+report proof "$adapter"
+is "$(e2e_provider $NQN 2)" "$cmb ok $adapter" "the other drive's own CMB"
+check "nothing was disproved" test -z "$(log_since | grep 'does not reach memory')"
+is "$(dd if="$plain" bs=4k count=4 iflag=direct 2>/dev/null | md5sum)" "$before" "nothing on the drive has changed"
+is "$(cat "/sys/bus/pci/devices/$card/p2pmem/available")" \
+	"$(cat "/sys/bus/pci/devices/$card/p2pmem/size")" "the memory of the test is back"
+check "its data goes there" e2e_peer_grows $NQN "$disk" 1
+check "data is right" fio_verify "$disk" --rw=randwrite --bs=64k --iodepth=8 --size=4m
+
+# a second host finds it proved: not a byte of its data in system memory
+echo 1 >"$ns/1/p2pmem_stats/reset"
+is "$(stat_all $NQN 1)" 0 "reset: all bytes are zero"
+is "$(stat_of $NQN 1 fallbacks)" 0 "reset: fallbacks are zero"
+write_attr /dev/nvme-fabrics "transport=rdma,traddr=10.0.0.1,trsvcid=4420,nqn=$NQN,hostnqn=nqn.2026-01.test:host2,hostid=22222222-3333-4444-5555-666666666666" ||
+	bail "second host"
+disk2=$(nvme_host_disk $NQN 1 2) || bail "no disk of the second host"
+check "the second host reads" dd if="$disk2" of=/dev/null bs=64k count=4 iflag=direct
+is "$(stat_of $NQN 1 system_bytes)" 0 "the second host uses it at once"
+is "$(wc -l <"$ns/1/p2pmem_stats/provider")" 2 "a line for each controller"
+
+# counters under load
+fio_load "$disk" 5 --offset=0 --size=8m
+for n in 1 2 3 4 5 6 7 8 9 10; do
+	echo 1 >"$ns/1/p2pmem_stats/reset"
+	for f in peer_bytes inline_bytes system_bytes; do
+		[ "$(stat_of $NQN 1 $f)" -lt 1099511627776 ] || not_ok "reset under load, round $n: $f is less than zero"
+	done
+done
+fio_done "data is right while counters are reset"
+echo 1 >"$ns/1/p2pmem_stats/reset"
+moved=$(($(host_bytes "$disk") + $(host_bytes "$disk2")))
+check "a known load" fio_verify "$disk" --rw=write --bs=64k --iodepth=8 --size=4m
+is "$(stat_all $NQN 1)" "$(($(host_bytes "$disk") + $(host_bytes "$disk2") - moved))" "peer + inline + system is all since the reset"
+
+# modes
+nvme_disconnect_all >/dev/null
+disk=$(e2e_connect $NQN) || bail "connect again"
+again 1 p2pmem_verify=require
+if [ "$adapter" = proved ]; then
+	is "$(e2e_provider $NQN 1)" "$card ok proved" "require: what was proved is used"
+else
+	is "$(e2e_provider $NQN 1)" "system not-verified unproved" "require: what was not proved is not used"
+	check "require: the log says why" log_has 'using system memory for nsid 1 .*not-verified'
+fi
+check "require: data is right" io
+again 1 p2pmem_verify=off
+is "$(e2e_provider $NQN 1)" "$card ok untested" "off: used, and nobody looked"
+check "off: data is right" io
+refuses "not while it is enabled" 'usy' sh -c "echo warn >$ns/1/p2pmem_verify"
+again 1 p2pmem_verify=warn p2pmem=1
+is "$(e2e_provider $NQN 1)" "$card ok $adapter" "warn, any provider"
+check "warn: data is right" io
+check "no error at the host" no_host_errors
+e2e_stop
+done_testing
