@@ -86,6 +86,10 @@ class Run:
     def nvmet(self, what, when="end"):
         return self.counters[f"{when}.nvmet.{what}"][0]
 
+    def pair(self, who):
+        """What the core mapped of the provider: bytes, mappings made and undone, bytes in use."""
+        return self.counters.get(f"end.pair.{who}", [0, 0, 0, 0])
+
     def adapter_bytes(self, kind):
         """By opcode, as the adapter's driver counted: all that begin with kind."""
         return sum(v[1] for k, v in self.counters.items() if k.startswith(f"end.adapter.{kind}"))

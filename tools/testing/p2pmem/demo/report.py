@@ -33,6 +33,8 @@ def check(run, peer):
             ("drive, system since the port opened: nvmet's system_bytes",
              sum(trace.drive[False][OPEN:]), run.nvmet("system_bytes")),
             ("adapter, peer: nvmet's peer_bytes", adapter["peer_bytes"], run.nvmet("peer_bytes")),
+            ("drive, peer: what the core mapped for it", drive["peer_bytes"], run.pair("drive")[0]),
+            ("adapter, peer: what the core mapped for it", adapter["peer_bytes"], run.pair("adapter")[0]),
             ("adapter, system: nvmet's system_bytes", adapter["system_bytes"], run.nvmet("system_bytes")),
             ("adapter, RDMA reads and writes: the adapter's own",
              sum(trace.adapter[True]) + sum(trace.adapter[False]), run.adapter_bytes("rdma_")),
@@ -40,6 +42,10 @@ def check(run, peer):
         yield mine == theirs, f"traced = counted, {what}", f"{mine:,} traced, {theirs:,} counted"
     moved = drive["peer_bytes" if peer else "system_bytes"], adapter["peer_bytes" if peer else "system_bytes"]
     yield min(moved) >= 2 * run.bytes, "drive and adapter moved each file in and out", f"{moved}"
+    for who in ("drive", "adapter"):
+        _, maps, unmaps, used = run.pair(who)
+        yield maps == unmaps and not used, f"all that was mapped for the {who} was unmapped, and is back", \
+            f"{maps} made, {unmaps} undone, {used:,} bytes in use"
     if not peer:
         yield drive["peer_bytes"] == 0, "the drive touches no peer memory", f"{drive['peer_bytes']:,} bytes"
         yield adapter["peer_bytes"] == 0, "nor does the adapter", f"{adapter['peer_bytes']:,} bytes"
