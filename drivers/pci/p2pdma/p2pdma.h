@@ -11,6 +11,8 @@
  *   pool.c      the allocator
  *   memory.c    what drivers call to obtain memory: alloc, free, scatterlists
  *   grant.c     an orchestrator's use of a provider for a set of clients
+ *   charge.c    what is out under a grant, and what may be: quota, peak
+ *   holders.c   all grants of a provider: telling and naming them
  *   topology.c  distance and reachability on plain nodes
  *   path.c      struct pci_dev into nodes, masks: the verdict of a pair
  *   policy.c    which host bridges are allowed: built in, by the administrator
@@ -42,6 +44,7 @@
 #include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/percpu.h>
+#include <linux/percpu-refcount.h>
 #include <linux/pci-p2pmem.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
@@ -257,6 +260,36 @@ static inline u64 p2pmem_client_limit(struct device *client)
 	return min_not_zero(dma_get_mask(client), client->bus_dma_limit);
 }
 
+/**
+ * struct pci_p2pmem_grant - an orchestrator's use of a provider, see grant.c
+ * @node: entry in the provider's list, guarded by its lock; there until the grant
+ *	is freed, so that whoever still holds memory can be named
+ * @provider: referenced
+ * @ref: references
+ * @bytes: memory that is out under this grant, per CPU: the sum counts
+ * @ops: what the orchestrator wants to be told; NULL once the grant was ended,
+ *	guarded by the provider's lock
+ * @priv: the orchestrator's
+ * @name: who holds it, for the log
+ * @free_work: the end, in process context
+ * @rcu: for freeing
+ * @nr: number of pairs
+ * @path: the pairs, referenced, each of them once
+ */
+struct pci_p2pmem_grant {
+	struct list_head node;
+	struct p2pmem_provider *provider;
+	struct percpu_ref ref;
+	long __percpu *bytes;
+	const struct pci_p2pmem_grant_ops *ops;
+	void *priv;
+	char *name;
+	struct work_struct free_work;
+	struct rcu_head rcu;
+	int nr;
+	struct p2pmem_path *path[];
+};
+
 /* core.c */
 extern struct mutex p2pmem_mutex;
 extern struct workqueue_struct *p2pmem_wq;
@@ -310,18 +343,23 @@ size_t p2pmem_pool_size(struct p2pmem_pool *pool);
 size_t p2pmem_pool_available(struct p2pmem_pool *pool);
 
 /* grant.c */
-void p2pmem_grants_revoke(struct p2pmem_provider *p);
-void p2pmem_grants_evict(struct p2pmem_provider *p);
-void p2pmem_grants_report(struct p2pmem_provider *p);
 struct p2pmem_provider *p2pmem_grant_lender(struct pci_p2pmem_grant *grant);
 void p2pmem_grant_clients(struct pci_p2pmem_grant *grant, char *buf, size_t len);
+struct p2pmem_path *p2pmem_grant_path(struct pci_p2pmem_grant *grant, struct device *client);
+
+/* charge.c */
+long p2pmem_grant_bytes(const struct pci_p2pmem_grant *g);
 int p2pmem_grant_charge(struct pci_p2pmem_grant *grant, unsigned long bytes);
 void p2pmem_grant_had(struct pci_p2pmem_grant *grant);
 void p2pmem_grant_uncharge(struct pci_p2pmem_grant *grant, unsigned long bytes);
 void p2pmem_grant_failed(struct pci_p2pmem_grant *grant, enum pci_p2pmem_reason reason);
+
+/* holders.c */
+void p2pmem_grants_revoke(struct p2pmem_provider *p);
+void p2pmem_grants_evict(struct p2pmem_provider *p);
+void p2pmem_grants_report(struct p2pmem_provider *p);
 unsigned int p2pmem_grants_count(struct p2pmem_provider *p);
 void p2pmem_grants_show(struct p2pmem_provider *p, struct seq_file *m);
-struct p2pmem_path *p2pmem_grant_path(struct pci_p2pmem_grant *grant, struct device *client);
 
 /* path.c */
 struct pci_dev *p2pmem_host_function(struct pci_host_bridge *host);

@@ -34,7 +34,7 @@
 struct edu {
 	struct pci_dev *pdev;
 	void __iomem *regs;
-	struct mutex engine;
+	struct mutex engine;		/* its registers and buffer, for one copy */
 	u8 *page;			/* system memory that 28 bits reach */
 	dma_addr_t dma;
 	struct pci_p2pmem_client *client;
@@ -51,7 +51,7 @@ static int edu_run(struct edu *e, u64 src, u64 dst, u64 cmd)
 	for (ms = 0; ms < EDU_WAIT_MS; ms += 10) {
 		if (!(readq(e->regs + EDU_DMA_CMD) & EDU_CMD_RUN))
 			return 0;
-		msleep(10);
+		usleep_range(10000, 11000);
 	}
 	return -ETIMEDOUT;
 }
@@ -62,7 +62,7 @@ static int edu_copy(struct edu *e, dma_addr_t from, dma_addr_t to)
 	return edu_run(e, from, EDU_BUFFER, 0) ?: edu_run(e, EDU_BUFFER, to, EDU_CMD_OUT);
 }
 
-/* Out of peer memory first: a clamped address is somewhere in RAM, and reading there is harmless. */
+/* Out of peer memory first: a clamped address is in RAM, where reading is harmless. */
 static const char *edu_transfers(struct edu *e, dma_addr_t peer, void __iomem *mem, u8 *buf)
 {
 	unsigned int i = get_random_u32_below(EDU_BYTES);

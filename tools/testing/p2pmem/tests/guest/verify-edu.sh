@@ -13,7 +13,8 @@ load_modules p2pmem-bar p2pmem_tool p2pmem_edu || bail "modules"
 card=$(pci_cards 1)
 bar_params size=4M
 lend "$card" || bail "no card"
-honest= liar=
+honest=''
+liar=''
 for dev in /sys/bus/pci/drivers/p2pmem_edu/0*; do
 	[ -z "$honest" ] || liar=${dev##*/}
 	[ -n "$honest" ] || honest=${dev##*/}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: all grants of a provider
+ *
+ * Who uses it: to be told that it goes, to be ended, to be named. A grant is in the
+ * provider's list, under its lock, from its making until it is freed; its callbacks
+ * are called under that lock, and none after pci_p2pmem_grant_end() has taken it.
+ */
+#include <linux/percpu-refcount.h>
+#include <linux/seq_file.h>
+#include "p2pdma.h"
+
+/**
+ * p2pmem_grants_revoke() - tell the orchestrators of a provider to stop
+ * @p: the provider, no longer live
+ *
+ * Context: Process context, may sleep.
+ */
+void p2pmem_grants_revoke(struct p2pmem_provider *p)
+{
+	struct pci_p2pmem_grant *g;
+
+	guard(mutex)(&p->lock);
+	list_for_each_entry(g, &p->grants, node)
+		if (g->ops && g->ops->revoke)
+			g->ops->revoke(g);
+}
+
+/**
+ * p2pmem_grants_evict() - tell those that still hold memory to end its users
+ * @p: the provider
+ *
+ * Context: Process context, may sleep.
+ */
+void p2pmem_grants_evict(struct p2pmem_provider *p)
+{
+	struct pci_p2pmem_grant *g;
+	long bytes;
+
+	guard(mutex)(&p->lock);
+	list_for_each_entry(g, &p->grants, node) {
+		bytes = p2pmem_grant_bytes(g);
+		if (!bytes || !g->ops || !g->ops->evict)
+			continue;
+		pci_warn(p->pdev, "ends users of its peer-to-peer memory: %s holds %ld bytes\n",
+			 g->name, bytes);
+		g->ops->evict(g);
+	}
+}
+
+/**
+ * p2pmem_grants_report() - name whoever still holds memory
+ * @p: the provider
+ *
+ * Context: Process context, may sleep.
+ */
+void p2pmem_grants_report(struct p2pmem_provider *p)
+{
+	struct pci_p2pmem_grant *g;
+	long bytes;
+
+	guard(mutex)(&p->lock);
+	list_for_each_entry(g, &p->grants, node) {
+		bytes = p2pmem_grant_bytes(g);
+		if (bytes)
+			pci_warn(p->pdev, "%ld bytes of peer-to-peer memory are held by %s\n",
+				 bytes, g->name);
+	}
+}
+
+/**
+ * p2pmem_grants_count() - how many use a provider
+ * @p: the provider
+ *
+ * Context: Process context, may sleep.
+ * Return: number of grants that have not ended.
+ */
+unsigned int p2pmem_grants_count(struct p2pmem_provider *p)
+{
+	struct pci_p2pmem_grant *g;
+	unsigned int nr = 0;
+
+	guard(mutex)(&p->lock);
+	list_for_each_entry(g, &p->grants, node)
+		nr += !percpu_ref_is_dying(&g->ref);
+	return nr;
+}
+
+/**
+ * p2pmem_grants_show() - a line for each grant of a provider
+ * @p: the provider
+ * @m: where to
+ *
+ * Context: Process context, may sleep.
+ */
+void p2pmem_grants_show(struct p2pmem_provider *p, struct seq_file *m)
+{
+	struct pci_p2pmem_grant *g;
+	char clients[128];
+
+	guard(mutex)(&p->lock);
+	list_for_each_entry(g, &p->grants, node) {
+		p2pmem_grant_clients(g, clients, sizeof(clients));
+		seq_printf(m, "%s %s %ld %d %s\n", pci_name(p->pdev), clients,
+			   p2pmem_grant_bytes(g), percpu_ref_is_dying(&g->ref),
+			   g->name);
+	}
+}
