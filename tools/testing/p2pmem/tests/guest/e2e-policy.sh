@@ -46,8 +46,8 @@ refuses "rescan takes 1 only" "Invalid argument" write_attr "$published/rescan" 
 refuses "and cannot be read" "" cat "$published/rescan"
 
 log_mark
-# an entry asks for proof: the adapter may have none to give
-e2e_export $NQN 1 "$(nvme_disk plain0)" 1 p2pmem_verify=warn || bail "export"
+# auto: a path that needs an entry must have been proved
+e2e_export $NQN 1 "$(nvme_disk plain0)" 1 || bail "export"
 e2e_port 0 || bail "port"
 disk=$(e2e_connect $NQN) || bail "connect"
 check "data is right by system memory" fio_verify "$disk" --rw=randwrite --bs=64k --iodepth=8 --size=4m
