@@ -144,21 +144,32 @@ static void somebody_asks_for_it(struct kunit *test)
 			-ENODEV);
 }
 
-/* A verdict of before the change that comes late is not taken for one of after it. */
+/* The generation that a pair's verdict is of; 0 when there is no such pair */
+static unsigned int news_generation(struct fabric *f, const char *client)
+{
+	struct p2pmem_path *path;
+
+	guard(rcu)();
+	path = p2pmem_path_find(kit_provider(fabric_pdev(f, "card")),
+				&fabric_pdev(f, client)->dev);
+	return path ? path->gen : 0;
+}
+
+/*
+ * Whoever judges while it is asked for has the generation of before: his verdict, from
+ * ACS words of before, is not taken for one of after it.
+ */
 static void who_judges_meanwhile_is_late(struct kunit *test)
 {
 	struct fabric *f = news_fabric(test);
-	struct pci_dev *card = fabric_pdev(f, "card");
 	unsigned int gen, pairs;
-	struct p2pmem_path *path;
 
 	news_expect(test, f, "nic", PCI_P2PMEM_OK, "as built");
-	guard(rcu)();
-	path = p2pmem_path_find(kit_provider(card), &fabric_pdev(f, "nic")->dev);
-	KUNIT_ASSERT_NOT_NULL(test, path);
-	gen = path->gen;
-	p2pmem_paths_judge(kit_provider(card), &pairs);
-	KUNIT_EXPECT_NE(test, path->gen, gen);
+	gen = news_generation(f, "nic");
+	KUNIT_EXPECT_NE(test, gen, 0);
+	p2pmem_paths_judge(kit_provider(fabric_pdev(f, "card")), &pairs);
+	KUNIT_EXPECT_NE(test, news_generation(f, "nic"), gen);
+	KUNIT_EXPECT_NE(test, news_generation(f, "nic"), 0);
 }
 
 static void a_grant_outlives_its_entry(struct kunit *test)
