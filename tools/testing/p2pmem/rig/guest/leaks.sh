@@ -43,7 +43,7 @@ leaks_after_unload()
 		grep -q -x -s "$d" /run/stays || [ ! -e "/sys/module/$d" ] || echo "module $d is still in sysfs"
 	done
 	for d in p2pmem pci-p2pmem p2pdma; do
-		[ ! -e "/sys/kernel/debug/$d" ] || echo "debugfs has $d after unload"
+		grep -q -x -s p2pdma /run/stays || [ ! -e "/sys/kernel/debug/$d" ] || echo "debugfs has $d after unload"
 	done
 	for d in /sys/bus/pci/devices/*/p2pmem; do
 		[ ! -e "$d" ] || echo "sysfs still has $d"

@@ -38,7 +38,7 @@ while read -r word reason mapping; do
 		continue
 	fi
 	is "$(r at)" "$port" "ACS control 0x$word: the port is named"
-	like "$(r text)" "^$behind and $card: acs-redirect: .* at $port; boot with pci=disable_acs_redir=$port\$" \
+	like "$(r text)" "^$behind and $card: acs-redirect: .* at $port; boot with pci=disable_acs_redir=$port, or .*: echo [+]1b36:000c > /sys/module/p2pdma/parameters/host_bridges\$" \
 		"ACS control 0x$word: the text has the remedy"
 	errno_is EXDEV "ACS control 0x$word: not reached" distance "$card" "$behind"
 	must verdict "$card" "$free"
