@@ -15,10 +15,11 @@
  * A device that cannot be connected with itself, or is busy, proves nothing: that
  * is no fault of the path.
  *
- * Every RDMA device with a DMA device gets a registration with this operation
- * beside the one that RDMA RW makes, for as long as this module knows it. The core
- * keeps a registration until its self-test has ended, and the device's removal waits
- * for the end of the registration.
+ * Every RDMA device that RDMA RW has made a client gets a registration with this
+ * operation beside that one, for as long as this module knows it; no other does,
+ * because a registration is what makes a client, and without RDMA RW's hooks an adapter
+ * must not be one. The core keeps a registration until its self-test has ended, and the
+ * device's removal waits for the end of the registration.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -197,12 +198,24 @@ static const struct pci_p2pmem_client_ops nvmet_p2pmem_rdma_ops = {
 
 static struct ib_client nvmet_p2pmem_rdma_client;
 
+/* RDMA RW registers a device before anybody hears of it. */
+static bool nvmet_p2pmem_is_client(struct ib_device *dev)
+{
+	struct device *client;
+
+	/* Without a DMA device it moves data with the CPU. */
+	if (!dev->dma_device)
+		return false;
+	client = pci_p2pmem_find_client(dev->dma_device);
+	put_device(client);
+	return client == dev->dma_device;
+}
+
 static int nvmet_p2pmem_rdma_add(struct ib_device *dev)
 {
 	struct pci_p2pmem_client *client;
 
-	/* Without one it moves data with the CPU, and is no client. */
-	if (!dev->dma_device)
+	if (!nvmet_p2pmem_is_client(dev))
 		return -EOPNOTSUPP;
 	client = pci_p2pmem_register_client(dev->dma_device, &nvmet_p2pmem_rdma_ops, dev);
 	if (IS_ERR(client)) {
