@@ -255,6 +255,9 @@ if [ $failed != 0 ]; then
 		[ -s "$out/$name.result" ] && read -r p f s <"$out/$name.result"
 		[ "$f" != 0 ] || continue
 		sed -n "s/^# /  $name: /p" "$out/$name.count" 2>/dev/null | head -n 30
+		for log in "$build"/{.,lanes/*}/vm/"check-$name"/console.log "$out/$name.log"; do
+			[ ! -r "$log" ] || grep -a '^# ' "$log" | tr -d '\r' | head -n 20 | sed "s/^#/  $name: /"
+		done
 		echo "  $name: logs: $out/$name.log $(ls -d "$build"/{.,lanes/*}/vm/"check-$name"/console.log 2>/dev/null)"
 	done
 fi

@@ -26,6 +26,7 @@ ok 2 - b
 fake wrong "1..3
 ok 1 - a
 not ok 2 - it is wrong
+# three is not four
 ok 3 - c" 1
 fake status "ok 1 - a
 1..1" 3
@@ -82,5 +83,13 @@ select="nothing"
 runs "a selection of nothing" 1 "0 passed, 0 failed" good
 select=
 runs "two of one name" 2 "run-tests: $dir/list: two tests are called good" good good
+runs "a failure to explain" 1 "2 passed, 1 failed" wrong
+count=$((count + 1))
+if grep -q 'wrong: *three is not four' "$dir/out"; then
+	echo "ok $count - what a test says of its failure is in the summary"
+else
+	bad=1
+	echo "not ok $count - what a test says of its failure is not in the summary"
+fi
 echo "1..$count"
 exit $bad

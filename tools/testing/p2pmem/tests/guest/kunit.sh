@@ -8,11 +8,18 @@
 . /lib/p2pmem.sh
 
 [ -d /sys/kernel/debug/kunit ] || mount -t debugfs none /sys/kernel/debug 2>/dev/null
-# the kernel fails only allocations that may not sleep, unless told otherwise
-for d in failslab fail_page_alloc; do
-	[ ! -e /sys/kernel/debug/$d/ignore-gfp-wait ] || echo N >/sys/kernel/debug/$d/ignore-gfp-wait
-	[ ! -e /sys/kernel/debug/$d/verbose ] || echo 0 >/sys/kernel/debug/$d/verbose
-done
+# The kernel fails only allocations that may not sleep, unless told otherwise. Those of its own
+# debugging come when its stores run low, so a walk over every allocation would miss one then.
+f=/sys/kernel/debug/failslab
+if [ -d $f ]; then
+	echo N >$f/ignore-gfp-wait
+	echo 0 >$f/verbose
+	for c in /sys/kernel/slab/*/failslab; do
+		case $c in */debug_objects_cache/*|*/kmemleak_object/*) continue ;; esac
+		echo 1 >"$c" || bail "$c cannot be set"
+	done
+	echo Y >$f/cache-filter
+fi
 
 # Races that the kernel means to have: genalloc searches its bitmap without a lock and takes the bits
 # with cmpxchg; the tick reads flags of its own. Nothing of ours is in such a function.
@@ -36,7 +43,9 @@ for results in /sys/kernel/debug/kunit/*/results; do
 	cases=$(grep -a -E '^    (not )?ok [0-9]+ ' "$results" | sed 's/^    //')
 	[ -n "$cases" ] || continue
 	suites=$((suites + 1))
-	grep -a -E '^ *# .*(FAILED|EXPECT|ASSERT)|^ {8}not ok' "$results" | sed 's/^/# /'
+	# what was expected stands in the lines below, up to the next remark or result
+	awk '/^ *#/ { on = /(FAILED|EXPECT|ASSERT)/ } /^ *(not )?ok / { on = /^        not ok/ }
+	     on { print "# " $0 }' "$results"
 	echo "$cases" >/run/cases
 	while read -r line; do
 		n=$((n + 1))
