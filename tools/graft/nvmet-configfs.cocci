@@ -30,11 +30,12 @@ symbol nvmet_ns_, p2pmem;
 
 @ attribute @
 identifier attrs = nvmet_ns_attrs;
-symbol nvmet_ns_attr_p2pmem, nvmet_ns_attr_p2pmem_verify;
+symbol nvmet_ns_attr_p2pmem, nvmet_ns_attr_p2pmem_prefer, nvmet_ns_attr_p2pmem_verify;
 @@
   static struct configfs_attribute *attrs[] = {
 +#ifdef CONFIG_PCI_P2PMEM_NVMET
 +	&nvmet_ns_attr_p2pmem,
++	&nvmet_ns_attr_p2pmem_prefer,
 +	&nvmet_ns_attr_p2pmem_verify,
 +#endif
   ...,

@@ -88,14 +88,22 @@ nvmet_p2pmem_obtain(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
 		    struct device *drive, struct pci_p2pmem_verdict *why)
 {
 	struct device *clients[] = { path->ctrl->p2p_client, drive };
+	struct nvmet_p2pmem_ns *rec = nvmet_p2pmem_record(path->ns);
 	struct pci_p2pmem_grant *grant;
 	char *name;
 
 	/* For the log of the core, which keeps a copy */
 	name = kasprintf(GFP_KERNEL, "nvmet subsystem %s host %s nsid %u",
 			 path->ctrl->subsys->subsysnqn, path->ctrl->hostnqn, path->ns->nsid);
-	grant = pci_p2pmem_grant_create(provider, clients, ARRAY_SIZE(clients),
-					&nvmet_p2pmem_grant_ops, path, name ?: "nvmet", why);
+	if (provider)
+		grant = pci_p2pmem_grant_create(provider, clients, ARRAY_SIZE(clients),
+						&nvmet_p2pmem_grant_ops, path,
+						name ?: "nvmet", why);
+	else
+		grant = pci_p2pmem_grant_create_preferred(rec->prefer, clients,
+							  ARRAY_SIZE(clients),
+							  &nvmet_p2pmem_grant_ops, path,
+							  name ?: "nvmet", why);
 	kfree(name);
 	if (!IS_ERR_OR_NULL(grant)) {
 		/* What its driver keeps for itself is not for an administrator. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: KUnit: the namespace attribute p2pmem
+ * DOC: KUnit: the namespace attributes p2pmem and p2pmem_prefer
  *
  * What may be written and what not, and what is asked of a provider that was named
  * when the namespace is enabled.
@@ -111,6 +111,54 @@ static void functions_that_lend_nothing(struct kunit *test)
 	KUNIT_EXPECT_GT(test, bench_store(b, pci_name(b->card)), 0);
 }
 
+static ssize_t prefer_store(struct nvmet_bench *b, const char *order)
+{
+	return nvmet_ns_attr_p2pmem_prefer.store(&b->ns->group.cg_item, order, strlen(order));
+}
+
+/* What counts most among several: words, and who is chosen then */
+static void preference(struct kunit *test)
+{
+	struct nvmet_bench *b = bench_build(test);
+	struct config_item *item = &b->ns->group.cg_item;
+	static const char * const bad[] = { "", "\n", "near", "nearest ", " nearest", "most_free",
+					    "nearest\n\n", "0", "MOST-FREE" };
+	const struct {
+		const char *order;
+		struct pci_dev *chosen;
+	} t[] = { { "most-free\n", b->card2 }, { "same-node\n", b->card },
+		  { "nearest\n", b->card } };
+	void *less = pci_p2pmem_alloc(b->card, SZ_1M, GFP_KERNEL);
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, less);
+	nvmet_ns_attr_p2pmem_prefer.show(item, b->page);
+	KUNIT_EXPECT_STREQ_MSG(test, b->page, "nearest\n", "the default");
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		KUNIT_EXPECT_EQ_MSG(test, prefer_store(b, bad[i]), -EINVAL, "\"%s\"", bad[i]);
+
+	/* As near as the other, with more memory, but on another node */
+	set_dev_node(b->drive, 0);
+	set_dev_node(b->nic, 0);
+	set_dev_node(&b->card->dev, 0);
+	set_dev_node(&b->card2->dev, 1);
+	bench_clients(b);
+	KUNIT_ASSERT_EQ(test, bench_store(b, "1"), 1);
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		KUNIT_EXPECT_EQ(test, prefer_store(b, t[i].order), strlen(t[i].order));
+		nvmet_ns_attr_p2pmem_prefer.show(item, b->page);
+		KUNIT_EXPECT_STREQ(test, b->page, t[i].order);
+		KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
+		KUNIT_EXPECT_EQ(test, prefer_store(b, "nearest"), -EBUSY);
+		bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
+		KUNIT_EXPECT_PTR_EQ_MSG(test, bench_io(b, nvme_cmd_read, SZ_4K), t[i].chosen,
+					"%s", t[i].order);
+		bench_disconnect(b);
+		nvmet_ns_disable(b->ns);
+	}
+	pci_p2pmem_free(b->card, less, SZ_1M);
+}
+
 /* A namespace at work is not changed. */
 static void busy_while_enabled(struct kunit *test)
 {
@@ -183,6 +231,7 @@ static struct kunit_case nvmet_attr_cases[] = {
 	KUNIT_CASE(values),
 	KUNIT_CASE(malformed_values),
 	KUNIT_CASE(functions_that_lend_nothing),
+	KUNIT_CASE(preference),
 	KUNIT_CASE(busy_while_enabled),
 	KUNIT_CASE(what_is_asked_when_it_is_enabled),
 	KUNIT_CASE(namespaces_of_files),

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: the namespace attribute p2pmem
+ * DOC: the namespace attributes p2pmem, p2pmem_prefer and p2pmem_verify
  *
  * What an administrator may ask for: 0, no peer memory; 1, that of any provider
- * that suits; or the PCI address of a provider. And the check, when a namespace
- * is enabled, that a provider which was named can serve its drive.
+ * that suits; or the PCI address of a provider. Which of several is the best, and what a
+ * path has to show before it is used. And the check, when a namespace is enabled, that a
+ * provider which was named can serve its drive. None is changed while it is enabled.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -15,6 +16,20 @@
 
 #define NVMET_P2PMEM_MIN_DOMAIN	4	/* hexadecimal digits */
 #define NVMET_P2PMEM_MAX_DOMAIN	8
+#define NVMET_P2PMEM_SHOWN	32UL	/* bytes of a wrong value in the log */
+
+static const char * const nvmet_p2pmem_modes[] = {
+	[NVMET_P2PMEM_AUTO] = "auto",
+	[NVMET_P2PMEM_OFF] = "off",
+	[NVMET_P2PMEM_WARN] = "warn",
+	[NVMET_P2PMEM_REQUIRE] = "require",
+};
+
+static const char * const nvmet_p2pmem_orders[] = {
+	[PCI_P2PMEM_NEAREST] = "nearest",
+	[PCI_P2PMEM_MOST_FREE] = "most-free",
+	[PCI_P2PMEM_SAME_NODE] = "same-node",
+};
 
 struct nvmet_p2pmem_wish {
 	bool any;
@@ -84,6 +99,24 @@ static bool nvmet_p2pmem_parse(const char *page, size_t count,
 	return nvmet_p2pmem_parse_address(page, len, wish);
 }
 
+/* Whether it is too late to change an attribute; tells so. ns->subsys->lock held */
+static bool nvmet_p2pmem_busy(struct nvmet_ns *ns, const char *attr)
+{
+	if (ns->enabled)
+		pr_err("nsid %u of %s is enabled: disable it before %s is changed\n",
+		       ns->nsid, ns->subsys->subsysnqn, attr);
+	return ns->enabled;
+}
+
+/* That a value was refused, and what else to write */
+static void nvmet_p2pmem_malformed(struct nvmet_ns *ns, const char *attr, const char *page,
+				   const char *values)
+{
+	pr_err("nsid %u of %s: \"%*pE\" is not a value of %s; write %s\n", ns->nsid,
+	       ns->subsys->subsysnqn, (int)min(strcspn(page, "\n"), NVMET_P2PMEM_SHOWN),
+	       page, attr, values);
+}
+
 static ssize_t nvmet_ns_p2pmem_show(struct config_item *item, char *page)
 {
 	struct nvmet_ns *ns = to_nvmet_ns(item);
@@ -126,15 +159,11 @@ static ssize_t nvmet_ns_p2pmem_store(struct config_item *item, const char *page,
 		return -ENODEV;
 
 	guard(mutex)(&ns->subsys->lock);
-	if (ns->enabled) {
-		pr_err("nsid %u of %s is enabled: disable it before p2pmem is changed\n",
-		       ns->nsid, ns->subsys->subsysnqn);
+	if (nvmet_p2pmem_busy(ns, "p2pmem"))
 		return -EBUSY;
-	}
 	if (!nvmet_p2pmem_parse(page, count, &wish)) {
-		pr_err("nsid %u of %s: \"%*pE\" is not a value of p2pmem; write 0, 1 or a full PCI address such as 0000:03:00.0\n",
-		       ns->nsid, ns->subsys->subsysnqn,
-		       (int)min(strcspn(page, "\n"), NVMET_P2PMEM_SHOWN), page);
+		nvmet_p2pmem_malformed(ns, "p2pmem", page,
+				       "0, 1 or a full PCI address such as 0000:03:00.0");
 		return -EINVAL;
 	}
 	if (wish.fixed) {
@@ -159,6 +188,52 @@ struct configfs_attribute nvmet_ns_attr_p2pmem = {
 	.show = nvmet_ns_p2pmem_show,
 	.store = nvmet_ns_p2pmem_store,
 };
+
+/* An attribute that is one of a few words, with or without a newline, kept in the record */
+#define NVMET_P2PMEM_WORD(_name, _words, _values)				\
+static ssize_t nvmet_ns_p2pmem_##_name##_show(struct config_item *item, char *page) \
+{										\
+	struct nvmet_ns *ns = to_nvmet_ns(item);				\
+	struct nvmet_p2pmem_ns *rec = nvmet_p2pmem_record(ns);			\
+										\
+	if (!rec)								\
+		return -ENODEV;							\
+	guard(mutex)(&ns->subsys->lock);					\
+	return sysfs_emit(page, "%s\n", (_words)[rec->_name]);			\
+}										\
+										\
+static ssize_t nvmet_ns_p2pmem_##_name##_store(struct config_item *item,	\
+					       const char *page, size_t count)	\
+{										\
+	struct nvmet_ns *ns = to_nvmet_ns(item);				\
+	struct nvmet_p2pmem_ns *rec = nvmet_p2pmem_record(ns);			\
+	int word = -EINVAL;							\
+										\
+	if (!rec)								\
+		return -ENODEV;							\
+	guard(mutex)(&ns->subsys->lock);					\
+	if (nvmet_p2pmem_busy(ns, "p2pmem_" #_name))				\
+		return -EBUSY;							\
+	if (strnlen(page, count) == count)					\
+		word = sysfs_match_string(_words, page);			\
+	if (word < 0) {								\
+		nvmet_p2pmem_malformed(ns, "p2pmem_" #_name, page, _values);	\
+		return -EINVAL;							\
+	}									\
+	rec->_name = word;							\
+	return count;								\
+}										\
+										\
+struct configfs_attribute nvmet_ns_attr_p2pmem_##_name = {			\
+	.ca_name = "p2pmem_" #_name,						\
+	.ca_mode = 0644,							\
+	.ca_owner = THIS_MODULE,						\
+	.show = nvmet_ns_p2pmem_##_name##_show,					\
+	.store = nvmet_ns_p2pmem_##_name##_store,				\
+}
+
+NVMET_P2PMEM_WORD(prefer, nvmet_p2pmem_orders, "nearest, most-free or same-node");
+NVMET_P2PMEM_WORD(verify, nvmet_p2pmem_modes, "auto, off, warn or require");
 
 /* Whether the provider that was named can serve the drive; tells why not */
 static int nvmet_p2pmem_check_drive(struct nvmet_ns *ns, struct nvmet_p2pmem_ns *rec)

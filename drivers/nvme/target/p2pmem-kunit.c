@@ -6,6 +6,7 @@
  * its bytes are counted, what its bio says to the block layer, and what its status is
  * when the provider goes. All cases: the hierarchy of p2pmem-bench-kunit.c.
  */
+#include <linux/kernfs.h>
 #include <linux/module.h>
 #include <linux/workqueue.h>
 
@@ -23,6 +24,25 @@ static struct nvmet_bench *bench_ready(struct kunit *test, const char *wish)
 	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
 	bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
 	return b;
+}
+
+/* p2pmem/quota of a provider */
+static int bench_quota(struct pci_dev *provider, unsigned long bytes)
+{
+	struct kernfs_node *dir = kernfs_find_and_get(provider->dev.kobj.sd, "p2pmem");
+	struct kernfs_node *kn = dir ? kernfs_find_and_get(dir, "quota") : NULL;
+	struct device_attribute *attr;
+	char text[24];
+	int ret = -ENOENT;
+
+	if (kn) {
+		attr = container_of((struct attribute *)kn->priv, struct device_attribute, attr);
+		snprintf(text, sizeof(text), "%lu", bytes);
+		ret = min_t(int, attr->store(&provider->dev, attr, text, strlen(text)), 0);
+	}
+	kernfs_put(kn);
+	kernfs_put(dir);
+	return ret;
 }
 
 /* Every byte is counted once. */
@@ -163,6 +183,25 @@ static void fallback_of_a_full_pool(struct kunit *test)
 	pci_p2pmem_free(b->card, all + PAGE_SIZE, 2 * PAGE_SIZE);
 	pci_p2pmem_free(b->card, all + 4 * PAGE_SIZE, BENCH_LENT - 4 * PAGE_SIZE);
 	KUNIT_EXPECT_PTR_EQ(test, bench_io(b, nvme_cmd_read, SZ_16K), b->card);
+}
+
+/* A client that has all that it may have of the provider */
+static void fallback_of_a_quota(struct kunit *test)
+{
+	struct nvmet_bench *b = bench_ready(test, NULL);
+	struct bench_req *r;
+
+	KUNIT_ASSERT_EQ(test, 0, bench_quota(b->card, SZ_16K));
+	r = bench_start(b, nvme_cmd_read, SZ_8K, b->nic);
+	KUNIT_EXPECT_PTR_EQ(test, r->req.p2p_dev, b->card);
+	KUNIT_EXPECT_NULL(test, bench_io(b, nvme_cmd_read, SZ_16K));
+	KUNIT_EXPECT_PTR_EQ(test, bench_io(b, nvme_cmd_read, SZ_8K), b->card);
+	KUNIT_EXPECT_EQ(test, bench_execute(b, r), NVME_SC_SUCCESS);
+	bench_free(r);
+	KUNIT_EXPECT_PTR_EQ(test, bench_io(b, nvme_cmd_read, SZ_16K), b->card);
+	KUNIT_EXPECT_EQ(test, bench_count(b, "quota"), 1);
+	KUNIT_EXPECT_EQ(test, bench_count(b, "fallbacks"), 1);
+	bench_sum(b, SZ_8K + SZ_8K + SZ_16K, 0, SZ_16K);
 }
 
 /* A queue by way of another adapter than the one that the grant is for */
@@ -399,6 +438,7 @@ static struct kunit_case nvmet_p2pmem_cases[] = {
 	KUNIT_CASE(fallback_without_a_client),
 	KUNIT_CASE(fallback_of_other_transports),
 	KUNIT_CASE(fallback_of_a_full_pool),
+	KUNIT_CASE(fallback_of_a_quota),
 	KUNIT_CASE(fallback_of_another_adapter),
 	KUNIT_CASE(all_bytes_are_counted),
 	KUNIT_CASE(status_after_a_loss),

@@ -8,7 +8,7 @@
  *   p2pmem-tell.c      what is said of that
  *   p2pmem-drive.c     the DMA device of a namespace
  *   p2pmem-ns.c        the record of a namespace, its counters in configfs
- *   p2pmem-configfs.c  the attribute that asks for peer memory
+ *   p2pmem-configfs.c  the attributes that ask for peer memory
  *
  * Lock order: nvmet_p2pmem_lock, then ctrl->subsys->lock (only by trylock where
  * the first is held), then the locks of the core, then ctrl->lock (taken by the
@@ -24,7 +24,6 @@
 #include "p2pmem.h"
 
 #define NVMET_P2PMEM_AGAIN	HZ	/* until what could not be done is tried again */
-#define NVMET_P2PMEM_SHOWN	32UL	/* bytes of a wrong value in the log */
 
 struct nvmet_p2pmem_test;
 
@@ -82,6 +81,7 @@ struct nvmet_p2pmem_stats {
  * @base_lock: guards @base, and who reads counters against who sets it
  * @base: what the counters were when they were reset
  * @verify: what to do about the self-test; guarded by ns->subsys->lock
+ * @prefer: what counts most when any provider may serve; ditto
  * @fixed: the administrator named a provider: @domain, @bus and @devfn; guarded
  *	by ns->subsys->lock, like all that the attribute sets
  * @domain: PCI domain of that provider
@@ -103,6 +103,7 @@ struct nvmet_p2pmem_ns {
 	struct mutex base_lock;		/* see above */
 	struct nvmet_p2pmem_stats base;
 	enum nvmet_p2pmem_mode verify;
+	enum pci_p2pmem_prefer prefer;
 	bool fixed;
 	u32 domain;
 	u8 bus;

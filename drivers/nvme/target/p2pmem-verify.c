@@ -59,13 +59,6 @@ struct nvmet_p2pmem_test {
 	bool done;
 };
 
-static const char * const nvmet_p2pmem_modes[] = {
-	[NVMET_P2PMEM_AUTO] = "auto",
-	[NVMET_P2PMEM_OFF] = "off",
-	[NVMET_P2PMEM_WARN] = "warn",
-	[NVMET_P2PMEM_REQUIRE] = "require",
-};
-
 static struct workqueue_struct *nvmet_p2pmem_verify_wq;
 
 static void nvmet_p2pmem_test_free(struct kref *ref)
@@ -319,53 +312,6 @@ struct pci_p2pmem_grant *nvmet_p2pmem_test_end(struct nvmet_p2pmem_path *path,
 	nvmet_p2pmem_test_drop(path);
 	return NULL;
 }
-
-static ssize_t nvmet_ns_p2pmem_verify_show(struct config_item *item, char *page)
-{
-	struct nvmet_ns *ns = to_nvmet_ns(item);
-	struct nvmet_p2pmem_ns *rec = nvmet_p2pmem_record(ns);
-
-	if (!rec)
-		return -ENODEV;
-	guard(mutex)(&ns->subsys->lock);
-	return sysfs_emit(page, "%s\n", nvmet_p2pmem_modes[rec->verify]);
-}
-
-static ssize_t nvmet_ns_p2pmem_verify_store(struct config_item *item, const char *page,
-					    size_t count)
-{
-	struct nvmet_ns *ns = to_nvmet_ns(item);
-	struct nvmet_p2pmem_ns *rec = nvmet_p2pmem_record(ns);
-	int mode;
-
-	if (!rec)
-		return -ENODEV;
-	guard(mutex)(&ns->subsys->lock);
-	if (ns->enabled) {
-		pr_err("nsid %u of %s is enabled: disable it before p2pmem_verify is changed\n",
-		       ns->nsid, ns->subsys->subsysnqn);
-		return -EBUSY;
-	}
-	mode = strnlen(page, count) == count ? sysfs_match_string(nvmet_p2pmem_modes, page) :
-					       -EINVAL;
-	if (mode < 0) {
-		pr_err("nsid %u of %s: \"%*pE\" is not a value of p2pmem_verify; write auto, off, warn or require\n",
-		       ns->nsid, ns->subsys->subsysnqn,
-		       (int)min(strcspn(page, "\n"), NVMET_P2PMEM_SHOWN), page);
-		return -EINVAL;
-	}
-	rec->verify = mode;
-	return count;
-}
-
-/* Not CONFIGFS_ATTR(): the table of attributes is in another file. */
-struct configfs_attribute nvmet_ns_attr_p2pmem_verify = {
-	.ca_name = "p2pmem_verify",
-	.ca_mode = 0644,
-	.ca_owner = THIS_MODULE,
-	.show = nvmet_ns_p2pmem_verify_show,
-	.store = nvmet_ns_p2pmem_verify_store,
-};
 
 /**
  * nvmet_p2pmem_verify_init() - be able to run tests

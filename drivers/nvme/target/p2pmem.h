@@ -18,6 +18,7 @@
 #ifdef CONFIG_PCI_P2PMEM_NVMET
 
 extern struct configfs_attribute nvmet_ns_attr_p2pmem;
+extern struct configfs_attribute nvmet_ns_attr_p2pmem_prefer;
 extern struct configfs_attribute nvmet_ns_attr_p2pmem_verify;
 
 int nvmet_p2pmem_init(void);

@@ -114,6 +114,7 @@ is "$(find "$ns/p2pmem_stats" -type f -exec basename {} \; | sort | tr '\n' ' ')
 is "$(for f in $STATS; do counter "$f"; done | sort -u)" 0 "every counter begins at 0"
 is "$(counter provider)" "" "no controller, no provider"
 is "$(cat "$ns/p2pmem_verify")" auto "the self-test is auto by default"
+is "$(cat "$ns/p2pmem_prefer")" nearest "the nearest provider by default"
 refuses "counters are read-only" 'ermission denied' sh -c "echo 1 >$ns/p2pmem_stats/fallbacks"
 refuses "p2pmem_stats cannot be removed" 'not permitted' rmdir "$ns/p2pmem_stats"
 refuses "nothing can be made in p2pmem_stats" 'not permitted' mkdir "$ns/p2pmem_stats/x"
@@ -144,7 +145,7 @@ illegal 10 "$inval" "10"
 illegal ' 1' "$inval" "a blank before"
 illegal '1 ' "$inval" "a blank after"
 illegal '1\n\n' "$inval" "two newlines"
-illegal '1\0001' "$inval" "a zero byte"
+illegal '1\0000' "$inval" "a zero byte"
 illegal yes "$inval" "yes"
 illegal on "$inval" "on"
 illegal auto "$inval" "auto"
@@ -178,6 +179,16 @@ pci_unbind "$near"
 illegal "$near" "$nodev" "a card that lends no more"
 pci_bind "$near" p2pmem-bar || bail "card"
 
+attr=$ns/p2pmem_prefer
+for value in most-free same-node nearest; do
+	legal $value $value "p2pmem_prefer $value"
+	legal "$value\n" $value "p2pmem_prefer $value and a newline"
+done
+for value in '\n' near most_free 0 ' nearest' 'nearest\n\n' 'nearest\0000'; do
+	illegal "$value" "$inval" "p2pmem_prefer '$value'"
+done
+attr=$ns/p2pmem
+
 # ---- enabling
 
 for value in 0 1 "$near"; do
@@ -186,6 +197,9 @@ for value in 0 1 "$near"; do
 	for new in 0 1 "$near" nonsense; do
 		illegal "$new" 'usy' "$new while enabled with $value"
 	done
+	attr=$ns/p2pmem_prefer
+	illegal most-free 'usy' "p2pmem_prefer while enabled with $value"
+	attr=$ns/p2pmem
 	check "disabled with $value" ns_enable 0
 	legal 0 0 "0 after that"
 done
