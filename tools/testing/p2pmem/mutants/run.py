@@ -161,8 +161,8 @@ class Lane:
 
     def suites(self, folder, pattern):
         load = MODULES[folder][1]
-        return self.boot("kunit", ["topologies/kunit", "kunit.sh", f"APPEND=mem=1G kunit.enable=1 kunit.filter_glob={pattern} "
-                                   f"p2pmem.modules={load} p2pmem.suites=1"])
+        return self.boot("kunit", ["topologies/kunit", "kunit.sh", "APPEND=mem=1G pcie_ports=compat kunit.enable=1 "
+                                   f"kunit.filter_glob={pattern} p2pmem.modules={load} p2pmem.suites=1"])
 
 
 def test_lines():

@@ -25,7 +25,7 @@ variant()
 	# $1: name, $2: source of drivers/nvme/host
 	dir=$out/rig-nvme/$1
 	new=$out/rig-nvme/.new
-	want=$({ cat "$2"/*.[ch] "$here/nvme-no-shadow-doorbell.cocci" "$0" "$out/compat.h"
+	want=$({ cat "$2"/*.[ch] "$here/nvme-no-shadow-doorbell.cocci" "$0" "$out/compat.h" "$KDIR/.config"
 		 [ "$1" = stock ] ||
 			cat "$out/tree/Module.symvers" "$out"/tree/include/linux/*p2pmem*.h 2>/dev/null || :; } |
 	       sha256sum | cut -c1-32)
