@@ -23,12 +23,14 @@ static const char * const nvmet_p2pmem_modes[] = {
 	[NVMET_P2PMEM_OFF] = "off",
 	[NVMET_P2PMEM_WARN] = "warn",
 	[NVMET_P2PMEM_REQUIRE] = "require",
+	NULL
 };
 
 static const char * const nvmet_p2pmem_orders[] = {
 	[PCI_P2PMEM_NEAREST] = "nearest",
 	[PCI_P2PMEM_MOST_FREE] = "most-free",
 	[PCI_P2PMEM_SAME_NODE] = "same-node",
+	NULL
 };
 
 struct nvmet_p2pmem_wish {
@@ -189,39 +191,78 @@ struct configfs_attribute nvmet_ns_attr_p2pmem = {
 	.store = nvmet_ns_p2pmem_store,
 };
 
-/* An attribute that is one of a few words, with or without a newline, kept in the record */
-#define NVMET_P2PMEM_WORD(_name, _words, _values)				\
+/**
+ * struct nvmet_p2pmem_choice - an attribute that is one of a few words
+ * @attr: its name
+ * @words: what may be written, with or without a newline; ends in NULL
+ * @values: the same in words for the log
+ * @member: where the index of the word is in the record, an enum
+ */
+struct nvmet_p2pmem_choice {
+	const char *attr;
+	const char * const *words;
+	const char *values;
+	size_t member;
+};
+
+static const struct nvmet_p2pmem_choice nvmet_p2pmem_prefer = {
+	.attr = "p2pmem_prefer",
+	.words = nvmet_p2pmem_orders,
+	.values = "nearest, most-free or same-node",
+	.member = offsetof(struct nvmet_p2pmem_ns, prefer),
+};
+
+static const struct nvmet_p2pmem_choice nvmet_p2pmem_verify = {
+	.attr = "p2pmem_verify",
+	.words = nvmet_p2pmem_modes,
+	.values = "auto, off, warn or require",
+	.member = offsetof(struct nvmet_p2pmem_ns, verify),
+};
+
+static ssize_t nvmet_p2pmem_show_choice(struct config_item *item, char *page,
+					const struct nvmet_p2pmem_choice *c)
+{
+	struct nvmet_ns *ns = to_nvmet_ns(item);
+	void *rec = nvmet_p2pmem_record(ns);
+
+	if (!rec)
+		return -ENODEV;
+	guard(mutex)(&ns->subsys->lock);
+	return sysfs_emit(page, "%s\n", c->words[*(unsigned int *)(rec + c->member)]);
+}
+
+static ssize_t nvmet_p2pmem_store_choice(struct config_item *item, const char *page,
+					 size_t count, const struct nvmet_p2pmem_choice *c)
+{
+	struct nvmet_ns *ns = to_nvmet_ns(item);
+	void *rec = nvmet_p2pmem_record(ns);
+	int word = -EINVAL;
+
+	if (!rec)
+		return -ENODEV;
+	guard(mutex)(&ns->subsys->lock);
+	if (nvmet_p2pmem_busy(ns, c->attr))
+		return -EBUSY;
+	if (strnlen(page, count) == count)
+		word = __sysfs_match_string(c->words, -1, page);
+	if (word < 0) {
+		nvmet_p2pmem_malformed(ns, c->attr, page, c->values);
+		return -EINVAL;
+	}
+	*(unsigned int *)(rec + c->member) = word;
+	return count;
+}
+
+#define NVMET_P2PMEM_CHOICE(_name)						\
 static ssize_t nvmet_ns_p2pmem_##_name##_show(struct config_item *item, char *page) \
 {										\
-	struct nvmet_ns *ns = to_nvmet_ns(item);				\
-	struct nvmet_p2pmem_ns *rec = nvmet_p2pmem_record(ns);			\
-										\
-	if (!rec)								\
-		return -ENODEV;							\
-	guard(mutex)(&ns->subsys->lock);					\
-	return sysfs_emit(page, "%s\n", (_words)[rec->_name]);			\
+	return nvmet_p2pmem_show_choice(item, page, &nvmet_p2pmem_##_name);	\
 }										\
 										\
 static ssize_t nvmet_ns_p2pmem_##_name##_store(struct config_item *item,	\
 					       const char *page, size_t count)	\
 {										\
-	struct nvmet_ns *ns = to_nvmet_ns(item);				\
-	struct nvmet_p2pmem_ns *rec = nvmet_p2pmem_record(ns);			\
-	int word = -EINVAL;							\
-										\
-	if (!rec)								\
-		return -ENODEV;							\
-	guard(mutex)(&ns->subsys->lock);					\
-	if (nvmet_p2pmem_busy(ns, "p2pmem_" #_name))				\
-		return -EBUSY;							\
-	if (strnlen(page, count) == count)					\
-		word = sysfs_match_string(_words, page);			\
-	if (word < 0) {								\
-		nvmet_p2pmem_malformed(ns, "p2pmem_" #_name, page, _values);	\
-		return -EINVAL;							\
-	}									\
-	rec->_name = word;							\
-	return count;								\
+	return nvmet_p2pmem_store_choice(item, page, count, &nvmet_p2pmem_##_name); \
 }										\
 										\
 struct configfs_attribute nvmet_ns_attr_p2pmem_##_name = {			\
@@ -232,8 +273,8 @@ struct configfs_attribute nvmet_ns_attr_p2pmem_##_name = {			\
 	.store = nvmet_ns_p2pmem_##_name##_store,				\
 }
 
-NVMET_P2PMEM_WORD(prefer, nvmet_p2pmem_orders, "nearest, most-free or same-node");
-NVMET_P2PMEM_WORD(verify, nvmet_p2pmem_modes, "auto, off, warn or require");
+NVMET_P2PMEM_CHOICE(prefer);
+NVMET_P2PMEM_CHOICE(verify);
 
 /* Whether the provider that was named can serve the drive; tells why not */
 static int nvmet_p2pmem_check_drive(struct nvmet_ns *ns, struct nvmet_p2pmem_ns *rec)
