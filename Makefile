@@ -47,6 +47,7 @@ help:
 #help   DISK0=file ...     disk images to use as they are, instead of fresh ones
 #help   DISK_SIZE=256M     size of fresh ones
 #help   TIMEOUT=300        seconds until the run has failed
+#help   UNTIL=regex        end, as a failure, when the guest says a line with this
 #help   SMP=2 MEM=2G       size of the guest, unless the topology says
 #help   APPEND="..."       more kernel parameters; the last of a kind wins
 #help   ICOUNT=1           virtual time by executed instructions

@@ -9,11 +9,15 @@ that the fault names; without a name, the suites of that module. What they must 
 the code as it is: all well. A fault that does not compile, or whose line is not there once, is
 an error of the list.
 
-Works in BUILD/mutants, on copies. Prints a line of TAP for each with the test that killed it, and
-last "killed/total". Exit status: 0 when all are killed, 1 when one survives, 2 on an error of the list.
+Works in BUILD/mutants, on copies. What was found stays in BUILD/mutants/results.json and is used
+again as long as the fault, its tests and all that they run on are the same, so that a run that was
+stopped goes on where it was; FRESH=1 begins anew. A guest ends at its first failure.
+
+Prints a line of TAP for each fault with the test that killed it, and last "killed/total". Exit status: 0 when all are killed, 1 when one survives, 2 on an error of the list.
 """
 
 import concurrent.futures
+import hashlib
 import json
 import os
 import shlex
@@ -21,6 +25,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -28,6 +33,8 @@ TESTS = HERE.parent
 TOP = HERE.parents[3]
 BUILD = Path(os.environ.get("BUILD") or TOP / "build").resolve()
 JOBS = int(os.environ.get("JOBS") or 2)
+# seconds for a guest: of a test that was never timed; and beyond four times its own
+LIMIT, SLACK = 1200, 60
 # folder, the modules it makes, what to load for their suites
 MODULES = {
     "drivers/pci/p2pdma": (["p2pdma", "p2pmem-bar"], "p2pdma"),
@@ -67,8 +74,69 @@ def read_list(path):
     return mutants
 
 
+def tests_of(mutant):
+    return (mutant.get("tests") or "p2pmem*").split()
+
+
 def read_env(path):
     return dict(line.split("=", 1) for line in path.read_text().split("\n") if "=" in line)
+
+
+class Results:
+    """What earlier runs found, each with the digest of everything that it depends on."""
+
+    def __init__(self, path, known):
+        self.path = path
+        self.known = known
+        self.lock = threading.Lock()
+        self.all = {"tests": {}, "faults": {}}
+        if path.exists() and not os.environ.get("FRESH"):
+            self.all = json.loads(path.read_text())
+        kernel = read_env(BUILD / "lanes/debug/kernel/env")
+        config = (Path(kernel["KDIR"]) / ".config").read_bytes()
+        rig = [p for d in ("rig", "kernels") for p in (TESTS / d).rglob("*")]
+        self.world = self.digest(config, kernel["KVER"], *self.contents(rig))
+        self.folders = {}
+        for folder in MODULES:
+            below = [p for p in (Path(kernel["KSRC"]) / folder).rglob("*") if p.suffix in (".c", ".h")]
+            below += [p for p in (Path(kernel["KSRC"]) / "include/linux").glob("pci-p2pmem*.h")]
+            self.folders[folder] = self.digest(*self.contents(below))
+
+    @staticmethod
+    def digest(*parts):
+        total = hashlib.sha256()
+        for part in parts:
+            part = part if isinstance(part, bytes) else str(part).encode()
+            total.update(b"%d " % len(part) + part)
+        return total.hexdigest()
+
+    @staticmethod
+    def contents(paths):
+        for path in sorted(p for p in paths if p.is_file()):
+            yield path.name
+            yield path.read_bytes()
+
+    def key(self, folder, entry):
+        """All that the result of this fault's tests depends on; of consumers, the core is a part."""
+        parts = [self.world, self.folders[folder], self.folders["drivers/pci/p2pdma"], json.dumps(entry, sort_keys=True)]
+        for test in tests_of(entry):
+            words = self.known.get(test, ["", "kunit.sh"])
+            parts += [*words, (TESTS / "tests/guest" / words[1]).read_bytes()]
+        if any(test in self.known for test in tests_of(entry)):
+            # these load every module of ours
+            parts += self.folders.values()
+        return self.digest(*parts)
+
+    def get(self, kind, name, key):
+        found = self.all[kind].get(name)
+        return found if found and found["key"] == key else None
+
+    def put(self, kind, name, **found):
+        with self.lock:
+            self.all[kind][name] = found
+            part = self.path.with_suffix(".new")
+            part.write_text(json.dumps(self.all, indent=1) + "\n")
+            part.replace(self.path)
 
 
 class Lane:
@@ -142,11 +210,12 @@ class Lane:
                 shutil.copy(built, self.own / "modules")
         return folder
 
-    def boot(self, name, words):
+    def boot(self, name, words, limit):
         """One line of tests/list, or suites; the first thing that was wrong, or None."""
-        variables = {"BUILD": str(self.dir), "NAME": name, "SMP": "1", "TIMEOUT": "1200"}
+        variables = {"BUILD": str(self.dir), "NAME": name, "SMP": "1"}
         variables.update(w.split("=", 1) for w in words[2:])
         variables.pop("LANE", None)
+        variables.update(TIMEOUT=str(limit), UNTIL=r"\bnot ok \d.*")
         topo, script = words[0], TESTS / "tests/guest" / words[1]
         topo = TESTS / ("tests" if "/" in topo else "rig/topologies") / f"{topo}.topo"
         subprocess.run(["python3", TESTS / "rig/vm.py"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
@@ -157,12 +226,12 @@ class Lane:
             return "no report of the guest"
         if report["tap"]["failures"]:
             return report["tap"]["failures"][0]
-        return report["reasons"][0] if report["reasons"] else None
+        return report["reasons"][0].removeprefix("ended at: ") if report["reasons"] else None
 
-    def suites(self, folder, pattern):
+    def suites(self, folder, pattern, limit):
         load = MODULES[folder][1]
         return self.boot("kunit", ["topologies/kunit", "kunit.sh", "APPEND=mem=1G pcie_ports=compat kunit.enable=1 "
-                                   f"kunit.filter_glob={pattern} p2pmem.modules={load} p2pmem.suites=1"])
+                                   f"kunit.filter_glob={pattern} p2pmem.modules={load} p2pmem.suites=1"], limit)
 
 
 def test_lines():
@@ -174,15 +243,16 @@ def test_lines():
     return lines
 
 
-def try_tests(lane, folder, mutant, known):
+def try_tests(lane, folder, mutant, known, limits):
     """The test that killed it, or None."""
-    for test in (mutant.get("tests") or "p2pmem*").split():
+    for test in tests_of(mutant):
+        limit = limits.get(f"{folder} {test}", LIMIT)
         if test in known:
-            found = lane.boot(test, known[test])
+            found = lane.boot(test, known[test], limit)
         else:
-            found = lane.suites(folder, test)
+            found = lane.suites(folder, test, limit)
         if found:
-            return f"{test}: {found}" if test in known else found
+            return f"{test}: {found}"
     return None
 
 
@@ -194,48 +264,73 @@ def main():
     if not mutants:
         die(f"no fault is called {' or '.join(names)}")
     lanes = [Lane(i) for i in range(JOBS)]
+    results = Results(BUILD / "mutants/results.json", known)
     free = list(lanes)
     lock = threading.Lock()
-    errors, survivors = [], []
-    done = 0
+    limits, errors, survivors = {}, [], []
 
     def one(mutant):
         with lock:
             lane = free.pop()
         try:
-            return try_tests(lane, lane.build(mutant), mutant, known)
+            folder = lane.build(mutant)
+            start = time.monotonic()
+            return try_tests(lane, folder, mutant, known, limits), time.monotonic() - start
         finally:
             with lock:
                 free.append(lane)
 
-    say(f"# {len(mutants)} faults; first the code as it is")
+    def as_it_is(clean):
+        """A test of the code without a fault; its seconds."""
+        key = results.key(str(Path(clean["file"]).parent), clean)
+        found = results.get("tests", clean["name"], key)
+        if not found:
+            killer, seconds = one(clean)
+            if killer:
+                raise ValueError(f"without any fault, {clean['name']} says: {killer}")
+            results.put("tests", clean["name"], key=key, seconds=round(seconds))
+            say(f"# {clean['name']}: {round(seconds)} s")
+            return seconds
+        return found["seconds"]
+
+    def with_fault(mutant):
+        """The test that killed it, or None; and whether an earlier run found that."""
+        key = results.key(lanes[0].folder_of(mutant["file"]), mutant)
+        found = results.get("faults", mutant["name"], key)
+        if not found:
+            killer = one(mutant)[0]
+            results.put("faults", mutant["name"], key=key, killer=killer)
+            return killer, ""
+        return found["killer"], " (found before)"
+
     wanted = {}
     for mutant in mutants:
         folder = lanes[0].folder_of(mutant["file"])
-        for test in (mutant.get("tests") or "p2pmem*").split():
-            wanted.setdefault((folder, test), {"name": f"{folder} {test}", "file": f"{folder}/x.c", "tests": test})
+        for test in tests_of(mutant):
+            name = f"{folder} {test}"
+            wanted[name] = {"name": name, "file": f"{folder}/x.c", "tests": test}
+    say(f"# {len(mutants)} faults; first their {len(wanted)} tests of the code as it is")
     with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
         try:
-            for clean, killer in zip(wanted.values(), pool.map(one, wanted.values())):
-                if killer:
-                    die(f"without any fault, {clean['name']} says: {killer}")
+            for name, seconds in zip(wanted, pool.map(as_it_is, wanted.values())):
+                limits[name] = int(4 * seconds) + SLACK
         except ValueError as error:
+            pool.shutdown(cancel_futures=True)
             die(str(error))
-        jobs = {pool.submit(one, m): m for m in mutants}
-        for job in concurrent.futures.as_completed(jobs):
+        jobs = {pool.submit(with_fault, m): m for m in mutants}
+        for done, job in enumerate(concurrent.futures.as_completed(jobs), 1):
             mutant = jobs[job]
-            done += 1
             try:
-                killer = job.result()
+                killer, before = job.result()
             except ValueError as error:
                 errors.append(mutant["name"])
                 say(f"not ok {done} - {error}")
                 continue
             if killer:
-                say(f"ok {done} - {mutant['name']}: killed by {killer}")
+                say(f"ok {done} - {mutant['name']}: killed by {killer}{before}")
             else:
                 survivors.append(mutant["name"])
-                say(f"not ok {done} - {mutant['name']}: survived: {mutant['file']}: {mutant['to']}")
+                say(f"not ok {done} - {mutant['name']}: survived: {mutant['file']}: {mutant['to']}{before}")
     print(f"1..{len(mutants)}")
     print(f"{len(mutants) - len(survivors) - len(errors)}/{len(mutants)}")
     sys.exit(2 if errors else 1 if survivors else 0)

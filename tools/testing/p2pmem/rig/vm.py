@@ -167,8 +167,34 @@ def qemu_args(topo, kernel, vmdir, initrd, limit):
     return args
 
 
+class Watch:
+    """UNTIL: looks for a line in what the guest writes, while it writes it."""
+
+    def __init__(self, paths, pattern):
+        self.pattern = re.compile(pattern.encode())
+        self.rest = dict.fromkeys(paths if pattern else [], b"")
+        self.at = dict.fromkeys(paths, 0)
+
+    def found(self):
+        for path, rest in self.rest.items():
+            if not path.exists():
+                continue
+            with open(path, "rb") as log:
+                log.seek(self.at[path])
+                new = log.read()
+            self.at[path] += len(new)
+            *lines, self.rest[path] = (rest + new).split(b"\n")
+            for line in lines:
+                match = self.pattern.search(line)
+                if match:
+                    return line[match.start():].decode(errors="replace").strip()
+        return None
+
+
 def run_qemu(args, vmdir, limit):
     """Boots, waits, and says why it ended: None for a power-off, else a reason."""
+    watch = Watch([vmdir / "console.log", vmdir / "talk.log"], env("UNTIL"))
+    deadline = time.monotonic() + limit
     with open(vmdir / "qemu.log", "wb") as log:
         qemu = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
@@ -178,12 +204,17 @@ def run_qemu(args, vmdir, limit):
             sys.exit(128 + signum)
         for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(signum, stop)
-        try:
-            status = qemu.wait(timeout=limit)
-        except subprocess.TimeoutExpired:
+        while True:
+            try:
+                status = qemu.wait(timeout=max(0, min(1, deadline - time.monotonic())))
+                break
+            except subprocess.TimeoutExpired:
+                line = watch.found()
+                if line is None and time.monotonic() < deadline:
+                    continue
             qemu.kill()
             qemu.wait()
-            return f"timeout: no power-off within {limit} s"
+            return f"ended at: {line}" if line else f"timeout: no power-off within {limit} s"
     if status:
         text = (vmdir / "qemu.log").read_text(errors="replace").strip().split("\n")[-1]
         return f"qemu ended with status {status}: {text}"
