@@ -88,6 +88,16 @@ enum pci_p2pmem_proof {
 #define PCI_P2PMEM_NOTE	64	/* bytes of what a self-test says, with the zero at its end */
 
 /**
+ * struct pci_p2pmem_test - what a self-test of a pair tells beside its result
+ * @bytes: payload that transfers moved to and from peer memory
+ * @note: words for people: what went wrong, or what could not be shown
+ */
+struct pci_p2pmem_test {
+	size_t bytes;
+	char note[PCI_P2PMEM_NOTE];
+};
+
+/**
  * struct pci_p2pmem_verdict - what is known about a (provider, client) pair
  * @reason: PCI_P2PMEM_OK, or why not
  * @mapping: how the client reaches the provider
@@ -137,8 +147,7 @@ struct pci_p2pmem_verdict {
  *	is given back before this returns; a provider that is revoked meanwhile
  *	waits for that. Nothing that persists is changed. @what is what the
  *	orchestrator wants to reach: a struct block_device that it keeps open for
- *	a drive, else NULL. @note takes up to PCI_P2PMEM_NOTE bytes of words for
- *	people.
+ *	a drive, else NULL. @test is zero, and takes what else there is to tell.
  *
  *	Returns PCI_P2PMEM_PROVED only after transfers in both directions moved
  *	the right data and a transfer of wrong data was seen to be wrong;
@@ -155,7 +164,7 @@ struct pci_p2pmem_client_ops {
 	void (*revoke)(struct pci_p2pmem_client *client, struct pci_dev *provider);
 	enum pci_p2pmem_proof (*verify)(struct pci_p2pmem_client *client,
 					struct pci_p2pmem_grant *grant, void *what,
-					char *note);
+					struct pci_p2pmem_test *test);
 };
 
 /**

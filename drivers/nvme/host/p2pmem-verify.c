@@ -49,7 +49,7 @@ MODULE_IMPORT_NS(NVME_TARGET_PASSTHRU);	/* nvme_put_ns() */
  * @peer: that memory, @size bytes
  * @ram: the block in system memory, and room for two more
  * @size: bytes of a logical block
- * @note: says what went wrong
+ * @says: what moved, and what went wrong
  */
 struct nvme_p2pmem_test {
 	struct nvme_ctrl *ctrl;
@@ -58,7 +58,7 @@ struct nvme_p2pmem_test {
 	void *peer;
 	u8 *ram;
 	unsigned int size;
-	char *note;
+	struct pci_p2pmem_test *says;
 };
 
 static u8 *nvme_p2pmem_second(struct nvme_p2pmem_test *t)
@@ -88,7 +88,7 @@ static struct nvme_ns *nvme_p2pmem_find_ns(struct nvme_ctrl *ctrl, struct gendis
  * A command on block 0. Returns 0, a status of NVMe's, or -errno. A frozen queue would
  * be waited for without end: so it is asked again, for some time.
  */
-static int nvme_p2pmem_command(struct nvme_p2pmem_test *t, u8 opcode, void *data)
+static int nvme_p2pmem_submit(struct nvme_p2pmem_test *t, u8 opcode, void *data)
 {
 	struct nvme_command c = {
 		.rw.opcode = opcode,
@@ -108,6 +108,16 @@ static int nvme_p2pmem_command(struct nvme_p2pmem_test *t, u8 opcode, void *data
 	return -EBUSY;
 }
 
+/* The same, and the payload is counted that it moved to or from peer memory */
+static int nvme_p2pmem_command(struct nvme_p2pmem_test *t, u8 opcode, void *data)
+{
+	int ret = nvme_p2pmem_submit(t, opcode, data);
+
+	if (data == t->peer && (!ret || ret == NVME_SC_COMPARE_FAILED))
+		t->says->bytes += t->size;
+	return ret;
+}
+
 /* What the block has become; false when the drive cannot say */
 static bool nvme_p2pmem_reread(struct nvme_p2pmem_test *t, bool *changed)
 {
@@ -125,17 +135,17 @@ static int nvme_p2pmem_blame(struct nvme_p2pmem_test *t, const char *what, int e
 	bool changed;
 
 	if (!nvme_p2pmem_reread(t, &changed)) {
-		scnprintf(t->note, PCI_P2PMEM_NOTE, "the drive does not answer now");
+		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "the drive does not answer now");
 		return PCI_P2PMEM_UNTRIED;
 	}
 	if (!error && changed)
 		return NVME_P2PMEM_CHANGED;
 	if (error < 0)
-		scnprintf(t->note, PCI_P2PMEM_NOTE, "%s failed: %d", what, error);
+		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "%s failed: %d", what, error);
 	else if (error)
-		scnprintf(t->note, PCI_P2PMEM_NOTE, "%s failed: status %#x", what, error);
+		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "%s failed: status %#x", what, error);
 	else
-		scnprintf(t->note, PCI_P2PMEM_NOTE, "%s", what);
+		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "%s", what);
 	return PCI_P2PMEM_DISPROVED;
 }
 
@@ -148,7 +158,7 @@ static int nvme_p2pmem_failed(struct nvme_p2pmem_test *t, const char *what, int 
 {
 	if (error == -EBUSY || error == -ENODEV || error == -ENOMEM ||
 	    (error == -EINTR && time_before(jiffies, began + NVME_IO_TIMEOUT))) {
-		scnprintf(t->note, PCI_P2PMEM_NOTE, "the drive is being reset or removed");
+		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "the drive is being reset or removed");
 		return PCI_P2PMEM_UNTRIED;
 	}
 	return nvme_p2pmem_blame(t, what, error);
@@ -229,7 +239,7 @@ static int nvme_p2pmem_round(struct nvme_p2pmem_test *t)
 	int ret;
 
 	if (nvme_p2pmem_command(t, nvme_cmd_read, t->ram)) {
-		scnprintf(t->note, PCI_P2PMEM_NOTE, "the drive's first block cannot be read now");
+		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "the drive's first block cannot be read now");
 		return PCI_P2PMEM_UNTRIED;
 	}
 
@@ -259,11 +269,11 @@ static enum pci_p2pmem_proof nvme_p2pmem_rounds(struct nvme_p2pmem_test *t)
 
 	switch (ret) {
 	case NVME_P2PMEM_CHANGED:
-		strscpy(t->note, "somebody keeps writing the drive's first block",
+		strscpy(t->says->note, "somebody keeps writing the drive's first block",
 			PCI_P2PMEM_NOTE);
 		return PCI_P2PMEM_UNTRIED;
 	case PCI_P2PMEM_UNPROVED:
-		strscpy(t->note, "no Compare: only transfers to peer memory were shown",
+		strscpy(t->says->note, "no Compare: only transfers to peer memory were shown",
 			PCI_P2PMEM_NOTE);
 		dev_info(t->ctrl->device,
 			 "has no Compare: transfers to memory of %s were shown to be right, those from there were not\n",
@@ -271,7 +281,7 @@ static enum pci_p2pmem_proof nvme_p2pmem_rounds(struct nvme_p2pmem_test *t)
 		break;
 	case PCI_P2PMEM_DISPROVED:
 		dev_warn(t->ctrl->device, "does not reach memory of %s: %s\n",
-			 pci_name(t->provider), t->note);
+			 pci_name(t->provider), t->says->note);
 		break;
 	}
 	return ret;
@@ -287,12 +297,12 @@ static enum pci_p2pmem_proof nvme_p2pmem_test(struct nvme_p2pmem_test *t,
 
 	t->ram = kmalloc_array(2, t->size, GFP_KERNEL);
 	if (!t->ram) {
-		strscpy(t->note, "no memory for the test", PCI_P2PMEM_NOTE);
+		strscpy(t->says->note, "no memory for the test", PCI_P2PMEM_NOTE);
 		return PCI_P2PMEM_UNTRIED;
 	}
 	sgl = pci_p2pmem_grant_sgl_alloc(grant, &nents, t->size, GFP_KERNEL);
 	if (IS_ERR(sgl)) {
-		scnprintf(t->note, PCI_P2PMEM_NOTE, "no memory of the provider for the test");
+		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "no memory of the provider for the test");
 		goto free_ram;
 	}
 	t->provider = pci_p2pmem_grant_provider(grant);
@@ -304,7 +314,7 @@ static enum pci_p2pmem_proof nvme_p2pmem_test(struct nvme_p2pmem_test *t,
 		proof = nvme_p2pmem_rounds(t);
 		nvme_p2pmem_erase(t);
 	} else {
-		scnprintf(t->note, PCI_P2PMEM_NOTE, "a block is not in one run of peer memory");
+		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "a block is not in one run of peer memory");
 	}
 	pci_p2pmem_sgl_free(t->provider, sgl);
 free_ram:
@@ -317,7 +327,7 @@ free_ram:
  * @client: the registration; its controller stays while this runs
  * @grant: memory to be reached
  * @what: struct block_device of a namespace of this controller, open
- * @note: returns words for people
+ * @test: returns what else there is to tell
  *
  * Context: Process context. A command that is lost takes as long as the block layer's
  * limit for it, and the controller's reset after that.
@@ -325,29 +335,29 @@ free_ram:
  */
 enum pci_p2pmem_proof
 nvme_p2pmem_verify(struct pci_p2pmem_client *client, struct pci_p2pmem_grant *grant,
-		   void *what, char *note)
+		   void *what, struct pci_p2pmem_test *test)
 {
 	struct nvme_p2pmem_test t = {
 		.ctrl = pci_p2pmem_client_priv(client),
-		.note = note,
+		.says = test,
 	};
 	struct block_device *bdev = what;
 	enum pci_p2pmem_proof proof;
 
 	if (!bdev) {
-		strscpy(note, "nobody said which namespace", PCI_P2PMEM_NOTE);
+		strscpy(test->note, "nobody said which namespace", PCI_P2PMEM_NOTE);
 		return PCI_P2PMEM_UNPROVED;
 	}
 	t.ns = nvme_p2pmem_find_ns(t.ctrl, bdev->bd_disk);
 	if (!t.ns) {
-		strscpy(note, "the block device is no namespace of this drive", PCI_P2PMEM_NOTE);
+		strscpy(test->note, "the block device is no namespace of this drive", PCI_P2PMEM_NOTE);
 		return PCI_P2PMEM_UNPROVED;
 	}
 
 	t.size = 1U << t.ns->head->lba_shift;
 	if (t.ns->head->ms || t.ns->head->lba_shift > NVME_P2PMEM_LBA_SHIFT ||
 	    !t.ns->head->lba_shift) {
-		strscpy(note, "the drive's format has metadata, or blocks that are too large",
+		strscpy(test->note, "the drive's format has metadata, or blocks that are too large",
 			PCI_P2PMEM_NOTE);
 		proof = PCI_P2PMEM_UNPROVED;
 	} else {

@@ -54,7 +54,7 @@ void nvme_p2pmem_unregister_client(struct pci_p2pmem_client *client);
 
 enum pci_p2pmem_proof nvme_p2pmem_verify(struct pci_p2pmem_client *client,
 					 struct pci_p2pmem_grant *grant, void *what,
-					 char *note);
+					 struct pci_p2pmem_test *test);
 
 #else /* CONFIG_PCI_P2PMEM_NVME */
 

@@ -84,7 +84,8 @@ void nvmet_p2pmem_fallback(struct nvmet_p2pmem_ns *rec, struct nvmet_req *req,
 		return;
 	pr_warn("nsid %u of %s asks for peer-to-peer memory and uses system memory (%s); p2pmem_stats of the namespace has the counts\n",
 		rec->ns->nsid, rec->ns->subsys->subsysnqn, pci_p2pmem_reason_token(reason));
-	pci_p2pmem_fallback_event(nvmet_ns_dev(rec->ns), reason,
+	/* A file is no device: the event is the adapter's then. */
+	pci_p2pmem_fallback_event(nvmet_ns_dev(rec->ns) ?: req->sq->ctrl->p2p_client, reason,
 				  rec->ns->subsys->subsysnqn, rec->ns->nsid);
 }
 

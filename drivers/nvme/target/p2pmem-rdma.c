@@ -37,11 +37,12 @@
 
 #define NVMET_P2PMEM_LATE_MS	1000	/* how much later than its completion data may be seen */
 
-/* What the near end of a transfer is */
+/* What the near end of a transfer is, and how much was moved */
 struct nvmet_p2pmem_peer {
 	struct scatterlist *sgl;
 	unsigned int nents;
 	void __iomem *addr;
+	size_t bytes;
 };
 
 /*
@@ -74,6 +75,8 @@ static int nvmet_p2pmem_move(struct nvmet_p2pmem_loop *l, struct nvmet_p2pmem_pe
 		ret = -EAGAIN;
 	} else if (d.status != IB_WC_SUCCESS) {
 		ret = -EIO;
+	} else {
+		p->bytes += NVMET_P2PMEM_LOOP_BYTES;
 	}
 	rdma_rw_ctx_destroy(&ctx, qp, port, p->sgl, p->nents, dir);
 	return ret;
@@ -163,16 +166,17 @@ static enum pci_p2pmem_proof nvmet_p2pmem_test(struct nvmet_p2pmem_loop *l,
 /* struct pci_p2pmem_client_ops.verify */
 static enum pci_p2pmem_proof nvmet_p2pmem_rdma_verify(struct pci_p2pmem_client *client,
 						      struct pci_p2pmem_grant *grant,
-						      void *what, char *note)
+						      void *what,
+						      struct pci_p2pmem_test *test)
 {
 	enum pci_p2pmem_proof proof = PCI_P2PMEM_UNTRIED;
 	struct nvmet_p2pmem_loop *l;
-	struct nvmet_p2pmem_peer p;
+	struct nvmet_p2pmem_peer p = { };
 	u8 *buf;
 
 	p.sgl = pci_p2pmem_grant_sgl_alloc(grant, &p.nents, NVMET_P2PMEM_LOOP_BYTES, GFP_KERNEL);
 	if (IS_ERR(p.sgl)) {
-		snprintf(note, PCI_P2PMEM_NOTE, "no peer-to-peer memory for it (%pe)", p.sgl);
+		snprintf(test->note, PCI_P2PMEM_NOTE, "no peer-to-peer memory for it (%pe)", p.sgl);
 		return PCI_P2PMEM_UNTRIED;
 	}
 	p.addr = (void __iomem __force *)sg_virt(p.sgl);
@@ -180,14 +184,16 @@ static enum pci_p2pmem_proof nvmet_p2pmem_rdma_verify(struct pci_p2pmem_client *
 	l = kmalloc(sizeof(*l), GFP_KERNEL);
 	buf = kmalloc(NVMET_P2PMEM_LOOP_BYTES, GFP_KERNEL);
 	if (l && buf) {
-		proof = nvmet_p2pmem_test(l, pci_p2pmem_client_priv(client), &p, buf, note);
+		proof = nvmet_p2pmem_test(l, pci_p2pmem_client_priv(client), &p, buf,
+					  test->note);
 		/* Nothing is in flight any more when this returns. */
 		nvmet_p2pmem_loop_close(l);
 	} else {
-		strscpy(note, "no memory for it", PCI_P2PMEM_NOTE);
+		strscpy(test->note, "no memory for it", PCI_P2PMEM_NOTE);
 	}
 	kfree(buf);
 	kfree(l);
+	test->bytes = p.bytes;
 	pci_p2pmem_sgl_free(pci_p2pmem_grant_provider(grant), p.sgl);
 	return proof;
 }

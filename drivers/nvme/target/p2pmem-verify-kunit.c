@@ -53,7 +53,7 @@ struct verify {
 
 static enum pci_p2pmem_proof end_verify(struct pci_p2pmem_client *client,
 					struct pci_p2pmem_grant *grant, void *what,
-					char *note)
+					struct pci_p2pmem_test *test)
 {
 	struct end *e = pci_p2pmem_client_priv(client);
 	struct scatterlist *sgl;
@@ -68,7 +68,7 @@ static enum pci_p2pmem_proof end_verify(struct pci_p2pmem_client *client,
 	if (!IS_ERR(sgl))
 		pci_p2pmem_sgl_free(pci_p2pmem_grant_provider(grant), sgl);
 	atomic_dec(&e->v->running);
-	scnprintf(note, PCI_P2PMEM_NOTE, "kunit says %d", e->says);
+	scnprintf(test->note, PCI_P2PMEM_NOTE, "kunit says %d", e->says);
 	if (e->v->wrong && pci_p2pmem_grant_provider(grant) == e->v->wrong)
 		return PCI_P2PMEM_DISPROVED;
 	return READ_ONCE(e->says);

@@ -42,7 +42,7 @@ static enum pci_p2pmem_proof p2pmem_worse(enum pci_p2pmem_proof a, enum pci_p2pm
 
 static enum pci_p2pmem_proof p2pmem_run_provers(struct pci_p2pmem_grant *grant,
 						struct device *client, void *what,
-						char *note)
+						struct pci_p2pmem_test *all)
 {
 	struct pci_p2pmem_client *prover[P2PMEM_PROVERS];
 	enum pci_p2pmem_proof proof = PCI_P2PMEM_UNPROVED, one;
@@ -50,15 +50,16 @@ static enum pci_p2pmem_proof p2pmem_run_provers(struct pci_p2pmem_grant *grant,
 
 	n = p2pmem_provers_get(client, prover, ARRAY_SIZE(prover));
 	if (!n)
-		strscpy(note, "the client's driver has no self-test", PCI_P2PMEM_NOTE);
+		strscpy(all->note, "the client's driver has no self-test", PCI_P2PMEM_NOTE);
 	for (i = 0; i < n; i++) {
-		char says[PCI_P2PMEM_NOTE] = "";
+		struct pci_p2pmem_test test = { };
 
-		one = prover[i]->ops->verify(prover[i], grant, what, says);
+		one = prover[i]->ops->verify(prover[i], grant, what, &test);
 		p2pmem_prover_put(prover[i]);
+		all->bytes += test.bytes;
 		if (!i || p2pmem_worse(proof, one) != proof) {
 			proof = one;
-			strscpy(note, says, PCI_P2PMEM_NOTE);
+			strscpy(all->note, test.note, PCI_P2PMEM_NOTE);
 		}
 	}
 	return proof;
@@ -75,7 +76,7 @@ static int p2pmem_prove_once(struct pci_p2pmem_grant *grant, struct p2pmem_path 
 			     void *what, struct pci_p2pmem_verdict *why)
 {
 	struct p2pmem_provider *p = path->provider;
-	char note[PCI_P2PMEM_NOTE] = "";
+	struct pci_p2pmem_test test = { };
 	enum pci_p2pmem_proof proof;
 	unsigned int gen;
 	int ret;
@@ -86,8 +87,8 @@ static int p2pmem_prove_once(struct pci_p2pmem_grant *grant, struct p2pmem_path 
 	if (why->reason || why->proof)
 		return p2pmem_answer(why);
 
-	proof = p2pmem_run_provers(grant, path->client, what, note);
-	trace_p2pmem_verify(p->pdev, path->client, 0, proof,
+	proof = p2pmem_run_provers(grant, path->client, what, &test);
+	trace_p2pmem_verify(p->pdev, path->client, test.bytes, proof,
 			    proof == PCI_P2PMEM_DISPROVED ? PCI_P2PMEM_VERIFY_FAILED :
 							    PCI_P2PMEM_OK);
 	if (!p2pmem_lends(p)) {
@@ -97,10 +98,10 @@ static int p2pmem_prove_once(struct pci_p2pmem_grant *grant, struct p2pmem_path 
 	}
 	if (!proof) {
 		why->proof = PCI_P2PMEM_UNPROVED;
-		strscpy(why->note, note, sizeof(why->note));
+		strscpy(why->note, test.note, sizeof(why->note));
 		return -EAGAIN;
 	}
-	return p2pmem_path_prove(path, gen, proof, note, why) ? p2pmem_answer(why) : -ESTALE;
+	return p2pmem_path_prove(path, gen, proof, test.note, why) ? p2pmem_answer(why) : -ESTALE;
 }
 
 /**

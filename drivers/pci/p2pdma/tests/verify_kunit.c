@@ -5,6 +5,7 @@
  * Who is asked, how often, what becomes of the answer, and what a client, a provider or
  * a second caller that goes or comes meanwhile finds.
  */
+#include <trace/events/p2pmem.h>
 #include "lendkit.h"
 #include "mapkit.h"
 
@@ -22,6 +23,7 @@
  * @client: its registration
  * @grant: what the test is of
  * @says: its answer
+ * @moves: bytes that it says it has moved
  * @calls: how often it was asked
  * @what: what it was asked for
  * @memory: what the grant had for it
@@ -35,6 +37,7 @@ struct prover {
 	struct pci_p2pmem_client *client;
 	struct pci_p2pmem_grant *grant;
 	enum pci_p2pmem_proof says;
+	size_t moves;
 	int calls;
 	void *what;
 	int memory;
@@ -46,7 +49,7 @@ struct prover {
 
 static enum pci_p2pmem_proof prover_verify(struct pci_p2pmem_client *client,
 					   struct pci_p2pmem_grant *grant, void *what,
-					   char *note)
+					   struct pci_p2pmem_test *test)
 {
 	struct prover *v = pci_p2pmem_client_priv(client);
 	struct scatterlist *sgl;
@@ -55,7 +58,8 @@ static enum pci_p2pmem_proof prover_verify(struct pci_p2pmem_client *client,
 	v->what = what;
 	sgl = pci_p2pmem_grant_sgl_alloc(grant, &nents, PAGE_SIZE, GFP_KERNEL);
 	v->memory = PTR_ERR_OR_ZERO(sgl);
-	scnprintf(note, PCI_P2PMEM_NOTE, "answer %d", v->says);
+	scnprintf(test->note, PCI_P2PMEM_NOTE, "answer %d", v->says);
+	test->bytes = v->moves;
 	WRITE_ONCE(v->calls, v->calls + 1);
 	if (v->meanwhile)
 		v->meanwhile(v);
@@ -177,6 +181,51 @@ static void what_the_operation_says(struct kunit *test)
 		KUNIT_EXPECT_PTR_EQ(test, v->what, (void *)v);
 	}
 	KUNIT_EXPECT_TRUE(test, p2pmem_idle(kit_provider(v->k.card)));
+}
+
+/* What the trace event was told last, and how often */
+struct verify_event {
+	struct device *client;
+	size_t bytes;
+	enum pci_p2pmem_proof proof;
+	int seen;
+};
+
+static void verify_probe(void *data, struct pci_dev *provider, struct device *client,
+			 size_t bytes, enum pci_p2pmem_proof proof, enum pci_p2pmem_reason reason)
+{
+	struct verify_event *e = data;
+
+	*e = (struct verify_event){ client, bytes, proof, e->seen + 1 };
+}
+
+/* Two drivers of one device: the event has what both moved, and their common answer. */
+static void what_the_event_says(struct kunit *test)
+{
+	struct prover *v = prover(test), *second = kunit_kzalloc(test, sizeof(*v), GFP_KERNEL);
+	struct verify_event event = { };
+	int ret;
+
+	KUNIT_ASSERT_NOT_NULL(test, second);
+	second->k = v->k;
+	second->says = PCI_P2PMEM_UNPROVED;
+	second->moves = SZ_4K;
+	v->moves = 3 * 512;
+	prover_register(test, second);
+
+	ret = register_trace_p2pmem_verify(verify_probe, &event);
+	if (!ret) {
+		ret = ask(v);
+		unregister_trace_p2pmem_verify(verify_probe, &event);
+		tracepoint_synchronize_unregister();
+	}
+	pci_p2pmem_unregister_client(second->client);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	KUNIT_EXPECT_EQ(test, second->calls, 1);
+	KUNIT_EXPECT_EQ(test, event.seen, 1);
+	KUNIT_EXPECT_PTR_EQ(test, event.client, v->k.nic);
+	KUNIT_EXPECT_EQ(test, event.bytes, SZ_4K + 3 * 512);
+	KUNIT_EXPECT_EQ(test, event.proof, v->why.proof);
 }
 
 /* A pair that moved wrong data is none for anybody, but for who has a grant of it. */
@@ -429,6 +478,7 @@ static void grant_that_ended(struct kunit *test)
 static struct kunit_case verify_cases[] = {
 	KUNIT_CASE(client_without_an_operation),
 	KUNIT_CASE(what_the_operation_says),
+	KUNIT_CASE(what_the_event_says),
 	KUNIT_CASE(disproved_pair_is_refused),
 	KUNIT_CASE(proof_is_of_the_pair_as_it_is),
 	KUNIT_CASE(pair_that_changes_meanwhile),

@@ -34,7 +34,8 @@
 struct edu {
 	struct pci_dev *pdev;
 	void __iomem *regs;
-	struct mutex engine;		/* its registers and buffer, for one copy */
+	struct mutex engine;		/* its registers and buffer, for one copy; and @moved */
+	size_t moved;			/* bytes of copies */
 	u8 *page;			/* system memory that 28 bits reach */
 	dma_addr_t dma;
 	struct pci_p2pmem_client *client;
@@ -59,7 +60,11 @@ static int edu_run(struct edu *e, u64 src, u64 dst, u64 cmd)
 /* From one address to another by way of the buffer */
 static int edu_copy(struct edu *e, dma_addr_t from, dma_addr_t to)
 {
-	return edu_run(e, from, EDU_BUFFER, 0) ?: edu_run(e, EDU_BUFFER, to, EDU_CMD_OUT);
+	int ret = edu_run(e, from, EDU_BUFFER, 0) ?: edu_run(e, EDU_BUFFER, to, EDU_CMD_OUT);
+
+	if (!ret)
+		e->moved += EDU_BYTES;
+	return ret;
 }
 
 /* Out of peer memory first: a clamped address is in RAM, where reading is harmless. */
@@ -92,7 +97,8 @@ static const char *edu_transfers(struct edu *e, dma_addr_t peer, void __iomem *m
 }
 
 static enum pci_p2pmem_proof edu_verify(struct pci_p2pmem_client *client,
-					struct pci_p2pmem_grant *grant, void *what, char *note)
+					struct pci_p2pmem_grant *grant, void *what,
+					struct pci_p2pmem_test *test)
 {
 	struct pci_dev *provider = pci_p2pmem_grant_provider(grant);
 	struct edu *e = pci_p2pmem_client_priv(client);
@@ -104,19 +110,22 @@ static enum pci_p2pmem_proof edu_verify(struct pci_p2pmem_client *client,
 
 	sgl = pci_p2pmem_grant_sgl_alloc(grant, &nents, EDU_BYTES, GFP_KERNEL);
 	if (IS_ERR(sgl)) {
-		strscpy(note, wrong, PCI_P2PMEM_NOTE);
+		strscpy(test->note, wrong, PCI_P2PMEM_NOTE);
 		return PCI_P2PMEM_UNTRIED;
 	}
 	buf = kmalloc(EDU_BYTES, GFP_KERNEL);
 	if (buf && pci_p2pmem_map_sg(&e->pdev->dev, sgl, nents, DMA_BIDIRECTIONAL) > 0) {
-		scoped_guard(mutex, &e->engine)
+		scoped_guard(mutex, &e->engine) {
+			e->moved = 0;
 			wrong = edu_transfers(e, sg_dma_address(sgl),
 					      (void __iomem __force *)sg_virt(sgl), buf);
+			test->bytes = e->moved;
+		}
 		proof = wrong ? PCI_P2PMEM_DISPROVED : PCI_P2PMEM_PROVED;
 		pci_p2pmem_unmap_sg(&e->pdev->dev, sgl, nents, DMA_BIDIRECTIONAL);
 	}
 	if (wrong)
-		strscpy(note, wrong, PCI_P2PMEM_NOTE);
+		strscpy(test->note, wrong, PCI_P2PMEM_NOTE);
 	kfree(buf);
 	pci_p2pmem_sgl_free(provider, sgl);
 	return proof;

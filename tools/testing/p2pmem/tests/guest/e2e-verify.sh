@@ -39,6 +39,9 @@ pci_bind "$card" p2pmem-bar || bail "the card does not lend"
 dd if=/dev/urandom of="$plain" bs=4k count=4 oflag=direct 2>/dev/null
 before=$(dd if="$plain" bs=4k count=4 iflag=direct 2>/dev/null | md5sum)
 log_mark
+T=/sys/kernel/tracing
+[ -d $T/events ] || mount -t tracefs none $T || bail "no tracefs"
+echo 1 >$T/events/p2pmem/p2pmem_verify/enable || bail "no trace events"
 e2e_export $NQN 1 "$plain" "$card" || bail "namespace 1"
 e2e_export $NQN 2 "$(nvme_disk cmb0)" "$cmb" || bail "namespace 2"
 is "$(cat "$ns/1/p2pmem_verify")" auto "auto is the default"
@@ -60,6 +63,12 @@ case $shown in
 esac
 report proof "$adapter"
 is "$(e2e_provider $NQN 2)" "$cmb ok $adapter" "the other drive's own CMB"
+# a block of 512 bytes each: Read, Compare, Compare with a change; a page each for the adapter
+check "the event has what the drive moved" \
+	grep -q "p2pmem_verify: provider=$card client=$(nvme_bdf plain0) bytes=1536 proof=proved reason=ok" $T/trace
+check "the event has what the adapter moved" \
+	grep -q "p2pmem_verify: provider=$card client=$(pci_adapters 1) bytes=12288 proof=proved reason=ok" $T/trace
+echo 0 >$T/events/p2pmem/p2pmem_verify/enable
 check "nothing was disproved" test -z "$(log_since | grep 'does not reach memory')"
 is "$(dd if="$plain" bs=4k count=4 iflag=direct 2>/dev/null | md5sum)" "$before" "nothing on the drive has changed"
 is "$(cat "/sys/bus/pci/devices/$card/p2pmem/available")" \

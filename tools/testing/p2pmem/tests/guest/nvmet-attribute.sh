@@ -236,6 +236,7 @@ check "a file with 1" ns_enable 1
 
 net_setup
 modprobe p2pmem_rnic netdev=p2pnet0 || bail "adapter"
+adapter=$(pci_adapters 1)
 load_modules nvmet-rdma nvme-rdma nvmet-tcp nvme-tcp nvme-loop || bail "modules"
 nvmet_port 1 rdma 10.0.0.1 4420 0
 nvmet_port 2 tcp 10.0.0.1 4421
@@ -327,21 +328,38 @@ for t in "2 tcp 4421" "3 loop 0"; do
 	done
 done
 
+# what the log says of the path, without time and subsystem
+refusal()
+{
+	news | sed -n 's/.*nvmet: using system memory for //p'
+}
+
 fresh /dev/shm/file 1
-ns_on
 log_mark
+uevent env >/run/uevents 2>&1 &
+listener=$!
+ns_on
 if traffic 1 rdma 4420; then ok "a file over rdma: data"; else not_ok "a file over rdma: data"; fi
 counted "a file over rdma"
 is "$(counter peer_bytes)" 0 "a file over rdma: no peer memory"
 is "$(only_reasons not-a-drive)" "" "a file over rdma: no other reason"
 compare "$(counter not-a-drive)" -gt 0 "a file over rdma: fallbacks are counted"
 is "$(news | grep -c 'asks for peer-to-peer memory')" 1 "a file over rdma: one warning"
+is "$(refusal)" "nsid 1 of controller 1 (/dev/shm/file, adapter $adapter): (no DMA device) and (no provider): \
+not-a-drive: the namespace is backed by a file; export a block device" "a file over rdma: reason and remedy, once"
+check "a file over rdma: a uevent" wait_for 10 grep -q "P2PMEM_REASON=not-a-drive" /run/uevents
+kill $listener 2>/dev/null
+is "$(awk -F/ '/^DEVPATH=/ { at = $NF } /^P2PMEM_EVENT=fallback/ { print at }' /run/uevents)" "$adapter" "a file over rdma: it is the adapter's"
 
 fresh /dev/ram0 1
+log_mark
 ns_on
 if traffic 1 rdma 4420; then ok "no drive over rdma: data"; else not_ok "no drive over rdma: data"; fi
 compare "$(counter stacked)" -gt 0 "no drive over rdma: fallbacks are counted"
 is "$(only_reasons stacked)" "" "no drive over rdma: no other reason"
+is "$(refusal)" "nsid 1 of controller 1 (/dev/ram0, adapter $adapter): ram0 and (no provider): stacked: \
+the block device is stacked or multipath, not a drive itself; export the drive below it, and load nvme_core with \
+multipath=N" "no drive over rdma: reason and remedy, once"
 
 # ---- a provider that goes and comes back, one that comes later; the host stays connected
 

@@ -22,6 +22,9 @@ done
 [ -n "$liar" ] || bail "there are not two adapters"
 [ "$(pci_bar_start "$card" 2)" -ge $((1 << 28)) ] || bail "the card lies where 28 bits reach"
 log_mark
+T=/sys/kernel/tracing
+[ -d $T/events ] || mount -t tracefs none $T || bail "no tracefs"
+echo 1 >$T/events/p2pmem/p2pmem_verify/enable || bail "no trace events"
 
 for dev in "$honest" "$liar"; do
 	must verdict "$card" "$dev"
@@ -45,6 +48,13 @@ is "$(r note)" "reading peer memory moved wrong data" "and what went wrong"
 must verdict "$card" "$liar"
 is "$(r reason)" verify-failed "its verdict is a refusal from now on"
 errno_is EXDEV "no further grant is given" grant "$card" me "$liar"
+
+# a copy of 1024 bytes each: out, out with a change, in; the liar's first one was wrong
+is "$(grep -c "p2pmem_verify: " $T/trace)" 2 "each test is an event"
+check "with what the honest adapter moved" \
+	grep -q "p2pmem_verify: provider=$card client=$honest bytes=3072 proof=proved reason=ok" $T/trace
+check "with what the other one did" \
+	grep -q "p2pmem_verify: provider=$card client=$liar bytes=1024 proof=disproved reason=verify-failed" $T/trace
 
 must gsgl "$bad" 4K
 list=$id

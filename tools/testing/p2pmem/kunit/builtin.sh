@@ -1,0 +1,38 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# builtin.sh DIRECTORY: the core built in, as developers of the kernel run its suites (kunit.py with
+# drivers/pci/p2pdma/tests/.kunitconfig), and its parameter on the kernel's command line. TAP.
+
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+[ $# = 1 ] || { echo "usage: $0 DIRECTORY" >&2; exit 2; }
+mkdir -p "$1"
+out=$(cd "$1" && pwd)
+n=0
+
+# result STATUS NAME
+result()
+{
+	n=$((n + 1))
+	if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; fi
+}
+
+# No device of the suites has this id.
+entry=fffe:fffe
+"$here/kunitpy.sh" "${BUILD:?}" builtin drivers/pci/p2pdma/tests --arch=x86_64 --qemu_args='-m 6G' \
+	--kernel_args=mem=2G --kernel_args="p2pdma.host_bridges=$entry" --timeout=1500 >"$out/kunit.log" 2>&1
+result $? "every suite passes, built in"
+sed 's/\x1b\[[0-9;]*m//g' "$out/kunit.log" | grep -a -E 'FAILED|CRASHED|ERROR|Testing complete|Elapsed' | sed 's/^/# /'
+
+log=$(find "$BUILD/kernels" -path '*/builtin/test.log')
+suites=$(grep -a -c -E '^(.*\] )?ok [0-9]+ p2pmem' "$log")
+there=$(cd "$here/../../../.." && cat drivers/pci/p2pdma/tests/*.c | grep -c -E '^[[:space:]]*\.name = "p2pmem')
+[ "$suites" -gt 0 ] && [ "$suites" = "$there" ]
+result $? "all $there suites of the core ran ($suites)"
+grep -a -q "p2pdma: host_bridges: $entry at load" "$log"
+result $? "host_bridges is taken from the command line, and the log says so"
+! grep -a -E 'BUG:|WARNING:|possible recursive locking|circular locking' "$log" | sed 's/^/# /' | grep .
+result $? "the kernel complains of nothing"
+echo "1..$n"
