@@ -5,6 +5,7 @@
  * Who is granted what and who is refused with which reason; memory under a grant; that a
  * pair is mapped as it was granted until the last of that memory is back.
  */
+#include <linux/delay.h>
 #include "fault.h"
 #include "mapkit.h"
 
@@ -401,6 +402,35 @@ static void keeps_its_verdict_without_memory(struct kunit *test)
 	pci_p2pmem_sgl_free(k.card, sgl);
 }
 
+/* Whoever walks the grants of a provider holds its lock: none goes under their feet. */
+static void stays_while_somebody_walks(struct kunit *test)
+{
+	struct pci_p2pmem_verdict why;
+	struct pci_p2pmem_grant *g;
+	struct p2pmem_provider *p;
+	struct mapkit k;
+	int meanwhile;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
+	p = kit_provider(k.card);
+	g = pci_p2pmem_grant_create(k.card, &k.nic, 1, NULL, NULL, "kunit", &why);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
+	KUNIT_ASSERT_TRUE(test, pci_p2pmem_grant_tryget(g));
+	pci_p2pmem_grant_end(g);
+
+	mutex_lock(&p->lock);
+	pci_p2pmem_grant_put(g);
+	/* The last reference is gone after this, and the work that frees runs or waits. */
+	rcu_barrier();
+	msleep(200);
+	meanwhile = grants(k.card, k.nic);
+	mutex_unlock(&p->lock);
+
+	mapkit_settle();
+	KUNIT_EXPECT_EQ(test, meanwhile, 1);
+	KUNIT_EXPECT_EQ(test, grants(k.card, k.nic), 0);
+}
+
 static struct kunit_case grant_cases[] = {
 	KUNIT_CASE(several_clients),
 	KUNIT_CASE(one_of_several_is_refused),
@@ -410,6 +440,7 @@ static struct kunit_case grant_cases[] = {
 	KUNIT_CASE(scatterlists_under_a_grant),
 	KUNIT_CASE(references),
 	KUNIT_CASE(ended_while_memory_is_out),
+	KUNIT_CASE(stays_while_somebody_walks),
 	KUNIT_CASE(holds_after_the_path_went),
 	KUNIT_CASE(path_of_another_kind_is_taken),
 	KUNIT_CASE(keeps_its_verdict_without_memory),

@@ -17,9 +17,11 @@ Prints a line of TAP for each fault with the test that killed it, and last "kill
 """
 
 import concurrent.futures
+import fnmatch
 import hashlib
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -33,7 +35,7 @@ TESTS = HERE.parent
 TOP = HERE.parents[3]
 BUILD = Path(os.environ.get("BUILD") or TOP / "build").resolve()
 JOBS = int(os.environ.get("JOBS") or 2)
-# seconds for a guest: of a test that was never timed; and beyond four times its own
+# seconds for a guest: of a test that was never timed; and beyond twice its own
 LIMIT, SLACK = 1200, 60
 # folder, the modules it makes, what to load for their suites
 MODULES = {
@@ -96,11 +98,14 @@ class Results:
         config = (Path(kernel["KDIR"]) / ".config").read_bytes()
         rig = [p for d in ("rig", "kernels") for p in (TESTS / d).rglob("*")]
         self.world = self.digest(config, kernel["KVER"], *self.contents(rig))
-        self.folders = {}
+        # the code of each folder, and its files of suites, which matter to their own cases only
+        self.folders, self.suites = {}, {}
         for folder in MODULES:
             below = [p for p in (Path(kernel["KSRC"]) / folder).rglob("*") if p.suffix in (".c", ".h")]
             below += [p for p in (Path(kernel["KSRC"]) / "include/linux").glob("pci-p2pmem*.h")]
-            self.folders[folder] = self.digest(*self.contents(below))
+            suites = {p for p in below if p.name.endswith(("_kunit.c", "-kunit.c"))}
+            self.folders[folder] = self.digest(*self.contents(set(below) - suites))
+            self.suites[folder] = {p: re.findall(r'^\s*\.name = "([\w-]+)"', p.read_text(), re.M) for p in suites}
 
     @staticmethod
     def digest(*parts):
@@ -116,12 +121,21 @@ class Results:
             yield path.name
             yield path.read_bytes()
 
+    def pattern(self, test):
+        """The suites of a test: their pattern itself, or what it gives to its guest."""
+        if test not in self.known:
+            return test
+        found = re.search(r"kunit\.filter_glob=(\S+)", " ".join(self.known[test]))
+        return found[1] if found else "-"
+
     def key(self, folder, entry):
         """All that the result of this fault's tests depends on; of consumers, the core is a part."""
         parts = [self.world, self.folders[folder], self.folders["drivers/pci/p2pdma"], json.dumps(entry, sort_keys=True)]
         for test in tests_of(entry):
             words = self.known.get(test, ["", "kunit.sh"])
             parts += [*words, (TESTS / "tests/guest" / words[1]).read_bytes()]
+            parts += self.contents(p for p, names in self.suites[folder].items()
+                                   if any(fnmatch.fnmatch(n, self.pattern(test)) for n in names))
         if any(test in self.known for test in tests_of(entry)):
             # these load every module of ours
             parts += self.folders.values()
@@ -313,7 +327,7 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
         try:
             for name, seconds in zip(wanted, pool.map(as_it_is, wanted.values())):
-                limits[name] = int(4 * seconds) + SLACK
+                limits[name] = int(2 * seconds) + SLACK
         except ValueError as error:
             pool.shutdown(cancel_futures=True)
             die(str(error))
