@@ -239,7 +239,8 @@ static int nvme_p2pmem_round(struct nvme_p2pmem_test *t)
 	int ret;
 
 	if (nvme_p2pmem_command(t, nvme_cmd_read, t->ram)) {
-		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "the drive's first block cannot be read now");
+		scnprintf(t->says->note, PCI_P2PMEM_NOTE,
+			  "the drive's first block cannot be read now");
 		return PCI_P2PMEM_UNTRIED;
 	}
 
@@ -314,7 +315,8 @@ static enum pci_p2pmem_proof nvme_p2pmem_test(struct nvme_p2pmem_test *t,
 		proof = nvme_p2pmem_rounds(t);
 		nvme_p2pmem_erase(t);
 	} else {
-		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "a block is not in one run of peer memory");
+		scnprintf(t->says->note, PCI_P2PMEM_NOTE,
+			  "a block is not in one run of peer memory");
 	}
 	pci_p2pmem_sgl_free(t->provider, sgl);
 free_ram:
@@ -350,7 +352,8 @@ nvme_p2pmem_verify(struct pci_p2pmem_client *client, struct pci_p2pmem_grant *gr
 	}
 	t.ns = nvme_p2pmem_find_ns(t.ctrl, bdev->bd_disk);
 	if (!t.ns) {
-		strscpy(test->note, "the block device is no namespace of this drive", PCI_P2PMEM_NOTE);
+		strscpy(test->note, "the block device is no namespace of this drive",
+			PCI_P2PMEM_NOTE);
 		return PCI_P2PMEM_UNPROVED;
 	}
 
