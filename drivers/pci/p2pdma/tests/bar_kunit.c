@@ -55,6 +55,7 @@ static struct pci_driver *bar_driver(struct kunit *test)
 	return to_pci_driver(drv);
 }
 
+#ifdef CONFIG_MODULES
 static const struct kernel_param *bar_param(struct pci_driver *drv, const char *name)
 {
 	struct module *mod = drv->driver.owner;
@@ -65,6 +66,12 @@ static const struct kernel_param *bar_param(struct pci_driver *drv, const char *
 			return &mod->kp[i];
 	return NULL;
 }
+#else
+static const struct kernel_param *bar_param(struct pci_driver *drv, const char *name)
+{
+	return NULL;
+}
+#endif
 
 static int bar_set(struct kunit *test, struct pci_driver *drv, const char *name, const char *value)
 {

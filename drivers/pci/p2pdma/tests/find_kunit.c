@@ -144,6 +144,12 @@ static void own_memory_through_a_host_bridge(struct kunit *test)
 	expect_found(test, f, clients, 1, "near");
 }
 
+static void find_needs_nodes(struct kunit *test)
+{
+	if (!IS_ENABLED(CONFIG_NUMA))
+		kunit_skip(test, "this kernel has no NUMA nodes");
+}
+
 /* near and twin are equally far: the node decides, against the free memory. */
 static void numa_node_then_free_memory(struct kunit *test)
 {
@@ -153,6 +159,7 @@ static void numa_node_then_free_memory(struct kunit *test)
 	struct fabric *f;
 	int node;
 
+	find_needs_nodes(test);
 	f = fabric_build(test, find_nodes);
 	clients[0] = kit_client(test, f, "nic");
 	near = kit_lend(test, f, "near");
@@ -190,6 +197,7 @@ static void numa_nodes_of_several_clients(struct kunit *test)
 	struct fabric *f;
 	int node;
 
+	find_needs_nodes(test);
 	f = fabric_build(test, find_nodes);
 	clients[0] = kit_client(test, f, "nic");
 	clients[1] = kit_client(test, f, "drive");
@@ -363,6 +371,7 @@ static void preference_within_a_class(struct kunit *test)
 	struct fabric *f;
 	int node;
 
+	find_needs_nodes(test);
 	f = fabric_build(test, find_nodes);
 	nic = kit_client(test, f, "nic");
 	near = kit_lend(test, f, "near");

@@ -211,10 +211,12 @@ static void pins_are_of_driver_memory_only(struct kunit *test)
 	struct lend_hold *pooled;
 	struct pci_dev *card;
 	struct fabric *f;
-	void *addr;
+	void *addr, *ram;
 
 	holder_lend_driver(test, &f, &card, &addr);
 	pooled = lend_take(test, card, PAGE_SIZE);
+	ram = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ram);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(card, addr, 0), -EINVAL);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(card, addr + 8, 1), -EINVAL);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(card, addr, SZ_2M + 1), -EINVAL);
@@ -223,8 +225,7 @@ static void pins_are_of_driver_memory_only(struct kunit *test)
 			    "more than there can be");
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(card, addr, SIZE_MAX - PAGE_SIZE + 2), -EINVAL);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(card, pooled->addr, PAGE_SIZE), -EINVAL);
-	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(card, (void *)PAGE_ALIGN((unsigned long)test),
-					     PAGE_SIZE), -EINVAL);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(card, ram, PAGE_SIZE), -EINVAL);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(fabric_pdev(f, "nic"), addr, PAGE_SIZE), -ENODEV);
 	KUNIT_EXPECT_EQ(test, holder_pins(card), 0);
 

@@ -131,9 +131,12 @@ static void chained_list(struct kunit *test)
 	struct sg_table table;
 	struct mapkit k;
 	int i, ret;
+	void *ram;
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
 	m = mapkit_alloc(test, k.card, nr * PAGE_SIZE);
+	ram = kunit_kzalloc(test, 16, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ram);
 	KUNIT_ASSERT_EQ(test, 0, sg_alloc_table(&table, nr, GFP_KERNEL));
 	for_each_sg(table.sgl, sg, nr, i)
 		sg_set_buf(sg, m->addr + (nr - 1 - i) * PAGE_SIZE, PAGE_SIZE - i);
@@ -146,7 +149,7 @@ static void chained_list(struct kunit *test)
 	}
 	/* The last entry is looked at too */
 	mapkit_scrub(table.sgl, nr);
-	sg_set_buf(sg_last(table.sgl, nr), test, 16);
+	sg_set_buf(sg_last(table.sgl, nr), ram, 16);
 	KUNIT_EXPECT_EQ(test, map_both(&k, table.sgl, nr), -EINVAL);
 	mapkit_expect_untouched(test, table.sgl, nr);
 	sg_free_table(&table);

@@ -21,14 +21,14 @@ result()
 
 # No device of the suites has this id.
 entry=fffe:fffe
-"$here/kunitpy.sh" "${BUILD:?}" builtin drivers/pci/p2pdma/tests --arch=x86_64 --qemu_args='-m 6G' \
+"$here/kunitpy.sh" "${BUILD:?}" builtin drivers/pci/p2pdma/tests --arch=x86_64 --qemu_args='-m 6G -smp 2' \
 	--kernel_args=mem=2G --kernel_args="p2pdma.host_bridges=$entry" --timeout=1500 >"$out/kunit.log" 2>&1
 result $? "every suite passes, built in"
 sed 's/\x1b\[[0-9;]*m//g' "$out/kunit.log" | grep -a -E 'FAILED|CRASHED|ERROR|Testing complete|Elapsed' | sed 's/^/# /'
 
 log=$(find "$BUILD/kernels" -path '*/builtin/test.log')
-suites=$(grep -a -c -E '^(.*\] )?ok [0-9]+ p2pmem' "$log")
-there=$(cd "$here/../../../.." && cat drivers/pci/p2pdma/tests/*.c | grep -c -E '^[[:space:]]*\.name = "p2pmem')
+suites=$(grep -a -c -E '^(.*\] )?(not )?ok [0-9]+ p2pmem' "$log")
+there=$(cd "$here/../../../.." && cat drivers/pci/p2pdma/tests/*_kunit.c | grep -c '^kunit_test_suites*(')
 [ "$suites" -gt 0 ] && [ "$suites" = "$there" ]
 result $? "all $there suites of the core ran ($suites)"
 grep -a -q "p2pdma: host_bridges: $entry at load" "$log"
