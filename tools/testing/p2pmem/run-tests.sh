@@ -178,13 +178,11 @@ begin=$SECONDS
 names=() lines=() words=() running=0
 declare -A known
 
-# all lists, and what is to run again
-# shellcheck disable=SC2086	# one word a file is meant
-lines_of_lists()
+# the tests of guests once more, on the kernel AGAIN; those of which a list has that form already stay out
+lines_again()
 {
-	cat $list
-	# those of which a list has the other form already stay out
-	[ -z "${AGAIN:-}" ] || sed 's/#.*//' $list | awk -v lane="$AGAIN" '
+	# shellcheck disable=SC2086	# one word a file is meant
+	sed 's/#.*//' $list | awk -v lane="$AGAIN" '
 		NF < 3 || $2 == "host"	{ next }
 		/LANE=/			{ there[$1] = 1; next }
 					{ name[++n] = lane "-" $1; line[n] = $0 }
@@ -193,6 +191,23 @@ lines_of_lists()
 				if (!(name[i] in there))
 					print lane "-" line[i] " LANE=" lane
 		}'
+}
+
+# all lists; what is to run again stands where one of them says so, or else at their end
+lines_of_lists()
+{
+	local line placed=
+
+	# shellcheck disable=SC2086	# one word a file is meant
+	while read -r line; do
+		if [ "$line" != again ]; then
+			echo "$line"
+		elif [ -n "${AGAIN:-}" ]; then
+			lines_again
+			placed=1
+		fi
+	done < <(cat $list)
+	[ -z "${AGAIN:-}" ] || [ -n "$placed" ] || lines_again
 }
 
 while read -r line; do
