@@ -184,6 +184,7 @@ lines_again()
 	# shellcheck disable=SC2086	# one word a file is meant
 	sed 's/#.*//' $list | awk -v lane="$AGAIN" '
 		NF < 3 || $2 == "host"	{ next }
+		/AGAIN=no/		{ next }
 		/LANE=/			{ there[$1] = 1; next }
 					{ name[++n] = lane "-" $1; line[n] = $0 }
 		END {
