@@ -10,6 +10,7 @@
 #   LIST="file file"          other lists
 #   AGAIN=debug               the tests of guests that run on the distribution's kernel once more, on this
 #                             one (kernels/build.sh); their names then begin with "debug-"
+#   DRY=1                     print the tests in their order, one a line, and run none
 #
 # Each line of TAP counts as one test. A virtual machine that fails its verdict counts as a
 # failure of its own when all of its lines were ok. The last line of the output is
@@ -30,7 +31,7 @@ mkdir -p "$build/check" || exit 2
 build=$(cd "$build" && pwd)
 export BUILD=$build
 out=$build/check
-rm -rf "${out:?}"/*
+[ -n "${DRY:-}" ] || rm -rf "${out:?}"/*
 
 die()
 {
@@ -227,6 +228,11 @@ while read -r line; do
 	names+=("$name")
 	lines+=("$line")
 done < <(lines_of_lists)
+
+if [ -n "${DRY:-}" ]; then
+	printf '%s\n' "${lines[@]}" | awk '{ $1 = $1; print }'
+	exit 0
+fi
 
 # kernels that the selected tests name
 for lane in $(printf '%s\n' "${lines[@]}" | sed -n 's/.*[[:space:]]LANE=\([a-z]*\).*/\1/p' | sort -u); do

@@ -91,5 +91,33 @@ else
 	bad=1
 	echo "not ok $count - what a test says of its failure is not in the summary"
 fi
+
+# order NAME AGAIN WANTED: what would run of two lists, the second of which is $dir/list2
+order()
+{
+	count=$((count + 1))
+	got=$(LIST="$dir/list $dir/list2" BUILD=$dir/b TESTS='' AGAIN=$2 DRY=1 "$here/../run-tests.sh" |
+		awk '{ printf "%s ", $1 } END { print "" }')
+	if [ "$got" = "$3 " ]; then
+		echo "ok $count - $1"
+	else
+		bad=1
+		echo "not ok $count - $1: '$got', wanted '$3 '"
+	fi
+}
+
+cat >"$dir/list" <<'E2'
+one	one-switch	x.sh APPEND="a b"
+here	host		x.sh
+two	one-switch	x.sh AGAIN=no
+debug-one one-switch	x.sh LANE=debug
+three	one-switch	x.sh	# not least
+E2
+printf 'again\nfour one-switch x.sh\nwait\nlast host x.sh\n' >"$dir/list2"
+order "what is to run again stands where a list says so, once" debug \
+	"one here two debug-one three debug-three debug-four four wait last"
+order "and nowhere when nothing is to run again" "" "one here two debug-one three four wait last"
+sed -i /again/d "$dir/list2"
+order "or at the end of the lists" debug "one here two debug-one three four wait last debug-three debug-four"
 echo "1..$count"
 exit $bad
