@@ -82,7 +82,7 @@
 	  "raise p2pmem/quota of the provider, or lower the queue depth") \
 	X(VERIFY_FAILED, "verify-failed", EXDEV,			\
 	  "a self-test with real DMA found wrong data on this path",	\
-	  "do not use this path: put both devices below one PCIe switch, or take back what allows its host bridge") \
+	  "do not use this path") \
 	X(NOT_VERIFIED, "not-verified", EXDEV,				\
 	  "the path must be proved by a self-test before it is used, and is not", \
 	  "wait until the self-test has ended, or write warn to p2pmem_verify of the namespace")

@@ -61,14 +61,18 @@ enum pci_p2pmem_mapping {
  * @PCI_P2PMEM_NEAREST: the distance, then the NUMA node, then the free memory
  * @PCI_P2PMEM_MOST_FREE: the free memory, then distance and node
  * @PCI_P2PMEM_SAME_NODE: the NUMA node of the clients, then distance and memory
+ * @PCI_P2PMEM_PROVABLE: to be or-ed to one of them: what a self-test could not prove
+ *	is of no use to the caller, and comes after all else
  *
  * A client's own memory goes before memory that all reach by bus address, and that
- * before memory behind a host bridge, whatever is preferred.
+ * before memory behind a host bridge, whatever is preferred. Among the latter, what an
+ * administrator's entry allows and a self-test could not prove comes last.
  */
 enum pci_p2pmem_prefer {
 	PCI_P2PMEM_NEAREST,
 	PCI_P2PMEM_MOST_FREE,
 	PCI_P2PMEM_SAME_NODE,
+	PCI_P2PMEM_PROVABLE = 0x10,
 };
 
 /**
@@ -90,10 +94,13 @@ enum pci_p2pmem_proof {
 /**
  * struct pci_p2pmem_test - what a self-test of a pair tells beside its result
  * @bytes: payload that transfers moved to and from peer memory
+ * @local: the answer PCI_P2PMEM_UNPROVED is about what was asked for (a namespace of the
+ *	drive), not about the client: it is not remembered of the pair
  * @note: words for people: what went wrong, or what could not be shown
  */
 struct pci_p2pmem_test {
 	size_t bytes;
+	bool local;
 	char note[PCI_P2PMEM_NOTE];
 };
 
@@ -247,6 +254,8 @@ struct device *pci_p2pmem_find_client(struct device *dev);
 /* finding */
 void pci_p2pmem_verdict(struct pci_dev *provider, struct device *client,
 			struct pci_p2pmem_verdict *verdict);
+void pci_p2pmem_verdict_anew(struct pci_dev *provider, struct device *client,
+			     struct pci_p2pmem_verdict *verdict);
 int pci_p2pmem_distance(struct pci_dev *provider, struct device **clients, int nr);
 struct pci_dev *pci_p2pmem_find_provider(struct device **clients, int nr);
 struct pci_dev *pci_p2pmem_find_preferred(struct device **clients, int nr,

@@ -3,8 +3,8 @@
  * DOC: what is out under a grant, and what may be
  *
  * What is out of a pair is one number for all CPUs, because a quota is kept to exactly:
- * what many of them take together never exceeds it, and what fits is not refused for
- * what another CPU wanted and did not get.
+ * what many of them take together never exceeds it. Close to it an allocation may be
+ * refused for what another CPU has charged at that moment and does not get.
  */
 #include <linux/percpu.h>
 #include "p2pdma.h"

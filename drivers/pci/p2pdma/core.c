@@ -388,14 +388,33 @@ void p2pmem_notify(unsigned long event, void *data)
 	blocking_notifier_call_chain(&p2pmem_notifiers, event, data);
 }
 
+static void p2pmem_news_worker(struct work_struct *work)
+{
+	p2pmem_notify(PCI_P2PMEM_EVENT_POLICY, NULL);
+}
+
+static DECLARE_WORK(p2pmem_news_work, p2pmem_news_worker);
+
+/**
+ * p2pmem_news() - have orchestrators look at their grants: verdicts may be others now
+ *
+ * Context: Any.
+ */
+void p2pmem_news(void)
+{
+	queue_work(p2pmem_wq, &p2pmem_news_work);
+}
+
 /*
  * A hierarchy that has changed may have other bridges, and ACS words that were set when
- * they were found. Under the lock of whoever plugs or scans: only counts.
+ * they were found. Under the lock of whoever plugs or scans: only counts and queues.
  */
 static int p2pmem_bus_event(struct notifier_block *nb, unsigned long event, void *dev)
 {
-	if (event == BUS_NOTIFY_ADD_DEVICE || event == BUS_NOTIFY_REMOVED_DEVICE)
+	if (event == BUS_NOTIFY_ADD_DEVICE || event == BUS_NOTIFY_REMOVED_DEVICE) {
 		p2pmem_policy_changed();
+		p2pmem_news();
+	}
 	return NOTIFY_DONE;
 }
 

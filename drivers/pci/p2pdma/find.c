@@ -8,12 +8,16 @@
  * NUMA node, then the one with most memory free, unless the caller prefers another
  * order of these three. What is equal in all of them is shared out: the one with the
  * fewest grants, and at last the one with the lowest PCI address.
+ *
+ * Before all that: a path which somebody will refuse because it was tested and not
+ * proved goes last, so that a caller who asks again after a test gets the next one.
  */
 #include <linux/module.h>
 #include "p2pdma.h"
 
 /**
  * struct p2pmem_rank - how good a provider is; smaller is better, member by member
+ * @unproved: a self-test could not prove it for all clients, and that matters
  * @class: 0 same function, 1 bus addresses only, 2 through a host bridge
  * @distance: sum of the distances
  * @foreign: number of clients on another NUMA node
@@ -22,6 +26,7 @@
  * @address: domain, bus, device and function
  */
 struct p2pmem_rank {
+	bool unproved;
 	int class;
 	int distance;
 	int foreign;
@@ -35,6 +40,8 @@ struct p2pmem_rank {
  * @clients: for whom
  * @nr: how many
  * @prefer: what counts most within a class
+ * @provable: what is not proved matters, be it allowed by whom it may
+ * @anew: make verdicts anew: who asks is about to use the provider
  * @best: rank of @found
  * @found: best so far, referenced
  */
@@ -42,6 +49,8 @@ struct p2pmem_choice {
 	struct device **clients;
 	int nr;
 	enum pci_p2pmem_prefer prefer;
+	bool provable;
+	bool anew;
 	struct p2pmem_rank best;
 	struct pci_dev *found;
 };
@@ -57,13 +66,19 @@ static enum pci_p2pmem_reason p2pmem_rank(struct p2pmem_provider *p,
 {
 	int node = dev_to_node(&p->pdev->dev);
 	struct pci_p2pmem_verdict v;
+	bool matters = c->provable;
 	int i;
 
 	*rank = (struct p2pmem_rank){ .class = 1 };
 	for (i = 0; i < c->nr; i++) {
-		pci_p2pmem_verdict(p->pdev, c->clients[i], &v);
+		if (c->anew)
+			pci_p2pmem_verdict_anew(p->pdev, c->clients[i], &v);
+		else
+			pci_p2pmem_verdict(p->pdev, c->clients[i], &v);
 		if (v.reason)
 			return v.reason;
+		rank->unproved |= v.proof == PCI_P2PMEM_UNPROVED;
+		matters |= v.by_admin;
 		if (v.mapping == PCI_P2PMEM_MAP_HOST_BRIDGE)
 			rank->class = 2;
 		else if (!v.distance && rank->class == 1)
@@ -71,6 +86,7 @@ static enum pci_p2pmem_reason p2pmem_rank(struct p2pmem_provider *p,
 		rank->distance += v.distance;
 		rank->foreign += dev_to_node(c->clients[i]) != node;
 	}
+	rank->unproved &= matters;
 	rank->free = p2pmem_pool_available(p->pool);
 	rank->grants = p2pmem_grants_count(p);
 	rank->address = (u64)pci_domain_nr(p->pdev->bus) << 16 | pci_dev_id(p->pdev);
@@ -105,7 +121,8 @@ static int p2pmem_compare(const struct p2pmem_rank *a, const struct p2pmem_rank 
 	default:
 		order = near ?: node ?: free;
 	}
-	return p2pmem_cmp(a->class, b->class) ?: order ?:
+	return p2pmem_cmp(a->unproved, b->unproved) ?:
+	       p2pmem_cmp(a->class, b->class) ?: order ?:
 	       p2pmem_cmp(a->grants, b->grants) ?: p2pmem_cmp(a->address, b->address);
 }
 
@@ -123,11 +140,28 @@ static void p2pmem_consider(struct p2pmem_provider *p, void *arg)
 	c->best = rank;
 }
 
+static struct pci_dev *p2pmem_choose(struct device **clients, int nr,
+				     enum pci_p2pmem_prefer prefer, bool anew)
+{
+	struct p2pmem_choice choice = {
+		.clients = clients,
+		.nr = nr,
+		.prefer = prefer & ~PCI_P2PMEM_PROVABLE,
+		.provable = prefer & PCI_P2PMEM_PROVABLE,
+		.anew = anew,
+	};
+
+	if (nr < 1)
+		return NULL;
+	p2pmem_for_each_provider(p2pmem_consider, &choice);
+	return choice.found;
+}
+
 /**
  * pci_p2pmem_find_preferred() - the best published provider for some clients
  * @clients: DMA devices that must all reach it
  * @nr: how many
- * @prefer: what counts most
+ * @prefer: what counts most, and with PCI_P2PMEM_PROVABLE whether proofs count
  *
  * Context: Process context, may sleep.
  * Return: the function with a reference (pci_dev_put()), or NULL.
@@ -135,14 +169,27 @@ static void p2pmem_consider(struct p2pmem_provider *p, void *arg)
 struct pci_dev *pci_p2pmem_find_preferred(struct device **clients, int nr,
 					  enum pci_p2pmem_prefer prefer)
 {
-	struct p2pmem_choice choice = { .clients = clients, .nr = nr, .prefer = prefer };
-
-	if (nr < 1)
-		return NULL;
-	p2pmem_for_each_provider(p2pmem_consider, &choice);
-	return choice.found;
+	return p2pmem_choose(clients, nr, prefer, false);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_find_preferred);
+
+/**
+ * p2pmem_find_anew() - the same for who is about to use it
+ * @clients: DMA devices that must all reach it
+ * @nr: how many
+ * @prefer: as for pci_p2pmem_find_preferred()
+ *
+ * Verdicts are made anew: ACS words may have been written since, be it to allow what was
+ * refused.
+ *
+ * Context: Process context, may sleep.
+ * Return: the function with a reference (pci_dev_put()), or NULL.
+ */
+struct pci_dev *p2pmem_find_anew(struct device **clients, int nr,
+				 enum pci_p2pmem_prefer prefer)
+{
+	return p2pmem_choose(clients, nr, prefer, true);
+}
 
 /**
  * pci_p2pmem_find_provider() - the best published provider for some clients

@@ -77,6 +77,7 @@ static int p2pmem_grant_paths(struct pci_p2pmem_grant *g, struct device **client
 		}
 		p2pmem_path_verdict(path, why);
 		if (why->reason) {
+			this_cpu_inc(path->count->failures[why->reason]);
 			p2pmem_path_put(path);
 			return p2pmem_errno(why->reason);
 		}
@@ -216,7 +217,7 @@ pci_p2pmem_grant_create_preferred(enum pci_p2pmem_prefer prefer, struct device *
 	*why = (struct pci_p2pmem_verdict){ .distance = -1 };
 	if (nr < 1)
 		return ERR_PTR(-EINVAL);
-	provider = pci_p2pmem_find_preferred(clients, nr, prefer);
+	provider = p2pmem_find_anew(clients, nr, prefer);
 	if (!provider) {
 		p2pmem_why_none(clients, nr, why);
 		return ERR_PTR(p2pmem_errno(why->reason));
@@ -286,7 +287,7 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_grant_usable);
  * pci_p2pmem_grant_verdict() - what is known of a grant's pairs now
  * @grant: a grant that the caller holds and has not ended
  * @verdict: returns the first pair's verdict that refuses; else the last pair's, with
- *	by_admin when any of them has it
+ *	by_admin, and mapping through a host bridge, when any of them has it
  *
  * A grant is good until it ends, whatever becomes of its pairs. An orchestrator that
  * hears of PCI_P2PMEM_EVENT_POLICY asks this, and ends a grant that would not be given
@@ -297,7 +298,7 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_grant_usable);
 void pci_p2pmem_grant_verdict(struct pci_p2pmem_grant *grant,
 			      struct pci_p2pmem_verdict *verdict)
 {
-	bool by_admin = false;
+	bool by_admin = false, host = false;
 	int i;
 
 	for (i = 0; i < grant->nr; i++) {
@@ -305,8 +306,11 @@ void pci_p2pmem_grant_verdict(struct pci_p2pmem_grant *grant,
 		if (verdict->reason)
 			return;
 		by_admin |= verdict->by_admin;
+		host |= verdict->mapping == PCI_P2PMEM_MAP_HOST_BRIDGE;
 	}
 	verdict->by_admin = by_admin;
+	if (host)
+		verdict->mapping = PCI_P2PMEM_MAP_HOST_BRIDGE;
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_grant_verdict);
 

@@ -48,7 +48,8 @@ static bool p2pmem_is_root_port(struct pci_dev *pdev)
  *
  * The function that stands for the host bridge is looked up in the built-in list and
  * in what the administrator says; the root port only in the latter, because vendors
- * confirmed no more than that.
+ * confirmed no more than that. What was taken back from root ports of its kind it has not
+ * from its host bridge either.
  *
  * Context: Any.
  */
@@ -65,8 +66,10 @@ void p2pmem_host_judge(struct pci_host_bridge *host, struct pci_dev *top,
 		p2pmem_policy_cpu(&cpu, &known, &admin);
 	if (first)
 		p2pmem_policy_id(first->vendor, first->device, &known, &admin);
-	if (top && top != first && p2pmem_is_root_port(top))
+	if (top && top != first && p2pmem_is_root_port(top)) {
+		known &= ~p2pmem_policy_taken(top->vendor, top->device);
 		p2pmem_policy_id(top->vendor, top->device, &other, &admin);
+	}
 
 	h->allowed = (known | admin) & P2PMEM_WITHIN;
 	h->allowed_across = (known | admin) & P2PMEM_ACROSS;

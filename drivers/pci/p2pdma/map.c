@@ -234,7 +234,8 @@ static enum pci_p2pmem_mapping p2pmem_how(struct p2pmem_path *path)
 
 /*
  * Tells and counts a refusal. The reason is the verdict's where @reason is
- * PCI_P2PMEM_OK.
+ * PCI_P2PMEM_OK. A pair's is told once, until its verdict changes; where there is no pair,
+ * now and then.
  */
 static int p2pmem_refuse(struct pci_dev *provider, struct device *client, size_t bytes,
 			 enum pci_p2pmem_reason reason)
@@ -257,7 +258,7 @@ static int p2pmem_refuse(struct pci_dev *provider, struct device *client, size_t
 		return -EXDEV;
 
 	trace_p2pmem_map(provider, client, bytes, PCI_P2PMEM_MAP_NONE, v.reason);
-	if (__ratelimit(&limit)) {
+	if (path ? !test_and_set_bit(v.reason, &path->told) : __ratelimit(&limit)) {
 		text = kmalloc(PCI_P2PMEM_TEXT, GFP_ATOMIC | __GFP_NOWARN);
 		if (text)
 			pci_p2pmem_explain(text, PCI_P2PMEM_TEXT, provider, client, &v);
@@ -299,7 +300,7 @@ static struct pci_dev *p2pmem_some_provider(struct scatterlist *sgl, int nents)
  * @dir: direction
  *
  * On success the DMA addresses and lengths of the first entries are set, as by
- * dma_map_sg(). A refusal is counted, and told in the log now and then.
+ * dma_map_sg(). A refusal is counted, and told in the log when it is news.
  *
  * Context: Any but NMI. The caller holds the memory.
  * Return: number of mapped entries, at most @nents; -EINVAL for a list that is

@@ -205,12 +205,15 @@ struct p2pmem_path_count {
  * @ref: the table holds one, every grant one
  * @rcu: for freeing
  * @gen: value of the policy generation that @mapping and @verdict are of
+ * @begun: which of the verdicts of all pairs it is, in the order in which they were begun;
+ *	guarded by the lock of the table
  * @mapping: enum pci_p2pmem_mapping, the part of the verdict that mapping needs
  * @mask: limit of the client's DMA when the verdict was made
  * @verdict: the whole verdict; guarded by the lock of the table
  * @grants: orchestrators whose grants include this pair
  * @granted: mapping that these grants were given with
  * @made: when the verdict was made, in seconds since boot
+ * @told: refusals that the log has since the verdict last changed, a bit for each reason
  * @used: bytes that are out under grants that include this pair
  * @peak: most that ever were
  * @proof: what the self-test has shown of the pair as it is; guarded by the lock
@@ -230,12 +233,14 @@ struct p2pmem_path {
 	struct kref ref;
 	struct rcu_head rcu;
 	unsigned int gen;
+	u64 begun;
 	u8 mapping;
 	u64 mask;
 	struct pci_p2pmem_verdict verdict;
 	atomic_t grants;
 	u8 granted;
 	time64_t made;
+	unsigned long told;
 	atomic_long_t used;
 	atomic_long_t peak;
 	u8 proof;
@@ -307,6 +312,7 @@ unsigned int p2pmem_provers_get(struct device *dev, struct pci_p2pmem_client **p
 void p2pmem_prover_put(struct pci_p2pmem_client *client);
 void p2pmem_clients_revoke(struct p2pmem_provider *p);
 void p2pmem_notify(unsigned long event, void *data);
+void p2pmem_news(void);
 
 /* provider.c */
 struct p2pmem_region *p2pmem_page_region(const struct page *page);
@@ -370,12 +376,14 @@ int p2pmem_path_acs_list(struct pci_dev *provider, struct pci_dev *client,
 int p2pmem_path_entries(struct pci_dev *provider, struct pci_dev *client,
 			char *buf, size_t len);
 bool p2pmem_client_translates(struct device *client);
+bool p2pmem_guest_encrypted(void);
 
 /* policy.c */
 int p2pmem_policy_set(const char *val);
 int p2pmem_policy_get(char *buf, size_t len);
 void p2pmem_policy_announce(void);
 void p2pmem_policy_id(u16 vendor, u16 device, u8 *known, u8 *admin);
+u8 p2pmem_policy_taken(u16 vendor, u16 device);
 void p2pmem_policy_cpu(const struct p2pmem_entry *cpu, u8 *known, u8 *admin);
 void p2pmem_policy_show(struct seq_file *m);
 #if IS_ENABLED(CONFIG_KUNIT)
@@ -395,6 +403,7 @@ unsigned int p2pmem_paths_count(void);
 struct p2pmem_path *p2pmem_path_find(struct p2pmem_provider *p, struct device *client);
 struct p2pmem_path *p2pmem_path_get(struct p2pmem_provider *p, struct device *client);
 struct p2pmem_path *p2pmem_path_current(struct p2pmem_provider *p, struct device *client);
+struct p2pmem_path *p2pmem_path_anew(struct p2pmem_provider *p, struct device *client);
 void p2pmem_path_put(struct p2pmem_path *path);
 bool p2pmem_path_fresh(struct p2pmem_path *path);
 void p2pmem_path_verdict(struct p2pmem_path *path, struct pci_p2pmem_verdict *v);
@@ -404,7 +413,6 @@ bool p2pmem_path_prove(struct p2pmem_path *path, unsigned int gen,
 		       enum pci_p2pmem_proof proof, const char *note,
 		       struct pci_p2pmem_verdict *v);
 void p2pmem_path_check(struct p2pmem_path *path, struct pci_p2pmem_verdict *v);
-unsigned int p2pmem_paths_judge(struct p2pmem_provider *p, unsigned int *pairs);
 void p2pmem_paths_drop_provider(struct p2pmem_provider *p);
 void p2pmem_paths_drop_client(struct device *client);
 bool p2pmem_path_exists(struct p2pmem_provider *p, struct device *client);
@@ -412,6 +420,7 @@ bool p2pmem_path_exists(struct p2pmem_provider *p, struct device *client);
 /* count.c */
 void p2pmem_path_sum(const struct p2pmem_path *path, struct p2pmem_path_count *sum);
 u64 p2pmem_path_failures(const struct p2pmem_path_count *sum);
+void p2pmem_path_settle(struct p2pmem_path *path);
 
 /* explain.c */
 const char *p2pmem_token(enum pci_p2pmem_reason reason);
@@ -426,11 +435,14 @@ void p2pmem_host_unmap(struct device *client, dma_addr_t addr, size_t size,
 		       enum dma_data_direction dir);
 
 /* find.c */
+struct pci_dev *p2pmem_find_anew(struct device **clients, int nr,
+				 enum pci_p2pmem_prefer prefer);
 void p2pmem_why_none(struct device **clients, int nr, struct pci_p2pmem_verdict *why);
 
 /* sysfs.c */
 int p2pmem_sysfs_add(struct pci_dev *pdev);
 void p2pmem_sysfs_remove(struct pci_dev *pdev);
+unsigned int p2pmem_paths_judge(struct p2pmem_provider *p, unsigned int *pairs);
 
 /* event.c */
 void p2pmem_event(struct p2pmem_provider *p, const char *what);

@@ -171,6 +171,20 @@ bool p2pmem_client_translates(struct device *client)
 	return domain && domain->type & __IOMMU_DOMAIN_PAGING;
 }
 
+/**
+ * p2pmem_guest_encrypted() - whether this is a guest with encrypted memory
+ *
+ * A suite can say so.
+ *
+ * Context: Any.
+ * Return: true when devices see what the guest shares with them only, and nothing else.
+ */
+bool p2pmem_guest_encrypted(void)
+{
+	KUNIT_STATIC_STUB_REDIRECT(p2pmem_guest_encrypted);
+	return cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT);
+}
+
 /* What forbids any mapping for a client, wherever the provider is */
 static enum pci_p2pmem_reason p2pmem_client_reason(struct device *client)
 {
@@ -178,7 +192,7 @@ static enum pci_p2pmem_reason p2pmem_client_reason(struct device *client)
 		return PCI_P2PMEM_NOT_A_CLIENT;
 	if (!dev_is_pci(client))
 		return PCI_P2PMEM_NOT_PCI;
-	if (cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT))
+	if (p2pmem_guest_encrypted())
 		return PCI_P2PMEM_ENCRYPTED;
 	if (to_pci_dev(client)->untrusted)
 		return PCI_P2PMEM_UNTRUSTED;

@@ -287,6 +287,22 @@ void p2pmem_policy_id(u16 vendor, u16 device, u8 *known, u8 *admin)
 }
 
 /**
+ * p2pmem_policy_taken() - what the administrator took back from root ports of some PCI ids
+ * @vendor: PCI vendor id
+ * @device: PCI device id
+ *
+ * Context: RCU read side, any.
+ * Return: bits P2PMEM_WITHIN and P2PMEM_ACROSS.
+ */
+u8 p2pmem_policy_taken(u16 vendor, u16 device)
+{
+	const struct p2pmem_entry e = { .vendor = vendor, .device = device };
+	struct p2pmem_policy_row *row = p2pmem_policy_find(rcu_dereference(p2pmem_policy), &e);
+
+	return row ? row->mask : 0;
+}
+
+/**
  * p2pmem_policy_cpu() - what is allowed to a processor
  * @cpu: the processor, with its model
  * @known: as for p2pmem_policy_id()

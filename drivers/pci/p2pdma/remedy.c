@@ -10,16 +10,11 @@
 #include <linux/module.h>
 #include "p2pdma.h"
 
-/**
- * pci_p2pmem_verdict() - what is known about a pair
- * @provider: the providing function
- * @client: DMA device
- * @verdict: returns it
- *
- * Context: Any but NMI.
- */
-void pci_p2pmem_verdict(struct pci_dev *provider, struct device *client,
-			struct pci_p2pmem_verdict *verdict)
+/* What is known about a pair, whose entry @lookup finds */
+static void p2pmem_ask(struct pci_dev *provider, struct device *client,
+		       struct pci_p2pmem_verdict *verdict,
+		       struct p2pmem_path *(*lookup)(struct p2pmem_provider *p,
+						     struct device *client))
 {
 	struct p2pmem_provider *p;
 	struct p2pmem_path *path;
@@ -35,7 +30,7 @@ void pci_p2pmem_verdict(struct pci_dev *provider, struct device *client,
 		verdict->reason = PCI_P2PMEM_NO_DMA_DEVICE;
 		return;
 	}
-	path = p2pmem_path_current(p, client);
+	path = lookup(p, client);
 	if (path)
 		p2pmem_path_verdict(path, verdict);
 	else
@@ -45,7 +40,39 @@ void pci_p2pmem_verdict(struct pci_dev *provider, struct device *client,
 		verdict->mapping = PCI_P2PMEM_MAP_NONE;
 	}
 }
+
+/**
+ * pci_p2pmem_verdict() - what is known about a pair
+ * @provider: the providing function
+ * @client: DMA device
+ * @verdict: returns it
+ *
+ * Context: Any but NMI.
+ */
+void pci_p2pmem_verdict(struct pci_dev *provider, struct device *client,
+			struct pci_p2pmem_verdict *verdict)
+{
+	p2pmem_ask(provider, client, verdict, p2pmem_path_current);
+}
 EXPORT_SYMBOL_GPL(pci_p2pmem_verdict);
+
+/**
+ * pci_p2pmem_verdict_anew() - what is found out about a pair now
+ * @provider: the providing function
+ * @client: DMA device
+ * @verdict: returns it
+ *
+ * For who is about to take a path up: nobody tells when ACS words are written, so they are
+ * read here.
+ *
+ * Context: Any but NMI.
+ */
+void pci_p2pmem_verdict_anew(struct pci_dev *provider, struct device *client,
+			     struct pci_p2pmem_verdict *verdict)
+{
+	p2pmem_ask(provider, client, verdict, p2pmem_path_anew);
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_verdict_anew);
 
 /**
  * pci_p2pmem_distance() - distance of a provider from all of its clients
@@ -127,6 +154,20 @@ static int p2pmem_remedy_driver(char *buf, size_t len, struct device *client)
 			 driver->name);
 }
 
+/* What may be wrong with a path that is allowed and moved wrong data */
+static int p2pmem_remedy_unsound(char *buf, size_t len, struct device *client,
+				 const struct pci_p2pmem_verdict *verdict)
+{
+	const char *text = ": put both devices into other slots, below one PCIe switch";
+
+	if (verdict->by_admin)
+		text = ": take back what allows its host bridge in " P2PMEM_POLICY_FILE
+			", or put both devices below one PCIe switch";
+	else if (client && p2pmem_client_translates(client))
+		text = ": the client's IOMMU may stop its requests, boot with iommu=pt";
+	return scnprintf(buf, len, "%s", text);
+}
+
 /**
  * pci_p2pmem_explain() - a verdict in words
  * @buf: returns one line without its end
@@ -159,6 +200,8 @@ int pci_p2pmem_explain(char *buf, size_t len, struct pci_dev *provider,
 		n += p2pmem_remedy_entries(buf + n, len - n, provider, to_pci_dev(client));
 	if (reason == PCI_P2PMEM_NOT_A_CLIENT && client)
 		n += p2pmem_remedy_driver(buf + n, len - n, client);
+	if (reason == PCI_P2PMEM_VERIFY_FAILED)
+		n += p2pmem_remedy_unsound(buf + n, len - n, client, verdict);
 	return n;
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_explain);

@@ -78,6 +78,8 @@ static void p2pmem_try_resume(struct p2pmem_provider *p)
 		p->resume_wanted = false;
 		p->told = false;
 		p->awaited = false;
+		/* What was tested or is being tested was the provider before. */
+		p2pmem_policy_changed();
 		WRITE_ONCE(p->state, P2PMEM_LIVE);
 		live = true;
 	}

@@ -100,6 +100,61 @@ static ssize_t quota_store(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RW(quota);
 
+/**
+ * struct p2pmem_rescan - verdicts that are made anew
+ * @provider: whose
+ * @pairs: how many there are
+ * @changed: how many say something else now
+ */
+struct p2pmem_rescan {
+	struct p2pmem_provider *provider;
+	unsigned int pairs;
+	unsigned int changed;
+};
+
+static void p2pmem_rescan_pair(struct p2pmem_provider *p, struct device *client, void *arg)
+{
+	struct pci_p2pmem_verdict was, is;
+	struct p2pmem_rescan *r = arg;
+	struct p2pmem_path *path;
+
+	if (p != r->provider)
+		return;
+	guard(rcu)();
+	path = p2pmem_path_find(p, client);
+	if (!path)
+		return;
+	r->pairs++;
+	p2pmem_path_verdict(path, &was);
+	/* Without memory for it the verdict stays as it was, and stale. */
+	p2pmem_path_anew(p, client);
+	p2pmem_path_verdict(path, &is);
+	r->changed += was.reason != is.reason || was.mapping != is.mapping;
+}
+
+/**
+ * p2pmem_paths_judge() - make the verdicts of all pairs of a provider anew
+ * @p: the provider, held
+ * @pairs: returns how many pairs there are
+ *
+ * The generation goes on first: whoever judges one of them now, from what was before,
+ * leaves a verdict that is not fresh. Under p2pmem_mutex, which who goes takes before its
+ * pairs are dropped: the client of a pair is there.
+ *
+ * Context: Process context, may sleep.
+ * Return: how many of them are mapped otherwise than before, or refused for another
+ * reason.
+ */
+unsigned int p2pmem_paths_judge(struct p2pmem_provider *p, unsigned int *pairs)
+{
+	struct p2pmem_rescan r = { .provider = p };
+
+	p2pmem_policy_changed();
+	p2pmem_for_each_pair(p2pmem_rescan_pair, &r);
+	*pairs = r.pairs;
+	return r.changed;
+}
+
 /*
  * What no notifier tells of has changed: ACS words that setpci wrote. The
  * provider is kept by its reference, its function by this file, which is taken away

@@ -33,6 +33,9 @@ static DEFINE_HASHTABLE(p2pmem_paths, 8);
 /* Counts changes that any verdict may depend on; an entry remembers its value. */
 static atomic_t p2pmem_generation = ATOMIC_INIT(1);
 
+/* Counts verdicts that were begun: of two of a pair the one that was begun later is kept. */
+static atomic64_t p2pmem_begun;
+
 /**
  * p2pmem_policy_changed() - make every verdict anew when it is next needed
  *
@@ -40,6 +43,8 @@ static atomic_t p2pmem_generation = ATOMIC_INIT(1);
  */
 void p2pmem_policy_changed(void)
 {
+	/* Pairs with p2pmem_path_refresh(): who counts it in sees what has changed. */
+	smp_mb__before_atomic();
 	atomic_inc(&p2pmem_generation);
 }
 
@@ -171,11 +176,16 @@ static void p2pmem_path_set(struct p2pmem_path *path, unsigned int gen,
 	smp_store_release(&path->gen, gen);
 }
 
-/* Returns 0, or -ENOMEM: then the entry stays what it was, and stale. */
+/*
+ * Returns 0, or -ENOMEM: then the entry stays what it was, and stale. A verdict that somebody
+ * began to make later, and has made, saw no less than this one: it stays.
+ */
 static int p2pmem_path_refresh(struct p2pmem_path *path)
 {
 	struct pci_p2pmem_verdict v;
-	unsigned int gen = atomic_read(&p2pmem_generation);
+	/* Pairs with p2pmem_policy_changed(). */
+	unsigned int gen = atomic_read_acquire(&p2pmem_generation);
+	u64 begun = atomic64_inc_return(&p2pmem_begun);
 	u64 mask = p2pmem_client_limit(path->client);
 	unsigned long flags;
 	bool news;
@@ -184,6 +194,11 @@ static int p2pmem_path_refresh(struct p2pmem_path *path)
 		return -ENOMEM;
 
 	spin_lock_irqsave(&p2pmem_paths_lock, flags);
+	if (begun < path->begun) {
+		spin_unlock_irqrestore(&p2pmem_paths_lock, flags);
+		return 0;
+	}
+	path->begun = begun;
 	/* What was tested may have been another path than what there is now. */
 	if (gen != path->gen || v.mapping != path->proved_how ||
 	    v.by_admin != path->proved_admin) {
@@ -192,12 +207,18 @@ static int p2pmem_path_refresh(struct p2pmem_path *path)
 	}
 	p2pmem_path_say_proof(path, &v);
 	news = p2pmem_verdict_news(&path->verdict, &v);
+	if (news)
+		WRITE_ONCE(path->told, 0);
 	WRITE_ONCE(path->mask, mask);
 	WRITE_ONCE(path->made, ktime_get_seconds());
 	p2pmem_path_set(path, gen, &v);
 	spin_unlock_irqrestore(&p2pmem_paths_lock, flags);
-	if (news)
-		trace_p2pmem_verdict(&v);
+	if (!news)
+		return 0;
+	trace_p2pmem_verdict(&v);
+	/* Who has a grant of it ends it when it would not be given any more. */
+	if (atomic_read(&path->grants))
+		p2pmem_news();
 	return 0;
 }
 
@@ -278,6 +299,23 @@ struct p2pmem_path *p2pmem_path_current(struct p2pmem_provider *p, struct device
 }
 
 /**
+ * p2pmem_path_anew() - look up a pair, and make its verdict anew
+ * @p: the provider
+ * @client: DMA device
+ *
+ * Context: RCU read side; any but NMI.
+ * Return: the pair, or NULL: see p2pmem_path_current().
+ */
+struct p2pmem_path *p2pmem_path_anew(struct p2pmem_provider *p, struct device *client)
+{
+	struct p2pmem_path *path = p2pmem_path_find(p, client);
+
+	if (!path)
+		return p2pmem_path_renew(p, client, NULL);
+	return p2pmem_path_refresh(path) ? NULL : path;
+}
+
+/**
  * p2pmem_path_get() - look up a pair and keep it
  * @p: the provider
  * @client: DMA device
@@ -292,45 +330,10 @@ struct p2pmem_path *p2pmem_path_get(struct p2pmem_provider *p, struct device *cl
 	struct p2pmem_path *path;
 
 	guard(rcu)();
-	path = p2pmem_path_current(p, client);
-	if (!path || p2pmem_path_refresh(path) || !kref_get_unless_zero(&path->ref))
+	path = p2pmem_path_anew(p, client);
+	if (!path || !kref_get_unless_zero(&path->ref))
 		return NULL;
 	return path;
-}
-
-/**
- * p2pmem_paths_judge() - make the verdicts of all pairs of a provider anew
- * @p: the provider, held
- * @pairs: returns how many pairs there are
- *
- * The generation goes on first: whoever judges one of them now, from what was before,
- * leaves a verdict that is not fresh.
- *
- * Context: Any but NMI.
- * Return: how many of them are mapped otherwise than before, or refused for another
- * reason.
- */
-unsigned int p2pmem_paths_judge(struct p2pmem_provider *p, unsigned int *pairs)
-{
-	struct pci_p2pmem_verdict was, is;
-	struct p2pmem_path *path;
-	unsigned int changed = 0;
-	int i;
-
-	*pairs = 0;
-	p2pmem_policy_changed();
-	guard(rcu)();
-	hash_for_each_rcu(p2pmem_paths, i, path, hash) {
-		if (path->provider != p)
-			continue;
-		++*pairs;
-		p2pmem_path_verdict(path, &was);
-		/* Without memory for it the verdict stays as it was, and stale. */
-		p2pmem_path_refresh(path);
-		p2pmem_path_verdict(path, &is);
-		changed += was.reason != is.reason || was.mapping != is.mapping;
-	}
-	return changed;
 }
 
 /**
@@ -418,28 +421,12 @@ bool p2pmem_path_prove(struct p2pmem_path *path, unsigned int gen,
 		p2pmem_path_set(path, gen, v);
 	}
 	spin_unlock_irqrestore(&p2pmem_paths_lock, flags);
-	if (same && v->reason)
-		trace_p2pmem_verdict(v);
-	return same;
-}
-
-/* The balance of a pair that is going: it must be zero. */
-static void p2pmem_path_settle(struct p2pmem_path *path)
-{
-	struct p2pmem_path_count sum;
-	u64 failures;
-
-	p2pmem_path_sum(path, &sum);
-	failures = p2pmem_path_failures(&sum);
-	if (sum.maps != sum.unmaps)
-		pci_err(path->provider->pdev, "%llu mappings of its peer-to-peer memory for %s were made, %llu undone: a driver forgot some\n",
-			sum.maps, dev_name(path->client), sum.unmaps);
-	else if (sum.maps)
-		pci_info(path->provider->pdev, "%llu mappings of its peer-to-peer memory for %s were made and undone\n",
-			 sum.maps, dev_name(path->client));
-	if (failures)
-		pci_info(path->provider->pdev, "%llu uses of its peer-to-peer memory by %s were refused\n",
-			 failures, dev_name(path->client));
+	if (!same || !v->reason)
+		return same;
+	this_cpu_inc(path->count->failures[v->reason]);
+	trace_p2pmem_verdict(v);
+	p2pmem_news();
+	return true;
 }
 
 static void p2pmem_paths_drop(struct p2pmem_provider *p, struct device *client)

@@ -19,6 +19,7 @@
 #define pr_fmt(fmt) "p2pdma: " fmt
 
 #include <linux/module.h>
+#include <linux/slab.h>
 #include "p2pdma.h"
 #include <trace/events/p2pmem.h>
 
@@ -59,10 +60,25 @@ static enum pci_p2pmem_proof p2pmem_run_provers(struct pci_p2pmem_grant *grant,
 		all->bytes += test.bytes;
 		if (!i || p2pmem_worse(proof, one) != proof) {
 			proof = one;
+			all->local = test.local;
 			strscpy(all->note, test.note, PCI_P2PMEM_NOTE);
 		}
 	}
 	return proof;
+}
+
+/* The one line on a pair that moved wrong data */
+static void p2pmem_tell_disproved(struct p2pmem_path *path,
+				  const struct pci_p2pmem_verdict *why)
+{
+	char *text = kmalloc(PCI_P2PMEM_TEXT, GFP_KERNEL);
+
+	if (text)
+		pci_p2pmem_explain(text, PCI_P2PMEM_TEXT, path->provider->pdev, path->client,
+				   why);
+	dev_warn(path->client, "does not reach memory of %s: %s\n",
+		 pci_name(path->provider->pdev), text ?: why->note);
+	kfree(text);
 }
 
 /* What the caller is told: a path that is none is an error, whatever was shown of it. */
@@ -101,7 +117,16 @@ static int p2pmem_prove_once(struct pci_p2pmem_grant *grant, struct p2pmem_path 
 		strscpy(why->note, test.note, sizeof(why->note));
 		return -EAGAIN;
 	}
-	return p2pmem_path_prove(path, gen, proof, test.note, why) ? p2pmem_answer(why) : -ESTALE;
+	if (proof == PCI_P2PMEM_UNPROVED && test.local) {
+		why->proof = proof;
+		strscpy(why->note, test.note, sizeof(why->note));
+		return 0;
+	}
+	if (!p2pmem_path_prove(path, gen, proof, test.note, why))
+		return -ESTALE;
+	if (proof == PCI_P2PMEM_DISPROVED)
+		p2pmem_tell_disproved(path, why);
+	return p2pmem_answer(why);
 }
 
 /**

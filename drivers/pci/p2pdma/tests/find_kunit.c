@@ -352,16 +352,6 @@ static void nearest_refusal_is_told(struct kunit *test)
 	expect_none(test, clients, 1, PCI_P2PMEM_HOST_BRIDGE, fabric_pdev(f, "across"));
 }
 
-static void expect_preferred(struct kunit *test, struct fabric *f, struct device *client,
-			     enum pci_p2pmem_prefer prefer, const char *name)
-{
-	struct pci_dev *got = pci_p2pmem_find_preferred(&client, 1, prefer);
-
-	KUNIT_EXPECT_PTR_EQ_MSG(test, got, fabric_pdev(f, name), "%d: chosen: %s, expected: %s",
-				prefer, got ? pci_name(got) : "none", name);
-	pci_dev_put(got);
-}
-
 /* near: 4 hops; far: 8 hops; across: 6 hops, through the host bridge */
 static void preference_within_a_class(struct kunit *test)
 {
@@ -379,22 +369,22 @@ static void preference_within_a_class(struct kunit *test)
 	kit_lend(test, f, "across");
 	node = dev_to_node(nic);
 
-	expect_preferred(test, f, nic, PCI_P2PMEM_NEAREST, "near");
-	expect_preferred(test, f, nic, PCI_P2PMEM_MOST_FREE, "near");
-	expect_preferred(test, f, nic, PCI_P2PMEM_SAME_NODE, "near");
+	kit_expect_preferred(test, f, nic, PCI_P2PMEM_NEAREST, "near");
+	kit_expect_preferred(test, f, nic, PCI_P2PMEM_MOST_FREE, "near");
+	kit_expect_preferred(test, f, nic, PCI_P2PMEM_SAME_NODE, "near");
 	/* far has more: across has most, and is never chosen for it */
 	m = mapkit_alloc(test, near, SZ_64K);
 	n = mapkit_alloc(test, far, SZ_4K);
-	expect_preferred(test, f, nic, PCI_P2PMEM_NEAREST, "near");
-	expect_preferred(test, f, nic, PCI_P2PMEM_MOST_FREE, "far");
-	expect_preferred(test, f, nic, PCI_P2PMEM_SAME_NODE, "near");
+	kit_expect_preferred(test, f, nic, PCI_P2PMEM_NEAREST, "near");
+	kit_expect_preferred(test, f, nic, PCI_P2PMEM_MOST_FREE, "far");
+	kit_expect_preferred(test, f, nic, PCI_P2PMEM_SAME_NODE, "near");
 	/* far is on the node of the client */
 	set_dev_node(&near->dev, node + 1);
-	expect_preferred(test, f, nic, PCI_P2PMEM_NEAREST, "near");
-	expect_preferred(test, f, nic, PCI_P2PMEM_SAME_NODE, "far");
+	kit_expect_preferred(test, f, nic, PCI_P2PMEM_NEAREST, "near");
+	kit_expect_preferred(test, f, nic, PCI_P2PMEM_SAME_NODE, "far");
 	/* neither is, but across */
 	set_dev_node(&far->dev, node + 1);
-	expect_preferred(test, f, nic, PCI_P2PMEM_SAME_NODE, "near");
+	kit_expect_preferred(test, f, nic, PCI_P2PMEM_SAME_NODE, "near");
 	set_dev_node(&near->dev, node);
 	set_dev_node(&far->dev, node);
 	mapkit_free(m);

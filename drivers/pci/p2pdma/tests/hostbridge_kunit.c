@@ -196,6 +196,39 @@ static void pairs_of_same_and_different_host_bridges(struct kunit *test)
 	pairkit_expect_all(test, f, several_rows, ARRAY_SIZE(several_rows));
 }
 
+/*
+ *	sky -+- 00.0 (8086:2030) -- a
+ *	     +- 01.0 (8086:2031) -- b		taken back
+ *	     `- 02.0 (8086:2032) -- c
+ */
+static void root_ports_that_are_taken_back(struct kunit *test)
+{
+	static const struct fabric_node nodes[] = {
+		{ HB_HOST("sky") },
+		{ HB_PORT("rp0", "sky", 0), HB_INTEL(0x2030) },
+		{ HB_PORT("rp1", "sky", 1), HB_INTEL(0x2031) },
+		{ HB_PORT("rp2", "sky", 2), HB_INTEL(0x2032) },
+		{ HB_CARD("a", "rp0") },
+		{ HB_CARD("b", "rp1") },
+		{ HB_CARD("c", "rp2") },
+		{ }
+	};
+	static const struct pairkit_row before[] = {
+		PAIRKIT_HOST("a", "b", 4), PAIRKIT_HOST("a", "c", 4), PAIRKIT_HOST("b", "c", 4),
+	}, after[] = {
+		PAIRKIT_NOT("a", "b", 4, PCI_P2PMEM_HOST_BRIDGE, "sky"),
+		PAIRKIT_HOST("a", "c", 4),
+		PAIRKIT_NOT("b", "c", 4, PCI_P2PMEM_HOST_BRIDGE, "sky"),
+	};
+	struct fabric *f = fabric_build(test, nodes);
+
+	pairkit_expect_all(test, f, before, ARRAY_SIZE(before));
+	kit_allow(test, "-8086:2031");
+	pairkit_expect_all(test, f, after, ARRAY_SIZE(after));
+	p2pmem_policy_reset();
+	pairkit_expect_all(test, f, before, ARRAY_SIZE(before));
+}
+
 static struct kunit_case hostbridge_cases[] = {
 	KUNIT_CASE(known_host_bridges_forward),
 	KUNIT_CASE(the_first_function_stands_for_it),
@@ -204,6 +237,7 @@ static struct kunit_case hostbridge_cases[] = {
 	KUNIT_CASE(the_processor_is_looked_at),
 #endif
 	KUNIT_CASE(pairs_of_same_and_different_host_bridges),
+	KUNIT_CASE(root_ports_that_are_taken_back),
 	{}
 };
 

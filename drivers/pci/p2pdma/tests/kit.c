@@ -109,6 +109,45 @@ struct device *kit_client(struct kunit *test, struct fabric *f, const char *name
 }
 EXPORT_SYMBOL_IF_KUNIT(kit_client);
 
+static void kit_forbid(void *unused)
+{
+	p2pmem_policy_reset();
+}
+
+/**
+ * kit_allow() - as an administrator, allow a host bridge
+ * @test: the test
+ * @entry: what is written to the parameter host_bridges
+ *
+ * Context: Process context, the thread of the test.
+ */
+void kit_allow(struct kunit *test, const char *entry)
+{
+	KUNIT_ASSERT_EQ_MSG(test, p2pmem_policy_set(entry), 0, "%s is no entry", entry);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, kit_forbid, NULL), 0);
+}
+EXPORT_SYMBOL_IF_KUNIT(kit_allow);
+
+/**
+ * kit_expect_preferred() - which provider is the best for a client
+ * @test: the test
+ * @f: the fabric
+ * @client: DMA device
+ * @prefer: what counts most
+ * @name: the function that must be chosen
+ *
+ * Context: Process context, the thread of the test.
+ */
+void kit_expect_preferred(struct kunit *test, struct fabric *f, struct device *client,
+			  enum pci_p2pmem_prefer prefer, const char *name)
+{
+	struct pci_dev *got = pci_p2pmem_find_preferred(&client, 1, prefer);
+
+	KUNIT_EXPECT_PTR_EQ_MSG(test, got, fabric_pdev(f, name), "%d: chosen: %s, expected: %s",
+				prefer, got ? pci_name(got) : "none", name);
+	pci_dev_put(got);
+}
+
 /**
  * kit_provider() - the private structure of a provider
  * @pdev: the function

@@ -24,6 +24,11 @@ int kit_add(struct kunit *test, struct fabric *f, const char *name, int bar, siz
 	    u64 offset, unsigned int kind);
 /* Registers the function's device as a client, without ops; unregistered when its driver goes */
 struct device *kit_client(struct kunit *test, struct fabric *f, const char *name);
+/* An entry of the parameter host_bridges, until the test ends */
+void kit_allow(struct kunit *test, const char *entry);
+/* With that preference, the function of that name is the best provider for the client */
+void kit_expect_preferred(struct kunit *test, struct fabric *f, struct device *client,
+			  enum pci_p2pmem_prefer prefer, const char *name);
 /* The provider's private structure; NULL when there is none. Valid while it is lent. */
 struct p2pmem_provider *kit_provider(struct pci_dev *pdev);
 /* Bytes of its pool that are free; 0 when it is no provider */

@@ -235,6 +235,8 @@ struct lend_news *lend_listen(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, news);
 	news->nb.notifier_call = lend_heard;
+	/* what the fabric was news of */
+	flush_workqueue(p2pmem_wq);
 	KUNIT_ASSERT_EQ(test, 0, pci_p2pmem_register_notifier(&news->nb));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, lend_deaf_action, &news->nb));
 	return news;

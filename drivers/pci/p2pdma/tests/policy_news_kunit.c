@@ -236,6 +236,67 @@ static void a_grant_looks_again(struct kunit *test)
 	news_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "taken up");
 }
 
+/* The same where any provider will do: neither what is refused nor what is good stays so. */
+static void the_choice_looks_again(struct kunit *test)
+{
+	struct fabric *f = news_fabric(test);
+	struct device *nic = &fabric_pdev(f, "nic")->dev;
+	struct pci_p2pmem_grant *g;
+	struct pci_p2pmem_verdict v;
+
+	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
+	p2pmem_policy_changed();
+	news_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "as built");
+	fabric_set_acs_ctrl(f, "dn1", 0);
+	news_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "remembered");
+	g = pci_p2pmem_grant_create(NULL, &nic, 1, NULL, NULL, "kunit", &v);
+	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(g), "%s", pci_p2pmem_reason_token(v.reason));
+	pci_p2pmem_grant_end(g);
+
+	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
+	g = pci_p2pmem_grant_create(NULL, &nic, 1, NULL, NULL, "kunit", &v);
+	KUNIT_EXPECT_PTR_EQ(test, g, ERR_PTR(-EXDEV));
+	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_ACS_REDIRECT);
+	if (!IS_ERR_OR_NULL(g))
+		pci_p2pmem_grant_end(g);
+	fabric_set_acs_ctrl(f, "dn1", 0);
+	pci_p2pmem_verdict_anew(fabric_pdev(f, "card"), nic, &v);
+	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_OK);
+}
+
+/* Who has a grant of a pair hears of it, whoever found out that its verdict is another. */
+static void holders_hear_of_another_verdict(struct kunit *test)
+{
+	struct fabric *f = news_fabric(test);
+	struct lend_news *news = lend_listen(test);
+	struct device *nic = &fabric_pdev(f, "nic")->dev;
+	struct pci_dev *card = fabric_pdev(f, "card");
+	struct pci_p2pmem_grant *g;
+	struct pci_p2pmem_verdict v;
+
+	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
+	pci_p2pmem_verdict_anew(card, nic, &v);
+	fabric_set_acs_ctrl(f, "dn1", 0);
+	pci_p2pmem_verdict_anew(card, nic, &v);
+	flush_workqueue(p2pmem_wq);
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&news->policies), 0, "nobody has a grant");
+
+	g = pci_p2pmem_grant_create(card, &nic, 1, NULL, NULL, "kunit", &v);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
+	pci_p2pmem_verdict_anew(card, nic, &v);
+	flush_workqueue(p2pmem_wq);
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&news->policies), 0, "it is the same");
+	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
+	pci_p2pmem_verdict_anew(card, nic, &v);
+	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_ACS_REDIRECT);
+	flush_workqueue(p2pmem_wq);
+	KUNIT_EXPECT_EQ(test, atomic_read(&news->policies), 1);
+	fabric_unplug(f, "spare");
+	flush_workqueue(p2pmem_wq);
+	KUNIT_EXPECT_GT_MSG(test, atomic_read(&news->policies), 1, "a function went");
+	pci_p2pmem_grant_end(g);
+}
+
 static struct kunit_case news_cases[] = {
 	KUNIT_CASE(functions_come_and_go),
 	KUNIT_CASE(another_client_at_the_same_address),
@@ -243,6 +304,8 @@ static struct kunit_case news_cases[] = {
 	KUNIT_CASE(who_judges_meanwhile_is_late),
 	KUNIT_CASE(a_grant_outlives_its_entry),
 	KUNIT_CASE(a_grant_looks_again),
+	KUNIT_CASE(the_choice_looks_again),
+	KUNIT_CASE(holders_hear_of_another_verdict),
 	{}
 };
 

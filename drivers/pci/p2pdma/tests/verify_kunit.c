@@ -27,6 +27,7 @@
  * @calls: how often it was asked
  * @what: what it was asked for
  * @memory: what the grant had for it
+ * @local: that answer is not about the pair
  * @meanwhile: something that happens during the test
  * @hold: it does not end before this is complete
  * @ret: what the caller of the test got
@@ -38,6 +39,7 @@ struct prover {
 	struct pci_p2pmem_grant *grant;
 	enum pci_p2pmem_proof says;
 	size_t moves;
+	bool local;
 	int calls;
 	void *what;
 	int memory;
@@ -60,6 +62,7 @@ static enum pci_p2pmem_proof prover_verify(struct pci_p2pmem_client *client,
 	v->memory = PTR_ERR_OR_ZERO(sgl);
 	scnprintf(test->note, PCI_P2PMEM_NOTE, "answer %d", v->says);
 	test->bytes = v->moves;
+	test->local = v->local;
 	WRITE_ONCE(v->calls, v->calls + 1);
 	if (v->meanwhile)
 		v->meanwhile(v);
@@ -343,6 +346,45 @@ static void provider_that_goes_meanwhile(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, v->why.proof, PCI_P2PMEM_PROVED);
 }
 
+/* A reset that ends when the memory of the test is back */
+static void reset_card_once(struct prover *v)
+{
+	pci_p2pmem_lost(v->k.card);
+	pci_p2pmem_resume(v->k.card);
+	v->meanwhile = NULL;
+}
+
+/* Nor does it in memory that has come back since, and what was proved is proved again. */
+static void provider_that_is_reset_meanwhile(struct kunit *test)
+{
+	struct prover *v = prover(test);
+
+	v->meanwhile = reset_card_once;
+	KUNIT_EXPECT_EQ(test, ask(v), 0);
+	KUNIT_EXPECT_EQ_MSG(test, v->calls, 2, "the answer is of the time before");
+	KUNIT_EXPECT_EQ(test, known(v), PCI_P2PMEM_PROVED);
+	reset_card_once(v);
+	KUNIT_EXPECT_EQ(test, known(v), PCI_P2PMEM_UNTRIED);
+}
+
+/* What is not about the pair is told, and not remembered of it. */
+static void answer_about_something_else(struct kunit *test)
+{
+	struct prover *v = prover(test);
+
+	v->local = true;
+	v->says = PCI_P2PMEM_UNPROVED;
+	KUNIT_EXPECT_EQ(test, ask(v), 0);
+	KUNIT_EXPECT_EQ(test, v->why.proof, PCI_P2PMEM_UNPROVED);
+	KUNIT_EXPECT_STREQ(test, v->why.note, "answer 2");
+	KUNIT_EXPECT_EQ(test, known(v), PCI_P2PMEM_UNTRIED);
+	v->says = PCI_P2PMEM_DISPROVED;
+	KUNIT_EXPECT_EQ(test, ask(v), -EXDEV);
+	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_DISPROVED, "wrong data is wrong data");
+	KUNIT_EXPECT_EQ(test, mapkit_count(v->k.card, v->k.nic).failures[PCI_P2PMEM_VERIFY_FAILED],
+			1);
+}
+
 static void revoke_waits_for_the_test(struct kunit *test)
 {
 	DECLARE_COMPLETION_ONSTACK(go);
@@ -483,6 +525,8 @@ static struct kunit_case verify_cases[] = {
 	KUNIT_CASE(proof_is_of_the_pair_as_it_is),
 	KUNIT_CASE(pair_that_changes_meanwhile),
 	KUNIT_CASE(provider_that_goes_meanwhile),
+	KUNIT_CASE(provider_that_is_reset_meanwhile),
+	KUNIT_CASE(answer_about_something_else),
 	KUNIT_CASE(revoke_waits_for_the_test),
 	KUNIT_CASE(registration_stays_under_a_test),
 	KUNIT_CASE(two_at_a_time),
