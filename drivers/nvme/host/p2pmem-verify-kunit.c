@@ -32,6 +32,7 @@ MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
  * @blind: Compare finds everything equal
  * @squint: Compare from peer memory finds everything different
  * @writes: somebody changes the block after each of so many commands
+ * @writes_at: somebody changes it after this one, counted from 1
  * @fail: number of the command that fails, counted from 1; and all after it for @sick
  * @sick: the drive is ill
  * @blk: by this error of the block layer
@@ -48,6 +49,7 @@ struct vd_fault {
 	bool blind;
 	bool squint;
 	int writes;
+	int writes_at;
 	int fail;
 	bool sick;
 	blk_status_t blk;
@@ -158,8 +160,8 @@ static u16 vd_execute(struct vd *d, struct nvme_command *cmd, void *data, bool p
 		status = vd_compare(d, data, peer);
 	else
 		status = NVME_SC_INVALID_OPCODE;	/* a Write, most of all */
-	if (d->fault.writes) {
-		d->fault.writes--;
+	if (d->fault.writes || d->commands == d->fault.writes_at) {
+		d->fault.writes = max(d->fault.writes - 1, 0);
 		d->block[d->commands % VD_BLOCK] ^= 0xff;
 	}
 	return status;
@@ -346,6 +348,18 @@ static int vd_verify(struct kunit *test, struct vd *d, const struct vd_fault *fa
 	return ret;
 }
 
+/* Whether the drive, tested with the same fault, is not tested again after that */
+static bool vd_remembered(struct kunit *test, struct vd *d)
+{
+	struct pci_p2pmem_verdict why;
+
+	d->counted = 0;
+	KUNIT_EXPECT_EQ(test, 0, pci_p2pmem_grant_verify(d->grant, d->ctrl.dev, d->disk->part0,
+							 &why));
+	pci_p2pmem_verdict(d->card, d->ctrl.dev, &why);
+	return why.proof == PCI_P2PMEM_UNPROVED;
+}
+
 #define COMPARE	.oncs = NVME_CTRL_ONCS_COMPARE
 
 /* A path that is right: three commands had their data in peer memory. */
@@ -356,6 +370,7 @@ static void proved(struct kunit *test)
 		{ "data arrives behind its completion", COMPARE, .late = true },
 		{ "somebody writes the block now and then", COMPARE, .writes = 3 },
 		{ "somebody writes it while it is compared", COMPARE, .writes = 5 },
+		{ "somebody writes it after the last Compare", COMPARE, .writes_at = 4 },
 	};
 	struct vd *d = vd_make(test);
 	struct pci_p2pmem_verdict why;
@@ -369,7 +384,10 @@ static void proved(struct kunit *test)
 		KUNIT_EXPECT_STREQ(test, why.note, "");
 		KUNIT_EXPECT_GE_MSG(test, d->peer, 3, "%s: data was copied", t[i].why);
 		if (!i)
-			KUNIT_EXPECT_EQ(test, d->commands, 4);
+			KUNIT_EXPECT_EQ(test, d->commands, 5);
+		if (t[i].writes_at)
+			KUNIT_EXPECT_EQ_MSG(test, d->commands, 10,
+					    "the change may be what was found");
 	}
 	/* What was on the drive is nobody else's. */
 	memcpy_fromio(seen, (void __iomem __force *)pci_p2pmem_region_addr(d->card, 2, 0),
@@ -391,7 +409,6 @@ static void disproved(struct kunit *test)
 		{ { "arrives nowhere", COMPARE, .lost = true }, "Read to peer memory left" },
 		{ { "wrong and no Compare", .wrong_at = 9 }, "Read to peer memory left" },
 		{ { "nothing comes from there", COMPARE, .squint = true }, "Compare found" },
-		{ { "negative control", COMPARE, .blind = true }, "Compare did not see" },
 		{ { "Read fails", COMPARE, .fail = 2, .blk = BLK_STS_IOERR },
 		  "Read to peer memory failed: -5" },
 		{ { "Read times out", COMPARE, .fail = 2, .blk = BLK_STS_TIMEOUT },
@@ -425,7 +442,9 @@ static void unproved(struct kunit *test)
 		{ "no Compare, and somebody writes", .writes = 3 },
 		{ "says it has Compare, has not", COMPARE, .fail = 1, .opcode = nvme_cmd_compare,
 		  .status = NVME_SC_INVALID_OPCODE },
-		{ "metadata", COMPARE, .ms = 8 },
+		{ "negative control: Compare is blind", COMPARE, .blind = true },
+		{ "Compare never works", COMPARE, .fail = 1, .sick = true,
+		  .opcode = nvme_cmd_compare, .status = NVME_SC_INVALID_FIELD },
 	};
 	struct vd *d = vd_make(test);
 	struct pci_p2pmem_verdict why;
@@ -435,11 +454,36 @@ static void unproved(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, vd_verify(test, d, &t[i], &why), 0, "%s", t[i].why);
 		KUNIT_EXPECT_EQ_MSG(test, why.proof, PCI_P2PMEM_UNPROVED, "%s", t[i].why);
 		KUNIT_EXPECT_STRNEQ_MSG(test, why.note, "", "%s", t[i].why);
+		KUNIT_EXPECT_TRUE_MSG(test, vd_remembered(test, d), "%s", t[i].why);
 	}
-	KUNIT_EXPECT_EQ_MSG(test, d->commands, 0, "a format with metadata is not tested");
-	d->fault = (struct vd_fault){ COMPARE };
+}
+
+/* What cannot be shown of one namespace says nothing of another: that is not kept. */
+static void unproved_by_a_namespace(struct kunit *test)
+{
+	static const struct vd_fault t[] = {
+		{ "metadata", COMPARE, .ms = 8 },
+		{ "always written", COMPARE, .writes = 1000 },
+	};
+	struct vd *d = vd_make(test);
+	struct pci_p2pmem_verdict why;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		KUNIT_EXPECT_EQ_MSG(test, vd_verify(test, d, &t[i], &why), 0, "%s", t[i].why);
+		KUNIT_EXPECT_EQ_MSG(test, why.proof, PCI_P2PMEM_UNPROVED, "%s", t[i].why);
+		KUNIT_EXPECT_STRNEQ_MSG(test, why.note, "", "%s", t[i].why);
+		if (t[i].ms)
+			KUNIT_EXPECT_EQ_MSG(test, d->commands, 0, "metadata is not tested");
+		KUNIT_EXPECT_FALSE_MSG(test, vd_remembered(test, d), "%s", t[i].why);
+	}
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_grant_verify(d->grant, d->ctrl.dev, NULL, &why), 0);
 	KUNIT_EXPECT_EQ(test, why.proof, PCI_P2PMEM_UNPROVED);
+	d->fault = (struct vd_fault){ COMPARE };
+	d->head->ms = 0;
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_grant_verify(d->grant, d->ctrl.dev, d->disk->part0,
+						      &why), 0);
+	KUNIT_EXPECT_EQ_MSG(test, why.proof, PCI_P2PMEM_PROVED, "%s", why.note);
 }
 
 /* What may be otherwise in a moment is not kept. */
@@ -449,7 +493,7 @@ static void untried(struct kunit *test)
 		{ "cannot be read at all", COMPARE, .fail = 1, .blk = BLK_STS_IOERR },
 		{ "ill from then on", COMPARE, .fail = 2, .sick = true, .blk = BLK_STS_IOERR },
 		{ "being removed", COMPARE, .fail = 2, .blk = BLK_STS_OFFLINE },
-		{ "always written", COMPARE, .writes = 1000 },
+		{ "ill after all was right", COMPARE, .fail = 5, .blk = BLK_STS_IOERR },
 	};
 	struct vd *d = vd_make(test);
 	struct pci_p2pmem_verdict why;
@@ -526,6 +570,7 @@ static struct kunit_case nvme_verify_cases[] = {
 	KUNIT_CASE(proved),
 	KUNIT_CASE(disproved),
 	KUNIT_CASE(unproved),
+	KUNIT_CASE(unproved_by_a_namespace),
 	KUNIT_CASE(untried),
 	KUNIT_CASE(queue_that_takes_no_commands),
 	KUNIT_CASE(without_memory),

@@ -12,10 +12,12 @@
  *   3. Compare from peer memory must find no difference.
  *   4. One byte there is changed: Compare must find it. A drive, or a path, that finds
  *      everything equal would pass the step before.
+ *   5. The block is read into system memory once more: it was not its change that was found.
  *
  * Others may write the block meanwhile. Whenever something is not as it should be, the
  * block is read into system memory again, and when it is another one the test begins anew.
- * A drive that cannot read into system memory either says nothing about the path.
+ * A drive that cannot read into system memory either says nothing about the path, and one
+ * whose Compare is wrong with system memory, too, proves nothing.
  *
  * This is the one place where the CPU looks at peer memory of others: a block once, to
  * see what arrived. Runs in process context, in a few commands each of which ends by the
@@ -129,12 +131,15 @@ static bool nvme_p2pmem_reread(struct nvme_p2pmem_test *t, bool *changed)
 	return true;
 }
 
-/* Something was not as it should be: whose fault is it? */
+/*
+ * Something was not as it should be: whose fault is it? A drive that answered until a command
+ * with peer memory took all of its time, and does not answer since, has lost itself there.
+ */
 static int nvme_p2pmem_blame(struct nvme_p2pmem_test *t, const char *what, int error)
 {
-	bool changed;
+	bool changed = false;
 
-	if (!nvme_p2pmem_reread(t, &changed)) {
+	if (!nvme_p2pmem_reread(t, &changed) && error != -EINTR && error != -ETIMEDOUT) {
 		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "the drive does not answer now");
 		return PCI_P2PMEM_UNTRIED;
 	}
@@ -215,6 +220,41 @@ static bool nvme_p2pmem_arrived(struct nvme_p2pmem_test *t)
 	}
 }
 
+/* Whether Compare from system memory finds what is equal, and what is not */
+static bool nvme_p2pmem_compares(struct nvme_p2pmem_test *t)
+{
+	u8 *other = nvme_p2pmem_second(t);
+
+	memcpy(other, t->ram, t->size);
+	if (nvme_p2pmem_command(t, nvme_cmd_compare, other))
+		return false;
+	other[t->size - 1] ^= 0xff;
+	return nvme_p2pmem_command(t, nvme_cmd_compare, other) == NVME_SC_COMPARE_FAILED;
+}
+
+static int nvme_p2pmem_compare_blame(struct nvme_p2pmem_test *t, int error,
+				     unsigned long began)
+{
+	bool changed;
+	int ret;
+
+	if (!error)
+		ret = nvme_p2pmem_blame(t, "Compare did not see a byte that was changed", 0);
+	else if (error == NVME_SC_COMPARE_FAILED)
+		ret = nvme_p2pmem_blame(t, "Compare found other data", 0);
+	else
+		ret = nvme_p2pmem_failed(t, "Compare from peer memory", error, began);
+	/* Of a drive that is lost nothing more is to be learned. */
+	if (ret != PCI_P2PMEM_DISPROVED || error == -EINTR || error == -ETIMEDOUT ||
+	    nvme_p2pmem_compares(t))
+		return ret;
+	if (nvme_p2pmem_reread(t, &changed) && changed)
+		return NVME_P2PMEM_CHANGED;
+	strscpy(t->says->note, "the drive's Compare is wrong with system memory, too",
+		PCI_P2PMEM_NOTE);
+	return PCI_P2PMEM_UNPROVED;
+}
+
 /* Compare with peer memory; @differs is what it must find. Zero when it did. */
 static int nvme_p2pmem_compare(struct nvme_p2pmem_test *t, bool differs)
 {
@@ -223,19 +263,16 @@ static int nvme_p2pmem_compare(struct nvme_p2pmem_test *t, bool differs)
 
 	if (ret == (differs ? NVME_SC_COMPARE_FAILED : 0))
 		return 0;
-	if (!ret)
-		return nvme_p2pmem_blame(t, "Compare did not see a byte that was changed", 0);
-	if (ret == NVME_SC_COMPARE_FAILED)
-		return nvme_p2pmem_blame(t, "Compare found other data", 0);
 	if (ret == NVME_SC_INVALID_OPCODE)
 		return PCI_P2PMEM_UNPROVED;
-	return nvme_p2pmem_failed(t, "Compare from peer memory", ret, began);
+	return nvme_p2pmem_compare_blame(t, ret, began);
 }
 
 /* One of enum pci_p2pmem_proof, or NVME_P2PMEM_CHANGED */
 static int nvme_p2pmem_round(struct nvme_p2pmem_test *t)
 {
 	unsigned long began;
+	bool changed;
 	int ret;
 
 	if (nvme_p2pmem_command(t, nvme_cmd_read, t->ram)) {
@@ -258,7 +295,14 @@ static int nvme_p2pmem_round(struct nvme_p2pmem_test *t)
 	if (ret)
 		return ret;
 	nvme_p2pmem_change_byte(t);
-	return nvme_p2pmem_compare(t, true) ?: PCI_P2PMEM_PROVED;
+	ret = nvme_p2pmem_compare(t, true);
+	if (ret)
+		return ret;
+	if (!nvme_p2pmem_reread(t, &changed)) {
+		strscpy(t->says->note, "the drive does not answer now", PCI_P2PMEM_NOTE);
+		return PCI_P2PMEM_UNTRIED;
+	}
+	return changed ? NVME_P2PMEM_CHANGED : PCI_P2PMEM_PROVED;
 }
 
 static enum pci_p2pmem_proof nvme_p2pmem_rounds(struct nvme_p2pmem_test *t)
@@ -272,18 +316,16 @@ static enum pci_p2pmem_proof nvme_p2pmem_rounds(struct nvme_p2pmem_test *t)
 	case NVME_P2PMEM_CHANGED:
 		strscpy(t->says->note, "somebody keeps writing the drive's first block",
 			PCI_P2PMEM_NOTE);
-		return PCI_P2PMEM_UNTRIED;
+		t->says->local = true;
+		return PCI_P2PMEM_UNPROVED;
 	case PCI_P2PMEM_UNPROVED:
-		strscpy(t->says->note, "no Compare: only transfers to peer memory were shown",
-			PCI_P2PMEM_NOTE);
+		if (!t->says->note[0])
+			strscpy(t->says->note,
+				"no Compare: only transfers to peer memory were shown",
+				PCI_P2PMEM_NOTE);
 		dev_info(t->ctrl->device,
-			 "has no Compare: transfers to memory of %s were shown to be right, those from there were not\n",
-			 pci_name(t->provider));
-		break;
-	case PCI_P2PMEM_DISPROVED:
-		dev_warn(t->ctrl->device, "does not reach memory of %s: %s\n",
+			 "transfers to memory of %s were shown to be right, those from there were not: %s\n",
 			 pci_name(t->provider), t->says->note);
-		break;
 	}
 	return ret;
 }
@@ -316,7 +358,7 @@ static enum pci_p2pmem_proof nvme_p2pmem_test(struct nvme_p2pmem_test *t,
 		nvme_p2pmem_erase(t);
 	} else {
 		scnprintf(t->says->note, PCI_P2PMEM_NOTE,
-			  "a block is not in one run of peer memory");
+			  "no block is in one run of peer memory now");
 	}
 	pci_p2pmem_sgl_free(t->provider, sgl);
 free_ram:
@@ -346,6 +388,7 @@ nvme_p2pmem_verify(struct pci_p2pmem_client *client, struct pci_p2pmem_grant *gr
 	struct block_device *bdev = what;
 	enum pci_p2pmem_proof proof;
 
+	test->local = true;
 	if (!bdev) {
 		strscpy(test->note, "nobody said which namespace", PCI_P2PMEM_NOTE);
 		return PCI_P2PMEM_UNPROVED;
@@ -364,6 +407,7 @@ nvme_p2pmem_verify(struct pci_p2pmem_client *client, struct pci_p2pmem_grant *gr
 			PCI_P2PMEM_NOTE);
 		proof = PCI_P2PMEM_UNPROVED;
 	} else {
+		test->local = false;
 		proof = nvme_p2pmem_test(&t, grant);
 	}
 	nvme_put_ns(t.ns);
