@@ -48,10 +48,13 @@ static DECLARE_DELAYED_WORK(nvmet_p2pmem_rescan_dwork, nvmet_p2pmem_rescan_work)
  */
 void nvmet_p2pmem_rescan(unsigned long delay)
 {
-	if (delay)
-		queue_delayed_work(system_unbound_wq, &nvmet_p2pmem_rescan_dwork, delay);
-	else
-		mod_delayed_work(system_unbound_wq, &nvmet_p2pmem_rescan_dwork, 0);
+	struct delayed_work *dwork = &nvmet_p2pmem_rescan_dwork;
+
+	/* When it runs at this moment, it is not pending and comes once more. */
+	if (delay && delayed_work_pending(dwork) &&
+	    time_before_eq(READ_ONCE(dwork->timer.expires), jiffies + delay))
+		return;
+	mod_delayed_work(system_unbound_wq, dwork, delay);
 }
 
 static void nvmet_p2pmem_grant_revoked(struct pci_p2pmem_grant *grant)
@@ -74,9 +77,10 @@ static const struct pci_p2pmem_grant_ops nvmet_p2pmem_grant_ops = {
 static enum pci_p2pmem_reason nvmet_p2pmem_ctrl_reason(struct nvmet_ctrl *ctrl,
 						       struct nvmet_ns *ns)
 {
+	/* Sockets and the loop move data with the CPU; adapters of Fibre Channel do not. */
 	if (!ctrl->p2p_client)
-		return ctrl->ops->type == NVMF_TRTYPE_RDMA ?
-			PCI_P2PMEM_NO_DMA_DEVICE : PCI_P2PMEM_NOT_A_CLIENT;
+		return ctrl->ops->type == NVMF_TRTYPE_FC ?
+			PCI_P2PMEM_NOT_A_CLIENT : PCI_P2PMEM_NO_DMA_DEVICE;
 	if (!ctrl->pi_support && nvmet_p2pmem_cpu_integrity(ns))
 		return PCI_P2PMEM_CPU_INTEGRITY;
 	return PCI_P2PMEM_OK;
@@ -89,8 +93,13 @@ nvmet_p2pmem_obtain(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
 {
 	struct device *clients[] = { path->ctrl->p2p_client, drive };
 	struct nvmet_p2pmem_ns *rec = nvmet_p2pmem_record(path->ns);
+	enum pci_p2pmem_prefer prefer = rec->prefer;
 	struct pci_p2pmem_grant *grant;
 	char *name;
+
+	/* Of what a test could not prove another one is better, whichever it is. */
+	if (rec->verify == NVMET_P2PMEM_REQUIRE)
+		prefer |= PCI_P2PMEM_PROVABLE;
 
 	/* For the log of the core, which keeps a copy */
 	name = kasprintf(GFP_KERNEL, "nvmet subsystem %s host %s nsid %u",
@@ -100,7 +109,7 @@ nvmet_p2pmem_obtain(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
 						&nvmet_p2pmem_grant_ops, path,
 						name ?: "nvmet", why);
 	else
-		grant = pci_p2pmem_grant_create_preferred(rec->prefer, clients,
+		grant = pci_p2pmem_grant_create_preferred(prefer, clients,
 							  ARRAY_SIZE(clients),
 							  &nvmet_p2pmem_grant_ops, path,
 							  name ?: "nvmet", why);
@@ -120,11 +129,12 @@ nvmet_p2pmem_obtain(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
 }
 
 /*
- * Whether requests may use a grant now. If not it belongs to a test, and path->testing says
- * so, or it is ended, and @why says why.
+ * Whether requests may use a grant now. If not it belongs to a test, or it is ended, and @why
+ * says why; @testing says whether there is a test, or will be soon.
  */
 static bool nvmet_p2pmem_admit(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant,
-			       struct device *drive, struct pci_p2pmem_verdict *why)
+			       struct device *drive, struct pci_p2pmem_verdict *why,
+			       bool *testing)
 {
 	int ret;
 
@@ -133,7 +143,7 @@ static bool nvmet_p2pmem_admit(struct nvmet_p2pmem_path *path, struct pci_p2pmem
 		return true;
 	case NVMET_P2PMEM_TEST:
 		why->reason = PCI_P2PMEM_NOT_VERIFIED;
-		WRITE_ONCE(path->testing, true);
+		*testing = true;
 		ret = nvmet_p2pmem_test_start(path, grant, drive);
 		if (!ret)
 			return false;
@@ -148,8 +158,9 @@ static bool nvmet_p2pmem_admit(struct nvmet_p2pmem_path *path, struct pci_p2pmem
 }
 
 /*
- * Whether a path's grant would be given today, be it for another reason than before. One
- * that has come to need an administrator's entry is judged anew, unless it was proved.
+ * Whether a path's grant would be given today, be it for another reason than before. What
+ * was tested was one route: when memory is mapped by another one, or that has come to need
+ * an administrator's entry, the path is judged anew, and tested.
  */
 static bool nvmet_p2pmem_still_good(struct nvmet_p2pmem_path *path,
 				    struct pci_p2pmem_grant *grant)
@@ -159,8 +170,10 @@ static bool nvmet_p2pmem_still_good(struct nvmet_p2pmem_path *path,
 	pci_p2pmem_grant_verdict(grant, &v);
 	if (v.reason)
 		return false;
-	if (v.by_admin && !path->by_admin && path->proof == PCI_P2PMEM_UNPROVED)
+	if (nvmet_p2pmem_record(path->ns)->verify != NVMET_P2PMEM_OFF &&
+	    (v.mapping != path->how || (v.by_admin && !path->by_admin)))
 		return false;
+	path->how = v.mapping;
 	if (v.by_admin != path->by_admin) {
 		path->by_admin = v.by_admin;
 		path->told = false;
@@ -174,19 +187,25 @@ static void nvmet_p2pmem_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_g
 	struct pci_p2pmem_verdict v;
 
 	pci_p2pmem_grant_verdict(grant, &v);
+	path->how = v.mapping;
 	path->by_admin = v.by_admin;
 	path->told = false;
 	rcu_assign_pointer(path->grant, grant);
+	/* Pairs with nvmet_p2pmem_get_grant(): a test that ended well is never a fallback. */
+	smp_store_release(&path->testing, false);
 }
 
 /* They have none, because of @why. While a test runs there is nothing to tell yet. */
 static void nvmet_p2pmem_refuse(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
-				struct device *drive, const struct pci_p2pmem_verdict *why)
+				struct device *drive, const struct pci_p2pmem_verdict *why,
+				bool testing)
 {
 	if (why->reason != path->reason)
 		path->told = false;
 	WRITE_ONCE(path->reason, why->reason);
-	if (!path->told && !path->testing)
+	/* Pairs with nvmet_p2pmem_get_grant(). */
+	smp_store_release(&path->testing, testing);
+	if (!path->told && !testing)
 		nvmet_p2pmem_tell_refusal(path, provider, drive, why);
 }
 
@@ -198,23 +217,23 @@ static void nvmet_p2pmem_connect(struct nvmet_p2pmem_path *path)
 	struct pci_p2pmem_grant *grant = NULL;
 	struct pci_dev *provider = NULL;
 	struct device *drive;
+	bool testing = false;
 
-	WRITE_ONCE(path->testing, false);
 	drive = nvmet_p2pmem_drive(path->ns, &why.reason);
 	if (!why.reason)
 		why.reason = nvmet_p2pmem_ctrl_reason(path->ctrl, path->ns);
 	if (!why.reason && rec->fixed) {
-		provider = nvmet_p2pmem_fixed_provider(rec);
+		provider = nvmet_p2pmem_fixed_provider(rec, &why);
 		if (!provider)
 			why.reason = PCI_P2PMEM_NOT_A_PROVIDER;
 	}
 	if (!why.reason)
 		grant = nvmet_p2pmem_obtain(path, provider, drive, &why);
 
-	if (grant && nvmet_p2pmem_admit(path, grant, drive, &why))
+	if (grant && nvmet_p2pmem_admit(path, grant, drive, &why, &testing))
 		nvmet_p2pmem_use(path, grant);
 	else
-		nvmet_p2pmem_refuse(path, provider, drive, &why);
+		nvmet_p2pmem_refuse(path, provider, drive, &why, testing);
 	put_device(drive);
 	pci_dev_put(provider);
 }
@@ -357,11 +376,10 @@ static bool nvmet_p2pmem_rescan_test(struct nvmet_p2pmem_path *path)
 	grant = nvmet_p2pmem_test_end(path, &why);
 	if (!grant && !why.reason)
 		return true;
-	WRITE_ONCE(path->testing, false);
 	if (grant)
 		nvmet_p2pmem_use(path, grant);
 	else
-		nvmet_p2pmem_refuse(path, NULL, NULL, &why);
+		nvmet_p2pmem_refuse(path, NULL, NULL, &why, false);
 	return !!grant;
 }
 

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: KUnit: the namespace attributes p2pmem and p2pmem_prefer
+ * DOC: KUnit: the namespace attributes p2pmem, p2pmem_prefer and p2pmem_stats/reset
  *
- * What may be written and what not, and what is asked of a provider that was named
- * when the namespace is enabled.
+ * What may be written and what not, what is asked of a provider that was named when the
+ * namespace is enabled, and what the log says of a namespace that asks and has no peer
+ * memory for a reason of its own.
  */
+#include <linux/blk-integrity.h>
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 
+#include "../../pci/p2pdma/tests/logged.h"
 #include "p2pmem-kunit.h"
 
 /* All cases: the hierarchy of p2pmem-bench-kunit.c. */
@@ -227,6 +230,218 @@ static void namespaces_of_files(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bench_count(b, "not-a-drive"), 1);
 }
 
+/* "BORROWER and LENDER: WORDS" is all that the log says of the path of b->ctrl. */
+static void told(struct nvmet_bench *b, struct logged *l, const char *borrower,
+		 const char *lender, const char *words)
+{
+	char *want = kunit_kzalloc(b->test, sizeof(l->line), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(b->test, want);
+	snprintf(want, sizeof(l->line),
+		 "nvmet: using system memory for nsid %u of controller %u (%s, adapter %s): %s and %s: %s",
+		 BENCH_NSID, b->ctrl->cntlid, b->ns->device_path, dev_name(b->nic), borrower,
+		 lender, words);
+	KUNIT_EXPECT_STREQ(b->test, logged_line(l, 10), want);
+}
+
+#ifdef CONFIG_BLK_DEV_INTEGRITY
+#define INTEGRITY_WORDS	\
+	"cpu-integrity: the CPU computes protection information over this drive's data; format the drive without protection information"
+
+static void integrity_set(struct nvmet_bench *b, unsigned int csum, unsigned int flags)
+{
+	struct queue_limits lim = queue_limits_start_update(b->disk->queue);
+
+	lim.integrity = (struct blk_integrity){ .csum_type = csum, .flags = flags,
+						.tuple_size = 8 };
+	KUNIT_ASSERT_EQ(b->test, queue_limits_commit_update(b->disk->queue, &lim), 0);
+}
+
+/* Drives whose data the CPU looks at, however they are found, and those where it does not */
+static void drives_with_integrity(struct kunit *test)
+{
+	static const struct {
+		unsigned int csum;
+		unsigned int flags;
+		int named;		/* enabling it with a provider that was named */
+		bool refused;
+		bool by_disk;		/* the disk is at fault, whoever its host is */
+	} t[] = {
+		{ BLK_INTEGRITY_CSUM_IP, 0, -EOPNOTSUPP, true, true },
+		{ BLK_INTEGRITY_CSUM_CRC64, BLK_INTEGRITY_NOGENERATE, -EOPNOTSUPP, true, true },
+		{ BLK_INTEGRITY_CSUM_IP, BLK_INTEGRITY_NOVERIFY, -EOPNOTSUPP, true, true },
+		/* A host could compute this, but this one does not. */
+		{ BLK_INTEGRITY_CSUM_CRC, 0, 0, true, false },
+		{ BLK_INTEGRITY_CSUM_CRC, BLK_INTEGRITY_REF_TAG, 0, true, false },
+		{ BLK_INTEGRITY_CSUM_IP, BLK_INTEGRITY_NOGENERATE | BLK_INTEGRITY_NOVERIFY },
+		{ BLK_INTEGRITY_CSUM_NONE, 0 },
+	};
+	struct nvmet_bench *b = bench_build(test);
+	struct logged *l = logged_begin(test, "using system memory for nsid");
+	int i;
+
+	bench_clients(b);
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		integrity_set(b, t[i].csum, t[i].flags);
+		KUNIT_ASSERT_GT(test, bench_store(b, pci_name(b->card)), 0);
+		KUNIT_EXPECT_EQ_MSG(test, bench_enable(b), t[i].named, "row %d", i);
+		nvmet_ns_disable(b->ns);
+
+		KUNIT_ASSERT_EQ(test, bench_store(b, "1"), 1);
+		KUNIT_ASSERT_EQ(test, bench_reset(b, "1"), 1);
+		KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
+		bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
+		KUNIT_EXPECT_EQ_MSG(test, !bench_io(b, nvme_cmd_read, SZ_4K), t[i].refused,
+				    "row %d", i);
+		KUNIT_EXPECT_EQ(test, bench_count(b, "cpu-integrity"), t[i].refused);
+		KUNIT_EXPECT_EQ(test, bench_count(b, "fallbacks"), t[i].refused);
+		if (t[i].refused)
+			told(b, l, t[i].by_disk ? b->disk->disk_name : dev_name(b->drive),
+			     "(no provider)", INTEGRITY_WORDS);
+		bench_disconnect(b);
+		nvmet_ns_disable(b->ns);
+	}
+	KUNIT_EXPECT_STREQ_MSG(test, logged_line(l, 0), "", "said although all is well");
+}
+
+/* With a provider that was named, enabling says it; and what comes later is seen, too. */
+static void integrity_that_comes_later(struct kunit *test)
+{
+	struct nvmet_bench *b = bench_build(test);
+	struct logged *l = logged_begin(test, INTEGRITY_WORDS);
+	char want[512];
+
+	bench_clients(b);
+	KUNIT_ASSERT_GT(test, bench_store(b, pci_name(b->card)), 0);
+	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
+	bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
+	KUNIT_EXPECT_PTR_EQ(test, bench_io(b, nvme_cmd_read, SZ_4K), b->card);
+	integrity_set(b, BLK_INTEGRITY_CSUM_IP, 0);
+	KUNIT_EXPECT_NULL_MSG(test, bench_io(b, nvme_cmd_write, SZ_4K), "it is on now");
+	KUNIT_EXPECT_EQ(test, bench_count(b, "cpu-integrity"), 1);
+	KUNIT_EXPECT_EQ(test, bench_count(b, "system_bytes"), SZ_4K);
+	bench_disconnect(b);
+	nvmet_ns_disable(b->ns);
+
+	KUNIT_EXPECT_EQ(test, bench_enable(b), -EOPNOTSUPP);
+	snprintf(want, sizeof(want), "nvmet: nsid %u of %s: %s and %s: %s", BENCH_NSID,
+		 b->subsysnqn, b->disk->disk_name, pci_name(b->card), INTEGRITY_WORDS);
+	KUNIT_EXPECT_STREQ(test, logged_line(l, 1), want);
+}
+#endif
+
+/* What must be proved and is not, because nobody can; and what nobody lends */
+static void paths_that_are_not_used(struct kunit *test)
+{
+	struct nvmet_bench *b = bench_build(test);
+	struct logged *l = logged_begin(test, "using system memory for nsid");
+
+	bench_clients(b);
+	nvmet_p2pmem_record(b->ns)->verify = NVMET_P2PMEM_REQUIRE;
+	KUNIT_ASSERT_GT(test, bench_store(b, pci_name(b->card)), 0);
+	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
+	bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
+	told(b, l, dev_name(b->drive), pci_name(b->card),
+	     "not-verified: the path must be proved by a self-test before it is used, and is not (the client's driver has no self-test); wait until the self-test has ended, or write warn to p2pmem_verify of the namespace");
+	KUNIT_EXPECT_NULL(test, bench_io(b, nvme_cmd_read, SZ_4K));
+	KUNIT_EXPECT_EQ(test, bench_count(b, "not-verified"), 1);
+	bench_disconnect(b);
+	nvmet_ns_disable(b->ns);
+
+	pci_p2pmem_set_published(b->card, false);
+	pci_p2pmem_set_published(b->card2, false);
+	pci_p2pmem_set_published(b->far, false);
+	KUNIT_ASSERT_EQ(test, bench_store(b, "1"), 1);
+	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
+	bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
+	told(b, l, dev_name(b->drive), "(no provider)",
+	     "no-provider: no published provider can serve these clients; load the driver of a provider, or bind a memory card to p2pmem-bar");
+	KUNIT_EXPECT_NULL(test, bench_io(b, nvme_cmd_read, SZ_4K));
+	KUNIT_EXPECT_EQ(test, bench_count(b, "no-provider"), 1);
+}
+
+/**
+ * struct load - requests beside the suite's
+ * @work: makes them
+ * @b: the target
+ * @bytes: that they moved
+ * @stop: enough
+ */
+struct load {
+	struct work_struct work;
+	struct nvmet_bench *b;
+	atomic64_t bytes;
+	bool stop;
+};
+
+static void load_worker(struct work_struct *work)
+{
+	struct load *l = container_of(work, struct load, work);
+	struct bench_req *r;
+	int i;
+
+	for (i = 0; i < 2000 && !READ_ONCE(l->stop); i++) {
+		r = bench_start(l->b, i % 2 ? nvme_cmd_read : nvme_cmd_write, SZ_4K, l->b->nic);
+		bench_execute(l->b, r);
+		atomic64_add(SZ_4K, &l->bytes);
+		bench_free(r);
+	}
+}
+
+static u64 load_sum(struct nvmet_bench *b)
+{
+	return bench_count(b, "peer_bytes") + bench_count(b, "inline_bytes") +
+		bench_count(b, "system_bytes");
+}
+
+/* All counters begin anew, and what moves meanwhile is counted before or after: once */
+static void reset_under_load(struct kunit *test)
+{
+	static const char * const bad[] = { "", "0", "2", "1 ", "yes" };
+	struct nvmet_bench *b = bench_build(test);
+	struct load l = { .b = b };
+	u64 before, after, all, sum;
+	int i;
+
+	bench_clients(b);
+	KUNIT_ASSERT_GT(test, bench_store(b, pci_name(b->card)), 0);
+	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
+	bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
+	bench_io(b, nvme_cmd_read, SZ_64K);
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		KUNIT_EXPECT_EQ(test, bench_reset(b, bad[i]), -EINVAL);
+	KUNIT_EXPECT_EQ(test, load_sum(b), SZ_64K);
+	pci_p2pmem_lost(b->card);
+	bench_io(b, nvme_cmd_read, SZ_64K);
+	KUNIT_EXPECT_EQ(test, bench_count(b, "fallbacks"), 1);
+	KUNIT_EXPECT_EQ(test, bench_reset(b, "1\n"), 2);
+	KUNIT_EXPECT_EQ(test, load_sum(b), 0);
+	KUNIT_EXPECT_EQ(test, bench_count(b, "fallbacks"), 0);
+	bench_io(b, nvme_cmd_read, SZ_8K);
+	KUNIT_EXPECT_EQ(test, load_sum(b), SZ_8K);
+	KUNIT_EXPECT_EQ(test, bench_count(b, "fallbacks"), 1);
+	pci_p2pmem_resume(b->card);
+	KUNIT_EXPECT_TRUE(test, bench_settles(b, b->card));
+
+	INIT_WORK_ONSTACK(&l.work, load_worker);
+	schedule_work(&l.work);
+	for (i = 0; i < 20; i++) {
+		schedule_timeout_uninterruptible(2);
+		before = atomic64_read(&l.bytes);
+		KUNIT_EXPECT_EQ(test, bench_reset(b, "1"), 1);
+		/* One request is under way, whose bytes may be counted already. */
+		after = atomic64_read(&l.bytes) + SZ_4K;
+		KUNIT_EXPECT_LE_MSG(test, load_sum(b), U32_MAX, "less than zero");
+	}
+	WRITE_ONCE(l.stop, true);
+	flush_work(&l.work);
+	destroy_work_on_stack(&l.work);
+	all = atomic64_read(&l.bytes);
+	sum = load_sum(b);
+	KUNIT_EXPECT_LE(test, sum, all - before);
+	KUNIT_EXPECT_GE(test, sum + after, all);
+}
+
 static struct kunit_case nvmet_attr_cases[] = {
 	KUNIT_CASE(values),
 	KUNIT_CASE(malformed_values),
@@ -235,6 +450,12 @@ static struct kunit_case nvmet_attr_cases[] = {
 	KUNIT_CASE(busy_while_enabled),
 	KUNIT_CASE(what_is_asked_when_it_is_enabled),
 	KUNIT_CASE(namespaces_of_files),
+#ifdef CONFIG_BLK_DEV_INTEGRITY
+	KUNIT_CASE(drives_with_integrity),
+	KUNIT_CASE(integrity_that_comes_later),
+#endif
+	KUNIT_CASE(paths_that_are_not_used),
+	KUNIT_CASE(reset_under_load),
 	{}
 };
 

@@ -10,21 +10,23 @@
 MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
 
 /*
- *	host -- rp0 -- up -+- dn0 -- card	lends 4 MiB
+ *	host -- rp0 -- up -+- dn0 -- card	lends 4 MiB; rp0, rp1: BENCH_ROOT_PORT
  *	     |		   +- dn1 -- card2	lends 4 MiB
  *	     |		   +- dn2 -- nic	the adapter
- *	     |		   `- dn3 -- drive	below it the block device
+ *	     |		   `- dn3, ACS -- drive	below it the block device
  *	     `- rp1 -- far			lends 4 MiB; the host bridge forwards nothing
  */
 static const struct fabric_node bench_tree[] = {
 	{ .name = "host", .type = FABRIC_HOST },
-	{ .name = "rp0", .type = FABRIC_ROOT_PORT, .parent = "host" },
-	{ .name = "rp1", .type = FABRIC_ROOT_PORT, .parent = "host", .slot = 1 },
+	{ .name = "rp0", .type = FABRIC_ROOT_PORT, .parent = "host", .device = 0x1000 },
+	{ .name = "rp1", .type = FABRIC_ROOT_PORT, .parent = "host", .slot = 1,
+	  .device = 0x1000 },
 	{ .name = "up", .type = FABRIC_UPSTREAM, .parent = "rp0" },
 	{ .name = "dn0", .type = FABRIC_DOWNSTREAM, .parent = "up" },
 	{ .name = "dn1", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 1 },
 	{ .name = "dn2", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 2 },
-	{ .name = "dn3", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 3 },
+	{ .name = "dn3", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 3,
+	  .acs_cap = PCI_ACS_RR },
 	{ .name = "card", .type = FABRIC_ENDPOINT, .parent = "dn0",
 	  .bar = { [2] = { .size = BENCH_LENT, .flags = FABRIC_BAR_64 } } },
 	{ .name = "card2", .type = FABRIC_ENDPOINT, .parent = "dn1",

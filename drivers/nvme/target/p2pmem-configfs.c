@@ -285,7 +285,7 @@ static int nvmet_p2pmem_check_drive(struct nvmet_ns *ns, struct nvmet_p2pmem_ns 
 	struct pci_dev *provider;
 	int ret = 0;
 
-	provider = nvmet_p2pmem_fixed_provider(rec);
+	provider = nvmet_p2pmem_fixed_provider(rec, &why);
 	if (!provider || !pci_p2pmem_is_provider(provider)) {
 		why.reason = PCI_P2PMEM_NOT_A_PROVIDER;
 		ret = -ENODEV;
@@ -296,9 +296,9 @@ static int nvmet_p2pmem_check_drive(struct nvmet_ns *ns, struct nvmet_p2pmem_ns 
 		ret = -EOPNOTSUPP;
 		goto out;
 	}
+	/* Its ACS words may have been written to make it possible. */
+	pci_p2pmem_verdict_anew(provider, drive, &why);
 	ret = pci_p2pmem_distance(provider, &drive, 1);
-	if (ret < 0)
-		pci_p2pmem_verdict(provider, drive, &why);
 	/* What a self-test found holds until something changes: system memory till then. */
 	if (why.reason == PCI_P2PMEM_VERIFY_FAILED)
 		ret = 0;

@@ -79,13 +79,17 @@ struct device *nvmet_p2pmem_drive(struct nvmet_ns *ns, enum pci_p2pmem_reason *r
 /**
  * nvmet_p2pmem_fixed_provider() - the function that the administrator named
  * @rec: record of a namespace that has one
+ * @why: returns its name: there may be no device to ask
  *
  * By address, each time: it may have been removed and come back.
  *
  * Context: Process context, may sleep.
  * Return: the function with a reference, or NULL when it is absent.
  */
-struct pci_dev *nvmet_p2pmem_fixed_provider(struct nvmet_p2pmem_ns *rec)
+struct pci_dev *nvmet_p2pmem_fixed_provider(struct nvmet_p2pmem_ns *rec,
+					    struct pci_p2pmem_verdict *why)
 {
+	scnprintf(why->provider, sizeof(why->provider), "%04x:%02x:%02x.%d", rec->domain,
+		  rec->bus, PCI_SLOT(rec->devfn), PCI_FUNC(rec->devfn));
 	return pci_get_domain_bus_and_slot(rec->domain, rec->bus, rec->devfn);
 }

@@ -20,6 +20,7 @@
 #define BENCH_NSID	1
 #define BENCH_BLOCK	SECTOR_SIZE
 #define BENCH_LENT	SZ_4M
+#define BENCH_ROOT_PORT	"fab0:1000"
 
 /**
  * struct nvmet_bench - a target

@@ -63,6 +63,7 @@ bool nvmet_p2pmem_no_records(void)
  * nvmet_p2pmem_fallback() - a request got system memory instead of peer memory
  * @rec: record of its namespace
  * @req: the request
+ * @grant: what it might have had memory of, held; or NULL
  * @reason: why
  * @testing: a self-test of its path runs: that will pass, and is no news
  *
@@ -71,10 +72,12 @@ bool nvmet_p2pmem_no_records(void)
  * Context: Any.
  */
 void nvmet_p2pmem_fallback(struct nvmet_p2pmem_ns *rec, struct nvmet_req *req,
-			   enum pci_p2pmem_reason reason, bool testing)
+			   struct pci_p2pmem_grant *grant, enum pci_p2pmem_reason reason,
+			   bool testing)
 {
 	this_cpu_inc(rec->stats->fallbacks[reason]);
-	trace_p2pmem_fallback(req->p2p_dev, req->sq->ctrl->p2p_client,
+	trace_p2pmem_fallback(grant ? pci_p2pmem_grant_provider(grant) : NULL,
+			      req->sq->ctrl->p2p_client,
 			      rec->ns->subsys->subsysnqn, rec->ns->nsid,
 			      req->transfer_len - req->metadata_len, reason);
 

@@ -120,11 +120,15 @@ struct nvmet_p2pmem_ns {
  * @reason: why there is no grant; what a request that reads it counts
  * @test: the self-test of a grant that requests do not see yet, or NULL; under
  *	ctrl->subsys->lock
- * @testing: a test runs or is about to: that there is no grant will pass
+ * @testing: a test runs or is about to: that there is no grant will pass. Cleared after
+ *	@grant or @reason says what has become of it
+ * @tries: tests in a row that could not show anything
+ * @retry: not before this time is it tested again then, in jiffies
  * @proof: what the test has shown of @grant; UNTRIED when nobody wanted to know
  * @note: what could not be shown
  * @told: the log has the present state
- * @by_admin: the grant leads through a host bridge that the administrator allowed
+ * @how: how the grant's memory is mapped; through a host bridge when that is so for one end
+ * @by_admin: that is a host bridge that the administrator allowed
  * @rcu: for freeing
  *
  * In ctrl->p2p_ns_map by namespace identifier while the namespace is enabled
@@ -137,9 +141,12 @@ struct nvmet_p2pmem_path {
 	enum pci_p2pmem_reason reason;
 	struct nvmet_p2pmem_test *test;
 	bool testing;
+	unsigned int tries;
+	unsigned long retry;
 	enum pci_p2pmem_proof proof;
 	char note[PCI_P2PMEM_NOTE + 32];
 	bool told;
+	enum pci_p2pmem_mapping how;
 	bool by_admin;
 	struct rcu_head rcu;
 };
@@ -157,13 +164,15 @@ extern struct mutex nvmet_p2pmem_lock;
 extern struct list_head nvmet_p2pmem_namespaces;
 struct nvmet_p2pmem_ns *nvmet_p2pmem_record(struct nvmet_ns *ns);
 void nvmet_p2pmem_fallback(struct nvmet_p2pmem_ns *rec, struct nvmet_req *req,
-			   enum pci_p2pmem_reason reason, bool testing);
+			   struct pci_p2pmem_grant *grant, enum pci_p2pmem_reason reason,
+			   bool testing);
 bool nvmet_p2pmem_no_records(void);
 char *nvmet_p2pmem_explain(struct pci_dev *provider, struct device *client,
 			   const struct pci_p2pmem_verdict *why);
 
 /* p2pmem-drive.c */
-struct pci_dev *nvmet_p2pmem_fixed_provider(struct nvmet_p2pmem_ns *rec);
+struct pci_dev *nvmet_p2pmem_fixed_provider(struct nvmet_p2pmem_ns *rec,
+					    struct pci_p2pmem_verdict *why);
 struct device *nvmet_p2pmem_drive(struct nvmet_ns *ns, enum pci_p2pmem_reason *reason);
 bool nvmet_p2pmem_cpu_integrity(struct nvmet_ns *ns);
 

@@ -45,6 +45,20 @@ struct nvmet_p2pmem_peer {
 	size_t bytes;
 };
 
+/* Whether a work request ended for what need not be the fault of its memory */
+static bool nvmet_p2pmem_disturbed(enum ib_wc_status status)
+{
+	switch (status) {
+	case IB_WC_WR_FLUSH_ERR:
+	case IB_WC_RETRY_EXC_ERR:
+	case IB_WC_RNR_RETRY_EXC_ERR:
+	case IB_WC_RESP_TIMEOUT_ERR:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /*
  * One transfer. 0, an error of the path, or -EAGAIN where it was not the path: no
  * memory, connection gone.
@@ -71,10 +85,8 @@ static int nvmet_p2pmem_move(struct nvmet_p2pmem_loop *l, struct nvmet_p2pmem_pe
 		/* @d is on our stack, the memory goes back: the device must be done. */
 		nvmet_p2pmem_loop_cut(l);
 		ret = -ETIMEDOUT;
-	} else if (d.status == IB_WC_WR_FLUSH_ERR) {
-		ret = -EAGAIN;
 	} else if (d.status != IB_WC_SUCCESS) {
-		ret = -EIO;
+		ret = nvmet_p2pmem_disturbed(d.status) ? -EAGAIN : -EIO;
 	} else {
 		p->bytes += NVMET_P2PMEM_LOOP_BYTES;
 	}

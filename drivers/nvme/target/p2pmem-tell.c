@@ -94,7 +94,8 @@ static const char *nvmet_p2pmem_shown_proof(const struct nvmet_p2pmem_path *path
  * nvmet_p2pmem_show_path() - what a controller uses for a namespace
  * @ctrl: the controller
  * @ns: the namespace, enabled, which asks for peer memory
- * @line: returns controller, provider or "system", reason and proof
+ * @line: returns controller, provider or "system", reason and proof, and "by-admin" when it
+ *	leads through a host bridge that only an administrator's entry allows
  * @len: bytes in @line
  *
  * Context: Process context, ctrl->subsys->lock held.
@@ -113,8 +114,9 @@ int nvmet_p2pmem_show_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns, char *l
 		reason = path->reason ?: PCI_P2PMEM_REVOKED;
 	if (grant)
 		reason = pci_p2pmem_grant_usable(grant) ? PCI_P2PMEM_OK : PCI_P2PMEM_REVOKED;
-	return scnprintf(line, len, "%u %s %s %s\n", ctrl->cntlid,
+	return scnprintf(line, len, "%u %s %s %s%s\n", ctrl->cntlid,
 			 grant && !reason ? pci_name(pci_p2pmem_grant_provider(grant)) : "system",
 			 pci_p2pmem_reason_token(reason),
-			 path ? nvmet_p2pmem_shown_proof(path, grant && !reason) : "untested");
+			 path ? nvmet_p2pmem_shown_proof(path, grant && !reason) : "untested",
+			 grant && !reason && path->by_admin ? " by-admin" : "");
 }

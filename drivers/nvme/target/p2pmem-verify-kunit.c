@@ -18,6 +18,7 @@
  * @v: the whole
  * @client: its registration
  * @says: its answer
+ * @local: that is about the namespace only
  * @calls: how often it was asked
  * @what: what for
  */
@@ -25,6 +26,7 @@ struct end {
 	struct verify *v;
 	struct pci_p2pmem_client *client;
 	enum pci_p2pmem_proof says;
+	bool local;
 	int calls;
 	void *what;
 };
@@ -34,7 +36,8 @@ struct end {
  * @b: the target
  * @drive: one end
  * @nic: the other
- * @wrong: provider whose memory is always wrong
+ * @odd: provider with which the drive has an answer of its own
+ * @odd_says: that answer
  * @hold: tests do not end before @go
  * @go: see there
  * @release: completes @go later
@@ -44,7 +47,8 @@ struct verify {
 	struct nvmet_bench *b;
 	struct end drive;
 	struct end nic;
-	struct pci_dev *wrong;
+	struct pci_dev *odd;
+	enum pci_p2pmem_proof odd_says;
 	bool hold;
 	struct completion go;
 	struct delayed_work release;
@@ -69,8 +73,9 @@ static enum pci_p2pmem_proof end_verify(struct pci_p2pmem_client *client,
 		pci_p2pmem_sgl_free(pci_p2pmem_grant_provider(grant), sgl);
 	atomic_dec(&e->v->running);
 	scnprintf(test->note, PCI_P2PMEM_NOTE, "kunit says %d", e->says);
-	if (e->v->wrong && pci_p2pmem_grant_provider(grant) == e->v->wrong)
-		return PCI_P2PMEM_DISPROVED;
+	test->local = e->local;
+	if (e->v->odd && pci_p2pmem_grant_provider(grant) == e->v->odd)
+		return e->v->odd_says;
 	return READ_ONCE(e->says);
 }
 
@@ -254,7 +259,8 @@ static void modes_and_answers(struct kunit *test)
 		{ "auto", PCI_P2PMEM_PROVED, PCI_P2PMEM_PROVED, true, "ok proved" },
 		{ "auto", PCI_P2PMEM_PROVED, PCI_P2PMEM_UNPROVED, true, "ok unproved" },
 		{ "warn", PCI_P2PMEM_UNPROVED, PCI_P2PMEM_PROVED, true, "ok unproved" },
-		{ "warn", PCI_P2PMEM_UNTRIED, PCI_P2PMEM_PROVED, true, "ok unproved" },
+		{ "warn", PCI_P2PMEM_UNTRIED, PCI_P2PMEM_PROVED, false,
+		  "not-verified unproved", "not-verified" },
 		{ "warn", PCI_P2PMEM_DISPROVED, PCI_P2PMEM_PROVED, false,
 		  "verify-failed disproved", "verify-failed" },
 		{ "warn", PCI_P2PMEM_PROVED, PCI_P2PMEM_DISPROVED, false,
@@ -301,7 +307,8 @@ static void another_provider(struct kunit *test)
 {
 	struct verify *v = verify_ready(test, "1", "warn");
 
-	v->wrong = v->b->card;
+	v->odd = v->b->card;
+	v->odd_says = PCI_P2PMEM_DISPROVED;
 	verify_connect(v);
 	verify_expect(v, v->b->card2, "ok proved");
 	bench_disconnect(v->b);
@@ -309,6 +316,109 @@ static void another_provider(struct kunit *test)
 	pci_p2pmem_set_published(v->b->card2, false);
 	verify_connect(v);
 	verify_expect(v, NULL, "verify-failed disproved");
+}
+
+/* Any provider, and proofs are required: of two the one that can be proved is taken. */
+static void another_provider_that_can_be_proved(struct kunit *test)
+{
+	struct verify *v = verify_ready(test, "1", "require");
+
+	v->odd = v->b->card;
+	v->odd_says = PCI_P2PMEM_UNPROVED;
+	verify_connect(v);
+	verify_expect(v, v->b->card2, "ok proved");
+	/* Who comes after is not sent through the first one again. */
+	v->drive.calls = 0;
+	bench_disconnect(v->b);
+	verify_connect(v);
+	KUNIT_EXPECT_PTR_EQ(test, bench_io(v->b, nvme_cmd_read, SZ_4K), v->b->card2);
+	KUNIT_EXPECT_EQ(test, v->drive.calls, 0);
+	/* The other one goes: what is left is not proved, and that is the reason. */
+	bench_disconnect(v->b);
+	pci_p2pmem_set_published(v->b->card2, false);
+	KUNIT_ASSERT_EQ(test, bench_reset(v->b, "1"), 1);
+	verify_connect(v);
+	verify_expect(v, NULL, "not-verified unproved");
+	KUNIT_EXPECT_EQ(test, bench_count(v->b, "not-verified"), 1);
+	KUNIT_EXPECT_EQ(test, v->drive.calls, 0);
+}
+
+/* A host bridge that an administrator allowed: "auto" asks for proofs there, "warn" does not. */
+static void by_an_administrator_s_entry(struct kunit *test)
+{
+	struct verify *v = verify_ready(test, "1", "auto");
+	struct nvmet_bench *b = v->b;
+	struct pci_p2pmem_client *again;
+
+	v->odd = b->far;
+	v->odd_says = PCI_P2PMEM_UNPROVED;
+	nvmet_ns_disable(b->ns);
+	kit_allow(test, BENCH_ROOT_PORT);
+	KUNIT_ASSERT_GT(test, bench_store(b, pci_name(b->far)), 0);
+	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
+	verify_connect(v);
+	verify_expect(v, NULL, "not-verified unproved");
+	bench_disconnect(b);
+	nvmet_ns_disable(b->ns);
+
+	KUNIT_ASSERT_GT(test, verify_store(b, "warn"), 0);
+	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
+	verify_connect(v);
+	verify_expect(v, b->far, "ok unproved by-admin");
+	bench_disconnect(b);
+	nvmet_ns_disable(b->ns);
+
+	KUNIT_ASSERT_GT(test, verify_store(b, "auto"), 0);
+	v->odd_says = PCI_P2PMEM_PROVED;
+	/* A driver comes: nothing is known any more. */
+	again = pci_p2pmem_register_client(b->drive, NULL, NULL);
+	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
+	verify_connect(v);
+	verify_expect(v, b->far, "ok proved by-admin");
+	pci_p2pmem_unregister_client(again);
+}
+
+/*
+ * Memory that was proved by bus address comes to be mapped through a host bridge: what was
+ * shown is of the other route, and requests wait for a test of this one.
+ */
+static void route_that_changes(struct kunit *test)
+{
+	struct verify *v = verify_ready(test, NULL, "auto");
+	struct nvmet_bench *b = v->b;
+	struct pci_p2pmem_verdict now;
+
+	verify_connect(v);
+	verify_expect(v, b->card, "ok proved");
+	KUNIT_EXPECT_EQ(test, v->drive.calls, 1);
+	kit_allow(test, BENCH_ROOT_PORT);
+	fabric_set_acs_ctrl(b->f, "dn3", PCI_ACS_RR);
+	WRITE_ONCE(v->drive.says, PCI_P2PMEM_DISPROVED);
+	pci_p2pmem_verdict_anew(b->card, b->drive, &now);
+	KUNIT_EXPECT_EQ(test, now.mapping, PCI_P2PMEM_MAP_HOST_BRIDGE);
+	KUNIT_EXPECT_TRUE_MSG(test, bench_settles(b, NULL), "the other route carries data");
+	verify_expect(v, NULL, "verify-failed disproved");
+	KUNIT_EXPECT_EQ(test, v->drive.calls, 2);
+}
+
+/* What cannot be shown of this namespace is no reason to use, or refuse, another one. */
+static void what_is_of_one_namespace(struct kunit *test)
+{
+	struct verify *v = verify_ready(test, NULL, "require");
+	struct pci_p2pmem_verdict known;
+
+	v->drive.local = true;
+	v->drive.says = PCI_P2PMEM_UNPROVED;
+	verify_connect(v);
+	verify_expect(v, NULL, "not-verified unproved");
+	pci_p2pmem_verdict(v->b->card, v->b->drive, &known);
+	KUNIT_EXPECT_EQ(test, known.proof, PCI_P2PMEM_UNTRIED);
+	bench_disconnect(v->b);
+	nvmet_ns_disable(v->b->ns);
+	KUNIT_ASSERT_GT(test, verify_store(v->b, "warn"), 0);
+	KUNIT_ASSERT_EQ(test, bench_enable(v->b), 0);
+	verify_connect(v);
+	verify_expect(v, v->b->card, "ok unproved");
 }
 
 /* What passes is tried again: a drive that could not say is asked once more. */
@@ -391,95 +501,19 @@ static void provider_goes_while_it_is_tested(struct kunit *test)
 	verify_expect(v, v->b->card, "ok proved");
 }
 
-/**
- * struct load - requests beside the test
- * @work: makes them
- * @b: the target
- * @bytes: that they moved
- * @stop: enough
- */
-struct load {
-	struct work_struct work;
-	struct nvmet_bench *b;
-	atomic64_t bytes;
-	bool stop;
-};
-
-static void load_worker(struct work_struct *work)
-{
-	struct load *l = container_of(work, struct load, work);
-	struct bench_req *r;
-	int i;
-
-	for (i = 0; i < 2000 && !READ_ONCE(l->stop); i++) {
-		r = bench_start(l->b, i % 2 ? nvme_cmd_read : nvme_cmd_write, SZ_4K, l->b->nic);
-		bench_execute(l->b, r);
-		atomic64_add(SZ_4K, &l->bytes);
-		bench_free(r);
-	}
-}
-
-static u64 load_sum(struct nvmet_bench *b)
-{
-	return bench_count(b, "peer_bytes") + bench_count(b, "inline_bytes") +
-		bench_count(b, "system_bytes");
-}
-
-/* All counters begin anew, and what moves meanwhile is counted before or after: once */
-static void reset_under_load(struct kunit *test)
-{
-	static const char * const bad[] = { "", "0", "2", "1 ", "yes" };
-	struct verify *v = verify_ready(test, NULL, "off");
-	struct load l = { .b = v->b };
-	u64 before, after, all, sum;
-	int i;
-
-	verify_connect(v);
-	bench_io(v->b, nvme_cmd_read, SZ_64K);
-	for (i = 0; i < ARRAY_SIZE(bad); i++)
-		KUNIT_EXPECT_EQ(test, bench_reset(v->b, bad[i]), -EINVAL);
-	KUNIT_EXPECT_EQ(test, load_sum(v->b), SZ_64K);
-	pci_p2pmem_lost(v->b->card);
-	bench_io(v->b, nvme_cmd_read, SZ_64K);
-	KUNIT_EXPECT_EQ(test, bench_count(v->b, "fallbacks"), 1);
-	KUNIT_EXPECT_EQ(test, bench_reset(v->b, "1\n"), 2);
-	KUNIT_EXPECT_EQ(test, load_sum(v->b), 0);
-	KUNIT_EXPECT_EQ(test, bench_count(v->b, "fallbacks"), 0);
-	bench_io(v->b, nvme_cmd_read, SZ_8K);
-	KUNIT_EXPECT_EQ(test, load_sum(v->b), SZ_8K);
-	KUNIT_EXPECT_EQ(test, bench_count(v->b, "fallbacks"), 1);
-	pci_p2pmem_resume(v->b->card);
-	KUNIT_EXPECT_TRUE(test, bench_settles(v->b, v->b->card));
-
-	INIT_WORK_ONSTACK(&l.work, load_worker);
-	schedule_work(&l.work);
-	for (i = 0; i < 20; i++) {
-		schedule_timeout_uninterruptible(2);
-		before = atomic64_read(&l.bytes);
-		KUNIT_EXPECT_EQ(test, bench_reset(v->b, "1"), 1);
-		/* One request is under way, whose bytes may be counted already. */
-		after = atomic64_read(&l.bytes) + SZ_4K;
-		KUNIT_EXPECT_LE_MSG(test, load_sum(v->b), U32_MAX, "less than zero");
-	}
-	WRITE_ONCE(l.stop, true);
-	flush_work(&l.work);
-	destroy_work_on_stack(&l.work);
-	all = atomic64_read(&l.bytes);
-	sum = load_sum(v->b);
-	KUNIT_EXPECT_LE(test, sum, all - before);
-	KUNIT_EXPECT_GE(test, sum + after, all);
-}
-
 static struct kunit_case nvmet_verify_cases[] = {
 	KUNIT_CASE(values_of_the_attribute),
 	KUNIT_CASE(memory_only_after_the_test),
 	KUNIT_CASE(modes_and_answers),
 	KUNIT_CASE(another_provider),
+	KUNIT_CASE(another_provider_that_can_be_proved),
+	KUNIT_CASE(by_an_administrator_s_entry),
+	KUNIT_CASE(route_that_changes),
+	KUNIT_CASE(what_is_of_one_namespace),
 	KUNIT_CASE(required_and_not_known_yet),
 	KUNIT_CASE(disable_while_it_is_tested),
 	KUNIT_CASE(disconnect_while_it_is_tested),
 	KUNIT_CASE(provider_goes_while_it_is_tested),
-	KUNIT_CASE(reset_under_load),
 	{}
 };
 

@@ -34,8 +34,9 @@
 #include "p2pmem-priv.h"
 
 #define NVMET_P2PMEM_PAIRS	2	/* drive and adapter, in this order */
-/* Until what may be otherwise in a moment is tested again */
+/* Until what may be otherwise in a moment is tested again, and at most, after several times */
 #define NVMET_P2PMEM_RETRY	(5 * HZ)
+#define NVMET_P2PMEM_RETRY_MAX	(80 * HZ)
 
 /**
  * struct nvmet_p2pmem_test - a test of the pairs of a grant
@@ -262,9 +263,42 @@ enum nvmet_p2pmem_ruling nvmet_p2pmem_judge(struct nvmet_p2pmem_path *path,
 		pci_p2pmem_verdict(pci_p2pmem_grant_provider(grant), client[i], &v[i]);
 		untried |= v[i].proof == PCI_P2PMEM_UNTRIED;
 	}
-	if (untried && nvmet_p2pmem_mode(path, v) != NVMET_P2PMEM_OFF)
+	if (!untried || nvmet_p2pmem_mode(path, v) == NVMET_P2PMEM_OFF)
+		return nvmet_p2pmem_rule(path, v, why);
+	if (!path->tries || time_after_eq(jiffies, path->retry))
 		return NVMET_P2PMEM_TEST;
-	return nvmet_p2pmem_rule(path, v, why);
+	why->reason = PCI_P2PMEM_NOT_VERIFIED;
+	nvmet_p2pmem_rescan(path->retry - jiffies);
+	return NVMET_P2PMEM_REFUSE;
+}
+
+/* Whether the core remembers what a test has shown, so that another one is not needed */
+static bool nvmet_p2pmem_test_known(struct nvmet_p2pmem_test *t)
+{
+	struct pci_p2pmem_verdict v;
+	int i;
+
+	for (i = 0; i < NVMET_P2PMEM_PAIRS; i++) {
+		pci_p2pmem_verdict(pci_p2pmem_grant_provider(t->grant), t->client[i], &v);
+		if (v.proof == PCI_P2PMEM_UNTRIED)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * A test could not show anything this time: the pool was full, the drive in a reset, memory
+ * short. That passes; but until it has, nobody knows that the path is right. What makes a
+ * drive reset each time is not done often.
+ */
+static void nvmet_p2pmem_test_again(struct nvmet_p2pmem_path *path)
+{
+	unsigned long delay = min(NVMET_P2PMEM_RETRY << min(path->tries, 8U),
+				  (unsigned long)NVMET_P2PMEM_RETRY_MAX);
+
+	path->tries++;
+	path->retry = jiffies + delay;
+	nvmet_p2pmem_rescan(delay);
 }
 
 /**
@@ -274,8 +308,8 @@ enum nvmet_p2pmem_ruling nvmet_p2pmem_judge(struct nvmet_p2pmem_path *path,
  *
  * Context: Process context, path->ctrl->subsys->lock held.
  * Return: the grant, which the path may use; or NULL, and the grant is ended. When
- * @why->reason is PCI_P2PMEM_OK then, this provider is none any more, and another one may
- * be looked for.
+ * @why->reason is PCI_P2PMEM_OK then, this provider will not do, and another one may be
+ * looked for.
  */
 struct pci_p2pmem_grant *nvmet_p2pmem_test_end(struct nvmet_p2pmem_path *path,
 					       struct pci_p2pmem_verdict *why)
@@ -289,21 +323,27 @@ struct pci_p2pmem_grant *nvmet_p2pmem_test_end(struct nvmet_p2pmem_path *path,
 		ret = t->ret[i] ?: ret;
 	switch (ret) {
 	case 0:
-	case -EAGAIN:
+		path->tries = 0;
 		ruling = nvmet_p2pmem_rule(path, t->why, why);
+		/* It is known now, and goes last when the best provider is looked for. */
+		if (nvmet_p2pmem_test_known(t))
+			why->reason = PCI_P2PMEM_OK;
+		break;
+	case -EAGAIN:
+		/* Says which of the two it is */
+		nvmet_p2pmem_rule(path, t->why, why);
+		nvmet_p2pmem_test_again(path);
 		break;
 	case -ENOMEM:
 	case -EINTR:
 		why->reason = PCI_P2PMEM_NOT_VERIFIED;
+		nvmet_p2pmem_test_again(path);
 		break;
 	default:
 		/* Wrong data, or the provider goes: there may be another one. */
+		path->tries = 0;
 		why->reason = PCI_P2PMEM_OK;
-		break;
 	}
-	/* The pool was full, the drive in a reset, memory short: that passes. */
-	if (ruling == NVMET_P2PMEM_REFUSE && ret && why->reason)
-		nvmet_p2pmem_rescan(NVMET_P2PMEM_RETRY);
 	if (ruling == NVMET_P2PMEM_USE) {
 		path->test = NULL;
 		nvmet_p2pmem_test_put(t);

@@ -41,6 +41,7 @@ static struct pci_p2pmem_grant *nvmet_p2pmem_get_grant(struct nvmet_req *req,
 {
 	struct pci_p2pmem_grant *grant;
 	struct nvmet_p2pmem_path *path;
+	bool tested;
 
 	*testing = false;
 	guard(rcu)();
@@ -50,11 +51,13 @@ static struct pci_p2pmem_grant *nvmet_p2pmem_get_grant(struct nvmet_req *req,
 		*reason = PCI_P2PMEM_NO_PROVIDER;
 		return NULL;
 	}
+	/* Pairs with nvmet_p2pmem_use(): first this, then what has become of the test. */
+	tested = smp_load_acquire(&path->testing);
 	grant = rcu_dereference(path->grant);
 	if (!grant) {
 		/* OK: it was taken from the path or is given to it at this moment. */
 		*reason = READ_ONCE(path->reason) ?: PCI_P2PMEM_REVOKED;
-		*testing = READ_ONCE(path->testing);
+		*testing = tested;
 		return NULL;
 	}
 	if (!pci_p2pmem_grant_tryget(grant)) {
@@ -132,14 +135,17 @@ bool nvmet_p2pmem_alloc(struct nvmet_req *req)
 			reason = PCI_P2PMEM_CPU_INTEGRITY;
 		else
 			reason = nvmet_p2pmem_take(req, grant);
-		pci_p2pmem_grant_put(grant);
 	}
-	if (likely(!reason))
+	if (likely(!reason)) {
+		pci_p2pmem_grant_put(grant);
 		return true;
+	}
 
 	rec = nvmet_p2pmem_record(req->ns);
 	if (rec)
-		nvmet_p2pmem_fallback(rec, req, reason, testing);
+		nvmet_p2pmem_fallback(rec, req, grant, reason, testing);
+	if (grant)
+		pci_p2pmem_grant_put(grant);
 	/* A provider that was lost without notice: another may do. */
 	if (reason == PCI_P2PMEM_REVOKED)
 		nvmet_p2pmem_rescan(NVMET_P2PMEM_AGAIN);
@@ -178,11 +184,11 @@ static void nvmet_p2pmem_account_other(struct nvmet_req *req, struct nvmet_p2pme
 	bool testing;
 
 	grant = nvmet_p2pmem_get_grant(req, &reason, &testing);
-	if (grant) {
-		pci_p2pmem_grant_put(grant);
+	if (grant)
 		reason = PCI_P2PMEM_NOT_A_CLIENT;
-	}
-	nvmet_p2pmem_fallback(rec, req, reason, testing);
+	nvmet_p2pmem_fallback(rec, req, grant, reason, testing);
+	if (grant)
+		pci_p2pmem_grant_put(grant);
 }
 
 /**
