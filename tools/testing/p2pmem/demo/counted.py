@@ -4,50 +4,17 @@ counted.py: what the demo's runs left, as numbers: QEMU's trace of each, and the
 
 Bytes come from QEMU's traces alone; the counters of the guest (nvmet's p2pmem_stats, the
 adapter's stats) are only there to be compared with them.
-
-What the traces have, each line with its address and length:
-  pci_nvme_map_addr   data that the drive moves for any command, admin commands included; not
-                      the queues, nor lists of SGL or PRP entries
-  lsi_memcpy          all that the adapter moves, destination and source
-  port92_write        the guest's marks, see guest/serve.sh
 """
 
 import json
-import subprocess
+import sys
 from pathlib import Path
 
-TRACE_COUNT = Path(__file__).resolve().parent.parent / "rig" / "trace-count"
-# phases, parted by the guest's marks
+sys.path.append(str(Path(__file__).resolve().parent.parent / "rig"))
+from traced import Trace, counters      # pylint: disable=wrong-import-position
+
+# phases, parted by the guest's marks (guest/serve.sh)
 START, OPEN, CONNECTED, DISCONNECTED = range(4)
-# A command capsule is 64 bytes, a completion 16, and with no inline data there is nothing else
-# in a SEND. Blocks and what Connect, Identify and the like transfer are larger.
-CAPSULE = 64
-
-
-class Trace:
-    """Bytes of each phase, drive[peer][phase] and adapter[peer][phase]; capsules, all in system RAM, apart."""
-
-    def __init__(self, path, start, size):
-        self.drive = {True: [], False: []}
-        self.adapter = {True: [], False: []}
-        self.capsules = 0
-        for phase in range(4):
-            command = [TRACE_COUNT, path, "--json", "--small", str(CAPSULE), "--range", f"peer={start}+{size}"]
-            command += ["--from", str(phase)] if phase > START else []
-            command += ["--to", str(phase + 1)] if phase < DISCONNECTED else []
-            counted = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-            if counted.returncode:
-                raise ValueError(f"{path} cannot be counted (see above)")
-            self.add(json.loads(counted.stdout))
-
-    def add(self, counts):
-        reads, writes = counts["adapter_reads"], counts["adapter_writes"]
-        peer = reads["peer"] + writes["peer"]
-        self.drive[True].append(counts["drive"]["peer"])
-        self.drive[False].append(counts["drive"]["system"])
-        self.adapter[True].append(peer)
-        self.adapter[False].append(sum(reads.values()) - peer)	# a move has one end at the target
-        self.capsules += counts["adapter_small"]["bytes"]
 
 
 class Run:
@@ -58,14 +25,10 @@ class Run:
         first = build / "vm" / f"demo-{name}"
         second = build / "vm" / f"demo-{name}-second-boot"
         self.data = json.loads((first / "report.json").read_text())["data"]
-        self.counters = {}
-        for line in (first / "files" / "counters").read_text().split("\n"):
-            key, *values = line.split() or [""]
-            if values:
-                self.counters[key] = [int(v) for v in values]
+        self.counters = counters(first / "files" / "counters")
         self.tree = [line.split() for line in (first / "files" / "tree").read_text().strip().split("\n")]
         bar = self.data["provider_bar_start"], self.data["provider_bar_size"]
-        self.trace = Trace(first / "trace.log", *bar)
+        self.trace = Trace(first / "trace.log", *bar, phases=4)
         wanted = self.sums(build / "demo" / "payload.sha256")
         self.files = len(wanted)
         self.bytes = json.loads((build / "demo" / "payload.json").read_text())["bytes"]

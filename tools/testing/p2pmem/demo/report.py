@@ -12,7 +12,8 @@ import os
 import sys
 from pathlib import Path
 
-from counted import CAPSULE, CONNECTED, OPEN, START, TRACE_COUNT, Run
+from counted import CONNECTED, OPEN, START, Run
+from traced import CAPSULE, TRACE_COUNT         # counted.py knows where it is
 
 PORT_TYPES = {4: "root port", 5: "switch, upstream port", 6: "switch, downstream port"}
 

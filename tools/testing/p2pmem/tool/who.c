@@ -113,6 +113,7 @@ static int tool_cmd_verdict(int argc, char **argv)
 	tool_say("reason %s\nmapping %s\ndistance %d\nat %s\nlimit %#llx\nneeded %#llx\ntext %s\n",
 		 pci_p2pmem_reason_token(v.reason), mappings[v.mapping], v.distance, v.at,
 		 v.limit, v.needed, text);
+	tool_say("by_admin %d\n", v.by_admin);
 	put_device(dev);
 	pci_dev_put(p);
 	return 0;

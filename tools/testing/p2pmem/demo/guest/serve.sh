@@ -11,6 +11,7 @@
 
 # shellcheck disable=SC1091,SC2154	# in the guest
 . /lib/p2pmem.sh
+. /lib/e2e.sh
 
 nqn=nqn.2024-01.org.example:p2pmem-demo
 
@@ -48,24 +49,6 @@ quiet()
 		quiet_left=$((quiet_left - 1))
 		[ $quiet_left -gt 0 ] || return 1
 	done
-}
-
-# counters NAME: one "NAME.WHOSE.WHAT NUMBER..." a line
-counters()
-{
-	for f in "$nvmet/subsystems/$nqn/namespaces/1/p2pmem_stats"/*; do
-		case ${f##*/} in provider | reset) continue ;; esac
-		echo "$1.nvmet.${f##*/} $(cat "$f")"
-	done
-	sed "s/^/$1.adapter./" "$adapter_stats"
-	# what the core mapped of the card for each: "NAME.pair.WHOSE BYTES MAPS UNMAPS IN_USE"
-	awk -v name="$1" -v card="$card" -v drive="$drive" -v adapter="$adapter" '
-	NR == 1		{ for (i = 1; i <= NF; i++) c[$i] = i; next }
-	$1 != card	{ next }
-	{
-		who = $2 == drive ? "drive" : $2 == adapter ? "adapter" : "other"
-		print name ".pair." who, $c["bytes"], $c["maps"], $c["unmaps"], $c["in_use"]
-	}' /sys/kernel/debug/p2pmem/counters
 }
 
 # The lowest number of free bytes that the provider ever shows, until /run/sampled exists
@@ -151,7 +134,7 @@ remote=$(nvme_host_disk $nqn)
 must "initiator's disk $remote" test -b "$remote"
 must "the initiator has looked at its disk" quiet "/sys/class/block/${remote##*/}/stat" '^ *[1-9]'
 must "and has no more to ask" quiet "$adapter_stats" ^rdma
-counters connected >>/run/counters
+e2e_counters connected $nqn 1 "$card" "$drive" "$adapter" >>/run/counters
 trace_mark 2
 
 sample "$(cat "$available")" &
@@ -173,7 +156,7 @@ touch /run/sampled
 must "sampling ended" wait_for 10 test -e /run/sampling.done
 must "initiator disconnects" disconnect
 trace_mark 3
-counters end >>/run/counters
+e2e_counters end $nqn 1 "$card" "$drive" "$adapter" >>/run/counters
 report provider_available_after "$(cat "$available")"
 put_file /run/counters
 put_file /run/back.sha256

@@ -72,6 +72,32 @@ e2e_settled()
 	done
 }
 
+# e2e_again NQN NSID ATTRIBUTE=VALUE...: other values for a namespace, the host stays connected
+e2e_again()
+{
+	e2e_nqn=$1 e2e_ns=$e2e_stats/$1/namespaces/$2
+	shift 2
+	echo 0 >"$e2e_ns/enable"
+	for e2e_a; do
+		echo "${e2e_a#*=}" >"$e2e_ns/${e2e_a%%=*}" || return 1
+	done
+	echo 1 >"$e2e_ns/enable" && wait_for 60 e2e_settled "$e2e_nqn"
+}
+
+# e2e_watch_tests: trace events of self-tests from now on, in $e2e_trace; e2e_tests: how many
+e2e_trace=/sys/kernel/tracing/trace
+
+e2e_watch_tests()
+{
+	[ -e $e2e_trace ] || mount -t tracefs none "${e2e_trace%/*}" || return 1
+	echo 1 >"${e2e_trace%/*}/events/p2pmem/p2pmem_verify/enable"
+}
+
+e2e_tests()
+{
+	grep -c 'p2pmem_verify: ' $e2e_trace
+}
+
 e2e_port()
 {
 	nvmet_port 1 rdma 10.0.0.1 4420 "${1:-0}" || return 1
@@ -162,6 +188,26 @@ e2e_peer_grows()
 	e2e_was=$(stat_of "$1" "$3" peer_bytes)
 	dd if="$2" of=/dev/null bs=64k count=4 iflag=direct 2>/dev/null &&
 		[ "$(stat_of "$1" "$3" peer_bytes)" -gt "$e2e_was" ]
+}
+
+# e2e_counters NAME NQN NSID CARD DRIVE ADAPTER: all that is counted of it, for the rig's
+# traced.py: "NAME.WHOSE.WHAT NUMBER..." a line; of what the core mapped of the card for each it is
+# "NAME.pair.WHOSE BYTES MAPS UNMAPS IN_USE"
+e2e_counters()
+{
+	for e2e_f in "$e2e_stats/$2/namespaces/$3/p2pmem_stats"/*; do
+		case ${e2e_f##*/} in provider | reset) continue ;; esac
+		echo "$1.nvmet.${e2e_f##*/} $(cat "$e2e_f")"
+	done
+	e2e_f=$(ls "/sys/bus/pci/devices/$6/infiniband") || return 1
+	sed "s/^/$1.adapter./" "/sys/kernel/debug/p2pmem_rnic/$e2e_f/stats"
+	awk -v name="$1" -v card="$4" -v drive="$5" -v adapter="$6" '
+	NR == 1		{ for (i = 1; i <= NF; i++) c[$i] = i; next }
+	$1 != card	{ next }
+	{
+		who = $2 == drive ? "drive" : $2 == adapter ? "adapter" : "other"
+		print name ".pair." who, $c["bytes"], $c["maps"], $c["unmaps"], $c["in_use"]
+	}' /sys/kernel/debug/p2pmem/counters
 }
 
 # e2e_gate N [TIMEOUT_MS]: each adapter holds the next N transfers to or from peer memory in

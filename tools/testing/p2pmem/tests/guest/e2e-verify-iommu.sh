@@ -23,6 +23,7 @@ card=$(pci_cards 1) plain=$(nvme_disk plain0)
 pci_bind "$card" p2pmem-bar || bail "the card does not lend"
 dd if=/dev/urandom of="$plain" bs=4k count=4 oflag=direct 2>/dev/null
 log_mark
+e2e_watch_tests || bail "no trace events"
 e2e_export $NQN 1 "$plain" "$card" || bail "the pair does not look right: there is nothing to be found out"
 ok "on paper the drive reaches the card"
 e2e_port 0 || bail "port"
@@ -31,7 +32,7 @@ check "the self-test ends" wait_for 60 e2e_settled $NQN
 is "$(e2e_provider $NQN 1)" "system verify-failed disproved" "it refuses the path"
 check "the log names both ends and what was wrong" \
 	log_has "using system memory for nsid 1 .*$(nvme_bdf plain0) and $card: verify-failed: .*\(.*\)"
-report said "$(log_since | grep -m1 'does not reach memory' | sed 's/.*nvme[0-9]*: //')"
+report said "$(log_since | grep -m1 'does not reach memory' | sed 's/.*: does not/does not/')"
 is "$(stat_of $NQN 1 peer_bytes)" 0 "no data went there"
 check "data is right" fio_verify "$disk" --rw=randwrite --bsrange=4k-256k --blockalign=4k --iodepth=16 --size=8m
 is "$(stat_of $NQN 1 peer_bytes)" 0 "nor does it"
@@ -41,12 +42,15 @@ is "$(stat_of $NQN 1 fallbacks)" \
 	$(($(stat_of $NQN 1 verify-failed) + $(stat_of $NQN 1 not-verified))) "and no other reason"
 
 # what is known needs no second test
+tests=$(e2e_tests)
+compare "$tests" -gt 0 "the self-test was an event"
 nvme_disconnect_all >/dev/null
 echo 0 >"$ns/enable"
 echo require >"$ns/p2pmem_verify"
 check "it can be enabled, and stays refused" write_attr "$ns/enable" 1
 disk=$(e2e_connect $NQN) || bail "connect again"
 is "$(e2e_provider $NQN 1)" "system verify-failed disproved" "what was found out is remembered"
+is "$(e2e_tests)" "$tests" "without a second test"
 check "data is right" fio_verify "$disk" --rw=randwrite --bs=64k --iodepth=8 --size=2m
 check "no error at the host" no_host_errors
 e2e_stop

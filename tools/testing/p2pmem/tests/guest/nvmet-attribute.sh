@@ -318,8 +318,8 @@ for t in "2 tcp 4421" "3 loop 0"; do
 		if traffic "$1" "$2" "$3"; then ok "$2, p2pmem $value: data"; else not_ok "$2, p2pmem $value: data"; fi
 		counted "$2, p2pmem $value"
 		is "$(counter peer_bytes)" 0 "$2, p2pmem $value: no peer memory"
-		is "$(only_reasons not-a-client)" "" "$2, p2pmem $value: no other reason"
-		is "$(counter fallbacks)" "$(counter not-a-client)" "$2, p2pmem $value: fallbacks are the sum"
+		is "$(only_reasons no-dma-device)" "" "$2, p2pmem $value: no other reason"
+		is "$(counter fallbacks)" "$(counter no-dma-device)" "$2, p2pmem $value: fallbacks are the sum"
 		if [ "$value" = 0 ]; then
 			is "$(counter fallbacks)" 0 "$2, p2pmem 0: nothing was asked for"
 		else

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# verify-edu.sh: a path that looks right and is not. Two adapters of one kind whose driver
-# claims 32 bits: the verdict of both is the same "yes", and the self-test tells the one that
-# keeps its promise from the one that drops address bits. Topology: topologies/edu.
+# verify-edu.sh: a path that looks right and is not. Adapters of one kind whose driver claims
+# 32 bits: the verdict of all is the same "yes", and the self-test tells the one that keeps its
+# promise from those that drop address bits; it overrules an administrator's entry in the list
+# of host bridges as well. Topology: topologies/edu.
 
 set -u
 . /lib/p2pmem.sh
@@ -13,13 +14,10 @@ load_modules p2pmem-bar p2pmem_tool p2pmem_edu || bail "modules"
 card=$(pci_cards 1)
 bar_params size=4M
 lend "$card" || bail "no card"
-honest=''
-liar=''
-for dev in /sys/bus/pci/drivers/p2pmem_edu/0*; do
-	[ -z "$honest" ] || liar=${dev##*/}
-	[ -n "$honest" ] || honest=${dev##*/}
+honest=$(pci_at 04.0/00.0/01.0/00.0) liar=$(pci_at 04.0/00.0/02.0/00.0) far=$(pci_at 05.0/00.0)
+for dev in "$honest" "$liar" "$far"; do
+	[ "$(pci_driver "$dev")" = p2pmem_edu ] || bail "there are not three adapters"
 done
-[ -n "$liar" ] || bail "there are not two adapters"
 [ "$(pci_bar_start "$card" 2)" -ge $((1 << 28)) ] || bail "the card lies where 28 bits reach"
 log_mark
 T=/sys/kernel/tracing
@@ -55,6 +53,33 @@ check "with what the honest adapter moved" \
 	grep -q "p2pmem_verify: provider=$card client=$honest bytes=3072 proof=proved reason=ok" $T/trace
 check "with what the other one did" \
 	grep -q "p2pmem_verify: provider=$card client=$liar bytes=1024 proof=disproved reason=verify-failed" $T/trace
+
+# --- an entry of the administrator's that should not be ---------------------------------
+param=/sys/module/p2pdma/parameters/host_bridges
+must verdict "$card" "$far"
+is "$(r reason) $(r by_admin)" "host-bridge 0" "across root ports: the host bridge is of no known kind"
+errno_is EXDEV "no grant is given" grant "$card" me "$far"
+check "an entry for it" write_attr $param +1b36:000c
+must verdict "$card" "$far"
+is "$(r reason) $(r mapping) $(r by_admin)" "ok host 1" "the verdict is yes, by the administrator's leave"
+must grant "$card" me "$far"
+allowed=$id
+errno_is EXDEV "the self-test is not deceived by that" verify "$allowed" "$far"
+is "$(r proof) $(r reason)" "disproved verify-failed" "it is disproved"
+is "$(r note)" "reading peer memory moved wrong data" "and what went wrong"
+must verdict "$card" "$far"
+is "$(r reason) $(r by_admin)" "verify-failed 1" "a refusal now, whose entry it needed is still said"
+errno_is EXDEV "no further grant is given" grant "$card" me "$far"
+check "the log says whose entry is wrong, and what to do" \
+	log_has "$far: does not reach memory of $card: .*verify-failed: .*take back what allows its host bridge in $param"
+must free "$allowed"
+check "the entry is taken back" write_attr $param -1b36:000c
+must verdict "$card" "$far"
+is "$(r reason) $(r by_admin)" "host-bridge 0" "refused as it was before"
+is "$(grep -c "p2pmem_verify: .*client=$far bytes=1024 proof=disproved reason=verify-failed" $T/trace)" 1 \
+	"its test is one event"
+must verdict "$card" "$honest"
+is "$(r reason) $(r by_admin)" "ok 0" "the honest one needs no entry"
 
 must gsgl "$bad" 4K
 list=$id

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+traced.py: for programs that compare QEMU's trace of a run with what the guest counted itself.
+
+What the trace has, each line with its address and length:
+  pci_nvme_map_addr   data that the drives move for any command, admin commands included; not
+                      the queues, nor lists of SGL or PRP entries
+  lsi_memcpy          all that the adapter moves, destination and source
+  port92_write        the guest's marks: trace_mark 1 begins phase 1, and so on
+"""
+
+import json
+import subprocess
+from pathlib import Path
+
+TRACE_COUNT = Path(__file__).resolve().parent / "trace-count"
+# A command capsule is 64 bytes, a completion 16, and with no inline data there is nothing else
+# in a SEND. Blocks and what Connect, Identify and the like transfer are larger.
+CAPSULE = 64
+
+
+class Trace:
+    """Bytes of each phase, drive[peer][phase] and adapter[peer][phase]; capsules, all in system RAM, apart."""
+
+    def __init__(self, path, start, size, phases):
+        self.drive = {True: [], False: []}
+        self.adapter = {True: [], False: []}
+        self.capsules = 0
+        for phase in range(phases):
+            command = [TRACE_COUNT, path, "--json", "--small", str(CAPSULE), "--range", f"peer={start}+{size}"]
+            command += ["--from", str(phase)] if phase > 0 else []
+            command += ["--to", str(phase + 1)] if phase < phases - 1 else []
+            counted = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+            if counted.returncode:
+                raise ValueError(f"{path} cannot be counted (see above)")
+            self.add(json.loads(counted.stdout))
+
+    def add(self, counts):
+        reads, writes = counts["adapter_reads"], counts["adapter_writes"]
+        peer = reads["peer"] + writes["peer"]
+        self.drive[True].append(counts["drive"]["peer"])
+        self.drive[False].append(counts["drive"]["system"])
+        self.adapter[True].append(peer)
+        self.adapter[False].append(sum(reads.values()) - peer)	# a move has one end at the target
+        self.capsules += counts["adapter_small"]["bytes"]
+
+
+def counters(path):
+    """What the guest's e2e_counters wrote: lists of numbers by key."""
+    lines = (line.split() for line in path.read_text().split("\n"))
+    return {key: [int(v) for v in values] for key, *values in filter(None, lines) if values}
