@@ -45,7 +45,7 @@ our_files() {
 		git -C "$top" ls-files -- $overlay
 	else
 		# shellcheck disable=SC2086
-		(cd "$top" && find $overlay -type f ! -name '.*')
+		(cd "$top" && find $overlay -type f \( ! -name '.*' -o -name .kunitconfig \))
 	fi | while read -r f; do
 		[ ! -f "$top/$f" ] || echo "$f"
 	done | LC_ALL=C sort

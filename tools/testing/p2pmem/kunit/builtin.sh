@@ -26,7 +26,9 @@ entry=fffe:fffe
 result $? "every suite passes, built in"
 sed 's/\x1b\[[0-9;]*m//g' "$out/kunit.log" | grep -a -E 'FAILED|CRASHED|ERROR|Testing complete|Elapsed' | sed 's/^/# /'
 
-log=$(find "$BUILD/kernels" -path '*/builtin/test.log')
+# shellcheck disable=SC1091
+. "$BUILD/kernel/env"
+log=$BUILD/kernels/$KVER/builtin/test.log
 suites=$(grep -a -c -E '^(.*\] )?(not )?ok [0-9]+ p2pmem' "$log")
 there=$(cd "$here/../../../.." && cat drivers/pci/p2pdma/tests/*_kunit.c | grep -c '^kunit_test_suites*(')
 [ "$suites" -gt 0 ] && [ "$suites" = "$there" ]

@@ -131,4 +131,42 @@ def python():
             yield Finding(f, e.lineno or 0, "python", e.msg)
 
 
-CHECKS = [maintainers, root, spdx, length, space, shellcheck, python]
+def mutants():
+    """every fault of mutants/list still has its line, as often as it says"""
+    path = "tools/testing/p2pmem/mutants/list"
+    number = 1
+    for block in (TOP / path).read_text().split("\n\n"):
+        entry = dict(re.findall(r"^(\w+): *(.*?) *$", block, re.M))
+        if "file" in entry and "from" in entry:
+            target = TOP / entry["file"]
+            lines = target.read_text().split("\n") if target.is_file() else []
+            seen = sum(line.strip() == entry["from"] for line in lines)
+            if seen != int(entry.get("times", 1)):
+                yield Finding(path, number, "mutants", f"{entry.get('name')}: {entry['file']} has that line {seen} times")
+        number += block.count("\n") + 2
+
+
+def suites():
+    """make check runs every suite, and knows how many there are"""
+    path = "tools/testing/p2pmem/tests/list"
+    names = {}
+    for f in tracked():
+        if f.startswith("drivers/") and f.endswith(("_kunit.c", "-kunit.c")):
+            for name in re.findall(r'^\t\.name = "(p2pmem-[\w-]+)"', (TOP / f).read_text(), re.M):
+                names[name] = f
+    ran = set()
+    for number, line in enumerate((TOP / path).read_text().splitlines(), 1):
+        glob = re.search(r"^kunit-.*kunit\.filter_glob=(\S+)", line)
+        if not glob:
+            continue
+        consumers = "p2pmem.modules=" in line
+        hits = {n for n, f in names.items() if fnmatch.fnmatch(n, glob[1]) and f.startswith("drivers/pci/") != consumers}
+        wanted = re.search(r"p2pmem\.suites=(\d+)", line)
+        if not wanted or int(wanted[1]) != len(hits):
+            yield Finding(path, number, "suites", f"{glob[1]} are {len(hits)} suites: p2pmem.suites= says otherwise")
+        ran |= hits
+    for name in sorted(set(names) - ran):
+        yield Finding(names[name], 0, "suites", f"no line kunit-* of {path} runs {name}")
+
+
+CHECKS = [maintainers, root, spdx, length, space, shellcheck, python, mutants, suites]

@@ -47,6 +47,10 @@ MODULES = {
 SAY = threading.Lock()
 
 
+class Broken(Exception):
+    """The rig did not do its part: that kills no fault."""
+
+
 def say(text):
     with SAY:
         print(text, flush=True)
@@ -162,7 +166,8 @@ class Lane:
         self.tree = self.dir / "tree"
         self.stock = BUILD / "lanes/debug/stock" / self.kernel["KVER"]
         self.own = self.dir / "stock" / self.kernel["KVER"]
-        shutil.rmtree(self.dir / "stock", ignore_errors=True)
+        for left in ("stock", "vm"):
+            shutil.rmtree(self.dir / left, ignore_errors=True)
         (self.dir / "kernel").mkdir(parents=True, exist_ok=True)
         for name in ("env", "version"):
             shutil.copy(BUILD / "lanes/debug/kernel" / name, self.dir / "kernel" / name)
@@ -230,6 +235,8 @@ class Lane:
         variables.update(w.split("=", 1) for w in words[2:])
         variables.pop("LANE", None)
         variables.update(TIMEOUT=str(limit), UNTIL=r"\bnot ok \d.*")
+        # what an earlier run left is no report of this one
+        (self.dir / "vm" / name / "report.json").unlink(missing_ok=True)
         topo, script = words[0], TESTS / "tests/guest" / words[1]
         topo = TESTS / ("tests" if "/" in topo else "rig/topologies") / f"{topo}.topo"
         subprocess.run(["python3", TESTS / "rig/vm.py"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
@@ -237,10 +244,13 @@ class Lane:
         try:
             report = json.loads((self.dir / "vm" / name / "report.json").read_text())
         except (OSError, ValueError):
-            return "no report of the guest"
+            raise Broken(f"{name}: the virtual machine left no report") from None
         if report["tap"]["failures"]:
             return report["tap"]["failures"][0]
-        return report["reasons"][0].removeprefix("ended at: ") if report["reasons"] else None
+        reasons = [r.removeprefix("ended at: ") for r in report["reasons"]]
+        if any(r.startswith("qemu ended") for r in reasons):
+            raise Broken(f"{name}: {'; '.join(reasons)}")
+        return reasons[0] if reasons else None
 
     def suites(self, folder, pattern, limit):
         load = MODULES[folder][1]
@@ -274,6 +284,8 @@ def main():
     known = test_lines()
     # as a test of a list it is given a directory, which it does not need
     names = [a for a in sys.argv[1:] if "/" not in a]
+    if not (BUILD / "lanes/debug/kernel/env").exists():
+        die("the debug kernel is not built: run \"make mutants\"")
     mutants = [m for m in read_list(Path(os.environ.get("LIST") or HERE / "list")) if not names or m["name"] in names]
     if not mutants:
         die(f"no fault is called {' or '.join(names)}")
@@ -328,7 +340,7 @@ def main():
         try:
             for name, seconds in zip(wanted, pool.map(as_it_is, wanted.values())):
                 limits[name] = int(2 * seconds) + SLACK
-        except ValueError as error:
+        except (ValueError, Broken) as error:
             pool.shutdown(cancel_futures=True)
             die(str(error))
         jobs = {pool.submit(with_fault, m): m for m in mutants}
@@ -336,7 +348,7 @@ def main():
             mutant = jobs[job]
             try:
                 killer, before = job.result()
-            except ValueError as error:
+            except (ValueError, Broken) as error:
                 errors.append(mutant["name"])
                 say(f"not ok {done} - {error}")
                 continue
