@@ -33,6 +33,7 @@ MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
  * @squint: Compare from peer memory finds everything different
  * @writes: somebody changes the block after each of so many commands
  * @writes_at: somebody changes it after this one, counted from 1
+ * @writes_again: and after every fifth that follows: in each round of a path that is right
  * @fail: number of the command that fails, counted from 1; and all after it for @sick
  * @sick: the drive is ill
  * @blk: by this error of the block layer
@@ -50,6 +51,7 @@ struct vd_fault {
 	bool squint;
 	int writes;
 	int writes_at;
+	bool writes_again;
 	int fail;
 	bool sick;
 	blk_status_t blk;
@@ -160,7 +162,8 @@ static u16 vd_execute(struct vd *d, struct nvme_command *cmd, void *data, bool p
 		status = vd_compare(d, data, peer);
 	else
 		status = NVME_SC_INVALID_OPCODE;	/* a Write, most of all */
-	if (d->fault.writes || d->commands == d->fault.writes_at) {
+	if (d->fault.writes || d->commands == d->fault.writes_at ||
+	    (d->fault.writes_again && d->commands % 5 == d->fault.writes_at)) {
 		d->fault.writes = max(d->fault.writes - 1, 0);
 		d->block[d->commands % VD_BLOCK] ^= 0xff;
 	}
@@ -463,7 +466,9 @@ static void unproved_by_a_namespace(struct kunit *test)
 {
 	static const struct vd_fault t[] = {
 		{ "metadata", COMPARE, .ms = 8 },
-		{ "always written", COMPARE, .writes = 1000 },
+		{ "written in each round", COMPARE, .writes_at = 4, .writes_again = true },
+		{ "cannot ever be read", COMPARE, .fail = 1, .sick = true,
+		  .status = NVME_SC_READ_ERROR },
 	};
 	struct vd *d = vd_make(test);
 	struct pci_p2pmem_verdict why;
@@ -494,6 +499,11 @@ static void untried(struct kunit *test)
 		{ "ill from then on", COMPARE, .fail = 2, .sick = true, .blk = BLK_STS_IOERR },
 		{ "being removed", COMPARE, .fail = 2, .blk = BLK_STS_OFFLINE },
 		{ "ill after all was right", COMPARE, .fail = 5, .blk = BLK_STS_IOERR },
+		{ "always written", COMPARE, .writes = 1000 },
+		{ "nothing arrives, and it is always written", COMPARE, .lost = true,
+		  .writes = 1000 },
+		{ "ill when its Compare is looked at", COMPARE, .squint = true, .fail = 5,
+		  .sick = true, .blk = BLK_STS_IOERR },
 	};
 	struct vd *d = vd_make(test);
 	struct pci_p2pmem_verdict why;

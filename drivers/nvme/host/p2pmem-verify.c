@@ -51,6 +51,7 @@ MODULE_IMPORT_NS(NVME_TARGET_PASSTHRU);	/* nvme_put_ns() */
  * @peer: that memory, @size bytes
  * @ram: the block in system memory, and room for two more
  * @size: bytes of a logical block
+ * @shown: that data arrives, in some round
  * @says: what moved, and what went wrong
  */
 struct nvme_p2pmem_test {
@@ -60,6 +61,7 @@ struct nvme_p2pmem_test {
 	void *peer;
 	u8 *ram;
 	unsigned int size;
+	bool shown;
 	struct pci_p2pmem_test *says;
 };
 
@@ -220,23 +222,37 @@ static bool nvme_p2pmem_arrived(struct nvme_p2pmem_test *t)
 	}
 }
 
-/* Whether Compare from system memory finds what is equal, and what is not */
-static bool nvme_p2pmem_compares(struct nvme_p2pmem_test *t)
+/* Whether a command was not executed, for a reason that passes */
+static bool nvme_p2pmem_passes(int ret)
+{
+	return ret < 0 || (ret & NVME_SCT_MASK) == NVME_SCT_PATH;
+}
+
+/*
+ * Whether Compare from system memory finds what is equal, and what is not: 1 or 0, or -EAGAIN
+ * when the drive did not say.
+ */
+static int nvme_p2pmem_compares(struct nvme_p2pmem_test *t)
 {
 	u8 *other = nvme_p2pmem_second(t);
+	int ret;
 
 	memcpy(other, t->ram, t->size);
-	if (nvme_p2pmem_command(t, nvme_cmd_compare, other))
-		return false;
+	ret = nvme_p2pmem_command(t, nvme_cmd_compare, other);
+	if (ret)
+		return nvme_p2pmem_passes(ret) ? -EAGAIN : 0;
 	other[t->size - 1] ^= 0xff;
-	return nvme_p2pmem_command(t, nvme_cmd_compare, other) == NVME_SC_COMPARE_FAILED;
+	ret = nvme_p2pmem_command(t, nvme_cmd_compare, other);
+	if (nvme_p2pmem_passes(ret))
+		return -EAGAIN;
+	return ret == NVME_SC_COMPARE_FAILED;
 }
 
 static int nvme_p2pmem_compare_blame(struct nvme_p2pmem_test *t, int error,
 				     unsigned long began)
 {
 	bool changed;
-	int ret;
+	int ret, sound;
 
 	if (!error)
 		ret = nvme_p2pmem_blame(t, "Compare did not see a byte that was changed", 0);
@@ -245,11 +261,18 @@ static int nvme_p2pmem_compare_blame(struct nvme_p2pmem_test *t, int error,
 	else
 		ret = nvme_p2pmem_failed(t, "Compare from peer memory", error, began);
 	/* Of a drive that is lost nothing more is to be learned. */
-	if (ret != PCI_P2PMEM_DISPROVED || error == -EINTR || error == -ETIMEDOUT ||
-	    nvme_p2pmem_compares(t))
+	if (ret != PCI_P2PMEM_DISPROVED || error == -EINTR || error == -ETIMEDOUT)
 		return ret;
-	if (nvme_p2pmem_reread(t, &changed) && changed)
+	sound = nvme_p2pmem_compares(t);
+	if (sound > 0)
+		return ret;
+	if (sound < 0 || !nvme_p2pmem_reread(t, &changed)) {
+		strscpy(t->says->note, "the drive does not answer now", PCI_P2PMEM_NOTE);
+		return PCI_P2PMEM_UNTRIED;
+	}
+	if (changed)
 		return NVME_P2PMEM_CHANGED;
+	t->shown = true;
 	strscpy(t->says->note, "the drive's Compare is wrong with system memory, too",
 		PCI_P2PMEM_NOTE);
 	return PCI_P2PMEM_UNPROVED;
@@ -263,8 +286,10 @@ static int nvme_p2pmem_compare(struct nvme_p2pmem_test *t, bool differs)
 
 	if (ret == (differs ? NVME_SC_COMPARE_FAILED : 0))
 		return 0;
-	if (ret == NVME_SC_INVALID_OPCODE)
+	if (ret == NVME_SC_INVALID_OPCODE) {
+		t->shown = true;
 		return PCI_P2PMEM_UNPROVED;
+	}
 	return nvme_p2pmem_compare_blame(t, ret, began);
 }
 
@@ -275,10 +300,18 @@ static int nvme_p2pmem_round(struct nvme_p2pmem_test *t)
 	bool changed;
 	int ret;
 
-	if (nvme_p2pmem_command(t, nvme_cmd_read, t->ram)) {
-		scnprintf(t->says->note, PCI_P2PMEM_NOTE,
-			  "the drive's first block cannot be read now");
+	t->says->note[0] = '\0';
+	ret = nvme_p2pmem_command(t, nvme_cmd_read, t->ram);
+	if (ret && nvme_p2pmem_passes(ret)) {
+		strscpy(t->says->note, "the drive's first block cannot be read now",
+			PCI_P2PMEM_NOTE);
 		return PCI_P2PMEM_UNTRIED;
+	}
+	if (ret) {
+		scnprintf(t->says->note, PCI_P2PMEM_NOTE,
+			  "the drive's first block cannot be read: status %#x", ret);
+		t->says->local = true;
+		return PCI_P2PMEM_UNPROVED;
 	}
 
 	nvme_p2pmem_fill_complement(t);
@@ -289,11 +322,14 @@ static int nvme_p2pmem_round(struct nvme_p2pmem_test *t)
 	if (!nvme_p2pmem_arrived(t))
 		return nvme_p2pmem_blame(t, "Read to peer memory left other data there", 0);
 
-	if (!(t->ctrl->oncs & NVME_CTRL_ONCS_COMPARE))
+	if (!(t->ctrl->oncs & NVME_CTRL_ONCS_COMPARE)) {
+		t->shown = true;
 		return PCI_P2PMEM_UNPROVED;
+	}
 	ret = nvme_p2pmem_compare(t, false);
 	if (ret)
 		return ret;
+	t->shown = true;
 	nvme_p2pmem_change_byte(t);
 	ret = nvme_p2pmem_compare(t, true);
 	if (ret)
@@ -314,18 +350,20 @@ static enum pci_p2pmem_proof nvme_p2pmem_rounds(struct nvme_p2pmem_test *t)
 
 	switch (ret) {
 	case NVME_P2PMEM_CHANGED:
+		/* Of a path on which nothing arrives this is all that is seen, too. */
 		strscpy(t->says->note, "somebody keeps writing the drive's first block",
 			PCI_P2PMEM_NOTE);
 		t->says->local = true;
-		return PCI_P2PMEM_UNPROVED;
+		return t->shown ? PCI_P2PMEM_UNPROVED : PCI_P2PMEM_UNTRIED;
 	case PCI_P2PMEM_UNPROVED:
 		if (!t->says->note[0])
 			strscpy(t->says->note,
 				"no Compare: only transfers to peer memory were shown",
 				PCI_P2PMEM_NOTE);
-		dev_info(t->ctrl->device,
-			 "transfers to memory of %s were shown to be right, those from there were not: %s\n",
-			 pci_name(t->provider), t->says->note);
+		if (t->shown)
+			dev_info(t->ctrl->device,
+				 "transfers to memory of %s were shown to be right, those from there were not: %s\n",
+				 pci_name(t->provider), t->says->note);
 	}
 	return ret;
 }

@@ -37,8 +37,15 @@
 /* Until a subsystem whose lock was taken is tried again */
 #define NVMET_P2PMEM_CONTENDED	(HZ / 20)
 
-static void nvmet_p2pmem_rescan_work(struct work_struct *work);
-static DECLARE_DELAYED_WORK(nvmet_p2pmem_rescan_dwork, nvmet_p2pmem_rescan_work);
+static void nvmet_p2pmem_rescan_worker(struct work_struct *work);
+static DECLARE_WORK(nvmet_p2pmem_rescan_work, nvmet_p2pmem_rescan_worker);
+
+static void nvmet_p2pmem_rescan_due(struct timer_list *timer)
+{
+	queue_work(system_unbound_wq, &nvmet_p2pmem_rescan_work);
+}
+
+static DEFINE_TIMER(nvmet_p2pmem_rescan_timer, nvmet_p2pmem_rescan_due);
 
 /**
  * nvmet_p2pmem_rescan() - look at all paths again
@@ -48,13 +55,10 @@ static DECLARE_DELAYED_WORK(nvmet_p2pmem_rescan_dwork, nvmet_p2pmem_rescan_work)
  */
 void nvmet_p2pmem_rescan(unsigned long delay)
 {
-	struct delayed_work *dwork = &nvmet_p2pmem_rescan_dwork;
-
-	/* When it runs at this moment, it is not pending and comes once more. */
-	if (delay && delayed_work_pending(dwork) &&
-	    time_before_eq(READ_ONCE(dwork->timer.expires), jiffies + delay))
-		return;
-	mod_delayed_work(system_unbound_wq, dwork, delay);
+	if (delay)
+		timer_reduce(&nvmet_p2pmem_rescan_timer, jiffies + delay);
+	else
+		queue_work(system_unbound_wq, &nvmet_p2pmem_rescan_work);
 }
 
 static void nvmet_p2pmem_grant_revoked(struct pci_p2pmem_grant *grant)
@@ -190,6 +194,7 @@ static void nvmet_p2pmem_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_g
 	path->how = v.mapping;
 	path->by_admin = v.by_admin;
 	path->told = false;
+	path->tries = 0;
 	rcu_assign_pointer(path->grant, grant);
 	/* Pairs with nvmet_p2pmem_get_grant(): a test that ended well is never a fallback. */
 	smp_store_release(&path->testing, false);
@@ -370,6 +375,7 @@ static bool nvmet_p2pmem_rescan_test(struct nvmet_p2pmem_path *path)
 	if (!nvmet_p2pmem_test_done(path)) {
 		if (nvmet_p2pmem_test_usable(path))
 			return false;
+		nvmet_p2pmem_test_again(path);
 		nvmet_p2pmem_test_drop(path);
 		return true;
 	}
@@ -430,7 +436,7 @@ static unsigned long nvmet_p2pmem_rescan_ns(struct nvmet_ns *ns)
 	return again ? NVMET_P2PMEM_AGAIN : 0;
 }
 
-static void nvmet_p2pmem_rescan_work(struct work_struct *work)
+static void nvmet_p2pmem_rescan_worker(struct work_struct *work)
 {
 	struct nvmet_p2pmem_ns *rec;
 	unsigned long next = 0;
@@ -482,6 +488,8 @@ void nvmet_p2pmem_exit(void)
 	pci_p2pmem_unregister_notifier(&nvmet_p2pmem_nb);
 	/* The last test queues the work that is cancelled next. */
 	nvmet_p2pmem_verify_exit();
-	cancel_delayed_work_sync(&nvmet_p2pmem_rescan_dwork);
+	/* Work that runs may set the timer, which may queue it. */
+	timer_shutdown_sync(&nvmet_p2pmem_rescan_timer);
+	cancel_work_sync(&nvmet_p2pmem_rescan_work);
 	WARN_ON(!nvmet_p2pmem_no_records());
 }

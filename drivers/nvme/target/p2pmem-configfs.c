@@ -298,7 +298,8 @@ static int nvmet_p2pmem_check_drive(struct nvmet_ns *ns, struct nvmet_p2pmem_ns 
 	}
 	/* Its ACS words may have been written to make it possible. */
 	pci_p2pmem_verdict_anew(provider, drive, &why);
-	ret = pci_p2pmem_distance(provider, &drive, 1);
+	if (why.reason)
+		ret = pci_p2pmem_distance(provider, &drive, 1);
 	/* What a self-test found holds until something changes: system memory till then. */
 	if (why.reason == PCI_P2PMEM_VERIFY_FAILED)
 		ret = 0;

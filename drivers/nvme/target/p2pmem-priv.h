@@ -122,8 +122,9 @@ struct nvmet_p2pmem_ns {
  *	ctrl->subsys->lock
  * @testing: a test runs or is about to: that there is no grant will pass. Cleared after
  *	@grant or @reason says what has become of it
- * @tries: tests in a row that could not show anything
- * @retry: not before this time is it tested again then, in jiffies
+ * @tries: tests in a row, with one provider, that could not show anything
+ * @tried: that provider, by its PCI address
+ * @retry: not before this time is it tested again, in jiffies
  * @proof: what the test has shown of @grant; UNTRIED when nobody wanted to know
  * @note: what could not be shown
  * @told: the log has the present state
@@ -142,6 +143,7 @@ struct nvmet_p2pmem_path {
 	struct nvmet_p2pmem_test *test;
 	bool testing;
 	unsigned int tries;
+	u64 tried;
 	unsigned long retry;
 	enum pci_p2pmem_proof proof;
 	char note[PCI_P2PMEM_NOTE + 32];
@@ -189,6 +191,7 @@ int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path, struct pci_p2pmem_gr
 bool nvmet_p2pmem_test_done(struct nvmet_p2pmem_path *path);
 bool nvmet_p2pmem_test_usable(struct nvmet_p2pmem_path *path);
 void nvmet_p2pmem_test_drop(struct nvmet_p2pmem_path *path);
+void nvmet_p2pmem_test_again(struct nvmet_p2pmem_path *path);
 struct pci_p2pmem_grant *nvmet_p2pmem_test_end(struct nvmet_p2pmem_path *path,
 					       struct pci_p2pmem_verdict *why);
 int nvmet_p2pmem_verify_init(void);

@@ -239,6 +239,14 @@ static enum nvmet_p2pmem_ruling nvmet_p2pmem_rule(struct nvmet_p2pmem_path *path
 	return mode == NVMET_P2PMEM_REQUIRE ? NVMET_P2PMEM_REFUSE : NVMET_P2PMEM_USE;
 }
 
+/* Of a grant's provider, which may have gone */
+static u64 nvmet_p2pmem_address(struct pci_p2pmem_grant *grant)
+{
+	struct pci_dev *provider = pci_p2pmem_grant_provider(grant);
+
+	return (u64)pci_domain_nr(provider->bus) << 16 | pci_dev_id(provider);
+}
+
 /**
  * nvmet_p2pmem_judge() - what is to be done with a new grant
  * @path: the path
@@ -265,7 +273,8 @@ enum nvmet_p2pmem_ruling nvmet_p2pmem_judge(struct nvmet_p2pmem_path *path,
 	}
 	if (!untried || nvmet_p2pmem_mode(path, v) == NVMET_P2PMEM_OFF)
 		return nvmet_p2pmem_rule(path, v, why);
-	if (!path->tries || time_after_eq(jiffies, path->retry))
+	if (!path->tries || path->tried != nvmet_p2pmem_address(grant) ||
+	    time_after_eq(jiffies, path->retry))
 		return NVMET_P2PMEM_TEST;
 	why->reason = PCI_P2PMEM_NOT_VERIFIED;
 	nvmet_p2pmem_rescan(path->retry - jiffies);
@@ -286,16 +295,26 @@ static bool nvmet_p2pmem_test_known(struct nvmet_p2pmem_test *t)
 	return true;
 }
 
-/*
- * A test could not show anything this time: the pool was full, the drive in a reset, memory
- * short. That passes; but until it has, nobody knows that the path is right. What makes a
- * drive reset each time is not done often.
+/**
+ * nvmet_p2pmem_test_again() - test later
+ * @path: path that has a test, which could not show anything this time
+ *
+ * The pool was full, the drive or the provider in a reset, memory short. That passes; but until
+ * it has, nobody knows that the path is right. What makes a drive reset each time is not
+ * done often.
+ *
+ * Context: Process context, path->ctrl->subsys->lock held.
  */
-static void nvmet_p2pmem_test_again(struct nvmet_p2pmem_path *path)
+void nvmet_p2pmem_test_again(struct nvmet_p2pmem_path *path)
 {
-	unsigned long delay = min(NVMET_P2PMEM_RETRY << min(path->tries, 8U),
-				  (unsigned long)NVMET_P2PMEM_RETRY_MAX);
+	u64 address = nvmet_p2pmem_address(path->test->grant);
+	unsigned long delay;
 
+	if (path->tried != address)
+		path->tries = 0;
+	path->tried = address;
+	delay = min(NVMET_P2PMEM_RETRY << min(path->tries, 8U),
+		    (unsigned long)NVMET_P2PMEM_RETRY_MAX);
 	path->tries++;
 	path->retry = jiffies + delay;
 	nvmet_p2pmem_rescan(delay);
@@ -323,11 +342,12 @@ struct pci_p2pmem_grant *nvmet_p2pmem_test_end(struct nvmet_p2pmem_path *path,
 		ret = t->ret[i] ?: ret;
 	switch (ret) {
 	case 0:
-		path->tries = 0;
 		ruling = nvmet_p2pmem_rule(path, t->why, why);
 		/* It is known now, and goes last when the best provider is looked for. */
 		if (nvmet_p2pmem_test_known(t))
 			why->reason = PCI_P2PMEM_OK;
+		else if (ruling == NVMET_P2PMEM_REFUSE)
+			nvmet_p2pmem_test_again(path);
 		break;
 	case -EAGAIN:
 		/* Says which of the two it is */
@@ -339,9 +359,11 @@ struct pci_p2pmem_grant *nvmet_p2pmem_test_end(struct nvmet_p2pmem_path *path,
 		why->reason = PCI_P2PMEM_NOT_VERIFIED;
 		nvmet_p2pmem_test_again(path);
 		break;
+	case -ENODEV:
+		nvmet_p2pmem_test_again(path);
+		fallthrough;
 	default:
 		/* Wrong data, or the provider goes: there may be another one. */
-		path->tries = 0;
 		why->reason = PCI_P2PMEM_OK;
 	}
 	if (ruling == NVMET_P2PMEM_USE) {

@@ -252,6 +252,16 @@ struct p2pmem_path {
 };
 
 /**
+ * struct p2pmem_stamp - what a self-test is of
+ * @gen: generation of the verdict
+ * @epoch: how often the provider had lost its contents
+ */
+struct p2pmem_stamp {
+	unsigned int gen;
+	u32 epoch;
+};
+
+/**
  * p2pmem_client_limit() - highest address that a client's DMA can reach
  * @client: DMA device
  *
@@ -408,10 +418,11 @@ void p2pmem_path_put(struct p2pmem_path *path);
 bool p2pmem_path_fresh(struct p2pmem_path *path);
 void p2pmem_path_verdict(struct p2pmem_path *path, struct pci_p2pmem_verdict *v);
 int p2pmem_path_begin(struct p2pmem_path *path, struct pci_p2pmem_verdict *v,
-		      unsigned int *gen);
-bool p2pmem_path_prove(struct p2pmem_path *path, unsigned int gen,
+		      struct p2pmem_stamp *stamp);
+bool p2pmem_path_prove(struct p2pmem_path *path, const struct p2pmem_stamp *stamp,
 		       enum pci_p2pmem_proof proof, const char *note,
 		       struct pci_p2pmem_verdict *v);
+void p2pmem_paths_stale(struct p2pmem_provider *p);
 void p2pmem_path_check(struct p2pmem_path *path, struct pci_p2pmem_verdict *v);
 void p2pmem_paths_drop_provider(struct p2pmem_provider *p);
 void p2pmem_paths_drop_client(struct device *client);

@@ -56,6 +56,12 @@ void pci_p2pmem_verdict(struct pci_dev *provider, struct device *client,
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_verdict);
 
+/* Without memory to look again, what is remembered is better than nothing. */
+static struct p2pmem_path *p2pmem_look_again(struct p2pmem_provider *p, struct device *client)
+{
+	return p2pmem_path_anew(p, client) ?: p2pmem_path_current(p, client);
+}
+
 /**
  * pci_p2pmem_verdict_anew() - what is found out about a pair now
  * @provider: the providing function
@@ -70,7 +76,7 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_verdict);
 void pci_p2pmem_verdict_anew(struct pci_dev *provider, struct device *client,
 			     struct pci_p2pmem_verdict *verdict)
 {
-	p2pmem_ask(provider, client, verdict, p2pmem_path_anew);
+	p2pmem_ask(provider, client, verdict, p2pmem_look_again);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_verdict_anew);
 

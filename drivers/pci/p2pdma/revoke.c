@@ -78,8 +78,6 @@ static void p2pmem_try_resume(struct p2pmem_provider *p)
 		p->resume_wanted = false;
 		p->told = false;
 		p->awaited = false;
-		/* What was tested or is being tested was the provider before. */
-		p2pmem_policy_changed();
 		WRITE_ONCE(p->state, P2PMEM_LIVE);
 		live = true;
 	}
@@ -87,6 +85,7 @@ static void p2pmem_try_resume(struct p2pmem_provider *p)
 
 	if (!live)
 		return;
+	p2pmem_paths_stale(p);
 	if (trace_p2pmem_revoke_enabled())
 		trace_p2pmem_revoke(p->pdev, "resumed", p2pmem_out(p), PCI_P2PMEM_OK);
 	queue_work(p2pmem_wq, &p->live_work);

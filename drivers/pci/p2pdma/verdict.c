@@ -199,6 +199,9 @@ static int p2pmem_path_refresh(struct p2pmem_path *path)
 		return 0;
 	}
 	path->begun = begun;
+	/* It was begun after a verdict of that generation, and has seen no less. */
+	if (path->gen && (int)(gen - path->gen) < 0)
+		gen = path->gen;
 	/* What was tested may have been another path than what there is now. */
 	if (gen != path->gen || v.mapping != path->proved_how ||
 	    v.by_admin != path->proved_admin) {
@@ -370,21 +373,22 @@ void p2pmem_path_verdict(struct p2pmem_path *path, struct pci_p2pmem_verdict *v)
  * p2pmem_path_begin() - what is known of a pair before it is tested
  * @path: the pair, held
  * @v: returns the verdict
- * @gen: returns the generation that it is of
+ * @stamp: returns what it is of
  *
  * Context: Process context.
  * Return: 0 or -ENOMEM.
  */
 int p2pmem_path_begin(struct p2pmem_path *path, struct pci_p2pmem_verdict *v,
-		      unsigned int *gen)
+		      struct p2pmem_stamp *stamp)
 {
 	unsigned long flags;
 
+	stamp->epoch = READ_ONCE(path->provider->epoch);
 	if (!p2pmem_path_fresh(path) && p2pmem_path_refresh(path))
 		return -ENOMEM;
 	spin_lock_irqsave(&p2pmem_paths_lock, flags);
 	*v = path->verdict;
-	*gen = path->gen;
+	stamp->gen = path->gen;
 	spin_unlock_irqrestore(&p2pmem_paths_lock, flags);
 	return 0;
 }
@@ -392,7 +396,7 @@ int p2pmem_path_begin(struct p2pmem_path *path, struct pci_p2pmem_verdict *v,
 /**
  * p2pmem_path_prove() - remember what a self-test has shown
  * @path: the pair, held
- * @gen: generation of the verdict that was tested
+ * @stamp: what was tested, from p2pmem_path_begin()
  * @proof: what was shown
  * @note: what it says besides
  * @v: the verdict that was tested; returns what is known now
@@ -400,7 +404,7 @@ int p2pmem_path_begin(struct p2pmem_path *path, struct pci_p2pmem_verdict *v,
  * Context: Process context.
  * Return: false, and nothing is remembered, when the pair may have changed meanwhile.
  */
-bool p2pmem_path_prove(struct p2pmem_path *path, unsigned int gen,
+bool p2pmem_path_prove(struct p2pmem_path *path, const struct p2pmem_stamp *stamp,
 		       enum pci_p2pmem_proof proof, const char *note,
 		       struct pci_p2pmem_verdict *v)
 {
@@ -408,7 +412,8 @@ bool p2pmem_path_prove(struct p2pmem_path *path, unsigned int gen,
 	bool same;
 
 	spin_lock_irqsave(&p2pmem_paths_lock, flags);
-	same = path->gen == gen && gen == atomic_read(&p2pmem_generation) &&
+	same = path->gen == stamp->gen && stamp->gen == atomic_read(&p2pmem_generation) &&
+		READ_ONCE(path->provider->epoch) == stamp->epoch &&
 		path->verdict.mapping == v->mapping &&
 		path->verdict.by_admin == v->by_admin;
 	if (same) {
@@ -418,7 +423,7 @@ bool p2pmem_path_prove(struct p2pmem_path *path, unsigned int gen,
 		strscpy(path->note, note, sizeof(path->note));
 		*v = path->verdict;
 		p2pmem_path_say_proof(path, v);
-		p2pmem_path_set(path, gen, v);
+		p2pmem_path_set(path, stamp->gen, v);
 	}
 	spin_unlock_irqrestore(&p2pmem_paths_lock, flags);
 	if (!same || !v->reason)
@@ -427,6 +432,25 @@ bool p2pmem_path_prove(struct p2pmem_path *path, unsigned int gen,
 	trace_p2pmem_verdict(v);
 	p2pmem_news();
 	return true;
+}
+
+/**
+ * p2pmem_paths_stale() - make the verdicts of a provider anew when they are next needed
+ * @p: a provider that lends again: what was tested was what it had been before
+ *
+ * Context: Any but NMI.
+ */
+void p2pmem_paths_stale(struct p2pmem_provider *p)
+{
+	struct p2pmem_path *path;
+	unsigned long flags;
+	int i;
+
+	spin_lock_irqsave(&p2pmem_paths_lock, flags);
+	hash_for_each(p2pmem_paths, i, path, hash)
+		if (path->provider == p)
+			WRITE_ONCE(path->gen, 0);
+	spin_unlock_irqrestore(&p2pmem_paths_lock, flags);
 }
 
 static void p2pmem_paths_drop(struct p2pmem_provider *p, struct device *client)

@@ -94,10 +94,10 @@ static int p2pmem_prove_once(struct pci_p2pmem_grant *grant, struct p2pmem_path 
 	struct p2pmem_provider *p = path->provider;
 	struct pci_p2pmem_test test = { };
 	enum pci_p2pmem_proof proof;
-	unsigned int gen;
+	struct p2pmem_stamp stamp;
 	int ret;
 
-	ret = p2pmem_path_begin(path, why, &gen);
+	ret = p2pmem_path_begin(path, why, &stamp);
 	if (ret)
 		return ret;
 	if (why->reason || why->proof)
@@ -122,7 +122,7 @@ static int p2pmem_prove_once(struct pci_p2pmem_grant *grant, struct p2pmem_path 
 		strscpy(why->note, test.note, sizeof(why->note));
 		return 0;
 	}
-	if (!p2pmem_path_prove(path, gen, proof, test.note, why))
+	if (!p2pmem_path_prove(path, &stamp, proof, test.note, why))
 		return -ESTALE;
 	if (proof == PCI_P2PMEM_DISPROVED)
 		p2pmem_tell_disproved(path, why);
