@@ -4,9 +4,10 @@
  *
  * By the connection manager, which is the one way that iWARP, RoCE and InfiniBand
  * have in common; so it needs an address of the network device that belongs to a
- * port. The far end registers a page of system memory for remote access. Its port
- * can be reached from the network while the connection is being made: it takes the
- * one request that brings the cookie.
+ * port. Those of InfiniBand and of a bond have none that the kernel associates with
+ * them: there nothing is proved. The far end registers a page of system memory for
+ * remote access. Its port can be reached from the network while the connection is being
+ * made: it takes the one request that brings the cookie.
  *
  * One thread opens, uses and closes a loop. Callbacks of the connection manager set
  * bits and wake it; the far end's identifier is theirs until NVMET_P2PMEM_LOOP_ASKED

@@ -52,6 +52,7 @@ isnt "$(column paths age "$card" "$two")" - "and has an age"
 
 must grant "$card" me "$one" "$two"
 grant=$id
+is "$(event_count verdict "provider=$card client=$two reason=ok mapping=bus")" 1 "the same again, for the grant, is none"
 must gsgl "$grant" 64K
 sgl=$id
 is "$(column counters in_use "$card" "$one")" 65536 "both clients have it: the adapter"
