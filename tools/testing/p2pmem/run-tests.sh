@@ -10,6 +10,9 @@
 #   LIST="file file"          other lists
 #   AGAIN=debug               the tests of guests that run on the distribution's kernel once more, on this
 #                             one (kernels/build.sh); their names then begin with "debug-"
+#   KEEP=name                 results stand in BUILD/name; a test that passed there is not run again while
+#                             all of the project and the kernel are as they were, so that a run of hours
+#                             that was stopped goes on. FRESH=1: begin anew
 #   DRY=1                     print the tests in their order, one a line, and run none
 #
 # Each line of TAP counts as one test. A virtual machine that fails its verdict counts as a
@@ -27,11 +30,15 @@ slow=4
 jobs=${JOBS:-2}
 cd "$top" || exit 2
 build=${BUILD:-build}
-mkdir -p "$build/check" || exit 2
+where=${KEEP:-check}
+mkdir -p "$build/$where" || exit 2
 build=$(cd "$build" && pwd)
 export BUILD=$build
-out=$build/check
-[ -n "${DRY:-}" ] || rm -rf "${out:?}"/*
+out=$build/$where
+again=${AGAIN:-} tests=${TESTS:-} dry=${DRY:-} keep=${KEEP:-}
+# they are ours, not for what the tests run
+unset LIST AGAIN TESTS DRY KEEP
+[ -n "$dry" ] || { [ -n "$keep" ] && [ -z "${FRESH:-}" ]; } || rm -rf "${out:?}"/*
 
 die()
 {
@@ -42,14 +49,31 @@ die()
 selected()
 {
 	local p
-	[ -n "${TESTS:-}" ] || return 0
+	[ -n "$tests" ] || return 0
 	set -f
-	for p in $TESTS; do
+	for p in $tests; do
 		# shellcheck disable=SC2254	# a pattern is meant
 		case $1 in $p) set +f; return 0 ;; esac
 	done
 	set +f
 	return 1
+}
+
+# What every test depends on: the project, as it stands in the work tree, and the kernel. The page that
+# says how the last run of all ended is written after that run.
+sources()
+{
+	{
+		git ls-files -zco --exclude-standard -- . ':!Documentation/PCI/p2pmem/testing.rst' |
+			LC_ALL=C sort -z | xargs -0 sha256sum
+		cat "$build/kernel/env"
+	} 2>/dev/null | sha256sum
+}
+
+# kept LINE-OF-LIST: it passed before, with the same sources
+kept()
+{
+	[ -n "$sum" ] && [ "$(cat "$out/$1.key" 2>/dev/null)" = "$sum $*" ]
 }
 
 # TAP on standard input: "passed failed skipped", then "# text" for each failure
@@ -124,13 +148,13 @@ run_vm()
 		esac
 	done
 	[ "$lane" = "$build" ] || limit=$((limit * slow))
-	vm=$lane/vm/check-$name
+	vm=$lane/vm/$where-$name
 	case $topo in
 	*/*)	topo=$here/tests/$topo.topo ;;
 	*)	topo=$here/rig/topologies/$topo.topo ;;
 	esac
 	rm -rf "$vm"
-	env BUILD="$lane" SMP=1 NAME="check-$name" TOPO="$topo" RUN="$script" "$@" \
+	env BUILD="$lane" SMP=1 NAME="$where-$name" TOPO="$topo" RUN="$script" "$@" \
 		TIMEOUT="$limit" python3 "$here/rig/vm.py" >"$out/$name.log" 2>&1
 	status=$?
 	count_report "$vm/report.json" >"$out/$name.count"
@@ -141,7 +165,8 @@ run_vm()
 # run_one LINE-OF-LIST: leaves NAME.count and NAME.result
 run_one()
 {
-	local name=$1 start=$SECONDS status=0 passed failed skipped word=pass
+	local name=$1 start=$SECONDS status=0 passed failed skipped word=pass line="$*"
+	rm -f "$out/$name".*
 	if [ "$2" = host ]; then
 		shift 2
 		run_host "$name" "$@"
@@ -157,6 +182,7 @@ run_one()
 	fi
 	[ "$failed" = 0 ] || word=FAIL
 	echo "$passed $failed $skipped" >"$out/$name.result"
+	[ -z "$sum" ] || [ "$failed" != 0 ] || [ "$(sources)" != "$sum" ] || echo "$sum $line" >"$out/$name.key"
 	printf '%-4s %-32s %4d passed %3d failed %3d skipped %5d s\n' "$word" "$name" "$passed" \
 		"$failed" "$skipped" $((SECONDS - start))
 	[ $word = pass ] || sed -n 's/^# /       /p' "$out/$name.count" | head -n 12
@@ -183,7 +209,7 @@ declare -A known
 lines_again()
 {
 	# shellcheck disable=SC2086	# one word a file is meant
-	sed 's/#.*//' $list | awk -v lane="$AGAIN" '
+	sed 's/#.*//' $list | awk -v lane="$again" '
 		NF < 3 || $2 == "host"	{ next }
 		/AGAIN=no/		{ next }
 		/LANE=/			{ there[$1] = 1; next }
@@ -204,12 +230,12 @@ lines_of_lists()
 	while read -r line; do
 		if [ "$line" != again ]; then
 			echo "$line"
-		elif [ -n "${AGAIN:-}" ]; then
+		elif [ -n "$again" ]; then
 			lines_again
 			placed=1
 		fi
 	done < <(cat $list)
-	[ -z "${AGAIN:-}" ] || [ -n "$placed" ] || lines_again
+	[ -z "$again" ] || [ -n "$placed" ] || lines_again
 }
 
 while read -r line; do
@@ -229,9 +255,15 @@ while read -r line; do
 	lines+=("$line")
 done < <(lines_of_lists)
 
-if [ -n "${DRY:-}" ]; then
+if [ -n "$dry" ]; then
 	printf '%s\n' "${lines[@]}" | awk '{ $1 = $1; print }'
 	exit 0
+fi
+
+sum=
+if [ -n "$keep" ]; then
+	git rev-parse --git-dir >/dev/null || die "KEEP: this is no work tree of git, whose list of files is needed"
+	sum=$(sources)
 fi
 
 # kernels that the selected tests name
@@ -246,6 +278,11 @@ for line in "${lines[@]}"; do
 		continue
 	fi
 	eval "words=($line)"
+	if kept "${words[@]}"; then
+		read -r p f s <"$out/${words[0]}.result"
+		printf '%-4s %-32s %4d passed %3d failed %3d skipped, before\n' kept "${words[0]}" "$p" "$f" "$s"
+		continue
+	fi
 	while [ $running -ge "$jobs" ]; do
 		wait -n
 		running=$((running - 1))
@@ -277,13 +314,13 @@ if [ $failed != 0 ]; then
 		[ -s "$out/$name.result" ] && read -r p f s <"$out/$name.result"
 		[ "$f" != 0 ] || continue
 		sed -n "s/^# /  $name: /p" "$out/$name.count" 2>/dev/null | head -n 30
-		for log in "$build"/{.,lanes/*}/vm/"check-$name"/console.log "$out/$name.log"; do
+		for log in "$build"/{.,lanes/*}/vm/"$where-$name"/console.log "$out/$name.log"; do
 			[ ! -r "$log" ] || grep -a '^# ' "$log" | tr -d '\r' | head -n 20 | sed "s/^#/  $name: /"
 		done
-		echo "  $name: logs: $out/$name.log $(ls -d "$build"/{.,lanes/*}/vm/"check-$name"/console.log 2>/dev/null)"
+		echo "  $name: logs: $out/$name.log $(ls -d "$build"/{.,lanes/*}/vm/"$where-$name"/console.log 2>/dev/null)"
 	done
 fi
-[ ${#names[@]} != 0 ] || echo "run-tests: no test matches TESTS='${TESTS:-}'"
+[ ${#names[@]} != 0 ] || echo "run-tests: no test matches TESTS='$tests'"
 echo
 echo "$((SECONDS - begin)) s"
 if [ $skipped = 0 ]; then

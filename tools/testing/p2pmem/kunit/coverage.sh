@@ -12,7 +12,7 @@ build=$(cd "${BUILD:-$top/build}" && pwd)
 # shellcheck disable=SC1091
 . "$build/lanes/debug/kernel/env"
 # what an earlier build counted does not fit
-find -L "$build/lanes/debug/vm" -path '*/check-kunit-*/files/gcda.tar' -newer "$build/lanes/debug/built" >"$build/lanes/debug/gcda.list"
+find -L "$build/lanes/debug/vm" -path '*/check*-kunit-*/files/gcda.tar' -newer "$build/lanes/debug/built" >"$build/lanes/debug/gcda.list"
 word="not ok"
 status=1
 if [ -s "$build/lanes/debug/gcda.list" ]; then

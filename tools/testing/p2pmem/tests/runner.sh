@@ -92,6 +92,51 @@ else
 	echo "not ok $count - what a test says of its failure is not in the summary"
 fi
 
+# What is kept of a run that broke off: "once" leaves a line each time that it runs.
+printf '#!/bin/sh\necho ran >>%s/ran\nprintf "ok 1 - a\\n1..1\\n"\n' "$dir" >"$dir/once.sh"
+chmod +x "$dir/once.sh"
+rm -rf "$dir/b/k" "$dir/ran"
+mkdir -p "$dir/b/kernel"
+echo KVER=one >"$dir/b/kernel/env"
+
+# kept NAME TIMES STATUS LAST-LINE FAKE...: as runs, with KEEP; "once" has run so often by then
+kept()
+{
+	times=$2
+	name=$1
+	shift 2
+	KEEP=k
+	export KEEP
+	runs "$name" "$@"
+	unset KEEP
+	count=$((count + 1))
+	found=$(wc -l <"$dir/ran")
+	if [ "$found" -eq "$times" ]; then
+		echo "ok $count - ... after $times runs of what passes"
+	else
+		bad=1
+		echo "not ok $count - ... after $found runs of what passes, not $times"
+	fi
+}
+
+kept "with KEEP, the first time" 1 1 "3 passed, 1 failed" once wrong
+kept "what passed is counted and not run again, what failed is run" 1 1 "3 passed, 1 failed" once wrong
+fake wrong "1..1
+ok 1 - it is right" 0
+kept "until it passes" 1 0 "2 passed, 0 failed" once wrong
+echo KVER=two >"$dir/b/kernel/env"
+kept "another kernel" 2 0 "2 passed, 0 failed" once wrong
+FRESH=1
+export FRESH
+kept "FRESH=1" 3 0 "2 passed, 0 failed" once wrong
+unset FRESH
+runs "without KEEP everything runs" 0 "2 passed, 0 failed" once wrong
+fake wrong "1..3
+ok 1 - a
+not ok 2 - it is wrong
+# three is not four
+ok 3 - c" 1
+
 # order NAME AGAIN WANTED: what would run of two lists, the second of which is $dir/list2
 order()
 {
