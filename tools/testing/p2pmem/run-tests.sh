@@ -59,21 +59,38 @@ selected()
 	return 1
 }
 
-# What every test depends on: the project, as it stands in the work tree, and the kernel. The page that
-# says how the last run of all ended is written after that run.
-sources()
+# files PATHSPEC...: of the project as it stands in the work tree. The page that says how the last run of
+# all ended is written after that run.
+files()
 {
+	git ls-files -zco --exclude-standard -- "$@" ':!Documentation/PCI/p2pmem/testing.rst'
+}
+
+# digest LINE-OF-LIST: of what this test depends on. A guest does not see what runs on this machine, and
+# of the scripts for guests only those that its line names.
+digest()
+{
+	local line="$*" script=$3 t=tools/testing/p2pmem extra=() word
+	for word; do
+		case $word in EXTRA_FILES=*) read -ra extra <<<"${word#EXTRA_FILES=}" ;; esac
+	done
 	{
-		git ls-files -zco --exclude-standard -- . ':!Documentation/PCI/p2pmem/testing.rst' |
-			LC_ALL=C sort -z | xargs -0 sha256sum
+		if [ "$2" = host ]; then
+			files .
+		else
+			files . ':!Documentation' ':!README.md' ':!.ci' ':!tools/packaging' \
+				":!$t/demo" ":!$t/lint" ":!$t/mutants" ":!$t/kunit" ":!$t/tests"
+			files "$t/tests/topologies" "$t/tests/guest/$script" "${extra[@]}"
+		fi | LC_ALL=C sort -z | xargs -0 sha256sum
 		cat "$build/kernel/env"
+		echo "$line"
 	} 2>/dev/null | sha256sum
 }
 
 # kept LINE-OF-LIST: it passed before, with the same sources
 kept()
 {
-	[ -n "$sum" ] && [ "$(cat "$out/$1.key" 2>/dev/null)" = "$sum $*" ]
+	[ -n "$keep" ] && [ -e "$out/$1.key" ] && [ "$(cat "$out/$1.key")" = "$(digest "$@")" ]
 }
 
 # TAP on standard input: "passed failed skipped", then "# text" for each failure
@@ -165,11 +182,11 @@ run_vm()
 # run_one LINE-OF-LIST: leaves NAME.count and NAME.result
 run_one()
 {
-	local name=$1 start=$SECONDS status=0 passed failed skipped word=pass line="$*"
+	local name=$1 start=$SECONDS status=0 passed failed skipped word=pass sum=
+	[ -z "$keep" ] || sum=$(digest "$@")
 	rm -f "$out/$name".*
 	if [ "$2" = host ]; then
-		shift 2
-		run_host "$name" "$@"
+		run_host "$name" "${@:3}"
 	else
 		run_vm "$@"
 	fi
@@ -182,7 +199,8 @@ run_one()
 	fi
 	[ "$failed" = 0 ] || word=FAIL
 	echo "$passed $failed $skipped" >"$out/$name.result"
-	[ -z "$sum" ] || [ "$failed" != 0 ] || [ "$(sources)" != "$sum" ] || echo "$sum $line" >"$out/$name.key"
+	# what changed meanwhile did not pass
+	[ -z "$keep" ] || [ "$failed" != 0 ] || [ "$(digest "$@")" != "$sum" ] || echo "$sum" >"$out/$name.key"
 	printf '%-4s %-32s %4d passed %3d failed %3d skipped %5d s\n' "$word" "$name" "$passed" \
 		"$failed" "$skipped" $((SECONDS - start))
 	[ $word = pass ] || sed -n 's/^# /       /p' "$out/$name.count" | head -n 12
@@ -260,10 +278,8 @@ if [ -n "$dry" ]; then
 	exit 0
 fi
 
-sum=
 if [ -n "$keep" ]; then
 	git rev-parse --git-dir >/dev/null || die "KEEP: this is no work tree of git, whose list of files is needed"
-	sum=$(sources)
 fi
 
 # kernels that the selected tests name

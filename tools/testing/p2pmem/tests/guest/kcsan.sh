@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=dash
+#
+# kcsan.sh: what kunit.sh (in EXTRA_FILES) does, on a kernel that looks for data races: none may be ours. That kernel
+# finds some that it has itself, in its ticks and timers; a report counts when one of its two accesses was
+# made by a module, or by what a module called.
+
+. /lib/p2pmem.sh
+
+# reports [LOG...]: "ours TITLE" or "kernel TITLE" for each. What an interrupt came upon made no access.
+reports()
+{
+	awk '
+	function end()
+	{
+		if (title != "")
+			print (module ? "ours" : "kernel") " " title
+		title = ""
+	}
+	{ sub(/^\[ *[0-9.]+\] ?/, "") }
+	/BUG: KCSAN:/			{ end(); title = $0; module = 0; next }
+	/^==========/			{ end(); next }
+	/ (by (task|interrupt)|on cpu) .*:$/ { interrupted = 0; next }
+	/^ *asm_/			{ interrupted = 1; next }
+	/ \[[a-z0-9_]+\]$/		{ if (!interrupted) module = 1 }
+	END				{ end() }' "$@"
+}
+
+[ -w /sys/kernel/debug/kcsan ] || mount -t debugfs none /sys/kernel/debug || bail "there is no debugfs"
+[ -w /sys/kernel/debug/kcsan ] || bail "this kernel does not look for data races"
+
+# that reports are told apart
+reports >/run/known <<'E2'
+[    1.000000] BUG: KCSAN: data-race in timer / tick
+[    1.000000] read to 0xffff888036a1eb58 of 8 bytes by interrupt on cpu 1:
+[    1.000000]  timer+0x5b/0xb0
+[    1.000000]  asm_sysvec_apic_timer_interrupt+0x16/0x20
+[    1.000000]  fabric_host_remove+0x1aa/0x290 [p2pdma]
+[    1.000000]
+[    1.000000] write to 0xffff888036a1eb58 of 8 bytes by task 7 on cpu 0:
+[    1.000000]  tick+0x5b/0xb0
+[    1.000000] ==================================================================
+[    2.000000] BUG: KCSAN: data-race in list_add / pool_free
+[    2.000000] read to 0xffff888036a1eb58 of 8 bytes by interrupt on cpu 1:
+[    2.000000]  list_add+0x5b/0xb0
+[    2.000000]  asm_sysvec_apic_timer_interrupt+0x16/0x20
+[    2.000000]
+[    2.000000] write to 0xffff888036a1eb58 of 8 bytes by task 7 on cpu 0:
+[    2.000000]  list_add+0x5b/0xb0
+[    2.000000]  pool_free+0x5b/0xb0 [p2pdma]
+[    2.000000] ==================================================================
+E2
+n=1
+if [ "$(cat /run/known)" = "kernel BUG: KCSAN: data-race in timer / tick
+ours BUG: KCSAN: data-race in list_add / pool_free" ]; then
+	echo "ok 1 - a race of the kernel's own and one of ours"
+else
+	sed 's/^/# /' /run/known
+	echo "not ok 1 - a race of the kernel's own and one of ours"
+fi
+
+# the suites, and the end of the modules, too
+sh /extra/kunit.sh >/run/suites || echo "not ok 0 - the suites' script failed" >>/run/suites
+modprobe -r p2pdma || echo "not ok 0 - the module does not go" >>/run/suites
+echo off >/sys/kernel/debug/kcsan
+while read -r line; do
+	case $line in
+	1..*)		continue ;;
+	"ok "*)		n=$((n + 1)); line="ok $n ${line#ok * }" ;;
+	"not ok "*)	n=$((n + 1)); line="not ok $n ${line#not ok * }" ;;
+	esac
+	echo "$line"
+done </run/suites
+
+dmesg >/run/log
+reports /run/log >/run/reports
+while read -r whose title; do
+	[ "$whose" = ours ] || allow "$(echo "$title" | sed 's/[][().*+?^${}|\\]/\\&/g')"
+done </run/reports
+n=$((n + 1))
+found=$(grep -c '^ours' /run/reports)
+echo "# $(grep -c '^kernel' /run/reports) reports of the kernel's own"
+if [ "$found" = 0 ]; then
+	echo "ok $n - no data race of ours"
+else
+	grep '^ours' /run/reports | sed 's/^/# /'
+	echo "not ok $n - $found data races of ours"
+fi
+echo "1..$n"
