@@ -165,7 +165,7 @@ alone()
 	config m m "CONFIG_PCI_P2PMEM_$1=n" || return 1
 	are PCI_P2PMEM=m "PCI_P2PMEM_$1=n" || return 1
 	[ "$(grep -c '^CONFIG_PCI_P2PMEM_\(RDMA\|NVME\|NVMET\)=y' "$objects/.config")" = 2 ] || return 1
-	build "without-$1" modules || return 1
+	build "without-$1" vmlinux modules || return 1
 	for m in drivers/nvme/host/nvme.ko drivers/infiniband/core/ib_core.ko drivers/nvme/target/nvmet.ko; do
 		if [ "$m" = "$2" ]; then want=no; else want=yes; fi
 		depends "$m" p2pdma $want || return 1
@@ -176,7 +176,7 @@ suites()
 {
 	config m m CONFIG_PCI_P2PMEM_KUNIT_TEST=y || return 1
 	are PCI_P2PMEM_KUNIT_TEST=y || return 1
-	build suites modules || return 1
+	build suites vmlinux modules || return 1
 	nm "$objects/drivers/pci/p2pdma/p2pdma.ko" | grep -q ' fabric_'
 }
 
