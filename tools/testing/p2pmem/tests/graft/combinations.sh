@@ -204,7 +204,7 @@ ungrafted()
 	kernel_make $modules_of_parts >"$work/ungrafted.log" 2>&1 || { tail -n 30 "$work/ungrafted.log"; return 1; }
 	sizes "$work/sizes.ungrafted"
 }
-modules_of_parts='drivers/infiniband/core/ib_core.ko drivers/infiniband/core/ib_cm.ko drivers/infiniband/core/iw_cm.ko
+modules_of_parts='lib/dim/dim.ko drivers/infiniband/core/ib_core.ko drivers/infiniband/core/ib_cm.ko drivers/infiniband/core/iw_cm.ko
 	drivers/infiniband/core/rdma_cm.ko drivers/nvme/host/nvme-core.ko drivers/nvme/host/nvme.ko
 	drivers/nvme/target/nvmet.ko drivers/nvme/target/nvmet-rdma.ko'
 
@@ -238,18 +238,19 @@ series()
 patch()
 {
 	GIT_CEILING_DIRECTORIES=$work git -C "$src" apply "$1" || return 1
-	# an option is new
+	parts_now=$modules_of_parts
+	# with a new option vmlinux has what this selects
 	if grep -q '^+config ' "$1"; then
 		config m m CONFIG_PCI_P2PMEM_KUNIT_TEST=y || return 1
+		parts_now="vmlinux $parts_now"
 	fi
-	set -- "$modules_of_parts"
 	if [ -f "$src/drivers/pci/p2pdma/Kconfig" ]; then
 		are PCI_P2PMEM=m || return 1
-		set -- "$@" drivers/pci/p2pdma/p2pdma.ko
-		[ ! -f "$src/drivers/pci/p2pdma/bar.c" ] || set -- "$@" drivers/pci/p2pdma/p2pmem-bar.ko
+		parts_now="$parts_now drivers/pci/p2pdma/p2pdma.ko"
+		[ ! -f "$src/drivers/pci/p2pdma/bar.c" ] || parts_now="$parts_now drivers/pci/p2pdma/p2pmem-bar.ko"
 	fi
-	# shellcheck disable=SC2086,SC2048	# one word a module is meant
-	build step $*
+	# shellcheck disable=SC2086	# one word a module is meant
+	build step $parts_now
 }
 
 # what the last patch leaves is the graft
