@@ -204,7 +204,7 @@ ungrafted()
 	kernel_make $modules_of_parts >"$work/ungrafted.log" 2>&1 || { tail -n 30 "$work/ungrafted.log"; return 1; }
 	sizes "$work/sizes.ungrafted"
 }
-modules_of_parts='lib/dim/dim.ko drivers/infiniband/core/ib_core.ko drivers/infiniband/core/ib_cm.ko drivers/infiniband/core/iw_cm.ko
+modules_of_parts='lib/dim/dimlib.ko drivers/infiniband/core/ib_core.ko drivers/infiniband/core/ib_cm.ko drivers/infiniband/core/iw_cm.ko
 	drivers/infiniband/core/rdma_cm.ko drivers/nvme/host/nvme-core.ko drivers/nvme/host/nvme.ko
 	drivers/nvme/target/nvmet.ko drivers/nvme/target/nvmet-rdma.ko'
 
@@ -239,10 +239,11 @@ patch()
 {
 	GIT_CEILING_DIRECTORIES=$work git -C "$src" apply "$1" || return 1
 	parts_now=$modules_of_parts
-	# with a new option vmlinux has what this selects
+	# with a new option the kernel has what this selects
 	if grep -q '^+config ' "$1"; then
 		config m m CONFIG_PCI_P2PMEM_KUNIT_TEST=y || return 1
-		parts_now="vmlinux $parts_now"
+		# by itself: beside vmlinux, modules would be looked at one by one, without each other
+		build step vmlinux || return 1
 	fi
 	if [ -f "$src/drivers/pci/p2pdma/Kconfig" ]; then
 		are PCI_P2PMEM=m || return 1
