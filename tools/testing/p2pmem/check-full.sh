@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # check-full.sh: "make check-full": tests/list and tests/list-full, and every guest's test once
-# more on the debug kernel. A run that was stopped goes on where it was, as long as nothing of the
-# project has changed; FRESH=1 begins anew. Ends as run-tests.sh does.
+# more on the debug kernel. A run that was stopped goes on where it was; FRESH=1 begins anew (KEEP in
+# run-tests.sh). Ends as run-tests.sh does.
 
 set -eu
 

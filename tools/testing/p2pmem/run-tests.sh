@@ -11,8 +11,8 @@
 #   AGAIN=debug               the tests of guests that run on the distribution's kernel once more, on this
 #                             one (kernels/build.sh); their names then begin with "debug-"
 #   KEEP=name                 results stand in BUILD/name; a test that passed there is not run again while
-#                             all of the project and the kernel are as they were, so that a run of hours
-#                             that was stopped goes on. FRESH=1: begin anew
+#                             all that it depends on is as it was, so that a run of hours that was
+#                             stopped goes on. FRESH=1: begin anew
 #   DRY=1                     print the tests in their order, one a line, and run none
 #
 # Each line of TAP counts as one test. A virtual machine that fails its verdict counts as a

@@ -21,14 +21,6 @@ if [ -d $f ]; then
 	echo Y >$f/cache-filter
 fi
 
-# Races that the kernel means to have: genalloc searches its bitmap without a lock and takes the bits
-# with cmpxchg; the tick reads flags of its own. Nothing of ours is in such a function.
-if [ -w /sys/kernel/debug/kcsan ]; then
-	for f in _find_next_bit _find_next_zero_bit tick_nohz_handler tick_nohz_idle_got_tick; do
-		echo "!$f" >/sys/kernel/debug/kcsan || bail "KCSAN does not know $f"
-	done
-fi
-
 modules=$(tr ' ' '\n' </proc/cmdline | sed -n 's/^p2pmem\.modules=//p' | tr , ' ')
 for m in ${modules:-p2pdma}; do
 	modprobe "$m" || bail "modprobe $m failed"
