@@ -85,7 +85,19 @@
 	  "do not use this path") \
 	X(NOT_VERIFIED, "not-verified", EXDEV,				\
 	  "the path must be proved by a self-test before it is used, and is not", \
-	  "wait until the self-test has ended, or write warn to p2pmem_verify of the namespace")
+	  "wait until the self-test has ended, or write warn to p2pmem_verify of the namespace") \
+	X(NO_MEMORY, "no-memory", ENOMEM,			\
+	  "the kernel is short of memory for what it has to keep of this path", \
+	  "free memory; it is tried again by itself") \
+	X(PAYLOAD_SIZE, "payload-size", EXDEV,			\
+	  "a Max_Payload_Size on the way between them is too small for the other end's packets", \
+	  "boot with pci=pcie_bus_peer2peer") \
+	X(TAG_SIZE, "tag-size", EXDEV,			\
+	  "one of them requests with 10-bit tags, which the other cannot complete", \
+	  "switch 10-Bit Tag Requester Enable off in the firmware's setup") \
+	X(OWN_QUEUES, "own-queues", ENOMEM,			\
+	  "the submission queues of the provider's own driver hold its memory", \
+	  "load nvme with use_cmb_sqes=0")
 
 /**
  * enum pci_p2pmem_reason - why peer-to-peer is possible or not

@@ -197,7 +197,6 @@ struct pci_p2pmem_grant_ops {
  * @dma_addr: what the client's hardware uses
  * @size: bytes
  * @dir: as given
- * @path: private to the core
  * @region: private to the core
  * @mapping: private to the core: what unmapping has to undo
  */
@@ -205,7 +204,6 @@ struct pci_p2pmem_mapping_region {
 	dma_addr_t dma_addr;
 	size_t size;
 	enum dma_data_direction dir;
-	void *path;
 	void *region;
 	enum pci_p2pmem_mapping mapping;
 };
@@ -234,13 +232,14 @@ int pci_p2pmem_add_resource(struct pci_dev *pdev, int bar, size_t size,
 			    u64 offset, unsigned int kind);
 void pci_p2pmem_set_published(struct pci_dev *pdev, bool published);
 void pci_p2pmem_revoke(struct pci_dev *pdev);
+void pci_p2pmem_suspend(struct pci_dev *pdev);
 void pci_p2pmem_lost(struct pci_dev *pdev);
 void pci_p2pmem_resume(struct pci_dev *pdev);
 void pci_p2pmem_own(struct pci_dev *pdev, size_t size, bool own);
 bool pci_p2pmem_is_provider(struct pci_dev *pdev);
 bool pci_p2pmem_is_lent(struct pci_dev *pdev, int bar, size_t size, u64 offset);
 int pci_p2pmem_pin(struct pci_dev *provider, void *addr, size_t size);
-void pci_p2pmem_unpin(struct pci_dev *provider, void *addr, size_t size);
+void pci_p2pmem_unpin(void *addr, size_t size);
 void *pci_p2pmem_region_addr(struct pci_dev *provider, int bar, u64 offset);
 
 /* clients */
@@ -254,12 +253,10 @@ struct device *pci_p2pmem_find_client(struct device *dev);
 /* finding */
 void pci_p2pmem_verdict(struct pci_dev *provider, struct device *client,
 			struct pci_p2pmem_verdict *verdict);
-void pci_p2pmem_verdict_anew(struct pci_dev *provider, struct device *client,
-			     struct pci_p2pmem_verdict *verdict);
+void pci_p2pmem_verdict_update(struct pci_dev *provider, struct device *client,
+			       struct pci_p2pmem_verdict *verdict);
 int pci_p2pmem_distance(struct pci_dev *provider, struct device **clients, int nr);
 struct pci_dev *pci_p2pmem_find_provider(struct device **clients, int nr);
-struct pci_dev *pci_p2pmem_find_preferred(struct device **clients, int nr,
-					  enum pci_p2pmem_prefer prefer);
 const char *pci_p2pmem_reason_token(enum pci_p2pmem_reason reason);
 int pci_p2pmem_explain(char *buf, size_t len, struct pci_dev *provider,
 		       struct device *client,
@@ -271,13 +268,10 @@ void pci_p2pmem_unregister_notifier(struct notifier_block *nb);
 
 /* grants */
 struct pci_p2pmem_grant *
-pci_p2pmem_grant_create(struct pci_dev *provider, struct device **clients, int nr,
+pci_p2pmem_grant_create(struct pci_dev *provider, enum pci_p2pmem_prefer prefer,
+			struct device **clients, int nr,
 			const struct pci_p2pmem_grant_ops *ops, void *priv,
 			const char *name, struct pci_p2pmem_verdict *why);
-struct pci_p2pmem_grant *
-pci_p2pmem_grant_create_preferred(enum pci_p2pmem_prefer prefer, struct device **clients,
-				  int nr, const struct pci_p2pmem_grant_ops *ops, void *priv,
-				  const char *name, struct pci_p2pmem_verdict *why);
 void pci_p2pmem_grant_end(struct pci_p2pmem_grant *grant);
 bool pci_p2pmem_grant_tryget(struct pci_p2pmem_grant *grant);
 void pci_p2pmem_grant_put(struct pci_p2pmem_grant *grant);
@@ -289,18 +283,18 @@ void *pci_p2pmem_grant_priv(struct pci_p2pmem_grant *grant);
 struct pci_dev *pci_p2pmem_grant_provider(struct pci_p2pmem_grant *grant);
 struct scatterlist *pci_p2pmem_grant_sgl_alloc(struct pci_p2pmem_grant *grant,
 					       unsigned int *nents, u32 length,
-					       gfp_t gfp);
+					       gfp_t gfp, enum pci_p2pmem_reason *why);
 int pci_p2pmem_grant_verify(struct pci_p2pmem_grant *grant, struct device *client,
 			    void *what, struct pci_p2pmem_verdict *why);
 
 /* obtaining */
 void *pci_p2pmem_alloc(struct pci_dev *provider, size_t size, gfp_t gfp);
-void pci_p2pmem_free(struct pci_dev *provider, void *addr, size_t size);
+void pci_p2pmem_free(void *addr, size_t size);
 struct scatterlist *pci_p2pmem_sgl_alloc(struct pci_dev *provider,
 					 unsigned int *nents, u32 length, gfp_t gfp);
-void pci_p2pmem_sgl_free(struct pci_dev *provider, struct scatterlist *sgl);
+void pci_p2pmem_sgl_free(struct scatterlist *sgl);
 bool pci_p2pmem_sgl_lost(struct scatterlist *sgl);
-pci_bus_addr_t pci_p2pmem_bus_addr(struct pci_dev *provider, void *addr);
+pci_bus_addr_t pci_p2pmem_bus_addr(void *addr);
 
 /* mapping */
 bool __is_pci_p2pmem_page(const struct page *page);
@@ -358,6 +352,7 @@ static inline int pci_p2pmem_add_resource(struct pci_dev *pdev, int bar,
 
 static inline void pci_p2pmem_set_published(struct pci_dev *pdev, bool published) { }
 static inline void pci_p2pmem_revoke(struct pci_dev *pdev) { }
+static inline void pci_p2pmem_suspend(struct pci_dev *pdev) { }
 static inline void pci_p2pmem_lost(struct pci_dev *pdev) { }
 static inline void pci_p2pmem_resume(struct pci_dev *pdev) { }
 static inline void pci_p2pmem_own(struct pci_dev *pdev, size_t size, bool own) { }
@@ -374,7 +369,7 @@ static inline int pci_p2pmem_pin(struct pci_dev *provider, void *addr, size_t si
 	return -EOPNOTSUPP;
 }
 
-static inline void pci_p2pmem_unpin(struct pci_dev *provider, void *addr, size_t size) { }
+static inline void pci_p2pmem_unpin(void *addr, size_t size) { }
 
 static inline void *pci_p2pmem_region_addr(struct pci_dev *provider, int bar, u64 offset)
 {
@@ -413,7 +408,7 @@ static inline void *pci_p2pmem_alloc(struct pci_dev *provider, size_t size, gfp_
 	return NULL;
 }
 
-static inline void pci_p2pmem_free(struct pci_dev *provider, void *addr, size_t size) { }
+static inline void pci_p2pmem_free(void *addr, size_t size) { }
 
 static inline struct scatterlist *
 pci_p2pmem_sgl_alloc(struct pci_dev *provider, unsigned int *nents, u32 length, gfp_t gfp)
@@ -421,13 +416,10 @@ pci_p2pmem_sgl_alloc(struct pci_dev *provider, unsigned int *nents, u32 length, 
 	return NULL;
 }
 
-static inline void pci_p2pmem_sgl_free(struct pci_dev *provider, struct scatterlist *sgl) { }
+static inline void pci_p2pmem_sgl_free(struct scatterlist *sgl) { }
 static inline bool pci_p2pmem_sgl_lost(struct scatterlist *sgl) { return false; }
 
-static inline pci_bus_addr_t pci_p2pmem_bus_addr(struct pci_dev *provider, void *addr)
-{
-	return 0;
-}
+static inline pci_bus_addr_t pci_p2pmem_bus_addr(void *addr) { return 0; }
 
 static inline bool is_pci_p2pmem_page(const struct page *page) { return false; }
 static inline int pci_p2pmem_sg_kind(struct scatterlist *sg, int nents) { return 0; }

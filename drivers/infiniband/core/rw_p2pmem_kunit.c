@@ -90,9 +90,9 @@ static void rw_free_all(void *data)
 
 	sg_free_table(&b->sgt);
 	if (b->peer)
-		pci_p2pmem_free(b->card, b->peer, RW_RUN * PAGE_SIZE);
+		pci_p2pmem_free(b->peer, RW_RUN * PAGE_SIZE);
 	if (b->peer2)
-		pci_p2pmem_free(b->card2, b->peer2, PAGE_SIZE);
+		pci_p2pmem_free(b->peer2, PAGE_SIZE);
 	free_pages((unsigned long)b->ram, 1);
 }
 
@@ -188,7 +188,7 @@ static void one_run_of_peer_memory(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, rw_init(b, 0x200, dir), 1);
 	KUNIT_EXPECT_EQ_MSG(test, rw_balance(b), 1, "not mapped by the core");
 	KUNIT_EXPECT_EQ(test, b->ctx.single.sge.addr,
-			pci_p2pmem_bus_addr(b->card, b->peer) + 0x200);
+			pci_p2pmem_bus_addr(b->peer) + 0x200);
 	KUNIT_EXPECT_EQ(test, b->ctx.single.sge.length, PAGE_SIZE - 0x200);
 	KUNIT_EXPECT_EQ(test, b->ctx.single.wr.wr.opcode,
 			dir == DMA_TO_DEVICE ? IB_WR_RDMA_WRITE : IB_WR_RDMA_READ);
@@ -209,7 +209,7 @@ static void scattered_peer_memory(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, rw_balance(b), 1);
 	for (i = 0; i < RW_ENTRIES; i++)
 		KUNIT_EXPECT_EQ_MSG(test, b->ctx.map.sges[i].addr,
-				    pci_p2pmem_bus_addr(b->card, b->peer + 2 * i * PAGE_SIZE),
+				    pci_p2pmem_bus_addr(b->peer + 2 * i * PAGE_SIZE),
 				    "entry %u", i);
 	rw_destroy(b, dir);
 	KUNIT_EXPECT_EQ_MSG(test, rw_balance(b), 0, "a mapping is left");
@@ -421,7 +421,7 @@ static void with_protection_information(struct kunit *test)
 	}
 	KUNIT_ASSERT_EQ(test, ret, 2);
 	KUNIT_EXPECT_EQ(test, rw_balance(b), 1);
-	KUNIT_EXPECT_EQ(test, b->mr.iova, pci_p2pmem_bus_addr(b->card, b->peer));
+	KUNIT_EXPECT_EQ(test, b->mr.iova, pci_p2pmem_bus_addr(b->peer));
 	rdma_rw_ctx_destroy_signature(&b->ctx, &b->qp, RW_PORT, b->sgt.sgl, 2, prot, 2, dir);
 	KUNIT_EXPECT_EQ_MSG(test, rw_balance(b), 0, "a mapping is left");
 #undef RW_SIGNATURE

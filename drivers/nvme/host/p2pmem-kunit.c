@@ -134,7 +134,7 @@ static void bench_give(struct work_struct *work)
 	void *held = xchg(&b->held, NULL);
 
 	if (held)
-		pci_p2pmem_free(b->pdev, held, PAGE_SIZE);
+		pci_p2pmem_free(held, PAGE_SIZE);
 }
 
 /* Somebody gets a page of the CMB, and gives it back after a time. */
@@ -344,7 +344,7 @@ static void quiesce_does_not_wait_for_the_dead(struct kunit *test)
 				    PCI_P2PMEM_DRAIN_SECONDS * HZ, "%s: it waits", t[i].why);
 		KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(b->pdev));
 		KUNIT_EXPECT_TRUE_MSG(test, pci_p2pmem_sgl_lost(sgl), "%s", t[i].why);
-		pci_p2pmem_sgl_free(b->pdev, sgl);
+		pci_p2pmem_sgl_free(sgl);
 		nvme_p2pmem_resume(&b->ctrl);
 		KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(b->pdev));
 	}
@@ -454,7 +454,7 @@ static void data_of_commands(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, bench_map(b, &sgt, dir), 0);
 		KUNIT_EXPECT_EQ(test, sgt.nents, 2);
 		KUNIT_EXPECT_EQ(test, sg_dma_address(&sg[1]),
-				pci_p2pmem_bus_addr(b->card, peer + 2 * PAGE_SIZE));
+				pci_p2pmem_bus_addr(peer + 2 * PAGE_SIZE));
 		KUNIT_EXPECT_EQ(test, kit_balance(b->card, b->ctrl.dev), 1);
 		nvme_p2pmem_unmap_sgtable(b->ctrl.dev, &sgt, dir, 0);
 		KUNIT_EXPECT_EQ(test, kit_balance(b->card, b->ctrl.dev), 0);
@@ -473,7 +473,7 @@ static void data_of_commands(struct kunit *test)
 	sg_set_buf(&sg[1], peer + PAGE_SIZE, PAGE_SIZE);
 	KUNIT_EXPECT_EQ_MSG(test, bench_map(b, &sgt, DMA_TO_DEVICE), -EREMOTEIO, "lost");
 	KUNIT_EXPECT_EQ(test, kit_balance(b->card, b->ctrl.dev), 0);
-	pci_p2pmem_free(b->card, peer, 3 * PAGE_SIZE);
+	pci_p2pmem_free(peer, 3 * PAGE_SIZE);
 	nvme_p2pmem_unregister_client(client);
 	nvme_p2pmem_unregister_client(NULL);
 	KUNIT_EXPECT_NULL(test, pci_p2pmem_find_client(b->ctrl.dev));

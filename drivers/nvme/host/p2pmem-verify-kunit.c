@@ -317,7 +317,8 @@ static struct vd *vd_make(struct kunit *test)
 	vd_add_ns(test, d);
 	d->client = nvme_p2pmem_register_client(&d->ctrl);
 	KUNIT_ASSERT_NOT_NULL(test, d->client);
-	d->grant = pci_p2pmem_grant_create(d->card, &d->ctrl.dev, 1, NULL, NULL, "kunit", &why);
+	d->grant = pci_p2pmem_grant_create(d->card, PCI_P2PMEM_NEAREST, &d->ctrl.dev, 1, NULL,
+					   NULL, "kunit", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(d->grant));
 	return d;
 }
@@ -523,7 +524,7 @@ static void untried(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, all);
 	KUNIT_EXPECT_EQ(test, vd_verify(test, d, NULL, &why), -EAGAIN);
 	KUNIT_EXPECT_EQ(test, d->commands, 0);
-	pci_p2pmem_free(d->card, all, SZ_4M);
+	pci_p2pmem_free(all, SZ_4M);
 	KUNIT_EXPECT_EQ(test, vd_verify(test, d, NULL, &why), 0);
 	KUNIT_EXPECT_EQ(test, why.proof, PCI_P2PMEM_PROVED);
 }

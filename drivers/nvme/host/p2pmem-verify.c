@@ -381,7 +381,7 @@ static enum pci_p2pmem_proof nvme_p2pmem_test(struct nvme_p2pmem_test *t,
 		strscpy(t->says->note, "no memory for the test", PCI_P2PMEM_NOTE);
 		return PCI_P2PMEM_UNTRIED;
 	}
-	sgl = pci_p2pmem_grant_sgl_alloc(grant, &nents, t->size, GFP_KERNEL);
+	sgl = pci_p2pmem_grant_sgl_alloc(grant, &nents, t->size, GFP_KERNEL, NULL);
 	if (IS_ERR(sgl)) {
 		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "no memory of the provider for the test");
 		goto free_ram;
@@ -398,7 +398,7 @@ static enum pci_p2pmem_proof nvme_p2pmem_test(struct nvme_p2pmem_test *t,
 		scnprintf(t->says->note, PCI_P2PMEM_NOTE,
 			  "no block is in one run of peer memory now");
 	}
-	pci_p2pmem_sgl_free(t->provider, sgl);
+	pci_p2pmem_sgl_free(sgl);
 free_ram:
 	kfree(t->ram);
 	return proof;

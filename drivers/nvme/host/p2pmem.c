@@ -285,7 +285,7 @@ void *nvme_p2pmem_alloc_sq(struct pci_dev *pdev, size_t size)
  */
 pci_bus_addr_t nvme_p2pmem_sq_addr(struct pci_dev *pdev, void *sq)
 {
-	return pci_p2pmem_bus_addr(pdev, sq);
+	return pci_p2pmem_bus_addr(sq);
 }
 
 /**
@@ -299,7 +299,7 @@ pci_bus_addr_t nvme_p2pmem_sq_addr(struct pci_dev *pdev, void *sq)
 void nvme_p2pmem_free_sq(struct pci_dev *pdev, void *sq, size_t size)
 {
 	pci_p2pmem_own(pdev, size, false);
-	pci_p2pmem_free(pdev, sq, size);
+	pci_p2pmem_free(sq, size);
 }
 
 static const struct pci_p2pmem_client_ops nvme_p2pmem_client_ops = {

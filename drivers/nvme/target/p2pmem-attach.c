@@ -108,15 +108,8 @@ nvmet_p2pmem_obtain(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
 	/* For the log of the core, which keeps a copy */
 	name = kasprintf(GFP_KERNEL, "nvmet subsystem %s host %s nsid %u",
 			 path->ctrl->subsys->subsysnqn, path->ctrl->hostnqn, path->ns->nsid);
-	if (provider)
-		grant = pci_p2pmem_grant_create(provider, clients, ARRAY_SIZE(clients),
-						&nvmet_p2pmem_grant_ops, path,
-						name ?: "nvmet", why);
-	else
-		grant = pci_p2pmem_grant_create_preferred(prefer, clients,
-							  ARRAY_SIZE(clients),
-							  &nvmet_p2pmem_grant_ops, path,
-							  name ?: "nvmet", why);
+	grant = pci_p2pmem_grant_create(provider, prefer, clients, ARRAY_SIZE(clients),
+					&nvmet_p2pmem_grant_ops, path, name ?: "nvmet", why);
 	kfree(name);
 	if (!IS_ERR_OR_NULL(grant)) {
 		/* What its driver keeps for itself is not for an administrator. */

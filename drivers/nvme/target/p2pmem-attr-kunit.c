@@ -159,7 +159,7 @@ static void preference(struct kunit *test)
 		bench_disconnect(b);
 		nvmet_ns_disable(b->ns);
 	}
-	pci_p2pmem_free(b->card, less, SZ_1M);
+	pci_p2pmem_free(less, SZ_1M);
 }
 
 /* A namespace at work is not changed. */

@@ -297,7 +297,7 @@ static int nvmet_p2pmem_check_drive(struct nvmet_ns *ns, struct nvmet_p2pmem_ns 
 		goto out;
 	}
 	/* Its ACS words may have been written to make it possible. */
-	pci_p2pmem_verdict_anew(provider, drive, &why);
+	pci_p2pmem_verdict_update(provider, drive, &why);
 	if (why.reason)
 		ret = pci_p2pmem_distance(provider, &drive, 1);
 	/* What a self-test found holds until something changes: system memory till then. */

@@ -115,7 +115,7 @@ static void choice_of_provider(struct kunit *test)
 	/* One that comes later is taken by who is connected. */
 	pci_p2pmem_set_published(b->card, true);
 	KUNIT_EXPECT_TRUE(test, bench_settles(b, b->card));
-	pci_p2pmem_free(b->card, less, SZ_1M);
+	pci_p2pmem_free(less, SZ_1M);
 }
 
 /* Each reason for system memory is counted under its name, and the data moves. */
@@ -173,15 +173,15 @@ static void fallback_of_a_full_pool(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, bench_io(b, nvme_cmd_read, SZ_16K));
 	KUNIT_EXPECT_EQ(test, bench_count(b, "pool-full"), 1);
 	/* A page here and there makes a list of pieces. */
-	pci_p2pmem_free(b->card, all, PAGE_SIZE);
-	pci_p2pmem_free(b->card, all + 3 * PAGE_SIZE, PAGE_SIZE);
+	pci_p2pmem_free(all, PAGE_SIZE);
+	pci_p2pmem_free(all + 3 * PAGE_SIZE, PAGE_SIZE);
 	KUNIT_EXPECT_PTR_EQ(test, bench_io(b, nvme_cmd_read, SZ_8K), b->card);
 	KUNIT_EXPECT_NULL(test, bench_io(b, nvme_cmd_read, SZ_16K));
 	KUNIT_EXPECT_EQ(test, bench_count(b, "pool-full"), 2);
 	KUNIT_EXPECT_EQ(test, bench_count(b, "fallbacks"), 2);
 	bench_sum(b, SZ_8K, 0, 2 * SZ_16K);
-	pci_p2pmem_free(b->card, all + PAGE_SIZE, 2 * PAGE_SIZE);
-	pci_p2pmem_free(b->card, all + 4 * PAGE_SIZE, BENCH_LENT - 4 * PAGE_SIZE);
+	pci_p2pmem_free(all + PAGE_SIZE, 2 * PAGE_SIZE);
+	pci_p2pmem_free(all + 4 * PAGE_SIZE, BENCH_LENT - 4 * PAGE_SIZE);
 	KUNIT_EXPECT_PTR_EQ(test, bench_io(b, nvme_cmd_read, SZ_16K), b->card);
 }
 

@@ -186,7 +186,8 @@ static enum pci_p2pmem_proof nvmet_p2pmem_rdma_verify(struct pci_p2pmem_client *
 	struct nvmet_p2pmem_peer p = { };
 	u8 *buf;
 
-	p.sgl = pci_p2pmem_grant_sgl_alloc(grant, &p.nents, NVMET_P2PMEM_LOOP_BYTES, GFP_KERNEL);
+	p.sgl = pci_p2pmem_grant_sgl_alloc(grant, &p.nents, NVMET_P2PMEM_LOOP_BYTES, GFP_KERNEL,
+					   NULL);
 	if (IS_ERR(p.sgl)) {
 		snprintf(test->note, PCI_P2PMEM_NOTE, "no peer-to-peer memory for it (%pe)", p.sgl);
 		return PCI_P2PMEM_UNTRIED;
@@ -206,7 +207,7 @@ static enum pci_p2pmem_proof nvmet_p2pmem_rdma_verify(struct pci_p2pmem_client *
 	kfree(buf);
 	kfree(l);
 	test->bytes = p.bytes;
-	pci_p2pmem_sgl_free(pci_p2pmem_grant_provider(grant), p.sgl);
+	pci_p2pmem_sgl_free(p.sgl);
 	return proof;
 }
 

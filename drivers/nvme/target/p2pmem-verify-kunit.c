@@ -66,11 +66,11 @@ static enum pci_p2pmem_proof end_verify(struct pci_p2pmem_client *client,
 	atomic_inc(&e->v->running);
 	e->what = what;
 	WRITE_ONCE(e->calls, e->calls + 1);
-	sgl = pci_p2pmem_grant_sgl_alloc(grant, &nents, PAGE_SIZE, GFP_KERNEL);
+	sgl = pci_p2pmem_grant_sgl_alloc(grant, &nents, PAGE_SIZE, GFP_KERNEL, NULL);
 	if (READ_ONCE(e->v->hold))
 		wait_for_completion_timeout(&e->v->go, 20 * HZ);
 	if (!IS_ERR(sgl))
-		pci_p2pmem_sgl_free(pci_p2pmem_grant_provider(grant), sgl);
+		pci_p2pmem_sgl_free(sgl);
 	atomic_dec(&e->v->running);
 	scnprintf(test->note, PCI_P2PMEM_NOTE, "kunit says %d", e->says);
 	test->local = e->local;
@@ -394,7 +394,7 @@ static void route_that_changes(struct kunit *test)
 	kit_allow(test, BENCH_ROOT_PORT);
 	fabric_set_acs_ctrl(b->f, "dn3", PCI_ACS_RR);
 	WRITE_ONCE(v->drive.says, PCI_P2PMEM_DISPROVED);
-	pci_p2pmem_verdict_anew(b->card, b->drive, &now);
+	pci_p2pmem_verdict_update(b->card, b->drive, &now);
 	KUNIT_EXPECT_EQ(test, now.mapping, PCI_P2PMEM_MAP_HOST_BRIDGE);
 	KUNIT_EXPECT_TRUE_MSG(test, bench_settles(b, NULL), "the other route carries data");
 	verify_expect(v, NULL, "verify-failed disproved");

@@ -91,8 +91,8 @@ static enum pci_p2pmem_reason nvmet_p2pmem_take(struct nvmet_req *req,
 			return PCI_P2PMEM_POOL_FULL;
 	}
 
-	sg = pci_p2pmem_grant_sgl_alloc(grant, &nents,
-					req->transfer_len - req->metadata_len, GFP_KERNEL);
+	sg = pci_p2pmem_grant_sgl_alloc(grant, &nents, req->transfer_len - req->metadata_len,
+					GFP_KERNEL, NULL);
 	if (IS_ERR_OR_NULL(sg)) {
 		sgl_free(metadata_sg);
 		return nvmet_p2pmem_take_reason(PTR_ERR(sg));
@@ -166,7 +166,7 @@ bool nvmet_p2pmem_free(struct nvmet_req *req)
 	if (!req->p2p_dev)
 		return false;
 
-	pci_p2pmem_sgl_free(req->p2p_dev, req->sg);
+	pci_p2pmem_sgl_free(req->sg);
 	sgl_free(req->metadata_sg);
 	req->p2p_dev = NULL;
 	req->sg = NULL;

@@ -72,7 +72,7 @@ static enum pci_p2pmem_reason p2pmem_rank(struct p2pmem_provider *p,
 	*rank = (struct p2pmem_rank){ .class = 1 };
 	for (i = 0; i < c->nr; i++) {
 		if (c->anew)
-			pci_p2pmem_verdict_anew(p->pdev, c->clients[i], &v);
+			pci_p2pmem_verdict_update(p->pdev, c->clients[i], &v);
 		else
 			pci_p2pmem_verdict(p->pdev, c->clients[i], &v);
 		if (v.reason)
@@ -158,7 +158,7 @@ static struct pci_dev *p2pmem_choose(struct device **clients, int nr,
 }
 
 /**
- * pci_p2pmem_find_preferred() - the best published provider for some clients
+ * p2pmem_find_preferred() - the best published provider for some clients
  * @clients: DMA devices that must all reach it
  * @nr: how many
  * @prefer: what counts most, and with PCI_P2PMEM_PROVABLE whether proofs count
@@ -166,18 +166,17 @@ static struct pci_dev *p2pmem_choose(struct device **clients, int nr,
  * Context: Process context, may sleep.
  * Return: the function with a reference (pci_dev_put()), or NULL.
  */
-struct pci_dev *pci_p2pmem_find_preferred(struct device **clients, int nr,
-					  enum pci_p2pmem_prefer prefer)
+struct pci_dev *p2pmem_find_preferred(struct device **clients, int nr,
+				      enum pci_p2pmem_prefer prefer)
 {
 	return p2pmem_choose(clients, nr, prefer, false);
 }
-EXPORT_SYMBOL_GPL(pci_p2pmem_find_preferred);
 
 /**
  * p2pmem_find_anew() - the same for who is about to use it
  * @clients: DMA devices that must all reach it
  * @nr: how many
- * @prefer: as for pci_p2pmem_find_preferred()
+ * @prefer: as for p2pmem_find_preferred()
  *
  * Verdicts are made anew: ACS words may have been written since, be it to allow what was
  * refused.
@@ -203,7 +202,7 @@ struct pci_dev *p2pmem_find_anew(struct device **clients, int nr,
  */
 struct pci_dev *pci_p2pmem_find_provider(struct device **clients, int nr)
 {
-	return pci_p2pmem_find_preferred(clients, nr, PCI_P2PMEM_NEAREST);
+	return p2pmem_find_preferred(clients, nr, PCI_P2PMEM_NEAREST);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_find_provider);
 

@@ -124,37 +124,15 @@ free_grant:
 	return NULL;
 }
 
-/**
- * pci_p2pmem_grant_create() - be granted the use of a provider
- * @provider: the providing function, or NULL for the nearest published one
- * @clients: DMA devices that will be mapped for
- * @nr: how many
- * @ops: what the caller wants to be told; must outlive the grant's end
- * @priv: the caller's
- * @name: who this is, for the log
- * @why: returns the verdict that decided: of the first pair that was refused,
- *	or of the last pair
- *
- * Context: Process context, may sleep.
- * Return: the grant; end it with pci_p2pmem_grant_end(). -ENODEV, -EXDEV,
- * -EOPNOTSUPP with the reason in @why; -EINVAL without clients; -ENOMEM when the
- * kernel is short of memory, whatever @why says then.
- */
-struct pci_p2pmem_grant *
-pci_p2pmem_grant_create(struct pci_dev *provider, struct device **clients, int nr,
-			const struct pci_p2pmem_grant_ops *ops, void *priv,
-			const char *name, struct pci_p2pmem_verdict *why)
+/* A grant of one provider, which the caller holds */
+static struct pci_p2pmem_grant *
+p2pmem_grant_of(struct pci_dev *provider, struct device **clients, int nr,
+		const struct pci_p2pmem_grant_ops *ops, void *priv, const char *name,
+		struct pci_p2pmem_verdict *why)
 {
 	struct pci_p2pmem_grant *g;
 	struct p2pmem_provider *p;
 	int ret;
-
-	if (!provider)
-		return pci_p2pmem_grant_create_preferred(PCI_P2PMEM_NEAREST, clients, nr, ops,
-							 priv, name, why);
-	*why = (struct pci_p2pmem_verdict){ .distance = -1 };
-	if (nr < 1)
-		return ERR_PTR(-EINVAL);
 
 	p = p2pmem_provider_get(provider);
 	if (!p) {
@@ -190,43 +168,50 @@ end:
 	}
 	return g;
 }
-EXPORT_SYMBOL_GPL(pci_p2pmem_grant_create);
 
 /**
- * pci_p2pmem_grant_create_preferred() - be granted the use of the best provider
- * @prefer: what counts most among published providers that all clients reach
+ * pci_p2pmem_grant_create() - create a grant
+ * @provider: the providing function, or NULL for the best published one that all
+ *	clients reach
+ * @prefer: what counts most in that choice; not used with @provider
  * @clients: DMA devices that will be mapped for
  * @nr: how many
- * @ops: as for pci_p2pmem_grant_create()
+ * @ops: what the caller wants to be told; must outlive the grant's end
  * @priv: the caller's
  * @name: who this is, for the log
- * @why: returns the verdict that decided; without a provider that of the nearest
- *	one that refused
+ * @why: returns the verdict that decided: of the first pair that was refused,
+ *	or of the last pair; without a provider that of the nearest one that refused
  *
  * Context: Process context, may sleep.
- * Return: as pci_p2pmem_grant_create().
+ * Return: the grant; end it with pci_p2pmem_grant_end(). -ENODEV, -EXDEV,
+ * -EOPNOTSUPP with the reason in @why; -EINVAL without clients; -ENOMEM when the
+ * kernel is short of memory, whatever @why says then.
  */
 struct pci_p2pmem_grant *
-pci_p2pmem_grant_create_preferred(enum pci_p2pmem_prefer prefer, struct device **clients,
-				  int nr, const struct pci_p2pmem_grant_ops *ops, void *priv,
-				  const char *name, struct pci_p2pmem_verdict *why)
+pci_p2pmem_grant_create(struct pci_dev *provider, enum pci_p2pmem_prefer prefer,
+			struct device **clients, int nr,
+			const struct pci_p2pmem_grant_ops *ops, void *priv,
+			const char *name, struct pci_p2pmem_verdict *why)
 {
 	struct pci_p2pmem_grant *g;
-	struct pci_dev *provider;
+	struct pci_dev *found;
 
 	*why = (struct pci_p2pmem_verdict){ .distance = -1 };
 	if (nr < 1)
 		return ERR_PTR(-EINVAL);
-	provider = p2pmem_find_anew(clients, nr, prefer);
-	if (!provider) {
+	if (provider)
+		return p2pmem_grant_of(provider, clients, nr, ops, priv, name, why);
+
+	found = p2pmem_find_anew(clients, nr, prefer);
+	if (!found) {
 		p2pmem_why_none(clients, nr, why);
 		return ERR_PTR(p2pmem_errno(why->reason));
 	}
-	g = pci_p2pmem_grant_create(provider, clients, nr, ops, priv, name, why);
-	pci_dev_put(provider);
+	g = p2pmem_grant_of(found, clients, nr, ops, priv, name, why);
+	pci_dev_put(found);
 	return g;
 }
-EXPORT_SYMBOL_GPL(pci_p2pmem_grant_create_preferred);
+EXPORT_SYMBOL_GPL(pci_p2pmem_grant_create);
 
 /**
  * pci_p2pmem_grant_end() - use a grant no more

@@ -119,28 +119,26 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_alloc);
 
 /**
  * pci_p2pmem_free() - give peer memory back
- * @provider: the providing function
  * @addr: from pci_p2pmem_alloc()
  * @size: as allocated
  *
  * Context: Any but NMI.
  */
-void pci_p2pmem_free(struct pci_dev *provider, void *addr, size_t size)
+void pci_p2pmem_free(void *addr, size_t size)
 {
 	struct page *page = virt_to_page(addr);
 
 	if (WARN_ON_ONCE(!is_pci_p2pmem_page(page) ||
 			 p2pmem_page_region(page)->kind != PCI_P2PMEM_POOL))
 		return;
-	/* Before: who gives memory back does not hold the provider any more. */
-	trace_p2pmem_free(provider, NULL, size);
+	/* Trace first: freeing may drop the last reference to the provider. */
+	trace_p2pmem_free(p2pmem_page_region(page)->provider->pdev, NULL, size);
 	p2pmem_give(addr, size);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_free);
 
 /**
  * pci_p2pmem_bus_addr() - PCI bus address of peer memory
- * @provider: the providing function
  * @addr: kernel address inside peer memory, or NULL
  *
  * For registers of the providing function itself. What a client uses comes from
@@ -149,7 +147,7 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_free);
  * Context: Any; the memory is held by the caller.
  * Return: the address on the provider's bus, 0 for NULL.
  */
-pci_bus_addr_t pci_p2pmem_bus_addr(struct pci_dev *provider, void *addr)
+pci_bus_addr_t pci_p2pmem_bus_addr(void *addr)
 {
 	struct p2pmem_region *r;
 
@@ -294,6 +292,7 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_sgl_alloc);
  * @nents: returns the number of entries
  * @length: bytes
  * @gfp: for the list itself; __GFP_ZERO clears the memory, by the CPU
+ * @why: returns the reason when there is no list, PCI_P2PMEM_OK otherwise; may be NULL
  *
  * The list keeps the grant until pci_p2pmem_sgl_free(): mapping it for the
  * grant's clients works until then, whatever becomes of their verdicts.
@@ -304,17 +303,23 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_sgl_alloc);
  * allows it, -EINVAL for a length of zero.
  */
 struct scatterlist *pci_p2pmem_grant_sgl_alloc(struct pci_p2pmem_grant *grant,
-					       unsigned int *nents, u32 length, gfp_t gfp)
+					       unsigned int *nents, u32 length, gfp_t gfp,
+					       enum pci_p2pmem_reason *why)
 {
 	size_t bytes = PAGE_ALIGN((size_t)length);
 	struct p2pmem_sgl *s;
 	int ret;
 
-	if (!pci_p2pmem_grant_tryget(grant))
+	if (!pci_p2pmem_grant_tryget(grant)) {
+		if (why)
+			*why = PCI_P2PMEM_REVOKED;
 		return ERR_PTR(-ENODEV);
+	}
 	ret = p2pmem_grant_charge(grant, bytes);
 	s = ret ? ERR_PTR(ret) : p2pmem_sgl_alloc(p2pmem_grant_lender(grant), length, gfp);
 	p2pmem_trace_alloc(pci_p2pmem_grant_provider(grant), grant, length, s);
+	if (why)
+		*why = IS_ERR(s) ? p2pmem_alloc_reason(PTR_ERR(s)) : PCI_P2PMEM_OK;
 	if (IS_ERR(s)) {
 		if (!ret)
 			p2pmem_grant_uncharge(grant, bytes);
@@ -332,13 +337,12 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_grant_sgl_alloc);
 
 /**
  * pci_p2pmem_sgl_free() - give a scatterlist of peer memory back
- * @provider: the providing function
  * @sgl: from pci_p2pmem_sgl_alloc() or pci_p2pmem_grant_sgl_alloc(), unmapped
  *
  * Context: Any but NMI and hard interrupts; process context without spinlocks for a
  * list of so many runs that it was not to be had from kmalloc().
  */
-void pci_p2pmem_sgl_free(struct pci_dev *provider, struct scatterlist *sgl)
+void pci_p2pmem_sgl_free(struct scatterlist *sgl)
 {
 	struct p2pmem_sgl *s = to_sgl(sgl);
 
@@ -442,7 +446,6 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_pin);
 
 /**
  * pci_p2pmem_unpin() - it came back
- * @provider: the providing function
  * @addr: as pinned
  * @size: as pinned
  *
@@ -451,7 +454,7 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_pin);
  *
  * Context: Any but NMI.
  */
-void pci_p2pmem_unpin(struct pci_dev *provider, void *addr, size_t size)
+void pci_p2pmem_unpin(void *addr, size_t size)
 {
 	struct page *page = virt_to_page(addr);
 

@@ -446,6 +446,8 @@ void p2pmem_host_unmap(struct device *client, dma_addr_t addr, size_t size,
 		       enum dma_data_direction dir);
 
 /* find.c */
+struct pci_dev *p2pmem_find_preferred(struct device **clients, int nr,
+				      enum pci_p2pmem_prefer prefer);
 struct pci_dev *p2pmem_find_anew(struct device **clients, int nr,
 				 enum pci_p2pmem_prefer prefer);
 void p2pmem_why_none(struct device **clients, int nr, struct pci_p2pmem_verdict *why);

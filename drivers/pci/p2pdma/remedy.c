@@ -63,7 +63,7 @@ static struct p2pmem_path *p2pmem_look_again(struct p2pmem_provider *p, struct d
 }
 
 /**
- * pci_p2pmem_verdict_anew() - what is found out about a pair now
+ * pci_p2pmem_verdict_update() - what is found out about a pair now
  * @provider: the providing function
  * @client: DMA device
  * @verdict: returns it
@@ -73,12 +73,12 @@ static struct p2pmem_path *p2pmem_look_again(struct p2pmem_provider *p, struct d
  *
  * Context: Any but NMI.
  */
-void pci_p2pmem_verdict_anew(struct pci_dev *provider, struct device *client,
+void pci_p2pmem_verdict_update(struct pci_dev *provider, struct device *client,
 			     struct pci_p2pmem_verdict *verdict)
 {
 	p2pmem_ask(provider, client, verdict, p2pmem_look_again);
 }
-EXPORT_SYMBOL_GPL(pci_p2pmem_verdict_anew);
+EXPORT_SYMBOL_GPL(pci_p2pmem_verdict_update);
 
 /**
  * pci_p2pmem_distance() - distance of a provider from all of its clients

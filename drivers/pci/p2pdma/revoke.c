@@ -259,6 +259,22 @@ void pci_p2pmem_revoke(struct pci_dev *pdev)
 EXPORT_SYMBOL_GPL(pci_p2pmem_revoke);
 
 /**
+ * pci_p2pmem_suspend() - the device is going to sleep
+ * @pdev: PCI function that provides; any other is fine
+ *
+ * First thing that a provider's driver does in suspend. Lends no more, waits for as long
+ * as memory comes back, and declares lost what does not: holders whose own devices sleep
+ * already cannot give it back.
+ *
+ * Context: Process context, may sleep.
+ */
+void pci_p2pmem_suspend(struct pci_dev *pdev)
+{
+	pci_p2pmem_revoke(pdev);
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_suspend);
+
+/**
  * pci_p2pmem_lost() - the contents of the memory are gone
  * @pdev: PCI function that provides; any other is fine
  *

@@ -34,7 +34,8 @@ static void build(struct kunit *test, struct world *w)
 	w->p = kit_provider(w->k.card);
 	clients[0] = w->k.nic;
 	clients[1] = w->drive;
-	w->g = pci_p2pmem_grant_create(w->k.card, clients, 2, NULL, NULL, "kunit", &why);
+	w->g = pci_p2pmem_grant_create(w->k.card, PCI_P2PMEM_NEAREST, clients, 2, NULL, NULL,
+				       "kunit", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(w->g));
 }
 
@@ -83,7 +84,7 @@ static struct scatterlist *take(struct pci_p2pmem_grant *g, u32 length)
 {
 	unsigned int nents;
 
-	return pci_p2pmem_grant_sgl_alloc(g, &nents, length, GFP_KERNEL);
+	return pci_p2pmem_grant_sgl_alloc(g, &nents, length, GFP_KERNEL, NULL);
 }
 
 static void mappings_and_bytes(struct kunit *test)
@@ -152,9 +153,9 @@ static void bytes_in_use_and_peak(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, used(&w, w.k.nic), SZ_16K, "whole pages");
 	KUNIT_EXPECT_EQ(test, used(&w, w.drive), SZ_16K);
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_idle(w.g));
-	pci_p2pmem_sgl_free(w.k.card, a);
+	pci_p2pmem_sgl_free(a);
 	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), SZ_4K);
-	pci_p2pmem_sgl_free(w.k.card, b);
+	pci_p2pmem_sgl_free(b);
 	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), 0);
 	KUNIT_EXPECT_EQ(test, used(&w, w.drive), 0);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_idle(w.g));
@@ -181,24 +182,24 @@ static void quota_to_the_page(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, failures(&w, w.k.nic, PCI_P2PMEM_QUOTA), 1);
 	KUNIT_EXPECT_EQ(test, failures(&w, w.drive, PCI_P2PMEM_QUOTA), 1);
 	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), SZ_16K);
-	pci_p2pmem_sgl_free(w.k.card, b);
+	pci_p2pmem_sgl_free(b);
 	b = take(w.g, 1);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(b));
 
 	/* Less than is out: that stays, and no more is given until it is below. */
 	KUNIT_ASSERT_GT(test, store_quota(&w, "8192"), 0);
 	KUNIT_EXPECT_EQ(test, PTR_ERR(take(w.g, 1)), -EDQUOT);
-	pci_p2pmem_sgl_free(w.k.card, b);
+	pci_p2pmem_sgl_free(b);
 	KUNIT_EXPECT_EQ(test, PTR_ERR(take(w.g, 1)), -EDQUOT);
-	pci_p2pmem_sgl_free(w.k.card, a);
+	pci_p2pmem_sgl_free(a);
 	a = take(w.g, SZ_8K);
 	KUNIT_EXPECT_FALSE(test, IS_ERR(a));
 
 	KUNIT_ASSERT_GT(test, store_quota(&w, "0"), 0);
 	b = take(w.g, SZ_1M);
 	KUNIT_EXPECT_FALSE(test, IS_ERR(b));
-	pci_p2pmem_sgl_free(w.k.card, a);
-	pci_p2pmem_sgl_free(w.k.card, b);
+	pci_p2pmem_sgl_free(a);
+	pci_p2pmem_sgl_free(b);
 	/* Whoever takes without a grant is no client. */
 	KUNIT_ASSERT_GT(test, store_quota(&w, "4096"), 0);
 	mapkit_free(mapkit_alloc(test, w.k.card, SZ_1M));
@@ -215,11 +216,13 @@ static void quota_of_each_client(struct kunit *test)
 
 	build(test, &w);
 	/* nic is the second one here, so that what the first was charged is taken back */
-	g = pci_p2pmem_grant_create(w.k.card, (struct device *[]){ w.drive, w.k.nic }, 2, NULL,
-				    NULL, "kunit 2", &why);
+	g = pci_p2pmem_grant_create(w.k.card, PCI_P2PMEM_NEAREST,
+					(struct device *[]){ w.drive, w.k.nic }, 2, NULL, NULL,
+					"kunit 2", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
 	pci_p2pmem_grant_end(w.g);
-	w.g = pci_p2pmem_grant_create(w.k.card, &w.k.nic, 1, NULL, NULL, "kunit", &why);
+	w.g = pci_p2pmem_grant_create(w.k.card, PCI_P2PMEM_NEAREST, &w.k.nic, 1, NULL, NULL,
+				      "kunit", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(w.g));
 	KUNIT_ASSERT_GT(test, store_quota(&w, "16384"), 0);
 	a = take(w.g, SZ_8K + SZ_4K);
@@ -231,8 +234,8 @@ static void quota_of_each_client(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, IS_ERR(b));
 	KUNIT_EXPECT_EQ(test, used(&w, w.drive), SZ_4K);
 	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), SZ_16K);
-	pci_p2pmem_sgl_free(w.k.card, a);
-	pci_p2pmem_sgl_free(w.k.card, b);
+	pci_p2pmem_sgl_free(a);
+	pci_p2pmem_sgl_free(b);
 	pci_p2pmem_grant_end(g);
 	done(&w);
 }
@@ -245,14 +248,15 @@ static void client_named_twice(struct kunit *test)
 
 	build(test, &w);
 	pci_p2pmem_grant_end(w.g);
-	w.g = pci_p2pmem_grant_create(w.k.card, (struct device *[]){ w.k.nic, w.k.nic }, 2,
-				      NULL, NULL, "kunit", &why);
+	w.g = pci_p2pmem_grant_create(w.k.card, PCI_P2PMEM_NEAREST,
+					(struct device *[]){ w.k.nic, w.k.nic }, 2, NULL, NULL,
+					"kunit", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(w.g));
 	KUNIT_ASSERT_GT(test, store_quota(&w, "8192"), 0);
 	a = take(w.g, SZ_8K);
 	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(a), "charged twice");
 	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), SZ_8K);
-	pci_p2pmem_sgl_free(w.k.card, a);
+	pci_p2pmem_sgl_free(a);
 	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), 0);
 	done(&w);
 }
@@ -313,7 +317,7 @@ static void quota_racer(void *arg)
 			schedule();
 		/* Before it is given back: who gets it then has counted us off. */
 		atomic_sub(pages, &r->out);
-		pci_p2pmem_sgl_free(r->w->k.card, sg);
+		pci_p2pmem_sgl_free(sg);
 	}
 }
 

@@ -143,11 +143,13 @@ static void counters_and_grants(struct kunit *test)
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
 	t = table(test, p2pmem_counters_show);
 	KUNIT_EXPECT_EQ_MSG(test, lines(test, t, pci_name(k.card)), 0, "nobody asked");
-	g = pci_p2pmem_grant_create(k.card, &k.nic, 1, NULL, NULL, "a name with blanks", &why);
+	g = pci_p2pmem_grant_create(k.card, PCI_P2PMEM_NEAREST, &k.nic, 1, NULL, NULL,
+				    "a name with blanks", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
-	sg = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_8K, GFP_KERNEL);
+	sg = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_8K, GFP_KERNEL, NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(sg));
-	KUNIT_EXPECT_TRUE(test, IS_ERR(pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_8M, GFP_KERNEL)));
+	KUNIT_EXPECT_TRUE(test,
+			  IS_ERR(pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_8M, GFP_KERNEL, NULL)));
 	KUNIT_EXPECT_GT(test, pci_p2pmem_map_sg(k.nic, sg, 1, DMA_TO_DEVICE), 0);
 	t = table(test, p2pmem_counters_show);
 	expect_line(test, t, "%s %s 1 0 8192 8192 8192 pool-full=1\n", pci_name(k.card),
@@ -160,7 +162,7 @@ static void counters_and_grants(struct kunit *test)
 	t = table(test, p2pmem_grants_file_show);
 	expect_line(test, t, "%s %s 8192 1 a name with blanks\n", pci_name(k.card),
 		    dev_name(k.nic));
-	pci_p2pmem_sgl_free(k.card, sg);
+	pci_p2pmem_sgl_free(sg);
 	mapkit_settle();
 	t = table(test, p2pmem_counters_show);
 	expect_line(test, t, "%s %s 1 1 8192 0 8192 pool-full=1\n", pci_name(k.card),

@@ -189,7 +189,8 @@ static void fault_be_granted(void *arg)
 
 	if (!wait_for_completion_timeout(&k->making, LEND_SECONDS * HZ))
 		return;
-	k->grant = pci_p2pmem_grant_create(k->card, &nic, 1, NULL, NULL, "early", &why);
+	k->grant = pci_p2pmem_grant_create(k->card, PCI_P2PMEM_NEAREST, &nic, 1, NULL, NULL,
+					   "early", &why);
 	complete(&k->failed);
 }
 
@@ -215,7 +216,7 @@ static void grant_of_a_failed_provider_gives_nothing(struct kunit *test)
 	} else {
 		KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_usable(k->grant));
 		KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-ENODEV),
-				    pci_p2pmem_grant_sgl_alloc(k->grant, &nents, 1, GFP_KERNEL));
+				    pci_p2pmem_grant_sgl_alloc(k->grant, &nents, 1, GFP_KERNEL, NULL));
 		pci_p2pmem_grant_end(k->grant);
 	}
 	fault_expect_nothing(test, k, 0);
@@ -307,7 +308,8 @@ static void grant_without_memory_is_none(struct kunit *test)
 	for (n = 1; reached && n < FAULT_STEPS; n++) {
 		c = fault_client(test, k);
 		fault_arm(n);
-		g = pci_p2pmem_grant_create(k->card, &nic, 1, NULL, NULL, "suite", &why);
+		g = pci_p2pmem_grant_create(k->card, PCI_P2PMEM_NEAREST, &nic, 1, NULL, NULL,
+					    "suite", &why);
 		reached = fault_disarm();
 		if (IS_ERR(g)) {
 			KUNIT_EXPECT_EQ_MSG(test, PTR_ERR(g), -ENOMEM, "allocation %u", n);
@@ -346,7 +348,7 @@ static void mapping_without_memory_is_none(struct kunit *test)
 			KUNIT_EXPECT_EQ_MSG(test, ret, -ENOMEM, "allocation %u", n);
 			refused++;
 		}
-		pci_p2pmem_free(k->card, addr, SZ_8K);
+		pci_p2pmem_free(addr, SZ_8K);
 		fault_client_end(test, k, c, n);
 	}
 	KUNIT_EXPECT_GE_MSG(test, refused, 3, "the pair and two chains are three");

@@ -408,15 +408,16 @@ static void equal_rank_is_shared_out(struct kunit *test)
 	kit_lend(test, f, "near");
 	for (run = 0; run < 2; run++) {
 		for (i = 0; i < ARRAY_SIZE(turns); i++) {
-			g[i] = pci_p2pmem_grant_create_preferred(PCI_P2PMEM_MOST_FREE, &nic, 1,
-								 NULL, NULL, "kunit", &why);
+			g[i] = pci_p2pmem_grant_create(NULL, PCI_P2PMEM_MOST_FREE, &nic, 1, NULL,
+						       NULL, "kunit", &why);
 			KUNIT_ASSERT_FALSE(test, IS_ERR(g[i]));
 			KUNIT_EXPECT_PTR_EQ_MSG(test, pci_p2pmem_grant_provider(g[i]),
 						fabric_pdev(f, turns[i]), "grant %d", i);
 		}
 		/* One that has ended counts no more. */
 		pci_p2pmem_grant_end(g[1]);
-		g[1] = pci_p2pmem_grant_create(NULL, &nic, 1, NULL, NULL, "kunit", &why);
+		g[1] = pci_p2pmem_grant_create(NULL, PCI_P2PMEM_NEAREST, &nic, 1, NULL, NULL,
+					       "kunit", &why);
 		KUNIT_ASSERT_FALSE(test, IS_ERR(g[1]));
 		KUNIT_EXPECT_PTR_EQ(test, pci_p2pmem_grant_provider(g[1]),
 				    fabric_pdev(f, "twin"));
@@ -425,8 +426,7 @@ static void equal_rank_is_shared_out(struct kunit *test)
 		mapkit_settle();
 	}
 	KUNIT_EXPECT_EQ(test, -EINVAL,
-			PTR_ERR(pci_p2pmem_grant_create_preferred(PCI_P2PMEM_NEAREST, &nic, 0,
-								  NULL, NULL, "kunit", &why)));
+			PTR_ERR(pci_p2pmem_grant_create(NULL, PCI_P2PMEM_NEAREST, &nic, 0, NULL, NULL, "kunit", &why)));
 }
 
 static struct kunit_case find_cases[] = {

@@ -43,7 +43,8 @@ static void fails_to_prove(struct kunit *test, struct pci_dev *provider,
 	struct pci_p2pmem_verdict why;
 	struct pci_p2pmem_grant *g;
 
-	g = pci_p2pmem_grant_create(provider, &client, 1, NULL, NULL, "kunit", &why);
+	g = pci_p2pmem_grant_create(provider, PCI_P2PMEM_NEAREST, &client, 1, NULL, NULL, "kunit",
+				    &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_grant_verify(g, client, NULL, &why), 0);
 	KUNIT_EXPECT_EQ(test, why.proof, PCI_P2PMEM_UNPROVED);

@@ -21,7 +21,8 @@ static struct pci_p2pmem_grant *grant(struct pci_dev *provider, struct device *a
 {
 	struct device *clients[] = { a, b };
 
-	return pci_p2pmem_grant_create(provider, clients, 2, NULL, NULL, "kunit", why);
+	return pci_p2pmem_grant_create(provider, PCI_P2PMEM_NEAREST, clients, 2, NULL, NULL,
+				       "kunit", why);
 }
 
 /* How many grants include a pair */
@@ -66,7 +67,8 @@ static void several_clients(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, pci_p2pmem_grant_provider(g), k.card);
 	KUNIT_EXPECT_NULL(test, pci_p2pmem_grant_priv(g));
 
-	h = pci_p2pmem_grant_create(k.card, &k.nic, 1, NULL, &k, "kunit 2", &why);
+	h = pci_p2pmem_grant_create(k.card, PCI_P2PMEM_NEAREST, &k.nic, 1, NULL, &k, "kunit 2",
+				    &why);
 	KUNIT_EXPECT_FALSE(test, IS_ERR(h));
 	if (!IS_ERR(h)) {
 		KUNIT_EXPECT_PTR_EQ(test, pci_p2pmem_grant_priv(h), (void *)&k);
@@ -130,8 +132,7 @@ static void providers_that_are_none(struct kunit *test)
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
 	card2 = fabric_pdev(k.f, "card2");
 	KUNIT_EXPECT_EQ(test, -EINVAL,
-			PTR_ERR(pci_p2pmem_grant_create(k.card, &k.nic, 0, NULL, NULL, "kunit",
-							&why)));
+			PTR_ERR(pci_p2pmem_grant_create(k.card, PCI_P2PMEM_NEAREST, &k.nic, 0, NULL, NULL, "kunit", &why)));
 	KUNIT_EXPECT_EQ(test, PTR_ERR(grant(card2, k.nic, k.nic, &why)), -ENODEV);
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_NOT_A_PROVIDER);
 	pci_p2pmem_revoke(k.card);
@@ -216,32 +217,32 @@ static void scatterlists_under_a_grant(struct kunit *test)
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
 	g = mapkit_grant(test, &k);
 	KUNIT_EXPECT_EQ(test, -EINVAL,
-			PTR_ERR(pci_p2pmem_grant_sgl_alloc(g, &nents, 0, GFP_KERNEL)));
+			PTR_ERR(pci_p2pmem_grant_sgl_alloc(g, &nents, 0, GFP_KERNEL, NULL)));
 	KUNIT_EXPECT_EQ(test, -ENOMEM,
-			PTR_ERR(pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_8M, GFP_KERNEL)));
+			PTR_ERR(pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_8M, GFP_KERNEL, NULL)));
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_idle(g));
 
-	a = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_1M + 5, GFP_KERNEL);
+	a = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_1M + 5, GFP_KERNEL, NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(a));
 	KUNIT_EXPECT_EQ(test, nents, 1);
 	KUNIT_EXPECT_EQ(test, a->length, SZ_1M + 5);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_sg_kind(a, nents), 1);
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_idle(g));
-	b = pci_p2pmem_grant_sgl_alloc(g, &nents, 512, GFP_KERNEL | __GFP_ZERO);
+	b = pci_p2pmem_grant_sgl_alloc(g, &nents, 512, GFP_KERNEL | __GFP_ZERO, NULL);
 	KUNIT_EXPECT_FALSE(test, IS_ERR(b));
 	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(kit_provider(k.card)->pool),
 			SZ_4M - SZ_1M - 2 * PAGE_SIZE);
-	pci_p2pmem_sgl_free(k.card, a);
+	pci_p2pmem_sgl_free(a);
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_idle(g));
 	if (!IS_ERR(b))
-		pci_p2pmem_sgl_free(k.card, b);
+		pci_p2pmem_sgl_free(b);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_idle(g));
 	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(kit_provider(k.card)->pool), SZ_4M);
 
 	pci_p2pmem_lost(k.card);
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_usable(g));
 	KUNIT_EXPECT_EQ(test, -ENODEV,
-			PTR_ERR(pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_4K, GFP_KERNEL)));
+			PTR_ERR(pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_4K, GFP_KERNEL, NULL)));
 	mapkit_settle();
 }
 
@@ -254,14 +255,15 @@ static void references(struct kunit *test)
 	struct mapkit k;
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
-	g = pci_p2pmem_grant_create(k.card, &k.nic, 1, NULL, NULL, "kunit", &why);
+	g = pci_p2pmem_grant_create(k.card, PCI_P2PMEM_NEAREST, &k.nic, 1, NULL, NULL, "kunit",
+				    &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_tryget(g));
 	pci_p2pmem_grant_end(g);
 	mapkit_settle();
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_tryget(g));
 	KUNIT_EXPECT_EQ(test, -ENODEV,
-			PTR_ERR(pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_4K, GFP_KERNEL)));
+			PTR_ERR(pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_4K, GFP_KERNEL, NULL)));
 	KUNIT_EXPECT_EQ(test, grants(k.card, k.nic), 1);
 	pci_p2pmem_grant_put(g);
 	mapkit_settle();
@@ -283,9 +285,10 @@ static void ended_while_memory_is_out(struct kunit *test)
 	struct mapkit k;
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_HIGH);
-	g = pci_p2pmem_grant_create(k.card, &k.nic, 1, NULL, NULL, "kunit", &why);
+	g = pci_p2pmem_grant_create(k.card, PCI_P2PMEM_NEAREST, &k.nic, 1, NULL, NULL, "kunit",
+				    &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
-	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_64K, GFP_KERNEL);
+	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_64K, GFP_KERNEL, NULL);
 	KUNIT_EXPECT_FALSE(test, IS_ERR(sgl));
 	pci_p2pmem_grant_end(g);
 	if (IS_ERR(sgl))
@@ -302,7 +305,7 @@ static void ended_while_memory_is_out(struct kunit *test)
 	mapkit_expect_bus(test, sgl, nents, k.offset);
 	pci_p2pmem_unmap_sg(k.nic, sgl, nents, DMA_TO_DEVICE);
 
-	pci_p2pmem_sgl_free(k.card, sgl);
+	pci_p2pmem_sgl_free(sgl);
 	mapkit_settle();
 	KUNIT_EXPECT_EQ(test, grants(k.card, k.nic), 0);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, other, 1, DMA_TO_DEVICE), -EXDEV);
@@ -321,7 +324,7 @@ static void holds_after_the_path_went(struct kunit *test)
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
 	g = mapkit_grant(test, &k);
-	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_64K, GFP_KERNEL);
+	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_64K, GFP_KERNEL, NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(sgl));
 	mapkit_redirect(k.f, "dn0", true);
 	KUNIT_EXPECT_EQ(test, PTR_ERR(grant(k.card, k.nic, k.nic, &why)), -EXDEV);
@@ -339,7 +342,7 @@ static void holds_after_the_path_went(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_sgl_lost(sgl));
 	KUNIT_EXPECT_EQ(test, -ENODEV,
 			pci_p2pmem_map_sg(k.nic, sgl, nents, DMA_BIDIRECTIONAL));
-	pci_p2pmem_sgl_free(k.card, sgl);
+	pci_p2pmem_sgl_free(sgl);
 	mapkit_settle();
 	/* a grant and a mapping */
 	mapkit_expect_count(test, k.card, k.nic, 3, 3, 2);
@@ -362,7 +365,7 @@ static void path_of_another_kind_is_taken(struct kunit *test)
 	mapkit_build(test, &k, mapkit_either, MAPKIT_LOW);
 	iommu = mapkit_iommu(test);
 	g = mapkit_grant(test, &k);
-	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_64K, GFP_KERNEL);
+	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_64K, GFP_KERNEL, NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(sgl));
 	mapkit_redirect(k.f, "dn0", true);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, sgl, nents, DMA_TO_DEVICE), 1);
@@ -370,7 +373,7 @@ static void path_of_another_kind_is_taken(struct kunit *test)
 	mapkit_redirect(k.f, "dn0", false);
 	pci_p2pmem_unmap_sg(k.nic, sgl, nents, DMA_TO_DEVICE);
 	KUNIT_EXPECT_EQ(test, iommu->undone, 1);
-	pci_p2pmem_sgl_free(k.card, sgl);
+	pci_p2pmem_sgl_free(sgl);
 }
 
 /* A host never sees an error because there was no memory to look at its path again. */
@@ -385,7 +388,7 @@ static void keeps_its_verdict_without_memory(struct kunit *test)
 	fault_require(test);
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
 	g = mapkit_grant(test, &k);
-	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_64K, GFP_KERNEL);
+	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_64K, GFP_KERNEL, NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(sgl));
 	for (n = 1; n < FAULT_STEPS; n++) {
 		p2pmem_policy_changed();
@@ -400,7 +403,7 @@ static void keeps_its_verdict_without_memory(struct kunit *test)
 		mapkit_expect_bus(test, sgl, nents, k.offset);
 		pci_p2pmem_unmap_sg(k.nic, sgl, nents, DMA_TO_DEVICE);
 	}
-	pci_p2pmem_sgl_free(k.card, sgl);
+	pci_p2pmem_sgl_free(sgl);
 }
 
 /* Whoever walks the grants of a provider holds its lock: none goes under their feet. */
@@ -414,7 +417,8 @@ static void stays_while_somebody_walks(struct kunit *test)
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
 	p = kit_provider(k.card);
-	g = pci_p2pmem_grant_create(k.card, &k.nic, 1, NULL, NULL, "kunit", &why);
+	g = pci_p2pmem_grant_create(k.card, PCI_P2PMEM_NEAREST, &k.nic, 1, NULL, NULL, "kunit",
+				    &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
 	KUNIT_ASSERT_TRUE(test, pci_p2pmem_grant_tryget(g));
 	pci_p2pmem_grant_end(g);

@@ -42,7 +42,7 @@ static void told_give_back(struct work_struct *work)
 	struct told *t = container_of(work, struct told, give_back);
 
 	if (t->sgl)
-		pci_p2pmem_sgl_free(t->provider, t->sgl);
+		pci_p2pmem_sgl_free(t->sgl);
 	t->sgl = NULL;
 }
 
@@ -68,7 +68,7 @@ static void told_end(void *data)
 
 	flush_work(&t->give_back);
 	if (t->sgl)
-		pci_p2pmem_sgl_free(t->provider, t->sgl);
+		pci_p2pmem_sgl_free(t->sgl);
 	t->sgl = NULL;
 	if (!t->ended)
 		pci_p2pmem_grant_end(t->grant);
@@ -84,7 +84,8 @@ static struct told *told_grant(struct kunit *test, struct mapkit *k,
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
 	INIT_WORK(&t->give_back, told_give_back);
-	t->grant = pci_p2pmem_grant_create(k->card, &k->nic, 1, ops, t, "kunit", &why);
+	t->grant = pci_p2pmem_grant_create(k->card, PCI_P2PMEM_NEAREST, &k->nic, 1, ops, t,
+					   "kunit", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(t->grant));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, told_end, t));
 	return t;
@@ -95,7 +96,7 @@ static void told_take(struct kunit *test, struct told *t, u32 length)
 	unsigned int nents;
 
 	t->provider = pci_p2pmem_grant_provider(t->grant);
-	t->sgl = pci_p2pmem_grant_sgl_alloc(t->grant, &nents, length, GFP_KERNEL);
+	t->sgl = pci_p2pmem_grant_sgl_alloc(t->grant, &nents, length, GFP_KERNEL, NULL);
 	if (IS_ERR(t->sgl)) {
 		t->sgl = NULL;
 		KUNIT_FAIL_AND_ABORT(test, "no memory under the grant");
@@ -212,7 +213,7 @@ static void holder_that_gives_back_in_time(struct kunit *test)
 		usleep_range(1000, 2000);
 	KUNIT_EXPECT_EQ(test, t->revoked, 1);
 	KUNIT_EXPECT_FALSE(test, mapkit_revoked(r));
-	pci_p2pmem_sgl_free(k.card, t->sgl);
+	pci_p2pmem_sgl_free(t->sgl);
 	t->sgl = NULL;
 	mapkit_revoke_join(test, r);
 	KUNIT_EXPECT_EQ(test, t->revoked, 1);
@@ -274,7 +275,7 @@ static void holder_is_evicted_after_the_wait(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -ENODEV,
 			pci_p2pmem_map_sg(k.nic, stubborn->sgl, 1, DMA_TO_DEVICE));
 	KUNIT_EXPECT_FALSE(test, p2pmem_idle(kit_provider(k.card)));
-	pci_p2pmem_sgl_free(k.card, stubborn->sgl);
+	pci_p2pmem_sgl_free(stubborn->sgl);
 	stubborn->sgl = NULL;
 	KUNIT_EXPECT_TRUE(test, p2pmem_idle(kit_provider(k.card)));
 }

@@ -121,9 +121,10 @@ static void holder_that_takes_its_time_is_waited_for(struct kunit *test)
 	struct lend_task *t;
 	unsigned int nents;
 
-	g = pci_p2pmem_grant_create(k->card, &nic, 1, NULL, NULL, "a slow holder", &why);
+	g = pci_p2pmem_grant_create(k->card, PCI_P2PMEM_NEAREST, &nic, 1, NULL, NULL,
+				    "a slow holder", &why);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, g);
-	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_16K, GFP_KERNEL);
+	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_16K, GFP_KERNEL, NULL);
 	pci_p2pmem_grant_end(g);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, sgl);
 	lend_die();
@@ -133,7 +134,7 @@ static void holder_that_takes_its_time_is_waited_for(struct kunit *test)
 	msleep(10500);
 	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(t), "a grant's memory was not waited for");
 	KUNIT_EXPECT_EQ(test, lend_used(k->card), SZ_16K);
-	pci_p2pmem_sgl_free(k->card, sgl);
+	pci_p2pmem_sgl_free(sgl);
 	lend_join(test, t);
 	KUNIT_EXPECT_TRUE(test, lend_gone(k->card));
 }
@@ -232,8 +233,8 @@ static void pins_are_of_driver_memory_only(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(card, addr, SZ_2M), 0);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(card, addr + SZ_1M, 1), 0);
 	KUNIT_EXPECT_EQ(test, holder_pins(card), SZ_2M / PAGE_SIZE + 1);
-	pci_p2pmem_unpin(card, addr, SZ_2M);
-	pci_p2pmem_unpin(card, addr + SZ_1M, 1);
+	pci_p2pmem_unpin(addr, SZ_2M);
+	pci_p2pmem_unpin(addr + SZ_1M, 1);
 	KUNIT_EXPECT_EQ(test, holder_pins(card), 0);
 	KUNIT_EXPECT_EQ(test, lend_used(card), PAGE_SIZE);
 }
@@ -275,7 +276,7 @@ static void pins_keep_their_provider(struct kunit *test)
 	t = lend_start(test, lend_revoke, card);
 	KUNIT_EXPECT_TRUE(test, lend_wait(kit_provider(card)->state == P2PMEM_DRAINING));
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(card, addr, 1), -ENODEV);
-	pci_p2pmem_unpin(card, addr, 3 * PAGE_SIZE);
+	pci_p2pmem_unpin(addr, 3 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ_MSG(test, holder_pins(card), 1, "a page with a reference came back");
 	msleep(50);
 	KUNIT_EXPECT_FALSE(test, lend_is_over(t));

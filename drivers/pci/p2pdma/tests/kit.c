@@ -141,7 +141,7 @@ EXPORT_SYMBOL_IF_KUNIT(kit_allow);
 void kit_expect_preferred(struct kunit *test, struct fabric *f, struct device *client,
 			  enum pci_p2pmem_prefer prefer, const char *name)
 {
-	struct pci_dev *got = pci_p2pmem_find_preferred(&client, 1, prefer);
+	struct pci_dev *got = p2pmem_find_preferred(&client, 1, prefer);
 
 	KUNIT_EXPECT_PTR_EQ_MSG(test, got, fabric_pdev(f, name), "%d: chosen: %s, expected: %s",
 				prefer, got ? pci_name(got) : "none", name);

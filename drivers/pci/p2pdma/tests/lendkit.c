@@ -18,7 +18,7 @@ static void lend_give_action(void *arg)
 {
 	struct lend_hold *hold = arg;
 
-	pci_p2pmem_free(hold->pdev, hold->addr, hold->size);
+	pci_p2pmem_free(hold->addr, hold->size);
 }
 
 struct lend_hold *lend_take(struct kunit *test, struct pci_dev *pdev, size_t size)

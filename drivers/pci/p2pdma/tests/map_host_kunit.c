@@ -186,7 +186,7 @@ static void two_regions_of_one_provider(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(w.k.nic, sgl, 2, DMA_TO_DEVICE), 2);
 	KUNIT_EXPECT_EQ(test, w.iommu->map[1].phys, pci_resource_start(w.k.card, 4) + SZ_1M);
 	pci_p2pmem_unmap_sg(w.k.nic, sgl, 2, DMA_TO_DEVICE);
-	pci_p2pmem_unpin(w.k.card, other, SZ_8K);
+	pci_p2pmem_unpin(other, SZ_8K);
 }
 
 /* The IOMMU refuses the first, the second, ... of four runs: those before are undone. */
@@ -253,7 +253,7 @@ static void from_another_host_bridge(struct kunit *test)
 	nic = kit_client(test, f, "nic");
 	m = mapkit_alloc(test, card, SZ_16K);
 	phys = pci_resource_start(card, 2) + (m->addr - pci_p2pmem_region_addr(card, 2, 0));
-	KUNIT_ASSERT_NE(test, phys, (u64)pci_p2pmem_bus_addr(card, m->addr));
+	KUNIT_ASSERT_NE(test, phys, (u64) pci_p2pmem_bus_addr(m->addr));
 	sgl = mapkit_list(test, m->addr, &page, 1);
 	KUNIT_ASSERT_EQ(test, pci_p2pmem_map_sg(nic, sgl, 1, DMA_TO_DEVICE), 1);
 	expect_host(test, sgl, phys + SZ_8K, SZ_4K);

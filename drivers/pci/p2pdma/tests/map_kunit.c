@@ -92,7 +92,7 @@ static void address_is_in_the_bar_register(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, map_both(&k, sgl, 1), 1);
 	KUNIT_EXPECT_EQ(test, (u64)sg_dma_address(sgl),
 			(u64)high << 32 | (low & PCI_BASE_ADDRESS_MEM_MASK));
-	KUNIT_EXPECT_EQ(test, pci_p2pmem_bus_addr(k.card, m->addr),
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_bus_addr(m->addr),
 			(pci_bus_addr_t)sg_dma_address(sgl));
 	unmap_both(&k, sgl, 1);
 }
@@ -203,7 +203,7 @@ static void two_regions_of_one_provider(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, (u64)sg_dma_address(&sgl[1]),
 			pci_resource_start(k.card, 4) - k.offset + SZ_1M);
 	unmap_both(&k, sgl, 2);
-	pci_p2pmem_unpin(k.card, other, SZ_8K);
+	pci_p2pmem_unpin(other, SZ_8K);
 }
 
 /* Peer memory P and RAM in one list, in every order of three */

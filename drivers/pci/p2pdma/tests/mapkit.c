@@ -127,7 +127,8 @@ struct pci_p2pmem_grant *mapkit_grant(struct kunit *test, struct mapkit *k)
 	struct pci_p2pmem_verdict why;
 	struct pci_p2pmem_grant *g;
 
-	g = pci_p2pmem_grant_create(k->card, &k->nic, 1, NULL, NULL, "kunit", &why);
+	g = pci_p2pmem_grant_create(k->card, PCI_P2PMEM_NEAREST, &k->nic, 1, NULL, NULL, "kunit",
+				    &why);
 	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(g), "no grant: %pe, %s", g,
 			       pci_p2pmem_reason_token(why.reason));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, mapkit_grant_end_action, g));
@@ -142,7 +143,7 @@ void mapkit_grant_end(struct kunit *test, struct pci_p2pmem_grant *g)
 void mapkit_free(struct mapkit_memory *m)
 {
 	if (m->addr)
-		pci_p2pmem_free(m->provider, m->addr, m->size);
+		pci_p2pmem_free(m->addr, m->size);
 	m->addr = NULL;
 }
 

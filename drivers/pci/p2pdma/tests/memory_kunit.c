@@ -77,11 +77,11 @@ static void run_comes_back_in_parts(struct kunit *test)
 	void *addr = pci_p2pmem_alloc(card, 8 * PAGE_SIZE, GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, addr);
-	pci_p2pmem_free(card, addr + 5 * PAGE_SIZE, 3 * PAGE_SIZE);
+	pci_p2pmem_free(addr + 5 * PAGE_SIZE, 3 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, lend_used(card), 5 * PAGE_SIZE);
-	pci_p2pmem_free(card, addr, 1);
+	pci_p2pmem_free(addr, 1);
 	KUNIT_EXPECT_EQ(test, lend_used(card), 4 * PAGE_SIZE);
-	pci_p2pmem_free(card, addr + PAGE_SIZE, 4 * PAGE_SIZE - 1);
+	pci_p2pmem_free(addr + PAGE_SIZE, 4 * PAGE_SIZE - 1);
 	KUNIT_EXPECT_EQ(test, lend_used(card), 0);
 }
 
@@ -102,7 +102,7 @@ static void memory_goes_back_to_its_owner(struct kunit *test)
 	void *addr = pci_p2pmem_alloc(a, PAGE_SIZE, GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, addr);
-	pci_p2pmem_free(b, addr, PAGE_SIZE);
+	pci_p2pmem_free(addr, PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, lend_used(a), 0);
 	KUNIT_EXPECT_EQ(test, lend_used(b), 0);
 	lend_give(test, lend_take(test, b, SZ_2M));
@@ -194,7 +194,7 @@ static void memory_in_irq(struct irq_work *work)
 {
 	struct memory_irq *irq = container_of(work, struct memory_irq, work);
 
-	pci_p2pmem_free(irq->pdev, irq->addr, PAGE_SIZE);
+	pci_p2pmem_free(irq->addr, PAGE_SIZE);
 	put_page(irq->page);
 	irq->taken = pci_p2pmem_alloc(irq->pdev, PAGE_SIZE, GFP_ATOMIC);
 }
@@ -211,12 +211,12 @@ static void memory_moves_in_hard_interrupts(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, irq.addr);
 	irq.page = virt_to_page(kept);
 	get_page(irq.page);
-	pci_p2pmem_free(card, kept, PAGE_SIZE);
+	pci_p2pmem_free(kept, PAGE_SIZE);
 	irq_work_queue(&irq.work);
 	irq_work_sync(&irq.work);
 	KUNIT_EXPECT_NOT_NULL(test, irq.taken);
 	if (irq.taken)
-		pci_p2pmem_free(card, irq.taken, PAGE_SIZE);
+		pci_p2pmem_free(irq.taken, PAGE_SIZE);
 	KUNIT_EXPECT_TRUE(test, lend_wait(!lend_used(card)));
 }
 
@@ -232,14 +232,14 @@ static void zeroed_memory_has_no_old_data(struct kunit *test)
 	KUNIT_ASSERT_PTR_EQ(test, again, addr);
 	KUNIT_EXPECT_EQ_MSG(test, lend_differing(addr, SZ_64K, 0xa5), 0,
 			    "cleared although nobody asked for it");
-	pci_p2pmem_free(card, again, 2 * PAGE_SIZE + 1);
+	pci_p2pmem_free(again, 2 * PAGE_SIZE + 1);
 
 	again = pci_p2pmem_alloc(card, 2 * PAGE_SIZE + 1, GFP_KERNEL | __GFP_ZERO);
 	KUNIT_ASSERT_PTR_EQ(test, again, addr);
 	KUNIT_EXPECT_EQ_MSG(test, lend_differing(addr, 3 * PAGE_SIZE, 0), 0, "words of old data");
 	KUNIT_EXPECT_EQ_MSG(test, lend_differing(addr + 3 * PAGE_SIZE, SZ_32K, 0xa5), 0,
 			    "the pages behind were cleared too");
-	pci_p2pmem_free(card, again, 2 * PAGE_SIZE + 1);
+	pci_p2pmem_free(again, 2 * PAGE_SIZE + 1);
 }
 
 /**
@@ -278,10 +278,10 @@ static void bus_address_has_the_bridge_s_offset(struct kunit *test)
 	u64 at = page_to_phys(virt_to_page(hold->addr)) - pci_resource_start(card, 2);
 
 	KUNIT_EXPECT_EQ(test, bus, pci_resource_start(card, 2) - param->offset);
-	KUNIT_EXPECT_EQ(test, pci_p2pmem_bus_addr(card, hold->addr), bus + at);
-	KUNIT_EXPECT_EQ(test, pci_p2pmem_bus_addr(card, hold->addr + PAGE_SIZE + 5),
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_bus_addr(hold->addr), bus + at);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_bus_addr(hold->addr + PAGE_SIZE + 5),
 			bus + at + PAGE_SIZE + 5);
-	KUNIT_EXPECT_EQ(test, pci_p2pmem_bus_addr(card, NULL), 0);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_bus_addr(NULL), 0);
 }
 
 /*
@@ -332,10 +332,10 @@ static void wrong_memory_is_not_taken_back(struct kunit *test)
 		__free_page(ram);
 		kunit_skip(test, "its warnings cannot be kept quiet here");
 	}
-	pci_p2pmem_free(card, page_address(ram), PAGE_SIZE);
-	pci_p2pmem_unpin(card, page_address(ram), PAGE_SIZE);
-	pci_p2pmem_unpin(card, hold->addr, PAGE_SIZE);
-	pci_p2pmem_free(card, pci_p2pmem_region_addr(card, 2, 0), PAGE_SIZE);
+	pci_p2pmem_free(page_address(ram), PAGE_SIZE);
+	pci_p2pmem_unpin(page_address(ram), PAGE_SIZE);
+	pci_p2pmem_unpin(hold->addr, PAGE_SIZE);
+	pci_p2pmem_free(pci_p2pmem_region_addr(card, 2, 0), PAGE_SIZE);
 	memory_quiet(before, max, false);
 	KUNIT_EXPECT_EQ(test, page_ref_count(ram), 1);
 	KUNIT_EXPECT_EQ(test, lend_used(card), PAGE_SIZE);

@@ -183,12 +183,14 @@ static void a_grant_outlives_its_entry(struct kunit *test)
 	struct scatterlist *sgl;
 	unsigned int nents;
 
-	g = pci_p2pmem_grant_create(fabric_pdev(f, "card"), clients, 2, NULL, NULL, "kunit", &v);
+	g = pci_p2pmem_grant_create(fabric_pdev(f, "card"), PCI_P2PMEM_NEAREST, clients, 2, NULL,
+				    NULL, "kunit", &v);
 	KUNIT_EXPECT_PTR_EQ(test, g, ERR_PTR(-EXDEV));
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_HOST_BRIDGE);
 
 	KUNIT_ASSERT_EQ(test, p2pmem_policy_set("+fab0:1000"), 0);
-	g = pci_p2pmem_grant_create(fabric_pdev(f, "card"), clients, 2, NULL, NULL, "kunit", &v);
+	g = pci_p2pmem_grant_create(fabric_pdev(f, "card"), PCI_P2PMEM_NEAREST, clients, 2, NULL,
+				    NULL, "kunit", &v);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
 	/* the second pair needs no host bridge, and the grant is by the administrator */
 	KUNIT_EXPECT_FALSE(test, v.by_admin);
@@ -200,12 +202,13 @@ static void a_grant_outlives_its_entry(struct kunit *test)
 	pci_p2pmem_grant_verdict(g, &v);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_HOST_BRIDGE);
 	KUNIT_EXPECT_STREQ(test, v.client, dev_name(lone));
-	h = pci_p2pmem_grant_create(fabric_pdev(f, "card"), clients, 2, NULL, NULL, "kunit", &v);
+	h = pci_p2pmem_grant_create(fabric_pdev(f, "card"), PCI_P2PMEM_NEAREST, clients, 2, NULL,
+				    NULL, "kunit", &v);
 	KUNIT_EXPECT_PTR_EQ(test, h, ERR_PTR(-EXDEV));
 
 	/* what was granted is as it was, until it ends */
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_usable(g));
-	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_64K, GFP_KERNEL);
+	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_64K, GFP_KERNEL, NULL);
 	KUNIT_EXPECT_FALSE(test, IS_ERR_OR_NULL(sgl));
 	pci_p2pmem_grant_end(g);
 	if (!IS_ERR_OR_NULL(sgl)) {
@@ -214,7 +217,7 @@ static void a_grant_outlives_its_entry(struct kunit *test)
 		KUNIT_EXPECT_GT(test, n, 0);
 		if (n > 0)
 			pci_p2pmem_unmap_sg(lone, sgl, nents, DMA_TO_DEVICE);
-		pci_p2pmem_sgl_free(fabric_pdev(f, "card"), sgl);
+		pci_p2pmem_sgl_free(sgl);
 	}
 }
 
@@ -228,7 +231,8 @@ static void a_grant_looks_again(struct kunit *test)
 
 	news_expect(test, f, "nic", PCI_P2PMEM_OK, "as built");
 	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
-	g = pci_p2pmem_grant_create(fabric_pdev(f, "card"), &nic, 1, NULL, NULL, "kunit", &v);
+	g = pci_p2pmem_grant_create(fabric_pdev(f, "card"), PCI_P2PMEM_NEAREST, &nic, 1, NULL,
+				    NULL, "kunit", &v);
 	KUNIT_EXPECT_PTR_EQ(test, g, ERR_PTR(-EXDEV));
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_ACS_REDIRECT);
 	if (!IS_ERR_OR_NULL(g))
@@ -249,18 +253,18 @@ static void the_choice_looks_again(struct kunit *test)
 	news_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "as built");
 	fabric_set_acs_ctrl(f, "dn1", 0);
 	news_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "remembered");
-	g = pci_p2pmem_grant_create(NULL, &nic, 1, NULL, NULL, "kunit", &v);
+	g = pci_p2pmem_grant_create(NULL, PCI_P2PMEM_NEAREST, &nic, 1, NULL, NULL, "kunit", &v);
 	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(g), "%s", pci_p2pmem_reason_token(v.reason));
 	pci_p2pmem_grant_end(g);
 
 	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
-	g = pci_p2pmem_grant_create(NULL, &nic, 1, NULL, NULL, "kunit", &v);
+	g = pci_p2pmem_grant_create(NULL, PCI_P2PMEM_NEAREST, &nic, 1, NULL, NULL, "kunit", &v);
 	KUNIT_EXPECT_PTR_EQ(test, g, ERR_PTR(-EXDEV));
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_ACS_REDIRECT);
 	if (!IS_ERR_OR_NULL(g))
 		pci_p2pmem_grant_end(g);
 	fabric_set_acs_ctrl(f, "dn1", 0);
-	pci_p2pmem_verdict_anew(fabric_pdev(f, "card"), nic, &v);
+	pci_p2pmem_verdict_update(fabric_pdev(f, "card"), nic, &v);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_OK);
 }
 
@@ -275,19 +279,19 @@ static void holders_hear_of_another_verdict(struct kunit *test)
 	struct pci_p2pmem_verdict v;
 
 	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
-	pci_p2pmem_verdict_anew(card, nic, &v);
+	pci_p2pmem_verdict_update(card, nic, &v);
 	fabric_set_acs_ctrl(f, "dn1", 0);
-	pci_p2pmem_verdict_anew(card, nic, &v);
+	pci_p2pmem_verdict_update(card, nic, &v);
 	flush_workqueue(p2pmem_wq);
 	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&news->policies), 0, "nobody has a grant");
 
-	g = pci_p2pmem_grant_create(card, &nic, 1, NULL, NULL, "kunit", &v);
+	g = pci_p2pmem_grant_create(card, PCI_P2PMEM_NEAREST, &nic, 1, NULL, NULL, "kunit", &v);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
-	pci_p2pmem_verdict_anew(card, nic, &v);
+	pci_p2pmem_verdict_update(card, nic, &v);
 	flush_workqueue(p2pmem_wq);
 	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&news->policies), 0, "it is the same");
 	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
-	pci_p2pmem_verdict_anew(card, nic, &v);
+	pci_p2pmem_verdict_update(card, nic, &v);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_ACS_REDIRECT);
 	flush_workqueue(p2pmem_wq);
 	KUNIT_EXPECT_EQ(test, atomic_read(&news->policies), 1);

@@ -302,9 +302,9 @@ static void fifty_lives_of_a_provider(struct kunit *test)
 		KUNIT_EXPECT_NOT_NULL_MSG(test, addr, "life %u", i);
 		KUNIT_EXPECT_NOT_NULL_MSG(test, sgl, "life %u", i);
 		if (sgl)
-			pci_p2pmem_sgl_free(card, sgl);
+			pci_p2pmem_sgl_free(sgl);
 		if (addr)
-			pci_p2pmem_free(card, addr, SZ_4M / 2);
+			pci_p2pmem_free(addr, SZ_4M / 2);
 		fabric_unbind(f, "card");
 		KUNIT_EXPECT_TRUE_MSG(test, lend_gone(card), "life %u left something", i);
 		KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(card));

@@ -96,7 +96,7 @@ static void last_reference_goes_while_revoke_waits(struct kunit *test)
 			d->page[i] = virt_to_page(addr + i * PAGE_SIZE);
 			get_page(d->page[i]);
 		}
-		pci_p2pmem_free(d->card, addr, d->nr * PAGE_SIZE);
+		pci_p2pmem_free(addr, d->nr * PAGE_SIZE);
 		KUNIT_EXPECT_EQ_MSG(test, p2pmem_pool_available(d->p->pool),
 				    RACE_BYTES - d->nr * PAGE_SIZE,
 				    "a page is free while somebody has a reference");
@@ -133,7 +133,7 @@ static void last_reference_goes_while_resume_is_wanted(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, addr);
 		d->page[0] = virt_to_page(addr);
 		get_page(d->page[0]);
-		pci_p2pmem_free(d->card, addr, PAGE_SIZE);
+		pci_p2pmem_free(addr, PAGE_SIZE);
 
 		crew = race_crew(test);
 		race_add(crew, race_put_step, d, 1);
@@ -256,8 +256,8 @@ static void race_grant_create(struct race_worker *w, struct race_grant *g)
 {
 	struct pci_p2pmem_verdict why;
 
-	g->grant = pci_p2pmem_grant_create(g->d->card, &g->d->nic, 1, &race_grant_ops, g,
-					   "the race", &why);
+	g->grant = pci_p2pmem_grant_create(g->d->card, PCI_P2PMEM_NEAREST, &g->d->nic, 1,
+					   &race_grant_ops, g, "the race", &why);
 	if (!IS_ERR(g->grant))
 		return;
 	RACE_EXPECT(w, g->grant == ERR_PTR(-ENODEV) && why.reason == PCI_P2PMEM_REVOKED,
@@ -323,7 +323,7 @@ static void race_end_step(struct race_worker *w, unsigned int i)
 	g->d = w->arg;
 	race_grant_create(w, g);
 	if (g->grant) {
-		sgl = pci_p2pmem_grant_sgl_alloc(g->grant, &nents, 3 * PAGE_SIZE, GFP_KERNEL);
+		sgl = pci_p2pmem_grant_sgl_alloc(g->grant, &nents, 3 * PAGE_SIZE, GFP_KERNEL, NULL);
 		RACE_EXPECT(w, !IS_ERR(sgl) || sgl == ERR_PTR(-ENODEV), "no list: %ld",
 			    PTR_ERR(sgl));
 		race_dawdle(&w->rnd, 500);
@@ -331,7 +331,7 @@ static void race_end_step(struct race_worker *w, unsigned int i)
 		WRITE_ONCE(g->ended, true);
 		/* The grant is ended; its memory goes after it. */
 		if (!IS_ERR(sgl))
-			pci_p2pmem_sgl_free(g->d->card, sgl);
+			pci_p2pmem_sgl_free(sgl);
 		RACE_EXPECT(w, !READ_ONCE(g->late), "a callback after the end");
 	}
 	/* Whoever calls back now uses freed memory. */
@@ -408,7 +408,7 @@ static void lost_against_an_allocation(struct kunit *test)
 				KUNIT_EXPECT_EQ(test, -ENODEV,
 						pci_p2pmem_map_sg(d->nic, d->sgl[w][i], 1,
 								  DMA_TO_DEVICE));
-				pci_p2pmem_sgl_free(d->card, d->sgl[w][i]);
+				pci_p2pmem_sgl_free(d->sgl[w][i]);
 				taken++;
 			}
 		}

@@ -131,7 +131,7 @@ static void race_drop(struct race_worker *w, struct race_hand *hand, int slot)
 	if (!hand->size[slot])
 		return;
 	race_stamp(w, hand->field, hand->addr[slot], hand->size[slot], false);
-	pci_p2pmem_free(hand->field->card, hand->addr[slot], hand->size[slot]);
+	pci_p2pmem_free(hand->addr[slot], hand->size[slot]);
 	hand->size[slot] = 0;
 }
 
@@ -203,14 +203,14 @@ static void race_list_step(struct race_worker *w, unsigned int i)
 	if (ret > 0) {
 		for_each_sg(sgl, sg, nents, n)
 			RACE_EXPECT(w, sg_dma_address(sg) ==
-				    pci_p2pmem_bus_addr(field->card, sg_virt(sg)),
+				    pci_p2pmem_bus_addr(sg_virt(sg)),
 				    "entry %u has %pad", n, &sg_dma_address(sg));
 		pci_p2pmem_unmap_sg(client, sgl, nents, dir);
 	}
 
 	for_each_sg(sgl, sg, nents, n)
 		race_stamp(w, field, sg_virt(sg), sg->length, false);
-	pci_p2pmem_sgl_free(field->card, sgl);
+	pci_p2pmem_sgl_free(sgl);
 }
 
 /* Maps a window without pages */
@@ -362,7 +362,7 @@ static void race_client_step(struct race_worker *w, unsigned int i)
 			    "the pair is forgotten while it is mapped");
 		if (ret > 0)
 			pci_p2pmem_unmap_sg(field->nic, sgl, nents, DMA_TO_DEVICE);
-		pci_p2pmem_sgl_free(field->card, sgl);
+		pci_p2pmem_sgl_free(sgl);
 	}
 	pci_p2pmem_unregister_client(client);
 	race_dawdle(&w->rnd, 100);
@@ -402,7 +402,7 @@ static void race_guest_step(struct race_worker *w, unsigned int i)
 		race_dawdle(&w->rnd, 200);
 		if (ret > 0)
 			pci_p2pmem_unmap_sg(field->nic, sgl, nents, DMA_FROM_DEVICE);
-		pci_p2pmem_sgl_free(card, sgl);
+		pci_p2pmem_sgl_free(sgl);
 	}
 	race_sysfs(card, "available");
 	pci_p2pmem_is_lent(card, 2, 0, 0);

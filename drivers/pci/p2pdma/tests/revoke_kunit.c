@@ -328,11 +328,12 @@ static void holders_are_told_to_stop_and_then_to_end(struct kunit *test)
 	unsigned int i, nents;
 
 	for (i = 0; i < 2; i++) {
-		g[i] = pci_p2pmem_grant_create(card, &nic, 1, &revoke_grant_ops, holder + i,
+		g[i] = pci_p2pmem_grant_create(card, PCI_P2PMEM_NEAREST, &nic, 1,
+					       &revoke_grant_ops, holder + i,
 					       i ? "idle" : "holder", &why);
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, g[i]);
 	}
-	sgl = pci_p2pmem_grant_sgl_alloc(g[0], &nents, SZ_16K, GFP_KERNEL);
+	sgl = pci_p2pmem_grant_sgl_alloc(g[0], &nents, SZ_16K, GFP_KERNEL, NULL);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_usable(g[0]));
 	lend_die();
 	pci_p2pmem_revoke(card);
@@ -345,7 +346,7 @@ static void holders_are_told_to_stop_and_then_to_end(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_usable(g[0]));
 	pci_p2pmem_revoke(card);
 	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&holder->revokes), 1, "told twice");
-	pci_p2pmem_sgl_free(card, sgl);
+	pci_p2pmem_sgl_free(sgl);
 	pci_p2pmem_resume(card);
 	pci_p2pmem_revoke(card);
 	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&holder->revokes), 2, "not told after a resume");

@@ -42,7 +42,7 @@ static void sgl_kit_action(void *arg)
 	unsigned int i;
 
 	for_each_set_bit(i, k->held, SGL_PAGES)
-		pci_p2pmem_free(k->card, k->base + i * PAGE_SIZE, PAGE_SIZE);
+		pci_p2pmem_free(k->base + i * PAGE_SIZE, PAGE_SIZE);
 }
 
 static struct sgl_kit *sgl_kit(struct kunit *test)
@@ -75,7 +75,7 @@ static void sgl_fragment(struct kunit *test, struct sgl_kit *k, bool (*keep)(uns
 		if (keep(i))
 			continue;
 		__clear_bit(i, k->held);
-		pci_p2pmem_free(k->card, k->base + i * PAGE_SIZE, PAGE_SIZE);
+		pci_p2pmem_free(k->base + i * PAGE_SIZE, PAGE_SIZE);
 	}
 	bitmap_copy(k->out, k->held, SGL_PAGES);
 }
@@ -141,7 +141,7 @@ static void one_run_is_one_entry(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, sgl_note(test, k, sgl, nents, true), lengths[i]);
 		sgl_expect_books(test, k);
 		sgl_note(test, k, sgl, nents, false);
-		pci_p2pmem_sgl_free(k->card, sgl);
+		pci_p2pmem_sgl_free(sgl);
 		sgl_expect_books(test, k);
 	}
 }
@@ -166,7 +166,7 @@ static void pool_in_pieces_gives_pieces(struct kunit *test)
 	sgl_expect_books(test, k);
 	KUNIT_EXPECT_NULL(test, pci_p2pmem_alloc(k->card, 1, GFP_KERNEL));
 	sgl_note(test, k, sgl, nents, false);
-	pci_p2pmem_sgl_free(k->card, sgl);
+	pci_p2pmem_sgl_free(sgl);
 	sgl_expect_books(test, k);
 }
 
@@ -185,7 +185,7 @@ static void runs_of_all_lengths_are_used(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sgl_note(test, k, sgl, nents, true), all);
 	KUNIT_EXPECT_LT_MSG(test, nents, all / PAGE_SIZE, "long runs were taken page by page");
 	KUNIT_EXPECT_TRUE(test, bitmap_full(k->out, SGL_PAGES));
-	pci_p2pmem_sgl_free(k->card, sgl);
+	pci_p2pmem_sgl_free(sgl);
 }
 
 #define SGL_LISTS	24
@@ -205,7 +205,7 @@ static void random_lists_equal_the_model(struct kunit *test)
 		i = prandom_u32_state(&rnd) % SGL_LISTS;
 		if (list[i]) {
 			sgl_note(test, k, list[i], nents[i], false);
-			pci_p2pmem_sgl_free(k->card, list[i]);
+			pci_p2pmem_sgl_free(list[i]);
 			list[i] = NULL;
 		} else {
 			length = 1 + prandom_u32_state(&rnd) % SZ_512K;
@@ -222,7 +222,7 @@ static void random_lists_equal_the_model(struct kunit *test)
 	}
 	for (i = 0; i < SGL_LISTS; i++)
 		if (list[i])
-			pci_p2pmem_sgl_free(k->card, list[i]);
+			pci_p2pmem_sgl_free(list[i]);
 	KUNIT_EXPECT_EQ_MSG(test, lend_used(k->card), 0, "seed %llu", seed);
 }
 
@@ -249,14 +249,14 @@ static void zeroed_list_has_no_old_data(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, sgl);
 	KUNIT_EXPECT_EQ(test, nents, 17);
 	KUNIT_EXPECT_EQ_MSG(test, sgl_old_words(sgl, nents), 0, "words of old data");
-	pci_p2pmem_sgl_free(k->card, sgl);
+	pci_p2pmem_sgl_free(sgl);
 	KUNIT_EXPECT_EQ_MSG(test, lend_differing(k->base + PAGE_SIZE, PAGE_SIZE, 0x5a), 0,
 			    "a page that is held was cleared too");
 
 	sgl = pci_p2pmem_sgl_alloc(k->card, &nents, PAGE_SIZE, GFP_KERNEL | __GFP_ZERO);
 	KUNIT_ASSERT_NOT_NULL(test, sgl);
 	KUNIT_EXPECT_EQ_MSG(test, sgl_old_words(sgl, nents), 0, "words of old data");
-	pci_p2pmem_sgl_free(k->card, sgl);
+	pci_p2pmem_sgl_free(sgl);
 }
 
 static void lists_that_cannot_be_had(struct kunit *test)
@@ -281,25 +281,27 @@ static void list_of_a_grant_keeps_it(struct kunit *test)
 	struct scatterlist *sgl, *second;
 	unsigned int nents;
 
-	g = pci_p2pmem_grant_create(k->card, &nic, 1, NULL, NULL, "suite", &why);
+	g = pci_p2pmem_grant_create(k->card, PCI_P2PMEM_NEAREST, &nic, 1, NULL, NULL, "suite",
+				    &why);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, g);
-	KUNIT_EXPECT_PTR_EQ(test, pci_p2pmem_grant_sgl_alloc(g, &nents, 0, GFP_KERNEL),
+	KUNIT_EXPECT_PTR_EQ(test, pci_p2pmem_grant_sgl_alloc(g, &nents, 0, GFP_KERNEL, NULL),
 			    ERR_PTR(-EINVAL));
-	KUNIT_EXPECT_PTR_EQ(test, pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_4M + 1, GFP_KERNEL),
+	KUNIT_EXPECT_PTR_EQ(test,
+			    pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_4M + 1, GFP_KERNEL, NULL),
 			    ERR_PTR(-ENOMEM));
-	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, 5000, GFP_KERNEL);
-	second = pci_p2pmem_grant_sgl_alloc(g, &nents, 1, GFP_KERNEL);
+	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, 5000, GFP_KERNEL, NULL);
+	second = pci_p2pmem_grant_sgl_alloc(g, &nents, 1, GFP_KERNEL, NULL);
 	KUNIT_EXPECT_EQ(test, lend_used(k->card), 3 * PAGE_SIZE);
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_idle(g));
-	pci_p2pmem_sgl_free(k->card, second);
+	pci_p2pmem_sgl_free(second);
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_idle(g));
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_tryget(g));
 	pci_p2pmem_grant_end(g);
-	KUNIT_EXPECT_PTR_EQ(test, pci_p2pmem_grant_sgl_alloc(g, &nents, 1, GFP_KERNEL),
+	KUNIT_EXPECT_PTR_EQ(test, pci_p2pmem_grant_sgl_alloc(g, &nents, 1, GFP_KERNEL, NULL),
 			    ERR_PTR(-ENODEV));
 	pci_p2pmem_grant_put(g);
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_sgl_lost(sgl));
-	pci_p2pmem_sgl_free(k->card, sgl);
+	pci_p2pmem_sgl_free(sgl);
 	KUNIT_EXPECT_EQ(test, lend_used(k->card), 0);
 	KUNIT_EXPECT_TRUE_MSG(test, lend_wait(list_empty(&kit_provider(k->card)->grants)),
 			      "the grant stayed after its last list");
@@ -319,11 +321,11 @@ static void list_of_before_a_loss_is_lost(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, pci_p2pmem_sgl_alloc(k->card, &nents, 1, GFP_KERNEL));
 	pci_p2pmem_resume(k->card);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_sgl_lost(before));
-	pci_p2pmem_sgl_free(k->card, before);
+	pci_p2pmem_sgl_free(before);
 	after = pci_p2pmem_sgl_alloc(k->card, &nents, 1, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, after);
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_sgl_lost(after));
-	pci_p2pmem_sgl_free(k->card, after);
+	pci_p2pmem_sgl_free(after);
 }
 
 static size_t sgl_plenty(struct p2pmem_pool *pool)
@@ -346,7 +348,7 @@ static void pieces_that_do_not_suffice_go_back(struct kunit *test)
 	sgl_expect_books(test, k);
 	sgl = pci_p2pmem_sgl_alloc(k->card, &nents, SZ_2M, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL_MSG(test, sgl, "pieces are missing");
-	pci_p2pmem_sgl_free(k->card, sgl);
+	pci_p2pmem_sgl_free(sgl);
 }
 
 /* Of a fragmented pool, so that there are two tries and two structures */
@@ -365,7 +367,7 @@ static void list_without_memory_takes_nothing(struct kunit *test)
 		sgl = pci_p2pmem_sgl_alloc(k->card, &nents, SZ_32K, GFP_KERNEL | __GFP_NOWARN);
 		reached = fault_disarm();
 		if (sgl)
-			pci_p2pmem_sgl_free(k->card, sgl);
+			pci_p2pmem_sgl_free(sgl);
 		else
 			refused++;
 		sgl_expect_books(test, k);

@@ -161,12 +161,12 @@ static int bar_that_is_not_lent(struct refused *r)
 static int refused_take(struct refused *r, u32 length)
 {
 	unsigned int nents;
-	struct scatterlist *sgl = pci_p2pmem_grant_sgl_alloc(r->grant, &nents, length,
-							     GFP_KERNEL);
+	struct scatterlist *sgl = pci_p2pmem_grant_sgl_alloc(r->grant, &nents, length, GFP_KERNEL,
+							     NULL);
 
 	if (IS_ERR(sgl))
 		return PTR_ERR(sgl);
-	pci_p2pmem_sgl_free(r->k.card, sgl);
+	pci_p2pmem_sgl_free(sgl);
 	return 0;
 }
 
@@ -273,8 +273,9 @@ static void words_for_an_encrypted_guest(struct kunit *test)
 	refused_build(test, &r);
 	mapkit_grant_end(test, r.grant);
 	kunit_activate_static_stub(test, p2pmem_guest_encrypted, refused_encrypted);
-	KUNIT_EXPECT_EQ(test, PTR_ERR(pci_p2pmem_grant_create(r.k.card, &r.k.nic, 1, NULL, NULL,
-							      "kunit", &v)), -EXDEV);
+	KUNIT_EXPECT_EQ(test,
+			PTR_ERR(pci_p2pmem_grant_create(r.k.card, PCI_P2PMEM_NEAREST, &r.k.nic, 1, NULL, NULL, "kunit", &v)),
+			-EXDEV);
 	KUNIT_EXPECT_EQ(test, v.mapping, PCI_P2PMEM_MAP_NONE);
 	refused_expect(test, r.k.card, r.k.nic, &v, WORDS_ENCRYPTED);
 	/* with the devices' names from the verdict too */
@@ -359,8 +360,8 @@ static void words_for_wrong_data(struct kunit *test)
 		refused_expect(test, r.k.card, r.k.nic, &v, t[i].words);
 		pci_p2pmem_verdict(r.k.card, r.k.nic, &v);
 		refused_expect(test, r.k.card, r.k.nic, &v, t[i].words);
-		KUNIT_EXPECT_EQ(test, PTR_ERR(pci_p2pmem_grant_create(NULL, &r.k.nic, 1, NULL,
-								      NULL, "kunit", &v)),
+		KUNIT_EXPECT_EQ(test,
+				PTR_ERR(pci_p2pmem_grant_create(NULL, PCI_P2PMEM_NEAREST, &r.k.nic, 1, NULL, NULL, "kunit", &v)),
 				-EXDEV);
 		refused_expect(test, r.k.card, r.k.nic, &v, t[i].words);
 	}
@@ -374,8 +375,9 @@ static void words_for_no_provider(struct kunit *test)
 
 	mapkit_build(test, &k, mapkit_host, MAPKIT_LOW);
 	pci_p2pmem_set_published(k.card, false);
-	KUNIT_EXPECT_EQ(test, PTR_ERR(pci_p2pmem_grant_create(NULL, &k.nic, 1, NULL, NULL,
-							      "kunit", &v)), -ENODEV);
+	KUNIT_EXPECT_EQ(test,
+			PTR_ERR(pci_p2pmem_grant_create(NULL, PCI_P2PMEM_NEAREST, &k.nic, 1, NULL, NULL, "kunit", &v)),
+			-ENODEV);
 	refused_expect(test, NULL, k.nic, &v,
 		       "no-provider: no published provider can serve these clients; load the driver of a provider, or bind a memory card to p2pmem-bar");
 }

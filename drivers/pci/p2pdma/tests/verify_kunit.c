@@ -58,7 +58,7 @@ static enum pci_p2pmem_proof prover_verify(struct pci_p2pmem_client *client,
 	unsigned int nents;
 
 	v->what = what;
-	sgl = pci_p2pmem_grant_sgl_alloc(grant, &nents, PAGE_SIZE, GFP_KERNEL);
+	sgl = pci_p2pmem_grant_sgl_alloc(grant, &nents, PAGE_SIZE, GFP_KERNEL, NULL);
 	v->memory = PTR_ERR_OR_ZERO(sgl);
 	scnprintf(test->note, PCI_P2PMEM_NOTE, "answer %d", v->says);
 	test->bytes = v->moves;
@@ -69,7 +69,7 @@ static enum pci_p2pmem_proof prover_verify(struct pci_p2pmem_client *client,
 	if (v->hold)
 		wait_for_completion_timeout(v->hold, LEND_SECONDS * HZ);
 	if (!v->memory)
-		pci_p2pmem_sgl_free(v->k.card, sgl);
+		pci_p2pmem_sgl_free(sgl);
 	return v->says;
 }
 
@@ -243,8 +243,10 @@ static void disproved_pair_is_refused(struct kunit *test)
 
 	v->says = PCI_P2PMEM_DISPROVED;
 	KUNIT_EXPECT_EQ(test, ask(v), -EXDEV);
-	KUNIT_EXPECT_EQ(test, PTR_ERR(pci_p2pmem_grant_create(v->k.card, &v->k.nic, 1, NULL, NULL,
-							      "kunit", &why)), -EXDEV);
+	KUNIT_EXPECT_EQ(test,
+			PTR_ERR(pci_p2pmem_grant_create(v->k.card, PCI_P2PMEM_NEAREST, &v->k.nic,
+						1, NULL, NULL, "kunit", &why)),
+			-EXDEV);
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_VERIFY_FAILED);
 	KUNIT_EXPECT_EQ(test, why.mapping, PCI_P2PMEM_MAP_NONE);
 	KUNIT_EXPECT_NULL_MSG(test, pci_p2pmem_find_provider(&v->k.nic, 1), "it is chosen");
@@ -280,8 +282,10 @@ static void proof_is_of_the_pair_as_it_is(struct kunit *test)
 
 	/* written behind the kernel's back: nobody announces it */
 	fabric_set_acs_ctrl(v->k.f, "dn1", PCI_ACS_RR);
-	KUNIT_EXPECT_EQ(test, PTR_ERR(pci_p2pmem_grant_create(v->k.card, &v->k.nic, 1, NULL, NULL,
-							      "kunit", &why)), -EXDEV);
+	KUNIT_EXPECT_EQ(test,
+			PTR_ERR(pci_p2pmem_grant_create(v->k.card, PCI_P2PMEM_NEAREST, &v->k.nic,
+						1, NULL, NULL, "kunit", &why)),
+			-EXDEV);
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_ACS_REDIRECT);
 	KUNIT_EXPECT_EQ(test, why.proof, PCI_P2PMEM_UNTRIED);
 	KUNIT_EXPECT_EQ_MSG(test, ask(v), -EXDEV, "a pair that is refused is tested");

@@ -100,7 +100,6 @@ static enum pci_p2pmem_proof edu_verify(struct pci_p2pmem_client *client,
 					struct pci_p2pmem_grant *grant, void *what,
 					struct pci_p2pmem_test *test)
 {
-	struct pci_dev *provider = pci_p2pmem_grant_provider(grant);
 	struct edu *e = pci_p2pmem_client_priv(client);
 	enum pci_p2pmem_proof proof = PCI_P2PMEM_UNTRIED;
 	const char *wrong = "no memory";
@@ -108,7 +107,7 @@ static enum pci_p2pmem_proof edu_verify(struct pci_p2pmem_client *client,
 	unsigned int nents;
 	u8 *buf;
 
-	sgl = pci_p2pmem_grant_sgl_alloc(grant, &nents, EDU_BYTES, GFP_KERNEL);
+	sgl = pci_p2pmem_grant_sgl_alloc(grant, &nents, EDU_BYTES, GFP_KERNEL, NULL);
 	if (IS_ERR(sgl)) {
 		strscpy(test->note, wrong, PCI_P2PMEM_NOTE);
 		return PCI_P2PMEM_UNTRIED;
@@ -127,7 +126,7 @@ static enum pci_p2pmem_proof edu_verify(struct pci_p2pmem_client *client,
 	if (wrong)
 		strscpy(test->note, wrong, PCI_P2PMEM_NOTE);
 	kfree(buf);
-	pci_p2pmem_sgl_free(provider, sgl);
+	pci_p2pmem_sgl_free(sgl);
 	return proof;
 }
 

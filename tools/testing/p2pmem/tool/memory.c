@@ -23,7 +23,7 @@ static void tool_say_segments(struct pci_dev *pdev, struct scatterlist *sgl,
 	tool_say("nents %u\n", nents);
 	for_each_sg(sgl, sg, nents, i)
 		tool_say("seg %#llx %u phys %#llx\n",
-			 (u64)pci_p2pmem_bus_addr(pdev, sg_virt(sg)), sg->length,
+			 (u64) pci_p2pmem_bus_addr(sg_virt(sg)), sg->length,
 			 (u64)sg_phys(sg));
 }
 
@@ -34,7 +34,7 @@ static gfp_t tool_gfp(int argc, char **argv, int at)
 
 static void tool_run_release(struct tool_obj *o)
 {
-	pci_p2pmem_free(o->pdev, o->addr, o->size);
+	pci_p2pmem_free(o->addr, o->size);
 }
 
 const struct tool_type tool_run_type = { "run", tool_run_release };
@@ -59,7 +59,7 @@ static int tool_cmd_alloc(int argc, char **argv)
 	if (!o->addr)
 		goto drop;
 	tool_obj_add(o);
-	tool_say("seg %#llx %zu phys %#llx\n", (u64)pci_p2pmem_bus_addr(o->pdev, o->addr),
+	tool_say("seg %#llx %zu phys %#llx\n", (u64) pci_p2pmem_bus_addr(o->addr),
 		 o->size, (u64)virt_to_phys(o->addr));
 	return 0;
 
@@ -70,7 +70,7 @@ drop:
 
 static void tool_sgl_release(struct tool_obj *o)
 {
-	pci_p2pmem_sgl_free(o->pdev, o->sg);
+	pci_p2pmem_sgl_free(o->sg);
 }
 
 const struct tool_type tool_sgl_type = { "sgl", tool_sgl_release };
@@ -152,8 +152,8 @@ static int tool_cmd_grant(int argc, char **argv)
 			goto put;
 	}
 	o->auto_free = !strcmp(argv[1], "auto");
-	o->grant = pci_p2pmem_grant_create(o->pdev, dev, nr, &tool_grant_ops, o, argv[1],
-					   &why);
+	o->grant = pci_p2pmem_grant_create(o->pdev, PCI_P2PMEM_NEAREST, dev, nr, &tool_grant_ops,
+					   o, argv[1], &why);
 	ret = PTR_ERR_OR_ZERO(o->grant);
 	if (!ret) {
 		if (!o->pdev)
@@ -192,7 +192,7 @@ static int tool_cmd_gsgl(int argc, char **argv)
 	o->pdev = pci_dev_get(of->pdev);
 	o->grant = of->grant;
 	o->size = size;
-	o->sg = pci_p2pmem_grant_sgl_alloc(of->grant, &o->nents, size, GFP_KERNEL);
+	o->sg = pci_p2pmem_grant_sgl_alloc(of->grant, &o->nents, size, GFP_KERNEL, NULL);
 	if (IS_ERR(o->sg)) {
 		ret = PTR_ERR(o->sg);
 		tool_obj_drop(o);
@@ -249,7 +249,7 @@ static int tool_cmd_lost_list(int argc, char **argv)
 
 static void tool_pin_release(struct tool_obj *o)
 {
-	pci_p2pmem_unpin(o->pdev, o->addr, o->size);
+	pci_p2pmem_unpin(o->addr, o->size);
 }
 
 static const struct tool_type tool_pin_type = { "pin", tool_pin_release };

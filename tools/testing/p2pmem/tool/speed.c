@@ -66,7 +66,7 @@ static int speed_round(struct speed *s, struct device *client, u32 len)
 	none = rdtsc() - none;
 
 	begin[SPEED_ALLOC] = rdtsc();
-	sg = pci_p2pmem_grant_sgl_alloc(s->grant, &nents, len, GFP_ATOMIC);
+	sg = pci_p2pmem_grant_sgl_alloc(s->grant, &nents, len, GFP_ATOMIC, NULL);
 	end[SPEED_ALLOC] = rdtsc();
 	if (IS_ERR(sg)) {
 		local_irq_restore(flags);
@@ -88,7 +88,7 @@ static int speed_round(struct speed *s, struct device *client, u32 len)
 	end[SPEED_UNMAP] = rdtsc();
 
 	begin[SPEED_FREE] = rdtsc();
-	pci_p2pmem_sgl_free(s->pdev, sg);
+	pci_p2pmem_sgl_free(sg);
 	end[SPEED_FREE] = rdtsc();
 	local_irq_restore(flags);
 	if (mapped < 0)
@@ -112,7 +112,8 @@ static int speed_run(struct speed *s, struct device *dev[2], unsigned int rounds
 	if (!find || !s->look)
 		return -ENOENT;
 	/* The grant holds the provider. */
-	s->grant = pci_p2pmem_grant_create(s->pdev, dev, 2, NULL, NULL, "speed", &why);
+	s->grant = pci_p2pmem_grant_create(s->pdev, PCI_P2PMEM_NEAREST, dev, 2, NULL, NULL,
+					   "speed", &why);
 	if (IS_ERR(s->grant))
 		return PTR_ERR(s->grant);
 	rcu_read_lock();

@@ -114,12 +114,12 @@ static int tool_give(struct tool_stress *s, struct tool_live *l)
 	if (l->addr) {
 		if (!tool_record(s, l->addr, l->size, false))
 			ret = -EUCLEAN;
-		pci_p2pmem_free(s->pdev, l->addr, l->size);
+		pci_p2pmem_free(l->addr, l->size);
 	} else if (l->sg) {
 		for_each_sg(l->sg, sg, l->nents, i)
 			if (!tool_record(s, sg_virt(sg), sg->length, false))
 				ret = -EUCLEAN;
-		pci_p2pmem_sgl_free(s->pdev, l->sg);
+		pci_p2pmem_sgl_free(l->sg);
 	}
 	*l = (struct tool_live){};
 	return ret;
@@ -197,7 +197,7 @@ static int tool_cmd_cycle(int argc, char **argv)
 			pci_p2pmem_unmap_sg(dev, sg, nents, DMA_BIDIRECTIONAL);
 			ret = 0;
 		}
-		pci_p2pmem_sgl_free(p, sg);
+		pci_p2pmem_sgl_free(sg);
 		cond_resched();
 	}
 out:

@@ -55,5 +55,5 @@ u64 fault_name(struct pci_dev *pdev, struct scatterlist *to, const struct scatte
 	void *addr = pci_p2pmem_alloc(pdev, SZ_4K, GFP_KERNEL);
 
 	memcpy(to, from, sizeof(*to));
-	return pci_p2pmem_bus_addr(pdev, addr);
+	return pci_p2pmem_bus_addr(addr);
 }
