@@ -51,7 +51,7 @@
 	  "bounce buffers are forced for the client",			\
 	  "boot without swiotlb=force")					\
 	X(UNTRUSTED, "untrusted", EXDEV,				\
-	  "the client is an untrusted device",				\
+	  "one of them is an untrusted device",				\
 	  "use a device in an internal slot")				\
 	X(ENCRYPTED, "encrypted-guest", EXDEV,				\
 	  "this is a guest with encrypted memory",			\

@@ -110,6 +110,9 @@ struct pci_p2pmem_test {
  * @mapping: how the client reaches the provider
  * @by_admin: the path leads through a host bridge that only an administrator's
  *	entry allows
+ * @in_guest: the path leads through a host bridge that the built-in list allows, but
+ *	this is a virtual machine: whether the hypervisor's IOMMU maps one device's BARs
+ *	for another one has to be proved, as with @by_admin
  * @proof: what the pair's self-test has shown; a pair that it disproved is
  *	refused with PCI_P2PMEM_VERIFY_FAILED
  * @distance: number of hops: 0 same function, 2 same device, 4 one switch, one
@@ -129,6 +132,7 @@ struct pci_p2pmem_verdict {
 	enum pci_p2pmem_reason reason;
 	enum pci_p2pmem_mapping mapping;
 	bool by_admin;
+	bool in_guest;
 	enum pci_p2pmem_proof proof;
 	int distance;
 	char provider[20];
@@ -217,10 +221,12 @@ struct pci_p2pmem_mapping_region {
 /* Events of pci_p2pmem_register_notifier() */
 #define PCI_P2PMEM_EVENT_PROVIDER	1 /* data: struct pci_dev, now published and lending */
 #define PCI_P2PMEM_EVENT_CLIENT		2 /* data: struct device, now a client */
-#define PCI_P2PMEM_EVENT_POLICY		3 /* no data: verdicts may be others now */
+#define PCI_P2PMEM_EVENT_VERDICT	3 /* no data: the verdict of a pair changed */
 
-/* How long a revoked provider waits before its orchestrators must evict */
+/* How long a revoked provider waits before its orchestrators must evict, and again after */
 #define PCI_P2PMEM_DRAIN_SECONDS	30
+/* How long unbinding its driver waits for the last page beyond that */
+#define PCI_P2PMEM_WITHDRAW_SECONDS	60
 
 #if IS_ENABLED(CONFIG_PCI_P2PMEM)
 

@@ -49,7 +49,8 @@ patches() { # PART: lines of "semantic-patch file"
 	rdma) printf '%s\n' 'rdma-rw rw.c' 'rdma-device device.c' ;;
 	nvme) printf '%s\n' 'nvme-pci pci.c' ;;
 	nvmet) printf '%s\n' 'nvmet-core core.c' 'nvmet-configfs configfs.c' \
-		'nvmet-bdev io-cmd-bdev.c' 'nvmet-file io-cmd-file.c' 'nvmet-rdma rdma.c' ;;
+		'nvmet-bdev io-cmd-bdev.c' 'nvmet-file io-cmd-file.c' 'nvmet-zns zns.c' \
+		'nvmet-rdma rdma.c' ;;
 	esac
 }
 

@@ -28,6 +28,13 @@ struct nvme_iod *iod;
 - dma_map_sgtable(dev, &iod->sgt, dir, attrs)
 + nvme_p2pmem_map_sgtable(dev, &iod->sgt, dir, attrs)
 
+@ map_error @
+identifier rc, ret;
+@@
+- if (rc == -EREMOTEIO)
+- 	ret = BLK_STS_TARGET;
++ ret = nvme_p2pmem_map_status(rc);
+
 @ unmap @
 expression dev, dir, attrs;
 struct nvme_iod *iod;

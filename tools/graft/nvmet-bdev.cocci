@@ -23,5 +23,5 @@ expression status;
   {
   ...
 - nvmet_req_complete(req, status);
-+ nvmet_req_complete(req, nvmet_p2pmem_status(req, status));
++ nvmet_req_complete(req, nvmet_p2pmem_status(req, status, bio->bi_status));
   }

@@ -16,6 +16,21 @@ expression rsp, ibdev;
 - 	rsp->req.p2p_client = &ibdev->dev;
 + rsp->req.p2p_client = ibdev->dma_device;
 
+// ---- what the IOMMU refuses to map for the adapter is served from system memory
+
+@ map_failed @
+identifier ret, rsp;
+expression list how;
+@@
+  nvmet_rdma_map_sgl_keyed(...)
+  {
+  ...
+  ret = nvmet_rdma_rw_ctx_init(rsp, how);
++ if (unlikely(nvmet_p2pmem_map_failed(&rsp->req, ret)))
++ 	ret = nvmet_rdma_rw_ctx_init(rsp, how);
+  ...
+  }
+
 @ init @
 @@
   static int __init nvmet_rdma_init(void)

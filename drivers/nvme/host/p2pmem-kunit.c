@@ -471,7 +471,7 @@ static void data_of_commands(struct kunit *test)
 	pci_p2pmem_lost(b->card);
 	sg_set_buf(&sg[0], peer, PAGE_SIZE);
 	sg_set_buf(&sg[1], peer + PAGE_SIZE, PAGE_SIZE);
-	KUNIT_EXPECT_EQ_MSG(test, bench_map(b, &sgt, DMA_TO_DEVICE), -EREMOTEIO, "lost");
+	KUNIT_EXPECT_EQ_MSG(test, bench_map(b, &sgt, DMA_TO_DEVICE), -ECOMM, "lost");
 	KUNIT_EXPECT_EQ(test, kit_balance(b->card, b->ctrl.dev), 0);
 	pci_p2pmem_free(peer, 3 * PAGE_SIZE);
 	nvme_p2pmem_unregister_client(client);

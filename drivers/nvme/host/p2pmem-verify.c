@@ -163,6 +163,11 @@ static int nvme_p2pmem_blame(struct nvme_p2pmem_test *t, const char *what, int e
 static int nvme_p2pmem_failed(struct nvme_p2pmem_test *t, const char *what, int error,
 			      unsigned long began)
 {
+	/* It was not mapped: the IOMMU may have been short, the provider may go. */
+	if (error == -ENOLINK) {
+		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "%s could not be mapped", what);
+		return PCI_P2PMEM_UNTRIED;
+	}
 	if (error == -EBUSY || error == -ENODEV || error == -ENOMEM ||
 	    (error == -EINTR && time_before(jiffies, began + NVME_IO_TIMEOUT))) {
 		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "the drive is being reset or removed");

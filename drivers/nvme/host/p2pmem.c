@@ -29,13 +29,11 @@
  * @dir: direction of the transfer
  * @attrs: for the DMA API, when the list is system memory
  *
- * What is refused for good must not be tried again for ever: pci.c requeues a
- * command for every error but -EREMOTEIO, which fails it.
- *
  * Context: Any.
- * Return: 0; -ENOMEM, which may go away; -EREMOTEIO for peer memory that this
- * drive cannot reach or that is lost, and for a list that mixes memories. System
- * memory: what the DMA API says.
+ * Return: 0; -ENOMEM, which may go away; -EREMOTEIO for a drive that is no client and for
+ * a list that mixes memories; -ECOMM for peer memory that this drive cannot be given an
+ * address of now: the IOMMU failed, the memory is lost, the path is refused. System memory:
+ * what the DMA API says.
  */
 int nvme_p2pmem_map_sgtable(struct device *dev, struct sg_table *sgt,
 			    enum dma_data_direction dir, unsigned long attrs)
@@ -46,10 +44,41 @@ int nvme_p2pmem_map_sgtable(struct device *dev, struct sg_table *sgt,
 		return dma_map_sgtable(dev, sgt, dir, attrs);
 	/* A mixed list too: the core refuses it, counts that and tells. */
 	ret = pci_p2pmem_map_sg(dev, sgt->sgl, sgt->orig_nents, dir);
+	switch (ret) {
+	case -ENOMEM:
+		return ret;
+	case -EIO:
+	case -ENODEV:
+	case -EXDEV:
+		return -ECOMM;
+	}
 	if (ret < 0)
-		return ret == -ENOMEM ? ret : -EREMOTEIO;
+		return -EREMOTEIO;
 	sgt->nents = ret;
 	return 0;
+}
+
+/**
+ * nvme_p2pmem_map_status() - what becomes of a command whose data could not be mapped
+ * @error: of nvme_p2pmem_map_sgtable()
+ *
+ * What may pass is not requeued here: nobody says when, and whoever submitted the command
+ * may use other memory. An error of the path is what a target repeats to its host, and
+ * what multipath fails over on.
+ *
+ * Context: Any.
+ * Return: the status that the command ends with, or BLK_STS_RESOURCE to have it requeued.
+ */
+blk_status_t nvme_p2pmem_map_status(int error)
+{
+	switch (error) {
+	case -EREMOTEIO:
+		return BLK_STS_TARGET;
+	case -ECOMM:
+		return BLK_STS_TRANSPORT;
+	default:
+		return BLK_STS_RESOURCE;
+	}
 }
 
 /**

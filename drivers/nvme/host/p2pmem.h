@@ -35,6 +35,8 @@ int nvme_p2pmem_map_sgtable(struct device *dev, struct sg_table *sgt,
 void nvme_p2pmem_unmap_sgtable(struct device *dev, struct sg_table *sgt,
 			       enum dma_data_direction dir, unsigned long attrs);
 
+blk_status_t nvme_p2pmem_map_status(int error);
+
 int nvme_p2pmem_add_cmb(struct nvme_ctrl *ctrl, int bar, u64 size, u64 offset,
 			u32 cmbsz);
 int nvme_p2pmem_recheck_cmb(struct nvme_ctrl *ctrl, u64 cmb_size, u32 cmbsz,
@@ -76,6 +78,11 @@ static inline void nvme_p2pmem_unmap_sgtable(struct device *dev,
 					     unsigned long attrs)
 {
 	dma_unmap_sgtable(dev, sgt, dir, attrs);
+}
+
+static inline blk_status_t nvme_p2pmem_map_status(int error)
+{
+	return error == -EREMOTEIO ? BLK_STS_TARGET : BLK_STS_RESOURCE;
 }
 
 static inline int nvme_p2pmem_add_cmb(struct nvme_ctrl *ctrl, int bar, u64 size,

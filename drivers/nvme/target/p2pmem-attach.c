@@ -63,6 +63,10 @@ void nvmet_p2pmem_rescan(unsigned long delay)
 
 static void nvmet_p2pmem_grant_revoked(struct pci_p2pmem_grant *grant)
 {
+	struct nvmet_p2pmem_path *path = pci_p2pmem_grant_priv(grant);
+
+	/* For good: that the provider lends again does not bring back what was proved of it. */
+	WRITE_ONCE(path->stale, true);
 	nvmet_p2pmem_rescan(0);
 }
 
@@ -95,7 +99,8 @@ static struct pci_p2pmem_grant *
 nvmet_p2pmem_obtain(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
 		    struct device *drive, struct pci_p2pmem_verdict *why)
 {
-	struct device *clients[] = { path->ctrl->p2p_client, drive };
+	struct nvmet_ctrl *ctrl = path->ctrl;
+	struct device *clients[] = { ctrl->p2p_client, drive };
 	struct nvmet_p2pmem_ns *rec = nvmet_p2pmem_record(path->ns);
 	enum pci_p2pmem_prefer prefer = rec->prefer;
 	struct pci_p2pmem_grant *grant;
@@ -105,9 +110,12 @@ nvmet_p2pmem_obtain(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
 	if (rec->verify == NVMET_P2PMEM_REQUIRE)
 		prefer |= PCI_P2PMEM_PROVABLE;
 
-	/* For the log of the core, which keeps a copy */
-	name = kasprintf(GFP_KERNEL, "nvmet subsystem %s host %s nsid %u",
-			 path->ctrl->subsys->subsysnqn, path->ctrl->hostnqn, path->ns->nsid);
+	/* A grant that was ended calls back no more, and there is no other yet. */
+	WRITE_ONCE(path->stale, false);
+	/* For log and tables of the core, which keeps a copy; hosts choose their names. */
+	name = kasprintf(GFP_KERNEL, "nvmet subsystem %*pE host %*pE nsid %u",
+			 (int)strlen(ctrl->subsys->subsysnqn), ctrl->subsys->subsysnqn,
+			 (int)strlen(ctrl->hostnqn), ctrl->hostnqn, path->ns->nsid);
 	grant = pci_p2pmem_grant_create(provider, prefer, clients, ARRAY_SIZE(clients),
 					&nvmet_p2pmem_grant_ops, path, name ?: "nvmet", why);
 	kfree(name);
@@ -117,11 +125,13 @@ nvmet_p2pmem_obtain(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
 			return grant;
 		pci_p2pmem_grant_end(grant);
 		why->reason = PCI_P2PMEM_NOT_A_PROVIDER;
-	} else if (grant == ERR_PTR(-ENOMEM)) {
-		/* No memory for the grant itself: that may pass. */
-		why->reason = PCI_P2PMEM_POOL_FULL;
-		nvmet_p2pmem_rescan(NVMET_P2PMEM_AGAIN);
+	} else if (grant == ERR_PTR(-ENOMEM) && why->reason != PCI_P2PMEM_POOL_FULL &&
+		   why->reason != PCI_P2PMEM_OWN_QUEUES) {
+		/* For the grant, or for what has to be known of its pairs */
+		why->reason = PCI_P2PMEM_NO_MEMORY;
 	}
+	if (why->reason == PCI_P2PMEM_NO_MEMORY)
+		nvmet_p2pmem_rescan(NVMET_P2PMEM_AGAIN);
 	return NULL;
 }
 
@@ -169,6 +179,8 @@ static bool nvmet_p2pmem_still_good(struct nvmet_p2pmem_path *path,
 		return false;
 	if (nvmet_p2pmem_record(path->ns)->verify != NVMET_P2PMEM_OFF &&
 	    (v.mapping != path->how || (v.by_admin && !path->by_admin)))
+		return false;
+	if (!nvmet_p2pmem_still_proved(path, grant))
 		return false;
 	path->how = v.mapping;
 	if (v.by_admin != path->by_admin) {
@@ -365,7 +377,7 @@ static bool nvmet_p2pmem_rescan_test(struct nvmet_p2pmem_path *path)
 	struct pci_p2pmem_verdict why = { .distance = -1 };
 	struct pci_p2pmem_grant *grant;
 
-	if (!nvmet_p2pmem_test_done(path)) {
+	if (!nvmet_p2pmem_test_done(path) || READ_ONCE(path->stale)) {
 		if (nvmet_p2pmem_test_usable(path))
 			return false;
 		nvmet_p2pmem_test_again(path);
@@ -397,7 +409,7 @@ static bool nvmet_p2pmem_rescan_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *n
 	if (path->test && !nvmet_p2pmem_rescan_test(path))
 		return false;
 	grant = nvmet_p2pmem_path_grant(path);
-	usable = grant && pci_p2pmem_grant_usable(grant);
+	usable = grant && !READ_ONCE(path->stale) && pci_p2pmem_grant_usable(grant);
 	if (grant && !usable && !pci_p2pmem_grant_idle(grant))
 		return true;
 	if (grant && !(usable && nvmet_p2pmem_still_good(path, grant))) {

@@ -16,7 +16,8 @@
 
 /* All cases: the hierarchy of p2pmem-bench-kunit.c. */
 
-#define FILE_PATH	"/p2pmem-kunit"
+#define FILE_PATH	"/p2pmem-kunit\033[7m\r"	/* bytes that a terminal obeys */
+#define FILE_SHOWN	"/p2pmem-kunit\\e[7m\\r"
 
 /* Everything that is a value, and what is read back */
 static void values(struct kunit *test)
@@ -26,6 +27,10 @@ static void values(struct kunit *test)
 		const char *read;
 	} t[] = {
 		{ "1", "1\n" }, { "0", "0\n" }, { "1\n", "1\n" }, { "0\n", "0\n" },
+		/* Any boolean, as upstream */
+		{ "y", "1\n" }, { "n", "0\n" }, { "Y\n", "1\n" }, { "N\n", "0\n" },
+		{ "on", "1\n" }, { "off\n", "0\n" }, { "true", "1\n" }, { "false", "0\n" },
+		{ "yes\n", "1\n" }, { "no", "0\n" },
 	};
 	struct nvmet_bench *b = bench_build(test);
 	char value[32], line[32];
@@ -58,8 +63,8 @@ static void malformed_values(struct kunit *test)
 	} t[] = {
 		V(""), V("\n"), V(" "), V(" 1"), V("1 "), V("1\n\n"), V("1\r\n"), V("\n1"),
 		V("\t1"), V("2"), V("-1"), V("+1"), V("01"), V("00"), V("10"), V("0x1"),
-		V("1.0"), V("y"), V("n"), V("on"), V("true"), V("auto"), V("1\0"), V("\0"),
-		V("1\0\n"), V("0,1"), V("%s%n"), V("\xff\xfe"),
+		V("1.0"), V("o"), V("x"), V("yes.0"), V("n:0"), V("on\0"), V("auto"), V("1\0"),
+		V("\0"), V("1\0\n"), V("0,1"), V("%s%n"), V("\xff\xfe"),
 	};
 	/* %d is the domain of the card: digits as they should be */
 	static const char * const address[] = {
@@ -209,6 +214,8 @@ static void namespaces_of_files(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_build(test);
 	struct file *file = filp_open(FILE_PATH, O_CREAT | O_RDWR, 0600);
+	struct logged *l = logged_begin(test, "using system memory for nsid");
+	char want[256];
 	struct bench_req *r;
 
 	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(file), "%s: %pe", FILE_PATH, file);
@@ -228,6 +235,10 @@ static void namespaces_of_files(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, r->req.p2p_dev);
 	bench_drop(r);
 	KUNIT_EXPECT_EQ(test, bench_count(b, "not-a-drive"), 1);
+	snprintf(want, sizeof(want),
+		 "nvmet: using system memory for nsid %u of controller %u (%s, adapter %s): not-a-drive: the namespace is backed by a file; export a block device",
+		 BENCH_NSID, b->ctrl->cntlid, FILE_SHOWN, dev_name(b->nic));
+	KUNIT_EXPECT_STREQ(test, logged_line(l, 10), want);
 }
 
 /* "BORROWER and LENDER: WORDS" is all that the log says of the path of b->ctrl. */

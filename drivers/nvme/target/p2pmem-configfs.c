@@ -2,7 +2,7 @@
 /**
  * DOC: the namespace attributes p2pmem, p2pmem_prefer and p2pmem_verify
  *
- * What an administrator may ask for: 0, no peer memory; 1, that of any provider
+ * What an administrator may ask for: a boolean, whether to use peer memory of any provider
  * that suits; or the PCI address of a provider. Which of several is the best, and what a
  * path has to show before it is used. And the check, when a namespace is enabled, that a
  * provider which was named can serve its drive. None is changed while it is enabled.
@@ -11,6 +11,7 @@
 
 #include <linux/ctype.h>
 #include <linux/hex.h>
+#include <linux/kstrtox.h>
 #include <linux/module.h>
 #include "p2pmem-priv.h"
 
@@ -94,19 +95,18 @@ static bool nvmet_p2pmem_parse(const char *page, size_t count,
 		return false;	/* a zero byte in it */
 	if (len && page[len - 1] == '\n')
 		len--;
-	if (len == 1 && (*page == '0' || *page == '1')) {
-		wish->any = *page == '1';
-		return true;
-	}
-	return nvmet_p2pmem_parse_address(page, len, wish);
+	/* What begins with a digit, or has the marks of an address, is no word. */
+	if (len != 1 && len && (isdigit(*page) || strpbrk(page, ":.")))
+		return nvmet_p2pmem_parse_address(page, len, wish);
+	return !kstrtobool(page, &wish->any);
 }
 
 /* Whether it is too late to change an attribute; tells so. ns->subsys->lock held */
 static bool nvmet_p2pmem_busy(struct nvmet_ns *ns, const char *attr)
 {
 	if (ns->enabled)
-		pr_err("nsid %u of %s is enabled: disable it before %s is changed\n",
-		       ns->nsid, ns->subsys->subsysnqn, attr);
+		pr_err("nsid %u of %*pE is enabled: disable it before %s is changed\n", ns->nsid,
+		       (int)strlen(ns->subsys->subsysnqn), ns->subsys->subsysnqn, attr);
 	return ns->enabled;
 }
 
@@ -114,8 +114,9 @@ static bool nvmet_p2pmem_busy(struct nvmet_ns *ns, const char *attr)
 static void nvmet_p2pmem_malformed(struct nvmet_ns *ns, const char *attr, const char *page,
 				   const char *values)
 {
-	pr_err("nsid %u of %s: \"%*pE\" is not a value of %s; write %s\n", ns->nsid,
-	       ns->subsys->subsysnqn, (int)min(strcspn(page, "\n"), NVMET_P2PMEM_SHOWN),
+	pr_err("nsid %u of %*pE: \"%*pE\" is not a value of %s; write %s\n", ns->nsid,
+	       (int)strlen(ns->subsys->subsysnqn), ns->subsys->subsysnqn,
+	       (int)min(strcspn(page, "\n"), NVMET_P2PMEM_SHOWN),
 	       page, attr, values);
 }
 
@@ -141,9 +142,9 @@ static int nvmet_p2pmem_check_provider(struct nvmet_ns *ns,
 	provider = pci_get_domain_bus_and_slot(wish->domain, wish->bus, wish->devfn);
 	lends = provider && pci_p2pmem_is_provider(provider);
 	if (!lends)
-		pr_err("nsid %u of %s: %04x:%02x:%02x.%d %s; choose a function that has p2pmem/published 1 in sysfs, or write 1 for any\n",
-		       ns->nsid, ns->subsys->subsysnqn, wish->domain, wish->bus,
-		       PCI_SLOT(wish->devfn), PCI_FUNC(wish->devfn),
+		pr_err("nsid %u of %*pE: %04x:%02x:%02x.%d %s; choose a function that has p2pmem/published 1 in sysfs, or write 1 for any\n",
+		       ns->nsid, (int)strlen(ns->subsys->subsysnqn), ns->subsys->subsysnqn,
+		       wish->domain, wish->bus, PCI_SLOT(wish->devfn), PCI_FUNC(wish->devfn),
 		       provider ? "lends no published memory" : "does not exist");
 	pci_dev_put(provider);
 	return lends ? 0 : -ENODEV;
@@ -165,7 +166,7 @@ static ssize_t nvmet_ns_p2pmem_store(struct config_item *item, const char *page,
 		return -EBUSY;
 	if (!nvmet_p2pmem_parse(page, count, &wish)) {
 		nvmet_p2pmem_malformed(ns, "p2pmem", page,
-				       "0, 1 or a full PCI address such as 0000:03:00.0");
+				       "a boolean such as 0 or 1, or a full PCI address such as 0000:03:00.0");
 		return -EINVAL;
 	}
 	if (wish.fixed) {
@@ -306,7 +307,8 @@ static int nvmet_p2pmem_check_drive(struct nvmet_ns *ns, struct nvmet_p2pmem_ns 
 out:
 	if (ret < 0) {
 		text = nvmet_p2pmem_explain(provider, drive ?: nvmet_ns_dev(ns), &why);
-		pr_err("nsid %u of %s: %s\n", ns->nsid, ns->subsys->subsysnqn,
+		pr_err("nsid %u of %*pE: %s\n", ns->nsid,
+		       (int)strlen(ns->subsys->subsysnqn), ns->subsys->subsysnqn,
 		       text ?: "no memory to say why");
 		kfree(text);
 	}
@@ -341,8 +343,8 @@ int nvmet_p2pmem_enable(struct nvmet_ns *ns)
 	if (!rec->fixed)
 		return 0;
 	if (!ns->bdev) {
-		pr_err("nsid %u of %s is backed by a file and cannot use a named provider of peer-to-peer memory; export a block device, or write 0 to p2pmem\n",
-		       ns->nsid, ns->subsys->subsysnqn);
+		pr_err("nsid %u of %*pE is backed by a file and cannot use a named provider of peer-to-peer memory; export a block device, or write 0 to p2pmem\n",
+		       ns->nsid, (int)strlen(ns->subsys->subsysnqn), ns->subsys->subsysnqn);
 		return -EINVAL;
 	}
 	return nvmet_p2pmem_check_drive(ns, rec);

@@ -282,7 +282,7 @@ static void status_after_a_loss(struct kunit *test)
 		KUNIT_ASSERT_PTR_EQ(test, r->req.p2p_dev, b->card);
 		b->status = of_drive[i];
 		b->on_io = bench_lose;
-		KUNIT_EXPECT_EQ_MSG(test, bench_execute(b, r), NVME_SC_CMD_INTERRUPTED,
+		KUNIT_EXPECT_EQ_MSG(test, bench_execute(b, r), NVME_SC_INTERNAL_PATH_ERROR,
 				    "not retryable");
 		b->on_io = NULL;
 		b->status = BLK_STS_OK;
@@ -346,7 +346,7 @@ static void status_while_it_is_revoked(struct kunit *test)
 		u16 status;
 	} t[] = {
 		{ BLK_STS_OK, NVME_SC_SUCCESS },
-		{ BLK_STS_IOERR, NVME_SC_CMD_INTERRUPTED },
+		{ BLK_STS_IOERR, NVME_SC_INTERNAL_PATH_ERROR },
 	};
 	struct nvmet_bench *b = bench_ready(test, NULL);
 	struct bench_revoke rv = { .card = b->card };
@@ -388,6 +388,86 @@ static void memory_outlives_its_namespace(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kit_available(b->card), BENCH_LENT - SZ_16K);
 	bench_free(r);
 	KUNIT_EXPECT_EQ(test, kit_available(b->card), BENCH_LENT);
+}
+
+static u8 bench_mdts(const struct nvmet_ctrl *ctrl)
+{
+	return 2;
+}
+
+/* A command that moves more than the host was told may, or than it says, takes nothing. */
+static void commands_of_a_wrong_length(struct kunit *test)
+{
+	struct nvmet_bench *b = bench_ready(test, NULL);
+	struct bench_req *r;
+
+	b->ops.get_mdts = bench_mdts;
+	KUNIT_EXPECT_PTR_EQ(test, bench_io(b, nvme_cmd_write, SZ_16K), b->card);
+	KUNIT_EXPECT_NULL(test, bench_io(b, nvme_cmd_write, SZ_16K + BENCH_BLOCK));
+	KUNIT_EXPECT_NULL(test, bench_io(b, nvme_cmd_read, SZ_64K));
+	KUNIT_EXPECT_EQ(test, bench_count(b, "bad-range"), 2);
+	KUNIT_EXPECT_EQ(test, bench_count(b, "fallbacks"), 2);
+	bench_sum(b, SZ_16K, 0, SZ_16K + BENCH_BLOCK + SZ_64K);
+
+	/* The SGL describes more than the command says: it will fail. */
+	r = bench_start(b, nvme_cmd_write, SZ_4K, b->nic);
+	bench_free(r);
+	r->req.transfer_len = SZ_8K;
+	KUNIT_EXPECT_FALSE(test, nvmet_p2pmem_alloc(&r->req));
+	KUNIT_EXPECT_EQ(test, kit_available(b->card), BENCH_LENT);
+	KUNIT_EXPECT_EQ_MSG(test, bench_count(b, "fallbacks"), 2, "it moves nothing");
+	bench_drop(r);
+}
+
+/* What the adapter cannot have mapped is served from system memory, and counted. */
+static void adapter_without_a_mapping(struct kunit *test)
+{
+	static const struct {
+		int error;
+		const char *counted;	/* NULL: not the memory's fault */
+	} t[] = {
+		{ -EIO, "map-failed" }, { -ENODEV, "provider-revoked" },
+		{ -ENOMEM }, { -EAGAIN }, { 1 },
+	};
+	struct nvmet_bench *b = bench_ready(test, NULL);
+	struct bench_req *r;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		r = bench_start(b, nvme_cmd_write, SZ_8K, b->nic);
+		KUNIT_ASSERT_PTR_EQ(test, r->req.p2p_dev, b->card);
+		KUNIT_EXPECT_EQ(test, nvmet_p2pmem_map_failed(&r->req, t[i].error),
+				!!t[i].counted);
+		KUNIT_EXPECT_EQ(test, !r->req.p2p_dev, !!t[i].counted);
+		if (t[i].counted) {
+			KUNIT_EXPECT_EQ(test, bench_count(b, t[i].counted), 1);
+			KUNIT_EXPECT_EQ(test, kit_available(b->card), BENCH_LENT);
+			KUNIT_EXPECT_FALSE_MSG(test, nvmet_p2pmem_map_failed(&r->req, -EIO),
+					       "system memory");
+		}
+		KUNIT_EXPECT_EQ(test, bench_execute(b, r), NVME_SC_SUCCESS);
+		bench_free(r);
+	}
+	KUNIT_EXPECT_EQ(test, bench_count(b, "fallbacks"), 2);
+	bench_sum(b, 3 * SZ_8K, 0, 2 * SZ_8K);
+}
+
+/* A path that could not be made is told as what it is, and made soon. */
+static void path_without_memory(struct kunit *test)
+{
+	struct nvmet_bench *b = bench_ready(test, NULL);
+
+	fault_require(test);
+	mutex_lock(&b->subsys->lock);
+	nvmet_p2pmem_detach(b->ctrl, b->ns);
+	fault_arm(1);
+	nvmet_p2pmem_attach(b->ctrl, b->ns);
+	KUNIT_EXPECT_TRUE(test, fault_disarm());
+	mutex_unlock(&b->subsys->lock);
+	KUNIT_EXPECT_NULL(test, bench_io(b, nvme_cmd_read, SZ_4K));
+	KUNIT_EXPECT_EQ(test, bench_count(b, "no-memory"), 1);
+	KUNIT_EXPECT_EQ(test, bench_count(b, "no-provider"), 0);
+	KUNIT_EXPECT_TRUE(test, bench_settles(b, b->card));
 }
 
 /* Wherever memory is short: system memory or none, and nothing is left behind. */
@@ -445,6 +525,9 @@ static struct kunit_case nvmet_p2pmem_cases[] = {
 	KUNIT_CASE(status_as_the_drive_says),
 	KUNIT_CASE(status_while_it_is_revoked),
 	KUNIT_CASE(memory_outlives_its_namespace),
+	KUNIT_CASE(commands_of_a_wrong_length),
+	KUNIT_CASE(adapter_without_a_mapping),
+	KUNIT_CASE(path_without_memory),
 	KUNIT_CASE(attach_and_request_without_memory),
 	{}
 };

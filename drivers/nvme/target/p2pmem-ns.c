@@ -75,6 +75,8 @@ void nvmet_p2pmem_fallback(struct nvmet_p2pmem_ns *rec, struct nvmet_req *req,
 			   struct pci_p2pmem_grant *grant, enum pci_p2pmem_reason reason,
 			   bool testing)
 {
+	char *nqn;
+
 	this_cpu_inc(rec->stats->fallbacks[reason]);
 	trace_p2pmem_fallback(grant ? pci_p2pmem_grant_provider(grant) : NULL,
 			      req->sq->ctrl->p2p_client,
@@ -85,11 +87,15 @@ void nvmet_p2pmem_fallback(struct nvmet_p2pmem_ns *rec, struct nvmet_req *req,
 		return;
 	if (likely(READ_ONCE(rec->warned)) || test_and_set_bit(0, &rec->warned))
 		return;
+	/* Once for a namespace: its name may have any byte but a slash. */
+	nqn = kasprintf(GFP_ATOMIC, "%*pE", (int)strlen(rec->ns->subsys->subsysnqn),
+			rec->ns->subsys->subsysnqn);
 	pr_warn("nsid %u of %s asks for peer-to-peer memory and uses system memory (%s); p2pmem_stats of the namespace has the counts\n",
-		rec->ns->nsid, rec->ns->subsys->subsysnqn, pci_p2pmem_reason_token(reason));
+		rec->ns->nsid, nqn ?: "a subsystem", pci_p2pmem_reason_token(reason));
 	/* A file is no device: the event is the adapter's then. */
 	pci_p2pmem_fallback_event(nvmet_ns_dev(rec->ns) ?: req->sq->ctrl->p2p_client, reason,
-				  rec->ns->subsys->subsysnqn, rec->ns->nsid);
+				  nqn ?: "nvmet", rec->ns->nsid);
+	kfree(nqn);
 }
 
 static struct nvmet_p2pmem_ns *to_record(struct config_item *item)

@@ -130,6 +130,10 @@ struct nvmet_p2pmem_ns {
  * @told: the log has the present state
  * @how: how the grant's memory is mapped; through a host bridge when that is so for one end
  * @by_admin: that is a host bridge that the administrator allowed
+ * @map_failed: the drive could not map memory of the grant: requests use system memory
+ *	until this time, in jiffies; 0: they need not
+ * @stale: the provider of the grant, used or tested, was revoked or lost since the grant was
+ *	created: the grant is not used any more, even if the provider lends again
  * @rcu: for freeing
  *
  * In ctrl->p2p_ns_map by namespace identifier while the namespace is enabled
@@ -150,6 +154,8 @@ struct nvmet_p2pmem_path {
 	bool told;
 	enum pci_p2pmem_mapping how;
 	bool by_admin;
+	bool stale;
+	unsigned long map_failed;
 	struct rcu_head rcu;
 };
 
@@ -186,6 +192,7 @@ enum nvmet_p2pmem_ruling nvmet_p2pmem_judge(struct nvmet_p2pmem_path *path,
 					    struct pci_p2pmem_grant *grant,
 					    struct device *drive,
 					    struct pci_p2pmem_verdict *why);
+bool nvmet_p2pmem_still_proved(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant);
 int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant,
 			    struct device *drive);
 bool nvmet_p2pmem_test_done(struct nvmet_p2pmem_path *path);

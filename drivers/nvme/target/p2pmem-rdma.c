@@ -60,8 +60,8 @@ static bool nvmet_p2pmem_disturbed(enum ib_wc_status status)
 }
 
 /*
- * One transfer. 0, an error of the path, or -EAGAIN where it was not the path: no
- * memory, connection gone.
+ * One transfer. 0, -EIO where the device says that the transfer itself failed, or -EAGAIN
+ * where that says nothing of the path: no mapping, no memory, connection gone, too slow.
  */
 static int nvmet_p2pmem_move(struct nvmet_p2pmem_loop *l, struct nvmet_p2pmem_peer *p,
 			     enum dma_data_direction dir)
@@ -74,8 +74,9 @@ static int nvmet_p2pmem_move(struct nvmet_p2pmem_loop *l, struct nvmet_p2pmem_pe
 
 	ret = rdma_rw_ctx_init(&ctx, qp, port, p->sgl, p->nents, 0, l->mr->iova, l->mr->rkey,
 			       dir);
+	/* Nothing was transferred: the IOMMU or memory may have been short, a verdict changed. */
 	if (ret < 0)
-		return ret == -ENOMEM || ret == -EAGAIN ? -EAGAIN : ret;
+		return -EAGAIN;
 
 	nvmet_p2pmem_done_init(&d);
 	ret = rdma_rw_ctx_post(&ctx, qp, port, &d.cqe, NULL);
@@ -84,7 +85,8 @@ static int nvmet_p2pmem_move(struct nvmet_p2pmem_loop *l, struct nvmet_p2pmem_pe
 	} else if (!wait_for_completion_timeout(&d.done, NVMET_P2PMEM_LOOP_WAIT)) {
 		/* @d is on our stack, the memory goes back: the device must be done. */
 		nvmet_p2pmem_loop_cut(l);
-		ret = -ETIMEDOUT;
+		/* A slow transfer is no wrong data. */
+		ret = -EAGAIN;
 	} else if (d.status != IB_WC_SUCCESS) {
 		ret = nvmet_p2pmem_disturbed(d.status) ? -EAGAIN : -EIO;
 	} else {

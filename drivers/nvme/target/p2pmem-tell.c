@@ -35,6 +35,42 @@ static struct device *nvmet_p2pmem_end(struct nvmet_p2pmem_path *path,
 	return v.reason == why->reason ? adapter : drive;
 }
 
+/* Whether a self-test that could show nothing is repeated without anybody's doing */
+static bool nvmet_p2pmem_retested(struct nvmet_p2pmem_path *path,
+				  const struct pci_p2pmem_verdict *why)
+{
+	enum nvmet_p2pmem_mode mode = nvmet_p2pmem_record(path->ns)->verify;
+
+	if (why->reason != PCI_P2PMEM_NOT_VERIFIED)
+		return false;
+	return mode == NVMET_P2PMEM_WARN || (mode == NVMET_P2PMEM_AUTO && !why->by_admin);
+}
+
+/* A refusal in words, without what a reader of this line knows or has done already */
+static char *nvmet_p2pmem_words(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
+				struct device *end, const struct pci_p2pmem_verdict *why)
+{
+	static const char again[] = "; the self-test is repeated by itself";
+	char *text = nvmet_p2pmem_explain(provider, end, why);
+	char *part;
+
+	if (!text)
+		return NULL;
+	if (nvmet_p2pmem_retested(path, why)) {
+		/* "write warn" is the remedy of the reason, and would change nothing here. */
+		part = strrchr(text, ';');
+		if (part && part - text + sizeof(again) <= PCI_P2PMEM_TEXT)
+			strscpy(part, again, sizeof(again));
+	}
+	if (why->reason == PCI_P2PMEM_NOT_A_DRIVE) {
+		/* A file is none of two ends. */
+		part = strstr(text, pci_p2pmem_reason_token(why->reason));
+		if (part)
+			memmove(text, part, strlen(part) + 1);
+	}
+	return text;
+}
+
 /**
  * nvmet_p2pmem_tell_refusal() - a path uses system memory
  * @path: the path
@@ -48,12 +84,13 @@ void nvmet_p2pmem_tell_refusal(struct nvmet_p2pmem_path *path, struct pci_dev *p
 			       struct device *drive, const struct pci_p2pmem_verdict *why)
 {
 	struct device *adapter = path->ctrl->p2p_client;
-	char *text = nvmet_p2pmem_explain(provider, nvmet_p2pmem_end(path, provider, drive, why),
-					  why);
+	char *text = nvmet_p2pmem_words(path, provider,
+					nvmet_p2pmem_end(path, provider, drive, why), why);
 
 	path->told = true;
-	pr_warn("using system memory for nsid %u of controller %u (%s, adapter %s): %s\n",
-		path->ns->nsid, path->ctrl->cntlid, path->ns->device_path,
+	pr_warn("using system memory for nsid %u of controller %u (%*pE, adapter %s): %s\n",
+		path->ns->nsid, path->ctrl->cntlid, (int)strlen(path->ns->device_path),
+		path->ns->device_path,
 		adapter ? dev_name(adapter) : "none", text ?: "no memory to say why");
 	kfree(text);
 }
@@ -106,14 +143,15 @@ int nvmet_p2pmem_show_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns, char *l
 {
 	struct nvmet_p2pmem_path *path = radix_tree_lookup(&ctrl->p2p_ns_map, ns->nsid);
 	struct pci_p2pmem_grant *grant = path ? nvmet_p2pmem_path_grant(path) : NULL;
-	enum pci_p2pmem_reason reason = PCI_P2PMEM_NO_PROVIDER;
+	enum pci_p2pmem_reason reason = PCI_P2PMEM_NO_MEMORY;
 
 	lockdep_assert_held(&ctrl->subsys->lock);
 
 	if (path)
 		reason = path->reason ?: PCI_P2PMEM_REVOKED;
 	if (grant)
-		reason = pci_p2pmem_grant_usable(grant) ? PCI_P2PMEM_OK : PCI_P2PMEM_REVOKED;
+		reason = !READ_ONCE(path->stale) && pci_p2pmem_grant_usable(grant) ?
+			PCI_P2PMEM_OK : PCI_P2PMEM_REVOKED;
 	return scnprintf(line, len, "%u %s %s %s%s\n", ctrl->cntlid,
 			 grant && !reason ? pci_name(pci_p2pmem_grant_provider(grant)) : "system",
 			 pci_p2pmem_reason_token(reason),

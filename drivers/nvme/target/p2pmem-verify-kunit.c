@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
+#include "../../pci/p2pdma/tests/logged.h"
 #include "p2pmem-kunit.h"
 
 /**
@@ -275,7 +276,6 @@ static void modes_and_answers(struct kunit *test)
 		{ "off", PCI_P2PMEM_DISPROVED, PCI_P2PMEM_DISPROVED, true, "ok untested" },
 	};
 	struct verify *v = verify_ready(test, NULL, "auto");
-	struct pci_p2pmem_client *again;
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(t); i++) {
@@ -285,9 +285,7 @@ static void modes_and_answers(struct kunit *test)
 		v->drive.says = t[i].drive;
 		v->nic.says = t[i].nic;
 		v->drive.calls = 0;
-		/* Any registration is a change: nothing is proved any more. */
-		again = pci_p2pmem_register_client(v->b->drive, NULL, NULL);
-		KUNIT_EXPECT_FALSE(test, IS_ERR(again));
+		kit_forget(NULL);
 		KUNIT_ASSERT_EQ(test, bench_enable(v->b), 0);
 		verify_connect(v);
 		kunit_info(test, "%s %d %d", t[i].mode, t[i].drive, t[i].nic);
@@ -297,7 +295,6 @@ static void modes_and_answers(struct kunit *test)
 		if (t[i].counted)
 			KUNIT_EXPECT_EQ(test, bench_count(v->b, t[i].counted), 1);
 		bench_disconnect(v->b);
-		pci_p2pmem_unregister_client(again);
 	}
 	KUNIT_EXPECT_EQ(test, kit_available(v->b->card), BENCH_LENT);
 }
@@ -348,7 +345,6 @@ static void by_an_administrator_s_entry(struct kunit *test)
 {
 	struct verify *v = verify_ready(test, "1", "auto");
 	struct nvmet_bench *b = v->b;
-	struct pci_p2pmem_client *again;
 
 	v->odd = b->far;
 	v->odd_says = PCI_P2PMEM_UNPROVED;
@@ -370,12 +366,10 @@ static void by_an_administrator_s_entry(struct kunit *test)
 
 	KUNIT_ASSERT_GT(test, verify_store(b, "auto"), 0);
 	v->odd_says = PCI_P2PMEM_PROVED;
-	/* A driver comes: nothing is known any more. */
-	again = pci_p2pmem_register_client(b->drive, NULL, NULL);
+	kit_forget(NULL);
 	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
 	verify_connect(v);
 	verify_expect(v, b->far, "ok proved by-admin");
-	pci_p2pmem_unregister_client(again);
 }
 
 /*
@@ -443,18 +437,29 @@ static void verify_wait_running(struct verify *v)
 	KUNIT_ASSERT_GT(v->b->test, atomic_read(&v->running), 0);
 }
 
-/* A namespace under test is disabled: that waits for the test, which uses its drive. */
+/*
+ * A namespace under test is disabled: that does not wait for the test, which keeps the drive
+ * open by itself, gets no more memory and is not asked for its result.
+ */
 static void disable_while_it_is_tested(struct kunit *test)
 {
 	struct verify *v = verify_ready(test, NULL, "warn");
+	struct block_device *bdev;
+	int i;
 
 	v->hold = true;
 	verify_connect(v);
 	verify_wait_running(v);
-	schedule_delayed_work(&v->release, HZ / 5);
+	bdev = v->b->ns->bdev;
 	nvmet_ns_disable(v->b->ns);
-	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&v->running), 0, "its drive is closed under a test");
-	KUNIT_EXPECT_TRUE(test, completion_done(&v->go));
+	KUNIT_EXPECT_GT_MSG(test, atomic_read(&v->running), 0, "it waited for the test");
+	KUNIT_EXPECT_NULL(test, v->b->ns->bdev);
+	KUNIT_EXPECT_GT_MSG(test, atomic_read(&bdev->bd_openers), 0,
+			    "its drive is closed under a test");
+	complete_all(&v->go);
+	for (i = 0; i < 400 && atomic_read(&bdev->bd_openers); i++)
+		schedule_timeout_uninterruptible(HZ / 20);
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&bdev->bd_openers), 0, "it keeps the drive open");
 	KUNIT_EXPECT_EQ(test, kit_available(v->b->card), BENCH_LENT);
 	v->hold = false;
 	KUNIT_EXPECT_EQ(test, bench_enable(v->b), 0);
@@ -501,6 +506,48 @@ static void provider_goes_while_it_is_tested(struct kunit *test)
 	verify_expect(v, v->b->card, "ok proved");
 }
 
+/* A test without memory: the reason is that, and the remedy is none that is done already. */
+static void test_of_a_full_pool(struct kunit *test)
+{
+	struct logged *l = logged_begin(test, "using system memory for nsid");
+	struct verify *v = verify_ready(test, NULL, "warn");
+	void *all = pci_p2pmem_alloc(v->b->card, BENCH_LENT, GFP_KERNEL);
+	const char *line;
+
+	KUNIT_ASSERT_NOT_NULL(test, all);
+	WRITE_ONCE(v->drive.says, PCI_P2PMEM_UNTRIED);
+	verify_connect(v);
+	verify_expect(v, NULL, "pool-full untested");
+	KUNIT_EXPECT_NOT_NULL(test, strstr(logged_line(l, 10), "pool-full"));
+	pci_p2pmem_free(all, BENCH_LENT);
+	/* With memory, but nothing shown: "write warn" is done already. */
+	line = logged_line(l, 20);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(line, "not-verified"), "%s", line);
+	KUNIT_EXPECT_NULL_MSG(test, strstr(line, "write warn"), "%s", line);
+	WRITE_ONCE(v->drive.says, PCI_P2PMEM_PROVED);
+	KUNIT_EXPECT_TRUE(test, bench_settles(v->b, v->b->card));
+}
+
+/* What was proved before a reset is not proved after it, however short that was. */
+static void required_after_a_short_reset(struct kunit *test)
+{
+	struct verify *v = verify_ready(test, NULL, "require");
+	int i, calls;
+
+	verify_connect(v);
+	verify_expect(v, v->b->card, "ok proved");
+	KUNIT_EXPECT_TRUE(test, bench_settles(v->b, v->b->card));
+	calls = READ_ONCE(v->drive.calls);
+	WRITE_ONCE(v->drive.says, PCI_P2PMEM_DISPROVED);
+	pci_p2pmem_lost(v->b->card);
+	pci_p2pmem_resume(v->b->card);
+	for (i = 0; i < 400 && READ_ONCE(v->drive.calls) == calls; i++)
+		schedule_timeout_uninterruptible(HZ / 20);
+	KUNIT_EXPECT_GT_MSG(test, READ_ONCE(v->drive.calls), calls, "it is not proved again");
+	verify_expect(v, NULL, "verify-failed disproved");
+	KUNIT_EXPECT_NULL(test, bench_io(v->b, nvme_cmd_read, SZ_4K));
+}
+
 static struct kunit_case nvmet_verify_cases[] = {
 	KUNIT_CASE(values_of_the_attribute),
 	KUNIT_CASE(memory_only_after_the_test),
@@ -514,6 +561,8 @@ static struct kunit_case nvmet_verify_cases[] = {
 	KUNIT_CASE(disable_while_it_is_tested),
 	KUNIT_CASE(disconnect_while_it_is_tested),
 	KUNIT_CASE(provider_goes_while_it_is_tested),
+	KUNIT_CASE(required_after_a_short_reset),
+	KUNIT_CASE(test_of_a_full_pool),
 	{}
 };
 

@@ -14,9 +14,10 @@
  *
  * Who keeps what, while a test runs without any lock:
  * - The test has a reference from its path and one from its work.
- * - The work holds the namespace by its percpu reference, so that the block device is open:
- *   nvmet_ns_disable() waits for the end of the test, as for a request. That is a bounded
- *   time, by the contract of the verify operation.
+ * - The work keeps the block device open by a reference of its own to the namespace's file.
+ *   It does not hold the namespace: nvmet_ns_disable() runs under locks that every Connect of
+ *   the target needs, and must not wait for a test. Detaching ends the grant, which tells
+ *   the test to stop; the drive stays open until it has.
  * - The work holds the grant. The path may end it meanwhile (detach, exit of the
  *   controller, revocation): then the test gets no more memory and ends soon, and its
  *   result is not looked at. It does not touch path, controller or subsystem.
@@ -29,6 +30,8 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/blkdev.h>
+#include <linux/file.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include "p2pmem-priv.h"
@@ -43,7 +46,7 @@
  * @work: runs it
  * @ref: one of the path, one of the work
  * @grant: what is tested; ended by the path, kept by the work
- * @ns: the namespace, while the work runs
+ * @bdev_file: the drive, kept open while the work runs
  * @client: DMA devices, referenced
  * @ret: what pci_p2pmem_grant_verify() returned for each
  * @why: and what it said
@@ -53,7 +56,7 @@ struct nvmet_p2pmem_test {
 	struct work_struct work;
 	struct kref ref;
 	struct pci_p2pmem_grant *grant;
-	struct nvmet_ns *ns;
+	struct file *bdev_file;
 	struct device *client[NVMET_P2PMEM_PAIRS];
 	int ret[NVMET_P2PMEM_PAIRS];
 	struct pci_p2pmem_verdict why[NVMET_P2PMEM_PAIRS];
@@ -84,13 +87,13 @@ static void nvmet_p2pmem_test_work(struct work_struct *work)
 
 	for (i = 0; i < NVMET_P2PMEM_PAIRS; i++) {
 		t->ret[i] = pci_p2pmem_grant_verify(t->grant, t->client[i],
-						    i ? NULL : t->ns->bdev, &t->why[i]);
+						    i ? NULL : file_bdev(t->bdev_file), &t->why[i]);
 		/* One that cannot be used is enough to know. */
 		if (t->ret[i] && t->ret[i] != -EAGAIN)
 			break;
 	}
 	pci_p2pmem_grant_put(t->grant);
-	nvmet_put_namespace(t->ns);
+	fput(t->bdev_file);
 
 	/* Pairs with nvmet_p2pmem_test_done(). */
 	smp_store_release(&t->done, true);
@@ -116,11 +119,11 @@ bool nvmet_p2pmem_test_done(struct nvmet_p2pmem_path *path)
  * @path: path that has a test
  *
  * Context: Process context, path->ctrl->subsys->lock held.
- * Return: false when the provider goes.
+ * Return: false when the provider goes, or has gone since the test began.
  */
 bool nvmet_p2pmem_test_usable(struct nvmet_p2pmem_path *path)
 {
-	return pci_p2pmem_grant_usable(path->test->grant);
+	return !READ_ONCE(path->stale) && pci_p2pmem_grant_usable(path->test->grant);
 }
 
 /**
@@ -140,34 +143,29 @@ int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path, struct pci_p2pmem_gr
 
 	lockdep_assert_held(&path->ctrl->subsys->lock);
 
-	/* Its reference counter is not there yet. */
+	/* It may still fail to be enabled, and is closed then. */
 	if (!path->ns->enabled)
 		return -EAGAIN;
 	t = kzalloc(sizeof(*t), GFP_KERNEL);
 	if (!t)
 		return -ENOMEM;
-	/* Enabled, and the lock keeps it so: that cannot fail. Nor has the grant ended. */
-	if (WARN_ON_ONCE(!percpu_ref_tryget_live(&path->ns->ref)))
-		goto free_test;
-	if (WARN_ON_ONCE(!pci_p2pmem_grant_tryget(grant)))
-		goto put_ns;
+	/* The grant has not ended. */
+	if (WARN_ON_ONCE(!pci_p2pmem_grant_tryget(grant))) {
+		kfree(t);
+		return -EAGAIN;
+	}
 
 	INIT_WORK(&t->work, nvmet_p2pmem_test_work);
 	kref_init(&t->ref);
 	kref_get(&t->ref);	/* for the work */
-	t->ns = path->ns;
+	/* The namespace is enabled, and the lock keeps it so: its drive is open. */
+	t->bdev_file = get_file(path->ns->bdev_file);
 	t->grant = grant;
 	t->client[0] = get_device(drive);
 	t->client[1] = get_device(path->ctrl->p2p_client);
 	path->test = t;
 	queue_work(nvmet_p2pmem_verify_wq, &t->work);
 	return 0;
-
-put_ns:
-	nvmet_put_namespace(path->ns);
-free_test:
-	kfree(t);
-	return -EAGAIN;
 }
 
 /**
@@ -199,7 +197,7 @@ static enum nvmet_p2pmem_mode nvmet_p2pmem_mode(struct nvmet_p2pmem_path *path,
 	if (rec->verify != NVMET_P2PMEM_AUTO)
 		return rec->verify;
 	for (i = 0; i < NVMET_P2PMEM_PAIRS; i++)
-		if (v[i].by_admin)
+		if (v[i].by_admin || v[i].in_guest)
 			return NVMET_P2PMEM_REQUIRE;
 	return NVMET_P2PMEM_WARN;
 }
@@ -239,6 +237,34 @@ static enum nvmet_p2pmem_ruling nvmet_p2pmem_rule(struct nvmet_p2pmem_path *path
 	return mode == NVMET_P2PMEM_REQUIRE ? NVMET_P2PMEM_REFUSE : NVMET_P2PMEM_USE;
 }
 
+/* Whether a reason says that there is no free memory, for whatever cause */
+static bool nvmet_p2pmem_is_short(enum pci_p2pmem_reason reason)
+{
+	return reason == PCI_P2PMEM_POOL_FULL || reason == PCI_P2PMEM_OWN_QUEUES ||
+		reason == PCI_P2PMEM_QUOTA;
+}
+
+/*
+ * Why a test could show nothing: where it had no memory of the provider, nothing that the
+ * administrator does about tests helps.
+ */
+static void nvmet_p2pmem_test_short(struct nvmet_p2pmem_test *t, struct pci_p2pmem_verdict *why)
+{
+	enum pci_p2pmem_reason reason;
+	struct scatterlist *sgl;
+	unsigned int nents;
+
+	sgl = pci_p2pmem_grant_sgl_alloc(t->grant, &nents, PAGE_SIZE, GFP_KERNEL, &reason);
+	if (!IS_ERR(sgl)) {
+		pci_p2pmem_sgl_free(sgl);
+		return;
+	}
+	if (nvmet_p2pmem_is_short(reason)) {
+		why->reason = reason;
+		why->note[0] = '\0';
+	}
+}
+
 /* Of a grant's provider, which may have gone */
 static u64 nvmet_p2pmem_address(struct pci_p2pmem_grant *grant)
 {
@@ -276,9 +302,40 @@ enum nvmet_p2pmem_ruling nvmet_p2pmem_judge(struct nvmet_p2pmem_path *path,
 	if (!path->tries || path->tried != nvmet_p2pmem_address(grant) ||
 	    time_after_eq(jiffies, path->retry))
 		return NVMET_P2PMEM_TEST;
-	why->reason = PCI_P2PMEM_NOT_VERIFIED;
+	/* What the last test lacked, until the next one */
+	why->reason = nvmet_p2pmem_is_short(path->reason) ? path->reason :
+							    PCI_P2PMEM_NOT_VERIFIED;
 	nvmet_p2pmem_rescan(path->retry - jiffies);
 	return NVMET_P2PMEM_REFUSE;
+}
+
+/**
+ * nvmet_p2pmem_still_proved() - whether a grant that is in use is as sure as it has to be
+ * @path: the path
+ * @grant: its grant
+ *
+ * A provider that was reset has to be proved again, however short the reset was.
+ *
+ * Context: Process context, path->ctrl->subsys->lock held.
+ * Return: false when only what is proved may be used, and one of the pairs is not.
+ */
+bool nvmet_p2pmem_still_proved(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant)
+{
+	struct device *client[NVMET_P2PMEM_PAIRS] = { NULL, path->ctrl->p2p_client };
+	struct pci_p2pmem_verdict v[NVMET_P2PMEM_PAIRS];
+	enum pci_p2pmem_reason reason;
+	bool proved = true;
+	int i;
+
+	client[0] = nvmet_p2pmem_drive(path->ns, &reason);
+	if (!client[0])
+		return false;
+	for (i = 0; i < NVMET_P2PMEM_PAIRS; i++) {
+		pci_p2pmem_verdict(pci_p2pmem_grant_provider(grant), client[i], &v[i]);
+		proved &= v[i].proof == PCI_P2PMEM_PROVED;
+	}
+	put_device(client[0]);
+	return proved || nvmet_p2pmem_mode(path, v) != NVMET_P2PMEM_REQUIRE;
 }
 
 /* Whether the core remembers what a test has shown, so that another one is not needed */
@@ -352,6 +409,7 @@ struct pci_p2pmem_grant *nvmet_p2pmem_test_end(struct nvmet_p2pmem_path *path,
 	case -EAGAIN:
 		/* Says which of the two it is */
 		nvmet_p2pmem_rule(path, t->why, why);
+		nvmet_p2pmem_test_short(t, why);
 		nvmet_p2pmem_test_again(path);
 		break;
 	case -ENOMEM:

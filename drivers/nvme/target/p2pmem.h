@@ -36,7 +36,8 @@ void nvmet_p2pmem_detach(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns);
 bool nvmet_p2pmem_alloc(struct nvmet_req *req);
 bool nvmet_p2pmem_free(struct nvmet_req *req);
 bool nvmet_p2pmem_account(struct nvmet_req *req);
-u16 nvmet_p2pmem_status(struct nvmet_req *req, u16 status);
+bool nvmet_p2pmem_map_failed(struct nvmet_req *req, int error);
+u16 nvmet_p2pmem_status(struct nvmet_req *req, u16 status, blk_status_t blk);
 
 /* in the module nvmet-rdma */
 void nvmet_p2pmem_rdma_init(void);
@@ -86,7 +87,12 @@ static inline bool nvmet_p2pmem_account(struct nvmet_req *req)
 	return false;
 }
 
-static inline u16 nvmet_p2pmem_status(struct nvmet_req *req, u16 status)
+static inline bool nvmet_p2pmem_map_failed(struct nvmet_req *req, int error)
+{
+	return false;
+}
+
+static inline u16 nvmet_p2pmem_status(struct nvmet_req *req, u16 status, blk_status_t blk)
 {
 	return status;
 }

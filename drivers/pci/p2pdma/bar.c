@@ -2,6 +2,8 @@
 /**
  * DOC: p2pmem-bar, a driver for functions whose only job is to lend memory
  *
+ * Floor 9.
+ *
  * Lends a BAR of any PCI function that is bound to it: a memory card, an FPGA. It
  * knows no device by itself; an administrator binds one by driver_override or
  * new_id. The parameters are read when a function is bound, so that cards with
@@ -157,7 +159,7 @@ static void p2pmem_bar_remove(struct pci_dev *pdev)
 
 static int p2pmem_bar_suspend(struct device *dev)
 {
-	pci_p2pmem_revoke(to_pci_dev(dev));
+	pci_p2pmem_suspend(to_pci_dev(dev));
 	return 0;
 }
 

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: what is out under a grant, and what may be
+ * DOC: memory that is out under a grant, and how much may be
  *
- * What is out of a pair is one number for all CPUs, because a quota is kept to exactly:
- * what many of them take together never exceeds it. Close to it an allocation may be
- * refused for what another CPU has charged at that moment and does not get.
+ * Floor 4.
+ *
+ * Two sums, because no other figure has them: of a grant, to name who holds memory and to
+ * evict it, per CPU; of a pair over all of its grants, which is what a quota limits and
+ * what the peak is of, one number for all CPUs.
+ *
+ * Memory is charged after it was taken from the pool and uncharged before it goes back:
+ * at any moment no more is charged than is out, so that a peak never exceeds what there
+ * is, and a quota refuses for no memory but that which its client has.
  */
 #include <linux/percpu.h>
 #include "p2pdma.h"
@@ -14,7 +20,7 @@
  * @g: the grant
  *
  * Context: Any.
- * Return: bytes; exact when nobody takes or gives back memory meanwhile.
+ * Return: bytes; exact when nobody takes or returns memory meanwhile.
  */
 long p2pmem_grant_bytes(const struct pci_p2pmem_grant *g)
 {
@@ -26,30 +32,81 @@ long p2pmem_grant_bytes(const struct pci_p2pmem_grant *g)
 	return bytes;
 }
 
-/* A client is about to get @bytes: -EDQUOT when that were more than the quota */
-static int p2pmem_path_charge(struct p2pmem_path *path, unsigned long quota, long bytes)
+/* -EDQUOT if this would exceed the quota */
+static int p2pmem_pair_charge(struct p2pmem_pair *pair, unsigned long quota, long bytes)
 {
-	long used = atomic_long_read(&path->used);
+	long used = atomic_long_read(&pair->used);
 
 	do {
 		if (unlikely(quota && used + bytes > quota))
 			return -EDQUOT;
-	} while (!atomic_long_try_cmpxchg(&path->used, &used, used + bytes));
+	} while (!atomic_long_try_cmpxchg(&pair->used, &used, used + bytes));
 	return 0;
 }
 
-static void p2pmem_path_had(struct p2pmem_path *path)
+static void p2pmem_pair_account_peak(struct p2pmem_pair *pair)
 {
-	long used = atomic_long_read(&path->used);
-	long peak = atomic_long_read(&path->peak);
+	long used = atomic_long_read(&pair->used);
+	long peak = atomic_long_read(&pair->peak);
 
 	while (unlikely(used > peak))
-		if (atomic_long_try_cmpxchg(&path->peak, &peak, used))
+		if (atomic_long_try_cmpxchg(&pair->peak, &peak, used))
 			break;
 }
 
 /**
- * p2pmem_grant_uncharge() - memory came back, or was not to be had
+ * p2pmem_grant_over_quota() - whether a client of a grant has all that it may have
+ * @grant: the grant, held
+ * @bytes: whole pages that are to be taken for it
+ *
+ * Asked before memory is taken, so that what is refused takes none from others;
+ * p2pmem_grant_charge() decides.
+ *
+ * Context: Any.
+ * Return: true when @bytes more would exceed the quota.
+ */
+bool p2pmem_grant_over_quota(const struct pci_p2pmem_grant *grant, unsigned long bytes)
+{
+	unsigned long quota = READ_ONCE(grant->provider->quota);
+	int i;
+
+	for (i = 0; quota && i < grant->nr; i++)
+		if (atomic_long_read(&grant->link[i].pair->used) + bytes > quota)
+			return true;
+	return false;
+}
+
+/**
+ * p2pmem_grant_charge() - memory was taken for a grant
+ * @grant: the grant, held
+ * @bytes: whole pages
+ *
+ * All of its clients have all of its memory: each is charged with it.
+ *
+ * Context: Any but NMI and hard interrupts.
+ * Return: 0, or -EDQUOT when one of them would exceed its quota: the memory goes back.
+ */
+int p2pmem_grant_charge(struct pci_p2pmem_grant *grant, unsigned long bytes)
+{
+	unsigned long quota = READ_ONCE(grant->provider->quota);
+	int i;
+
+	for (i = 0; i < grant->nr; i++)
+		if (unlikely(p2pmem_pair_charge(grant->link[i].pair, quota, bytes)))
+			goto undo;
+	this_cpu_add(*grant->bytes, bytes);
+	for (i = 0; i < grant->nr; i++)
+		p2pmem_pair_account_peak(grant->link[i].pair);
+	return 0;
+
+undo:
+	while (i--)
+		atomic_long_sub(bytes, &grant->link[i].pair->used);
+	return -EDQUOT;
+}
+
+/**
+ * p2pmem_grant_uncharge() - memory of a grant is about to go back
  * @grant: the grant, held
  * @bytes: as charged
  *
@@ -61,52 +118,11 @@ void p2pmem_grant_uncharge(struct pci_p2pmem_grant *grant, unsigned long bytes)
 
 	this_cpu_sub(*grant->bytes, bytes);
 	for (i = 0; i < grant->nr; i++)
-		atomic_long_sub(bytes, &grant->path[i]->used);
+		atomic_long_sub(bytes, &grant->link[i].pair->used);
 }
 
 /**
- * p2pmem_grant_charge() - memory is about to go out
- * @grant: the grant, held
- * @bytes: whole pages
- *
- * All of its clients have all of its memory: each is charged with it.
- *
- * Context: Any but NMI and hard interrupts.
- * Return: 0, or -EDQUOT when one of them were to have more than it may.
- */
-int p2pmem_grant_charge(struct pci_p2pmem_grant *grant, unsigned long bytes)
-{
-	unsigned long quota = READ_ONCE(grant->provider->quota);
-	int i;
-
-	for (i = 0; i < grant->nr; i++)
-		if (unlikely(p2pmem_path_charge(grant->path[i], quota, bytes)))
-			goto undo;
-	this_cpu_add(*grant->bytes, bytes);
-	return 0;
-
-undo:
-	while (i--)
-		atomic_long_sub(bytes, &grant->path[i]->used);
-	return -EDQUOT;
-}
-
-/**
- * p2pmem_grant_had() - there was memory for what was charged
- * @grant: the grant, held
- *
- * Context: Any but NMI.
- */
-void p2pmem_grant_had(struct pci_p2pmem_grant *grant)
-{
-	int i;
-
-	for (i = 0; i < grant->nr; i++)
-		p2pmem_path_had(grant->path[i]);
-}
-
-/**
- * p2pmem_grant_failed() - count memory that was not to be had
+ * p2pmem_grant_failed() - count an allocation that failed
  * @grant: the grant, held
  * @reason: why
  *
@@ -117,5 +133,5 @@ void p2pmem_grant_failed(struct pci_p2pmem_grant *grant, enum pci_p2pmem_reason 
 	int i;
 
 	for (i = 0; i < grant->nr; i++)
-		this_cpu_inc(grant->path[i]->count->failures[reason]);
+		p2pmem_pair_failed(grant->link[i].pair, reason);
 }

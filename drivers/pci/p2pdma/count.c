@@ -2,8 +2,10 @@
 /**
  * DOC: what is counted of a pair
  *
- * Mappings, their bytes and failures are counted per CPU where they happen, which is
- * with every request. Here is what adds them up.
+ * Floor 3.
+ *
+ * Mappings and their bytes are counted per CPU where they happen, which is with every
+ * request. Refusals are rare: one counter for all CPUs.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
@@ -11,69 +13,83 @@
 #include "p2pdma.h"
 
 /**
- * p2pmem_path_sum() - the counters of a pair over all CPUs
- * @path: the pair
+ * p2pmem_pair_failed() - count a refusal
+ * @pair: the pair
+ * @reason: why
+ *
+ * Context: Any but NMI.
+ */
+void p2pmem_pair_failed(struct p2pmem_pair *pair, enum pci_p2pmem_reason reason)
+{
+	atomic_long_inc(&pair->failures[reason]);
+}
+
+/**
+ * p2pmem_pair_sum() - the counters of a pair over all CPUs
+ * @pair: the pair
  * @sum: returns them
  *
  * Others go on counting: values are not of one moment.
  *
  * Context: Any; the caller holds the pair or is an RCU reader.
  */
-void p2pmem_path_sum(const struct p2pmem_path *path, struct p2pmem_path_count *sum)
+void p2pmem_pair_sum(const struct p2pmem_pair *pair, struct p2pmem_pair_count *sum)
 {
-	const struct p2pmem_path_count *c;
-	int cpu, r;
+	struct p2pmem_pair_count __percpu *count = READ_ONCE(pair->count);
+	const struct p2pmem_pair_count *c;
+	int cpu;
 
-	*sum = (struct p2pmem_path_count){};
+	*sum = (struct p2pmem_pair_count){};
+	if (!count)
+		return;
 	for_each_possible_cpu(cpu) {
-		c = per_cpu_ptr(path->count, cpu);
+		c = per_cpu_ptr(count, cpu);
 		/* What is undone was made before: the balance is never below zero. */
 		sum->unmaps += READ_ONCE(c->unmaps);
 		sum->maps += READ_ONCE(c->maps);
 		sum->bytes += READ_ONCE(c->bytes);
-		for (r = 0; r < PCI_P2PMEM_NR_REASONS; r++)
-			sum->failures[r] += READ_ONCE(c->failures[r]);
 	}
 }
 
 /**
- * p2pmem_path_failures() - failures of all reasons
- * @sum: from p2pmem_path_sum()
+ * p2pmem_pair_failures() - failures of all reasons
+ * @pair: the pair
  *
+ * Context: Any.
  * Return: their number.
  */
-u64 p2pmem_path_failures(const struct p2pmem_path_count *sum)
+unsigned long p2pmem_pair_failures(const struct p2pmem_pair *pair)
 {
-	u64 all = 0;
+	unsigned long all = 0;
 	int r;
 
 	for (r = 0; r < PCI_P2PMEM_NR_REASONS; r++)
-		all += sum->failures[r];
+		all += atomic_long_read(&pair->failures[r]);
 	return all;
 }
 
 /**
- * p2pmem_path_settle() - tell what has become of a pair that is going
- * @path: the pair
+ * p2pmem_pair_settle() - report the balance of a pair that goes
+ * @pair: the pair
  *
- * Its balance must be zero.
+ * It must be zero: DMA_API_DEBUG does not see mappings by bus address.
  *
  * Context: Process context.
  */
-void p2pmem_path_settle(struct p2pmem_path *path)
+void p2pmem_pair_settle(struct p2pmem_pair *pair)
 {
-	struct p2pmem_path_count sum;
-	u64 failures;
+	struct pci_dev *pdev = pair->provider->pdev;
+	unsigned long failures = p2pmem_pair_failures(pair);
+	struct p2pmem_pair_count sum;
 
-	p2pmem_path_sum(path, &sum);
-	failures = p2pmem_path_failures(&sum);
+	p2pmem_pair_sum(pair, &sum);
 	if (sum.maps != sum.unmaps)
-		pci_err(path->provider->pdev, "%llu mappings of its peer-to-peer memory for %s were made, %llu undone: a driver forgot some\n",
-			sum.maps, dev_name(path->client), sum.unmaps);
+		pci_err(pdev, "%llu mappings of its peer-to-peer memory for %s were made, %llu undone: a driver forgot some\n",
+			sum.maps, dev_name(pair->client), sum.unmaps);
 	else if (sum.maps)
-		pci_info(path->provider->pdev, "%llu mappings of its peer-to-peer memory for %s were made and undone\n",
-			 sum.maps, dev_name(path->client));
+		pci_info(pdev, "%llu mappings of its peer-to-peer memory for %s were made and undone\n",
+			 sum.maps, dev_name(pair->client));
 	if (failures)
-		pci_info(path->provider->pdev, "%llu uses of its peer-to-peer memory by %s were refused\n",
-			 failures, dev_name(path->client));
+		pci_info(pdev, "%lu uses of its peer-to-peer memory by %s were refused\n",
+			 failures, dev_name(pair->client));
 }

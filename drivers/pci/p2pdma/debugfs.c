@@ -2,6 +2,8 @@
 /**
  * DOC: all that the core knows, in debugfs
  *
+ * Floor 9.
+ *
  * Tables with a line of names and a line for each provider, region, grant or pair,
  * for people and scripts. See Documentation/ABI/testing/debugfs-p2pmem. Reading
  * changes nothing: no verdict is made anew or remembered for it.
@@ -84,28 +86,6 @@ VISIBLE_IF_KUNIT int p2pmem_grants_file_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(p2pmem_grants_file);
 
-/* The verdict of a pair as a consumer would get it, but nothing is remembered */
-static struct p2pmem_path *p2pmem_look(struct p2pmem_provider *p, struct device *client,
-				       struct pci_p2pmem_verdict *v)
-{
-	struct p2pmem_path *path;
-
-	scoped_guard(rcu)
-		path = p2pmem_path_find(p, client);
-	if (path)
-		p2pmem_path_verdict(path, v);
-	/* Not asked for yet, or by somebody who is at it just now */
-	if (!path || !*v->provider) {
-		path = NULL;
-		p2pmem_path_judge(p, client, v);
-	}
-	if (!v->reason && !p2pmem_lends(p)) {
-		v->reason = PCI_P2PMEM_REVOKED;
-		v->mapping = PCI_P2PMEM_MAP_NONE;
-	}
-	return path;
-}
-
 static void p2pmem_show_path(struct p2pmem_provider *p, struct device *client, void *m)
 {
 	static const char * const mappings[] = {
@@ -119,15 +99,20 @@ static void p2pmem_show_path(struct p2pmem_provider *p, struct device *client, v
 		[PCI_P2PMEM_UNPROVED] = "unproved",
 		[PCI_P2PMEM_DISPROVED] = "disproved",
 	};
+	struct p2pmem_pair *pair = p2pmem_pair_find(p, client);
 	struct pci_p2pmem_verdict v;
-	struct p2pmem_path *path = p2pmem_look(p, client, &v);
 
+	p2pmem_lookup_verdict_locked(p, client, &v);
+	if (!v.reason && !p2pmem_lends(p)) {
+		v.reason = PCI_P2PMEM_REVOKED;
+		v.mapping = PCI_P2PMEM_MAP_NONE;
+	}
 	seq_printf(m, "%s %s %s %s %d %s %s %d ", v.provider, v.client,
 		   p2pmem_token(v.reason), mappings[v.mapping], v.distance,
 		   *v.at ? v.at : "-", proofs[v.proof], v.by_admin);
-	if (path)
-		seq_printf(m, "%lld %d %d\n", ktime_get_seconds() - READ_ONCE(path->made),
-			   p2pmem_path_fresh(path), atomic_read(&path->grants));
+	if (pair && pair->made)
+		seq_printf(m, "%lld %d %d\n", ktime_get_seconds() - READ_ONCE(pair->made),
+			   !READ_ONCE(pair->stale), atomic_read(&pair->grants));
 	else
 		seq_puts(m, "- 0 0\n");
 }
@@ -142,23 +127,23 @@ DEFINE_SHOW_ATTRIBUTE(p2pmem_paths);
 
 static void p2pmem_show_counters(struct p2pmem_provider *p, struct device *client, void *m)
 {
-	struct p2pmem_path_count sum;
-	struct p2pmem_path *path;
+	struct p2pmem_pair *pair = p2pmem_pair_find(p, client);
+	struct p2pmem_pair_count sum;
+	unsigned long failures;
 	bool any = false;
 	int r;
 
-	scoped_guard(rcu)
-		path = p2pmem_path_find(p, client);
-	if (!path)
+	if (!pair)
 		return;
-	p2pmem_path_sum(path, &sum);
+	p2pmem_pair_sum(pair, &sum);
 	seq_printf(m, "%s %s %llu %llu %llu %ld %ld ", pci_name(p->pdev), dev_name(client),
-		   sum.maps, sum.unmaps, sum.bytes, atomic_long_read(&path->used),
-		   atomic_long_read(&path->peak));
+		   sum.maps, sum.unmaps, sum.bytes, atomic_long_read(&pair->used),
+		   atomic_long_read(&pair->peak));
 	for (r = 0; r < PCI_P2PMEM_NR_REASONS; r++) {
-		if (!sum.failures[r])
+		failures = atomic_long_read(&pair->failures[r]);
+		if (!failures)
 			continue;
-		seq_printf(m, "%s%s=%llu", any ? "," : "", p2pmem_token(r), sum.failures[r]);
+		seq_printf(m, "%s%s=%lu", any ? "," : "", p2pmem_token(r), failures);
 		any = true;
 	}
 	seq_puts(m, any ? "\n" : "-\n");

@@ -2,6 +2,8 @@
 /**
  * DOC: uevents: what an administrator's rules may want to act upon
  *
+ * Floor 1.
+ *
  * A provider that goes or comes back, and an orchestrator that falls back to system
  * memory for the first time, as change events of the PCI function. See
  * Documentation/ABI/testing/sysfs-bus-pci-p2pmem for what is in them.

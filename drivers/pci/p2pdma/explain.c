@@ -1,93 +1,117 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: what a verdict says to people: token, errno, one line of text
+ * DOC: a verdict in words, with an exact remedy
  *
- * The table of reasons with what it is good for. Needs no device and no provider,
- * allocates nothing and takes no lock.
+ * Floor 6.
+ *
+ * reason.c says what is the matter, from the verdict alone. Where the two devices are at
+ * hand, the remedy is made exact here: words that can be pasted. It may only look: what
+ * it finds out is of now, and is not remembered.
  */
-#include <linux/bitops.h>
-#include <linux/kernel.h>
+#include <linux/module.h>
 #include "p2pdma.h"
 
-static const struct {
-	const char *token;
-	const char *text;
-	const char *remedy;
-	int error;
-} p2pmem_reasons[] = {
-#define P2PMEM_REASON_ROW(sym, _token, _err, _text, _remedy)		\
-	[PCI_P2PMEM_##sym] = {						\
-		.token = _token, .text = _text, .remedy = _remedy,	\
-		.error = _err },
-	PCI_P2PMEM_REASONS(P2PMEM_REASON_ROW)
-};
-
 /**
- * p2pmem_errno() - what an API returns for a reason
- * @reason: the reason
- *
- * Return: 0 or a negative errno.
- */
-int p2pmem_errno(enum pci_p2pmem_reason reason)
-{
-	return -p2pmem_reasons[reason].error;
-}
-
-/**
- * p2pmem_token() - the stable name of a reason
+ * pci_p2pmem_reason_token() - the stable name of a reason
  * @reason: the reason
  *
  * Context: Any.
  * Return: the token, as in log, sysfs and tools.
  */
-const char *p2pmem_token(enum pci_p2pmem_reason reason)
+const char *pci_p2pmem_reason_token(enum pci_p2pmem_reason reason)
 {
-	if (reason >= PCI_P2PMEM_NR_REASONS)
-		return "unknown";
-	return p2pmem_reasons[reason].token;
+	return p2pmem_token(reason);
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_reason_token);
+
+/* What loads the list of host bridges while the kernel runs */
+#define P2PMEM_POLICY_FILE	"/sys/module/p2pdma/parameters/host_bridges"
+
+/*
+ * The entries of the list of host bridges that would allow the pair. All of it or
+ * nothing: a command that is cut is worse than none.
+ */
+static int p2pmem_remedy_entries(char *buf, size_t len, struct pci_dev *provider,
+				 struct pci_dev *client)
+{
+	static const char before[] =
+		", or allow the host bridge if its vendor says that it forwards them: echo ";
+	static const char after[] = " > " P2PMEM_POLICY_FILE;
+	char entries[2 * P2PMEM_ENTRY_TEXT];
+
+	if (p2pmem_path_entries(provider, client, entries, sizeof(entries)) <= 0 ||
+	    strlen(before) + strlen(entries) + strlen(after) >= len)
+		return 0;
+	return scnprintf(buf, len, "%s%s%s", before, entries, after);
+}
+
+/* The module that would have to be another one; the driver's name is only looked at. */
+static int p2pmem_remedy_driver(char *buf, size_t len, struct device *client)
+{
+	struct device_driver *driver;
+
+	/* a disk, for example: its driver is that of the function that it belongs to */
+	while (client && !dev_is_pci(client))
+		client = client->parent;
+	if (!client)
+		return 0;
+	driver = READ_ONCE(client->driver);
+	if (!driver)
+		return scnprintf(buf, len, ": it has no driver now");
+	if (to_pci_dev(client)->class == PCI_CLASS_STORAGE_EXPRESS)
+		return scnprintf(buf, len, ": %s", driver->name);
+	return scnprintf(buf, len, ": %s, or ib_core where it is an RDMA adapter",
+			 driver->name);
+}
+
+/* What may be wrong with a path that is allowed and moved wrong data */
+static int p2pmem_remedy_unsound(char *buf, size_t len, struct device *client,
+				 const struct pci_p2pmem_verdict *verdict)
+{
+	const char *text = ": put both devices into other slots, below one PCIe switch";
+
+	if (verdict->by_admin)
+		text = ": take back what allows its host bridge in " P2PMEM_POLICY_FILE
+			", or put both devices below one PCIe switch";
+	else if (client && p2pmem_client_translates(client))
+		text = ": the client's IOMMU may stop its requests, boot with iommu=pt";
+	return scnprintf(buf, len, "%s", text);
 }
 
 /**
- * p2pmem_explain_text() - a verdict in words
+ * pci_p2pmem_explain() - a verdict in words
  * @buf: returns one line without its end
- * @len: bytes in @buf
- * @lender: name of the provider, empty for the one that @verdict names
- * @borrower: name of the client, ditto
+ * @len: bytes in @buf; PCI_P2PMEM_TEXT is enough
+ * @provider: the providing function, NULL for the one that @verdict names
+ * @client: DMA device, NULL for the one that @verdict names
  * @verdict: the verdict
  *
- * Ends in the remedy; the caller adds which functions it is for.
+ * Names both ends, the reason, the device at fault and the remedy. With both devices
+ * the remedy is exact: what to boot with, what to write, which module to load. The
+ * caller holds the devices.
  *
- * Context: Any.
- * Return: number of bytes, less than @len unless that is 0.
+ * Context: Process context, reads configuration space.
+ * Return: number of bytes.
  */
-int p2pmem_explain_text(char *buf, size_t len, const char *lender, const char *borrower,
-			const struct pci_p2pmem_verdict *verdict)
+int pci_p2pmem_explain(char *buf, size_t len, struct pci_dev *provider,
+		       struct device *client, const struct pci_p2pmem_verdict *verdict)
 {
 	enum pci_p2pmem_reason reason = verdict->reason;
-	int n;
+	bool pair = provider && client && dev_is_pci(client);
+	int n = p2pmem_explain_text(buf, len, provider ? pci_name(provider) : "",
+				    client ? dev_name(client) : "", verdict);
 
-	if (!*lender)
-		lender = verdict->provider;
-	if (!*borrower)
-		borrower = verdict->client;
-	if (reason >= PCI_P2PMEM_NR_REASONS)
-		return scnprintf(buf, len, "unknown reason %d", reason);
-	n = scnprintf(buf, len, "%s and %s: %s: %s",
-		      *borrower ? borrower : "(no DMA device)",
-		      *lender ? lender : "(no provider)",
-		      p2pmem_reasons[reason].token, p2pmem_reasons[reason].text);
-	if (verdict->by_admin)
-		n += scnprintf(buf + n, len - n,
-			       " through a host bridge that the administrator allowed");
-	if (verdict->at[0])
-		n += scnprintf(buf + n, len - n, " at %s", verdict->at);
-	if (reason == PCI_P2PMEM_DMA_MASK && verdict->needed)
-		n += scnprintf(buf + n, len - n,
-			       ": in BAR %d at %#llx it ends at %#llx, the client reaches %d bits",
-			       verdict->bar, verdict->base, verdict->needed,
-			       fls64(verdict->limit));
-	if (verdict->note[0])
-		n += scnprintf(buf + n, len - n, " (%s)", verdict->note);
-	n += scnprintf(buf + n, len - n, "; %s", p2pmem_reasons[reason].remedy);
+	if (reason == PCI_P2PMEM_ACS_REDIRECT && pair)
+		n += max(0, p2pmem_path_acs_list(provider, to_pci_dev(client), buf + n,
+						 len - n));
+	else if (reason == PCI_P2PMEM_ACS_REDIRECT)
+		n += scnprintf(buf + n, len - n, "%s", verdict->at);
+	if ((reason == PCI_P2PMEM_ACS_REDIRECT || reason == PCI_P2PMEM_HOST_BRIDGE) && pair)
+		n += p2pmem_remedy_entries(buf + n, len - n, provider, to_pci_dev(client));
+	if (reason == PCI_P2PMEM_NOT_A_CLIENT && client)
+		n += p2pmem_remedy_driver(buf + n, len - n, client);
+	if (reason == PCI_P2PMEM_VERIFY_FAILED)
+		n += p2pmem_remedy_unsound(buf + n, len - n, client, verdict);
 	return n;
 }
+EXPORT_SYMBOL_GPL(pci_p2pmem_explain);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: the choice among providers
+ * DOC: the choice among providers, and the creation of grants
+ *
+ * Floor 7.
  *
  * Ranks every published provider that all clients reach: those that need no host
  * bridge before those that do, and among the former one that is itself a client
@@ -41,7 +43,7 @@ struct p2pmem_rank {
  * @nr: how many
  * @prefer: what counts most within a class
  * @provable: what is not proved matters, be it allowed by whom it may
- * @anew: make verdicts anew: who asks is about to use the provider
+ * @update: judge the pairs: the caller is about to use the provider
  * @best: rank of @found
  * @found: best so far, referenced
  */
@@ -50,14 +52,19 @@ struct p2pmem_choice {
 	int nr;
 	enum pci_p2pmem_prefer prefer;
 	bool provable;
-	bool anew;
+	bool update;
 	struct p2pmem_rank best;
 	struct pci_dev *found;
 };
 
-static bool p2pmem_offers(struct p2pmem_provider *p)
+/* The verdict of a pair, p2pmem_mutex held by the walk of the providers */
+static void p2pmem_rank_verdict(struct p2pmem_provider *p, struct device *client, bool update,
+				struct pci_p2pmem_verdict *v)
 {
-	return READ_ONCE(p->published) && p2pmem_lends(p) && p2pmem_pool_size(p->pool);
+	/* When the update fails, what is remembered is better than nothing. */
+	if (update)
+		p2pmem_pair_update(p, client, P2PMEM_FORGET_OUTDATED);
+	p2pmem_lookup_verdict_locked(p, client, v);
 }
 
 static enum pci_p2pmem_reason p2pmem_rank(struct p2pmem_provider *p,
@@ -71,14 +78,11 @@ static enum pci_p2pmem_reason p2pmem_rank(struct p2pmem_provider *p,
 
 	*rank = (struct p2pmem_rank){ .class = 1 };
 	for (i = 0; i < c->nr; i++) {
-		if (c->anew)
-			pci_p2pmem_verdict_update(p->pdev, c->clients[i], &v);
-		else
-			pci_p2pmem_verdict(p->pdev, c->clients[i], &v);
+		p2pmem_rank_verdict(p, c->clients[i], c->update, &v);
 		if (v.reason)
 			return v.reason;
 		rank->unproved |= v.proof == PCI_P2PMEM_UNPROVED;
-		matters |= v.by_admin;
+		matters |= v.by_admin || v.in_guest;
 		if (v.mapping == PCI_P2PMEM_MAP_HOST_BRIDGE)
 			rank->class = 2;
 		else if (!v.distance && rank->class == 1)
@@ -141,14 +145,14 @@ static void p2pmem_consider(struct p2pmem_provider *p, void *arg)
 }
 
 static struct pci_dev *p2pmem_choose(struct device **clients, int nr,
-				     enum pci_p2pmem_prefer prefer, bool anew)
+				     enum pci_p2pmem_prefer prefer, bool update)
 {
 	struct p2pmem_choice choice = {
 		.clients = clients,
 		.nr = nr,
 		.prefer = prefer & ~PCI_P2PMEM_PROVABLE,
 		.provable = prefer & PCI_P2PMEM_PROVABLE,
-		.anew = anew,
+		.update = update,
 	};
 
 	if (nr < 1)
@@ -170,24 +174,6 @@ struct pci_dev *p2pmem_find_preferred(struct device **clients, int nr,
 				      enum pci_p2pmem_prefer prefer)
 {
 	return p2pmem_choose(clients, nr, prefer, false);
-}
-
-/**
- * p2pmem_find_anew() - the same for who is about to use it
- * @clients: DMA devices that must all reach it
- * @nr: how many
- * @prefer: as for p2pmem_find_preferred()
- *
- * Verdicts are made anew: ACS words may have been written since, be it to allow what was
- * refused.
- *
- * Context: Process context, may sleep.
- * Return: the function with a reference (pci_dev_put()), or NULL.
- */
-struct pci_dev *p2pmem_find_anew(struct device **clients, int nr,
-				 enum pci_p2pmem_prefer prefer)
-{
-	return p2pmem_choose(clients, nr, prefer, true);
 }
 
 /**
@@ -227,11 +213,16 @@ static void p2pmem_note_refusal(struct p2pmem_provider *p, void *arg)
 	if (!p2pmem_offers(p))
 		return;
 	for (i = 0; i < r->nr; i++) {
-		pci_p2pmem_verdict(p->pdev, r->clients[i], &v);
+		p2pmem_rank_verdict(p, r->clients[i], false, &v);
 		if (!v.reason)
 			continue;
-		/* Of several refusals the nearest provider's says most. */
-		if (r->why->reason == PCI_P2PMEM_NO_PROVIDER ||
+		/*
+		 * Of several refusals the nearest provider's says most; but one for want
+		 * of memory is none of the machine's, and may be gone in a moment.
+		 */
+		if (r->why->reason == PCI_P2PMEM_NO_MEMORY)
+			return;
+		if (r->why->reason == PCI_P2PMEM_NO_PROVIDER || v.reason == PCI_P2PMEM_NO_MEMORY ||
 		    (v.distance >= 0 && v.distance < r->why->distance))
 			*r->why = v;
 		return;
@@ -255,3 +246,55 @@ void p2pmem_why_none(struct device **clients, int nr, struct pci_p2pmem_verdict 
 					    .distance = -1 };
 	p2pmem_for_each_provider(p2pmem_note_refusal, &r);
 }
+
+/**
+ * pci_p2pmem_grant_create() - create a grant
+ * @provider: the providing function, or NULL for the best published one that all
+ *	clients reach
+ * @prefer: what counts most in that choice; not used with @provider
+ * @clients: DMA devices that will be mapped for
+ * @nr: how many
+ * @ops: what the caller wants to be told; must outlive the grant's end
+ * @priv: the caller's
+ * @name: who this is, for the log
+ * @why: returns the verdict that decided: of the first pair that was refused,
+ *	or of the last pair; without a provider that of the nearest one that refused
+ *
+ * Context: Process context, may sleep.
+ * Return: the grant; end it with pci_p2pmem_grant_end(). -ENODEV, -EXDEV,
+ * -EOPNOTSUPP with the reason in @why; -EINVAL without clients; -ENOMEM with
+ * PCI_P2PMEM_NO_MEMORY when the kernel is short of memory: to be tried again soon.
+ */
+struct pci_p2pmem_grant *
+pci_p2pmem_grant_create(struct pci_dev *provider, enum pci_p2pmem_prefer prefer,
+			struct device **clients, int nr,
+			const struct pci_p2pmem_grant_ops *ops, void *priv,
+			const char *name, struct pci_p2pmem_verdict *why)
+{
+	struct pci_dev *found = NULL;
+	struct pci_p2pmem_grant *g;
+	struct p2pmem_provider *p;
+
+	*why = (struct pci_p2pmem_verdict){ .distance = -1 };
+	if (nr < 1)
+		return ERR_PTR(-EINVAL);
+	if (!provider) {
+		found = p2pmem_choose(clients, nr, prefer, true);
+		provider = found;
+	}
+	if (!provider) {
+		p2pmem_why_none(clients, nr, why);
+		return ERR_PTR(p2pmem_errno(why->reason));
+	}
+	p = p2pmem_provider_get(provider);
+	if (p) {
+		g = p2pmem_grant_make(p, clients, nr, ops, priv, name, why);
+		p2pmem_provider_put(p);
+	} else {
+		why->reason = PCI_P2PMEM_NOT_A_PROVIDER;
+		g = ERR_PTR(-ENODEV);
+	}
+	pci_dev_put(found);
+	return g;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_grant_create);

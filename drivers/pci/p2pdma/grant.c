@@ -2,14 +2,18 @@
 /**
  * DOC: grants: an orchestrator's use of a provider for a set of clients
  *
- * A grant is made once per pairing and lives as long as the last memory that was
- * taken under it. While it lives, its pairs can be mapped as they could when it
- * was made: a verdict that goes bad stops new grants, not old transfers.
+ * Floor 6.
+ *
+ * A grant is created once per pairing and lives as long as the last memory that was taken
+ * under it. The mapping belongs to the grant: memory that was taken under it is mapped as
+ * the pairs were when it was created, whatever becomes of their verdicts, and memory that
+ * was not is none of its business. A verdict that goes bad stops new allocations at once.
+ * A self-test that disproves a pair makes the contents of what is out as good as lost.
  *
  * References: the orchestrator's own until pci_p2pmem_grant_end(), one for each
- * scatterlist, one for each pci_p2pmem_grant_tryget(). Readers find a grant by
- * the orchestrator's own pointer under RCU; the structure goes a grace period
- * after the last reference.
+ * scatterlist, one for each pci_p2pmem_grant_tryget(). Readers find a grant by the
+ * orchestrator's own pointer under RCU, or by a page that they hold; the structure goes a
+ * grace period after the last reference.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
@@ -17,25 +21,20 @@
 #include <linux/percpu.h>
 #include <linux/percpu-refcount.h>
 #include <linux/slab.h>
+#include <linux/string_helpers.h>
 #include "p2pdma.h"
-
-static void p2pmem_grant_put_paths(struct pci_p2pmem_grant *g)
-{
-	int i;
-
-	for (i = 0; i < g->nr; i++) {
-		atomic_dec(&g->path[i]->grants);
-		p2pmem_path_put(g->path[i]);
-	}
-}
 
 static void p2pmem_grant_free_worker(struct work_struct *work)
 {
 	struct pci_p2pmem_grant *g = container_of(work, struct pci_p2pmem_grant, free_work);
+	int i;
 
 	scoped_guard(mutex, &g->provider->lock)
 		list_del_init(&g->node);
-	p2pmem_grant_put_paths(g);
+	for (i = 0; i < g->nr; i++) {
+		atomic_dec(&g->link[i].pair->grants);
+		p2pmem_pair_put(g->link[i].pair);
+	}
 	p2pmem_provider_put(g->provider);
 	free_percpu(g->bytes);
 	percpu_ref_exit(&g->ref);
@@ -51,57 +50,57 @@ static void p2pmem_grant_release(struct percpu_ref *ref)
 	queue_work(p2pmem_wq, &g->free_work);
 }
 
-static bool p2pmem_grant_has(struct pci_p2pmem_grant *g, struct p2pmem_path *path)
+/* Adds the pair of a client; returns 0, or an errno with the reason in @why. */
+static int p2pmem_grant_add(struct pci_p2pmem_grant *g, struct device *client,
+			    struct pci_p2pmem_verdict *why)
 {
-	int i;
+	struct p2pmem_pair *pair = p2pmem_pair_get(g->provider, client);
 
-	for (i = 0; i < g->nr; i++)
-		if (g->path[i] == path)
-			return true;
-	return false;
-}
-
-/* The verdict of every pair, and how it is mapped from now on. */
-static int p2pmem_grant_paths(struct pci_p2pmem_grant *g, struct device **clients, int nr,
-			      struct pci_p2pmem_verdict *why)
-{
-	struct p2pmem_path *path;
-	int i;
-
-	for (i = 0; i < nr; i++) {
-		path = p2pmem_path_get(g->provider, clients[i]);
-		if (!path) {
-			*why = (struct pci_p2pmem_verdict){ .distance = -1 };
-			pci_p2pmem_verdict(g->provider->pdev, clients[i], why);
-			return why->reason ? p2pmem_errno(why->reason) : -ENOMEM;
-		}
-		p2pmem_path_verdict(path, why);
-		if (why->reason) {
-			this_cpu_inc(path->count->failures[why->reason]);
-			p2pmem_path_put(path);
-			return p2pmem_errno(why->reason);
-		}
-		/* A client that is named twice has the memory once. */
-		if (p2pmem_grant_has(g, path)) {
-			p2pmem_path_put(path);
-			continue;
-		}
-		WRITE_ONCE(path->granted, why->mapping);
-		/* Pairs with p2pmem_how(): who sees the grant sees its mapping. */
-		(void)atomic_inc_return_release(&path->grants);
-		g->path[g->nr++] = path;
+	if (IS_ERR(pair)) {
+		p2pmem_lookup_verdict(g->provider, client, why);
+		/* It was made after that, or the pair keeps an earlier one. */
+		if (!why->reason)
+			why->reason = PCI_P2PMEM_NO_MEMORY;
+		return p2pmem_errno(why->reason);
 	}
+	p2pmem_pair_verdict(pair, why);
+	if (why->reason) {
+		p2pmem_pair_failed(pair, why->reason);
+		p2pmem_pair_put(pair);
+		return p2pmem_errno(why->reason);
+	}
+	/* A client that is named twice has the memory once. */
+	if (p2pmem_grant_link(g, client)) {
+		p2pmem_pair_put(pair);
+		return 0;
+	}
+	atomic_inc(&pair->grants);
+	g->link[g->nr++] = (struct p2pmem_link){
+		.pair = pair, .how = why->mapping, .disproofs = READ_ONCE(pair->disproofs),
+	};
 	return 0;
 }
 
-static struct pci_p2pmem_grant *p2pmem_grant_make(struct p2pmem_provider *p, int nr,
-						  const char *name)
+/* It comes from outside, an NQN for example, and goes to logs and tables. */
+static char *p2pmem_printable(const char *name)
 {
-	struct pci_p2pmem_grant *g = kzalloc(struct_size(g, path, nr), GFP_KERNEL);
+	size_t len = strlen(name), room = 4 * len + 1;
+	char *text = kmalloc(room, GFP_KERNEL);
+
+	if (text)
+		text[string_escape_mem(name, len, text, room - 1, ESCAPE_NAP | ESCAPE_HEX,
+				       NULL)] = '\0';
+	return text;
+}
+
+static struct pci_p2pmem_grant *p2pmem_grant_alloc(struct p2pmem_provider *p, int nr,
+						   const char *name)
+{
+	struct pci_p2pmem_grant *g = kzalloc(struct_size(g, link, nr), GFP_KERNEL);
 
 	if (!g)
 		return NULL;
-	g->name = kstrdup(name, GFP_KERNEL);
+	g->name = p2pmem_printable(name);
 	if (!g->name)
 		goto free_grant;
 	g->bytes = alloc_percpu(long);
@@ -124,30 +123,36 @@ free_grant:
 	return NULL;
 }
 
-/* A grant of one provider, which the caller holds */
-static struct pci_p2pmem_grant *
-p2pmem_grant_of(struct pci_dev *provider, struct device **clients, int nr,
-		const struct pci_p2pmem_grant_ops *ops, void *priv, const char *name,
-		struct pci_p2pmem_verdict *why)
+/**
+ * p2pmem_grant_make() - create a grant of one provider
+ * @p: the provider, held
+ * @clients: DMA devices that will be mapped for
+ * @nr: how many
+ * @ops: the orchestrator's callbacks
+ * @priv: the orchestrator's
+ * @name: who this is, for the log
+ * @why: returns the verdict that decided
+ *
+ * Context: Process context, may sleep.
+ * Return: the grant, or an error pointer; see pci_p2pmem_grant_create().
+ */
+struct pci_p2pmem_grant *
+p2pmem_grant_make(struct p2pmem_provider *p, struct device **clients, int nr,
+		  const struct pci_p2pmem_grant_ops *ops, void *priv, const char *name,
+		  struct pci_p2pmem_verdict *why)
 {
 	struct pci_p2pmem_grant *g;
-	struct p2pmem_provider *p;
-	int ret;
+	int i, ret = 0;
 
-	p = p2pmem_provider_get(provider);
-	if (!p) {
-		why->reason = PCI_P2PMEM_NOT_A_PROVIDER;
-		return ERR_PTR(-ENODEV);
-	}
-
-	g = p2pmem_grant_make(p, nr, name);
+	g = p2pmem_grant_alloc(p, nr, name);
 	if (!g) {
-		p2pmem_provider_put(p);
+		why->reason = PCI_P2PMEM_NO_MEMORY;
 		return ERR_PTR(-ENOMEM);
 	}
 	g->ops = ops;
 	g->priv = priv;
-	ret = p2pmem_grant_paths(g, clients, nr, why);
+	for (i = 0; i < nr && !ret; i++)
+		ret = p2pmem_grant_add(g, clients[i], why);
 	if (ret)
 		goto end;
 
@@ -160,61 +165,38 @@ p2pmem_grant_of(struct pci_dev *provider, struct device **clients, int nr,
 		ret = -ENODEV;
 	}
 	mutex_unlock(&p->lock);
+	if (!ret)
+		return g;
 end:
-	p2pmem_provider_put(p);
-	if (ret) {
-		percpu_ref_kill(&g->ref);
-		return ERR_PTR(ret);
-	}
-	return g;
+	percpu_ref_kill(&g->ref);
+	return ERR_PTR(ret);
 }
 
 /**
- * pci_p2pmem_grant_create() - create a grant
- * @provider: the providing function, or NULL for the best published one that all
- *	clients reach
- * @prefer: what counts most in that choice; not used with @provider
- * @clients: DMA devices that will be mapped for
- * @nr: how many
- * @ops: what the caller wants to be told; must outlive the grant's end
- * @priv: the caller's
- * @name: who this is, for the log
- * @why: returns the verdict that decided: of the first pair that was refused,
- *	or of the last pair; without a provider that of the nearest one that refused
+ * p2pmem_grant_reason() - why memory cannot be had under a grant
+ * @grant: the grant, held; p2pmem_grant_valid() is false
  *
- * Context: Process context, may sleep.
- * Return: the grant; end it with pci_p2pmem_grant_end(). -ENODEV, -EXDEV,
- * -EOPNOTSUPP with the reason in @why; -EINVAL without clients; -ENOMEM when the
- * kernel is short of memory, whatever @why says then.
+ * Context: Any but NMI.
+ * Return: the reason of the first pair that stands against it.
  */
-struct pci_p2pmem_grant *
-pci_p2pmem_grant_create(struct pci_dev *provider, enum pci_p2pmem_prefer prefer,
-			struct device **clients, int nr,
-			const struct pci_p2pmem_grant_ops *ops, void *priv,
-			const char *name, struct pci_p2pmem_verdict *why)
+enum pci_p2pmem_reason p2pmem_grant_reason(const struct pci_p2pmem_grant *grant)
 {
-	struct pci_p2pmem_grant *g;
-	struct pci_dev *found;
+	struct pci_p2pmem_verdict v;
+	const struct p2pmem_link *l;
 
-	*why = (struct pci_p2pmem_verdict){ .distance = -1 };
-	if (nr < 1)
-		return ERR_PTR(-EINVAL);
-	if (provider)
-		return p2pmem_grant_of(provider, clients, nr, ops, priv, name, why);
-
-	found = p2pmem_find_anew(clients, nr, prefer);
-	if (!found) {
-		p2pmem_why_none(clients, nr, why);
-		return ERR_PTR(p2pmem_errno(why->reason));
+	for (l = grant->link; l < grant->link + grant->nr; l++) {
+		if (p2pmem_link_valid(l))
+			continue;
+		p2pmem_pair_verdict(l->pair, &v);
+		if (v.reason)
+			return v.reason;
 	}
-	g = p2pmem_grant_of(found, clients, nr, ops, priv, name, why);
-	pci_dev_put(found);
-	return g;
+	/* A pair has another way now: only ACS that was written does that. */
+	return PCI_P2PMEM_ACS_REDIRECT;
 }
-EXPORT_SYMBOL_GPL(pci_p2pmem_grant_create);
 
 /**
- * pci_p2pmem_grant_end() - use a grant no more
+ * pci_p2pmem_grant_end() - end a grant
  * @grant: from pci_p2pmem_grant_create()
  *
  * Memory that is out under it stays good until it is given back. None of the
@@ -272,30 +254,37 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_grant_usable);
  * pci_p2pmem_grant_verdict() - what is known of a grant's pairs now
  * @grant: a grant that the caller holds and has not ended
  * @verdict: returns the first pair's verdict that refuses; else the last pair's, with
- *	by_admin, and mapping through a host bridge, when any of them has it
+ *	by_admin, in_guest, and mapping through a host bridge, when any of them has it
  *
- * A grant is good until it ends, whatever becomes of its pairs. An orchestrator that
- * hears of PCI_P2PMEM_EVENT_POLICY asks this, and ends a grant that would not be given
- * any more.
+ * Memory that is out under a grant stays mapped, whatever becomes of its pairs. An
+ * orchestrator that is notified of PCI_P2PMEM_EVENT_VERDICT asks this, and ends a grant
+ * that would not be created any more.
  *
  * Context: Any but NMI.
  */
 void pci_p2pmem_grant_verdict(struct pci_p2pmem_grant *grant,
 			      struct pci_p2pmem_verdict *verdict)
 {
-	bool by_admin = false, host = false;
+	bool by_admin = false, in_guest = false, host = false;
 	int i;
 
 	for (i = 0; i < grant->nr; i++) {
-		p2pmem_path_check(grant->path[i], verdict);
+		p2pmem_pair_verdict(grant->link[i].pair, verdict);
 		if (verdict->reason)
 			return;
 		by_admin |= verdict->by_admin;
+		in_guest |= verdict->in_guest;
 		host |= verdict->mapping == PCI_P2PMEM_MAP_HOST_BRIDGE;
 	}
 	verdict->by_admin = by_admin;
+	verdict->in_guest = in_guest;
 	if (host)
 		verdict->mapping = PCI_P2PMEM_MAP_HOST_BRIDGE;
+	/* It may have been tested again since: what is out is lost all the same. */
+	if (p2pmem_grant_disproved(grant)) {
+		verdict->reason = PCI_P2PMEM_VERIFY_FAILED;
+		verdict->mapping = PCI_P2PMEM_MAP_NONE;
+	}
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_grant_verdict);
 
@@ -338,50 +327,3 @@ struct pci_dev *pci_p2pmem_grant_provider(struct pci_p2pmem_grant *grant)
 	return grant->provider->pdev;
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_grant_provider);
-
-/**
- * p2pmem_grant_lender() - the provider of a grant
- * @grant: the grant, held
- *
- * Context: Any.
- * Return: the provider, valid as long as the grant.
- */
-struct p2pmem_provider *p2pmem_grant_lender(struct pci_p2pmem_grant *grant)
-{
-	return grant->provider;
-}
-
-/**
- * p2pmem_grant_clients() - the names of a grant's clients
- * @grant: the grant, held, or NULL
- * @buf: returns them, separated by commas; "-" without a grant
- * @len: bytes in @buf; names that do not fit are cut off
- *
- * Context: Any.
- */
-void p2pmem_grant_clients(struct pci_p2pmem_grant *grant, char *buf, size_t len)
-{
-	int i, n;
-
-	n = scnprintf(buf, len, "%s", grant ? dev_name(grant->path[0]->client) : "-");
-	for (i = 1; grant && i < grant->nr; i++)
-		n += scnprintf(buf + n, len - n, ",%s", dev_name(grant->path[i]->client));
-}
-
-/**
- * p2pmem_grant_path() - a pair of a grant
- * @grant: the grant, held
- * @client: one of its clients
- *
- * Context: Any.
- * Return: the pair, valid as long as the grant; NULL when @client is none of its.
- */
-struct p2pmem_path *p2pmem_grant_path(struct pci_p2pmem_grant *grant, struct device *client)
-{
-	int i;
-
-	for (i = 0; i < grant->nr; i++)
-		if (grant->path[i]->client == client)
-			return grant->path[i];
-	return NULL;
-}

@@ -2,9 +2,12 @@
 /**
  * DOC: all grants of a provider
  *
- * Who uses it: to be told that it goes, to be ended, to be named. A grant is in the
- * provider's list, under its lock, from its making until it is freed; its callbacks
- * are called under that lock, and none after pci_p2pmem_grant_end() has taken it.
+ * Floor 6.
+ *
+ * To tell their orchestrators that the provider goes, to evict users, to name them. A
+ * grant is in the provider's list, under its lock, from its creation until it is freed;
+ * its callbacks are called under that lock, and none after pci_p2pmem_grant_end() has
+ * taken it.
  */
 #include <linux/percpu-refcount.h>
 #include <linux/seq_file.h>
@@ -42,7 +45,7 @@ void p2pmem_grants_evict(struct p2pmem_provider *p)
 		bytes = p2pmem_grant_bytes(g);
 		if (!bytes || !g->ops || !g->ops->evict)
 			continue;
-		pci_warn(p->pdev, "ends users of its peer-to-peer memory: %s holds %ld bytes\n",
+		pci_warn(p->pdev, "evicting %s, %ld bytes of peer-to-peer memory still in use\n",
 			 g->name, bytes);
 		g->ops->evict(g);
 	}

@@ -2,6 +2,8 @@
 /**
  * DOC: host bridges that forward peer-to-peer requests
  *
+ * Floor 2.
+ *
  * PCI leaves it open whether a root complex forwards requests between its root
  * ports (PCIe Base Specification, section 1.3.1), so a path through a host bridge
  * is refused unless the processor, the bridge or the root port is on a list. What is
@@ -10,6 +12,7 @@
 #include <kunit/static_stub.h>
 #include <linux/pci.h>
 #ifdef CONFIG_X86
+#include <asm/cpufeature.h>
 #include <asm/processor.h>
 #endif
 #include "p2pdma.h"
@@ -34,6 +37,26 @@ void p2pmem_cpu_id(struct p2pmem_entry *cpu)
 #endif
 }
 
+/**
+ * p2pmem_in_guest() - whether this is a virtual machine
+ *
+ * What is known of processors and host bridges is known of real ones. In a virtual machine
+ * their ids are what the hypervisor shows, and its IOMMU may not map BARs for DMA.
+ * A suite can say so.
+ *
+ * Context: Any.
+ * Return: true where a hypervisor says that it is there.
+ */
+bool p2pmem_in_guest(void)
+{
+	KUNIT_STATIC_STUB_REDIRECT(p2pmem_in_guest);
+#ifdef CONFIG_X86
+	return boot_cpu_has(X86_FEATURE_HYPERVISOR);
+#else
+	return false;
+#endif
+}
+
 static bool p2pmem_is_root_port(struct pci_dev *pdev)
 {
 	return pci_is_pcie(pdev) && pci_pcie_type(pdev) == PCI_EXP_TYPE_ROOT_PORT;
@@ -41,7 +64,7 @@ static bool p2pmem_is_root_port(struct pci_dev *pdev)
 
 /**
  * p2pmem_host_judge() - what a host bridge forwards to and from one of its root ports
- * @host: host bridge of a device that the caller holds
+ * @first: the function that stands for the host bridge, or NULL
  * @top: the function above that device that is on the root bus, or the device itself;
  *	NULL to ask for the host bridge alone
  * @h: returns what is allowed, and whether an administrator says so
@@ -53,10 +76,8 @@ static bool p2pmem_is_root_port(struct pci_dev *pdev)
  *
  * Context: Any.
  */
-void p2pmem_host_judge(struct pci_host_bridge *host, struct pci_dev *top,
-		       struct p2pmem_host *h)
+void p2pmem_host_judge(struct pci_dev *first, struct pci_dev *top, struct p2pmem_host *h)
 {
-	struct pci_dev *first = p2pmem_host_function(host);
 	u8 known = 0, admin = 0, other = 0;
 	struct p2pmem_entry cpu;
 
@@ -79,7 +100,7 @@ void p2pmem_host_judge(struct pci_host_bridge *host, struct pci_dev *top,
 
 /**
  * p2pmem_host_entry() - the entry that would allow a path through a host bridge
- * @host: host bridge of a device that the caller holds
+ * @first: ditto
  * @top: as for p2pmem_host_judge()
  * @across: the path leads to another host bridge
  * @buf: returns it, as the parameter host_bridges takes it; empty when no entry can
@@ -88,13 +109,13 @@ void p2pmem_host_judge(struct pci_host_bridge *host, struct pci_dev *top,
  *
  * Context: Any.
  */
-void p2pmem_host_entry(struct pci_host_bridge *host, struct pci_dev *top, bool across,
-		       char *buf, size_t len)
+void p2pmem_host_entry(struct pci_dev *first, struct pci_dev *top, bool across, char *buf,
+		       size_t len)
 {
 	struct p2pmem_change c = {
 		.bits = across ? P2PMEM_WITHIN | P2PMEM_ACROSS : P2PMEM_WITHIN,
 	};
-	struct pci_dev *named = p2pmem_is_root_port(top) ? top : p2pmem_host_function(host);
+	struct pci_dev *named = p2pmem_is_root_port(top) ? top : first;
 
 	*buf = '\0';
 	if (named) {

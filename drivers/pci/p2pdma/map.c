@@ -2,92 +2,92 @@
 /**
  * DOC: from peer memory to addresses that a client's hardware uses
  *
+ * Floor 8.
+ *
  * Below one upstream bridge a client uses the bus address: physical address plus
  * the offset of the provider's host bridge. Through an allowed host bridge it uses
  * what dma_map_resource() gives, which never bounces and knows IOMMUs. Not
  * dma_map_sg(): where the kernel's own peer-to-peer option is off, that takes
  * these pages for RAM.
  *
- * What was done is written in the scatterlist itself (the bus address mark and
- * the DMA lengths), so unmapping does not ask the verdict again.
+ * How a list is mapped says the grant that its memory was taken under, which its pages
+ * name; memory that was taken under none is mapped as its pair is now. Either is a pointer
+ * and a mask: no verdict is made here, no configuration space is read, and nothing is
+ * allocated. What is refused is logged from a work item.
+ *
+ * What was done is written in the scatterlist itself (the bus address mark and the DMA
+ * lengths), so unmapping does not ask the verdict again. It leaves the list as it was:
+ * a driver may use its table for system memory next.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
-#include <kunit/static_stub.h>
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
-#include <linux/ratelimit.h>
-#include <linux/slab.h>
 #include <trace/events/p2pmem.h>
 #include "p2pdma.h"
 
 /**
- * p2pmem_host_map() - an address for a client through its host bridge
- * @client: DMA device
- * @phys: CPU physical address
- * @size: bytes
- * @dir: direction
- *
- * A suite can put an IOMMU here.
- *
- * Context: Any but NMI.
- * Return: the address; dma_mapping_error() tells whether there is one.
+ * struct p2pmem_list - what a list is made of
+ * @provider: the one provider of all entries
+ * @grant: the one grant that all of it was taken under, or NULL
+ * @bytes: payload
+ * @bus_end: highest bus address of an entry
+ * @phys_end: highest physical address of an entry
  */
-dma_addr_t p2pmem_host_map(struct device *client, phys_addr_t phys, size_t size,
-			   enum dma_data_direction dir)
+struct p2pmem_list {
+	struct p2pmem_provider *provider;
+	struct pci_p2pmem_grant *grant;
+	size_t bytes;
+	u64 bus_end;
+	u64 phys_end;
+};
+
+/* Whether @r has all of an entry */
+static bool p2pmem_region_has(const struct p2pmem_region *r, const struct scatterlist *sg,
+			      phys_addr_t phys)
 {
-	KUNIT_STATIC_STUB_REDIRECT(p2pmem_host_map, client, phys, size, dir);
-	return dma_map_resource(client, phys, size, dir, 0);
+	return phys - r->phys < r->size && sg->length && sg->length <= r->size - (phys - r->phys);
 }
 
-/**
- * p2pmem_host_unmap() - undo p2pmem_host_map()
- * @client: as mapped
- * @addr: as returned
- * @size: as mapped
- * @dir: as mapped
- *
- * Context: Any but NMI.
+/*
+ * What the entries have in common; false when they are not memory of one provider. Only
+ * the pages of a region have addresses inside it, so that the next entry of the same
+ * region needs no look at its page but for the grant.
  */
-void p2pmem_host_unmap(struct device *client, dma_addr_t addr, size_t size,
-		       enum dma_data_direction dir)
+static bool p2pmem_list_scan(struct scatterlist *sg, int nents, struct p2pmem_list *list)
 {
-	KUNIT_STATIC_STUB_REDIRECT(p2pmem_host_unmap, client, addr, size, dir);
-	dma_unmap_resource(client, addr, size, dir, 0);
-}
-
-/* The region of all of an entry, or NULL */
-static struct p2pmem_region *p2pmem_entry_region(struct scatterlist *sg)
-{
-	struct p2pmem_region *r;
-
-	if (!is_pci_p2pmem_page(sg_page(sg)))
-		return NULL;
-	r = p2pmem_page_region(sg_page(sg));
-	if (!sg->length || sg_phys(sg) - r->phys + sg->length > r->size)
-		return NULL;
-	return r;
-}
-
-/* The one provider of all entries, and their bytes; or NULL */
-static struct p2pmem_provider *p2pmem_list_provider(struct scatterlist *sgl, int nents,
-						    size_t *bytes)
-{
+	u64 phys, end, phys_end = 0, bus_end = 0;
 	struct p2pmem_provider *p = NULL;
-	struct p2pmem_region *r;
-	struct scatterlist *sg;
-	size_t sum = 0;
-	int i;
+	struct pci_p2pmem_grant *grant = NULL;
+	struct p2pmem_region *r = NULL;
+	size_t bytes = 0;
 
-	for_each_sg(sgl, sg, nents, i) {
-		r = p2pmem_entry_region(sg);
-		if (!r || (p && r->provider != p))
-			return NULL;
-		p = r->provider;
-		sum += sg->length;
+	for (;; sg = sg_next(sg)) {
+		phys = sg_phys(sg);
+		if (!r || phys - r->phys >= r->size) {
+			if (!is_pci_p2pmem_page(sg_page(sg)))
+				return false;
+			r = p2pmem_page_region(sg_page(sg));
+			if (p && r->provider != p)
+				return false;
+		}
+		if (!p2pmem_region_has(r, sg, phys))
+			return false;
+		if (!p) {
+			p = r->provider;
+			grant = p2pmem_page_grant(sg_page(sg));
+		} else if (p2pmem_page_grant(sg_page(sg)) != grant) {
+			grant = NULL;
+		}
+		bytes += sg->length;
+		end = phys + sg->length - 1;
+		phys_end = max(phys_end, end);
+		bus_end = max(bus_end, end + r->bus_offset);
+		if (!--nents)
+			break;
 	}
-	*bytes = sum;
-	return p;
+	*list = (struct p2pmem_list){ p, grant, bytes, bus_end, phys_end };
+	return true;
 }
 
 static size_t p2pmem_list_bytes(struct scatterlist *sgl, int nents)
@@ -126,146 +126,29 @@ int __pci_p2pmem_sg_kind(struct scatterlist *sgl, int nents)
 }
 EXPORT_SYMBOL_GPL(__pci_p2pmem_sg_kind);
 
-static int p2pmem_map_bus(struct scatterlist *sgl, int nents, u64 limit)
+static void p2pmem_unmap_bus(struct scatterlist *sg, int nents)
 {
-	struct p2pmem_region *r;
-	struct scatterlist *sg;
-	u64 addr;
-	int i;
+	for (;; sg = sg_next(sg)) {
+		p2pmem_clear_entry(sg);
+		if (!--nents)
+			break;
+	}
+}
 
-	for_each_sg(sgl, sg, nents, i) {
-		r = p2pmem_page_region(sg_page(sg));
-		addr = sg_phys(sg) + r->bus_offset;
-		if (addr + sg->length - 1 > limit)
-			return -EXDEV;
-		sg_dma_address(sg) = addr;
+/* The list has been scanned */
+static void p2pmem_map_bus(struct scatterlist *sg, int nents)
+{
+	struct p2pmem_region *r = NULL;
+
+	for (;; sg = sg_next(sg)) {
+		if (!r || sg_phys(sg) - r->phys >= r->size)
+			r = p2pmem_page_region(sg_page(sg));
+		sg_dma_address(sg) = sg_phys(sg) + r->bus_offset;
 		sg_dma_len(sg) = sg->length;
 		sg_dma_mark_bus_address(sg);
-	}
-	return nents;
-}
-
-static void p2pmem_unmap_host(struct device *client, struct scatterlist *sgl, int nents,
-			      enum dma_data_direction dir)
-{
-	struct scatterlist *sg;
-	int i;
-
-	for_each_sg(sgl, sg, nents, i) {
-		if (!sg_dma_len(sg))
+		if (!--nents)
 			break;
-		p2pmem_host_unmap(client, sg_dma_address(sg), sg_dma_len(sg), dir);
 	}
-}
-
-/* Maps [phys, phys + size) into the entry @to. */
-static int p2pmem_map_host_run(struct device *client, struct scatterlist *to,
-			       phys_addr_t phys, size_t size, u64 limit,
-			       enum dma_data_direction dir)
-{
-	dma_addr_t addr;
-
-	/* Asked here because dma_map_resource() would warn with a backtrace. */
-	if (phys + size - 1 > limit)
-		return -EXDEV;
-	addr = p2pmem_host_map(client, phys, size, dir);
-	if (dma_mapping_error(client, addr))
-		return -EIO;
-	sg_dma_address(to) = addr;
-	sg_dma_len(to) = size;
-	sg_dma_unmark_bus_address(to);
-	return 0;
-}
-
-/* One mapping for each run of adjacent entries; the list's tail stays empty. */
-static int p2pmem_map_host(struct device *client, struct scatterlist *sgl, int nents,
-			   enum dma_data_direction dir)
-{
-	u64 limit = p2pmem_client_translates(client) ? U64_MAX : p2pmem_client_limit(client);
-	unsigned long across = ~dma_get_seg_boundary(client);
-	unsigned int max = dma_get_max_seg_size(client);
-	struct scatterlist *sg, *to = sgl;
-	phys_addr_t phys = 0;
-	size_t size = 0;
-	int i, ret, mapped = 0;
-
-	for_each_sg(sgl, sg, nents, i) {
-		if (size && sg_phys(sg) == phys + size && size + sg->length <= max &&
-		    !((phys ^ (phys + size + sg->length - 1)) & across)) {
-			size += sg->length;
-			continue;
-		}
-		if (size) {
-			ret = p2pmem_map_host_run(client, to, phys, size, limit, dir);
-			if (ret)
-				goto undo;
-			mapped++;
-			to = sg_next(to);
-		}
-		phys = sg_phys(sg);
-		size = sg->length;
-	}
-	ret = p2pmem_map_host_run(client, to, phys, size, limit, dir);
-	if (ret)
-		goto undo;
-	mapped++;
-	if (mapped < nents)
-		sg_dma_len(sg_next(to)) = 0;
-	return mapped;
-
-undo:
-	p2pmem_unmap_host(client, sgl, mapped, dir);
-	return ret;
-}
-
-/*
- * How a pair is mapped now. With a grant out, a pair that has become impossible is
- * mapped as it was granted.
- */
-static enum pci_p2pmem_mapping p2pmem_how(struct p2pmem_path *path)
-{
-	enum pci_p2pmem_mapping how = READ_ONCE(path->mapping);
-
-	/* Pairs with p2pmem_grant_paths(). */
-	if (how == PCI_P2PMEM_MAP_NONE && atomic_read_acquire(&path->grants))
-		how = READ_ONCE(path->granted);
-	return how;
-}
-
-/*
- * Tells and counts a refusal. The reason is the verdict's where @reason is
- * PCI_P2PMEM_OK. A pair's is told once, until its verdict changes; where there is no pair,
- * now and then.
- */
-static int p2pmem_refuse(struct pci_dev *provider, struct device *client, size_t bytes,
-			 enum pci_p2pmem_reason reason)
-{
-	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL, 1);
-	struct pci_p2pmem_verdict v = { .reason = reason, .distance = -1 };
-	struct p2pmem_provider *p;
-	struct p2pmem_path *path;
-	char *text;
-
-	guard(rcu)();
-	p = p2pmem_find(provider);
-	path = p ? p2pmem_path_find(p, client) : NULL;
-	if (!v.reason && path)
-		p2pmem_path_verdict(path, &v);
-	if (path)
-		this_cpu_inc(path->count->failures[v.reason]);
-	/* It became possible a moment ago: who asks again gets it. */
-	if (!v.reason)
-		return -EXDEV;
-
-	trace_p2pmem_map(provider, client, bytes, PCI_P2PMEM_MAP_NONE, v.reason);
-	if (path ? !test_and_set_bit(v.reason, &path->told) : __ratelimit(&limit)) {
-		text = kmalloc(PCI_P2PMEM_TEXT, GFP_ATOMIC | __GFP_NOWARN);
-		if (text)
-			pci_p2pmem_explain(text, PCI_P2PMEM_TEXT, provider, client, &v);
-		pr_warn("cannot map peer-to-peer memory: %s\n", text ?: p2pmem_token(v.reason));
-		kfree(text);
-	}
-	return p2pmem_errno(v.reason);
 }
 
 /* The reason for an error of the functions that map */
@@ -274,10 +157,43 @@ static enum pci_p2pmem_reason p2pmem_map_reason(int error)
 	return error == -EIO ? PCI_P2PMEM_MAP_FAILED : PCI_P2PMEM_DMA_MASK;
 }
 
-static void p2pmem_count_map(struct p2pmem_path *path, size_t bytes)
+static void p2pmem_count_map(struct p2pmem_pair *pair, size_t bytes)
 {
-	this_cpu_inc(path->count->maps);
-	this_cpu_add(path->count->bytes, bytes);
+	this_cpu_inc(pair->count->maps);
+	this_cpu_add(pair->count->bytes, bytes);
+}
+
+/*
+ * The pair of a list and a client, and how it is mapped: as the grant of its memory says,
+ * or as the pair is now. NULL when @client is no client, or the pair could not be made.
+ */
+static struct p2pmem_pair *p2pmem_list_pair(const struct p2pmem_list *list,
+					    struct device *client,
+					    enum pci_p2pmem_mapping *how)
+{
+	struct p2pmem_link *link;
+	struct p2pmem_pair *pair;
+
+	link = list->grant ? p2pmem_grant_link(list->grant, client) : NULL;
+	if (likely(link)) {
+		*how = likely(READ_ONCE(link->pair->disproofs) == link->disproofs) ?
+			link->how : PCI_P2PMEM_MAP_NONE;
+		return link->pair;
+	}
+	pair = p2pmem_pair_find(list->provider, client);
+	if (pair)
+		*how = p2pmem_pair_mapping(pair);
+	return pair;
+}
+
+/* Why a pair that there is cannot be mapped */
+static enum pci_p2pmem_reason p2pmem_pair_reason(struct p2pmem_pair *pair)
+{
+	struct pci_p2pmem_verdict v;
+
+	p2pmem_pair_verdict(pair, &v);
+	/* It became possible a moment ago, or is again for others than this list. */
+	return v.reason ?: PCI_P2PMEM_VERIFY_FAILED;
 }
 
 /* The provider of the first peer entry of a list that cannot be mapped, or NULL */
@@ -312,9 +228,8 @@ int pci_p2pmem_map_sg(struct device *client, struct scatterlist *sg, int nents,
 		      enum dma_data_direction dir)
 {
 	enum pci_p2pmem_mapping how;
-	struct p2pmem_provider *p;
-	struct p2pmem_path *path;
-	size_t bytes;
+	struct p2pmem_list list;
+	struct p2pmem_pair *pair;
 	int ret;
 
 	if (nents < 1)
@@ -322,34 +237,40 @@ int pci_p2pmem_map_sg(struct device *client, struct scatterlist *sg, int nents,
 	if (!client)
 		return p2pmem_refuse(p2pmem_some_provider(sg, nents), NULL,
 				     p2pmem_list_bytes(sg, nents), PCI_P2PMEM_NO_DMA_DEVICE);
-	p = p2pmem_list_provider(sg, nents, &bytes);
-	if (!p)
+	if (!p2pmem_list_scan(sg, nents, &list))
 		return p2pmem_refuse(p2pmem_some_provider(sg, nents), client,
 				     p2pmem_list_bytes(sg, nents), PCI_P2PMEM_MIXED_LIST);
-	if (READ_ONCE(p->state) == P2PMEM_LOST)
-		return p2pmem_refuse(p->pdev, client, bytes, PCI_P2PMEM_REVOKED);
+	if (READ_ONCE(list.provider->state) == P2PMEM_LOST)
+		return p2pmem_refuse(list.provider->pdev, client, list.bytes,
+				     PCI_P2PMEM_REVOKED);
 
 	guard(rcu)();
-	path = p2pmem_path_current(p, client);
-	if (!path)
-		return p2pmem_is_client(client) ? -ENOMEM :
-			p2pmem_refuse(p->pdev, client, bytes, PCI_P2PMEM_NOT_A_CLIENT);
-
-	how = p2pmem_how(path);
+	pair = p2pmem_list_pair(&list, client, &how);
+	if (!pair)
+		return p2pmem_refuse(list.provider->pdev, client, list.bytes,
+				     p2pmem_is_client(client) ? PCI_P2PMEM_NO_MEMORY :
+								PCI_P2PMEM_NOT_A_CLIENT);
 	switch (how) {
 	case PCI_P2PMEM_MAP_BUS_ADDR:
-		ret = p2pmem_map_bus(sg, nents, p2pmem_client_limit(client));
+		/* Everything that can be refused is, before the list is written. */
+		ret = -EXDEV;
+		if (list.bus_end <= p2pmem_client_limit(client)) {
+			p2pmem_map_bus(sg, nents);
+			ret = nents;
+		}
 		break;
 	case PCI_P2PMEM_MAP_HOST_BRIDGE:
-		ret = p2pmem_map_host(client, sg, nents, dir);
+		ret = list.phys_end > p2pmem_client_limit(client) &&
+		      !p2pmem_client_translates(client) ? -EXDEV :
+		      p2pmem_map_host(client, sg, nents, dir);
 		break;
 	default:
-		return p2pmem_refuse(p->pdev, client, bytes, PCI_P2PMEM_OK);
+		return p2pmem_refuse_pair(pair, list.bytes, p2pmem_pair_reason(pair));
 	}
 	if (ret < 0)
-		return p2pmem_refuse(p->pdev, client, bytes, p2pmem_map_reason(ret));
-	p2pmem_count_map(path, bytes);
-	trace_p2pmem_map(p->pdev, client, bytes, how, PCI_P2PMEM_OK);
+		return p2pmem_refuse_pair(pair, list.bytes, p2pmem_map_reason(ret));
+	p2pmem_count_map(pair, list.bytes);
+	trace_p2pmem_map(list.provider->pdev, client, list.bytes, how, PCI_P2PMEM_OK);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_map_sg);
@@ -366,23 +287,30 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_map_sg);
 void pci_p2pmem_unmap_sg(struct device *client, struct scatterlist *sg, int nents,
 			 enum dma_data_direction dir)
 {
+	enum pci_p2pmem_mapping how = PCI_P2PMEM_MAP_HOST_BRIDGE;
+	struct pci_p2pmem_grant *grant;
 	struct p2pmem_provider *p;
-	struct p2pmem_path *path;
+	struct p2pmem_link *link;
+	struct p2pmem_pair *pair;
 
 	if (WARN_ON_ONCE(nents < 1 || !is_pci_p2pmem_page(sg_page(sg))))
 		return;
-	if (!sg_dma_is_bus_address(sg))
-		p2pmem_unmap_host(client, sg, nents, dir);
-
 	p = p2pmem_page_region(sg_page(sg))->provider;
+	grant = p2pmem_page_grant(sg_page(sg));
+	if (sg_dma_is_bus_address(sg)) {
+		how = PCI_P2PMEM_MAP_BUS_ADDR;
+		p2pmem_unmap_bus(sg, nents);
+	} else {
+		p2pmem_unmap_host(client, sg, nents, dir);
+	}
 	if (trace_p2pmem_unmap_enabled())
 		trace_p2pmem_unmap(p->pdev, client, p2pmem_list_bytes(sg, nents),
-				   sg_dma_is_bus_address(sg) ? PCI_P2PMEM_MAP_BUS_ADDR :
-							       PCI_P2PMEM_MAP_HOST_BRIDGE);
+				   how);
 	guard(rcu)();
-	path = p2pmem_path_find(p, client);
-	if (!WARN_ON_ONCE(!path))
-		this_cpu_inc(path->count->unmaps);
+	link = grant ? p2pmem_grant_link(grant, client) : NULL;
+	pair = link ? link->pair : p2pmem_pair_find(p, client);
+	if (!WARN_ON_ONCE(!pair || !pair->count))
+		this_cpu_inc(pair->count->unmaps);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_unmap_sg);
 
@@ -412,7 +340,7 @@ static int p2pmem_region_addr(struct device *client, struct p2pmem_region *r, u6
  * @offset: bytes into the BAR
  * @size: bytes
  * @dir: direction
- * @map: returns the address; keep it for pci_p2pmem_unmap_region()
+ * @map: returns the address, unchanged on error; keep it for pci_p2pmem_unmap_region()
  *
  * For registers, which have no struct page, and for a driver's fixed windows of
  * memory. The region stays until it is unmapped; the client's revoke operation
@@ -426,9 +354,10 @@ int pci_p2pmem_map_region(struct device *client, struct pci_dev *provider, int b
 			  u64 offset, size_t size, enum dma_data_direction dir,
 			  struct pci_p2pmem_mapping_region *map)
 {
+	struct pci_p2pmem_mapping_region m = { .size = size, .dir = dir };
 	struct p2pmem_provider *p;
 	struct p2pmem_region *r;
-	struct p2pmem_path *path;
+	struct p2pmem_pair *pair;
 	int ret;
 
 	if (!client)
@@ -444,23 +373,24 @@ int pci_p2pmem_map_region(struct device *client, struct pci_dev *provider, int b
 	r = p2pmem_region_at(p, bar, offset, size);
 	if (!r)
 		return p2pmem_refuse(p->pdev, client, size, PCI_P2PMEM_BAD_RANGE);
-	path = p2pmem_path_current(p, client);
-	if (!path)
-		return p2pmem_is_client(client) ? -ENOMEM :
-			p2pmem_refuse(p->pdev, client, size, PCI_P2PMEM_NOT_A_CLIENT);
+	pair = p2pmem_pair_find(p, client);
+	if (!pair)
+		return p2pmem_refuse(p->pdev, client, size,
+				     p2pmem_is_client(client) ? PCI_P2PMEM_NO_MEMORY :
+								PCI_P2PMEM_NOT_A_CLIENT);
 
-	*map = (struct pci_p2pmem_mapping_region){
-		.size = size, .dir = dir, .region = r, .mapping = p2pmem_how(path),
-	};
-	if (map->mapping == PCI_P2PMEM_MAP_NONE)
-		return p2pmem_refuse(p->pdev, client, size, PCI_P2PMEM_OK);
-	ret = p2pmem_region_addr(client, r, offset - r->offset, map);
+	m.region = r;
+	m.mapping = p2pmem_pair_mapping(pair);
+	if (m.mapping == PCI_P2PMEM_MAP_NONE)
+		return p2pmem_refuse_pair(pair, size, p2pmem_pair_reason(pair));
+	ret = p2pmem_region_addr(client, r, offset - r->offset, &m);
 	if (ret)
-		return p2pmem_refuse(p->pdev, client, size, p2pmem_map_reason(ret));
-	/* RCU: a revocation that we did not see counts this pin, see revoke.c. */
+		return p2pmem_refuse_pair(pair, size, p2pmem_map_reason(ret));
+	/* RCU: a revocation that we did not see counts this pin, see state.c. */
 	atomic_long_inc(&p->pins);
-	p2pmem_count_map(path, size);
-	trace_p2pmem_map(p->pdev, client, size, map->mapping, PCI_P2PMEM_OK);
+	p2pmem_count_map(pair, size);
+	trace_p2pmem_map(p->pdev, client, size, m.mapping, PCI_P2PMEM_OK);
+	*map = m;
 	return 0;
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_map_region);
@@ -475,16 +405,16 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_map_region);
 void pci_p2pmem_unmap_region(struct device *client, struct pci_p2pmem_mapping_region *map)
 {
 	struct p2pmem_region *r = map->region;
-	struct p2pmem_path *path;
+	struct p2pmem_pair *pair;
 
 	if (map->mapping == PCI_P2PMEM_MAP_HOST_BRIDGE)
 		p2pmem_host_unmap(client, map->dma_addr, map->size, map->dir);
 
 	trace_p2pmem_unmap(r->provider->pdev, client, map->size, map->mapping);
 	guard(rcu)();
-	path = p2pmem_path_find(r->provider, client);
-	if (!WARN_ON_ONCE(!path))
-		this_cpu_inc(path->count->unmaps);
+	pair = p2pmem_pair_find(r->provider, client);
+	if (!WARN_ON_ONCE(!pair || !pair->count))
+		this_cpu_inc(pair->count->unmaps);
 	map->region = NULL;
 	atomic_long_dec(&r->provider->pins);
 	p2pmem_came_back(r->provider);

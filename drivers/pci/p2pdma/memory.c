@@ -2,6 +2,8 @@
 /**
  * DOC: obtaining peer memory
  *
+ * Floor 7.
+ *
  * Allocation and freeing as drivers and orchestrators see them: single runs by
  * kernel address, scatterlists of as many runs as it takes, references on memory
  * that a driver allocates itself. The kernel address of peer memory names it; the
@@ -48,25 +50,31 @@ static void *p2pmem_take(struct p2pmem_provider *p, size_t size)
 	return addr ?: ERR_PTR(-ENOMEM);
 }
 
-static enum pci_p2pmem_reason p2pmem_alloc_reason(long error)
+/*
+ * Why there was no memory. A pool that would have had it, were it not for what the
+ * provider's own driver keeps, is not to be made larger: that driver is to take less.
+ */
+static enum pci_p2pmem_reason p2pmem_alloc_reason(struct p2pmem_provider *p, size_t size,
+						  long error)
 {
-	switch (error) {
-	case -ENODEV:
+	if (error == -ENODEV)
 		return PCI_P2PMEM_REVOKED;
-	case -EDQUOT:
-		return PCI_P2PMEM_QUOTA;
-	default:
-		return PCI_P2PMEM_POOL_FULL;
-	}
+	if (error == -ENOBUFS)
+		return PCI_P2PMEM_NO_MEMORY;
+	if (p2pmem_pool_size(p->pool) - atomic_long_read(&p->own) < size &&
+	    p2pmem_pool_size(p->pool) >= size)
+		return PCI_P2PMEM_OWN_QUEUES;
+	return PCI_P2PMEM_POOL_FULL;
 }
 
 /* One event for each call, whether there was memory or not */
-static void p2pmem_trace_alloc(struct pci_dev *provider, struct pci_p2pmem_grant *grant,
+static void p2pmem_trace_alloc(struct p2pmem_provider *p, struct pci_p2pmem_grant *grant,
 			       size_t size, const void *result)
 {
 	if (trace_p2pmem_alloc_enabled())
-		trace_p2pmem_alloc(provider, grant, size, IS_ERR(result) ?
-				   p2pmem_alloc_reason(PTR_ERR(result)) : PCI_P2PMEM_OK);
+		trace_p2pmem_alloc(p->pdev, grant, size, IS_ERR(result) ?
+				   p2pmem_alloc_reason(p, size, PTR_ERR(result)) :
+				   PCI_P2PMEM_OK);
 }
 
 /* The caller holds the memory, and that holds the provider. */
@@ -107,10 +115,11 @@ void *pci_p2pmem_alloc(struct pci_dev *provider, size_t size, gfp_t gfp)
 		if (!p)
 			return NULL;
 		addr = p2pmem_take(p, size);
+		p2pmem_trace_alloc(p, NULL, size, addr);
 	}
-	p2pmem_trace_alloc(provider, NULL, size, addr);
 	if (IS_ERR(addr))
 		return NULL;
+	p2pmem_own_pages(virt_to_page(addr), size, NULL);
 	if (gfp & __GFP_ZERO)
 		p2pmem_clear(addr, size);
 	return addr;
@@ -166,18 +175,22 @@ static void p2pmem_sgl_give(struct p2pmem_sgl *s)
 		p2pmem_give(sg_virt(&s->sg[i]), s->sg[i].length);
 }
 
-static struct p2pmem_sgl *p2pmem_sgl_make(struct p2pmem_provider *p, unsigned int max,
+static struct p2pmem_sgl *p2pmem_sgl_make(struct p2pmem_provider *p,
+					  struct pci_p2pmem_grant *grant, unsigned int max,
 					  gfp_t gfp)
 {
-	struct p2pmem_sgl *s = kvmalloc(struct_size(s, sg, max), gfp);
+	struct p2pmem_sgl *s;
 
+	/* A list of one run has a size that the compiler knows. */
+	s = max == 1 ? kmalloc(struct_size(s, sg, 1), gfp) :
+		       kvmalloc(struct_size(s, sg, max), gfp);
 	if (s) {
 		sg_init_table(s->sg, max);
 		s->provider = p;
-		s->grant = NULL;
+		s->grant = grant;
 		/*
 		 * Before the state is read for the memory: pairs with
-		 * p2pmem_advance(). Whoever sees a loss here sees that nothing is lent.
+		 * p2pmem_enter_lost(). Whoever sees a loss here sees that nothing is lent.
 		 */
 		s->epoch = smp_load_acquire(&p->epoch);
 		s->nents = 0;
@@ -187,19 +200,20 @@ static struct p2pmem_sgl *p2pmem_sgl_make(struct p2pmem_provider *p, unsigned in
 }
 
 /* Fills with ever smaller runs until all is there, or nothing is left. */
-static int p2pmem_sgl_fill(struct p2pmem_provider *p, struct p2pmem_sgl *s, u32 length,
-			   unsigned int max, gfp_t gfp)
+static int p2pmem_sgl_fill(struct p2pmem_sgl *s, u32 length, unsigned int max, gfp_t gfp)
 {
 	u32 left = length, run = length;
 	void *addr;
 
 	while (left) {
 		run = min(run, left);
-		addr = p2pmem_take(p, run);
+		addr = p2pmem_take(s->provider, run);
 		if (!IS_ERR(addr)) {
 			if (gfp & __GFP_ZERO)
 				p2pmem_clear(addr, run);
-			sg_set_buf(&s->sg[s->nents++], addr, run);
+			sg_set_buf(&s->sg[s->nents], addr, run);
+			p2pmem_own_pages(sg_page(&s->sg[s->nents]), run, s->grant);
+			s->nents++;
 			left -= run;
 			continue;
 		}
@@ -222,7 +236,10 @@ static bool p2pmem_has(struct p2pmem_provider *p, size_t size)
 	return p2pmem_lends(p) && p2pmem_pool_available(p->pool) >= size;
 }
 
-static struct p2pmem_sgl *p2pmem_sgl_alloc(struct p2pmem_provider *p, u32 length, gfp_t gfp)
+/* The error is -ENOMEM when the pool is full, -ENOBUFS when the kernel has no memory. */
+static struct p2pmem_sgl *p2pmem_sgl_alloc(struct p2pmem_provider *p,
+					   struct pci_p2pmem_grant *grant, u32 length,
+					   gfp_t gfp)
 {
 	gfp_t meta = gfp & ~__GFP_ZERO;
 	struct p2pmem_sgl *s;
@@ -233,10 +250,10 @@ static struct p2pmem_sgl *p2pmem_sgl_alloc(struct p2pmem_provider *p, u32 length
 		return ERR_PTR(-EINVAL);
 
 	/* One run is what there nearly always is: no room for more is taken. */
-	s = p2pmem_sgl_make(p, 1, meta);
+	s = p2pmem_sgl_make(p, grant, 1, meta);
 	if (!s)
-		return ERR_PTR(-ENOMEM);
-	ret = p2pmem_sgl_fill(p, s, length, 1, gfp);
+		return ERR_PTR(-ENOBUFS);
+	ret = p2pmem_sgl_fill(s, length, 1, gfp);
 	if (!ret)
 		return s;
 	kvfree(s);
@@ -245,10 +262,10 @@ static struct p2pmem_sgl *p2pmem_sgl_alloc(struct p2pmem_provider *p, u32 length
 	if (ret != -ENOMEM || max == 1 || !p2pmem_has(p, PAGE_ALIGN((u64)length)))
 		return ERR_PTR(ret);
 
-	s = p2pmem_sgl_make(p, max, meta);
+	s = p2pmem_sgl_make(p, grant, max, meta);
 	if (!s)
-		return ERR_PTR(-ENOMEM);
-	ret = p2pmem_sgl_fill(p, s, length, max, gfp);
+		return ERR_PTR(-ENOBUFS);
+	ret = p2pmem_sgl_fill(s, length, max, gfp);
 	if (!ret)
 		return s;
 	kvfree(s);
@@ -258,7 +275,7 @@ static struct p2pmem_sgl *p2pmem_sgl_alloc(struct p2pmem_provider *p, u32 length
 /**
  * pci_p2pmem_sgl_alloc() - take peer memory as a scatterlist
  * @provider: the providing function
- * @nents: returns the number of entries
+ * @nents: returns the number of entries; unchanged without a list
  * @length: bytes
  * @gfp: for the list itself; __GFP_ZERO clears the memory, by the CPU
  *
@@ -275,8 +292,8 @@ struct scatterlist *pci_p2pmem_sgl_alloc(struct pci_dev *provider, unsigned int 
 
 	if (!p)
 		return NULL;
-	s = p2pmem_sgl_alloc(p, length, gfp);
-	p2pmem_trace_alloc(provider, NULL, length, s);
+	s = p2pmem_sgl_alloc(p, NULL, length, gfp);
+	p2pmem_trace_alloc(p, NULL, length, s);
 	if (IS_ERR(s)) {
 		p2pmem_provider_put(p);
 		return NULL;
@@ -286,10 +303,38 @@ struct scatterlist *pci_p2pmem_sgl_alloc(struct pci_dev *provider, unsigned int 
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_sgl_alloc);
 
+/* Memory under a grant that is held, and charged; or NULL and the reason */
+static struct p2pmem_sgl *p2pmem_grant_sgl(struct pci_p2pmem_grant *grant, u32 length,
+					   gfp_t gfp, enum pci_p2pmem_reason *why)
+{
+	size_t bytes = PAGE_ALIGN((size_t)length);
+	struct p2pmem_sgl *s;
+
+	if (unlikely(!p2pmem_grant_valid(grant))) {
+		*why = p2pmem_grant_reason(grant);
+		return NULL;
+	}
+	*why = PCI_P2PMEM_QUOTA;
+	if (unlikely(READ_ONCE(grant->provider->quota)) && p2pmem_grant_over_quota(grant, bytes))
+		return NULL;
+	s = p2pmem_sgl_alloc(grant->provider, grant, length, gfp);
+	if (IS_ERR(s)) {
+		*why = p2pmem_alloc_reason(grant->provider, bytes, PTR_ERR(s));
+		return NULL;
+	}
+	if (unlikely(p2pmem_grant_charge(grant, bytes))) {
+		p2pmem_sgl_give(s);
+		kvfree(s);
+		return NULL;
+	}
+	*why = PCI_P2PMEM_OK;
+	return s;
+}
+
 /**
  * pci_p2pmem_grant_sgl_alloc() - take peer memory under a grant
  * @grant: the grant
- * @nents: returns the number of entries
+ * @nents: returns the number of entries; unchanged without a list
  * @length: bytes
  * @gfp: for the list itself; __GFP_ZERO clears the memory, by the CPU
  * @why: returns the reason when there is no list, PCI_P2PMEM_OK otherwise; may be NULL
@@ -298,38 +343,35 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_sgl_alloc);
  * grant's clients works until then, whatever becomes of their verdicts.
  *
  * Context: What @gfp allows; the caller holds a reference of @grant.
- * Return: the list, or -ENOMEM when the pool is full, -ENODEV when the provider
- * is revoked, -EDQUOT when a client of the grant has all that the provider's quota
- * allows it, -EINVAL for a length of zero.
+ * Return: the list, or -ENOMEM when the pool is full or the kernel is short of memory,
+ * -ENODEV when the provider is revoked, -EDQUOT when a client of the grant has all that
+ * the provider's quota allows it, -EXDEV when a pair of the grant is refused now or would
+ * be mapped otherwise, -EINVAL for a length of zero.
  */
 struct scatterlist *pci_p2pmem_grant_sgl_alloc(struct pci_p2pmem_grant *grant,
 					       unsigned int *nents, u32 length, gfp_t gfp,
 					       enum pci_p2pmem_reason *why)
 {
-	size_t bytes = PAGE_ALIGN((size_t)length);
-	struct p2pmem_sgl *s;
-	int ret;
+	enum pci_p2pmem_reason reason = PCI_P2PMEM_REVOKED;
+	struct p2pmem_sgl *s = NULL;
+	bool held;
 
-	if (!pci_p2pmem_grant_tryget(grant)) {
-		if (why)
-			*why = PCI_P2PMEM_REVOKED;
-		return ERR_PTR(-ENODEV);
-	}
-	ret = p2pmem_grant_charge(grant, bytes);
-	s = ret ? ERR_PTR(ret) : p2pmem_sgl_alloc(p2pmem_grant_lender(grant), length, gfp);
-	p2pmem_trace_alloc(pci_p2pmem_grant_provider(grant), grant, length, s);
+	if (!length)
+		return ERR_PTR(-EINVAL);
+	held = pci_p2pmem_grant_tryget(grant);
+	if (held)
+		s = p2pmem_grant_sgl(grant, length, gfp, &reason);
 	if (why)
-		*why = IS_ERR(s) ? p2pmem_alloc_reason(PTR_ERR(s)) : PCI_P2PMEM_OK;
-	if (IS_ERR(s)) {
-		if (!ret)
-			p2pmem_grant_uncharge(grant, bytes);
-		if (length)
-			p2pmem_grant_failed(grant, p2pmem_alloc_reason(PTR_ERR(s)));
+		*why = reason;
+	if (trace_p2pmem_alloc_enabled())
+		trace_p2pmem_alloc(grant->provider->pdev, grant, length, reason);
+	if (!s) {
+		if (!held)
+			return ERR_PTR(-ENODEV);
+		p2pmem_grant_failed(grant, reason);
 		pci_p2pmem_grant_put(grant);
-		return ERR_CAST(s);
+		return ERR_PTR(p2pmem_errno(reason));
 	}
-	p2pmem_grant_had(grant);
-	s->grant = grant;
 	*nents = s->nents;
 	return s->sg;
 }
@@ -347,13 +389,14 @@ void pci_p2pmem_sgl_free(struct scatterlist *sgl)
 	struct p2pmem_sgl *s = to_sgl(sgl);
 
 	trace_p2pmem_free(s->provider->pdev, s->grant, s->length);
-	p2pmem_sgl_give(s);
-	if (s->grant) {
+	/* Uncharged first: what is charged is never more than what is out. */
+	if (s->grant)
 		p2pmem_grant_uncharge(s->grant, PAGE_ALIGN((size_t)s->length));
+	p2pmem_sgl_give(s);
+	if (s->grant)
 		pci_p2pmem_grant_put(s->grant);
-	} else {
+	else
 		p2pmem_provider_put(s->provider);
-	}
 	kvfree(s);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_sgl_free);
@@ -366,101 +409,14 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_sgl_free);
  * before anybody is told that it succeeded.
  *
  * Context: Any.
- * Return: true when the provider was lost since the list was taken.
+ * Return: true when the provider was lost, or a self-test disproved a pair of the list's
+ * grant, since the list was taken.
  */
 bool pci_p2pmem_sgl_lost(struct scatterlist *sgl)
 {
 	struct p2pmem_sgl *s = to_sgl(sgl);
 
-	return READ_ONCE(s->provider->epoch) != s->epoch;
+	return READ_ONCE(s->provider->epoch) != s->epoch ||
+		(s->grant && p2pmem_grant_disproved(s->grant));
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_sgl_lost);
-
-/**
- * pci_p2pmem_region_addr() - kernel address of lent memory
- * @provider: the providing function
- * @bar: number of the BAR
- * @offset: bytes into the BAR
- *
- * For the driver of PCI_P2PMEM_DRIVER memory, which finds its struct pages by
- * virt_to_page().
- *
- * Context: Any. Valid until the driver is unbound.
- * Return: the address, or NULL when no memory is lent there.
- */
-void *pci_p2pmem_region_addr(struct pci_dev *provider, int bar, u64 offset)
-{
-	struct p2pmem_provider *p;
-	struct p2pmem_region *r;
-
-	guard(rcu)();
-	p = p2pmem_find(provider);
-	if (!p)
-		return NULL;
-	r = p2pmem_region_at(p, bar, offset, 1);
-	return r && r->virt ? r->virt + (offset - r->offset) : NULL;
-}
-EXPORT_SYMBOL_GPL(pci_p2pmem_region_addr);
-
-static struct p2pmem_region *p2pmem_driver_region(struct p2pmem_provider *p, void *addr,
-						  size_t size)
-{
-	struct page *page = virt_to_page(addr);
-	struct p2pmem_region *r;
-
-	if (!size || !PAGE_ALIGNED(addr) || !is_pci_p2pmem_page(page))
-		return NULL;
-	r = p2pmem_page_region(page);
-	if (r->provider != p || r->kind != PCI_P2PMEM_DRIVER ||
-	    size > r->size - (addr - r->virt))
-		return NULL;
-	return r;
-}
-
-/**
- * pci_p2pmem_pin() - memory that its driver allocates is handed out
- * @provider: the providing function
- * @addr: kernel address of a page of a PCI_P2PMEM_DRIVER region
- * @size: bytes; whole pages
- *
- * Keeps the region until pci_p2pmem_unpin().
- *
- * Context: Any but NMI.
- * Return: 0, -ENODEV without a provider or when it is being revoked, -EINVAL
- * when the range is not within one such region.
- */
-int pci_p2pmem_pin(struct pci_dev *provider, void *addr, size_t size)
-{
-	struct p2pmem_provider *p;
-
-	guard(rcu)();
-	p = p2pmem_find(provider);
-	if (!p || !p2pmem_lends(p))
-		return -ENODEV;
-	if (!p2pmem_driver_region(p, addr, size))
-		return -EINVAL;
-	atomic_long_add(PAGE_ALIGN(size) >> PAGE_SHIFT, &p->pins);
-	return 0;
-}
-EXPORT_SYMBOL_GPL(pci_p2pmem_pin);
-
-/**
- * pci_p2pmem_unpin() - it came back
- * @addr: as pinned
- * @size: as pinned
- *
- * A page that somebody else still references keeps the region until that
- * reference is dropped; the driver must not hand it out before.
- *
- * Context: Any but NMI.
- */
-void pci_p2pmem_unpin(void *addr, size_t size)
-{
-	struct page *page = virt_to_page(addr);
-
-	if (WARN_ON_ONCE(!is_pci_p2pmem_page(page) ||
-			 p2pmem_page_region(page)->kind != PCI_P2PMEM_DRIVER))
-		return;
-	p2pmem_give(addr, size);
-}
-EXPORT_SYMBOL_GPL(pci_p2pmem_unpin);

@@ -2,49 +2,23 @@
 /**
  * DOC: private header of the p2pdma module
  *
- * Who owns what:
- *
- *   core.c      registers of providers and clients, notifier, init and exit
- *   provider.c  regions as ZONE_DEVICE pages; the only user of dev_pagemap
- *   region.c    which ranges of which BARs
- *   revoke.c    the states of a provider: lending, draining, lost
- *   pool.c      the allocator
- *   memory.c    what drivers call to obtain memory: alloc, free, scatterlists
- *   grant.c     an orchestrator's use of a provider for a set of clients
- *   charge.c    what is out under a grant, and what may be: quota, peak
- *   holders.c   all grants of a provider: telling and naming them
- *   topology.c  distance and reachability on plain nodes
- *   path.c      struct pci_dev into nodes, masks: the verdict of a pair
- *   policy.c    which host bridges are allowed: built in, by the administrator
- *   hostbridge.c  which of them this machine has
- *   parse.h     what administrators write into parameters
- *   verdict.c   the table of pairs: cached verdicts
- *   count.c     counters of a pair
- *   verify.c    what a pair's self-test has shown
- *   explain.c   what a verdict says to people
- *   remedy.c    what may be asked of a pair: verdict, distance, what helps
- *   find.c      the choice among providers
- *   map.c       scatterlists and regions to DMA addresses
- *   sysfs.c     the p2pmem group of a providing function
- *   debugfs.c   all that the core knows, as tables
- *   event.c     uevents
- *   trace.c     the trace events
- *
- * Lock order: p2pmem_mutex, then p2pmem_provider.lock, then
- * p2pmem_provider.state_lock or the lock of the table of pairs (never both).
- * p2pmem_path.proving is outside all of them: a client's self-test runs under it.
+ * Lock order: p2pmem_mutex, then p2pmem_provider.lock, then p2pmem_provider.state_lock or
+ * the lock of the table of pairs (never both). p2pmem_pair.proving is outside all of them:
+ * a client's self-test runs under it.
  */
 #ifndef _P2PMEM_P2PDMA_H
 #define _P2PMEM_P2PDMA_H
 
 #include <linux/completion.h>
 #include <linux/dma-mapping.h>
+#include <linux/ioport.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/percpu.h>
 #include <linux/percpu-refcount.h>
+#include <linux/range.h>
 #include <linux/pci-p2pmem.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
@@ -56,7 +30,6 @@ struct p2pmem_pool;
 struct p2pmem_provider;
 struct p2pmem_chain;
 struct p2pmem_host;
-struct gen_pool;
 struct seq_file;
 
 /* How many ids an administrator can name in the parameter host_bridges */
@@ -65,7 +38,7 @@ struct seq_file;
 /**
  * enum p2pmem_state - what a provider does
  * @P2PMEM_LIVE: lends
- * @P2PMEM_DRAINING: lends nothing new; what is out can still be mapped
+ * @P2PMEM_DRAINING: lends nothing new; memory that is out can still be mapped
  * @P2PMEM_LOST: the contents are or may be gone: mapping is refused too
  */
 enum p2pmem_state {
@@ -73,6 +46,24 @@ enum p2pmem_state {
 	P2PMEM_DRAINING,
 	P2PMEM_LOST,
 };
+
+/**
+ * enum p2pmem_forget - what becomes of what a self-test has shown, when a pair is judged
+ * @P2PMEM_FORGET_OUTDATED: dropped when the route is another one
+ * @P2PMEM_FORGET_PROOF: a proof is dropped, for the route may have changed unseen; a
+ *	disproof stays while the route looks the same
+ * @P2PMEM_FORGET_ALL: both are dropped: an administrator wants a new test
+ */
+enum p2pmem_forget {
+	P2PMEM_FORGET_OUTDATED,
+	P2PMEM_FORGET_PROOF,
+	P2PMEM_FORGET_ALL,
+};
+
+/* What user space has to be told of a provider, bits of &p2pmem_provider.events */
+#define P2PMEM_EVENT_REVOKED	BIT(0)
+#define P2PMEM_EVENT_LOST	BIT(1)
+#define P2PMEM_EVENT_RESUMED	BIT(2)
 
 /**
  * struct p2pmem_region - one registered range of one BAR
@@ -86,6 +77,7 @@ enum p2pmem_state {
  * @bus_offset: bus address minus physical address, modulo 2^64: the offset of
  *	the provider's host bridge, sign included
  * @virt: kernel address of the first page, NULL for registers
+ * @hold: reserves the addresses of abandoned pages once the function is gone
  */
 struct p2pmem_region {
 	struct p2pmem_provider *provider;
@@ -97,14 +89,16 @@ struct p2pmem_region {
 	size_t size;
 	u64 bus_offset;
 	void *virt;
+	struct resource hold;
 };
 
 /**
  * struct p2pmem_provider - a PCI function that lends memory
  * @hash: entry in the register of providers; readers under RCU
  * @pdev: the function, referenced
- * @ref: keeps this structure; the register holds one, every grant and every
- *	path one each
+ * @ref: keeps this structure, its pool and its regions; the register holds one,
+ *	every grant and every pair one each. Pages go before: with the driver
+ * @release: frees what other floors hung on it, in process context
  * @free_work: the end, in process context, because the last reference may be
  *	dropped in any
  * @rcu: for freeing
@@ -112,13 +106,16 @@ struct p2pmem_region {
  * @regions: what it lends, struct p2pmem_region; readers under RCU
  * @grants: struct pci_p2pmem_grant
  * @pool: free pages of the pooled regions
- * @state_lock: guards changes of @state, @resume_wanted, @told and @awaited;
+ * @state_lock: guards changes of @state, @drain, @notified, @waited, @resume and
+ *	@events;
  *	irq-safe, because the last page may come back in any context
- * @state: enum p2pmem_state; read without the lock, see revoke.c
+ * @state: enum p2pmem_state; read without the lock, see state.c
+ * @drain: number of the present drain, or of the last one: how often it left live
+ * @notified: number of the drain that holders were told of
+ * @waited: number of the drain that a revocation has waited in to its end
+ * @resume: number of the drain after which it lends again, 0 when that was not asked for
+ * @events: P2PMEM_EVENT_* that user space has not been told yet
  * @published: its driver offers it to anyone; effective while live only
- * @resume_wanted: go live again when the last page is back
- * @told: grants and clients were told that it goes, since it was live
- * @awaited: a revocation waits for its memory or has waited, since it was live
  * @epoch: how often contents were lost
  * @own: bytes that the provider's own driver keeps, which no drain waits for
  * @pins: pages and mapped ranges that are out and in no pool
@@ -126,16 +123,16 @@ struct p2pmem_region {
  * @drained: who waits for memory to come back
  * @bus_end: highest bus address of a region with pages
  * @phys_end: highest physical address of a region with pages
- * @live_work: tells orchestrators that it is live again
- * @lost_work: tells those that hold memory that it is lost; holds a reference
- *	while it is queued
+ * @work: makes it live again, tells user space, holders and orchestrators; holds a
+ *	reference while it is queued
  * @sysfs: the p2pmem group exists
- * @abandoned: its driver went while memory was out: nothing withdraws it any more
+ * @abandoned: its driver went while memory was out: it never lends again
  */
 struct p2pmem_provider {
 	struct hlist_node hash;
 	struct pci_dev *pdev;
 	struct kref ref;
+	void (*release)(struct p2pmem_provider *p);
 	struct work_struct free_work;
 	struct rcu_head rcu;
 	struct mutex lock;		/* see above */
@@ -144,10 +141,12 @@ struct p2pmem_provider {
 	struct p2pmem_pool *pool;
 	spinlock_t state_lock;		/* see above */
 	int state;
+	unsigned int drain;
+	unsigned int notified;
+	unsigned int waited;
+	unsigned int resume;
+	unsigned long events;
 	bool published;
-	bool resume_wanted;
-	bool told;
-	bool awaited;
 	u32 epoch;
 	atomic_long_t own;
 	atomic_long_t pins;
@@ -155,8 +154,7 @@ struct p2pmem_provider {
 	wait_queue_head_t drained;
 	u64 bus_end;
 	u64 phys_end;
-	struct work_struct live_work;
-	struct work_struct lost_work;
+	struct work_struct work;
 	bool sysfs;
 	bool abandoned;
 };
@@ -165,9 +163,9 @@ struct p2pmem_provider {
  * struct pci_p2pmem_client - a registration of a DMA device
  * @hash: entry in the register of clients; readers under RCU
  * @dev: the DMA device, referenced
- * @ops: what its driver can be told, may be NULL
+ * @ops: its driver's callbacks, may be NULL
  * @priv: its driver's
- * @users: the registration itself, and each self-test of its that runs
+ * @users: the registration itself, and each of its self-tests that runs
  * @unused: the last of @users is gone
  * @rcu: for freeing
  */
@@ -182,98 +180,104 @@ struct pci_p2pmem_client {
 };
 
 /**
- * struct p2pmem_path_count - counters of a pair, per CPU
+ * struct p2pmem_pair_count - counters of a pair that every request touches, per CPU
  * @maps: mappings made
  * @unmaps: mappings undone
  * @bytes: bytes that were mapped
- * @failures: mappings that were refused, and memory that was not to be had under a
- *	grant, by reason
  */
-struct p2pmem_path_count {
+struct p2pmem_pair_count {
 	u64 maps;
 	u64 unmaps;
 	u64 bytes;
-	u64 failures[PCI_P2PMEM_NR_REASONS];
 };
 
 /**
- * struct p2pmem_path - a (provider, client) pair
+ * struct p2pmem_pair - a (provider, client) pair, see pair.c
  * @hash: entry in the table of pairs; readers under RCU
+ * @gone: used while it is taken out
  * @provider: referenced
  * @client: the DMA device, referenced
- * @gone: used while it is taken out
  * @ref: the table holds one, every grant one
  * @rcu: for freeing
- * @gen: value of the policy generation that @mapping and @verdict are of
- * @begun: which of the verdicts of all pairs it is, in the order in which they were begun;
- *	guarded by the lock of the table
- * @mapping: enum pci_p2pmem_mapping, the part of the verdict that mapping needs
- * @mask: limit of the client's DMA when the verdict was made
- * @verdict: the whole verdict; guarded by the lock of the table
- * @grants: orchestrators whose grants include this pair
- * @granted: mapping that these grants were given with
+ * @dead: out of the table: it is not judged any more; guarded by p2pmem_mutex
+ * @mapping: enum pci_p2pmem_mapping of the route, which the client's DMA limit may
+ *	still forbid; read without a lock
+ * @needed: highest address that the client must reach, 0 for none; ditto
+ * @disproofs: how often a self-test disproved it; ditto
+ * @verdict: what the route says; guarded by the lock of the table, like all that
+ *	follows up to @note
+ * @serial: counts changes of the verdict, and proofs that were dropped
+ * @stale: the last attempt to judge it failed, @verdict is an earlier one
+ * @sig: signature of the route that @verdict is of
  * @made: when the verdict was made, in seconds since boot
- * @told: refusals that the log has since the verdict last changed, a bit for each reason
- * @used: bytes that are out under grants that include this pair
- * @peak: most that ever were
- * @proof: what the self-test has shown of the pair as it is; guarded by the lock
- *	of the table, like all that is said of it
+ * @proof: what the self-test has shown
+ * @proved_sig: signature of the route that @proof is of
  * @proved_how: mapping that @proof is of
  * @proved_admin: whether that led through a host bridge of an administrator's
  * @note: what the self-test says besides
- * @proving: one self-test of a pair at a time: who comes meanwhile waits, and finds
+ * @grants: orchestrators whose grants include this pair
+ * @logged: refusals that the log has since the verdict last changed, a bit for each reason
+ * @unlogged: refusals that the log is yet to have, ditto
+ * @used: bytes that are out under grants that include this pair
+ * @peak: most that ever were
+ * @failures: refused mappings and allocations, by reason
+ * @proving: one self-test of a pair at a time: whoever comes meanwhile waits, and finds
  *	its result
- * @count: counters
+ * @count: counters; NULL until a verdict first allowed a mapping
  */
-struct p2pmem_path {
+struct p2pmem_pair {
 	struct hlist_node hash;
 	struct hlist_node gone;
 	struct p2pmem_provider *provider;
 	struct device *client;
 	struct kref ref;
 	struct rcu_head rcu;
-	unsigned int gen;
-	u64 begun;
+	bool dead;
 	u8 mapping;
-	u64 mask;
+	u64 needed;
+	unsigned int disproofs;
 	struct pci_p2pmem_verdict verdict;
-	atomic_t grants;
-	u8 granted;
+	unsigned int serial;
+	bool stale;
+	u64 sig;
 	time64_t made;
-	unsigned long told;
-	atomic_long_t used;
-	atomic_long_t peak;
 	u8 proof;
+	u64 proved_sig;
 	u8 proved_how;
 	bool proved_admin;
 	char note[PCI_P2PMEM_NOTE];
+	atomic_t grants;
+	unsigned long logged;
+	unsigned long unlogged;
+	atomic_long_t used;
+	atomic_long_t peak;
+	atomic_long_t failures[PCI_P2PMEM_NR_REASONS];
 	struct mutex proving;		/* see above */
-	struct p2pmem_path_count __percpu *count;
+	struct p2pmem_pair_count __percpu *count;
 };
 
 /**
  * struct p2pmem_stamp - what a self-test is of
- * @gen: generation of the verdict
+ * @serial: of the pair
  * @epoch: how often the provider had lost its contents
  */
 struct p2pmem_stamp {
-	unsigned int gen;
+	unsigned int serial;
 	u32 epoch;
 };
 
 /**
- * p2pmem_client_limit() - highest address that a client's DMA can reach
- * @client: DMA device
- *
- * Here because every look-up of a verdict asks it.
- *
- * Context: Any.
- * Return: the address, inclusive.
+ * struct p2pmem_link - a pair of a grant
+ * @pair: referenced
+ * @how: how memory of the grant is mapped for the pair's client, until it is freed
+ * @disproofs: &p2pmem_pair.disproofs when the grant was created: when it has grown,
+ *	contents of memory that is out are as good as lost
  */
-static inline u64 p2pmem_client_limit(struct device *client)
-{
-	return min_not_zero(dma_get_mask(client), client->bus_dma_limit);
-}
+struct p2pmem_link {
+	struct p2pmem_pair *pair;
+	enum pci_p2pmem_mapping how;
+	unsigned int disproofs;
+};
 
 /**
  * struct pci_p2pmem_grant - an orchestrator's use of a provider, see grant.c
@@ -282,14 +286,14 @@ static inline u64 p2pmem_client_limit(struct device *client)
  * @provider: referenced
  * @ref: references
  * @bytes: memory that is out under this grant, per CPU: the sum counts
- * @ops: what the orchestrator wants to be told; NULL once the grant was ended,
- *	guarded by the provider's lock
+ * @ops: the orchestrator's callbacks; NULL once the grant was ended, guarded by the
+ *	provider's lock
  * @priv: the orchestrator's
- * @name: who holds it, for the log
+ * @name: who holds it, for the log; printable
  * @free_work: the end, in process context
  * @rcu: for freeing
  * @nr: number of pairs
- * @path: the pairs, referenced, each of them once
+ * @link: the pairs, each of them once
  */
 struct pci_p2pmem_grant {
 	struct list_head node;
@@ -302,173 +306,179 @@ struct pci_p2pmem_grant {
 	struct work_struct free_work;
 	struct rcu_head rcu;
 	int nr;
-	struct p2pmem_path *path[];
+	struct p2pmem_link link[];
 };
 
-/* core.c */
-extern struct mutex p2pmem_mutex;
-extern struct workqueue_struct *p2pmem_wq;
-struct p2pmem_provider *p2pmem_find(struct pci_dev *pdev);
-struct p2pmem_provider *p2pmem_provider_get(struct pci_dev *pdev);
-void p2pmem_provider_put(struct p2pmem_provider *p);
-void p2pmem_register(struct p2pmem_provider *p);
-void p2pmem_unregister(struct p2pmem_provider *p);
-void p2pmem_for_each_provider(void (*fn)(struct p2pmem_provider *p, void *arg), void *arg);
-void p2pmem_for_each_pair(void (*fn)(struct p2pmem_provider *p, struct device *client,
-				     void *arg), void *arg);
-bool p2pmem_is_client(struct device *dev);
-unsigned int p2pmem_provers_get(struct device *dev, struct pci_p2pmem_client **provers,
-				unsigned int max);
-void p2pmem_prover_put(struct pci_p2pmem_client *client);
-void p2pmem_clients_revoke(struct p2pmem_provider *p);
-void p2pmem_notify(unsigned long event, void *data);
-void p2pmem_news(void);
+/**
+ * p2pmem_client_limit() - highest address that a client's DMA can reach
+ * @client: DMA device
+ *
+ * Context: Any.
+ * Return: the address, inclusive.
+ */
+static inline u64 p2pmem_client_limit(struct device *client)
+{
+	return min_not_zero(dma_get_mask(client), client->bus_dma_limit);
+}
 
-/* provider.c */
-struct p2pmem_region *p2pmem_page_region(const struct page *page);
-void p2pmem_pages_exit(void);
-void p2pmem_put_pages(struct p2pmem_region *region, struct page *page, size_t nr);
-void *p2pmem_pages_map(struct p2pmem_region *r, int node);
-#if IS_ENABLED(CONFIG_KUNIT)
-void p2pmem_page_free(struct page *page);
-void p2pmem_provider_destroy(struct p2pmem_provider *p);
-#endif
+/**
+ * p2pmem_pair_mapping() - how a pair is mapped now
+ * @pair: the pair
+ *
+ * The client's DMA limit is compared each time, because nobody tells when it changes.
+ *
+ * Context: Any; the caller holds the pair or is an RCU reader.
+ * Return: the mapping, PCI_P2PMEM_MAP_NONE when it is refused.
+ */
+static inline enum pci_p2pmem_mapping p2pmem_pair_mapping(const struct p2pmem_pair *pair)
+{
+	/* Pairs with p2pmem_pair_set(): whoever sees a mapping sees the counters. */
+	enum pci_p2pmem_mapping how = smp_load_acquire(&pair->mapping);
 
-/* region.c */
-struct p2pmem_region *p2pmem_region_at(struct p2pmem_provider *p, int bar,
-				       u64 offset, size_t size);
-bool p2pmem_trim(struct p2pmem_region *r);
-int p2pmem_region_init(struct p2pmem_region *r, struct pci_dev *pdev, int bar,
-		       size_t size, u64 offset, unsigned int kind);
-bool p2pmem_overlaps(struct p2pmem_provider *p, const struct p2pmem_region *n);
+	if (unlikely(READ_ONCE(pair->needed) > p2pmem_client_limit(pair->client)))
+		return PCI_P2PMEM_MAP_NONE;
+	return how;
+}
 
-/* revoke.c */
-bool p2pmem_lends(const struct p2pmem_provider *p);
-bool p2pmem_idle(struct p2pmem_provider *p);
-void p2pmem_came_back(struct p2pmem_provider *p);
-void p2pmem_state_init(struct p2pmem_provider *p);
-int p2pmem_drain_all(struct p2pmem_provider *p);
+/**
+ * p2pmem_page_grant() - the grant that a page was taken under
+ * @page: page for which is_pci_p2pmem_page() is true, held by its user
+ *
+ * The member is the driver's that made the pages. It is written by whoever takes a page
+ * from the pool, and read by whoever holds it.
+ *
+ * Context: Any.
+ * Return: the grant, which stays until the page is freed, or NULL.
+ */
+static inline struct pci_p2pmem_grant *p2pmem_page_grant(const struct page *page)
+{
+	return page->zone_device_data;
+}
 
-/* pool.c */
-struct p2pmem_pool *p2pmem_pool_create(int node);
-void p2pmem_pool_destroy(struct p2pmem_pool *pool);
-int p2pmem_pool_add(struct p2pmem_pool *pool, void *addr, size_t size, int node);
-void *p2pmem_pool_alloc(struct p2pmem_pool *pool, size_t size);
-void p2pmem_pool_free(struct p2pmem_pool *pool, void *addr, size_t size);
-size_t p2pmem_pool_size(struct p2pmem_pool *pool);
-size_t p2pmem_pool_available(struct p2pmem_pool *pool);
+/**
+ * p2pmem_link_valid() - whether new memory of a grant may be taken for a pair
+ * @l: the pair of the grant
+ *
+ * Memory is mapped as the grant says: for a pair that is mapped otherwise now, or not at
+ * all, or that moved wrong data since, there is none. The client's limit is compared when
+ * memory is mapped.
+ *
+ * Context: Any.
+ * Return: true when the pair is as it was.
+ */
+static inline bool p2pmem_link_valid(const struct p2pmem_link *l)
+{
+	return READ_ONCE(l->pair->mapping) == l->how &&
+		READ_ONCE(l->pair->disproofs) == l->disproofs;
+}
 
-/* grant.c */
-struct p2pmem_provider *p2pmem_grant_lender(struct pci_p2pmem_grant *grant);
-void p2pmem_grant_clients(struct pci_p2pmem_grant *grant, char *buf, size_t len);
-struct p2pmem_path *p2pmem_grant_path(struct pci_p2pmem_grant *grant, struct device *client);
+/**
+ * p2pmem_grant_valid() - whether new memory may be taken under a grant
+ * @grant: the grant, held
+ *
+ * Context: Any.
+ * Return: false when one of its pairs stands against it: p2pmem_grant_reason().
+ */
+static inline bool p2pmem_grant_valid(const struct pci_p2pmem_grant *grant)
+{
+	int i;
 
-/* charge.c */
-long p2pmem_grant_bytes(const struct pci_p2pmem_grant *g);
-int p2pmem_grant_charge(struct pci_p2pmem_grant *grant, unsigned long bytes);
-void p2pmem_grant_had(struct pci_p2pmem_grant *grant);
-void p2pmem_grant_uncharge(struct pci_p2pmem_grant *grant, unsigned long bytes);
-void p2pmem_grant_failed(struct pci_p2pmem_grant *grant, enum pci_p2pmem_reason reason);
+	for (i = 0; i < grant->nr; i++)
+		if (unlikely(!p2pmem_link_valid(&grant->link[i])))
+			return false;
+	return true;
+}
 
-/* holders.c */
-void p2pmem_grants_revoke(struct p2pmem_provider *p);
-void p2pmem_grants_evict(struct p2pmem_provider *p);
-void p2pmem_grants_report(struct p2pmem_provider *p);
-unsigned int p2pmem_grants_count(struct p2pmem_provider *p);
-void p2pmem_grants_show(struct p2pmem_provider *p, struct seq_file *m);
+/**
+ * p2pmem_grant_disproved() - whether a pair of a grant moved wrong data since its creation
+ * @grant: the grant, held
+ *
+ * Context: Any.
+ * Return: true when contents of its memory are as good as lost.
+ */
+static inline bool p2pmem_grant_disproved(const struct pci_p2pmem_grant *grant)
+{
+	int i;
 
-/* path.c */
-struct pci_dev *p2pmem_host_function(struct pci_host_bridge *host);
-int p2pmem_path_judge(struct p2pmem_provider *p, struct device *client,
-		      struct pci_p2pmem_verdict *v);
-int p2pmem_path_acs_list(struct pci_dev *provider, struct pci_dev *client,
-			 char *buf, size_t len);
-int p2pmem_path_entries(struct pci_dev *provider, struct pci_dev *client,
-			char *buf, size_t len);
-bool p2pmem_client_translates(struct device *client);
-bool p2pmem_guest_encrypted(void);
+	for (i = 0; i < grant->nr; i++)
+		if (READ_ONCE(grant->link[i].pair->disproofs) != grant->link[i].disproofs)
+			return true;
+	return false;
+}
 
-/* policy.c */
-int p2pmem_policy_set(const char *val);
-int p2pmem_policy_get(char *buf, size_t len);
-void p2pmem_policy_announce(void);
-void p2pmem_policy_id(u16 vendor, u16 device, u8 *known, u8 *admin);
-u8 p2pmem_policy_taken(u16 vendor, u16 device);
-void p2pmem_policy_cpu(const struct p2pmem_entry *cpu, u8 *known, u8 *admin);
-void p2pmem_policy_show(struct seq_file *m);
-#if IS_ENABLED(CONFIG_KUNIT)
-void p2pmem_policy_reset(void);
-#endif
+/**
+ * p2pmem_grant_link() - a pair of a grant
+ * @grant: the grant, held
+ * @client: one of its clients
+ *
+ * Context: Any.
+ * Return: the pair and how it is mapped, valid as long as the grant; NULL when @client is
+ * none of its clients.
+ */
+static inline struct p2pmem_link *p2pmem_grant_link(struct pci_p2pmem_grant *grant,
+						    struct device *client)
+{
+	int i;
 
-/* hostbridge.c */
-void p2pmem_cpu_id(struct p2pmem_entry *cpu);
-void p2pmem_host_judge(struct pci_host_bridge *host, struct pci_dev *top,
-		       struct p2pmem_host *h);
-void p2pmem_host_entry(struct pci_host_bridge *host, struct pci_dev *top, bool across,
-		       char *buf, size_t len);
+	for (i = 0; i < grant->nr; i++)
+		if (grant->link[i].pair->client == client)
+			return &grant->link[i];
+	return NULL;
+}
 
-/* verdict.c */
-void p2pmem_policy_changed(void);
-unsigned int p2pmem_paths_count(void);
-struct p2pmem_path *p2pmem_path_find(struct p2pmem_provider *p, struct device *client);
-struct p2pmem_path *p2pmem_path_get(struct p2pmem_provider *p, struct device *client);
-struct p2pmem_path *p2pmem_path_current(struct p2pmem_provider *p, struct device *client);
-struct p2pmem_path *p2pmem_path_anew(struct p2pmem_provider *p, struct device *client);
-void p2pmem_path_put(struct p2pmem_path *path);
-bool p2pmem_path_fresh(struct p2pmem_path *path);
-void p2pmem_path_verdict(struct p2pmem_path *path, struct pci_p2pmem_verdict *v);
-int p2pmem_path_begin(struct p2pmem_path *path, struct pci_p2pmem_verdict *v,
-		      struct p2pmem_stamp *stamp);
-bool p2pmem_path_prove(struct p2pmem_path *path, const struct p2pmem_stamp *stamp,
-		       enum pci_p2pmem_proof proof, const char *note,
-		       struct pci_p2pmem_verdict *v);
-void p2pmem_paths_stale(struct p2pmem_provider *p);
-void p2pmem_path_check(struct p2pmem_path *path, struct pci_p2pmem_verdict *v);
-void p2pmem_paths_drop_provider(struct p2pmem_provider *p);
-void p2pmem_paths_drop_client(struct device *client);
-bool p2pmem_path_exists(struct p2pmem_provider *p, struct device *client);
+/**
+ * p2pmem_grant_clients() - the names of a grant's clients
+ * @grant: the grant, held, or NULL
+ * @buf: returns them, separated by commas; "-" without a grant
+ * @len: bytes in @buf; names that do not fit are cut off
+ *
+ * Here because trace events need it, too, and they stand on no floor.
+ *
+ * Context: Any.
+ */
+static inline void p2pmem_grant_clients(struct pci_p2pmem_grant *grant, char *buf, size_t len)
+{
+	int i, n;
 
-/* count.c */
-void p2pmem_path_sum(const struct p2pmem_path *path, struct p2pmem_path_count *sum);
-u64 p2pmem_path_failures(const struct p2pmem_path_count *sum);
-void p2pmem_path_settle(struct p2pmem_path *path);
+	n = scnprintf(buf, len, "%s", grant ? dev_name(grant->link[0].pair->client) : "-");
+	for (i = 1; grant && i < grant->nr; i++)
+		n += scnprintf(buf + n, len - n, ",%s", dev_name(grant->link[i].pair->client));
+}
 
-/* explain.c */
-const char *p2pmem_token(enum pci_p2pmem_reason reason);
-int p2pmem_errno(enum pci_p2pmem_reason reason);
-int p2pmem_explain_text(char *buf, size_t len, const char *lender, const char *borrower,
-			const struct pci_p2pmem_verdict *verdict);
+/**
+ * p2pmem_own_pages() - note whose pages a run is
+ * @page: the first one, just taken
+ * @size: bytes
+ * @grant: the grant, or NULL
+ *
+ * Whoever takes pages writes it, so that nobody has to when they go back.
+ *
+ * Context: Any.
+ */
+static inline void p2pmem_own_pages(struct page *page, size_t size,
+				    struct pci_p2pmem_grant *grant)
+{
+	size_t nr = PAGE_ALIGN(size) >> PAGE_SHIFT;
 
-/* map.c */
-dma_addr_t p2pmem_host_map(struct device *client, phys_addr_t phys, size_t size,
-			   enum dma_data_direction dir);
-void p2pmem_host_unmap(struct device *client, dma_addr_t addr, size_t size,
-		       enum dma_data_direction dir);
+	/* This is with each request, a store and little else for each page. */
+	for (; nr >= 4; nr -= 4, page += 4) {
+		page[0].zone_device_data = grant;
+		page[1].zone_device_data = grant;
+		page[2].zone_device_data = grant;
+		page[3].zone_device_data = grant;
+	}
+	for (; nr; nr--, page++)
+		page->zone_device_data = grant;
+}
 
-/* find.c */
-struct pci_dev *p2pmem_find_preferred(struct device **clients, int nr,
-				      enum pci_p2pmem_prefer prefer);
-struct pci_dev *p2pmem_find_anew(struct device **clients, int nr,
-				 enum pci_p2pmem_prefer prefer);
-void p2pmem_why_none(struct device **clients, int nr, struct pci_p2pmem_verdict *why);
+/* Takes from an entry of a scatterlist what mapping wrote into it. */
+static inline void p2pmem_clear_entry(struct scatterlist *sg)
+{
+	sg_dma_unmark_bus_address(sg);
+	sg_dma_address(sg) = 0;
+	sg_dma_len(sg) = 0;
+}
 
-/* sysfs.c */
-int p2pmem_sysfs_add(struct pci_dev *pdev);
-void p2pmem_sysfs_remove(struct pci_dev *pdev);
-unsigned int p2pmem_paths_judge(struct p2pmem_provider *p, unsigned int *pairs);
-
-/* event.c */
-void p2pmem_event(struct p2pmem_provider *p, const char *what);
-
-/* debugfs.c */
-void p2pmem_debugfs_init(void);
-void p2pmem_debugfs_exit(void);
-#if IS_ENABLED(CONFIG_KUNIT)
-int p2pmem_providers_show(struct seq_file *m, void *unused);
-int p2pmem_regions_show(struct seq_file *m, void *unused);
-int p2pmem_grants_file_show(struct seq_file *m, void *unused);
-int p2pmem_paths_show(struct seq_file *m, void *unused);
-int p2pmem_counters_show(struct seq_file *m, void *unused);
-#endif
+#include "floors.h"
 
 #endif /* _P2PMEM_P2PDMA_H */

@@ -2,7 +2,9 @@
 /**
  * DOC: which host bridges and processors are allowed, and who says so
  *
- * A list that is built in, of facts with their source, and the changes that an
+ * Floor 1.
+ *
+ * A list that is built in (facts.c), and the changes that an
  * administrator makes to it by the parameter host_bridges: at load, on the kernel's
  * command line, while running. Knows ids, not devices: hostbridge.c asks it.
  *
@@ -23,28 +25,6 @@
 
 #define P2PMEM_BOTH	(P2PMEM_WITHIN | P2PMEM_ACROSS)
 
-/* Facts from Linux 6.12, drivers/pci/p2pdma.c, where their vendor confirmed them */
-static const struct {
-	u16 vendor;
-	u16 device;
-	u8 bits;
-} p2pmem_facts[] = {
-	{ PCI_VENDOR_ID_INTEL, 0x3c00, P2PMEM_WITHIN },	/* Xeon E5, Core i7 */
-	{ PCI_VENDOR_ID_INTEL, 0x3c01, P2PMEM_WITHIN },
-	{ PCI_VENDOR_ID_INTEL, 0x2f00, P2PMEM_WITHIN },	/* Xeon E7 v3, E5 v3 */
-	{ PCI_VENDOR_ID_INTEL, 0x2f01, P2PMEM_WITHIN },
-	{ PCI_VENDOR_ID_INTEL, 0x2020, P2PMEM_BOTH },	/* Skylake-E */
-	{ PCI_VENDOR_ID_INTEL, 0x2030, P2PMEM_BOTH },
-	{ PCI_VENDOR_ID_INTEL, 0x2031, P2PMEM_BOTH },
-	{ PCI_VENDOR_ID_INTEL, 0x2032, P2PMEM_BOTH },
-	{ PCI_VENDOR_ID_INTEL, 0x2033, P2PMEM_BOTH },
-	{ PCI_VENDOR_ID_INTEL, 0x09a2, P2PMEM_BOTH },
-};
-
-/* Ditto: AMD's processors forward between all root ports since this family (Zen) */
-#define P2PMEM_FACT_CPU		"AuthenticAMD"
-#define P2PMEM_FACT_FAMILY	0x17
-
 /**
  * struct p2pmem_policy_row - what an administrator said of one id
  * @entry: of which
@@ -60,17 +40,17 @@ struct p2pmem_policy_row {
 /**
  * struct p2pmem_policy - all that administrators said
  * @nr: how many rows
- * @row: in the order in which their ids were first named
+ * @row: in the order in which their ids were first named; one more than may be named,
+ *	so that there is always room to take back the built-in list
  */
 struct p2pmem_policy {
 	unsigned int nr;
-	struct p2pmem_policy_row row[P2PMEM_POLICY_MAX];
+	struct p2pmem_policy_row row[P2PMEM_POLICY_MAX + 1];
 };
 
 /*
- * Readers have p2pmem_policy under RCU, since verdicts are made where I/O is
- * submitted. A writer prepares the table that is not in use, a grace period after it
- * last was, and then puts it in use.
+ * Readers have p2pmem_policy under RCU. A writer prepares the table that is not in use, a
+ * grace period after it last was, and then puts it in use.
  */
 static struct p2pmem_policy p2pmem_policies[2];
 static struct p2pmem_policy __rcu *p2pmem_policy = RCU_INITIALIZER(&p2pmem_policies[0]);
@@ -87,6 +67,7 @@ static bool p2pmem_running(void)
 static bool p2pmem_same_entry(const struct p2pmem_entry *a, const struct p2pmem_entry *b)
 {
 	return a->vendor == b->vendor && a->device == b->device &&
+		a->any_device == b->any_device && a->built_in == b->built_in &&
 		a->family == b->family && a->model == b->model && !strcmp(a->cpu, b->cpu);
 }
 
@@ -101,58 +82,62 @@ static struct p2pmem_policy_row *p2pmem_policy_find(struct p2pmem_policy *pol,
 	return NULL;
 }
 
-static struct p2pmem_policy_row *p2pmem_policy_family(struct p2pmem_policy *pol,
-						      const struct p2pmem_entry *e)
+/* What an entry is a part of: a model of its family, a device of its vendor */
+static struct p2pmem_policy_row *p2pmem_policy_wider(struct p2pmem_policy *pol,
+						     const struct p2pmem_entry *e)
 {
-	struct p2pmem_entry family = *e;
+	struct p2pmem_entry wider = *e;
 
-	family.model = P2PMEM_ANY_MODEL;
-	return p2pmem_policy_find(pol, &family);
-}
-
-/* What is allowed by facts alone */
-static u8 p2pmem_fact(const struct p2pmem_entry *e)
-{
-	int i;
-
+	if (e->built_in || e->any_device || (e->cpu[0] && e->model == P2PMEM_ANY_MODEL))
+		return NULL;
 	if (e->cpu[0])
-		return !strcmp(e->cpu, P2PMEM_FACT_CPU) && e->family >= P2PMEM_FACT_FAMILY ?
-			P2PMEM_BOTH : 0;
-	for (i = 0; i < ARRAY_SIZE(p2pmem_facts); i++)
-		if (p2pmem_facts[i].vendor == e->vendor && p2pmem_facts[i].device == e->device)
-			return p2pmem_facts[i].bits;
-	return 0;
+		wider.model = P2PMEM_ANY_MODEL;
+	else
+		wider.any_device = true;
+	wider.device = 0;
+	return p2pmem_policy_find(pol, &wider);
 }
 
-/* What there is to be taken back: facts, and for a model what its family was given */
+/* The built-in list as a whole, which an administrator can take back */
+static bool p2pmem_facts_masked(struct p2pmem_policy *pol)
+{
+	static const struct p2pmem_entry built_in = { .built_in = true };
+
+	return p2pmem_policy_find(pol, &built_in);
+}
+
+/* What is allowed to an entry besides what was said of it alone */
 static u8 p2pmem_policy_base(struct p2pmem_policy *pol, const struct p2pmem_entry *e)
 {
-	struct p2pmem_policy_row *family = NULL;
+	struct p2pmem_policy_row *wider = p2pmem_policy_wider(pol, e);
 
-	if (e->cpu[0] && e->model != P2PMEM_ANY_MODEL)
-		family = p2pmem_policy_family(pol, e);
-	return p2pmem_fact(e) | (family ? family->add : 0);
+	return p2pmem_fact(e) | (wider ? wider->add : 0);
 }
 
-/* Returns 0; -ENOSPC without a row for one more id, -ENOENT for nothing to remove */
+/*
+ * Returns 0, or -ENOSPC without a row for one more id. A removal that only undoes an
+ * addition leaves nothing behind; every other one is kept, even of what nothing allows
+ * now. So a row depends on the words about its own id only, and p2pmem_policy_print()
+ * has a text for each, which gives the same row on a fresh table.
+ */
 static int p2pmem_policy_apply(struct p2pmem_policy *pol, const struct p2pmem_change *c)
 {
 	struct p2pmem_policy_row *row = p2pmem_policy_find(pol, &c->entry);
 	u8 base = p2pmem_policy_base(pol, &c->entry);
 
-	if (c->remove && !((base | (row ? row->add | row->mask : 0)) & c->bits))
-		return -ENOENT;
 	if (!row) {
-		if (pol->nr == P2PMEM_POLICY_MAX)
+		if (pol->nr >= P2PMEM_POLICY_MAX + c->entry.built_in)
 			return -ENOSPC;
 		row = &pol->row[pol->nr++];
 		*row = (struct p2pmem_policy_row){ .entry = c->entry };
 	}
 	if (c->remove) {
+		if ((base & c->bits) || !(row->add & c->bits))
+			row->mask |= c->bits;
 		row->add &= ~c->bits;
-		row->mask |= base & c->bits;
 	} else {
-		row->add |= c->bits;
+		/* The built-in list is there or not; nothing is added to it. */
+		row->add |= c->entry.built_in ? 0 : c->bits;
 		row->mask &= ~c->bits;
 	}
 	if (!row->add && !row->mask) {
@@ -168,62 +153,80 @@ static int p2pmem_policy_apply(struct p2pmem_policy *pol, const struct p2pmem_ch
 static void p2pmem_policy_tell_bad(const char *word, int len, int error)
 {
 	switch (error) {
-	case -ENOENT:
-		pr_err("host_bridges: '%*pE' removes what nothing allows; nothing was changed; the built-in list is in Documentation/admin-guide/p2pmem.rst, and what was added is read from this parameter\n",
-		       len, word);
-		break;
 	case -ENOSPC:
-		pr_err("host_bridges: no room for '%*pE' beside %d entries; nothing was changed; remove some\n",
+		pr_err("host_bridges: no room for '%*pE' beside %d entries; it was left out; remove some\n",
 		       len, word, P2PMEM_POLICY_MAX);
 		break;
 	default:
-		pr_err("host_bridges: '%*pE' is no entry; nothing was changed; allowed are VVVV:DDDD, VVVV:DDDD/across and cpu:VENDORID:FAMILY[:MODEL], after + or -, separated by commas\n",
+		pr_err("host_bridges: '%*pE' is no entry; it was left out; allowed are VVVV:DDDD, VVVV:*, VVVV:DDDD/across, built-in and cpu:VENDORID:FAMILY[:MODEL], after + or -, separated by commas\n",
 		       len, word);
 	}
 }
 
-/* Applies all words of a list, or tells of the first bad one */
-static int p2pmem_policy_words(struct p2pmem_policy *pol, const char *list, size_t len)
+/*
+ * At load, a removal that is not understood may have been of any fact, and whoever wrote
+ * it counts on it. So it removes them all: paths are refused, not trusted.
+ */
+static int p2pmem_policy_distrust(struct p2pmem_policy *pol, const char *word, int len)
+{
+	const struct p2pmem_change all = {
+		.entry.built_in = true,
+		.bits = P2PMEM_BOTH,
+		.remove = true,
+	};
+
+	pr_crit("host_bridges: '%*pE' removes something that is not understood: to be safe, nothing of the built-in list is trusted; correct it, or write +built-in\n",
+		len, word);
+	return p2pmem_policy_apply(pol, &all);
+}
+
+/*
+ * Applies the words of a list. While running, all or none: the first bad one is told and
+ * returned. At load nobody can be asked again: a bad one is told and left out.
+ */
+static int p2pmem_policy_words(struct p2pmem_policy *pol, const char *list, size_t len,
+			       bool at_load)
 {
 	const char *end = list + len, *next;
 	struct p2pmem_change c;
-	int ret;
+	int ret, shown;
 
 	for (; list <= end; list = next + 1) {
 		next = memchr(list, ',', end - list) ?: end;
 		ret = p2pmem_parse_change(list, next - list, &c) ?:
 			p2pmem_policy_apply(pol, &c);
-		if (ret) {
-			p2pmem_policy_tell_bad(list, min_t(int, next - list, P2PMEM_ENTRY_TEXT),
-					       ret);
+		if (!ret)
+			continue;
+		shown = min_t(int, next - list, P2PMEM_ENTRY_TEXT);
+		p2pmem_policy_tell_bad(list, shown, ret);
+		if (!at_load)
 			return ret;
-		}
+		if (*list == '-')
+			p2pmem_policy_distrust(pol, list, shown);
 	}
 	return 0;
 }
 
-static void p2pmem_policy_tell(const char *list, int len)
+/* Judges all pairs after a change; set by what stands above, once there are any */
+void (*p2pmem_policy_changed)(unsigned int *pairs, unsigned int *changed);
+
+/* Has pairs judged, and logs the change. */
+static void p2pmem_policy_announce(const char *list, int len)
 {
-	if (!p2pmem_running())
+	unsigned int pairs, changed;
+
+	if (!p2pmem_policy_changed) {
 		pr_info("host_bridges: %.*s at load\n", len, list);
-	else
-		pr_info("host_bridges: %.*s by %s (pid %d, uid %u); %u verdicts are made anew\n",
-			len, list, current->comm, task_pid_nr(current),
-			from_kuid_munged(&init_user_ns, current_uid()), p2pmem_paths_count());
+		return;
+	}
+	p2pmem_policy_changed(&pairs, &changed);
+	pr_info("host_bridges: %.*s by %s (pid %d, uid %u); re-evaluated %u peer-to-peer pairs, %u changed\n",
+		len, list, current->comm, task_pid_nr(current),
+		from_kuid_munged(&init_user_ns, current_uid()), pairs, changed);
 }
 
-/**
- * p2pmem_policy_set() - change what is allowed
- * @val: entries, separated by commas, with or without a new line at the end; see
- *	Documentation/ABI/testing/sysfs-module-p2pdma
- *
- * All of them, or none. Nothing in it is no change, and not told.
- *
- * Context: Process context, may sleep; or before init.
- * Return: 0, -EINVAL for what is no entry, -ENOENT for a removal of what is not
- * allowed, -ENOSPC for more than P2PMEM_POLICY_MAX entries.
- */
-int p2pmem_policy_set(const char *val)
+/* See p2pmem_policy_set(). */
+static int p2pmem_policy_change(const char *val, bool at_load)
 {
 	struct p2pmem_policy *now, *next;
 	size_t len = strlen(val);
@@ -242,29 +245,58 @@ int p2pmem_policy_set(const char *val)
 		if (p2pmem_running())
 			synchronize_rcu();
 		*next = *now;
-		ret = p2pmem_policy_words(next, val, len);
+		ret = p2pmem_policy_words(next, val, len, at_load);
 		if (ret)
 			return ret;
 		rcu_assign_pointer(p2pmem_policy, next);
-		/* A printed line ends at about 1000 bytes. */
-		p2pmem_policy_tell(val, min_t(int, len, 800));
 	}
-	p2pmem_policy_announce();
+	/* A printed line ends at about 1000 bytes. */
+	p2pmem_policy_announce(val, min_t(int, len, 800));
 	return 0;
 }
 
 /**
- * p2pmem_policy_announce() - verdicts may be others now: tell the orchestrators
+ * p2pmem_policy_set() - change what is allowed
+ * @val: entries, separated by commas, with or without a new line at the end; see
+ *	Documentation/ABI/testing/sysfs-module-p2pdma
  *
- * Makes every verdict anew when it is next needed. What is out stays as it was given.
+ * All of them, or none; before init, those that are good. Nothing in it is no change, and
+ * not told.
  *
  * Context: Process context, may sleep; or before init.
+ * Return: 0, -EINVAL for what is no entry, -ENOSPC for more than P2PMEM_POLICY_MAX
+ * entries.
  */
-void p2pmem_policy_announce(void)
+int p2pmem_policy_set(const char *val)
 {
-	p2pmem_policy_changed();
-	if (p2pmem_running())
-		p2pmem_notify(PCI_P2PMEM_EVENT_POLICY, NULL);
+	return p2pmem_policy_change(val, !p2pmem_running());
+}
+
+#if IS_ENABLED(CONFIG_KUNIT)
+/**
+ * p2pmem_policy_load() - change what is allowed as at load
+ * @val: as for p2pmem_policy_set()
+ *
+ * Context: Process context, may sleep.
+ */
+void p2pmem_policy_load(const char *val)
+{
+	p2pmem_policy_change(val, true);
+}
+#endif
+
+/* What is said of an entry, and of what it is a part of */
+static void p2pmem_policy_entry(const struct p2pmem_entry *e, u8 *known, u8 *admin)
+{
+	struct p2pmem_policy *pol = rcu_dereference(p2pmem_policy);
+	struct p2pmem_policy_row *row = p2pmem_policy_find(pol, e);
+	struct p2pmem_policy_row *wider = p2pmem_policy_wider(pol, e);
+	u8 mask = (row ? row->mask : 0) | (wider ? wider->mask : 0);
+
+	if (!p2pmem_facts_masked(pol))
+		*known |= p2pmem_fact(e) & ~mask;
+	*admin |= row ? row->add : 0;
+	*admin |= wider ? wider->add & ~(row ? row->mask : 0) : 0;
 }
 
 /**
@@ -274,16 +306,15 @@ void p2pmem_policy_announce(void)
  * @known: what facts allow, less what the administrator took back, is added to this
  * @admin: what the administrator allows is added to this
  *
+ * What was said of the device comes before what was said of any device of the vendor.
+ *
  * Context: RCU read side, any.
  */
 void p2pmem_policy_id(u16 vendor, u16 device, u8 *known, u8 *admin)
 {
 	const struct p2pmem_entry e = { .vendor = vendor, .device = device };
-	struct p2pmem_policy_row *row;
 
-	row = p2pmem_policy_find(rcu_dereference(p2pmem_policy), &e);
-	*known |= p2pmem_fact(&e) & ~(row ? row->mask : 0);
-	*admin |= row ? row->add : 0;
+	p2pmem_policy_entry(&e, known, admin);
 }
 
 /**
@@ -297,9 +328,11 @@ void p2pmem_policy_id(u16 vendor, u16 device, u8 *known, u8 *admin)
 u8 p2pmem_policy_taken(u16 vendor, u16 device)
 {
 	const struct p2pmem_entry e = { .vendor = vendor, .device = device };
-	struct p2pmem_policy_row *row = p2pmem_policy_find(rcu_dereference(p2pmem_policy), &e);
+	struct p2pmem_policy *pol = rcu_dereference(p2pmem_policy);
+	struct p2pmem_policy_row *row = p2pmem_policy_find(pol, &e);
+	struct p2pmem_policy_row *wider = p2pmem_policy_wider(pol, &e);
 
-	return row ? row->mask : 0;
+	return (row ? row->mask : 0) | (wider ? wider->mask & ~(row ? row->add : 0) : 0);
 }
 
 /**
@@ -314,14 +347,7 @@ u8 p2pmem_policy_taken(u16 vendor, u16 device)
  */
 void p2pmem_policy_cpu(const struct p2pmem_entry *cpu, u8 *known, u8 *admin)
 {
-	struct p2pmem_policy *pol = rcu_dereference(p2pmem_policy);
-	struct p2pmem_policy_row *model = p2pmem_policy_find(pol, cpu);
-	struct p2pmem_policy_row *family = p2pmem_policy_family(pol, cpu);
-	u8 mask = (model ? model->mask : 0) | (family ? family->mask : 0);
-
-	*known |= p2pmem_fact(cpu) & ~mask;
-	*admin |= model ? model->add : 0;
-	*admin |= family ? family->add & ~(model ? model->mask : 0) : 0;
+	p2pmem_policy_entry(cpu, known, admin);
 }
 
 /* The row as words that lead to it; returns the number of bytes */
@@ -376,12 +402,7 @@ void p2pmem_policy_show(struct seq_file *m)
 	struct p2pmem_policy *pol;
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(p2pmem_facts); i++)
-		seq_printf(m, "built-in %04x:%04x%s\n", p2pmem_facts[i].vendor,
-			   p2pmem_facts[i].device,
-			   p2pmem_facts[i].bits & P2PMEM_ACROSS ? "/across" : "");
-	seq_printf(m, "built-in cpu:%s:%#x and later\n", P2PMEM_FACT_CPU, P2PMEM_FACT_FAMILY);
-
+	p2pmem_facts_show(m);
 	guard(rcu)();
 	pol = rcu_dereference(p2pmem_policy);
 	for (i = 0; i < pol->nr; i++) {
@@ -400,6 +421,8 @@ void p2pmem_policy_show(struct seq_file *m)
  */
 void p2pmem_policy_reset(void)
 {
+	unsigned int pairs, changed;
+
 	scoped_guard(mutex, &p2pmem_policy_mutex) {
 		struct p2pmem_policy *now =
 			rcu_dereference_protected(p2pmem_policy,
@@ -410,7 +433,8 @@ void p2pmem_policy_reset(void)
 		next->nr = 0;
 		rcu_assign_pointer(p2pmem_policy, next);
 	}
-	p2pmem_policy_changed();
+	if (p2pmem_policy_changed)
+		p2pmem_policy_changed(&pairs, &changed);
 }
 #endif
 
@@ -434,4 +458,4 @@ static const struct kernel_param_ops p2pmem_param_ops = {
 };
 
 module_param_cb(host_bridges, &p2pmem_param_ops, NULL, 0644);
-MODULE_PARM_DESC(host_bridges, "Host bridges that forward peer-to-peer requests, beside the built-in list: [+-]VVVV:DDDD[/across] or [+-]cpu:VENDORID:FAMILY[:MODEL], separated by commas");
+MODULE_PARM_DESC(host_bridges, "Host bridges that forward peer-to-peer requests, beside the built-in list: [+-]VVVV:DDDD[/across], [+-]VVVV:*[/across], [+-]built-in or [+-]cpu:VENDORID:FAMILY[:MODEL], separated by commas");

@@ -2,6 +2,8 @@
 /**
  * DOC: the allocator of peer memory
  *
+ * Floor 0.
+ *
  * Pages of the pooled regions of one provider, on top of genalloc. Everything
  * above sees whole pages by kernel address and knows nothing of genalloc, so
  * that what is behind this interface can change. Lockless, as genalloc is; safe

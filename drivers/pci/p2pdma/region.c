@@ -2,12 +2,18 @@
 /**
  * DOC: which ranges of which BARs
  *
+ * Floor 2.
+ *
  * What can be lent at all, how much of it can have pages, and which region a range
  * of a BAR belongs to. Arithmetic on resources; no page is made here.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
+#include <kunit/static_stub.h>
+#include <linux/crash_dump.h>
+#include <linux/memory_hotplug.h>
 #include <linux/memremap.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include "p2pdma.h"
 
@@ -58,6 +64,103 @@ bool p2pmem_trim(struct p2pmem_region *r)
 }
 
 /**
+ * p2pmem_capture_kernel() - whether this kernel only saves the memory of a crashed one
+ *
+ * Its memory is small, and the devices were not reset. A suite can say so.
+ *
+ * Context: Any.
+ * Return: true in a kdump kernel.
+ */
+bool p2pmem_capture_kernel(void)
+{
+	KUNIT_STATIC_STUB_REDIRECT(p2pmem_capture_kernel);
+	return is_kdump_kernel();
+}
+
+/**
+ * p2pmem_memory_available() - memory that can be had without swapping
+ *
+ * A suite can say another number.
+ *
+ * Context: Any.
+ * Return: bytes.
+ */
+u64 p2pmem_memory_available(void)
+{
+	KUNIT_STATIC_STUB_REDIRECT(p2pmem_memory_available);
+	return (u64)max(si_mem_available(), 0L) << PAGE_SHIFT;
+}
+
+/**
+ * p2pmem_memory_range() - physical addresses that can have pages
+ *
+ * With KASLR there are fewer than the processor has. A suite can say other ones.
+ *
+ * Context: Any.
+ * Return: the range.
+ */
+struct range p2pmem_memory_range(void)
+{
+	KUNIT_STATIC_STUB_REDIRECT(p2pmem_memory_range);
+	return mhp_get_pluggable_range(true);
+}
+
+/**
+ * p2pmem_region_check() - whether pages for a range can be made at all
+ * @r: the region, after p2pmem_trim()
+ * @pdev: its function
+ *
+ * A struct page for every page comes out of system memory (16 MiB for 1 GiB). More than
+ * half of what is available is not taken: the machine must go on.
+ *
+ * Context: Process context.
+ * Return: 0; -ERANGE for an address that cannot have pages, -ENOMEM when it costs too
+ * much, after a message.
+ */
+int p2pmem_region_check(const struct p2pmem_region *r, struct pci_dev *pdev)
+{
+	u64 cost = (r->size >> PAGE_SHIFT) * sizeof(struct page);
+	u64 available = p2pmem_memory_available();
+	struct range range = p2pmem_memory_range();
+	u64 fits = ALIGN_DOWN((available / 2 / sizeof(struct page)) << PAGE_SHIFT,
+			      memremap_compat_align());
+
+	if (r->phys < range.start || r->phys + r->size - 1 > range.end) {
+		pci_err(pdev, "cannot lend BAR %d: [%#llx-%#llx] is not within [%#llx-%#llx], the addresses that this kernel can map; boot with nokaslr if that is more, or place the BAR lower\n",
+			r->bar, (u64)r->phys, (u64)r->phys + r->size - 1, range.start,
+			range.end);
+		return -ERANGE;
+	}
+	if (cost > available / 2) {
+		pci_err(pdev, "cannot lend %zu MiB of BAR %d: its struct pages take %llu MiB of memory, half of the available %llu MiB may be taken; lend less, size=%lluM fits\n",
+			r->size >> 20, r->bar, cost >> 20, available >> 20, fits >> 20);
+		return -ENOMEM;
+	}
+	if (cost >= SZ_16M)
+		pci_info(pdev, "%zu MiB of BAR %d take %llu of the available %llu MiB of memory for struct pages\n",
+			 r->size >> 20, r->bar, cost >> 20, available >> 20);
+	return 0;
+}
+
+/**
+ * p2pmem_region_failed() - say why no pages could be made
+ * @r: the region
+ * @pdev: its function
+ * @error: what making them returned
+ *
+ * Context: Process context.
+ */
+void p2pmem_region_failed(const struct p2pmem_region *r, struct pci_dev *pdev, int error)
+{
+	if (error == -ENOMEM)
+		pci_err(pdev, "cannot lend BAR %d: the kernel is short of memory for the struct pages of %zu MiB; free memory, or lend less by size=\n",
+			r->bar, r->size >> 20);
+	else
+		pci_err(pdev, "cannot lend BAR %d: no pages for %pa (%d); is it mapped with another cache mode?\n",
+			r->bar, &r->phys, error);
+}
+
+/**
  * p2pmem_region_init() - check what is to be lent
  * @r: returns the region: everything but @provider and @virt
  * @pdev: PCI function
@@ -67,13 +170,17 @@ bool p2pmem_trim(struct p2pmem_region *r)
  * @kind: enum pci_p2pmem_kind
  *
  * Context: Process context.
- * Return: 0, or -EINVAL after a message.
+ * Return: 0; -EINVAL, or -EOPNOTSUPP in a capture kernel, after a message.
  */
 int p2pmem_region_init(struct p2pmem_region *r, struct pci_dev *pdev, int bar,
 		       size_t size, u64 offset, unsigned int kind)
 {
 	resource_size_t len;
 
+	if (p2pmem_capture_kernel()) {
+		pci_info(pdev, "lends no memory in a kernel that captures a crash\n");
+		return -EOPNOTSUPP;
+	}
 	if (kind >= PCI_P2PMEM_NR_KINDS) {
 		pci_err(pdev, "cannot lend memory of kind %u: known kinds are 0 (pool), 1 (driver), 2 (registers)\n",
 			kind);

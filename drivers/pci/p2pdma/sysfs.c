@@ -2,6 +2,8 @@
 /**
  * DOC: the p2pmem group of a providing function in sysfs
  *
+ * Floor 9.
+ *
  * Names and meaning of what can be read are those of the kernel's P2PDMA, so that tools
  * find what they know; what can be written is ours. See
  * Documentation/ABI/testing/sysfs-bus-pci-p2pmem.
@@ -37,7 +39,7 @@ static size_t p2pmem_available_value(struct p2pmem_provider *p)
 
 static size_t p2pmem_published_value(struct p2pmem_provider *p)
 {
-	return READ_ONCE(p->published) && p2pmem_lends(p);
+	return p2pmem_offers(p);
 }
 
 static ssize_t size_show(struct device *dev, struct device_attribute *attr, char *buf)
@@ -100,65 +102,11 @@ static ssize_t quota_store(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RW(quota);
 
-/**
- * struct p2pmem_rescan - verdicts that are made anew
- * @provider: whose
- * @pairs: how many there are
- * @changed: how many say something else now
- */
-struct p2pmem_rescan {
-	struct p2pmem_provider *provider;
-	unsigned int pairs;
-	unsigned int changed;
-};
-
-static void p2pmem_rescan_pair(struct p2pmem_provider *p, struct device *client, void *arg)
-{
-	struct pci_p2pmem_verdict was, is;
-	struct p2pmem_rescan *r = arg;
-	struct p2pmem_path *path;
-
-	if (p != r->provider)
-		return;
-	guard(rcu)();
-	path = p2pmem_path_find(p, client);
-	if (!path)
-		return;
-	r->pairs++;
-	p2pmem_path_verdict(path, &was);
-	/* Without memory for it the verdict stays as it was, and stale. */
-	p2pmem_path_anew(p, client);
-	p2pmem_path_verdict(path, &is);
-	r->changed += was.reason != is.reason || was.mapping != is.mapping;
-}
-
-/**
- * p2pmem_paths_judge() - make the verdicts of all pairs of a provider anew
- * @p: the provider, held
- * @pairs: returns how many pairs there are
- *
- * The generation goes on first: whoever judges one of them now, from what was before,
- * leaves a verdict that is not fresh. Under p2pmem_mutex, which who goes takes before its
- * pairs are dropped: the client of a pair is there.
- *
- * Context: Process context, may sleep.
- * Return: how many of them are mapped otherwise than before, or refused for another
- * reason.
- */
-unsigned int p2pmem_paths_judge(struct p2pmem_provider *p, unsigned int *pairs)
-{
-	struct p2pmem_rescan r = { .provider = p };
-
-	p2pmem_policy_changed();
-	p2pmem_for_each_pair(p2pmem_rescan_pair, &r);
-	*pairs = r.pairs;
-	return r.changed;
-}
-
 /*
- * What no notifier tells of has changed: ACS words that setpci wrote. The
- * provider is kept by its reference, its function by this file, which is taken away
- * before the driver is gone.
+ * For what nobody tells: ACS words that setpci wrote. And for an administrator who wants
+ * pairs tested again: what self-tests have shown is forgotten, wrong data too. The
+ * provider is kept by its reference, its function by this file, which is taken away before
+ * the driver is gone.
  */
 static ssize_t rescan_store(struct device *dev, struct device_attribute *attr,
 			    const char *buf, size_t count)
@@ -172,11 +120,10 @@ static ssize_t rescan_store(struct device *dev, struct device_attribute *attr,
 	p = p2pmem_provider_get(to_pci_dev(dev));
 	if (!p)
 		return -ENODEV;
-	changed = p2pmem_paths_judge(p, &pairs);
-	pci_info(p->pdev, "%u verdicts on its peer-to-peer memory were made anew, %u are others now\n",
-		 pairs, changed);
+	changed = p2pmem_pairs_update(p, NULL, P2PMEM_FORGET_ALL, &pairs);
+	pci_info(p->pdev, "re-evaluated %u peer-to-peer pairs, %u changed\n", pairs, changed);
 	p2pmem_provider_put(p);
-	p2pmem_notify(PCI_P2PMEM_EVENT_POLICY, NULL);
+	p2pmem_notify(PCI_P2PMEM_EVENT_VERDICT, NULL);
 	return count;
 }
 static DEVICE_ATTR_WO(rescan);
@@ -190,30 +137,17 @@ static struct attribute *p2pmem_attrs[] = {
 	NULL,
 };
 
-static const struct attribute_group p2pmem_group = {
+static const struct attribute_group p2pmem_sysfs_group = {
 	.name = "p2pmem",
 	.attrs = p2pmem_attrs,
 };
 
 /**
- * p2pmem_sysfs_add() - make the group
- * @pdev: providing function
+ * p2pmem_sysfs_init() - from now on providers have the group
  *
- * Context: Process context, may sleep.
- * Return: 0 or a negative errno.
+ * Context: Module init.
  */
-int p2pmem_sysfs_add(struct pci_dev *pdev)
+void p2pmem_sysfs_init(void)
 {
-	return sysfs_create_group(&pdev->dev.kobj, &p2pmem_group);
-}
-
-/**
- * p2pmem_sysfs_remove() - remove the group
- * @pdev: providing function
- *
- * Context: Process context, waits for readers.
- */
-void p2pmem_sysfs_remove(struct pci_dev *pdev)
-{
-	sysfs_remove_group(&pdev->dev.kobj, &p2pmem_group);
+	p2pmem_group = &p2pmem_sysfs_group;
 }

@@ -2,6 +2,8 @@
 /**
  * DOC: topology: distance and reachability on plain nodes
  *
+ * Floor 0.
+ *
  * Answers, for two PCI functions that are given as chains of plain nodes, how
  * far apart they are, by which address the client reaches the provider, and if
  * it does not, which node is at fault. Knows no struct pci_dev, allocates
@@ -136,6 +138,76 @@ static bool p2pmem_egress_blocks(const struct p2pmem_node *node,
 	return node->egress[index / 32] >> (index % 32) & 1;
 }
 
+/* The function that puts this end's packets on PCIe, and takes them off; NULL: none does */
+static const struct p2pmem_node *p2pmem_pcie_end(const struct p2pmem_chain *chain,
+						 unsigned int hops)
+{
+	unsigned int i;
+
+	for (i = 0; i < chain->nr && (!i || i < hops); i++)
+		if (chain->node[i].payload)
+			return &chain->node[i];
+	return NULL;
+}
+
+static const struct p2pmem_node *p2pmem_find_small(const struct p2pmem_side *side,
+						   unsigned int bytes)
+{
+	unsigned int i;
+
+	for (i = 0; !i || i < side->hops; i++)
+		if (side->node[i].payload && side->node[i].payload < bytes)
+			return &side->node[i];
+	return NULL;
+}
+
+/*
+ * The node on a direct way that takes less payload than one end sends, or NULL. The
+ * client's writes are as large as its Max_Payload_Size; the provider's completions as
+ * large as its own, and no larger than what the client asks for.
+ */
+static const struct p2pmem_node *
+p2pmem_find_malformed(const struct p2pmem_side *p, const struct p2pmem_node *completer,
+		      const struct p2pmem_side *c, const struct p2pmem_node *requester)
+{
+	unsigned int bytes = requester->payload, completion = completer->payload;
+	const struct p2pmem_node *node;
+
+	if (completion > requester->read_request)
+		completion = requester->read_request;
+	if (bytes < completion)
+		bytes = completion;
+	node = p2pmem_find_small(p, bytes);
+	return node ? node : p2pmem_find_small(c, bytes);
+}
+
+/*
+ * Settings of the nodes that break a transfer on a route that is there otherwise. A
+ * host bridge may split packets, so their size matters on a direct way only.
+ */
+static void p2pmem_check_settings(const struct p2pmem_chain *provider,
+				  const struct p2pmem_side *p,
+				  const struct p2pmem_chain *client,
+				  const struct p2pmem_side *c, struct p2pmem_route *route)
+{
+	const struct p2pmem_node *completer = p2pmem_pcie_end(provider, p->hops);
+	const struct p2pmem_node *requester = p2pmem_pcie_end(client, c->hops);
+
+	/* the same function, or one conventional bus: nothing travels on PCIe */
+	if (!completer || !requester || completer->id == requester->id)
+		return;
+	if (requester->tags_10bit && !completer->takes_tags_10bit) {
+		route->reason = PCI_P2PMEM_TAG_SIZE;
+		route->at = requester;
+	} else if (route->bus_addr) {
+		route->at = p2pmem_find_malformed(p, completer, c, requester);
+		if (route->at)
+			route->reason = PCI_P2PMEM_PAYLOAD_SIZE;
+	}
+	if (route->reason)
+		route->bus_addr = false;
+}
+
 /**
  * p2pmem_topology_route() - how a client reaches a provider
  * @provider: the chain of the function that lends memory
@@ -164,8 +236,12 @@ void p2pmem_topology_route(const struct p2pmem_chain *provider,
 
 	if (!p2pmem_find_common(provider, client, &p.hops, &c.hops)) {
 		route->distance = provider->nr + client->nr;
-		if (forwards)
+		if (forwards) {
 			route->reason = PCI_P2PMEM_OK;
+			p.hops = provider->nr;
+			c.hops = client->nr;
+			p2pmem_check_settings(provider, &p, client, &c, route);
+		}
 		return;
 	}
 
@@ -192,4 +268,6 @@ void p2pmem_topology_route(const struct p2pmem_chain *provider,
 		route->reason = PCI_P2PMEM_ACS_REDIRECT;
 		route->at = p.redirector ? p.redirector : c.redirector;
 	}
+	if (!route->reason)
+		p2pmem_check_settings(provider, &p, client, &c, route);
 }

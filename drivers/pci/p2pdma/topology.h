@@ -3,16 +3,18 @@
  * DOC: topology: distance and reachability on plain nodes
  *
  * What topology.c works on. Nothing here knows struct pci_dev or any kernel
- * header but <linux/types.h>: path.c fills these from the running machine, tests
+ * header but <linux/types.h>: route.c fills these from the running machine, tests
  * and tools fill them from anything else.
  */
 #ifndef _P2PMEM_TOPOLOGY_H
 #define _P2PMEM_TOPOLOGY_H
 
 #ifdef __KERNEL__
+#include <linux/stddef.h>
 #include <linux/types.h>
 #else
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 typedef uint8_t u8;
 typedef uint16_t u16;
@@ -56,6 +58,10 @@ enum p2pmem_node_type {
  * @egress_bits: number of valid bits in @egress (the specification's 0 is 256
  *	here)
  * @egress: the egress control vector, a set bit blocks
+ * @payload: Max_Payload_Size as it is set, bytes; 0 without a PCIe capability
+ * @read_request: Max_Read_Request_Size as it is set, bytes
+ * @tags_10bit: 10-Bit Tag Requester Enable is set
+ * @takes_tags_10bit: 10-Bit Tag Completer Supported
  */
 struct p2pmem_node {
 	u64 id;
@@ -66,6 +72,10 @@ struct p2pmem_node {
 	u8 port;
 	u16 egress_bits;
 	u32 egress[P2PMEM_EGRESS_WORDS];
+	u16 payload;
+	u16 read_request;
+	bool tags_10bit;
+	bool takes_tags_10bit;
 };
 
 /**
@@ -100,7 +110,8 @@ struct p2pmem_chain {
 
 /**
  * struct p2pmem_route - what topology.c finds out
- * @reason: PCI_P2PMEM_OK, HOST_BRIDGE, ACS_REDIRECT or ACS_EGRESS
+ * @reason: PCI_P2PMEM_OK, HOST_BRIDGE, ACS_REDIRECT, ACS_EGRESS, PAYLOAD_SIZE or
+ *	TAG_SIZE
  * @bus_addr: the pair can use bus addresses (only where @reason is OK)
  * @distance: hops, see struct pci_p2pmem_verdict
  * @at: the node at fault, NULL where it is the host bridge

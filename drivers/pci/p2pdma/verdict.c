@@ -1,498 +1,366 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: the table of pairs
+ * DOC: verdicts are made here
  *
- * One entry for each (provider, client) pair that was ever asked for: its verdict
- * and its counters. Found without a lock. A verdict is made anew when something
- * that it depends on may have changed: the generation says so for registrations,
- * for the list of host bridges and for PCI functions that come and go; the client's
- * DMA limit is compared at each look-up; ACS words are read again when a grant takes
- * the pair up, and when somebody asks for it. What a self-test has shown of a pair is
- * part of its verdict, for as long as the pair is what was tested.
+ * Floor 5.
  *
- * An entry goes with its provider or with its client's last registration. Grants
- * keep theirs longer: they are then found no more.
+ * In process context only, under p2pmem_mutex, while both ends are in their registers:
+ * when an end appears, after a change of policy, after a function of the bus came or
+ * went, after a reset of the provider, and when a grant takes the pair up or somebody
+ * asks for it, because nobody tells when ACS words are written. A verdict that could not
+ * be made (a configuration read failed, memory is short) leaves the pair what it was, and
+ * a work item tries again.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
-#include <linux/dma-mapping.h>
-#include <linux/hashtable.h>
 #include <linux/module.h>
-#include <linux/slab.h>
-#include <linux/timekeeping.h>
-#include <trace/events/p2pmem.h>
+#include <linux/percpu.h>
 #include "p2pdma.h"
 
+/* Until a verdict that could not be made is tried again */
+#define P2PMEM_JUDGE_AGAIN	HZ
+
+static void p2pmem_pairs_worker(struct work_struct *work);
+static DECLARE_DELAYED_WORK(p2pmem_pairs_work, p2pmem_pairs_worker);
+/* What the work does: all pairs after an event of the bus, or only those that are stale */
+static atomic_t p2pmem_pairs_moved;
+
+static void p2pmem_judge_later(void)
+{
+	queue_delayed_work(p2pmem_wq, &p2pmem_pairs_work, P2PMEM_JUDGE_AGAIN);
+}
+
 /*
- * Guards the table against writers, and the verdicts in it. Irq-safe: a pair may
- * be asked for where I/O is submitted.
+ * Judges a pair. Returns 1 if the visible part of its verdict changed, 0 if not, or an
+ * errno; then the pair stays what it was, and is judged again soon.
  */
-static DEFINE_SPINLOCK(p2pmem_paths_lock);
-static DEFINE_HASHTABLE(p2pmem_paths, 8);
+static int p2pmem_pair_judge(struct p2pmem_pair *pair, enum p2pmem_forget forget)
+{
+	struct p2pmem_pair_count __percpu *count;
+	struct pci_p2pmem_verdict v;
+	bool changed;
+	u64 sig;
+	int ret;
 
-/* Counts changes that any verdict may depend on; an entry remembers its value. */
-static atomic_t p2pmem_generation = ATOMIC_INIT(1);
+	lockdep_assert_held(&p2pmem_mutex);
 
-/* Counts verdicts that were begun: of two of a pair the one that was begun later is kept. */
-static atomic64_t p2pmem_begun;
+	/* The function of an abandoned provider may be gone. */
+	if (pair->dead || READ_ONCE(pair->provider->abandoned))
+		return -ENODEV;
+	ret = p2pmem_route_judge(pair->provider, pair->client, &v, &sig);
+	if (!ret && v.mapping && !pair->count) {
+		count = alloc_percpu(struct p2pmem_pair_count);
+		if (count)
+			/* Read under RCU by those who see a mapping or a count of zero. */
+			WRITE_ONCE(pair->count, count);
+		else
+			ret = -ENOMEM;
+	}
+	if (ret) {
+		/* One that was never judged says why; any other keeps its verdict. */
+		if (!pair->made)
+			WRITE_ONCE(pair->verdict.reason, ret == -ENOMEM ?
+				   PCI_P2PMEM_NO_MEMORY : PCI_P2PMEM_REVOKED);
+		WRITE_ONCE(pair->stale, true);
+		p2pmem_judge_later();
+		return ret;
+	}
+	changed = p2pmem_pair_store(pair, &v, sig, forget);
+	/* Whoever has a grant of it ends it when it would not be created any more. */
+	if (changed && atomic_read(&pair->grants))
+		p2pmem_schedule_notify();
+	return changed;
+}
 
 /**
- * p2pmem_policy_changed() - make every verdict anew when it is next needed
+ * p2pmem_pair_update() - look up or make a pair, and judge it
+ * @p: the provider
+ * @client: DMA device
+ * @forget: what becomes of a proof of the same route
+ *
+ * Context: Process context, p2pmem_mutex held.
+ * Return: the pair; an error pointer: -EOPNOTSUPP when @client is no client, -ENODEV when
+ * the provider is gone, -ENOMEM, -EIO or another errno when the pair could not be judged.
+ */
+struct p2pmem_pair *p2pmem_pair_update(struct p2pmem_provider *p, struct device *client,
+				       enum p2pmem_forget forget)
+{
+	struct p2pmem_pair *pair;
+	int ret;
+
+	lockdep_assert_held(&p2pmem_mutex);
+
+	if (p2pmem_find(p->pdev) != p || READ_ONCE(p->abandoned))
+		return ERR_PTR(-ENODEV);
+	if (!p2pmem_is_client(client))
+		return ERR_PTR(-EOPNOTSUPP);
+	pair = p2pmem_pair_find(p, client) ?: p2pmem_pair_make(p, client);
+	if (!pair) {
+		p2pmem_judge_later();
+		return ERR_PTR(-ENOMEM);
+	}
+	ret = p2pmem_pair_judge(pair, forget);
+	return ret < 0 ? ERR_PTR(ret) : pair;
+}
+
+/**
+ * p2pmem_pair_get() - look up or make a pair, judge it, and take a reference
+ * @p: the provider
+ * @client: DMA device
+ *
+ * Context: Process context, may sleep.
+ * Return: the pair, or an error pointer as of p2pmem_pair_update().
+ */
+struct p2pmem_pair *p2pmem_pair_get(struct p2pmem_provider *p, struct device *client)
+{
+	struct p2pmem_pair *pair;
+
+	guard(mutex)(&p2pmem_mutex);
+	pair = p2pmem_pair_update(p, client, P2PMEM_FORGET_OUTDATED);
+	if (!IS_ERR(pair))
+		kref_get(&pair->ref);
+	return pair;
+}
+
+/**
+ * p2pmem_lookup_verdict_locked() - what is known of a provider and any device
+ * @p: the provider, held
+ * @client: DMA device, which need not be a client
+ * @v: returns the verdict; of a pair that there is, the one that it has
+ *
+ * Context: Process context, p2pmem_mutex held.
+ */
+void p2pmem_lookup_verdict_locked(struct p2pmem_provider *p, struct device *client,
+				  struct pci_p2pmem_verdict *v)
+{
+	struct p2pmem_pair *pair;
+	u64 sig;
+	int ret;
+
+	lockdep_assert_held(&p2pmem_mutex);
+
+	if (!client) {
+		*v = (struct pci_p2pmem_verdict){ .reason = PCI_P2PMEM_NO_DMA_DEVICE,
+						  .distance = -1 };
+		return;
+	}
+	pair = p2pmem_pair_find(p, client);
+	if (pair) {
+		p2pmem_pair_verdict(pair, v);
+		return;
+	}
+	if (p2pmem_find(p->pdev) != p || READ_ONCE(p->abandoned)) {
+		*v = (struct pci_p2pmem_verdict){ .reason = PCI_P2PMEM_NOT_A_PROVIDER,
+						  .distance = -1 };
+		return;
+	}
+	ret = p2pmem_route_judge(p, client, v, &sig);
+	if (!v->reason && v->needed > p2pmem_client_limit(client))
+		v->reason = PCI_P2PMEM_DMA_MASK;
+	if (ret && !v->reason)
+		v->reason = ret == -ENOMEM ? PCI_P2PMEM_NO_MEMORY : PCI_P2PMEM_REVOKED;
+}
+
+/**
+ * p2pmem_lookup_verdict() - the same for who does not hold p2pmem_mutex
+ * @p: the provider, held
+ * @client: DMA device, which need not be a client
+ * @v: returns the verdict
+ *
+ * Context: Process context, may sleep.
+ */
+void p2pmem_lookup_verdict(struct p2pmem_provider *p, struct device *client,
+			   struct pci_p2pmem_verdict *v)
+{
+	guard(mutex)(&p2pmem_mutex);
+	p2pmem_lookup_verdict_locked(p, client, v);
+}
+
+/**
+ * struct p2pmem_update - pairs that are judged anew
+ * @provider: whose, NULL for all
+ * @client: whose, NULL for all
+ * @forget: what becomes of their proofs
+ * @stale: only those that could not be judged the last time
+ * @pairs: number of pairs
+ * @changed: how many of them say something else now
+ */
+struct p2pmem_update {
+	struct p2pmem_provider *provider;
+	struct device *client;
+	enum p2pmem_forget forget;
+	bool stale;
+	unsigned int pairs;
+	unsigned int changed;
+};
+
+static void p2pmem_update_pair(struct p2pmem_provider *p, struct device *client, void *arg)
+{
+	struct p2pmem_update *u = arg;
+	struct p2pmem_pair *pair;
+	int ret;
+
+	if ((u->provider && u->provider != p) || (u->client && u->client != client) ||
+	    READ_ONCE(p->abandoned))
+		return;
+	u->pairs++;
+	pair = p2pmem_pair_find(p, client);
+	if (u->stale && pair && !pair->stale)
+		return;
+	if (!pair)
+		pair = p2pmem_pair_make(p, client);
+	ret = pair ? p2pmem_pair_judge(pair, u->forget) : -ENOMEM;
+	if (!pair)
+		p2pmem_judge_later();
+	u->changed += ret > 0;
+}
+
+/**
+ * p2pmem_pairs_update() - judge pairs
+ * @p: of this provider only, or NULL
+ * @client: of this client only, or NULL
+ * @forget: what becomes of proofs of the same route
+ * @pairs: returns the number of pairs; may be NULL
+ *
+ * Pairs that do not exist yet are made.
+ *
+ * Context: Process context, may sleep.
+ * Return: the number of pairs that are mapped otherwise than before, or refused for
+ * another reason.
+ */
+unsigned int p2pmem_pairs_update(struct p2pmem_provider *p, struct device *client,
+				 enum p2pmem_forget forget, unsigned int *pairs)
+{
+	struct p2pmem_update u = { .provider = p, .client = client, .forget = forget };
+
+	p2pmem_for_each_pair(p2pmem_update_pair, &u);
+	if (pairs)
+		*pairs = u.pairs;
+	return u.changed;
+}
+
+static void p2pmem_pairs_worker(struct work_struct *work)
+{
+	struct p2pmem_update u = {};
+
+	if (atomic_xchg(&p2pmem_pairs_moved, 0))
+		u.forget = P2PMEM_FORGET_PROOF;
+	else
+		u.stale = true;
+	p2pmem_for_each_pair(p2pmem_update_pair, &u);
+	/* An orchestrator may have been refused for a verdict that there is now. */
+	if (u.changed)
+		p2pmem_notify(PCI_P2PMEM_EVENT_VERDICT, NULL);
+}
+
+/**
+ * p2pmem_pairs_moved_event() - a function of the bus came or went
+ *
+ * A hierarchy that changed may have other bridges, and ACS words that were written when
+ * they were found.
  *
  * Context: Any.
  */
-void p2pmem_policy_changed(void)
+void p2pmem_pairs_moved_event(void)
 {
-	/* Pairs with p2pmem_path_refresh(): who counts it in sees what has changed. */
-	smp_mb__before_atomic();
-	atomic_inc(&p2pmem_generation);
+	atomic_set(&p2pmem_pairs_moved, 1);
+	mod_delayed_work(p2pmem_wq, &p2pmem_pairs_work, 0);
 }
 
 /**
- * p2pmem_paths_count() - how many verdicts are remembered
+ * p2pmem_pairs_exit() - no pair is judged any more
  *
- * Context: Any but NMI.
- * Return: the number of pairs.
+ * Context: Module exit: no provider and no client is left, nor anybody who reports events.
  */
-unsigned int p2pmem_paths_count(void)
+void p2pmem_pairs_exit(void)
 {
-	struct p2pmem_path *path;
-	unsigned int n = 0;
-	int i;
-
-	guard(rcu)();
-	hash_for_each_rcu(p2pmem_paths, i, path, hash)
-		n++;
-	return n;
+	cancel_delayed_work_sync(&p2pmem_pairs_work);
 }
 
-static unsigned long p2pmem_path_key(struct p2pmem_provider *p, struct device *client)
+/* What a pair says, and that its provider does not lend */
+static void p2pmem_add_state(struct p2pmem_provider *p, struct pci_p2pmem_verdict *v)
 {
-	/* hash_min() spreads it: of one provider's pairs only the client differs. */
-	return (unsigned long)p ^ (unsigned long)client;
-}
-
-/**
- * p2pmem_path_find() - look up a pair
- * @p: the provider
- * @client: DMA device
- *
- * Context: RCU read side.
- * Return: the pair, or NULL when it was never asked for.
- */
-struct p2pmem_path *p2pmem_path_find(struct p2pmem_provider *p, struct device *client)
-{
-	struct p2pmem_path *path;
-
-	hash_for_each_possible_rcu(p2pmem_paths, path, hash, p2pmem_path_key(p, client),
-				   lockdep_is_held(&p2pmem_paths_lock))
-		if (path->provider == p && path->client == client)
-			return path;
-	return NULL;
-}
-
-bool p2pmem_path_exists(struct p2pmem_provider *p, struct device *client)
-{
-	guard(rcu)();
-	return p2pmem_path_find(p, client);
-}
-
-static void p2pmem_path_free_rcu(struct rcu_head *rcu)
-{
-	struct p2pmem_path *path = container_of(rcu, struct p2pmem_path, rcu);
-
-	free_percpu(path->count);
-	kfree(path);
-}
-
-static void p2pmem_path_free(struct kref *ref)
-{
-	struct p2pmem_path *path = container_of(ref, struct p2pmem_path, ref);
-
-	put_device(path->client);
-	p2pmem_provider_put(path->provider);
-	call_rcu(&path->rcu, p2pmem_path_free_rcu);
-}
-
-/**
- * p2pmem_path_put() - drop a reference
- * @path: the pair
- *
- * Context: Process context.
- */
-void p2pmem_path_put(struct p2pmem_path *path)
-{
-	kref_put(&path->ref, p2pmem_path_free);
-}
-
-/**
- * p2pmem_path_fresh() - whether a verdict is still what would be found out now
- * @path: the pair
- *
- * Context: Any; RCU read side.
- * Return: false when it is made anew when it is next needed.
- */
-bool p2pmem_path_fresh(struct p2pmem_path *path)
-{
-	/* Pairs with the release in p2pmem_path_refresh(). */
-	return smp_load_acquire(&path->gen) == atomic_read(&p2pmem_generation) &&
-		READ_ONCE(path->mask) == p2pmem_client_limit(path->client);
-}
-
-/* Whether a verdict says anything else than one before; one that was never made does. */
-static bool p2pmem_verdict_news(const struct pci_p2pmem_verdict *a,
-				const struct pci_p2pmem_verdict *b)
-{
-	return a->reason != b->reason || a->mapping != b->mapping ||
-		a->distance != b->distance || a->by_admin != b->by_admin ||
-		strcmp(a->at, b->at) || strcmp(a->provider, b->provider);
-}
-
-/*
- * Adds to a verdict what the self-test has shown. A path that moved wrong data is none,
- * for nobody: who has a grant of it maps as it was granted until that ends.
- */
-static void p2pmem_path_say_proof(struct p2pmem_path *path, struct pci_p2pmem_verdict *v)
-{
-	lockdep_assert_held(&p2pmem_paths_lock);
-
-	v->proof = path->proof;
-	strscpy(v->note, path->note, sizeof(v->note));
-	if (v->proof != PCI_P2PMEM_DISPROVED || v->reason)
+	if (v->reason || p2pmem_lends(p))
 		return;
-	v->reason = PCI_P2PMEM_VERIFY_FAILED;
+	v->reason = PCI_P2PMEM_REVOKED;
 	v->mapping = PCI_P2PMEM_MAP_NONE;
 }
 
-/* The entry is of generation @gen from now on, and @v is what is known of it. */
-static void p2pmem_path_set(struct p2pmem_path *path, unsigned int gen,
-			    const struct pci_p2pmem_verdict *v)
+static void p2pmem_ask(struct pci_dev *provider, struct device *client,
+		       struct pci_p2pmem_verdict *verdict, bool update)
 {
-	lockdep_assert_held(&p2pmem_paths_lock);
+	struct p2pmem_provider *p;
 
-	path->verdict = *v;
-	WRITE_ONCE(path->mapping, v->mapping);
-	/* Pairs with p2pmem_path_fresh(): the generation says the rest is there. */
-	smp_store_release(&path->gen, gen);
+	*verdict = (struct pci_p2pmem_verdict){ .distance = -1 };
+	guard(mutex)(&p2pmem_mutex);
+	p = p2pmem_find(provider);
+	if (!p) {
+		verdict->reason = PCI_P2PMEM_NOT_A_PROVIDER;
+		return;
+	}
+	/* When the update fails, what is remembered is better than nothing. */
+	if (update)
+		p2pmem_pair_update(p, client, P2PMEM_FORGET_OUTDATED);
+	p2pmem_lookup_verdict_locked(p, client, verdict);
+	p2pmem_add_state(p, verdict);
 }
 
-/*
- * Returns 0, or -ENOMEM: then the entry stays what it was, and stale. A verdict that somebody
- * began to make later, and has made, saw no less than this one: it stays.
+/**
+ * pci_p2pmem_verdict() - what is known about a pair
+ * @provider: the providing function
+ * @client: DMA device
+ * @verdict: returns it
+ *
+ * Context: Process context, may sleep.
  */
-static int p2pmem_path_refresh(struct p2pmem_path *path)
+void pci_p2pmem_verdict(struct pci_dev *provider, struct device *client,
+			struct pci_p2pmem_verdict *verdict)
+{
+	p2pmem_ask(provider, client, verdict, false);
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_verdict);
+
+/**
+ * pci_p2pmem_verdict_update() - what is found out about a pair now
+ * @provider: the providing function
+ * @client: DMA device
+ * @verdict: returns it
+ *
+ * For who is about to use a pair: nobody tells when ACS words are written, so they are
+ * read here.
+ *
+ * Context: Process context, may sleep.
+ */
+void pci_p2pmem_verdict_update(struct pci_dev *provider, struct device *client,
+			       struct pci_p2pmem_verdict *verdict)
+{
+	p2pmem_ask(provider, client, verdict, true);
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_verdict_update);
+
+/**
+ * pci_p2pmem_distance() - distance of a provider from all of its clients
+ * @provider: the providing function
+ * @clients: DMA devices
+ * @nr: how many
+ *
+ * Context: Process context, may sleep.
+ * Return: the sum of the distances, >= 0; -EINVAL without clients; the errno of
+ * the first refusal otherwise: -ENODEV, -EXDEV, -EOPNOTSUPP.
+ */
+int pci_p2pmem_distance(struct pci_dev *provider, struct device **clients, int nr)
 {
 	struct pci_p2pmem_verdict v;
-	/* Pairs with p2pmem_policy_changed(). */
-	unsigned int gen = atomic_read_acquire(&p2pmem_generation);
-	u64 begun = atomic64_inc_return(&p2pmem_begun);
-	u64 mask = p2pmem_client_limit(path->client);
-	unsigned long flags;
-	bool news;
+	int i, sum = 0;
 
-	if (p2pmem_path_judge(path->provider, path->client, &v))
-		return -ENOMEM;
-
-	spin_lock_irqsave(&p2pmem_paths_lock, flags);
-	if (begun < path->begun) {
-		spin_unlock_irqrestore(&p2pmem_paths_lock, flags);
-		return 0;
+	if (nr < 1)
+		return -EINVAL;
+	for (i = 0; i < nr; i++) {
+		pci_p2pmem_verdict(provider, clients[i], &v);
+		if (v.reason)
+			return p2pmem_errno(v.reason);
+		sum += v.distance;
 	}
-	path->begun = begun;
-	/* It was begun after a verdict of that generation, and has seen no less. */
-	if (path->gen && (int)(gen - path->gen) < 0)
-		gen = path->gen;
-	/* What was tested may have been another path than what there is now. */
-	if (gen != path->gen || v.mapping != path->proved_how ||
-	    v.by_admin != path->proved_admin) {
-		path->proof = PCI_P2PMEM_UNTRIED;
-		path->note[0] = '\0';
-	}
-	p2pmem_path_say_proof(path, &v);
-	news = p2pmem_verdict_news(&path->verdict, &v);
-	if (news)
-		WRITE_ONCE(path->told, 0);
-	WRITE_ONCE(path->mask, mask);
-	WRITE_ONCE(path->made, ktime_get_seconds());
-	p2pmem_path_set(path, gen, &v);
-	spin_unlock_irqrestore(&p2pmem_paths_lock, flags);
-	if (!news)
-		return 0;
-	trace_p2pmem_verdict(&v);
-	/* Who has a grant of it ends it when it would not be given any more. */
-	if (atomic_read(&path->grants))
-		p2pmem_news();
-	return 0;
+	return sum;
 }
-
-/* Makes the entry of a pair, or finds the one that another CPU made meanwhile. */
-static struct p2pmem_path *p2pmem_path_make(struct p2pmem_provider *p,
-					    struct device *client)
-{
-	struct p2pmem_path *path, *old;
-	unsigned long flags;
-
-	path = kzalloc(sizeof(*path), GFP_ATOMIC | __GFP_NOWARN);
-	if (!path)
-		return NULL;
-	path->count = alloc_percpu_gfp(struct p2pmem_path_count, GFP_ATOMIC | __GFP_NOWARN);
-	if (!path->count) {
-		kfree(path);
-		return NULL;
-	}
-	kref_init(&path->ref);
-	mutex_init(&path->proving);
-	path->provider = p;
-	path->client = client;
-
-	spin_lock_irqsave(&p2pmem_paths_lock, flags);
-	old = p2pmem_path_find(p, client);
-	/*
-	 * Whoever goes leaves its register first and drops its pairs then: a pair
-	 * made after that would stay behind, and keep both ends.
-	 */
-	if (!old && p2pmem_is_client(client) && p2pmem_find(p->pdev) == p) {
-		kref_get(&p->ref);
-		get_device(client);
-		hash_add_rcu(p2pmem_paths, &path->hash, p2pmem_path_key(p, client));
-		old = path;
-	}
-	spin_unlock_irqrestore(&p2pmem_paths_lock, flags);
-
-	if (old != path) {
-		free_percpu(path->count);
-		kfree(path);
-	}
-	return old;
-}
-
-/* The slow half of p2pmem_path_current(), apart so that the quick one is short */
-static noinline struct p2pmem_path *p2pmem_path_renew(struct p2pmem_provider *p,
-						      struct device *client,
-						      struct p2pmem_path *path)
-{
-	if (!path) {
-		path = p2pmem_path_make(p, client);
-		if (!path)
-			return NULL;
-	}
-	if (p2pmem_path_refresh(path) && !atomic_read(&path->grants))
-		return NULL;
-	return path;
-}
-
-/**
- * p2pmem_path_current() - look up a pair with a verdict that is up to date
- * @p: the provider
- * @client: DMA device
- *
- * Without memory for a new verdict a pair that is granted keeps the one it has.
- *
- * Context: RCU read side; any but NMI.
- * Return: the pair, or NULL when @client is no client, the provider is gone or
- * memory is short.
- */
-struct p2pmem_path *p2pmem_path_current(struct p2pmem_provider *p, struct device *client)
-{
-	struct p2pmem_path *path = p2pmem_path_find(p, client);
-
-	if (likely(path && p2pmem_path_fresh(path)))
-		return path;
-	return p2pmem_path_renew(p, client, path);
-}
-
-/**
- * p2pmem_path_anew() - look up a pair, and make its verdict anew
- * @p: the provider
- * @client: DMA device
- *
- * Context: RCU read side; any but NMI.
- * Return: the pair, or NULL: see p2pmem_path_current().
- */
-struct p2pmem_path *p2pmem_path_anew(struct p2pmem_provider *p, struct device *client)
-{
-	struct p2pmem_path *path = p2pmem_path_find(p, client);
-
-	if (!path)
-		return p2pmem_path_renew(p, client, NULL);
-	return p2pmem_path_refresh(path) ? NULL : path;
-}
-
-/**
- * p2pmem_path_get() - look up a pair and keep it
- * @p: the provider
- * @client: DMA device
- *
- * The verdict is made anew: ACS words may have been written since.
- *
- * Context: Any but NMI.
- * Return: the pair with a reference, or NULL.
- */
-struct p2pmem_path *p2pmem_path_get(struct p2pmem_provider *p, struct device *client)
-{
-	struct p2pmem_path *path;
-
-	guard(rcu)();
-	path = p2pmem_path_anew(p, client);
-	if (!path || !kref_get_unless_zero(&path->ref))
-		return NULL;
-	return path;
-}
-
-/**
- * p2pmem_path_check() - the verdict of a pair that is kept, up to date
- * @path: the pair
- * @v: returns the verdict; the one before when memory for a new one is short
- *
- * Context: Any but NMI.
- */
-void p2pmem_path_check(struct p2pmem_path *path, struct pci_p2pmem_verdict *v)
-{
-	if (!p2pmem_path_fresh(path))
-		p2pmem_path_refresh(path);
-	p2pmem_path_verdict(path, v);
-}
-
-/**
- * p2pmem_path_verdict() - copy the verdict of a pair
- * @path: the pair
- * @v: returns the verdict
- *
- * Context: Any but NMI.
- */
-void p2pmem_path_verdict(struct p2pmem_path *path, struct pci_p2pmem_verdict *v)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&p2pmem_paths_lock, flags);
-	*v = path->verdict;
-	spin_unlock_irqrestore(&p2pmem_paths_lock, flags);
-}
-
-/**
- * p2pmem_path_begin() - what is known of a pair before it is tested
- * @path: the pair, held
- * @v: returns the verdict
- * @stamp: returns what it is of
- *
- * Context: Process context.
- * Return: 0 or -ENOMEM.
- */
-int p2pmem_path_begin(struct p2pmem_path *path, struct pci_p2pmem_verdict *v,
-		      struct p2pmem_stamp *stamp)
-{
-	unsigned long flags;
-
-	stamp->epoch = READ_ONCE(path->provider->epoch);
-	if (!p2pmem_path_fresh(path) && p2pmem_path_refresh(path))
-		return -ENOMEM;
-	spin_lock_irqsave(&p2pmem_paths_lock, flags);
-	*v = path->verdict;
-	stamp->gen = path->gen;
-	spin_unlock_irqrestore(&p2pmem_paths_lock, flags);
-	return 0;
-}
-
-/**
- * p2pmem_path_prove() - remember what a self-test has shown
- * @path: the pair, held
- * @stamp: what was tested, from p2pmem_path_begin()
- * @proof: what was shown
- * @note: what it says besides
- * @v: the verdict that was tested; returns what is known now
- *
- * Context: Process context.
- * Return: false, and nothing is remembered, when the pair may have changed meanwhile.
- */
-bool p2pmem_path_prove(struct p2pmem_path *path, const struct p2pmem_stamp *stamp,
-		       enum pci_p2pmem_proof proof, const char *note,
-		       struct pci_p2pmem_verdict *v)
-{
-	unsigned long flags;
-	bool same;
-
-	spin_lock_irqsave(&p2pmem_paths_lock, flags);
-	same = path->gen == stamp->gen && stamp->gen == atomic_read(&p2pmem_generation) &&
-		READ_ONCE(path->provider->epoch) == stamp->epoch &&
-		path->verdict.mapping == v->mapping &&
-		path->verdict.by_admin == v->by_admin;
-	if (same) {
-		path->proof = proof;
-		path->proved_how = v->mapping;
-		path->proved_admin = v->by_admin;
-		strscpy(path->note, note, sizeof(path->note));
-		*v = path->verdict;
-		p2pmem_path_say_proof(path, v);
-		p2pmem_path_set(path, stamp->gen, v);
-	}
-	spin_unlock_irqrestore(&p2pmem_paths_lock, flags);
-	if (!same || !v->reason)
-		return same;
-	this_cpu_inc(path->count->failures[v->reason]);
-	trace_p2pmem_verdict(v);
-	p2pmem_news();
-	return true;
-}
-
-/**
- * p2pmem_paths_stale() - make the verdicts of a provider anew when they are next needed
- * @p: a provider that lends again: what was tested was what it had been before
- *
- * Context: Any but NMI.
- */
-void p2pmem_paths_stale(struct p2pmem_provider *p)
-{
-	struct p2pmem_path *path;
-	unsigned long flags;
-	int i;
-
-	spin_lock_irqsave(&p2pmem_paths_lock, flags);
-	hash_for_each(p2pmem_paths, i, path, hash)
-		if (path->provider == p)
-			WRITE_ONCE(path->gen, 0);
-	spin_unlock_irqrestore(&p2pmem_paths_lock, flags);
-}
-
-static void p2pmem_paths_drop(struct p2pmem_provider *p, struct device *client)
-{
-	struct p2pmem_path *path;
-	struct hlist_node *next;
-	HLIST_HEAD(gone);
-	unsigned long flags;
-	int i;
-
-	spin_lock_irqsave(&p2pmem_paths_lock, flags);
-	hash_for_each_safe(p2pmem_paths, i, next, path, hash)
-		if ((!p || path->provider == p) && (!client || path->client == client)) {
-			hash_del_rcu(&path->hash);
-			hlist_add_head(&path->gone, &gone);
-		}
-	spin_unlock_irqrestore(&p2pmem_paths_lock, flags);
-
-	hlist_for_each_entry_safe(path, next, &gone, gone) {
-		p2pmem_path_settle(path);
-		p2pmem_path_put(path);
-	}
-}
-
-/**
- * p2pmem_paths_drop_provider() - forget all pairs of a provider
- * @p: a provider that lends no more, all of its memory back
- *
- * Context: Process context.
- */
-void p2pmem_paths_drop_provider(struct p2pmem_provider *p)
-{
-	p2pmem_paths_drop(p, NULL);
-}
-
-/**
- * p2pmem_paths_drop_client() - forget all pairs of a client
- * @client: a DMA device that is a client no more
- *
- * Context: Process context.
- */
-void p2pmem_paths_drop_client(struct device *client)
-{
-	p2pmem_paths_drop(NULL, client);
-}
+EXPORT_SYMBOL_GPL(pci_p2pmem_distance);

@@ -2,6 +2,8 @@
 /**
  * DOC: the self-test of a pair
  *
+ * Floor 7.
+ *
  * A verdict is what the topology says. Whether data arrives only a transfer shows, and
  * transfers are the business of the client's driver: it may offer a verify operation.
  * Here is who calls it, how often, and what becomes of the answer, which is kept in the
@@ -13,7 +15,7 @@
  *   pci_p2pmem_unregister_client() before it goes on with its removal.
  * - Memory of the test is of the grant: a revocation waits for it, as for any other.
  *
- * Tests of one pair wait for each other, killable, under p2pmem_path.proving: it makes no
+ * Tests of one pair wait for each other, killable, under p2pmem_pair.proving: it makes no
  * sense to prove a thing twice at a time. No other lock is held.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
@@ -68,16 +70,16 @@ static enum pci_p2pmem_proof p2pmem_run_provers(struct pci_p2pmem_grant *grant,
 }
 
 /* The one line on a pair that moved wrong data */
-static void p2pmem_tell_disproved(struct p2pmem_path *path,
-				  const struct pci_p2pmem_verdict *why)
+static void p2pmem_log_disproved(struct p2pmem_pair *pair,
+				 const struct pci_p2pmem_verdict *why)
 {
 	char *text = kmalloc(PCI_P2PMEM_TEXT, GFP_KERNEL);
 
 	if (text)
-		pci_p2pmem_explain(text, PCI_P2PMEM_TEXT, path->provider->pdev, path->client,
+		pci_p2pmem_explain(text, PCI_P2PMEM_TEXT, pair->provider->pdev, pair->client,
 				   why);
-	dev_warn(path->client, "does not reach memory of %s: %s\n",
-		 pci_name(path->provider->pdev), text ?: why->note);
+	dev_warn(pair->client, "does not reach memory of %s: %s\n",
+		 pci_name(pair->provider->pdev), text ?: why->note);
 	kfree(text);
 }
 
@@ -88,25 +90,25 @@ static int p2pmem_answer(struct pci_p2pmem_verdict *why)
 }
 
 /* One test of a pair, if it has not been tested; -ESTALE when it changed meanwhile */
-static int p2pmem_prove_once(struct pci_p2pmem_grant *grant, struct p2pmem_path *path,
+static int p2pmem_prove_once(struct pci_p2pmem_grant *grant, struct p2pmem_pair *pair,
 			     void *what, struct pci_p2pmem_verdict *why)
 {
-	struct p2pmem_provider *p = path->provider;
+	struct p2pmem_provider *p = pair->provider;
 	struct pci_p2pmem_test test = { };
 	enum pci_p2pmem_proof proof;
 	struct p2pmem_stamp stamp;
-	int ret;
 
-	ret = p2pmem_path_begin(path, why, &stamp);
-	if (ret)
-		return ret;
+	p2pmem_pair_stamp(pair, why, &stamp);
 	if (why->reason || why->proof)
 		return p2pmem_answer(why);
 
-	proof = p2pmem_run_provers(grant, path->client, what, &test);
-	trace_p2pmem_verify(p->pdev, path->client, test.bytes, proof,
+	proof = p2pmem_run_provers(grant, pair->client, what, &test);
+	trace_p2pmem_verify(p->pdev, pair->client, test.bytes, proof,
 			    proof == PCI_P2PMEM_DISPROVED ? PCI_P2PMEM_VERIFY_FAILED :
 							    PCI_P2PMEM_OK);
+	/* The memory of the test was the last that a reset waited for. */
+	if (!p2pmem_lends(p))
+		flush_work(&p->work);
 	if (!p2pmem_lends(p)) {
 		/* It went under the test: what was read in it says nothing of the path. */
 		why->reason = PCI_P2PMEM_REVOKED;
@@ -122,10 +124,10 @@ static int p2pmem_prove_once(struct pci_p2pmem_grant *grant, struct p2pmem_path 
 		strscpy(why->note, test.note, sizeof(why->note));
 		return 0;
 	}
-	if (!p2pmem_path_prove(path, &stamp, proof, test.note, why))
+	if (!p2pmem_pair_prove(pair, &stamp, proof, test.note, why))
 		return -ESTALE;
 	if (proof == PCI_P2PMEM_DISPROVED)
-		p2pmem_tell_disproved(path, why);
+		p2pmem_log_disproved(pair, why);
 	return p2pmem_answer(why);
 }
 
@@ -151,17 +153,19 @@ static int p2pmem_prove_once(struct pci_p2pmem_grant *grant, struct p2pmem_path 
 int pci_p2pmem_grant_verify(struct pci_p2pmem_grant *grant, struct device *client,
 			    void *what, struct pci_p2pmem_verdict *why)
 {
-	struct p2pmem_path *path = p2pmem_grant_path(grant, client);
+	struct p2pmem_link *link = p2pmem_grant_link(grant, client);
+	struct p2pmem_pair *pair;
 	int i, ret = -ESTALE;
 
 	*why = (struct pci_p2pmem_verdict){ .distance = -1 };
-	if (!path)
+	if (!link)
 		return -EINVAL;
-	if (mutex_lock_killable(&path->proving))
+	pair = link->pair;
+	if (mutex_lock_killable(&pair->proving))
 		return -EINTR;
 	for (i = 0; i < P2PMEM_PROVE_AGAIN && ret == -ESTALE; i++)
-		ret = p2pmem_prove_once(grant, path, what, why);
-	mutex_unlock(&path->proving);
+		ret = p2pmem_prove_once(grant, pair, what, why);
+	mutex_unlock(&pair->proving);
 
 	if (ret == -ESTALE) {
 		why->proof = PCI_P2PMEM_UNPROVED;

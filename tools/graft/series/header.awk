@@ -6,9 +6,8 @@
 #
 # ours: every file of ours; files: those that are there by now; stubs: lines "PATH<tab>text"
 #
-# Two things grow: the list of files in the comment at the top (" *   name.c  text"), and the
-# sections that begin with "/* name.c */" and end with an empty line. While name.c is not
-# there, its stubs stand in that section; without any there is no section.
+# The sections that begin with "/* name.c */" and end with an empty line grow. While name.c is
+# not there, its stubs stand in that section; without any there is no section.
 
 BEGIN {
 	FS = "\t"
@@ -26,13 +25,6 @@ function comes_later(name) {
 	return ((dir "/" name) in our) && !((dir "/" name) in there)
 }
 
-/^ \*   [a-z0-9-]+\.c  / {
-	name = $0
-	sub(/^ \*   /, "", name)
-	sub(/ .*/, "", name)
-	if (comes_later(name))
-		next
-}
 /^\/\* [a-z0-9-]+\.c \*\/$/ {
 	name = $0
 	gsub(/^\/\* | \*\/$/, "", name)

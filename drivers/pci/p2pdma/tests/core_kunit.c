@@ -71,15 +71,14 @@ static void pairs_go_with_the_last_registration(struct kunit *test)
 
 	one = core_client(test, nic, NULL);
 	two = core_client(test, nic, NULL);
-	KUNIT_EXPECT_FALSE(test, p2pmem_path_exists(kit_provider(card), nic));
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_distance(card, &nic, 1), 4);
-	KUNIT_EXPECT_TRUE(test, p2pmem_path_exists(kit_provider(card), nic));
+	KUNIT_EXPECT_TRUE(test, kit_pair_exists(kit_provider(card), nic));
 	core_end(test, one);
-	KUNIT_EXPECT_TRUE(test, p2pmem_path_exists(kit_provider(card), nic));
+	KUNIT_EXPECT_TRUE(test, kit_pair_exists(kit_provider(card), nic));
 	core_end(test, two);
-	KUNIT_EXPECT_FALSE(test, p2pmem_path_exists(kit_provider(card), nic));
+	KUNIT_EXPECT_FALSE(test, kit_pair_exists(kit_provider(card), nic));
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_distance(card, &nic, 1), -EOPNOTSUPP);
-	KUNIT_EXPECT_FALSE_MSG(test, p2pmem_path_exists(kit_provider(card), nic),
+	KUNIT_EXPECT_FALSE_MSG(test, kit_pair_exists(kit_provider(card), nic),
 			       "a pair was made for a device that is no client");
 	KUNIT_EXPECT_EQ(test, kref_read(&kit_provider(card)->ref), 1);
 }

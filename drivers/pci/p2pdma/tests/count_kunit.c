@@ -45,10 +45,10 @@ static void done(struct world *w)
 	mapkit_settle();
 }
 
-static struct p2pmem_path *pair(struct world *w, struct device *client)
+static struct p2pmem_pair *pair(struct world *w, struct device *client)
 {
 	guard(rcu)();
-	return p2pmem_path_find(w->p, client);
+	return p2pmem_pair_find(w->p, client);
 }
 
 static long used(struct world *w, struct device *client)
@@ -58,10 +58,7 @@ static long used(struct world *w, struct device *client)
 
 static u64 failures(struct world *w, struct device *client, enum pci_p2pmem_reason reason)
 {
-	struct p2pmem_path_count sum;
-
-	p2pmem_path_sum(pair(w, client), &sum);
-	return sum.failures[reason];
+	return atomic_long_read(&pair(w, client)->failures[reason]);
 }
 
 static ssize_t store_quota(struct world *w, const char *text)
@@ -92,7 +89,7 @@ static void mappings_and_bytes(struct kunit *test)
 	static const struct mapkit_piece pieces[] = { { 0, 512 }, { 8192, 4096 }, { 4096, 100 } };
 	struct mapkit_memory *m;
 	struct scatterlist *sgl;
-	struct p2pmem_path_count c;
+	struct mapkit_count c;
 	struct world w;
 	int i;
 
@@ -217,8 +214,8 @@ static void quota_of_each_client(struct kunit *test)
 	build(test, &w);
 	/* nic is the second one here, so that what the first was charged is taken back */
 	g = pci_p2pmem_grant_create(w.k.card, PCI_P2PMEM_NEAREST,
-					(struct device *[]){ w.drive, w.k.nic }, 2, NULL, NULL,
-					"kunit 2", &why);
+				    (struct device *[]){ w.drive, w.k.nic }, 2, NULL, NULL,
+				    "kunit 2", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
 	pci_p2pmem_grant_end(w.g);
 	w.g = pci_p2pmem_grant_create(w.k.card, PCI_P2PMEM_NEAREST, &w.k.nic, 1, NULL, NULL,
@@ -249,8 +246,8 @@ static void client_named_twice(struct kunit *test)
 	build(test, &w);
 	pci_p2pmem_grant_end(w.g);
 	w.g = pci_p2pmem_grant_create(w.k.card, PCI_P2PMEM_NEAREST,
-					(struct device *[]){ w.k.nic, w.k.nic }, 2, NULL, NULL,
-					"kunit", &why);
+				      (struct device *[]){ w.k.nic, w.k.nic }, 2, NULL, NULL,
+				      "kunit", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(w.g));
 	KUNIT_ASSERT_GT(test, store_quota(&w, "8192"), 0);
 	a = take(w.g, SZ_8K);

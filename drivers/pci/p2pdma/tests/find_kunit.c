@@ -426,7 +426,8 @@ static void equal_rank_is_shared_out(struct kunit *test)
 		mapkit_settle();
 	}
 	KUNIT_EXPECT_EQ(test, -EINVAL,
-			PTR_ERR(pci_p2pmem_grant_create(NULL, PCI_P2PMEM_NEAREST, &nic, 0, NULL, NULL, "kunit", &why)));
+			PTR_ERR(pci_p2pmem_grant_create(NULL, PCI_P2PMEM_NEAREST, &nic,
+							0, NULL, NULL, "kunit", &why)));
 }
 
 static struct kunit_case find_cases[] = {

@@ -75,7 +75,7 @@ static void what_cannot_be_proved(struct kunit *test)
 	/* All are alike again */
 	kit_expect_preferred(test, f, nic, strict, "near");
 	/* What was tested before something changed is not tested */
-	p2pmem_policy_changed();
+	kit_reevaluate();
 	fails_to_prove(test, fabric_pdev(f, "twin"), nic);
 	kit_expect_preferred(test, f, nic, strict, "near");
 }

@@ -29,11 +29,11 @@ static struct pci_p2pmem_grant *grant(struct pci_dev *provider, struct device *a
 static int grants(struct pci_dev *provider, struct device *client)
 {
 	struct p2pmem_provider *p;
-	struct p2pmem_path *path;
+	struct p2pmem_pair *path;
 
 	guard(rcu)();
 	p = p2pmem_find(provider);
-	path = p ? p2pmem_path_find(p, client) : NULL;
+	path = p ? p2pmem_pair_find(p, client) : NULL;
 	return path ? atomic_read(&path->grants) : 0;
 }
 
@@ -132,7 +132,8 @@ static void providers_that_are_none(struct kunit *test)
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
 	card2 = fabric_pdev(k.f, "card2");
 	KUNIT_EXPECT_EQ(test, -EINVAL,
-			PTR_ERR(pci_p2pmem_grant_create(k.card, PCI_P2PMEM_NEAREST, &k.nic, 0, NULL, NULL, "kunit", &why)));
+			PTR_ERR(pci_p2pmem_grant_create(k.card, PCI_P2PMEM_NEAREST, &k.nic,
+							0, NULL, NULL, "kunit", &why)));
 	KUNIT_EXPECT_EQ(test, PTR_ERR(grant(card2, k.nic, k.nic, &why)), -ENODEV);
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_NOT_A_PROVIDER);
 	pci_p2pmem_revoke(k.card);
@@ -181,7 +182,7 @@ static void no_memory_for_a_grant(struct kunit *test)
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
 	drive = kit_client(test, k.f, "card2");
 	for (n = 1; n < FAULT_STEPS; n++) {
-		p2pmem_paths_drop_provider(kit_provider(k.card));
+		kit_drop_pairs(kit_provider(k.card), NULL);
 		mapkit_settle();
 		before = refs(k.card);
 		fault_arm(n);
@@ -196,7 +197,7 @@ static void no_memory_for_a_grant(struct kunit *test)
 		mapkit_settle();
 		KUNIT_EXPECT_EQ_MSG(test, grants(k.card, k.nic), 0, "allocation %d", n);
 		KUNIT_EXPECT_EQ_MSG(test, grants(k.card, drive), 0, "allocation %d", n);
-		p2pmem_paths_drop_provider(kit_provider(k.card));
+		kit_drop_pairs(kit_provider(k.card), NULL);
 		mapkit_settle();
 		KUNIT_EXPECT_EQ_MSG(test, refs(k.card), before, "allocation %d", n);
 		if (!reached)
@@ -331,7 +332,7 @@ static void holds_after_the_path_went(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_ACS_REDIRECT);
 	for (i = 0; i < 3; i++) {
 		mapkit_scrub(sgl, nents);
-		p2pmem_policy_changed();
+		kit_reevaluate();
 		KUNIT_EXPECT_EQ(test, nents,
 				pci_p2pmem_map_sg(k.nic, sgl, nents, DMA_BIDIRECTIONAL));
 		mapkit_expect_bus(test, sgl, nents, k.offset);
@@ -346,34 +347,6 @@ static void holds_after_the_path_went(struct kunit *test)
 	mapkit_settle();
 	/* a grant and a mapping */
 	mapkit_expect_count(test, k.card, k.nic, 3, 3, 2);
-}
-
-/*
- * host -- rp (8086:2030: forwards) -- up -+- dn0 -- card   dn0 comes to redirect
- *                                         `- dn1 -- nic    granted by bus address
- *
- * There still is a path, if another one: that is used.
- */
-static void path_of_another_kind_is_taken(struct kunit *test)
-{
-	struct mapkit_iommu *iommu;
-	struct pci_p2pmem_grant *g;
-	struct scatterlist *sgl;
-	unsigned int nents;
-	struct mapkit k;
-
-	mapkit_build(test, &k, mapkit_either, MAPKIT_LOW);
-	iommu = mapkit_iommu(test);
-	g = mapkit_grant(test, &k);
-	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_64K, GFP_KERNEL, NULL);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(sgl));
-	mapkit_redirect(k.f, "dn0", true);
-	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, sgl, nents, DMA_TO_DEVICE), 1);
-	KUNIT_EXPECT_EQ(test, sg_dma_address(sgl), iommu->map[0].addr);
-	mapkit_redirect(k.f, "dn0", false);
-	pci_p2pmem_unmap_sg(k.nic, sgl, nents, DMA_TO_DEVICE);
-	KUNIT_EXPECT_EQ(test, iommu->undone, 1);
-	pci_p2pmem_sgl_free(sgl);
 }
 
 /* A host never sees an error because there was no memory to look at its path again. */
@@ -391,7 +364,7 @@ static void keeps_its_verdict_without_memory(struct kunit *test)
 	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_64K, GFP_KERNEL, NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(sgl));
 	for (n = 1; n < FAULT_STEPS; n++) {
-		p2pmem_policy_changed();
+		kit_reevaluate();
 		mapkit_scrub(sgl, nents);
 		fault_arm(n);
 		ret = pci_p2pmem_map_sg(k.nic, sgl, nents, DMA_TO_DEVICE);
@@ -447,7 +420,6 @@ static struct kunit_case grant_cases[] = {
 	KUNIT_CASE(ended_while_memory_is_out),
 	KUNIT_CASE(stays_while_somebody_walks),
 	KUNIT_CASE(holds_after_the_path_went),
-	KUNIT_CASE(path_of_another_kind_is_taken),
 	KUNIT_CASE(keeps_its_verdict_without_memory),
 	{ }
 };

@@ -147,6 +147,45 @@ static void holder_destroy_action(void *pdev)
 	module_put(THIS_MODULE);
 }
 
+/* The same BAR in the same slot */
+static const struct fabric_node holder_next[] = {
+	{ .name = "next", .type = FABRIC_ENDPOINT, .parent = "dn0",
+	  .bar = { [2] = { .size = SZ_4M, .flags = FABRIC_BAR_64 } } },
+	{ }
+};
+
+/* Its function goes, too: no other one is placed under pages that somebody still holds. */
+static void abandoned_pages_keep_their_range(struct kunit *test)
+{
+	struct holder_kit *k = holder_kit(test);
+	struct lend_hold *hold = lend_take(test, k->card, PAGE_SIZE);
+	struct device *nic = kit_client(test, k->f, "nic");
+	u64 start = pci_resource_start(k->card, 2);
+	struct pci_p2pmem_verdict v;
+	struct pci_dev *next;
+
+	lend_die();
+	fabric_unbind(k->f, "card");
+	lend_live();
+	KUNIT_ASSERT_NOT_NULL_MSG(test, kit_provider(k->card), "it went with a page out");
+	KUNIT_ASSERT_EQ(test, 0,
+			kunit_add_action_or_reset(test, holder_destroy_action, k->card));
+	fabric_unplug(k->f, "card");
+	/* a function that is gone is not looked at */
+	kit_reevaluate();
+	pci_p2pmem_verdict_update(k->card, nic, &v);
+	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_REVOKED);
+
+	fabric_plug(k->f, holder_next);
+	next = fabric_pdev(k->f, "next");
+	KUNIT_ASSERT_NOT_NULL(test, next);
+	KUNIT_EXPECT_TRUE_MSG(test, pci_resource_flags(next, 2) & IORESOURCE_UNSET ||
+			      pci_resource_start(next, 2) >= start + SZ_4M ||
+			      pci_resource_end(next, 2) < start,
+			      "another function is where the pages are");
+	lend_give(test, hold);
+}
+
 /* Killed while it waits: the pages stay for their holder, and nothing is lent again. */
 static void killed_unbinding_leaves_the_pages(struct kunit *test)
 {
@@ -291,6 +330,7 @@ static struct kunit_case holder_cases[] = {
 	KUNIT_CASE(unplugging_waits_for_the_last_page),
 	KUNIT_CASE(dead_device_waits_for_the_last_page),
 	KUNIT_CASE_SLOW(holder_that_takes_its_time_is_waited_for),
+	KUNIT_CASE(abandoned_pages_keep_their_range),
 	KUNIT_CASE(killed_unbinding_leaves_the_pages),
 	KUNIT_CASE(driver_memory_is_not_pooled),
 	KUNIT_CASE(pins_are_of_driver_memory_only),

@@ -31,10 +31,18 @@ static int hostbridge_init(struct kunit *test)
 static const struct {
 	u16 device;
 	bool across;
+	u16 vendor;		/* 0: Intel */
 } hb_known[] = {
 	{ 0x3c00, false }, { 0x3c01, false }, { 0x2f00, false }, { 0x2f01, false },
 	{ 0x2020, true }, { 0x2030, true }, { 0x2031, true }, { 0x2032, true },
-	{ 0x2033, true }, { 0x09a2, true },
+	{ 0x2033, true }, { 0x09a2, true }, { 0x0b25, true }, { 0x0cfe, true },
+	{ 0x11fb, true }, { 0x1212, true }, { 0x1216, true }, { 0x4940, true },
+	{ 0x4942, true }, { 0x4944, true }, { 0x4946, true }, { 0x4948, true },
+	{ 0x6f00, false }, { 0x0c08, false },
+	{ 0x2f95, true, 0x10de }, { 0x2f98, true, 0x10de }, { 0x1008, true, 0x1d17 },
+	{ 0x1003, false, 0x1d17 }, { 0x8000, true, 0x1ded },
+	/* any device of this vendor */
+	{ 0x0001, true, 0x1ae0 }, { 0xabcd, true, 0x1ae0 },
 };
 
 static void hb_expect(struct kunit *test, struct fabric *f, const char *name, bool same,
@@ -42,13 +50,13 @@ static void hb_expect(struct kunit *test, struct fabric *f, const char *name, bo
 {
 	struct p2pmem_host h = { .allowed = !same, .allowed_across = !across };
 
-	p2pmem_host_judge(fabric_host(f, name), NULL, &h);
+	p2pmem_host_judge(p2pmem_host_function(fabric_host(f, name)), NULL, &h);
 	KUNIT_EXPECT_EQ_MSG(test, h.allowed, same, "%s: between its own root ports", name);
 	KUNIT_EXPECT_EQ_MSG(test, h.allowed_across, across, "%s: to other host bridges", name);
 	KUNIT_EXPECT_FALSE_MSG(test, h.by_admin || h.by_admin_across, "%s", name);
 }
 
-/* host0 .. host9 -- 00.0 of each known ID */
+/* host0 .. -- 00.0 of each known ID */
 static void known_host_bridges_forward(struct kunit *test)
 {
 	struct fabric_node *nodes;
@@ -68,7 +76,8 @@ static void known_host_bridges_forward(struct kunit *test)
 		nodes[2 * i] = (struct fabric_node){ .name = host, .type = FABRIC_HOST,
 			.window = SZ_16M };
 		nodes[2 * i + 1] = (struct fabric_node){ .name = first, .type = FABRIC_RCIEP,
-			.parent = host, HB_INTEL(hb_known[i].device) };
+			.parent = host, .device = hb_known[i].device,
+			.vendor = hb_known[i].vendor ?: PCI_VENDOR_ID_INTEL };
 	}
 	f = fabric_build(test, nodes);
 	for (i = 0; i < ARRAY_SIZE(hb_known); i++)
@@ -196,6 +205,39 @@ static void pairs_of_same_and_different_host_bridges(struct kunit *test)
 	pairkit_expect_all(test, f, several_rows, ARRAY_SIZE(several_rows));
 }
 
+static bool hb_guest(void)
+{
+	return true;
+}
+
+/* In a virtual machine what is built in needs proof; the administrator's entry does anyway */
+static void facts_need_proof_in_a_guest(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, several);
+	struct pci_p2pmem_verdict v;
+
+	pairkit_expect_all(test, f, several_rows, ARRAY_SIZE(several_rows));
+	v = pairkit_verdict(f, "a0", "a1");
+	KUNIT_EXPECT_FALSE(test, v.in_guest);
+	kunit_activate_static_stub(test, p2pmem_in_guest, hb_guest);
+	kit_reevaluate();
+	v = pairkit_verdict(f, "a0", "a1");
+	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_OK);
+	KUNIT_EXPECT_TRUE(test, v.in_guest);
+	KUNIT_EXPECT_FALSE(test, v.by_admin);
+	kit_allow(test, "fab0:*");
+	v = pairkit_verdict(f, "e0", "e1");
+	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_OK);
+	KUNIT_EXPECT_TRUE(test, v.by_admin);
+	KUNIT_EXPECT_FALSE(test, v.in_guest);
+	/* a switch is no host bridge */
+	fabric_set_acs_ctrl(f, "c-dn0", 0);
+	kit_reevaluate();
+	v = pairkit_verdict(f, "c1", "c2");
+	KUNIT_EXPECT_EQ(test, v.mapping, PCI_P2PMEM_MAP_BUS_ADDR);
+	KUNIT_EXPECT_FALSE(test, v.in_guest);
+}
+
 /*
  *	sky -+- 00.0 (8086:2030) -- a
  *	     +- 01.0 (8086:2031) -- b		taken back
@@ -237,6 +279,7 @@ static struct kunit_case hostbridge_cases[] = {
 	KUNIT_CASE(the_processor_is_looked_at),
 #endif
 	KUNIT_CASE(pairs_of_same_and_different_host_bridges),
+	KUNIT_CASE(facts_need_proof_in_a_guest),
 	KUNIT_CASE(root_ports_that_are_taken_back),
 	{}
 };

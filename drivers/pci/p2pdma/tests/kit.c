@@ -179,22 +179,71 @@ size_t kit_available(struct pci_dev *provider)
 }
 EXPORT_SYMBOL_IF_KUNIT(kit_available);
 
+/**
+ * kit_pair_exists() - whether there is a pair
+ * @p: the provider
+ * @client: DMA device
+ *
+ * Context: Any.
+ * Return: true when the table has one.
+ */
+bool kit_pair_exists(struct p2pmem_provider *p, struct device *client)
+{
+	guard(rcu)();
+	return p2pmem_pair_find(p, client);
+}
+
+/**
+ * kit_drop_pairs() - forget pairs
+ * @p: of this provider, or NULL
+ * @client: of this client, or NULL
+ *
+ * Context: Process context, may sleep.
+ */
+void kit_drop_pairs(struct p2pmem_provider *p, struct device *client)
+{
+	guard(mutex)(&p2pmem_mutex);
+	p2pmem_pairs_drop(p, client);
+}
+
+/**
+ * kit_reevaluate() - have all pairs judged anew
+ *
+ * As an event of the bus does, but before it returns.
+ *
+ * Context: Process context, may sleep.
+ */
+void kit_reevaluate(void)
+{
+	p2pmem_pairs_update(NULL, NULL, P2PMEM_FORGET_PROOF, NULL);
+}
+EXPORT_SYMBOL_IF_KUNIT(kit_reevaluate);
+
+/**
+ * kit_forget() - forget what self-tests have shown of the pairs of a provider
+ * @p: the provider, or NULL for all
+ *
+ * Context: Process context, may sleep.
+ */
+void kit_forget(struct p2pmem_provider *p)
+{
+	p2pmem_pairs_update(p, NULL, P2PMEM_FORGET_ALL, NULL);
+}
+EXPORT_SYMBOL_IF_KUNIT(kit_forget);
+
 static u64 kit_count(struct pci_dev *provider, struct device *client, bool undone)
 {
 	struct p2pmem_provider *p;
-	struct p2pmem_path *path;
-	u64 n = 0;
-	int cpu;
+	struct p2pmem_pair_count sum;
+	struct p2pmem_pair *pair;
 
 	guard(rcu)();
 	p = p2pmem_find(provider);
-	path = p ? p2pmem_path_find(p, client) : NULL;
-	if (!path)
+	pair = p ? p2pmem_pair_find(p, client) : NULL;
+	if (!pair)
 		return 0;
-	for_each_possible_cpu(cpu)
-		n += undone ? READ_ONCE(per_cpu_ptr(path->count, cpu)->unmaps) :
-			      READ_ONCE(per_cpu_ptr(path->count, cpu)->maps);
-	return n;
+	p2pmem_pair_sum(pair, &sum);
+	return undone ? sum.unmaps : sum.maps;
 }
 
 /**

@@ -31,6 +31,14 @@ void kit_expect_preferred(struct kunit *test, struct fabric *f, struct device *c
 			  enum pci_p2pmem_prefer prefer, const char *name);
 /* The provider's private structure; NULL when there is none. Valid while it is lent. */
 struct p2pmem_provider *kit_provider(struct pci_dev *pdev);
+/* Whether there is a pair of the two */
+bool kit_pair_exists(struct p2pmem_provider *p, struct device *client);
+/* Forgets pairs, as when an end goes; NULL for any */
+void kit_drop_pairs(struct p2pmem_provider *p, struct device *client);
+/* Has all pairs judged anew, as an event of the bus does */
+void kit_reevaluate(void);
+/* Has the pairs of a provider tested anew, as an administrator does by p2pmem/rescan */
+void kit_forget(struct p2pmem_provider *p);
 /* Bytes of its pool that are free; 0 when it is no provider */
 size_t kit_available(struct pci_dev *provider);
 /* Mappings of a pair that were made, and how many of them are not undone; 0 without a pair */

@@ -219,7 +219,7 @@ static int lend_heard(struct notifier_block *nb, unsigned long event, void *data
 		atomic_inc(&news->providers);
 	else if (event == PCI_P2PMEM_EVENT_CLIENT)
 		atomic_inc(&news->clients);
-	else if (event == PCI_P2PMEM_EVENT_POLICY)
+	else if (event == PCI_P2PMEM_EVENT_VERDICT)
 		atomic_inc(&news->policies);
 	return NOTIFY_OK;
 }

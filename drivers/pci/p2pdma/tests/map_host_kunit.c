@@ -253,7 +253,7 @@ static void from_another_host_bridge(struct kunit *test)
 	nic = kit_client(test, f, "nic");
 	m = mapkit_alloc(test, card, SZ_16K);
 	phys = pci_resource_start(card, 2) + (m->addr - pci_p2pmem_region_addr(card, 2, 0));
-	KUNIT_ASSERT_NE(test, phys, (u64) pci_p2pmem_bus_addr(m->addr));
+	KUNIT_ASSERT_NE(test, phys, (u64)pci_p2pmem_bus_addr(m->addr));
 	sgl = mapkit_list(test, m->addr, &page, 1);
 	KUNIT_ASSERT_EQ(test, pci_p2pmem_map_sg(nic, sgl, 1, DMA_TO_DEVICE), 1);
 	expect_host(test, sgl, phys + SZ_8K, SZ_4K);

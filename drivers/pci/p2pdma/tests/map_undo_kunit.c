@@ -232,28 +232,74 @@ static void after_the_path_went(struct kunit *test)
 
 /*
  * A verdict that turned good between two looks of one mapping: it is refused once, nothing
- * is counted as mapped, and whoever asks again gets it. What the other CPU does is done
- * here by hand, to the entry of the pair.
+ * is counted as mapped, and the next one is made. What the other CPU does is done here by
+ * hand, to the entry of the pair.
  */
 static void path_that_came_back_a_moment_ago(struct kunit *test)
 {
-	struct p2pmem_path *path;
+	struct p2pmem_pair *path;
 	struct world w;
 
 	build(test, &w);
 	KUNIT_ASSERT_EQ(test, map(&w), NENTS);
 	unmap(&w);
 	scoped_guard(rcu) {
-		path = p2pmem_path_find(kit_provider(w.k.card), w.k.nic);
+		path = p2pmem_pair_find(kit_provider(w.k.card), w.k.nic);
 		WRITE_ONCE(path->mapping, PCI_P2PMEM_MAP_NONE);
 	}
 	mapkit_scrub(w.sgl, NENTS);
 	KUNIT_EXPECT_EQ(test, map(&w), -EXDEV);
 	mapkit_expect_untouched(test, w.sgl, NENTS);
-	p2pmem_policy_changed();
+	kit_reevaluate();
 	KUNIT_EXPECT_EQ(test, map(&w), NENTS);
 	unmap(&w);
 	mapkit_expect_count(test, w.k.card, w.k.nic, 2, 2, 1);
+}
+
+/* How an entry looks that nothing was mapped into: a driver may use it for RAM next. */
+static void expect_fresh(struct kunit *test, struct world *w, const char *when)
+{
+	int i;
+
+	for (i = 0; i < NENTS; i++) {
+		KUNIT_EXPECT_FALSE_MSG(test, sg_dma_is_bus_address(&w->sgl[i]),
+				       "%s: entry %d is marked", when, i);
+		KUNIT_EXPECT_EQ_MSG(test, (u64)sg_dma_address(&w->sgl[i]), 0ULL,
+				    "%s: address of entry %d", when, i);
+		KUNIT_EXPECT_EQ_MSG(test, sg_dma_len(&w->sgl[i]), 0, "%s: length of entry %d",
+				    when, i);
+		sg_dma_address(&w->sgl[i]) = 0;
+		sg_dma_len(&w->sgl[i]) = 0;
+	}
+}
+
+static void nothing_is_left_in_the_list(struct kunit *test)
+{
+	struct scatterlist *sg;
+	struct world w;
+	int i;
+
+	build(test, &w);
+	for_each_sg(w.sgl, sg, NENTS, i)
+		sg_dma_address(sg) = sg_dma_len(sg) = 0;
+	KUNIT_ASSERT_EQ(test, map(&w), NENTS);
+	unmap(&w);
+	expect_fresh(test, &w, "by bus address");
+	/* the limit in the middle of the list */
+	w.k.nic->bus_dma_limit = pci_resource_start(w.k.card, 2) - w.k.offset +
+				 (w.m->addr - w.k.base) + SZ_64K;
+	KUNIT_EXPECT_EQ(test, map(&w), -EXDEV);
+	expect_fresh(test, &w, "beyond the limit");
+	w.k.nic->bus_dma_limit = 0;
+	mapkit_redirect(w.k.f, "dn0", true);
+	KUNIT_ASSERT_EQ(test, map(&w), 2);
+	unmap(&w);
+	expect_fresh(test, &w, "through the host bridge");
+	/* the second run of two has no room */
+	w.iommu->fail_at = w.iommu->calls + 2;
+	KUNIT_EXPECT_EQ(test, map(&w), -EIO);
+	w.iommu->fail_at = 0;
+	expect_fresh(test, &w, "the IOMMU failed half way");
 }
 
 static struct kunit_case map_undo_cases[] = {
@@ -266,6 +312,7 @@ static struct kunit_case map_undo_cases[] = {
 	KUNIT_CASE(after_one_of_two_registrations_went),
 	KUNIT_CASE(after_the_path_went),
 	KUNIT_CASE(path_that_came_back_a_moment_ago),
+	KUNIT_CASE(nothing_is_left_in_the_list),
 	{ }
 };
 

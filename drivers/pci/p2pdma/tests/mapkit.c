@@ -174,7 +174,10 @@ void mapkit_scrub(struct scatterlist *sgl, int nr)
 	for_each_sg(sgl, sg, nr, i) {
 		sg_dma_address(sg) = MAPKIT_ADDR;
 		sg_dma_len(sg) = MAPKIT_LEN;
-		sg_dma_unmark_bus_address(sg);
+		/* Not taken away here: whoever left it must not have. */
+		if (sg_dma_is_bus_address(sg))
+			kunit_fail_current_test("entry %d of %d is left marked as a bus address",
+						i, nr);
 	}
 }
 
@@ -222,38 +225,47 @@ void mapkit_expect_bus(struct kunit *test, struct scatterlist *sgl, int nr, u64 
 	}
 }
 
-struct p2pmem_path_count mapkit_count(struct pci_dev *provider, struct device *client)
+struct mapkit_count mapkit_count(struct pci_dev *provider, struct device *client)
 {
-	struct p2pmem_path_count sum = {};
-	struct p2pmem_path *path = NULL;
+	struct p2pmem_pair_count sum;
+	struct mapkit_count c = {};
+	struct p2pmem_pair *pair = NULL;
 	struct p2pmem_provider *p;
+	int r;
 
 	guard(rcu)();
 	p = p2pmem_find(provider);
 	if (p)
-		path = p2pmem_path_find(p, client);
-	if (!path)
-		return sum;
-	p2pmem_path_sum(path, &sum);
-	return sum;
+		pair = p2pmem_pair_find(p, client);
+	if (!pair)
+		return c;
+	p2pmem_pair_sum(pair, &sum);
+	c.maps = sum.maps;
+	c.unmaps = sum.unmaps;
+	c.bytes = sum.bytes;
+	for (r = 0; r < PCI_P2PMEM_NR_REASONS; r++) {
+		c.failures[r] = atomic_long_read(&pair->failures[r]);
+		c.refusals += c.failures[r];
+	}
+	return c;
 }
 
 void mapkit_expect_count(struct kunit *test, struct pci_dev *provider, struct device *client,
 			 u64 maps, u64 unmaps, u64 refusals)
 {
-	struct p2pmem_path_count c = mapkit_count(provider, client);
+	struct mapkit_count c = mapkit_count(provider, client);
 
 	KUNIT_EXPECT_EQ_MSG(test, c.maps, maps, "mappings made for %s", dev_name(client));
 	KUNIT_EXPECT_EQ_MSG(test, c.unmaps, unmaps, "mappings undone for %s",
 			    dev_name(client));
-	KUNIT_EXPECT_EQ_MSG(test, p2pmem_path_failures(&c), refusals, "mappings refused for %s",
+	KUNIT_EXPECT_EQ_MSG(test, c.refusals, refusals, "mappings refused for %s",
 			    dev_name(client));
 }
 
 void mapkit_redirect(struct fabric *f, const char *port, bool on)
 {
 	fabric_set_acs_ctrl(f, port, on ? PCI_ACS_RR | PCI_ACS_CR : 0);
-	p2pmem_policy_changed();
+	kit_reevaluate();
 }
 
 /* One IOMMU at a time: a suite's cases run one after the other. */
@@ -316,7 +328,7 @@ static void mapkit_iommu_end(void *data)
 	if (m->nr)
 		kunit_fail_current_test("the IOMMU has %d mappings that nobody undid", m->nr);
 	mapkit_the_iommu = NULL;
-	p2pmem_policy_changed();
+	kit_reevaluate();
 }
 
 struct mapkit_iommu *mapkit_iommu(struct kunit *test)
@@ -329,7 +341,7 @@ struct mapkit_iommu *mapkit_iommu(struct kunit *test)
 	kunit_activate_static_stub(test, p2pmem_host_map, mapkit_iommu_map);
 	kunit_activate_static_stub(test, p2pmem_host_unmap, mapkit_iommu_unmap);
 	kunit_activate_static_stub(test, p2pmem_client_translates, mapkit_iommu_translates);
-	p2pmem_policy_changed();
+	kit_reevaluate();
 	return m;
 }
 

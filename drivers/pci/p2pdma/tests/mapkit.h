@@ -83,8 +83,17 @@ void mapkit_expect_untouched(struct kunit *test, struct scatterlist *sgl, int nr
 /* Every entry at its physical address minus @offset, marked as a bus address */
 void mapkit_expect_bus(struct kunit *test, struct scatterlist *sgl, int nr, u64 offset);
 
+/* Counters of a pair: mappings made and undone, their bytes, refusals by reason */
+struct mapkit_count {
+	u64 maps;
+	u64 unmaps;
+	u64 bytes;
+	unsigned long failures[PCI_P2PMEM_NR_REASONS];
+	unsigned long refusals;
+};
+
 /* The counters of a pair, over all CPUs; zero when it was never asked for */
-struct p2pmem_path_count mapkit_count(struct pci_dev *provider, struct device *client);
+struct mapkit_count mapkit_count(struct pci_dev *provider, struct device *client);
 void mapkit_expect_count(struct kunit *test, struct pci_dev *provider, struct device *client,
 			 u64 maps, u64 unmaps, u64 refusals);
 

@@ -16,9 +16,15 @@ static void pairkit_does_not(struct p2pmem_entry *cpu)
 	*cpu = (struct p2pmem_entry){ .cpu = "GenuineIntel", .family = 6, .model = 0x2d };
 }
 
-/* What the machine's own processor does must not matter to a test. */
+static bool pairkit_no_guest(void)
+{
+	return false;
+}
+
+/* What the machine's own processor does, and that it is virtual, must not matter to a test. */
 void pairkit_cpu(struct kunit *test, bool forwards)
 {
+	kunit_activate_static_stub(test, p2pmem_in_guest, pairkit_no_guest);
 	if (forwards)
 		kunit_activate_static_stub(test, p2pmem_cpu_id, pairkit_forwards);
 	else
@@ -58,7 +64,7 @@ void pairkit_expect(struct kunit *test, struct fabric *f, const struct pairkit_r
 	if (!p2pmem_is_client(&client->dev))
 		kit_client(test, f, row->client);
 
-	p2pmem_policy_changed();
+	kit_reevaluate();
 	v = pairkit_verdict(f, row->provider, row->client);
 	KUNIT_EXPECT_STREQ_MSG(test, pci_p2pmem_reason_token(v.reason),
 			       pci_p2pmem_reason_token(row->reason), "%s, %s to %s", what,

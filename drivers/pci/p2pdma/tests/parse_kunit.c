@@ -114,6 +114,12 @@ static const struct {
 	  "+cpu:GenuineIntel:0x6:0x55" },
 	{ "-cpu:AuthenticAMD:25:0", { HOST_CPU("AuthenticAMD", 25, 0), .bits = HOST_BOTH,
 	  .remove = true }, "-cpu:AuthenticAMD:0x19:0x0" },
+	{ "8086:*", { { .vendor = 0x8086, .any_device = true }, .bits = P2PMEM_WITHIN },
+	  "+8086:*" },
+	{ "-1ae0:*/across", { { .vendor = 0x1ae0, .any_device = true }, .bits = P2PMEM_ACROSS,
+	  .remove = true }, "-1ae0:*/across" },
+	{ "-built-in", { { .built_in = true }, .bits = HOST_BOTH, .remove = true }, "-built-in" },
+	{ "built-in", { { .built_in = true }, .bits = HOST_BOTH }, "+built-in" },
 	{ "cpu:  Shanghai  :7:0xff", { HOST_CPU("  Shanghai  ", 7, 255), .bits = HOST_BOTH },
 	  "+cpu:  Shanghai  :0x7:0xff" },
 };
@@ -129,7 +135,8 @@ static const char * const bad_hosts[] = {
 	"cpu:AuthenticAMD:0x100", "cpu:AuthenticAMD:023", "cpu:AuthenticAMD:23:",
 	"cpu:AuthenticAMD:23:256", "cpu:AuthenticAMD:23:1:2", "cpu:AuthenticAMD:23/across",
 	"cpu:AuthenticAMD:0x", "cpu:AuthenticAMD:23\n:1", "CPU:AuthenticAMD:23", "all", "*",
-	"8086:*", "\t8086:3c02", "8086:3c02\x7f",
+	"8086:2*", "8086:**", "8086:*2020", "*:2020", "8086:*/", "built-in/across", "built-ins",
+	"built", "\t8086:3c02", "8086:3c02\x7f",
 	"0000000000000000000000000000000000000000", "+cpu:AuthenticAMD:0x00000000000000000000017",
 };
 
@@ -141,6 +148,8 @@ static void expect_change(struct kunit *test, const struct p2pmem_change *got,
 	KUNIT_EXPECT_EQ_MSG(test, got->entry.model, want->entry.model, "%s", text);
 	KUNIT_EXPECT_EQ_MSG(test, got->entry.vendor, want->entry.vendor, "%s", text);
 	KUNIT_EXPECT_EQ_MSG(test, got->entry.device, want->entry.device, "%s", text);
+	KUNIT_EXPECT_EQ_MSG(test, got->entry.any_device, want->entry.any_device, "%s", text);
+	KUNIT_EXPECT_EQ_MSG(test, got->entry.built_in, want->entry.built_in, "%s", text);
 	KUNIT_EXPECT_EQ_MSG(test, got->bits, want->bits, "%s", text);
 	KUNIT_EXPECT_EQ_MSG(test, got->remove, want->remove, "%s", text);
 }
@@ -280,6 +289,11 @@ static void explains_word_for_word(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, buf,
 			   "0000:04:00.0 and 0000:03:00.0: ok: peer-to-peer is possible through a host bridge that the administrator allowed; none needed");
 	v.by_admin = false;
+	v.in_guest = true;
+	p2pmem_explain_text(buf, sizeof(buf), "", "", &v);
+	KUNIT_EXPECT_STREQ(test, buf,
+			   "0000:04:00.0 and 0000:03:00.0: ok: peer-to-peer is possible through a host bridge that is a virtual machine's; none needed");
+	v.in_guest = false;
 
 	/* names that are given come before those of the verdict */
 	v.reason = PCI_P2PMEM_NOT_PCI;
@@ -290,7 +304,7 @@ static void explains_word_for_word(struct kunit *test)
 	v = (struct pci_p2pmem_verdict){ .reason = PCI_P2PMEM_NO_PROVIDER };
 	p2pmem_explain_text(buf, sizeof(buf), "", "", &v);
 	KUNIT_EXPECT_STREQ(test, buf,
-			   "(no DMA device) and (no provider): no-provider: no published provider can serve these clients; load the driver of a provider, or bind a memory card to p2pmem-bar");
+			   "no-provider: no published provider can serve these clients; load the driver of a provider, or bind a memory card to p2pmem-bar");
 
 	v.reason = PCI_P2PMEM_NR_REASONS;
 	p2pmem_explain_text(buf, sizeof(buf), "", "", &v);

@@ -6,6 +6,7 @@
  * built-in list masked, processors, and that a verdict says who allowed it.
  */
 #include <kunit/static_stub.h>
+#include <linux/prandom.h>
 #include <linux/pci.h>
 #include <linux/seq_file.h>
 
@@ -132,11 +133,19 @@ static const struct {
 	{ "-fab0:1000,,-fab0:1002", -EINVAL, true, true, true,
 	  "+fab0:1000/across,+fab0:1002/across\n" },
 	{ "-fab0:1000,", -EINVAL, true, true, true, "+fab0:1000/across,+fab0:1002/across\n" },
-	{ "-fab0:1000,-fab0:1003", -ENOENT, true, true, true,
-	  "+fab0:1000/across,+fab0:1002/across\n" },
-	{ "-fab0:1000,-fab0:1000", -ENOENT, true, true, true,
-	  "+fab0:1000/across,+fab0:1002/across\n" },
-	{ "-fab0:1000,-fab0:1002", 0, false, false, true, "\n" },
+	/* a removal that undoes an addition leaves nothing, any other one is kept */
+	{ "-fab0:1000,-fab0:1003", 0, false, false, true, "+fab0:1002/across,-fab0:1003\n" },
+	{ "+fab0:1003,-fab0:1003/across,-fab0:1002", 0, false, false, true,
+	  "+fab0:1003,-fab0:1003/across\n" },
+	{ "+fab0:1003/across,-fab0:1003", 0, false, false, true, "\n" },
+	/* any device of a vendor, less one */
+	{ "fab0:*/across", 0, true, true, true, "+fab0:*/across\n" },
+	{ "-fab0:1000", 0, false, false, true, "+fab0:*/across,-fab0:1000\n" },
+	{ "-fab0:*", 0, false, false, true, "-fab0:1000\n" },
+	{ "+fab0:1000/across,-fab0:1000", 0, false, false, true, "\n" },
+	/* the built-in list as a whole */
+	{ "-built-in", 0, false, false, false, "-built-in\n" },
+	{ "+built-in", 0, false, false, true, "\n" },
 	/* what is built in is masked, as often as one likes, and comes back */
 	{ "-8086:2030", 0, false, false, false, "-8086:2030\n" },
 	{ "-8086:2030", 0, false, false, false, "-8086:2030\n" },
@@ -146,8 +155,81 @@ static const struct {
 	{ "-8086:2030/across", 0, false, false, false, "+8086:2030,-8086:2030/across\n" },
 	{ "-8086:2030,+8086:2030", 0, false, false, false, "+8086:2030,-8086:2030/across\n" },
 	{ "+8086:2030/across", 0, false, false, true, "+8086:2030/across\n" },
-	{ "-cpu:GenuineIntel:6", -ENOENT, false, false, true, "+8086:2030/across\n" },
+	/* what is said of a device comes before what is said of any device of its vendor */
+	{ "-8086:*", 0, false, false, false, "+8086:2030/across,-8086:*\n" },
+	{ "+8086:*,-8086:*/across,+8086:*/across", 0, false, false, true,
+	  "+8086:2030/across,+8086:*/across\n" },
+	{ "-8086:2030", 0, false, false, false, "-8086:2030,+8086:*/across\n" },
+	{ "-8086:*,+8086:2030/across", 0, false, false, false,
+	  "+8086:2030/across,-8086:*\n" },
+	{ "-built-in,+built-in", 0, false, false, false, "+8086:2030/across,-8086:*\n" },
 };
+
+/* What is read gives the same again on a fresh table, whatever led to it */
+static void policy_round_trip(struct kunit *test, const char *words, char *was, char *is)
+{
+	p2pmem_policy_get(was, POLICY_TEXT);
+	p2pmem_policy_reset();
+	KUNIT_EXPECT_EQ_MSG(test, p2pmem_policy_set(was), 0, "%s led to %s", words, was);
+	p2pmem_policy_get(is, POLICY_TEXT);
+	KUNIT_EXPECT_STREQ_MSG(test, is, was, "%s", words);
+}
+
+static const char * const policy_words[] = {
+	"8086:2020", "8086:2020/across", "-8086:2020", "-8086:2020/across", "8086:3c00",
+	"-8086:3c00", "8086:3c00/across", "-8086:3c00/across", "1b36:000c", "1b36:000c/across",
+	"-1b36:000c", "-1b36:000c/across", "cpu:AuthenticAMD:0x17", "-cpu:AuthenticAMD:0x17",
+	"cpu:AuthenticAMD:0x17:1", "-cpu:AuthenticAMD:0x17:1", "cpu:Foo:6", "-cpu:Foo:6",
+	"cpu:Foo:6:5", "-cpu:Foo:6:5", "-cpu:Foo:6:4", "8086:*", "8086:*/across", "-8086:*",
+	"-8086:*/across", "1ae0:*", "-1ae0:*", "-1ae0:0001", "1ae0:0001/across", "-built-in",
+	"+built-in",
+};
+
+/* Random sequences of words, all of which are good by themselves */
+static void what_is_read_can_be_written(struct kunit *test)
+{
+	static const char * const known[] = {
+		"cpu:Foo:6,-cpu:Foo:6:5,-cpu:Foo:6", "cpu:Foo:6:5,cpu:Foo:6,-cpu:Foo:6:5",
+		"8086:2020,-8086:2020/across,cpu:AuthenticAMD:0x17:1",
+	};
+	char *words = kunit_kzalloc(test, POLICY_TEXT, GFP_KERNEL);
+	char *was = kunit_kzalloc(test, POLICY_TEXT, GFP_KERNEL);
+	char *is = kunit_kzalloc(test, POLICY_TEXT, GFP_KERNEL);
+	struct rnd_state rnd;
+	int i, k, n;
+
+	KUNIT_ASSERT_NOT_NULL(test, words);
+	KUNIT_ASSERT_NOT_NULL(test, was);
+	KUNIT_ASSERT_NOT_NULL(test, is);
+	prandom_seed_state(&rnd, 46);
+	for (i = 0; i < ARRAY_SIZE(known) + 100; i++) {
+		if (i < ARRAY_SIZE(known)) {
+			strscpy(words, known[i], POLICY_TEXT);
+		} else {
+			for (k = 0, n = 0; k < 8; k++)
+				n += scnprintf(words + n, POLICY_TEXT - n, "%s%s", k ? "," : "",
+					       policy_words[prandom_u32_state(&rnd) %
+							    ARRAY_SIZE(policy_words)]);
+		}
+		p2pmem_policy_reset();
+		KUNIT_ASSERT_EQ_MSG(test, p2pmem_policy_set(words), 0, "%s", words);
+		policy_round_trip(test, words, was, is);
+	}
+}
+
+/* A list at load: what is no word costs that word, and a removal that is none costs trust */
+static void a_bad_word_at_load_costs_that_word(struct kunit *test)
+{
+	p2pmem_policy_load("+fab0:1000,sesame,+fab0:1002");
+	policy_reads(test, "+fab0:1000,+fab0:1002\n");
+	p2pmem_policy_reset();
+	p2pmem_policy_load("+fab0:1000,-8086:203,-fab0:1002");
+	policy_reads(test, "+fab0:1000,-built-in,-fab0:1002\n");
+	/* as while it runs: all or nothing */
+	p2pmem_policy_reset();
+	KUNIT_EXPECT_EQ(test, p2pmem_policy_set("+fab0:1000,-8086:203"), -EINVAL);
+	policy_reads(test, "\n");
+}
 
 static void entries_come_and_go(struct kunit *test)
 {
@@ -231,7 +313,7 @@ static void policy_processor(struct kunit *test, const char *vendor, u8 family, 
 	policy_cpu = (struct p2pmem_entry){ .family = family, .model = model };
 	strscpy(policy_cpu.cpu, vendor, sizeof(policy_cpu.cpu));
 	kunit_activate_static_stub(test, p2pmem_cpu_id, policy_cpu_is);
-	p2pmem_policy_changed();
+	kit_reevaluate();
 }
 
 static const struct {
@@ -331,6 +413,29 @@ static void all_of_it_is_shown(struct kunit *test)
 			   "built-in 8086:2032/across\n"
 			   "built-in 8086:2033/across\n"
 			   "built-in 8086:09a2/across\n"
+			   "built-in 8086:0b25/across\n"
+			   "built-in 8086:0cfe/across\n"
+			   "built-in 8086:11fb/across\n"
+			   "built-in 8086:1212/across\n"
+			   "built-in 8086:1216/across\n"
+			   "built-in 8086:4940/across\n"
+			   "built-in 8086:4942/across\n"
+			   "built-in 8086:4944/across\n"
+			   "built-in 8086:4946/across\n"
+			   "built-in 8086:4948/across\n"
+			   "built-in 1ae0:*/across\n"
+			   "built-in 10de:2f95/across\n"
+			   "built-in 10de:2f96/across\n"
+			   "built-in 10de:2f97/across\n"
+			   "built-in 10de:2f98/across\n"
+			   "built-in 1d17:1003\n"
+			   "built-in 1d17:1005\n"
+			   "built-in 1d17:1006\n"
+			   "built-in 1d17:1007\n"
+			   "built-in 1d17:1008/across\n"
+			   "built-in 8086:6f00\n"
+			   "built-in 8086:0c08\n"
+			   "built-in 1ded:8000/across\n"
 			   "built-in cpu:AuthenticAMD:0x17 and later\n"
 			   "administrator +fab0:1000/across\n"
 			   "administrator -8086:3c00\n"
@@ -350,19 +455,20 @@ static void a_change_is_news(struct kunit *test)
 	p2pmem_policy_set("nonsense");
 	p2pmem_policy_set("\n");
 	KUNIT_EXPECT_EQ(test, atomic_read(&news->policies), 1);
-	p2pmem_policy_announce();
-	KUNIT_EXPECT_EQ(test, atomic_read(&news->policies), 2);
 }
 
 static void pairs_are_counted(struct kunit *test)
 {
-	unsigned int before = p2pmem_paths_count();
+	unsigned int before, pairs = 0;
 	struct fabric *f = policy_fabric(test);
 
 	pairkit_verdict(f, "a0", "a1");
-	pairkit_verdict(f, "a0", "a1");
 	pairkit_verdict(f, "a0", "b0");
-	KUNIT_EXPECT_EQ(test, p2pmem_paths_count(), before + 2);
+	before = p2pmem_pairs_count();
+	pairkit_verdict(f, "a0", "a1");
+	KUNIT_EXPECT_EQ_MSG(test, p2pmem_pairs_count(), before, "asking made a pair");
+	p2pmem_pairs_update(NULL, NULL, P2PMEM_FORGET_OUTDATED, &pairs);
+	KUNIT_EXPECT_EQ(test, pairs, before);
 }
 
 struct policy_reader {
@@ -380,7 +486,7 @@ static void policy_reader(void *arg)
 	/* the processor is the test's for this task too */
 	current->kunit_test = r->test;
 	for (i = 0; i < 2000; i++) {
-		p2pmem_policy_changed();
+		kit_reevaluate();
 		v = pairkit_verdict(r->f, "a0", "b0");
 		WARN_ON(v.reason && v.reason != PCI_P2PMEM_HOST_BRIDGE);
 		WARN_ON(!v.reason && !v.by_admin);
@@ -405,6 +511,8 @@ static void verdicts_while_it_changes(struct kunit *test)
 
 static struct kunit_case policy_cases[] = {
 	KUNIT_CASE(entries_come_and_go),
+	KUNIT_CASE_SLOW(what_is_read_can_be_written),
+	KUNIT_CASE(a_bad_word_at_load_costs_that_word),
 	KUNIT_CASE(a_verdict_says_who_allowed_it),
 	KUNIT_CASE(a_root_port_is_named),
 	KUNIT_CASE(processors_are_named),

@@ -78,11 +78,14 @@ static void functions_come_and_go(struct kunit *test)
 	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
 	news_expect(test, f, "nic", PCI_P2PMEM_OK, "remembered");
 	fabric_unplug(f, "spare");
+	/* The bus tells of it; a work item judges. */
+	flush_workqueue(p2pmem_wq);
 	news_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "something was removed");
 	fabric_set_acs_ctrl(f, "dn1", 0);
 	news_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "remembered");
 	fabric_plug(f, news_again);
 	KUNIT_ASSERT_NOT_NULL(test, fabric_pdev(f, "again"));
+	flush_workqueue(p2pmem_wq);
 	news_expect(test, f, "nic", PCI_P2PMEM_OK, "something was plugged");
 }
 
@@ -97,9 +100,9 @@ static void another_client_at_the_same_address(struct kunit *test)
 	unsigned int pairs;
 
 	news_expect(test, f, "nic", PCI_P2PMEM_OK, "as built");
-	pairs = p2pmem_paths_count();
+	pairs = p2pmem_pairs_count();
 	fabric_unplug(f, "nic");
-	KUNIT_EXPECT_EQ(test, p2pmem_paths_count(), pairs - 1);
+	KUNIT_EXPECT_EQ(test, p2pmem_pairs_count(), pairs - 1);
 	fabric_plug(f, other);
 	KUNIT_ASSERT_NOT_NULL(test, fabric_pdev(f, "other"));
 	news_expect(test, f, "other", PCI_P2PMEM_NOT_A_CLIENT, "nobody registered it");
@@ -133,10 +136,12 @@ static void somebody_asks_for_it(struct kunit *test)
 	pairkit_verdict(f, "lone", "nic");
 
 	/* how many there are, and how many are others */
-	KUNIT_EXPECT_EQ(test, p2pmem_paths_judge(kit_provider(card), &pairs), 0);
+	KUNIT_EXPECT_EQ(test, p2pmem_pairs_update(kit_provider(card), NULL,
+						  P2PMEM_FORGET_ALL, &pairs), 0);
 	KUNIT_EXPECT_EQ(test, pairs, 2);
 	fabric_set_acs_ctrl(f, "dn1", 0);
-	KUNIT_EXPECT_EQ(test, p2pmem_paths_judge(kit_provider(card), &pairs), 1);
+	KUNIT_EXPECT_EQ(test, p2pmem_pairs_update(kit_provider(card), NULL,
+						  P2PMEM_FORGET_ALL, &pairs), 1);
 	news_expect(test, f, "nic", PCI_P2PMEM_OK, "asked for");
 
 	/* a file that is still open when nothing is lent any more */
@@ -144,32 +149,26 @@ static void somebody_asks_for_it(struct kunit *test)
 			-ENODEV);
 }
 
-/* The generation that a pair's verdict is of; 0 when there is no such pair */
-static unsigned int news_generation(struct fabric *f, const char *client)
-{
-	struct p2pmem_path *path;
-
-	guard(rcu)();
-	path = p2pmem_path_find(kit_provider(fabric_pdev(f, "card")),
-				&fabric_pdev(f, client)->dev);
-	return path ? path->gen : 0;
-}
-
 /*
- * Whoever judges while it is asked for has the generation of before: his verdict, from
- * ACS words of before, is not taken for one of after it.
+ * A test that began before somebody asked for a new one is of the time before: what it
+ * shows is not remembered.
  */
-static void who_judges_meanwhile_is_late(struct kunit *test)
+static void a_test_that_began_before_is_late(struct kunit *test)
 {
 	struct fabric *f = news_fabric(test);
-	unsigned int gen, pairs;
+	struct pci_dev *card = fabric_pdev(f, "card");
+	struct p2pmem_pair *pair;
+	struct pci_p2pmem_verdict v;
+	struct p2pmem_stamp stamp;
 
-	news_expect(test, f, "nic", PCI_P2PMEM_OK, "as built");
-	gen = news_generation(f, "nic");
-	KUNIT_EXPECT_NE(test, gen, 0);
-	p2pmem_paths_judge(kit_provider(fabric_pdev(f, "card")), &pairs);
-	KUNIT_EXPECT_NE(test, news_generation(f, "nic"), gen);
-	KUNIT_EXPECT_NE(test, news_generation(f, "nic"), 0);
+	pair = p2pmem_pair_get(kit_provider(card), &fabric_pdev(f, "nic")->dev);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(pair));
+	p2pmem_pair_stamp(pair, &v, &stamp);
+	KUNIT_EXPECT_EQ(test, lend_sysfs_write(card, card, "rescan", "1"), 1);
+	KUNIT_EXPECT_FALSE(test, p2pmem_pair_prove(pair, &stamp, PCI_P2PMEM_PROVED, "", &v));
+	p2pmem_pair_stamp(pair, &v, &stamp);
+	KUNIT_EXPECT_TRUE(test, p2pmem_pair_prove(pair, &stamp, PCI_P2PMEM_PROVED, "", &v));
+	p2pmem_pair_put(pair);
 }
 
 static void a_grant_outlives_its_entry(struct kunit *test)
@@ -181,7 +180,8 @@ static void a_grant_outlives_its_entry(struct kunit *test)
 	struct pci_p2pmem_grant *g, *h;
 	struct pci_p2pmem_verdict v;
 	struct scatterlist *sgl;
-	unsigned int nents;
+	unsigned int nents, other;
+	enum pci_p2pmem_reason reason;
 
 	g = pci_p2pmem_grant_create(fabric_pdev(f, "card"), PCI_P2PMEM_NEAREST, clients, 2, NULL,
 				    NULL, "kunit", &v);
@@ -192,6 +192,8 @@ static void a_grant_outlives_its_entry(struct kunit *test)
 	g = pci_p2pmem_grant_create(fabric_pdev(f, "card"), PCI_P2PMEM_NEAREST, clients, 2, NULL,
 				    NULL, "kunit", &v);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
+	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_64K, GFP_KERNEL, NULL);
+	KUNIT_EXPECT_FALSE(test, IS_ERR_OR_NULL(sgl));
 	/* the second pair needs no host bridge, and the grant is by the administrator */
 	KUNIT_EXPECT_FALSE(test, v.by_admin);
 	pci_p2pmem_grant_verdict(g, &v);
@@ -206,10 +208,11 @@ static void a_grant_outlives_its_entry(struct kunit *test)
 				    NULL, "kunit", &v);
 	KUNIT_EXPECT_PTR_EQ(test, h, ERR_PTR(-EXDEV));
 
-	/* what was granted is as it was, until it ends */
+	/* there is no more memory under it, and what is out is mapped as it was granted */
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_usable(g));
-	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_64K, GFP_KERNEL, NULL);
-	KUNIT_EXPECT_FALSE(test, IS_ERR_OR_NULL(sgl));
+	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-EXDEV),
+			    pci_p2pmem_grant_sgl_alloc(g, &other, SZ_4K, GFP_KERNEL, &reason));
+	KUNIT_EXPECT_EQ(test, reason, PCI_P2PMEM_HOST_BRIDGE);
 	pci_p2pmem_grant_end(g);
 	if (!IS_ERR_OR_NULL(sgl)) {
 		int n = pci_p2pmem_map_sg(lone, sgl, nents, DMA_TO_DEVICE);
@@ -249,7 +252,7 @@ static void the_choice_looks_again(struct kunit *test)
 	struct pci_p2pmem_verdict v;
 
 	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
-	p2pmem_policy_changed();
+	kit_reevaluate();
 	news_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "as built");
 	fabric_set_acs_ctrl(f, "dn1", 0);
 	news_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "remembered");
@@ -295,9 +298,11 @@ static void holders_hear_of_another_verdict(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_ACS_REDIRECT);
 	flush_workqueue(p2pmem_wq);
 	KUNIT_EXPECT_EQ(test, atomic_read(&news->policies), 1);
+	fabric_set_acs_ctrl(f, "dn1", 0);
 	fabric_unplug(f, "spare");
 	flush_workqueue(p2pmem_wq);
-	KUNIT_EXPECT_GT_MSG(test, atomic_read(&news->policies), 1, "a function went");
+	KUNIT_EXPECT_GT_MSG(test, atomic_read(&news->policies), 1,
+			    "a function went, and the verdict is another");
 	pci_p2pmem_grant_end(g);
 }
 
@@ -305,7 +310,7 @@ static struct kunit_case news_cases[] = {
 	KUNIT_CASE(functions_come_and_go),
 	KUNIT_CASE(another_client_at_the_same_address),
 	KUNIT_CASE(somebody_asks_for_it),
-	KUNIT_CASE(who_judges_meanwhile_is_late),
+	KUNIT_CASE(a_test_that_began_before_is_late),
 	KUNIT_CASE(a_grant_outlives_its_entry),
 	KUNIT_CASE(a_grant_looks_again),
 	KUNIT_CASE(the_choice_looks_again),

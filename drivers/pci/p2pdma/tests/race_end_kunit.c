@@ -155,16 +155,16 @@ static void race_ask_step(struct race_worker *w, unsigned int i)
 {
 	struct race_duel *d = w->arg;
 	struct pci_p2pmem_verdict v;
-	struct p2pmem_path *path;
+	struct p2pmem_pair *path;
 
 	race_dawdle(&w->rnd, 1500);
 	if (w->nr) {
 		pci_p2pmem_verdict(d->card, d->nic, &v);
 		return;
 	}
-	path = p2pmem_path_get(d->p, d->nic);
-	if (path)
-		p2pmem_path_put(path);
+	path = p2pmem_pair_get(d->p, d->nic);
+	if (!IS_ERR(path))
+		p2pmem_pair_put(path);
 }
 
 /* A pair is asked for, for the first time, while its client goes: it does not stay. */
@@ -185,7 +185,7 @@ static void first_look_up_while_the_client_goes(struct kunit *test)
 		race_dawdle(&crew->rnd, 1500);
 		pci_p2pmem_unregister_client(client);
 		race_end(crew);
-		KUNIT_ASSERT_FALSE_MSG(test, p2pmem_path_exists(d->p, d->nic),
+		KUNIT_ASSERT_FALSE_MSG(test, kit_pair_exists(d->p, d->nic),
 				       "round %d: the pair stayed behind", round);
 	}
 	flush_workqueue(p2pmem_wq);
@@ -211,7 +211,7 @@ static void first_look_up_while_the_provider_goes(struct kunit *test)
 		race_begin(crew);
 		fabric_unbind(d->f, "card");
 		race_end(crew);
-		KUNIT_EXPECT_FALSE_MSG(test, p2pmem_path_exists(p, d->nic),
+		KUNIT_EXPECT_FALSE_MSG(test, kit_pair_exists(p, d->nic),
 				       "round %d: the pair stayed behind", round);
 		flush_workqueue(p2pmem_wq);
 		KUNIT_EXPECT_EQ_MSG(test, kref_read(&p->ref), 1,

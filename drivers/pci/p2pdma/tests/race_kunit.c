@@ -256,7 +256,7 @@ static void race_watch_step(struct race_worker *w, unsigned int i)
 	struct pci_p2pmem_verdict v;
 	struct pci_dev *found;
 
-	p2pmem_policy_changed();
+	kit_reevaluate();
 	race_read_step(w, field);
 	pci_p2pmem_verdict(field->card, field->nic, &v);
 	RACE_EXPECT(w, !v.reason || (field->lossy && v.reason == PCI_P2PMEM_REVOKED),
@@ -358,7 +358,7 @@ static void race_client_step(struct race_worker *w, unsigned int i)
 		ret = pci_p2pmem_map_sg(field->nic, sgl, nents, DMA_TO_DEVICE);
 		RACE_EXPECT(w, ret == 1, "a client's mapping: %d", ret);
 		race_dawdle(&w->rnd, 100);
-		RACE_EXPECT(w, p2pmem_path_exists(kit_provider(field->card), field->nic),
+		RACE_EXPECT(w, kit_pair_exists(kit_provider(field->card), field->nic),
 			    "the pair is forgotten while it is mapped");
 		if (ret > 0)
 			pci_p2pmem_unmap_sg(field->nic, sgl, nents, DMA_TO_DEVICE);
@@ -380,7 +380,7 @@ static void registrations_of_one_device_come_and_go(struct kunit *test)
 	race_run(crew);
 	race_settled(test, field);
 	KUNIT_EXPECT_FALSE(test, p2pmem_is_client(field->nic));
-	KUNIT_EXPECT_FALSE_MSG(test, p2pmem_path_exists(p, field->nic),
+	KUNIT_EXPECT_FALSE_MSG(test, kit_pair_exists(p, field->nic),
 			       "the pair stayed behind");
 }
 

@@ -165,43 +165,59 @@ static void ends_that_are_none(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, try_map(&card2->dev, k.card, 0, SZ_8K, 4, &map), -EOPNOTSUPP);
 	KUNIT_EXPECT_EQ(test, try_map(k.nic, card2, 0, SZ_8K, 4, &map), -ENODEV);
 	to_pci_dev(k.nic)->untrusted = 1;
+	kit_reevaluate();
 	KUNIT_EXPECT_EQ(test, try_map(k.nic, k.card, 0, SZ_8K, 4, &map), -EXDEV);
 	to_pci_dev(k.nic)->untrusted = 0;
+	kit_reevaluate();
 	KUNIT_EXPECT_EQ(test, pins(k.card), 0);
 	pci_p2pmem_revoke(k.card);
 	KUNIT_EXPECT_EQ(test, try_map(k.nic, k.card, 0, SZ_8K, 4, &map), -ENODEV);
 	mapkit_expect_count(test, k.card, k.nic, 0, 0, 2);
 	pci_p2pmem_resume(k.card);
-	p2pmem_policy_changed();
+	kit_reevaluate();
 	KUNIT_EXPECT_EQ(test, try_map(k.nic, k.card, 0, SZ_8K, 4, &map), 0);
 	mapkit_settle();
 }
 
-static void no_memory_for_a_verdict(struct kunit *test)
+/* What cannot be mapped leaves what the caller gave as it was */
+static void output_only_on_success(struct kunit *test)
 {
-	struct pci_p2pmem_mapping_region map;
-	int n, ret, failed = 0;
+	struct pci_p2pmem_mapping_region map, before;
 	struct mapkit k;
 
 	fault_require(test);
 	build(test, &k, mapkit_switch, MAPKIT_LOW);
-	for (n = 1; n < FAULT_STEPS; n++) {
-		p2pmem_paths_drop_client(k.nic);
-		fault_arm(n);
-		ret = pci_p2pmem_map_region(k.nic, k.card, 2, 0, SZ_4K, DMA_TO_DEVICE, &map);
-		if (!fault_disarm())
-			break;
-		if (!ret) {
-			pci_p2pmem_unmap_region(k.nic, &map);
-			continue;
-		}
-		KUNIT_EXPECT_EQ_MSG(test, ret, -ENOMEM, "allocation %d", n);
-		KUNIT_EXPECT_EQ(test, pins(k.card), 0);
-		failed++;
-	}
-	KUNIT_EXPECT_GE(test, failed, 3);
-	KUNIT_ASSERT_EQ(test, ret, 0);
-	pci_p2pmem_unmap_region(k.nic, &map);
+	memset(&map, 0x5a, sizeof(map));
+	before = map;
+	kit_drop_pairs(NULL, k.nic);
+	fault_arm(1);
+	KUNIT_EXPECT_EQ(test, -ENOMEM, pci_p2pmem_map_region(k.nic, k.card, 2, 0, SZ_4K,
+							     DMA_TO_DEVICE, &map));
+	KUNIT_EXPECT_FALSE_MSG(test, fault_disarm(), "a mapping allocates");
+	KUNIT_EXPECT_MEMEQ(test, &map, &before, sizeof(map));
+	kit_reevaluate();
+	KUNIT_EXPECT_EQ(test, pins(k.card), 0);
+	mapkit_settle();
+}
+
+/* The same when the IOMMU fails, after everything else was found good */
+static void output_only_with_an_address(struct kunit *test)
+{
+	struct pci_p2pmem_mapping_region map, before;
+	struct mapkit_iommu *iommu;
+	struct mapkit k;
+
+	build(test, &k, mapkit_host, MAPKIT_LOW);
+	iommu = mapkit_iommu(test);
+	kit_reevaluate();
+	memset(&map, 0x5a, sizeof(map));
+	before = map;
+	iommu->fail_at = 1;
+	KUNIT_EXPECT_EQ(test, -EIO, pci_p2pmem_map_region(k.nic, k.card, 2, 0, SZ_4K,
+							  DMA_TO_DEVICE, &map));
+	KUNIT_EXPECT_MEMEQ(test, &map, &before, sizeof(map));
+	KUNIT_EXPECT_EQ(test, pins(k.card), 0);
+	mapkit_settle();
 }
 
 /*
@@ -309,19 +325,18 @@ static void undone_as_it_was_mapped(struct kunit *test)
 /* A pair that is granted is mapped as it was granted, until the grant has ended. */
 static void granted_pair_whose_path_went(struct kunit *test)
 {
-	struct pci_p2pmem_mapping_region map;
-	struct pci_p2pmem_grant *g;
+	struct pci_p2pmem_mapping_region map, other;
 	struct mapkit k;
 
 	build(test, &k, mapkit_switch, MAPKIT_LOW);
-	g = mapkit_grant(test, &k);
-	mapkit_redirect(k.f, "dn0", true);
+	mapkit_grant(test, &k);
 	KUNIT_ASSERT_EQ(test, 0, pci_p2pmem_map_region(k.nic, k.card, 2, 0, SZ_4K,
 						       DMA_TO_DEVICE, &map));
 	KUNIT_EXPECT_EQ(test, (u64)map.dma_addr, bar_register(k.card, 2));
-	mapkit_grant_end(test, g);
+	mapkit_redirect(k.f, "dn0", true);
+	/* A region is taken under no grant: it is mapped as the pair is now. */
+	KUNIT_EXPECT_EQ(test, -EXDEV, try_map(k.nic, k.card, 2, 0, SZ_4K, &other));
 	pci_p2pmem_unmap_region(k.nic, &map);
-	KUNIT_EXPECT_EQ(test, -EXDEV, try_map(k.nic, k.card, 2, 0, SZ_4K, &map));
 	mapkit_expect_count(test, k.card, k.nic, 1, 1, 1);
 }
 
@@ -377,6 +392,7 @@ static void resumption_waits_for_it(struct kunit *test)
 	pci_p2pmem_resume(k.card);
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(k.card));
 	pci_p2pmem_unmap_region(k.nic, &map);
+	flush_workqueue(p2pmem_wq);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(k.card));
 	mapkit_settle();
 	mapkit_expect_count(test, k.card, k.nic, 1, 1, 0);
@@ -386,7 +402,8 @@ static struct kunit_case region_map_cases[] = {
 	KUNIT_CASE_PARAM(address_is_in_the_bar_register, bus_start_gen_params),
 	KUNIT_CASE(ranges_outside),
 	KUNIT_CASE(ends_that_are_none),
-	KUNIT_CASE(no_memory_for_a_verdict),
+	KUNIT_CASE(output_only_on_success),
+	KUNIT_CASE(output_only_with_an_address),
 	KUNIT_CASE(registers_beyond_the_mask),
 	KUNIT_CASE(through_a_host_bridge),
 	KUNIT_CASE(undone_as_it_was_mapped),

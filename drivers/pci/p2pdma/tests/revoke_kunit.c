@@ -140,7 +140,7 @@ static void two_revocations_wait_both(struct kunit *test)
 	struct lend_task *one, *two;
 
 	one = lend_start(test, lend_revoke, card);
-	KUNIT_ASSERT_TRUE(test, lend_wait(READ_ONCE(kit_provider(card)->awaited)));
+	KUNIT_ASSERT_TRUE(test, lend_wait(revoke_state(card) == P2PMEM_DRAINING));
 	two = lend_start(test, lend_revoke, card);
 	msleep(50);
 	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(one) || lend_is_over(two),
@@ -242,12 +242,10 @@ static void losses_follow_each_other(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < 10; i++) {
-		preempt_disable();
 		pci_p2pmem_lost(card);
 		pci_p2pmem_resume(card);
 		pci_p2pmem_lost(card);
 		pci_p2pmem_resume(card);
-		preempt_enable();
 	}
 	flush_workqueue(p2pmem_wq);
 	KUNIT_EXPECT_EQ(test, kit_provider(card)->epoch, epoch + 20);
@@ -355,7 +353,7 @@ static void holders_are_told_to_stop_and_then_to_end(struct kunit *test)
 	pci_p2pmem_grant_end(g[1]);
 }
 
-/*	nic asked for a pair with card, drive did not	*/
+/*	the pair of nic and card is allowed, that of drive and card is not	*/
 static void clients_with_a_pair_are_told(struct kunit *test)
 {
 	struct revoke_told *nic = kunit_kzalloc(test, 2 * sizeof(*nic), GFP_KERNEL);
@@ -366,6 +364,8 @@ static void clients_with_a_pair_are_told(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, nic);
 	revoke_client(test, fabric_pdev(f, "nic"), nic);
+	/* A pair that was never allowed has no mappings to give back. */
+	fabric_pdev(f, "drive")->untrusted = 1;
 	revoke_client(test, fabric_pdev(f, "drive"), drive);
 	pci_p2pmem_verdict(card, &fabric_pdev(f, "nic")->dev, &v);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_OK);
@@ -414,6 +414,7 @@ static void own_memory_is_not_waited_for(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LOST);
 	lend_give(test, other);
 	lend_give(test, queues);
+	flush_workqueue(p2pmem_wq);
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LIVE);
 }
 

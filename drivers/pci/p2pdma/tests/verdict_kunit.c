@@ -12,6 +12,7 @@
 #include <linux/swiotlb.h>
 
 #include "fault.h"
+#include "lendkit.h"
 #include "pairkit.h"
 
 static int verdict_init(struct kunit *test)
@@ -63,10 +64,10 @@ static void who_is_no_provider_or_client(struct kunit *test)
 	expect_reason(test, card, NULL, PCI_P2PMEM_NO_DMA_DEVICE, -1);
 	/* the distance is known for those that are refused */
 	expect_reason(test, card, nic, PCI_P2PMEM_NOT_A_CLIENT, 4);
-	KUNIT_EXPECT_FALSE(test, p2pmem_path_exists(kit_provider(card), nic));
+	KUNIT_EXPECT_FALSE(test, kit_pair_exists(kit_provider(card), nic));
 	kit_client(test, f, "nic");
 	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
-	KUNIT_EXPECT_TRUE(test, p2pmem_path_exists(kit_provider(card), nic));
+	KUNIT_EXPECT_TRUE(test, kit_pair_exists(kit_provider(card), nic));
 	/* lending to itself needs a registration, too */
 	expect_reason(test, card, &card->dev, PCI_P2PMEM_NOT_A_CLIENT, 0);
 }
@@ -102,9 +103,10 @@ static void untrusted_devices_are_refused(struct kunit *test)
 	struct pci_dev *card = kit_lend(test, f, "card");
 
 	to_pci_dev(nic)->untrusted = 1;
+	kit_reevaluate();
 	expect_reason(test, card, nic, PCI_P2PMEM_UNTRUSTED, 4);
 	to_pci_dev(nic)->untrusted = 0;
-	p2pmem_policy_changed();
+	kit_reevaluate();
 	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
 }
 
@@ -121,9 +123,10 @@ static void forced_bounce_buffers_are_refused(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, mem);
 	mem->force_bounce = true;
 	nic->dma_io_tlb_mem = mem;
+	kit_reevaluate();
 	expect_reason(test, card, nic, PCI_P2PMEM_SWIOTLB, 4);
 	nic->dma_io_tlb_mem = old;
-	p2pmem_policy_changed();
+	kit_reevaluate();
 	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
 }
 #endif
@@ -153,38 +156,43 @@ static void acs_that_changes_is_seen_by_the_next_grant(struct kunit *test)
 	struct pci_dev *card = kit_lend(test, f, "card");
 	struct p2pmem_provider *p = kit_provider(card);
 	struct pci_p2pmem_verdict v;
-	struct p2pmem_path *path;
+	struct p2pmem_pair *path;
 
 	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
 	fabric_set_acs_ctrl(f, "dn0", PCI_ACS_RR);
 	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
-	path = p2pmem_path_get(p, nic);
-	KUNIT_ASSERT_NOT_NULL(test, path);
-	p2pmem_path_verdict(path, &v);
+	path = p2pmem_pair_get(p, nic);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(path));
+	p2pmem_pair_verdict(path, &v);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_ACS_REDIRECT);
 	KUNIT_EXPECT_EQ(test, path->mapping, PCI_P2PMEM_MAP_NONE);
-	p2pmem_path_put(path);
+	p2pmem_pair_put(path);
 	expect_reason(test, card, nic, PCI_P2PMEM_ACS_REDIRECT, 4);
 
 	fabric_set_acs_ctrl(f, "dn0", 0);
 	expect_reason(test, card, nic, PCI_P2PMEM_ACS_REDIRECT, 4);
-	p2pmem_policy_changed();
+	kit_reevaluate();
 	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
 }
 
-static void registrations_make_verdicts_anew(struct kunit *test)
+/* Who comes is judged at once; pairs of others are not looked at for that. */
+static void who_appears_is_judged(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, verdict_switch);
 	struct device *nic = kit_client(test, f, "nic");
 	struct pci_dev *card = kit_lend(test, f, "card");
+	struct device *drive;
 
-	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
+	KUNIT_EXPECT_TRUE_MSG(test, kit_pair_exists(kit_provider(card), nic), "a provider came");
 	fabric_set_acs_ctrl(f, "dn0", PCI_ACS_RR);
-	kit_client(test, f, "drive");
-	expect_reason(test, card, nic, PCI_P2PMEM_ACS_REDIRECT, 4);
-	fabric_set_acs_ctrl(f, "dn0", 0);
-	fabric_unbind(f, "drive");
+	drive = kit_client(test, f, "drive");
+	KUNIT_EXPECT_TRUE_MSG(test, kit_pair_exists(kit_provider(card), drive), "a client came");
+	expect_reason(test, card, drive, PCI_P2PMEM_ACS_REDIRECT, 4);
 	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
+	/* an event of the bus is another matter: who comes may have changed the hierarchy */
+	fabric_unplug(f, "drive");
+	flush_workqueue(p2pmem_wq);
+	expect_reason(test, card, nic, PCI_P2PMEM_ACS_REDIRECT, 4);
 }
 
 static void pairs_go_with_the_last_registration(struct kunit *test)
@@ -200,9 +208,9 @@ static void pairs_go_with_the_last_registration(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, pci_p2pmem_client_priv(again), test);
 	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
 	pci_p2pmem_unregister_client(again);
-	KUNIT_EXPECT_TRUE(test, p2pmem_path_exists(p, nic));
+	KUNIT_EXPECT_TRUE(test, kit_pair_exists(p, nic));
 	fabric_unbind(f, "nic");
-	KUNIT_EXPECT_FALSE(test, p2pmem_path_exists(p, nic));
+	KUNIT_EXPECT_FALSE(test, kit_pair_exists(p, nic));
 	expect_reason(test, card, nic, PCI_P2PMEM_NOT_A_CLIENT, 4);
 	pci_p2pmem_unregister_client(NULL);
 	pci_p2pmem_unregister_client(ERR_PTR(-ENOMEM));
@@ -251,48 +259,58 @@ static void pairs_go_with_the_provider(struct kunit *test)
 	struct p2pmem_provider *p = p2pmem_provider_get(card);
 
 	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
-	KUNIT_EXPECT_TRUE(test, p2pmem_path_exists(p, nic));
+	KUNIT_EXPECT_TRUE(test, kit_pair_exists(p, nic));
 	fabric_unbind(f, "card");
-	KUNIT_EXPECT_FALSE(test, p2pmem_path_exists(p, nic));
-	KUNIT_EXPECT_NULL(test, p2pmem_path_get(p, nic));
-	KUNIT_EXPECT_FALSE_MSG(test, p2pmem_path_exists(p, nic), "asking made the pair again");
+	KUNIT_EXPECT_FALSE(test, kit_pair_exists(p, nic));
+	KUNIT_EXPECT_PTR_EQ(test, p2pmem_pair_get(p, nic), ERR_PTR(-ENODEV));
+	KUNIT_EXPECT_FALSE_MSG(test, kit_pair_exists(p, nic), "asking made the pair again");
 	expect_reason(test, card, nic, PCI_P2PMEM_NOT_A_PROVIDER, -1);
 	p2pmem_provider_put(p);
 }
 
-/* Without memory nothing is remembered that is not so, and the next one who asks is told. */
-static void a_lack_of_memory_is_not_remembered(struct kunit *test)
+/*
+ * Without memory a pair keeps what it has, says so when it has nothing, and is judged by a
+ * work item within some seconds.
+ */
+static void a_lack_of_memory_passes(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, verdict_switch);
 	struct device *nic = kit_client(test, f, "nic");
 	struct pci_dev *card = kit_lend(test, f, "card");
+	struct p2pmem_provider *p = kit_provider(card);
 	struct pci_p2pmem_verdict v;
 	bool reached = true;
 	int n;
 
 	fault_require(test);
-	/* a new pair: without its entry, or without the verdict in it */
+	/* a new pair: without its entry, its counters, or the verdict in it */
 	for (n = 1; reached && n < FAULT_STEPS; n++) {
-		p2pmem_paths_drop_client(nic);
+		kit_drop_pairs(p, NULL);
 		fault_arm(n);
-		pci_p2pmem_verdict(card, nic, &v);
+		p2pmem_pairs_update(p, nic, P2PMEM_FORGET_OUTDATED, NULL);
 		reached = fault_disarm();
-		KUNIT_EXPECT_EQ_MSG(test, v.reason, PCI_P2PMEM_OK, "step %d", n);
-		expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
+		if (!reached)
+			break;
+		pci_p2pmem_verdict(card, nic, &v);
+		KUNIT_EXPECT_TRUE_MSG(test, !v.reason || v.reason == PCI_P2PMEM_NO_MEMORY,
+				      "step %d: %s", n, pci_p2pmem_reason_token(v.reason));
+		KUNIT_EXPECT_TRUE_MSG(test, lend_wait(({
+			pci_p2pmem_verdict(card, nic, &v);
+			!v.reason && kit_pair_exists(p, nic);
+		})), "step %d: not judged again", n);
 	}
 	KUNIT_EXPECT_GT(test, n, 3);
 	KUNIT_EXPECT_FALSE_MSG(test, reached, "there is no end to the allocations");
-	/* a verdict that is out of date */
+	/* a verdict that is out of date stays until there is another one */
 	fabric_set_acs_ctrl(f, "dn0", PCI_ACS_RR);
-	for (n = 1, reached = true; reached && n < FAULT_STEPS; n++) {
-		p2pmem_policy_changed();
-		fault_arm(n);
+	fault_arm(1);
+	kit_reevaluate();
+	KUNIT_EXPECT_TRUE(test, fault_disarm());
+	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
+	KUNIT_EXPECT_TRUE(test, lend_wait(({
 		pci_p2pmem_verdict(card, nic, &v);
-		reached = fault_disarm();
-		KUNIT_EXPECT_EQ_MSG(test, v.reason, PCI_P2PMEM_ACS_REDIRECT, "step %d", n);
-	}
-	KUNIT_EXPECT_GT(test, n, 2);
-	KUNIT_EXPECT_FALSE_MSG(test, reached, "there is no end to the allocations");
+		v.reason == PCI_P2PMEM_ACS_REDIRECT;
+	})));
 }
 
 /* What needs both ways up to the host bridge says that there was no memory for one. */
@@ -310,12 +328,11 @@ static void a_lack_of_memory_is_told(struct kunit *test)
 	fault_require(test);
 	for (n = 1; reached && n < FAULT_STEPS; n++) {
 		fault_arm(n);
-		ret = p2pmem_path_judge(p, nic, &v);
+		ret = p2pmem_route_judge(p, nic, &v, NULL);
 		reached = fault_disarm();
-		KUNIT_EXPECT_EQ(test, ret, v.reason ? -ENOMEM : 0);
-		if (!v.reason)
+		if (!ret)
 			continue;
-		KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_POOL_FULL);
+		KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
 		KUNIT_EXPECT_EQ(test, v.distance, -1);
 		full++;
 	}
@@ -338,7 +355,7 @@ static void a_lack_of_memory_is_told(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lists, 2);
 	/* a reason that needs no memory is told without */
 	fault_arm(1);
-	ret = p2pmem_path_judge(p, drive, &v);
+	ret = p2pmem_route_judge(p, drive, &v, NULL);
 	KUNIT_EXPECT_TRUE(test, fault_disarm());
 	KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_NOT_A_CLIENT);
@@ -353,11 +370,11 @@ static struct kunit_case verdict_cases[] = {
 #endif
 	KUNIT_CASE(a_revoked_provider_lends_to_nobody),
 	KUNIT_CASE(acs_that_changes_is_seen_by_the_next_grant),
-	KUNIT_CASE(registrations_make_verdicts_anew),
+	KUNIT_CASE(who_appears_is_judged),
 	KUNIT_CASE(pairs_go_with_the_last_registration),
 	KUNIT_CASE(another_device_at_the_address_is_a_stranger),
 	KUNIT_CASE(pairs_go_with_the_provider),
-	KUNIT_CASE(a_lack_of_memory_is_not_remembered),
+	KUNIT_CASE(a_lack_of_memory_passes),
 	KUNIT_CASE(a_lack_of_memory_is_told),
 	{}
 };

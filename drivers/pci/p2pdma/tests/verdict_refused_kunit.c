@@ -35,6 +35,9 @@
 	"encrypted-guest: this is a guest with encrypted memory; none: peer-to-peer traffic is not encrypted"
 #define WORDS_DATA \
 	"verify-failed: a self-test with real DMA found wrong data on this path"
+/* The host bridge of QEMU, where the suites run */
+#define WORDS_GUEST \
+	" through a host bridge that is a virtual machine's"
 #define WORDS_NOTE \
 	" (512 bytes at 4096 are not what was written); do not use this path: "
 
@@ -87,12 +90,12 @@ static void refused_expect(struct kunit *test, struct pci_dev *lender, struct de
 
 /* The one reason that was counted since @before, once; OK when it was none, or several */
 static enum pci_p2pmem_reason refused_since(struct refused *r,
-					    const struct p2pmem_path_count *before)
+					    const struct mapkit_count *before)
 {
-	struct p2pmem_path_count now = mapkit_count(r->k.card, r->k.nic);
+	struct mapkit_count now = mapkit_count(r->k.card, r->k.nic);
 	enum pci_p2pmem_reason reason, found = PCI_P2PMEM_OK;
 
-	if (p2pmem_path_failures(&now) != p2pmem_path_failures(before) + 1)
+	if (now.refusals != before->refusals + 1)
 		return PCI_P2PMEM_OK;
 	for (reason = PCI_P2PMEM_OK; reason < PCI_P2PMEM_NR_REASONS; reason++)
 		if (now.failures[reason] != before->failures[reason])
@@ -203,7 +206,7 @@ static void words_for_what_is_counted(struct kunit *test)
 		{ more_than_there_is, -ENOMEM, WORDS_FULL },
 		{ more_than_it_may_have, -EDQUOT, WORDS_QUOTA },
 	};
-	struct p2pmem_path_count before;
+	struct mapkit_count before;
 	struct pci_p2pmem_verdict v;
 	struct refused r = { };
 	int i;
@@ -251,7 +254,7 @@ static void words_in_the_log(struct kunit *test)
 		KUNIT_EXPECT_LT(test, t[i].refused(&r), 0);
 		KUNIT_EXPECT_STREQ(test, logged_line(l, 5), want);
 		/* The verdict is made anew, and is the same. */
-		p2pmem_policy_changed();
+		kit_reevaluate();
 		for (n = 0; n < 3; n++)
 			KUNIT_EXPECT_LT(test, t[i].refused(&r), 0);
 		KUNIT_EXPECT_STREQ_MSG(test, logged_line(l, 1), "", "it is no news");
@@ -266,7 +269,7 @@ static bool refused_encrypted(void)
 /* Nobody is granted it and nobody maps it, and that is for as long as the guest is one. */
 static void words_for_an_encrypted_guest(struct kunit *test)
 {
-	struct p2pmem_path_count before;
+	struct mapkit_count before;
 	struct pci_p2pmem_verdict v;
 	struct refused r = { };
 
@@ -274,7 +277,8 @@ static void words_for_an_encrypted_guest(struct kunit *test)
 	mapkit_grant_end(test, r.grant);
 	kunit_activate_static_stub(test, p2pmem_guest_encrypted, refused_encrypted);
 	KUNIT_EXPECT_EQ(test,
-			PTR_ERR(pci_p2pmem_grant_create(r.k.card, PCI_P2PMEM_NEAREST, &r.k.nic, 1, NULL, NULL, "kunit", &v)),
+			PTR_ERR(pci_p2pmem_grant_create(r.k.card, PCI_P2PMEM_NEAREST, &r.k.nic,
+							1, NULL, NULL, "kunit", &v)),
 			-EXDEV);
 	KUNIT_EXPECT_EQ(test, v.mapping, PCI_P2PMEM_MAP_NONE);
 	refused_expect(test, r.k.card, r.k.nic, &v, WORDS_ENCRYPTED);
@@ -286,13 +290,14 @@ static void words_for_an_encrypted_guest(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, refused_list(&r, NULL), -EXDEV);
 	KUNIT_EXPECT_EQ(test, refused_since(&r, &before), PCI_P2PMEM_ENCRYPTED);
 	KUNIT_EXPECT_EQ_MSG(test, r.iommu->calls, 0, "the IOMMU was asked");
+	kit_reevaluate();
 	KUNIT_EXPECT_NULL_MSG(test, pci_p2pmem_find_provider(&r.k.nic, 1), "it is chosen");
 
 	kunit_deactivate_static_stub(test, p2pmem_guest_encrypted);
-	p2pmem_policy_changed();
+	kit_reevaluate();
 	pci_p2pmem_verdict(r.k.card, r.k.nic, &v);
 	refused_expect(test, r.k.card, r.k.nic, &v,
-		       "ok: peer-to-peer is possible; none needed");
+		       "ok: peer-to-peer is possible" WORDS_GUEST "; none needed");
 	KUNIT_EXPECT_GT(test, refused_list(&r, NULL), 0);
 }
 
@@ -321,10 +326,10 @@ static void words_for_wrong_data(struct kunit *test)
 		bool by_admin;		/* what is built in is not */
 		const char *words;
 	} t[] = {
-		{ false, false, WORDS_DATA WORDS_NOTE
+		{ false, false, WORDS_DATA WORDS_GUEST WORDS_NOTE
 		  "the client's IOMMU may stop its requests, boot with iommu=pt",
 		},
-		{ true, false, WORDS_DATA WORDS_NOTE
+		{ true, false, WORDS_DATA WORDS_GUEST WORDS_NOTE
 		  "put both devices into other slots, below one PCIe switch",
 		},
 		{ true, true,
@@ -353,7 +358,7 @@ static void words_for_wrong_data(struct kunit *test)
 			pci_p2pmem_set_published(r.other->provider, true);
 			r.k.card = r.other->provider;
 		}
-		p2pmem_policy_changed();
+		kit_forget(kit_provider(r.k.card));
 		r.grant = mapkit_grant(test, &r.k);
 		KUNIT_EXPECT_EQ(test, pci_p2pmem_grant_verify(r.grant, r.k.nic, NULL, &v),
 				-EXDEV);
@@ -361,7 +366,8 @@ static void words_for_wrong_data(struct kunit *test)
 		pci_p2pmem_verdict(r.k.card, r.k.nic, &v);
 		refused_expect(test, r.k.card, r.k.nic, &v, t[i].words);
 		KUNIT_EXPECT_EQ(test,
-				PTR_ERR(pci_p2pmem_grant_create(NULL, PCI_P2PMEM_NEAREST, &r.k.nic, 1, NULL, NULL, "kunit", &v)),
+				PTR_ERR(pci_p2pmem_grant_create(NULL, PCI_P2PMEM_NEAREST, &r.k.nic,
+								1, NULL, NULL, "kunit", &v)),
 				-EXDEV);
 		refused_expect(test, r.k.card, r.k.nic, &v, t[i].words);
 	}
@@ -376,7 +382,8 @@ static void words_for_no_provider(struct kunit *test)
 	mapkit_build(test, &k, mapkit_host, MAPKIT_LOW);
 	pci_p2pmem_set_published(k.card, false);
 	KUNIT_EXPECT_EQ(test,
-			PTR_ERR(pci_p2pmem_grant_create(NULL, PCI_P2PMEM_NEAREST, &k.nic, 1, NULL, NULL, "kunit", &v)),
+			PTR_ERR(pci_p2pmem_grant_create(NULL, PCI_P2PMEM_NEAREST, &k.nic,
+							1, NULL, NULL, "kunit", &v)),
 			-ENODEV);
 	refused_expect(test, NULL, k.nic, &v,
 		       "no-provider: no published provider can serve these clients; load the driver of a provider, or bind a memory card to p2pmem-bar");

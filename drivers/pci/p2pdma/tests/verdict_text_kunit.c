@@ -81,7 +81,7 @@ static void text_expect(struct kunit *test, struct pci_dev *provider, struct dev
 	struct pci_p2pmem_verdict v;
 	int n;
 
-	p2pmem_policy_changed();
+	kit_reevaluate();
 	pci_p2pmem_verdict(provider, client, &v);
 	n = pci_p2pmem_explain(got, TEXT_SIZE, provider, client, &v);
 	KUNIT_EXPECT_STREQ(test, got, want);
@@ -242,8 +242,8 @@ static void words_for_a_client(struct kunit *test)
 	kit_client(test, f, "nic");
 	nic->untrusted = 1;
 	text_pair(test, f, "nic",
-		  "untrusted: the client is an untrusted device; use a device in an internal slot",
-		  NULL);
+		  "untrusted: one of them is an untrusted device at @; use a device in an internal slot",
+		  (const char * const []){ "nic" });
 	nic->untrusted = 0;
 	pci_p2pmem_revoke(fabric_pdev(f, "card"));
 	text_pair(test, f, "nic",
@@ -315,6 +315,7 @@ static void words_without_the_devices(struct kunit *test)
 
 	fabric_set_acs_ctrl(f, "dn0", PCI_ACS_RR);
 	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
+	kit_reevaluate();
 	pci_p2pmem_verdict(card, nic, &v);
 	snprintf(want, TEXT_SIZE,
 		 "%s and %s: acs-redirect: ACS sends requests between them up to a host bridge that is not known to forward them at %s; boot with pci=disable_acs_redir=%s",
@@ -338,6 +339,7 @@ static void words_stay_within_their_buffer(struct kunit *test)
 
 	fabric_set_acs_ctrl(f, "dn0", PCI_ACS_RR);
 	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
+	kit_reevaluate();
 	pci_p2pmem_verdict(card, nic, &v);
 	all = pci_p2pmem_explain(whole, TEXT_SIZE, card, nic, &v);
 	list = strchr(whole, '=') - whole;

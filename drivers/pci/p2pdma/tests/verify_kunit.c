@@ -168,7 +168,7 @@ static void what_the_operation_says(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, known(v), PCI_P2PMEM_UNTRIED);
 	for (i = 0; i < ARRAY_SIZE(t); i++) {
-		p2pmem_policy_changed();
+		kit_reevaluate();
 		v->says = t[i].says;
 		v->calls = 0;
 		scnprintf(note, sizeof(note), "answer %d", t[i].says);
@@ -231,21 +231,32 @@ static void what_the_event_says(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, event.proof, v->why.proof);
 }
 
-/* A pair that moved wrong data is none for anybody, but for who has a grant of it. */
+static void ask_for_a_new_test(struct prover *v)
+{
+	kit_forget(kit_provider(v->k.card));
+}
+
+/* A pair that moved wrong data is none for anybody; what is out under a grant is lost. */
 static void disproved_pair_is_refused(struct kunit *test)
 {
 	static const struct mapkit_piece one[] = { { 0, SZ_4K } };
+	enum pci_p2pmem_reason reason;
+	struct scatterlist *out;
+	unsigned int nents;
 	struct prover *v = prover(test);
 	struct mapkit_memory *m = mapkit_alloc(test, v->k.card, SZ_4K);
 	struct scatterlist *sgl = mapkit_list(test, m->addr, one, 1);
 	struct pci_p2pmem_verdict why;
 	char text[320];
 
+	out = pci_p2pmem_grant_sgl_alloc(v->grant, &nents, SZ_4K, GFP_KERNEL, NULL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(out));
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_sgl_lost(out));
 	v->says = PCI_P2PMEM_DISPROVED;
 	KUNIT_EXPECT_EQ(test, ask(v), -EXDEV);
 	KUNIT_EXPECT_EQ(test,
 			PTR_ERR(pci_p2pmem_grant_create(v->k.card, PCI_P2PMEM_NEAREST, &v->k.nic,
-						1, NULL, NULL, "kunit", &why)),
+							1, NULL, NULL, "kunit", &why)),
 			-EXDEV);
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_VERIFY_FAILED);
 	KUNIT_EXPECT_EQ(test, why.mapping, PCI_P2PMEM_MAP_NONE);
@@ -254,18 +265,51 @@ static void disproved_pair_is_refused(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, "verify-failed"), "%s", text);
 	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, "(answer 3)"), "%s", text);
 
-	KUNIT_EXPECT_EQ_MSG(test, pci_p2pmem_map_sg(v->k.nic, sgl, 1, DMA_TO_DEVICE), 1,
-			    "a grant holds until its end");
-	pci_p2pmem_unmap_sg(v->k.nic, sgl, 1, DMA_TO_DEVICE);
-	mapkit_grant_end(test, v->grant);
+	KUNIT_EXPECT_TRUE_MSG(test, pci_p2pmem_sgl_lost(out), "what is out counts as good");
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(v->k.nic, out, nents, DMA_TO_DEVICE), -EXDEV);
+	KUNIT_EXPECT_EQ_MSG(test, -EXDEV,
+			    PTR_ERR(pci_p2pmem_grant_sgl_alloc(v->grant, &nents, SZ_4K,
+							       GFP_KERNEL, &reason)),
+			    "memory for a pair that moves wrong data");
+	KUNIT_EXPECT_EQ(test, reason, PCI_P2PMEM_VERIFY_FAILED);
 	KUNIT_EXPECT_EQ_MSG(test, pci_p2pmem_map_sg(v->k.nic, sgl, 1, DMA_TO_DEVICE), -EXDEV,
 			    "it is mapped without a grant");
+	pci_p2pmem_sgl_free(out);
+	mapkit_grant_end(test, v->grant);
 
-	p2pmem_policy_changed();
+	ask_for_a_new_test(v);
 	v->grant = mapkit_grant(test, &v->k);
 	v->says = PCI_P2PMEM_PROVED;
-	KUNIT_EXPECT_EQ_MSG(test, ask(v), 0, "not tested again after a change");
+	KUNIT_EXPECT_EQ_MSG(test, ask(v), 0, "not tested again when somebody asked for it");
 	KUNIT_EXPECT_EQ(test, v->calls, 2);
+}
+
+/*
+ * Guilt does not expire by itself: not by what happens elsewhere, nor by a reset, nor by
+ * a route that goes and comes back. It does with another route of the pair's own.
+ */
+static void guilt_stays(struct kunit *test)
+{
+	struct prover *v = prover(test);
+	struct p2pmem_provider *p = kit_provider(v->k.card);
+	struct pci_p2pmem_verdict why;
+
+	v->says = PCI_P2PMEM_DISPROVED;
+	KUNIT_EXPECT_EQ(test, ask(v), -EXDEV);
+	mapkit_grant_end(test, v->grant);
+	kit_reevaluate();
+	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_DISPROVED, "an event elsewhere");
+	kit_client(test, v->k.f, "card2");
+	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_DISPROVED, "another client");
+	pci_p2pmem_lost(v->k.card);
+	pci_p2pmem_resume(v->k.card);
+	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_DISPROVED, "a reset");
+	p2pmem_pairs_update(p, v->k.nic, P2PMEM_FORGET_OUTDATED, NULL);
+	pci_p2pmem_verdict(v->k.card, v->k.nic, &why);
+	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_VERIFY_FAILED);
+	fabric_set_acs_ctrl(v->k.f, "dn1", PCI_ACS_RR);
+	kit_reevaluate();
+	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_UNTRIED, "the pair has another route");
 }
 
 /* A new grant asks the topology again; the proof goes when that says something else. */
@@ -284,7 +328,7 @@ static void proof_is_of_the_pair_as_it_is(struct kunit *test)
 	fabric_set_acs_ctrl(v->k.f, "dn1", PCI_ACS_RR);
 	KUNIT_EXPECT_EQ(test,
 			PTR_ERR(pci_p2pmem_grant_create(v->k.card, PCI_P2PMEM_NEAREST, &v->k.nic,
-						1, NULL, NULL, "kunit", &why)),
+							1, NULL, NULL, "kunit", &why)),
 			-EXDEV);
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_ACS_REDIRECT);
 	KUNIT_EXPECT_EQ(test, why.proof, PCI_P2PMEM_UNTRIED);
@@ -301,12 +345,12 @@ static void proof_is_of_the_pair_as_it_is(struct kunit *test)
 static void change_once(struct prover *v)
 {
 	v->meanwhile = NULL;
-	p2pmem_policy_changed();
+	kit_reevaluate();
 }
 
 static void change_always(struct prover *v)
 {
-	p2pmem_policy_changed();
+	kit_reevaluate();
 }
 
 /* What changed while it was tested is tested again, some times. */
@@ -319,7 +363,7 @@ static void pair_that_changes_meanwhile(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, v->calls, 2);
 	KUNIT_EXPECT_EQ(test, known(v), PCI_P2PMEM_PROVED);
 
-	p2pmem_policy_changed();
+	kit_reevaluate();
 	v->calls = 0;
 	v->meanwhile = change_always;
 	KUNIT_EXPECT_EQ(test, ask(v), -EAGAIN);
@@ -496,7 +540,7 @@ static void several_registrations(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, prover_exit, w), 0);
 	for (i = 0; i < ARRAY_SIZE(t); i++) {
 		for (n = 0; n < 2; n++) {
-			p2pmem_policy_changed();
+			kit_reevaluate();
 			v->says = n ? t[i].a : t[i].b;
 			w->says = n ? t[i].b : t[i].a;
 			KUNIT_EXPECT_EQ_MSG(test, ask(v), t[i].ret, "%d and %d", v->says, w->says);
@@ -526,6 +570,7 @@ static struct kunit_case verify_cases[] = {
 	KUNIT_CASE(what_the_operation_says),
 	KUNIT_CASE(what_the_event_says),
 	KUNIT_CASE(disproved_pair_is_refused),
+	KUNIT_CASE(guilt_stays),
 	KUNIT_CASE(proof_is_of_the_pair_as_it_is),
 	KUNIT_CASE(pair_that_changes_meanwhile),
 	KUNIT_CASE(provider_that_goes_meanwhile),

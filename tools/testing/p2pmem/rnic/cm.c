@@ -2,6 +2,8 @@
 /**
  * DOC: Connections
  *
+ * Floor 3.
+ *
  * The eight callbacks of the iWARP connection manager, without a wire: a
  * connection attempt looks for the listener among all adapters of the machine
  * and both ends share one object. It is pending until the passive consumer
@@ -15,10 +17,15 @@
  * because iw_cm may drop the event that carries it.
  */
 #include <linux/inetdevice.h>
+#include <linux/moduleparam.h>
 #include <linux/slab.h>
 #include <net/addrconf.h>
 
 #include "rnic.h"
+
+static unsigned int rnic_connect_timeout_ms = 30000;
+module_param_named(connect_timeout_ms, rnic_connect_timeout_ms, uint, 0644);
+MODULE_PARM_DESC(connect_timeout_ms, "limit for an answer to a connection attempt (default 30000)");
 
 enum rnic_conn_state { RNIC_CONN_PENDING, RNIC_CONN_UP, RNIC_CONN_CLOSED };
 
@@ -206,11 +213,24 @@ static void rnic_conn_close_locked(struct rnic_conn *conn)
 }
 
 /* End the connection: both queue pairs flush, both sides get their CLOSE. */
-void rnic_conn_close(struct rnic_conn *conn)
+static void rnic_conn_close(struct rnic_conn *conn)
 {
 	spin_lock_irq(&rnic_cm_lock);
 	rnic_conn_close_locked(conn);
 	spin_unlock_irq(&rnic_cm_lock);
+}
+
+/* @qp to the error state together with its connection, if there is one. */
+void rnic_conn_fail(struct rnic_qp *qp)
+{
+	struct rnic_conn *conn;
+
+	rnic_qp_set_error(qp);
+	spin_lock_irq(&qp->lock);
+	conn = qp->conn;
+	spin_unlock_irq(&qp->lock);
+	if (conn)
+		rnic_conn_close(conn);
 }
 
 static void rnic_conn_timeout(struct work_struct *work)

@@ -2,6 +2,8 @@
 /**
  * DOC: Completion queues
  *
+ * Floor 1.
+ *
  * A ring of finished completions. Flushed requests complete whether or not
  * they were signaled, which consumers do not reckon with when they size their
  * queues; so every queue pair that attaches adds room for all its requests,

@@ -2,6 +2,8 @@
 /**
  * DOC: What a test can read and set
  *
+ * Floor 5.
+ *
  * /sys/kernel/debug/p2pmem_rnic/live: objects alive in the whole module.
  * /sys/kernel/debug/p2pmem_rnic/<ibdev>/: stats, hold, held, hold_filter and
  * hold_timeout_ms. Tables are one "name value" pair a line, or "name requests
@@ -48,16 +50,6 @@ static const char * const rnic_count_names[] = {
 	[RNIC_COUNT_HOLD_TIMEOUTS]	= "hold_timeouts",
 };
 
-static const char * const rnic_live_names[] = {
-	[RNIC_LIVE_ADAPTER]	= "adapters",
-	[RNIC_LIVE_PD]		= "pds",
-	[RNIC_LIVE_CQ]		= "cqs",
-	[RNIC_LIVE_QP]		= "qps",
-	[RNIC_LIVE_MR]		= "mrs",
-	[RNIC_LIVE_LISTENER]	= "listeners",
-	[RNIC_LIVE_CONN]	= "connections",
-};
-
 static const char * const rnic_filter_names[] = {
 	[RNIC_GATE_ANY]		= "any",
 	[RNIC_GATE_RDMA]	= "rdma",
@@ -84,7 +76,6 @@ static int live_show(struct seq_file *m, void *unused)
 {
 	int i;
 
-	BUILD_BUG_ON(ARRAY_SIZE(rnic_live_names) != RNIC_LIVE_NR);
 	for (i = 0; i < RNIC_LIVE_NR; i++)
 		seq_printf(m, "%s %d\n", rnic_live_names[i], atomic_read(&rnic_live[i]));
 	return 0;
@@ -172,20 +163,4 @@ void rnic_debugfs_init(void)
 void rnic_debugfs_exit(void)
 {
 	debugfs_remove_recursive(rnic_root);
-}
-
-/* Say what is still alive at unload; returns how many objects. */
-unsigned int rnic_live_report(void)
-{
-	unsigned int total = 0;
-	int i, n;
-
-	for (i = 0; i < RNIC_LIVE_NR; i++) {
-		n = atomic_read(&rnic_live[i]);
-		if (!n)
-			continue;
-		total += abs(n);
-		pr_err(RNIC_NAME ": leak: %d %s left at unload\n", n, rnic_live_names[i]);
-	}
-	return total;
 }

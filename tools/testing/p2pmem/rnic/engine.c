@@ -2,6 +2,8 @@
 /**
  * DOC: The copy engine
  *
+ * Floor 2.
+ *
  * Moves bytes between two checked lists of memory with the SCRIPTS processor
  * of the 53c895a. A program is a run of Memory Move instructions in coherent
  * memory and an INT that ends it; storing its address in DSP starts it. The
@@ -16,9 +18,14 @@
 #include <linux/iopoll.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
+#include <linux/moduleparam.h>
 #include <linux/string.h>
 
 #include "rnic.h"
+
+static unsigned int rnic_hold_us;
+module_param_named(hold_us, rnic_hold_us, uint, 0644);
+MODULE_PARM_DESC(hold_us, "microseconds to delay each transfer (default 0)");
 
 #define LSI_DSTAT		0x0c
 #define  LSI_DSTAT_FIFO_EMPTY	0x80

@@ -2,6 +2,8 @@
 /**
  * DOC: Executing work requests
  *
+ * Floor 4.
+ *
  * One worker for each queue pair takes its send queue in order, under the
  * mutex of the connection. The side that posts a request moves the bytes with
  * its own engine, both ways: a target's reads and writes touch peer memory
@@ -280,7 +282,7 @@ static bool rnic_step(struct rnic_qp *qp, struct rnic_qp *peer)
 				    "%s: queue pair %u, opcode %d: %s; connection closed\n",
 				    dev_name(&qp->dev->ibdev.dev), qp->ibqp.qp_num, done.opcode,
 				    ib_wc_status_msg(status));
-		rnic_qp_fail(qp);
+		rnic_conn_fail(qp);
 	}
 	rnic_queue_pop(qp, &qp->sq);
 	if (status != IB_WC_SUCCESS || qp->signal_all || done.send_flags & IB_SEND_SIGNALED)

@@ -2,6 +2,8 @@
 /**
  * DOC: The gate
  *
+ * Floor 3.
+ *
  * Keeps a transfer in flight for a test: its keys are checked, nothing has
  * been copied, the work request is not complete and the memory of both sides
  * must stay; neither side's queue pair is flushed before it ends. A number

@@ -2,6 +2,8 @@
 /**
  * DOC: p2pmem_rnic, an RDMA adapter for tests
  *
+ * Floor 7.
+ *
  * No RDMA software driver can show peer-to-peer DMA, because none has a DMA
  * device. This one has: a small iWARP adapter whose PCI function is QEMU's
  * lsi53c895a (1000:0012). There is no wire; queue pairs connect to queue pairs
@@ -10,10 +12,10 @@
  * stand in the work requests. QEMU's trace event lsi_memcpy witnesses them.
  * It serves nvme-rdma and nvmet-rdma. It is not for production.
  *
- * This file is the PCI driver with its parameters. Beside it: verbs.c, the
- * attributes and the table of callbacks; cq.c completion queues; mem.c regions
- * and key checks; qp.c queue pairs; exec.c work requests; cm.c connections;
- * engine.c the copy engine; gate.c holds a transfer in flight; debugfs.c.
+ * This file is the PCI driver. Beside it: verbs.c, the attributes and the table of
+ * callbacks; cq.c completion queues; mem.c regions and key checks; qp.c queue
+ * pairs; exec.c work requests; cm.c connections; ref.c references on queue pairs;
+ * engine.c the copy engine; gate.c holds a transfer in flight; debugfs.c; common.c.
  *
  * Parameters:
  *
@@ -55,17 +57,6 @@ MODULE_PARM_DESC(netdev, "network device of each adapter (default dummy0, dummy1
 static bool virt_dma;
 module_param(virt_dma, bool, 0444);
 MODULE_PARM_DESC(virt_dma, "register without a DMA device, copy by CPU (default 0)");
-
-unsigned int rnic_hold_us;
-module_param_named(hold_us, rnic_hold_us, uint, 0644);
-MODULE_PARM_DESC(hold_us, "microseconds to delay each transfer (default 0)");
-
-unsigned int rnic_connect_timeout_ms = 30000;
-module_param_named(connect_timeout_ms, rnic_connect_timeout_ms, uint, 0644);
-MODULE_PARM_DESC(connect_timeout_ms, "limit for an answer to a connection attempt (default 30000)");
-
-struct workqueue_struct *rnic_wq;
-atomic_t rnic_live[RNIC_LIVE_NR];
 
 static DEFINE_MUTEX(rnic_devs_lock);	/* rnic_devs */
 static LIST_HEAD(rnic_devs);

@@ -2,6 +2,8 @@
 /**
  * DOC: Memory regions, keys and checked lists of memory
  *
+ * Floor 1.
+ *
  * Every address of a work request passes here before the engine sees it. Key
  * 0 is the local DMA key: the address is a DMA address as it stands. Any other
  * key names a memory region; it must be the current key of a valid region of

@@ -2,6 +2,8 @@
 /**
  * DOC: Queue pairs
  *
+ * Floor 5.
+ *
  * Creating, posting, states and the end. Work requests are copied into rings
  * under the queue pair's lock, from any context, and a worker (exec.c) takes
  * them out in order. A queue pair connects once; once in error it stays there
@@ -96,76 +98,6 @@ free:
 	return ret;
 }
 
-/* A reference on the queue pair of that number, or NULL. */
-struct rnic_qp *rnic_qp_get(struct rnic_dev *dev, u32 qpn)
-{
-	struct rnic_qp *qp;
-
-	rcu_read_lock();
-	qp = xa_load(&dev->qps, qpn);
-	if (qp && !refcount_inc_not_zero(&qp->ref))
-		qp = NULL;
-	rcu_read_unlock();
-	return qp;
-}
-
-void rnic_qp_put(struct rnic_qp *qp)
-{
-	if (refcount_dec_and_test(&qp->ref))
-		complete(&qp->unused);
-}
-
-/*
- * Called by the connection manager under its own spinlock, right before
- * rnic_iw_add_ref(); its consumer keeps the queue pair for so long.
- */
-struct ib_qp *rnic_iw_get_qp(struct ib_device *ibdev, int qpn)
-{
-	struct rnic_qp *qp = xa_load(&to_rnic_dev(ibdev)->qps, qpn);
-
-	return qp ? &qp->ibqp : NULL;
-}
-
-void rnic_iw_add_ref(struct ib_qp *ibqp)
-{
-	refcount_inc(&to_rnic_qp(ibqp)->ref);
-}
-
-void rnic_iw_rem_ref(struct ib_qp *ibqp)
-{
-	rnic_qp_put(to_rnic_qp(ibqp));
-}
-
-void rnic_qp_kick(struct rnic_qp *qp)
-{
-	queue_work(rnic_wq, &qp->work);
-}
-
-/* To the error state, for ever; the worker flushes. Context: any. */
-void rnic_qp_set_error(struct rnic_qp *qp)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&qp->lock, flags);
-	qp->error = true;
-	qp->state = IB_QPS_ERR;
-	spin_unlock_irqrestore(&qp->lock, flags);
-	rnic_qp_kick(qp);
-}
-
-/* To the error state together with the connection, if there is one. */
-void rnic_qp_fail(struct rnic_qp *qp)
-{
-	struct rnic_conn *conn;
-
-	rnic_qp_set_error(qp);
-	spin_lock_irq(&qp->lock);
-	conn = qp->conn;
-	spin_unlock_irq(&qp->lock);
-	if (conn)
-		rnic_conn_close(conn);
-}
-
 int rnic_modify_qp(struct ib_qp *ibqp, struct ib_qp_attr *attr, int mask, struct ib_udata *udata)
 {
 	struct rnic_qp *qp = to_rnic_qp(ibqp);
@@ -193,7 +125,7 @@ int rnic_modify_qp(struct ib_qp *ibqp, struct ib_qp_attr *attr, int mask, struct
 	case IB_QPS_SQD:	/* an orderly disconnect */
 	case IB_QPS_ERR:
 		spin_unlock_irq(&qp->lock);
-		rnic_qp_fail(qp);
+		rnic_conn_fail(qp);
 		return 0;
 	default:
 		spin_unlock_irq(&qp->lock);
@@ -224,7 +156,7 @@ int rnic_destroy_qp(struct ib_qp *ibqp, struct ib_udata *udata)
 	struct rnic_dev *dev = qp->dev;
 
 	xa_erase(&dev->qps, ibqp->qp_num);
-	rnic_qp_fail(qp);
+	rnic_conn_fail(qp);
 	flush_work(&qp->work);
 	if (qp->conn)
 		rnic_conn_detach(qp->conn, qp->side);

@@ -67,7 +67,7 @@ enum rnic_count {
 	RNIC_COUNT_NR
 };
 
-/* Objects whose number must be zero at unload; names in debugfs.c. */
+/* Objects whose number must be zero at unload; names in common.c. */
 enum rnic_live {
 	RNIC_LIVE_ADAPTER,
 	RNIC_LIVE_PD,
@@ -265,11 +265,11 @@ static inline void rnic_op_done(struct rnic_dev *dev, enum rnic_op op, u64 bytes
 	atomic64_add(bytes, &dev->op_bytes[op]);
 }
 
-/* main.c */
+/* common.c */
 extern struct workqueue_struct *rnic_wq;
-extern unsigned int rnic_hold_us;
-extern unsigned int rnic_connect_timeout_ms;
 extern atomic_t rnic_live[RNIC_LIVE_NR];
+extern const char * const rnic_live_names[RNIC_LIVE_NR];
+unsigned int rnic_live_report(void);
 
 /* verbs.c */
 extern const struct ib_device_ops rnic_ib_ops;
@@ -312,13 +312,14 @@ int rnic_post_send(struct ib_qp *ibqp, const struct ib_send_wr *wr,
 		   const struct ib_send_wr **bad_wr);
 int rnic_post_recv(struct ib_qp *ibqp, const struct ib_recv_wr *wr,
 		   const struct ib_recv_wr **bad_wr);
+
+/* ref.c */
 struct ib_qp *rnic_iw_get_qp(struct ib_device *ibdev, int qpn);
 void rnic_iw_add_ref(struct ib_qp *ibqp);
 void rnic_iw_rem_ref(struct ib_qp *ibqp);
 struct rnic_qp *rnic_qp_get(struct rnic_dev *dev, u32 qpn);
 void rnic_qp_put(struct rnic_qp *qp);
 void rnic_qp_set_error(struct rnic_qp *qp);
-void rnic_qp_fail(struct rnic_qp *qp);
 void rnic_qp_kick(struct rnic_qp *qp);
 
 /* exec.c */
@@ -330,7 +331,7 @@ int rnic_iw_accept(struct iw_cm_id *id, struct iw_cm_conn_param *param);
 int rnic_iw_reject(struct iw_cm_id *id, const void *pdata, u8 pdata_len);
 int rnic_iw_create_listen(struct iw_cm_id *id, int backlog);
 int rnic_iw_destroy_listen(struct iw_cm_id *id);
-void rnic_conn_close(struct rnic_conn *conn);
+void rnic_conn_fail(struct rnic_qp *qp);
 void rnic_conn_kick_peer(struct rnic_conn *conn, unsigned int side);
 void rnic_conn_lock(struct rnic_conn *conn);
 void rnic_conn_unlock(struct rnic_conn *conn);
@@ -358,6 +359,5 @@ void rnic_debugfs_init(void);
 void rnic_debugfs_exit(void);
 void rnic_debugfs_add(struct rnic_dev *dev);
 void rnic_debugfs_remove(struct rnic_dev *dev);
-unsigned int rnic_live_report(void);
 
 #endif

@@ -2,6 +2,8 @@
 /**
  * DOC: p2pmem_rnic_test, what the adapter must refuse, and in which order
  *
+ * Floor 1.
+ *
  * The traffic of nvme-rdma shows that right requests work. This module shows
  * that wrong ones do not: keys, bounds, access, protection domains, addresses;
  * and that completions, flushes and connection events come as they must. Each

@@ -2,6 +2,8 @@
 /**
  * DOC: p2pmem_rnic_test, a connected pair
  *
+ * Floor 0.
+ *
  * Opens a listener and a connection to it through rdma_cm, as a consumer in
  * the kernel does, with one buffer and one region on each side. Completion
  * queues are polled directly. Every wait ends after five seconds.

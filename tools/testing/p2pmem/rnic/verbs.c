@@ -2,6 +2,8 @@
 /**
  * DOC: What the adapter says about itself, and the table of its callbacks
  *
+ * Floor 6.
+ *
  * The attributes are those that nvme-rdma and nvmet-rdma need; requests from
  * user space are not served.
  */

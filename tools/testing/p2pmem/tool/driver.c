@@ -2,6 +2,8 @@
 /*
  * DOC: p2pmem_tool: what a provider's driver does
  *
+ * Floor 1.
+ *
  * A PCI driver for any function that is bound to it by driver_override. It lends
  * nothing by itself:
  *
@@ -183,7 +185,7 @@ static void tool_foreign_release(struct tool_obj *o)
 	kfree(o->mapping);
 }
 
-const struct tool_type tool_foreign_type = { "foreign", tool_foreign_release };
+static const struct tool_type tool_foreign_type = { "foreign", tool_foreign_release };
 
 static int tool_cmd_foreign(int argc, char **argv)
 {

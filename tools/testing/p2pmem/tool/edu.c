@@ -2,6 +2,8 @@
 /*
  * DOC: p2pmem_edu, a client whose driver promises more than its device can do
  *
+ * Floor 0.
+ *
  * QEMU's educational device (1234:11e8; register layout from QEMU's docs/specs/edu) has
  * a DMA engine that drops the address bits above its dma_mask, 28 of them unless told
  * otherwise, without a word. This driver says 32, as drivers of such hardware have

@@ -2,6 +2,8 @@
 /*
  * DOC: p2pmem_tool: mapping of lists and regions, right ones and wrong ones
  *
+ * Floor 3.
+ *
  *	map N C to|from|both            memory N as it was taken
  *	maplist C DIR [SPEC...]         any list; without a SPEC an empty one
  *	kind [SPEC...]                  peer 1, none 0, EINVAL for a mixed one
@@ -183,7 +185,14 @@ static void tool_region_release(struct tool_obj *o)
 	pci_p2pmem_unmap_region(o->dev, &o->region);
 }
 
-const struct tool_type tool_region_type = { "region", tool_region_release };
+static bool tool_region_taken_for(const struct tool_obj *o, const struct tool_obj *of)
+{
+	return of->type == &tool_client_type && o->dev == of->dev;
+}
+
+static const struct tool_type tool_region_type = {
+	"region", tool_region_release, tool_region_taken_for
+};
 
 static int tool_cmd_region(int argc, char **argv)
 {

@@ -2,6 +2,8 @@
 /*
  * DOC: p2pmem_tool, the public API of PCI peer-to-peer memory from a shell
  *
+ * Floor 4.
+ *
  * For tests and for trying out: one write to debugfs p2pmem_tool/command is one
  * call of the API, the errno of the write is the errno of the call, and
  * p2pmem_tool/result holds what it printed. P, C and DEV are PCI functions
@@ -33,168 +35,20 @@
  * page after: "maplist C to 2:0:4096 ram 2:4096:4096" (must be refused). Somebody
  * else who keeps page 0 of memory 2: "hold 2 0".
  *
- * This file: commands, results and objects. Commands stand by subject in who.c,
- * memory.c, list.c, driver.c and stress.c.
+ * This file: the files in debugfs and the way to a command. Commands stand by subject in
+ * who.c, memory.c, list.c, driver.c, stress.c and speed.c, what they share in obj.c.
  */
 #define pr_fmt(fmt) "p2pmem_tool: " fmt
 
-#include <linux/ctype.h>
 #include <linux/debugfs.h>
 #include <linux/module.h>
 #include <linux/slab.h>
-#include <linux/string_helpers.h>
 #include <linux/uaccess.h>
 #include "tool.h"
 
 #define TOOL_WORDS	72
-#define TOOL_RESULT	(256 * 1024)
 
-/* Guards the objects and the text of the result. */
-DEFINE_MUTEX(tool_lock);
-static LIST_HEAD(tool_objs);
-static int tool_last_id;
-static char *tool_result;
-static size_t tool_result_len;
 static struct dentry *tool_dir;
-
-static void tool_work(struct work_struct *work);
-static DECLARE_WORK(tool_kicked, tool_work);
-
-/* Adds to the result; what does not fit is cut off, and the end says so. */
-void tool_say(const char *fmt, ...)
-{
-	va_list args;
-
-	lockdep_assert_held(&tool_lock);
-	va_start(args, fmt);
-	tool_result_len += vscnprintf(tool_result + tool_result_len,
-				      TOOL_RESULT - tool_result_len, fmt, args);
-	va_end(args);
-}
-
-/* An object that is not in the list yet; tool_obj_drop() takes it back. */
-struct tool_obj *tool_obj_make(const struct tool_type *type)
-{
-	struct tool_obj *o = kzalloc(sizeof(*o), GFP_KERNEL);
-
-	if (o) {
-		INIT_LIST_HEAD(&o->node);
-		o->type = type;
-	}
-	return o;
-}
-
-void tool_obj_drop(struct tool_obj *o)
-{
-	pci_dev_put(o->pdev);
-	put_device(o->dev);
-	kfree(o);
-}
-
-/* Enters an object, and prints its number. */
-void tool_obj_add(struct tool_obj *o)
-{
-	lockdep_assert_held(&tool_lock);
-	o->id = ++tool_last_id;
-	list_add(&o->node, &tool_objs);
-	tool_say("id %d\n", o->id);
-}
-
-/* Number @word, of any type when @type is NULL, or NULL. */
-struct tool_obj *tool_obj_find(const char *word, const struct tool_type *type)
-{
-	struct tool_obj *o;
-	int id;
-
-	if (kstrtoint(word, 10, &id))
-		return NULL;
-	list_for_each_entry(o, &tool_objs, node)
-		if (o->id == id)
-			return !type || o->type == type ? o : NULL;
-	return NULL;
-}
-
-/* The next older object, the newest after NULL; NULL after the oldest. */
-struct tool_obj *tool_obj_next(struct tool_obj *o)
-{
-	struct list_head *next = o ? o->node.next : tool_objs.next;
-
-	return next == &tool_objs ? NULL : list_entry(next, struct tool_obj, node);
-}
-
-void tool_obj_free(struct tool_obj *o)
-{
-	lockdep_assert_held(&tool_lock);
-	list_del(&o->node);
-	o->type->release(o);
-	tool_obj_drop(o);
-}
-
-/*
- * A callback of the core said that memory is wanted back. Callbacks may only queue
- * work: this is it. Objects that were made with "auto" give everything back
- * that was taken for them.
- */
-static void tool_work(struct work_struct *work)
-{
-	struct tool_obj *o, *of, *next;
-
-	guard(mutex)(&tool_lock);
-	for (of = tool_obj_next(NULL); of; of = tool_obj_next(of)) {
-		if (!atomic_xchg(&of->told, 0) || !of->auto_free)
-			continue;
-		/* What is taken for an object is newer, so it stands before it. */
-		for (o = tool_obj_next(NULL); o && o != of; o = next) {
-			next = tool_obj_next(o);
-			if ((of->type == &tool_grant_type && o->type == &tool_sgl_type &&
-			     o->grant == of->grant) ||
-			    (of->type == &tool_client_type && o->type == &tool_region_type &&
-			     o->dev == of->dev))
-				tool_obj_free(o);
-		}
-	}
-}
-
-void tool_kick(void)
-{
-	schedule_work(&tool_kicked);
-}
-
-/* The function that @word names, with a reference, or NULL. */
-struct pci_dev *tool_pci(const char *word)
-{
-	unsigned int domain, bus, slot, fn;
-	char rest;
-
-	if (sscanf(word, "%x:%x:%x.%x%c", &domain, &bus, &slot, &fn, &rest) != 4 ||
-	    bus > 0xff || slot > 0x1f || fn > 7)
-		return NULL;
-	return pci_get_domain_bus_and_slot(domain, bus, PCI_DEVFN(slot, fn));
-}
-
-/* Bytes with a suffix K, M or G */
-int tool_bytes(const char *word, u64 *bytes)
-{
-	char *end;
-
-	if (!isdigit(word[0]))
-		return -EINVAL;
-	*bytes = memparse(word, &end);
-	return *end ? -EINVAL : 0;
-}
-
-int tool_direction(const char *word, enum dma_data_direction *dir)
-{
-	if (!strcmp(word, "to"))
-		*dir = DMA_TO_DEVICE;
-	else if (!strcmp(word, "from"))
-		*dir = DMA_FROM_DEVICE;
-	else if (!strcmp(word, "both"))
-		*dir = DMA_BIDIRECTIONAL;
-	else
-		return -EINVAL;
-	return 0;
-}
 
 static int tool_cmd_free(int argc, char **argv)
 {
@@ -214,7 +68,7 @@ static int tool_cmd_objects(int argc, char **argv)
 {
 	struct tool_obj *o;
 
-	list_for_each_entry(o, &tool_objs, node)
+	for (o = tool_obj_next(NULL); o; o = tool_obj_next(o))
 		tool_say("%d %s%s%s%s%s\n", o->id, o->type->name, o->pdev ? " " : "",
 			 o->pdev ? pci_name(o->pdev) : "", o->dev ? " for " : "",
 			 o->dev ? dev_name(o->dev) : "");
@@ -262,8 +116,7 @@ static int tool_run(int argc, char **argv)
 		return c->run(argc - 1, argv + 1);
 
 	guard(mutex)(&tool_lock);
-	tool_result_len = 0;
-	tool_result[0] = '\0';
+	tool_result_clear();
 	ret = c->run(argc - 1, argv + 1);
 	return ret;
 }
@@ -295,29 +148,28 @@ static const struct file_operations tool_command_fops = {
 	.write = tool_command_write,
 };
 
-static ssize_t tool_result_read(struct file *file, char __user *buf, size_t len,
-				loff_t *ppos)
+static ssize_t tool_result_file_read(struct file *file, char __user *buf, size_t len,
+				     loff_t *ppos)
 {
-	guard(mutex)(&tool_lock);
-	return simple_read_from_buffer(buf, len, ppos, tool_result, tool_result_len);
+	return tool_result_read(buf, len, ppos);
 }
 
 static const struct file_operations tool_result_fops = {
 	.owner = THIS_MODULE,
 	.open = simple_open,
-	.read = tool_result_read,
+	.read = tool_result_file_read,
 };
 
 static int __init tool_init(void)
 {
 	int ret;
 
-	tool_result = kvzalloc(TOOL_RESULT, GFP_KERNEL);
-	if (!tool_result)
-		return -ENOMEM;
+	ret = tool_obj_init();
+	if (ret)
+		return ret;
 	ret = tool_who_init();
 	if (ret)
-		goto free_result;
+		goto exit_obj;
 	ret = tool_driver_init();
 	if (ret)
 		goto exit_who;
@@ -328,25 +180,18 @@ static int __init tool_init(void)
 
 exit_who:
 	tool_who_exit();
-free_result:
-	kvfree(tool_result);
+exit_obj:
+	tool_obj_exit();
 	return ret;
 }
 
 static void __exit tool_exit(void)
 {
-	struct tool_obj *o;
-
 	debugfs_remove(tool_dir);
-	scoped_guard(mutex, &tool_lock) {
-		while ((o = tool_obj_next(NULL)))
-			tool_obj_free(o);
-	}
+	tool_obj_free_all();
 	tool_driver_exit();
 	tool_who_exit();
-	/* No callback comes any more: clients and grants have ended. */
-	cancel_work_sync(&tool_kicked);
-	kvfree(tool_result);
+	tool_obj_exit();
 }
 
 module_init(tool_init);

@@ -2,6 +2,8 @@
 /*
  * DOC: p2pmem_tool: memory, grants and references
  *
+ * Floor 2.
+ *
  *	alloc P SIZE [zero]      one run of pooled memory
  *	sgl P LEN [zero]         a scatterlist of it
  *	grant P|any NAME C...    a grant; with NAME "auto" it frees its lists when evicted
@@ -23,7 +25,7 @@ static void tool_say_segments(struct pci_dev *pdev, struct scatterlist *sgl,
 	tool_say("nents %u\n", nents);
 	for_each_sg(sgl, sg, nents, i)
 		tool_say("seg %#llx %u phys %#llx\n",
-			 (u64) pci_p2pmem_bus_addr(sg_virt(sg)), sg->length,
+			 (u64)pci_p2pmem_bus_addr(sg_virt(sg)), sg->length,
 			 (u64)sg_phys(sg));
 }
 
@@ -59,7 +61,7 @@ static int tool_cmd_alloc(int argc, char **argv)
 	if (!o->addr)
 		goto drop;
 	tool_obj_add(o);
-	tool_say("seg %#llx %zu phys %#llx\n", (u64) pci_p2pmem_bus_addr(o->addr),
+	tool_say("seg %#llx %zu phys %#llx\n", (u64)pci_p2pmem_bus_addr(o->addr),
 		 o->size, (u64)virt_to_phys(o->addr));
 	return 0;
 
@@ -68,12 +70,24 @@ drop:
 	return ret;
 }
 
+static void tool_grant_release(struct tool_obj *o)
+{
+	pci_p2pmem_grant_end(o->grant);
+}
+
+static const struct tool_type tool_grant_type = { "grant", tool_grant_release };
+
 static void tool_sgl_release(struct tool_obj *o)
 {
 	pci_p2pmem_sgl_free(o->sg);
 }
 
-const struct tool_type tool_sgl_type = { "sgl", tool_sgl_release };
+static bool tool_sgl_taken_for(const struct tool_obj *o, const struct tool_obj *of)
+{
+	return of->type == &tool_grant_type && o->grant == of->grant;
+}
+
+const struct tool_type tool_sgl_type = { "sgl", tool_sgl_release, tool_sgl_taken_for };
 
 static int tool_cmd_sgl(int argc, char **argv)
 {
@@ -123,13 +137,6 @@ static const struct pci_p2pmem_grant_ops tool_grant_ops = {
 	.revoke = tool_grant_revoked,
 	.evict = tool_grant_evicted,
 };
-
-static void tool_grant_release(struct tool_obj *o)
-{
-	pci_p2pmem_grant_end(o->grant);
-}
-
-const struct tool_type tool_grant_type = { "grant", tool_grant_release };
 
 static int tool_cmd_grant(int argc, char **argv)
 {

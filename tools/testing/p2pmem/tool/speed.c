@@ -2,6 +2,8 @@
 /*
  * DOC: p2pmem_tool: what a request's use of peer memory costs
  *
+ * Floor 2.
+ *
  *	speed P C1 C2 ROUNDS LEN   memory under a grant for both clients, mapped for C1
  *
  * Prints the ticks of the time stamp counter that each step takes, the fewest of all
@@ -108,7 +110,7 @@ static int speed_run(struct speed *s, struct device *dev[2], unsigned int rounds
 	struct pci_p2pmem_verdict why;
 	int i, ret = 0;
 
-	s->look = speed_address("p2pmem_path_current");
+	s->look = speed_address("p2pmem_pair_find");
 	if (!find || !s->look)
 		return -ENOENT;
 	/* The grant holds the provider. */

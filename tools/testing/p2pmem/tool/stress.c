@@ -2,6 +2,8 @@
 /*
  * DOC: p2pmem_tool: many allocations
  *
+ * Floor 2.
+ *
  *	stress P ROUNDS SEED    random runs and lists, taken and given back
  *	cycle P C ROUNDS LEN    take a list, map it, unmap it, give it back
  *

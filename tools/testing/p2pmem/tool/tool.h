@@ -21,10 +21,12 @@ struct tool_obj;
  * struct tool_type - a kind of object
  * @name: as printed
  * @release: lets go of what the object holds; tool_lock is held
+ * @taken_for: whether @o was taken for @of, which gives it back by itself ("auto"); or NULL
  */
 struct tool_type {
 	const char *name;
 	void (*release)(struct tool_obj *o);
+	bool (*taken_for)(const struct tool_obj *o, const struct tool_obj *of);
 };
 
 /**
@@ -100,7 +102,7 @@ extern const struct tool_command tool_driver_commands[];
 extern const struct tool_command tool_stress_commands[];
 extern const struct tool_command tool_speed_commands[];
 
-/* main.c */
+/* obj.c */
 extern struct mutex tool_lock;
 __printf(1, 2) void tool_say(const char *fmt, ...);
 struct tool_obj *tool_obj_make(const struct tool_type *type);
@@ -113,6 +115,11 @@ void tool_kick(void);
 struct pci_dev *tool_pci(const char *word);
 int tool_bytes(const char *word, u64 *bytes);
 int tool_direction(const char *word, enum dma_data_direction *dir);
+void tool_result_clear(void);
+ssize_t tool_result_read(char __user *buf, size_t len, loff_t *ppos);
+int tool_obj_init(void);
+void tool_obj_free_all(void);
+void tool_obj_exit(void);
 
 /* who.c */
 extern const struct tool_type tool_client_type;
@@ -121,13 +128,9 @@ void tool_who_exit(void);
 int tool_device(const char *word, struct device **dev);
 
 /* memory.c */
-extern const struct tool_type tool_run_type, tool_sgl_type, tool_grant_type;
-
-/* list.c */
-extern const struct tool_type tool_region_type;
+extern const struct tool_type tool_run_type, tool_sgl_type;
 
 /* driver.c */
-extern const struct tool_type tool_foreign_type;
 int tool_driver_init(void);
 void tool_driver_exit(void);
 

@@ -2,6 +2,8 @@
 /*
  * DOC: p2pmem_tool: clients, verdicts and the choice of a provider
  *
+ * Floor 1.
+ *
  *	client C [auto]         make C a client; auto: undo its "region"s when told to
  *	verdict P C             token, mapping, distance, device at fault, text
  *	distance P C...         the sum, or the errno of the first refusal

@@ -2,22 +2,22 @@
 /**
  * DOC: registers of providers and clients
  *
- * The module's beginning and end, who lends, who may borrow, and who is told
- * when that changes. Nothing here looks at memory or at PCI topology. Its init
- * cannot fail for want of anything that the drive with the root file system can
- * do without.
+ * Floor 0.
+ *
+ * Who lends, who may borrow, and whom to notify when that changes. Nothing here looks at
+ * memory or at PCI topology, and nothing here decides.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
-#include <linux/device/bus.h>
 #include <linux/hashtable.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include "p2pdma.h"
 
 /*
- * Guards both registers against writers and walkers that sleep. Look-ups take
- * RCU only: entries are freed after a grace period.
+ * Guards both registers against writers and walkers that sleep, and serialises verdicts:
+ * a pair is judged only while both of its ends are in their registers. Look-ups take RCU
+ * only: entries are freed after a grace period.
  */
 DEFINE_MUTEX(p2pmem_mutex);
 static DEFINE_HASHTABLE(p2pmem_providers, 6);
@@ -28,7 +28,11 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_lending);
 
 static BLOCKING_NOTIFIER_HEAD(p2pmem_notifiers);
 
-/* What must not run where memory came back: end of grants, news of providers */
+/*
+ * What must not run where memory comes back: the end of grants, pages that somebody else
+ * held, notifications. A reset of the boot drive may wait for it while memory is
+ * reclaimed, so it has a rescuer.
+ */
 struct workqueue_struct *p2pmem_wq;
 
 /**
@@ -50,7 +54,7 @@ struct p2pmem_provider *p2pmem_find(struct pci_dev *pdev)
 }
 
 /**
- * p2pmem_provider_get() - look up a provider and keep its structure
+ * p2pmem_provider_get() - look up a provider and take a reference
  * @pdev: PCI function
  *
  * Context: Any.
@@ -71,8 +75,11 @@ static void p2pmem_provider_free_worker(struct work_struct *work)
 {
 	struct p2pmem_provider *p = container_of(work, struct p2pmem_provider, free_work);
 
+	/* A reader that found it in the register may still look at its pool. */
+	synchronize_rcu();
+	p->release(p);
 	pci_dev_put(p->pdev);
-	kfree_rcu(p, rcu);
+	kfree(p);
 }
 
 static void p2pmem_provider_free(struct kref *ref)
@@ -108,7 +115,7 @@ void p2pmem_register(struct p2pmem_provider *p)
 }
 
 /**
- * p2pmem_unregister() - take a provider out
+ * p2pmem_unregister() - remove a provider from the register
  * @p: the provider; none of its memory is out. The caller now owns the
  *	register's reference.
  *
@@ -137,6 +144,23 @@ void p2pmem_for_each_provider(void (*fn)(struct p2pmem_provider *p, void *arg), 
 	guard(mutex)(&p2pmem_mutex);
 	hash_for_each(p2pmem_providers, i, p, hash)
 		fn(p, arg);
+}
+
+/**
+ * p2pmem_for_each_client() - walk all registrations
+ * @fn: called for each with @arg; p2pmem_mutex is held, it may sleep
+ * @arg: for @fn
+ *
+ * Context: Process context, may sleep.
+ */
+void p2pmem_for_each_client(void (*fn)(struct pci_p2pmem_client *c, void *arg), void *arg)
+{
+	struct pci_p2pmem_client *c;
+	int i;
+
+	guard(mutex)(&p2pmem_mutex);
+	hash_for_each(p2pmem_clients, i, c, hash)
+		fn(c, arg);
 }
 
 /* Whether a client's device has an earlier registration in the walk of the register */
@@ -173,6 +197,30 @@ void p2pmem_for_each_pair(void (*fn)(struct p2pmem_provider *p, struct device *c
 }
 
 /**
+ * p2pmem_client_add() - enter a registration
+ * @client: the registration
+ *
+ * Context: Process context, may sleep.
+ */
+void p2pmem_client_add(struct pci_p2pmem_client *client)
+{
+	guard(mutex)(&p2pmem_mutex);
+	hash_add_rcu(p2pmem_clients, &client->hash, (unsigned long)client->dev);
+}
+
+/**
+ * p2pmem_client_del() - remove a registration from the register
+ * @client: the registration
+ *
+ * Context: Process context, may sleep. RCU readers may still see it.
+ */
+void p2pmem_client_del(struct pci_p2pmem_client *client)
+{
+	guard(mutex)(&p2pmem_mutex);
+	hash_del_rcu(&client->hash);
+}
+
+/**
  * p2pmem_is_client() - whether a driver registered this device
  * @dev: DMA device
  *
@@ -191,14 +239,14 @@ bool p2pmem_is_client(struct device *dev)
 }
 
 /**
- * p2pmem_provers_get() - the registrations of a device that can prove paths
+ * p2pmem_provers_get() - the registrations of a device that can prove a pair
  * @dev: DMA device
  * @provers: returns them, each held until p2pmem_prover_put()
  * @max: room in @provers
  *
  * A registration that is held is not freed: pci_p2pmem_unregister_client() waits. It
- * takes the registration out of the register before it drops the register's own hold,
- * so that who finds it here after that finds no hold to add to.
+ * removes the registration from the register before it drops the register's own hold, so
+ * that whoever finds it here after that finds no hold to add to.
  *
  * Context: Any.
  * Return: how many.
@@ -230,135 +278,7 @@ void p2pmem_prover_put(struct pci_p2pmem_client *client)
 }
 
 /**
- * p2pmem_clients_revoke() - tell the clients of a provider that it goes
- * @p: the provider
- *
- * Context: Process context, may sleep.
- */
-void p2pmem_clients_revoke(struct p2pmem_provider *p)
-{
-	struct pci_p2pmem_client *c;
-	int i;
-
-	guard(mutex)(&p2pmem_mutex);
-	hash_for_each(p2pmem_clients, i, c, hash)
-		if (c->ops && c->ops->revoke && p2pmem_path_exists(p, c->dev))
-			c->ops->revoke(c, p->pdev);
-}
-
-/**
- * pci_p2pmem_register_client() - make a DMA device a client
- * @dma_dev: the device that DMA addresses are mapped for
- * @ops: what its driver wants to be told, or NULL; must outlive the client
- * @priv: for its driver
- *
- * Only a registered device is ever given an address of peer memory: that a
- * queue or an adapter could do peer-to-peer is known to its driver alone. A
- * device may be registered several times.
- *
- * Context: Process context, may sleep.
- * Return: the registration, -EOPNOTSUPP without @dma_dev (a software device),
- * or -ENOMEM.
- */
-struct pci_p2pmem_client *
-pci_p2pmem_register_client(struct device *dma_dev,
-			   const struct pci_p2pmem_client_ops *ops, void *priv)
-{
-	struct pci_p2pmem_client *c;
-
-	if (!dma_dev)
-		return ERR_PTR(-EOPNOTSUPP);
-
-	c = kzalloc(sizeof(*c), GFP_KERNEL);
-	if (!c)
-		return ERR_PTR(-ENOMEM);
-	c->dev = get_device(dma_dev);
-	c->ops = ops;
-	c->priv = priv;
-	refcount_set(&c->users, 1);
-	init_completion(&c->unused);
-
-	scoped_guard(mutex, &p2pmem_mutex)
-		hash_add_rcu(p2pmem_clients, &c->hash, (unsigned long)dma_dev);
-	p2pmem_policy_changed();
-	p2pmem_notify(PCI_P2PMEM_EVENT_CLIENT, dma_dev);
-	return c;
-}
-EXPORT_SYMBOL_GPL(pci_p2pmem_register_client);
-
-/**
- * pci_p2pmem_unregister_client() - end a registration
- * @client: from pci_p2pmem_register_client(); NULL and error pointers are fine
- *
- * The driver has undone its mappings before. When this was the device's last
- * registration, its pairs are forgotten, and mappings that are left are
- * reported. A self-test that runs is waited for: that is as long as the driver's
- * verify operation takes to see that its device goes.
- *
- * Context: Process context, may sleep.
- */
-void pci_p2pmem_unregister_client(struct pci_p2pmem_client *client)
-{
-	if (IS_ERR_OR_NULL(client))
-		return;
-
-	scoped_guard(mutex, &p2pmem_mutex) {
-		hash_del_rcu(&client->hash);
-		p2pmem_policy_changed();
-	}
-	/*
-	 * Not under the mutex: a self-test may take long. Its mappings are undone when it
-	 * has ended, and only then the pairs can be settled.
-	 */
-	p2pmem_prover_put(client);
-	wait_for_completion(&client->unused);
-	scoped_guard(mutex, &p2pmem_mutex) {
-		/* Locked: the pairs of who has registered it since are not ours to drop. */
-		if (!p2pmem_is_client(client->dev))
-			p2pmem_paths_drop_client(client->dev);
-	}
-	put_device(client->dev);
-	kfree_rcu(client, rcu);
-}
-EXPORT_SYMBOL_GPL(pci_p2pmem_unregister_client);
-
-/**
- * pci_p2pmem_client_priv() - what was given at registration
- * @client: the client
- *
- * Context: Any.
- * Return: the pointer.
- */
-void *pci_p2pmem_client_priv(struct pci_p2pmem_client *client)
-{
-	return client->priv;
-}
-EXPORT_SYMBOL_GPL(pci_p2pmem_client_priv);
-
-/**
- * pci_p2pmem_find_client() - the DMA device behind a device
- * @dev: a disk's device, for example
- *
- * Goes from @dev up its parents to the first registered client. A parent that
- * is a PCI function ends the search: its children do not DMA for other parents.
- *
- * Context: Any.
- * Return: the DMA device with a reference (put_device()), or NULL.
- */
-struct device *pci_p2pmem_find_client(struct device *dev)
-{
-	for (; dev; dev = dev->parent) {
-		if (p2pmem_is_client(dev))
-			return get_device(dev);
-		if (dev_is_pci(dev))
-			break;
-	}
-	return NULL;
-}
-EXPORT_SYMBOL_GPL(pci_p2pmem_find_client);
-
-/**
- * pci_p2pmem_register_notifier() - be told of providers, clients and changes of policy
+ * pci_p2pmem_register_notifier() - be notified of providers, clients and verdicts
  * @nb: called with PCI_P2PMEM_EVENT_*, in process context, perhaps under the
  *	device_lock of a driver that is probing: it may only queue work
  *
@@ -372,7 +292,7 @@ int pci_p2pmem_register_notifier(struct notifier_block *nb)
 EXPORT_SYMBOL_GPL(pci_p2pmem_register_notifier);
 
 /**
- * pci_p2pmem_unregister_notifier() - be told no more
+ * pci_p2pmem_unregister_notifier() - unregister a notifier
  * @nb: as registered
  *
  * Context: Process context, may sleep. @nb is not running any more afterwards.
@@ -383,71 +303,61 @@ void pci_p2pmem_unregister_notifier(struct notifier_block *nb)
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_unregister_notifier);
 
+/**
+ * p2pmem_notify() - call the notifiers
+ * @event: PCI_P2PMEM_EVENT_*
+ * @data: as the event wants it
+ *
+ * Context: Process context, may sleep.
+ */
 void p2pmem_notify(unsigned long event, void *data)
 {
 	blocking_notifier_call_chain(&p2pmem_notifiers, event, data);
 }
 
-static void p2pmem_news_worker(struct work_struct *work)
+static void p2pmem_verdict_worker(struct work_struct *work)
 {
-	p2pmem_notify(PCI_P2PMEM_EVENT_POLICY, NULL);
+	p2pmem_notify(PCI_P2PMEM_EVENT_VERDICT, NULL);
 }
 
-static DECLARE_WORK(p2pmem_news_work, p2pmem_news_worker);
+static DECLARE_WORK(p2pmem_verdict_work, p2pmem_verdict_worker);
 
 /**
- * p2pmem_news() - have orchestrators look at their grants: verdicts may be others now
+ * p2pmem_schedule_notify() - have orchestrators look at their grants: a verdict changed
  *
  * Context: Any.
  */
-void p2pmem_news(void)
+void p2pmem_schedule_notify(void)
 {
-	queue_work(p2pmem_wq, &p2pmem_news_work);
+	queue_work(p2pmem_wq, &p2pmem_verdict_work);
 }
 
-/*
- * A hierarchy that has changed may have other bridges, and ACS words that were set when
- * they were found. Under the lock of whoever plugs or scans: only counts and queues.
+/**
+ * p2pmem_registry_init() - make the workqueue
+ *
+ * Context: Module init.
+ * Return: 0 or -ENOMEM.
  */
-static int p2pmem_bus_event(struct notifier_block *nb, unsigned long event, void *dev)
+int p2pmem_registry_init(void)
 {
-	if (event == BUS_NOTIFY_ADD_DEVICE || event == BUS_NOTIFY_REMOVED_DEVICE) {
-		p2pmem_policy_changed();
-		p2pmem_news();
-	}
-	return NOTIFY_DONE;
+	p2pmem_wq = alloc_workqueue("p2pmem", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	return p2pmem_wq ? 0 : -ENOMEM;
 }
 
-static struct notifier_block p2pmem_bus_nb = {
-	.notifier_call = p2pmem_bus_event,
-};
-
-static int __init p2pmem_init(void)
+/**
+ * p2pmem_registry_exit() - wait for what is queued
+ *
+ * Context: Module exit: drivers that provide or borrow use our symbols, none is left.
+ */
+void p2pmem_registry_exit(void)
 {
-	p2pmem_wq = alloc_workqueue("p2pmem", WQ_UNBOUND, 0);
-	if (!p2pmem_wq)
-		return -ENOMEM;
-	p2pmem_debugfs_init();
-	if (bus_register_notifier(&pci_bus_type, &p2pmem_bus_nb))
-		pr_warn("PCI functions that come and go are not noticed; write 1 to p2pmem/rescan of a provider after a change\n");
-	return 0;
-}
-
-static void __exit p2pmem_exit(void)
-{
-	p2pmem_debugfs_exit();
-	/* Drivers that provide or borrow use our symbols: none is left now. */
 	WARN_ON(!hash_empty(p2pmem_providers));
 	WARN_ON(!hash_empty(p2pmem_clients));
-	bus_unregister_notifier(&pci_bus_type, &p2pmem_bus_nb);
-	p2pmem_pages_exit();
 	/* A grant's last reference may have queued its end from a callback. */
 	rcu_barrier();
 	destroy_workqueue(p2pmem_wq);
 	rcu_barrier();
 }
 
-subsys_initcall(p2pmem_init);
-module_exit(p2pmem_exit);
 MODULE_DESCRIPTION("PCI peer-to-peer memory");
 MODULE_LICENSE("GPL");

@@ -2,6 +2,8 @@
 /**
  * DOC: from struct pci_dev to a verdict
  *
+ * Floor 3.
+ *
  * The only walker of struct pci_dev: fills topology.c's nodes from the machine as
  * it is now (bridges, ACS words, port numbers, host bridges), asks topology.c for
  * the route, and adds what is not topology: whether the client may and can use
@@ -17,6 +19,10 @@
 #include <linux/swiotlb.h>
 #include "p2pdma.h"
 #include "topology.h"
+
+/* Device Control 2 and Device Capabilities 2, PCIe Base Specification section 7.5.3 */
+#define P2PMEM_DEVCTL2_10BIT_TAG	BIT(12)		/* 10-Bit Tag Requester Enable */
+#define P2PMEM_DEVCAP2_10BIT_TAG	BIT(16)		/* 10-Bit Tag Completer Supported */
 
 static enum p2pmem_node_type p2pmem_node_type(struct pci_dev *pdev)
 {
@@ -36,23 +42,76 @@ static enum p2pmem_node_type p2pmem_node_type(struct pci_dev *pdev)
 	}
 }
 
-/* ACS extended capability, PCIe Base Specification section 7.7.11 */
-static void p2pmem_node_acs(struct p2pmem_node *n, struct pci_dev *pdev)
+/*
+ * Reads of configuration space. A function that has been removed or is in reset reads
+ * as all ones, and no register that is read here can be: that is no value. -EAGAIN.
+ */
+static int p2pmem_read_word(struct pci_dev *pdev, int where, u16 *val)
 {
-	u8 bits = 0;
+	if (pci_read_config_word(pdev, where, val) || *val == U16_MAX)
+		return -EAGAIN;
+	return 0;
+}
+
+static int p2pmem_read_pcie_word(struct pci_dev *pdev, int reg, u16 *val)
+{
+	if (pcie_capability_read_word(pdev, reg, val) || *val == U16_MAX)
+		return -EAGAIN;
+	return 0;
+}
+
+static int p2pmem_read_pcie_dword(struct pci_dev *pdev, int reg, u32 *val)
+{
+	if (pcie_capability_read_dword(pdev, reg, val) || *val == U32_MAX)
+		return -EAGAIN;
+	return 0;
+}
+
+/* ACS extended capability, PCIe Base Specification section 7.7.11 */
+static int p2pmem_node_acs(struct p2pmem_node *n, struct pci_dev *pdev)
+{
+	u16 cap, again;
 	int i;
 
 	if (!pdev->acs_cap)
-		return;
+		return 0;
 	n->has_acs = true;
-	pci_read_config_word(pdev, pdev->acs_cap + PCI_ACS_CTRL, &n->acs_ctrl);
+	if (p2pmem_read_word(pdev, pdev->acs_cap + PCI_ACS_CTRL, &n->acs_ctrl))
+		return -EAGAIN;
 	if (!(n->acs_ctrl & PCI_ACS_EC))
-		return;
-	pci_read_config_byte(pdev, pdev->acs_cap + PCI_ACS_EGRESS_BITS, &bits);
-	n->egress_bits = bits ?: 256;
+		return 0;
+	if (p2pmem_read_word(pdev, pdev->acs_cap + PCI_ACS_CAP, &cap))
+		return -EAGAIN;
+	n->egress_bits = cap >> 8 ?: 256;
 	for (i = 0; i < DIV_ROUND_UP(n->egress_bits, 32); i++)
-		pci_read_config_dword(pdev, pdev->acs_cap + PCI_ACS_EGRESS_CTL_V + 4 * i,
-				      &n->egress[i]);
+		if (pci_read_config_dword(pdev, pdev->acs_cap + PCI_ACS_EGRESS_CTL_V + 4 * i,
+					  &n->egress[i]))
+			return -EAGAIN;
+	/* A vector can be all ones: whether it was one says the next read. */
+	return p2pmem_read_word(pdev, pdev->acs_cap + PCI_ACS_CTRL, &again);
+}
+
+/*
+ * Sizes and tags: the first are reserved in virtual functions, which have those of their
+ * physical function.
+ */
+static int p2pmem_node_settings(struct p2pmem_node *n, struct pci_dev *pdev)
+{
+	struct pci_dev *pf = pci_physfn(pdev);
+	u16 ctl, ctl2;
+	u32 cap2;
+
+	if (!pci_is_pcie(pf))
+		return 0;
+	if (p2pmem_read_pcie_word(pf, PCI_EXP_DEVCTL, &ctl) ||
+	    p2pmem_read_pcie_word(pf, PCI_EXP_DEVCTL2, &ctl2) ||
+	    p2pmem_read_pcie_dword(pf, PCI_EXP_DEVCAP2, &cap2))
+		return -EAGAIN;
+	n->payload = 128 << FIELD_GET(PCI_EXP_DEVCTL_PAYLOAD, ctl);
+	n->read_request = 128 << FIELD_GET(PCI_EXP_DEVCTL_READRQ, ctl);
+	n->tags_10bit = ctl2 & P2PMEM_DEVCTL2_10BIT_TAG;
+	n->takes_tags_10bit = cap2 & P2PMEM_DEVCAP2_10BIT_TAG;
+	return 0;
 }
 
 static u64 p2pmem_node_id(struct pci_dev *pdev)
@@ -60,19 +119,21 @@ static u64 p2pmem_node_id(struct pci_dev *pdev)
 	return (u64)pci_domain_nr(pdev->bus) << 16 | pci_dev_id(pdev);
 }
 
-static void p2pmem_node_fill(struct p2pmem_node *n, struct pci_dev *pdev)
+static int p2pmem_node_fill(struct p2pmem_node *n, struct pci_dev *pdev)
 {
-	u32 cap = 0;
+	u32 cap;
 
 	n->id = p2pmem_node_id(pdev);
 	n->type = p2pmem_node_type(pdev);
 	/* The kernel keeps the flag of virtual functions clear. */
 	n->multifunction = pdev->multifunction || pdev->is_virtfn;
 	n->port = PCI_FUNC(pdev->devfn);
-	if (n->type != P2PMEM_NODE_ENDPOINT && pci_is_pcie(pdev) &&
-	    !pcie_capability_read_dword(pdev, PCI_EXP_LNKCAP, &cap))
+	if (n->type != P2PMEM_NODE_ENDPOINT && pci_is_pcie(pdev)) {
+		if (p2pmem_read_pcie_dword(pdev, PCI_EXP_LNKCAP, &cap))
+			return -EAGAIN;
 		n->port = FIELD_GET(PCI_EXP_LNKCAP_PN, cap);
-	p2pmem_node_acs(n, pdev);
+	}
+	return p2pmem_node_acs(n, pdev) ?: p2pmem_node_settings(n, pdev);
 }
 
 /**
@@ -106,45 +167,24 @@ static int p2pmem_chain_fill(struct p2pmem_chain *c, struct pci_dev *pdev)
 {
 	struct pci_host_bridge *host = pci_find_host_bridge(pdev->bus);
 	struct pci_dev *up, *top = pdev;
-	unsigned int i = 0;
+	unsigned int nr = 0;
+	int ret;
 
 	for (up = pdev; up; up = pci_upstream_bridge(up)) {
 		top = up;
-		c->nr++;
+		nr++;
 	}
-	/* Any context: a verdict may be needed where I/O is submitted. */
-	c->node = kcalloc(c->nr, sizeof(*c->node), GFP_ATOMIC | __GFP_NOWARN);
+	c->node = kcalloc(nr, sizeof(*c->node), GFP_KERNEL);
 	if (!c->node)
 		return -ENOMEM;
-	for (up = pdev; up; up = pci_upstream_bridge(up))
-		p2pmem_node_fill(&c->node[i++], up);
-	c->host.id = pci_domain_nr(host->bus) << 8 | host->bus->number;
-	p2pmem_host_judge(host, top, &c->host);
-	return 0;
-}
-
-/* Both chains and the route; the caller frees the nodes. */
-static int p2pmem_route(struct pci_dev *provider, struct pci_dev *client,
-			struct p2pmem_chain *a, struct p2pmem_chain *b,
-			struct p2pmem_route *route)
-{
-	*a = (struct p2pmem_chain){};
-	*b = (struct p2pmem_chain){};
-	if (p2pmem_chain_fill(a, provider) || p2pmem_chain_fill(b, client)) {
-		kfree(a->node);
-		kfree(b->node);
-		return -ENOMEM;
+	for (up = pdev; up; up = pci_upstream_bridge(up)) {
+		ret = p2pmem_node_fill(&c->node[c->nr++], up);
+		if (ret)
+			return ret;
 	}
-	p2pmem_topology_route(a, b, route);
+	c->host.id = pci_domain_nr(host->bus) << 8 | host->bus->number;
+	p2pmem_host_judge(p2pmem_host_function(host), top, &c->host);
 	return 0;
-}
-
-/* Whether a path through host bridges is there because an administrator says so */
-static bool p2pmem_by_admin(const struct p2pmem_host *a, const struct p2pmem_host *b)
-{
-	if (a->id == b->id)
-		return a->by_admin || b->by_admin;
-	return a->by_admin_across || b->by_admin_across;
 }
 
 static void p2pmem_node_name(u64 id, char *buf, size_t len)
@@ -153,6 +193,58 @@ static void p2pmem_node_name(u64 id, char *buf, size_t len)
 
 	snprintf(buf, len, "%04llx:%02x:%02x.%d", id >> 16, PCI_BUS_NUM(bdf),
 		 PCI_SLOT(bdf), PCI_FUNC(bdf));
+}
+
+/* Both chains and the route; on success the caller frees the nodes, on failure there are none. */
+static int p2pmem_route(struct pci_dev *provider, struct pci_dev *client,
+			struct p2pmem_chain *a, struct p2pmem_chain *b,
+			struct p2pmem_route *route)
+{
+	int ret;
+
+	*a = (struct p2pmem_chain){};
+	*b = (struct p2pmem_chain){};
+	ret = p2pmem_chain_fill(a, provider) ?: p2pmem_chain_fill(b, client);
+	if (ret) {
+		kfree(a->node);
+		kfree(b->node);
+		return ret;
+	}
+	p2pmem_topology_route(a, b, route);
+	return 0;
+}
+
+static u64 p2pmem_mix(u64 sig, u64 val)
+{
+	sig = (sig ^ val) * 0x9e3779b97f4a7c15ULL;
+	return sig ^ sig >> 29;
+}
+
+static u64 p2pmem_chain_signature(u64 sig, const struct p2pmem_chain *c)
+{
+	const struct p2pmem_node *n;
+	unsigned int i;
+
+	sig = p2pmem_mix(sig, (u64)c->host.id << 32 | c->nr);
+	for (n = c->node; n < c->node + c->nr; n++) {
+		sig = p2pmem_mix(sig, n->id);
+		sig = p2pmem_mix(sig, n->type | n->multifunction << 8 | n->has_acs << 9 |
+				 n->tags_10bit << 10 | n->takes_tags_10bit << 11 |
+				 (u64)n->acs_ctrl << 16 | (u64)n->port << 32);
+		sig = p2pmem_mix(sig, n->payload | (u64)n->read_request << 16 |
+				 (u64)n->egress_bits << 32);
+		for (i = 0; i < DIV_ROUND_UP(n->egress_bits, 32); i++)
+			sig = p2pmem_mix(sig, n->egress[i]);
+	}
+	return sig;
+}
+
+/* Whether a path through host bridges is there because an administrator says so */
+static bool p2pmem_by_admin(const struct p2pmem_host *a, const struct p2pmem_host *b)
+{
+	if (a->id == b->id)
+		return a->by_admin || b->by_admin;
+	return a->by_admin_across || b->by_admin_across;
 }
 
 /**
@@ -185,8 +277,12 @@ bool p2pmem_guest_encrypted(void)
 	return cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT);
 }
 
-/* What forbids any mapping for a client, wherever the provider is */
-static enum pci_p2pmem_reason p2pmem_client_reason(struct device *client)
+/*
+ * What forbids any mapping for this pair, wherever the two are. Bounce buffers are the
+ * client's alone: only the client's addresses are mapped. @at: returns the end at fault.
+ */
+static enum pci_p2pmem_reason p2pmem_ends_reason(struct pci_dev *provider,
+						 struct device *client, char *at, size_t len)
 {
 	if (!p2pmem_is_client(client))
 		return PCI_P2PMEM_NOT_A_CLIENT;
@@ -194,8 +290,10 @@ static enum pci_p2pmem_reason p2pmem_client_reason(struct device *client)
 		return PCI_P2PMEM_NOT_PCI;
 	if (p2pmem_guest_encrypted())
 		return PCI_P2PMEM_ENCRYPTED;
-	if (to_pci_dev(client)->untrusted)
+	if (provider->untrusted || to_pci_dev(client)->untrusted) {
+		strscpy(at, provider->untrusted ? pci_name(provider) : dev_name(client), len);
 		return PCI_P2PMEM_UNTRUSTED;
+	}
 	if (is_swiotlb_force_bounce(client))
 		return PCI_P2PMEM_SWIOTLB;
 	return PCI_P2PMEM_OK;
@@ -219,30 +317,46 @@ static void p2pmem_beyond(struct p2pmem_provider *p, bool bus, struct pci_p2pmem
 }
 
 /**
- * p2pmem_path_judge() - the verdict of a pair, as the machine is now
+ * p2pmem_route_judge() - the verdict of a pair, as the machine is now
  * @p: the provider
  * @client: DMA device
- * @v: returns the verdict
+ * @v: returns the verdict; @v->needed is what the client must reach, which is not
+ *	compared with its limit here
+ * @sig: returns the signature of the pair's own route: another one as soon as a function
+ *	on the way, its ACS or its settings, or a host bridge is another one, and only then.
+ *	0 where the client is no PCI function. May be NULL.
  *
  * Context: Any. The caller holds both.
- * Return: 0, or -ENOMEM: then nothing is known, and @v is not to be remembered.
+ * Return: 0; -ENOMEM, or -EAGAIN when a function on the way did not answer: then nothing
+ * is known, @v is good for a message but not to be remembered, and @sig is unchanged.
  */
-int p2pmem_path_judge(struct p2pmem_provider *p, struct device *client,
-		      struct pci_p2pmem_verdict *v)
+int p2pmem_route_judge(struct p2pmem_provider *p, struct device *client,
+		       struct pci_p2pmem_verdict *v, u64 *sig)
 {
 	struct p2pmem_chain a, b;
 	struct p2pmem_route route;
+	int ret;
 
 	*v = (struct pci_p2pmem_verdict){ .distance = -1 };
 	strscpy(v->provider, pci_name(p->pdev), sizeof(v->provider));
 	strscpy(v->client, dev_name(client), sizeof(v->client));
-	v->reason = p2pmem_client_reason(client);
-	if (!dev_is_pci(client))
+	v->reason = p2pmem_ends_reason(p->pdev, client, v->at, sizeof(v->at));
+	if (!dev_is_pci(client)) {
+		if (sig)
+			*sig = 0;
 		return 0;
-	if (p2pmem_route(p->pdev, to_pci_dev(client), &a, &b, &route)) {
-		v->reason = v->reason ?: PCI_P2PMEM_POOL_FULL;
-		return -ENOMEM;
 	}
+	ret = p2pmem_route(p->pdev, to_pci_dev(client), &a, &b, &route);
+	if (ret) {
+		v->reason = v->reason ?: ret == -ENOMEM ? PCI_P2PMEM_NO_MEMORY :
+							  PCI_P2PMEM_REVOKED;
+		if (ret == -EAGAIN)
+			strscpy(v->note, "a function between the two does not answer",
+				sizeof(v->note));
+		return ret;
+	}
+	if (sig)
+		*sig = p2pmem_chain_signature(p2pmem_chain_signature(0, &a), &b);
 	v->distance = route.distance;
 	if (!v->reason) {
 		v->reason = route.reason;
@@ -259,16 +373,11 @@ int p2pmem_path_judge(struct p2pmem_provider *p, struct device *client,
 
 	v->mapping = route.bus_addr ? PCI_P2PMEM_MAP_BUS_ADDR : PCI_P2PMEM_MAP_HOST_BRIDGE;
 	v->by_admin = !route.bus_addr && p2pmem_by_admin(&a.host, &b.host);
+	v->in_guest = !route.bus_addr && !v->by_admin && p2pmem_in_guest();
 	if (!route.bus_addr && p2pmem_client_translates(client))
 		return 0;
-	v->limit = p2pmem_client_limit(client);
 	v->needed = route.bus_addr ? p->bus_end : p->phys_end;
-	if (v->needed > v->limit) {
-		p2pmem_beyond(p, route.bus_addr, v);
-		v->reason = PCI_P2PMEM_DMA_MASK;
-		v->mapping = PCI_P2PMEM_MAP_NONE;
-		v->by_admin = false;
-	}
+	p2pmem_beyond(p, route.bus_addr, v);
 	return 0;
 }
 
@@ -297,7 +406,7 @@ static int p2pmem_list_redirecting(const struct p2pmem_chain *c, u64 mask, char 
  * @len: bytes in @buf
  *
  * Context: Any.
- * Return: number of bytes, or -ENOMEM.
+ * Return: number of bytes; -EINVAL without @len, -ENOMEM or -EAGAIN as p2pmem_route_judge().
  */
 int p2pmem_path_acs_list(struct pci_dev *provider, struct pci_dev *client,
 			 char *buf, size_t len)
@@ -306,8 +415,11 @@ int p2pmem_path_acs_list(struct pci_dev *provider, struct pci_dev *client,
 	struct p2pmem_route route;
 	int n;
 
-	if (!len || p2pmem_route(provider, client, &a, &b, &route))
-		return -ENOMEM;
+	if (!len)
+		return -EINVAL;
+	n = p2pmem_route(provider, client, &a, &b, &route);
+	if (n)
+		return n;
 	buf[0] = '\0';
 	n = p2pmem_list_redirecting(&a, route.provider_acs, buf, len);
 	n += p2pmem_list_redirecting(&b, route.client_acs, buf + n, len - n);
@@ -335,8 +447,8 @@ static bool p2pmem_end_entry(struct pci_dev *pdev, const struct p2pmem_host *h, 
 	*buf = '\0';
 	if (across ? h->allowed_across : h->allowed)
 		return true;
-	p2pmem_host_entry(pci_find_host_bridge(pdev->bus), p2pmem_top(pdev), across, buf,
-			  P2PMEM_ENTRY_TEXT);
+	p2pmem_host_entry(p2pmem_host_function(pci_find_host_bridge(pdev->bus)),
+			  p2pmem_top(pdev), across, buf, P2PMEM_ENTRY_TEXT);
 	return *buf;
 }
 
@@ -349,7 +461,8 @@ static bool p2pmem_end_entry(struct pci_dev *pdev, const struct p2pmem_host *h, 
  * @len: bytes in @buf, 2 * P2PMEM_ENTRY_TEXT for all of it
  *
  * Context: Any.
- * Return: number of bytes, 0 when none is missing or none can help, or -ENOMEM.
+ * Return: number of bytes, 0 when none is missing or none can help, -ENOMEM or
+ * -EAGAIN as p2pmem_route_judge().
  */
 int p2pmem_path_entries(struct pci_dev *provider, struct pci_dev *client,
 			char *buf, size_t len)
@@ -358,9 +471,11 @@ int p2pmem_path_entries(struct pci_dev *provider, struct pci_dev *client,
 	struct p2pmem_chain a, b;
 	struct p2pmem_route route;
 	bool across, can;
+	int ret;
 
-	if (p2pmem_route(provider, client, &a, &b, &route))
-		return -ENOMEM;
+	ret = p2pmem_route(provider, client, &a, &b, &route);
+	if (ret)
+		return ret;
 	kfree(a.node);
 	kfree(b.node);
 	across = a.host.id != b.host.id;

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * DOC: what each file of the p2pdma module has for the floors above it
+ *
+ * The files stand on floors, and a file calls lower floors only. What must go up goes
+ * through a pointer (&p2pmem_provider.release), a work item or the notifier. The number
+ * of a file's floor stands in its head comment; "make lint" proves it.
+ *
+ *  10  main.c        init and exit, events of the bus, changes of policy
+ *   9  sysfs.c       the p2pmem group of a providing function
+ *      debugfs.c     everything the core knows, as tables
+ *   8  lend.c        a driver lends a BAR: add, withdraw
+ *      map.c         scatterlists and regions to DMA addresses
+ *   7  client.c      registration of DMA devices
+ *      find.c        the choice among providers, creation of grants
+ *      memory.c      allocation: runs and scatterlists
+ *      pin.c         memory that its driver allocates itself
+ *      refuse.c      what is refused is counted and logged
+ *      revoke.c      a provider stops lending, and resumes
+ *      verify.c      the self-test of a pair
+ *   6  grant.c       an orchestrator's use of a provider for a set of clients
+ *      holders.c     all grants of a provider: to tell, to evict, to name
+ *      explain.c     a verdict in words, with an exact remedy
+ *   5  verdict.c     the only maker of verdicts
+ *      charge.c      memory that is out under a grant: quota, peak
+ *   4  pair.c        the table of pairs: verdict, proof
+ *      pages.c       ZONE_DEVICE pages; the only user of dev_pagemap
+ *      iova.c        addresses through a host bridge
+ *   3  route.c       the only walker of struct pci_dev: the verdict of a pair
+ *      state.c       the states of a provider: live, draining, lost
+ *      count.c       counters of a pair
+ *   2  hostbridge.c  which of the allowed host bridges this machine has
+ *      region.c      which ranges of which BARs
+ *   1  policy.c      which host bridges are allowed, and who says so
+ *      event.c       uevents
+ *   0  registry.c    who lends, who may borrow: look-up, references, notifier
+ *      topology.c    distance and reachability on plain nodes
+ *      pool.c        the allocator
+ *      reason.c      token, errno and text of a reason
+ *      parse.c       what administrators write into parameters
+ *      facts.c       host bridges that are known to forward
+ */
+#ifndef _P2PMEM_FLOORS_H
+#define _P2PMEM_FLOORS_H
+
+/* registry.c */
+extern struct mutex p2pmem_mutex;
+extern struct workqueue_struct *p2pmem_wq;
+struct p2pmem_provider *p2pmem_find(struct pci_dev *pdev);
+struct p2pmem_provider *p2pmem_provider_get(struct pci_dev *pdev);
+void p2pmem_provider_put(struct p2pmem_provider *p);
+void p2pmem_register(struct p2pmem_provider *p);
+void p2pmem_unregister(struct p2pmem_provider *p);
+void p2pmem_for_each_provider(void (*fn)(struct p2pmem_provider *p, void *arg), void *arg);
+void p2pmem_for_each_client(void (*fn)(struct pci_p2pmem_client *c, void *arg), void *arg);
+void p2pmem_for_each_pair(void (*fn)(struct p2pmem_provider *p, struct device *client,
+				     void *arg), void *arg);
+void p2pmem_client_add(struct pci_p2pmem_client *client);
+void p2pmem_client_del(struct pci_p2pmem_client *client);
+bool p2pmem_is_client(struct device *dev);
+unsigned int p2pmem_provers_get(struct device *dev, struct pci_p2pmem_client **provers,
+				unsigned int max);
+void p2pmem_prover_put(struct pci_p2pmem_client *client);
+void p2pmem_notify(unsigned long event, void *data);
+void p2pmem_schedule_notify(void);
+int p2pmem_registry_init(void);
+void p2pmem_registry_exit(void);
+
+/* pool.c */
+struct p2pmem_pool *p2pmem_pool_create(int node);
+void p2pmem_pool_destroy(struct p2pmem_pool *pool);
+int p2pmem_pool_add(struct p2pmem_pool *pool, void *addr, size_t size, int node);
+void *p2pmem_pool_alloc(struct p2pmem_pool *pool, size_t size);
+void p2pmem_pool_free(struct p2pmem_pool *pool, void *addr, size_t size);
+size_t p2pmem_pool_size(struct p2pmem_pool *pool);
+size_t p2pmem_pool_available(struct p2pmem_pool *pool);
+
+/* reason.c */
+const char *p2pmem_token(enum pci_p2pmem_reason reason);
+int p2pmem_errno(enum pci_p2pmem_reason reason);
+int p2pmem_explain_text(char *buf, size_t len, const char *lender, const char *borrower,
+			const struct pci_p2pmem_verdict *verdict);
+
+/* event.c */
+void p2pmem_event(struct p2pmem_provider *p, const char *what);
+
+/* facts.c */
+u8 p2pmem_fact(const struct p2pmem_entry *e);
+void p2pmem_facts_show(struct seq_file *m);
+
+/* policy.c */
+extern void (*p2pmem_policy_changed)(unsigned int *pairs, unsigned int *changed);
+int p2pmem_policy_set(const char *val);
+int p2pmem_policy_get(char *buf, size_t len);
+void p2pmem_policy_id(u16 vendor, u16 device, u8 *known, u8 *admin);
+u8 p2pmem_policy_taken(u16 vendor, u16 device);
+void p2pmem_policy_cpu(const struct p2pmem_entry *cpu, u8 *known, u8 *admin);
+void p2pmem_policy_show(struct seq_file *m);
+#if IS_ENABLED(CONFIG_KUNIT)
+void p2pmem_policy_reset(void);
+void p2pmem_policy_load(const char *val);
+#endif
+
+/* hostbridge.c */
+void p2pmem_cpu_id(struct p2pmem_entry *cpu);
+bool p2pmem_in_guest(void);
+void p2pmem_host_judge(struct pci_dev *first, struct pci_dev *top, struct p2pmem_host *h);
+void p2pmem_host_entry(struct pci_dev *first, struct pci_dev *top, bool across, char *buf,
+		       size_t len);
+
+/* region.c */
+struct p2pmem_region *p2pmem_region_at(struct p2pmem_provider *p, int bar,
+				       u64 offset, size_t size);
+bool p2pmem_trim(struct p2pmem_region *r);
+int p2pmem_region_init(struct p2pmem_region *r, struct pci_dev *pdev, int bar,
+		       size_t size, u64 offset, unsigned int kind);
+bool p2pmem_overlaps(struct p2pmem_provider *p, const struct p2pmem_region *n);
+int p2pmem_region_check(const struct p2pmem_region *r, struct pci_dev *pdev);
+void p2pmem_region_failed(const struct p2pmem_region *r, struct pci_dev *pdev, int error);
+bool p2pmem_capture_kernel(void);
+u64 p2pmem_memory_available(void);
+struct range p2pmem_memory_range(void);
+
+/* state.c */
+bool p2pmem_lends(const struct p2pmem_provider *p);
+bool p2pmem_offers(struct p2pmem_provider *p);
+long p2pmem_out(struct p2pmem_provider *p);
+bool p2pmem_idle(struct p2pmem_provider *p);
+bool p2pmem_empty(struct p2pmem_provider *p);
+void p2pmem_kick(struct p2pmem_provider *p);
+void p2pmem_came_back(struct p2pmem_provider *p);
+void p2pmem_state_init(struct p2pmem_provider *p);
+bool p2pmem_leave_live(struct p2pmem_provider *p, enum p2pmem_state state,
+		       unsigned long event, unsigned int *drain);
+void p2pmem_end_drain(struct p2pmem_provider *p, unsigned int drain);
+void p2pmem_waited(struct p2pmem_provider *p, unsigned int drain);
+bool p2pmem_drains(struct p2pmem_provider *p, unsigned int drain);
+long p2pmem_wait_idle(struct p2pmem_provider *p, unsigned int drain, long timeout);
+bool p2pmem_first_notice(struct p2pmem_provider *p);
+void p2pmem_want_resume(struct p2pmem_provider *p);
+bool p2pmem_may_resume(struct p2pmem_provider *p);
+bool p2pmem_try_resume(struct p2pmem_provider *p);
+unsigned long p2pmem_take_events(struct p2pmem_provider *p, bool *live);
+
+/* route.c */
+struct pci_dev *p2pmem_host_function(struct pci_host_bridge *host);
+int p2pmem_route_judge(struct p2pmem_provider *p, struct device *client,
+		       struct pci_p2pmem_verdict *v, u64 *sig);
+int p2pmem_path_acs_list(struct pci_dev *provider, struct pci_dev *client,
+			 char *buf, size_t len);
+int p2pmem_path_entries(struct pci_dev *provider, struct pci_dev *client,
+			char *buf, size_t len);
+bool p2pmem_client_translates(struct device *client);
+bool p2pmem_guest_encrypted(void);
+
+/* count.c */
+void p2pmem_pair_failed(struct p2pmem_pair *pair, enum pci_p2pmem_reason reason);
+void p2pmem_pair_sum(const struct p2pmem_pair *pair, struct p2pmem_pair_count *sum);
+unsigned long p2pmem_pair_failures(const struct p2pmem_pair *pair);
+void p2pmem_pair_settle(struct p2pmem_pair *pair);
+
+/* pair.c */
+unsigned int p2pmem_pairs_count(void);
+struct p2pmem_pair *p2pmem_pair_find(struct p2pmem_provider *p, struct device *client);
+struct p2pmem_pair *p2pmem_pair_make(struct p2pmem_provider *p, struct device *client);
+void p2pmem_pair_put(struct p2pmem_pair *pair);
+bool p2pmem_pair_was_allowed(struct p2pmem_provider *p, struct device *client);
+void p2pmem_pair_verdict(struct p2pmem_pair *pair, struct pci_p2pmem_verdict *v);
+bool p2pmem_pair_store(struct p2pmem_pair *pair, const struct pci_p2pmem_verdict *v, u64 sig,
+		       enum p2pmem_forget forget);
+void p2pmem_pair_stamp(struct p2pmem_pair *pair, struct pci_p2pmem_verdict *v,
+		       struct p2pmem_stamp *stamp);
+bool p2pmem_pair_prove(struct p2pmem_pair *pair, const struct p2pmem_stamp *stamp,
+		       enum pci_p2pmem_proof proof, const char *note,
+		       struct pci_p2pmem_verdict *v);
+void p2pmem_pairs_drop(struct p2pmem_provider *p, struct device *client);
+
+/* pages.c */
+struct p2pmem_region *p2pmem_page_region(const struct page *page);
+void p2pmem_pages_exit(void);
+void p2pmem_put_pages(struct p2pmem_region *region, struct page *page, size_t nr);
+struct p2pmem_region *p2pmem_region_alloc(int node);
+void p2pmem_region_free(struct p2pmem_region *r);
+int p2pmem_region_map(struct p2pmem_region *r, struct pci_dev *pdev);
+void p2pmem_region_unmap(struct p2pmem_region *r);
+void *p2pmem_pages_map(struct p2pmem_region *r, int node);
+#if IS_ENABLED(CONFIG_KUNIT)
+void p2pmem_page_free(struct page *page);
+#endif
+
+/* iova.c */
+dma_addr_t p2pmem_host_map(struct device *client, phys_addr_t phys, size_t size,
+			   enum dma_data_direction dir);
+void p2pmem_host_unmap(struct device *client, dma_addr_t addr, size_t size,
+		       enum dma_data_direction dir);
+int p2pmem_map_host(struct device *client, struct scatterlist *sgl, int nents,
+		    enum dma_data_direction dir);
+void p2pmem_unmap_host(struct device *client, struct scatterlist *sgl, int nents,
+		       enum dma_data_direction dir);
+
+/* charge.c */
+long p2pmem_grant_bytes(const struct pci_p2pmem_grant *g);
+bool p2pmem_grant_over_quota(const struct pci_p2pmem_grant *grant, unsigned long bytes);
+int p2pmem_grant_charge(struct pci_p2pmem_grant *grant, unsigned long bytes);
+void p2pmem_grant_uncharge(struct pci_p2pmem_grant *grant, unsigned long bytes);
+void p2pmem_grant_failed(struct pci_p2pmem_grant *grant, enum pci_p2pmem_reason reason);
+
+/* verdict.c */
+struct p2pmem_pair *p2pmem_pair_update(struct p2pmem_provider *p, struct device *client,
+				       enum p2pmem_forget forget);
+struct p2pmem_pair *p2pmem_pair_get(struct p2pmem_provider *p, struct device *client);
+void p2pmem_lookup_verdict_locked(struct p2pmem_provider *p, struct device *client,
+				  struct pci_p2pmem_verdict *v);
+void p2pmem_lookup_verdict(struct p2pmem_provider *p, struct device *client,
+			   struct pci_p2pmem_verdict *v);
+unsigned int p2pmem_pairs_update(struct p2pmem_provider *p, struct device *client,
+				 enum p2pmem_forget forget, unsigned int *pairs);
+void p2pmem_pairs_moved_event(void);
+void p2pmem_pairs_exit(void);
+
+/* grant.c */
+struct pci_p2pmem_grant *
+p2pmem_grant_make(struct p2pmem_provider *p, struct device **clients, int nr,
+		  const struct pci_p2pmem_grant_ops *ops, void *priv, const char *name,
+		  struct pci_p2pmem_verdict *why);
+enum pci_p2pmem_reason p2pmem_grant_reason(const struct pci_p2pmem_grant *grant);
+
+/* holders.c */
+void p2pmem_grants_revoke(struct p2pmem_provider *p);
+void p2pmem_grants_evict(struct p2pmem_provider *p);
+void p2pmem_grants_report(struct p2pmem_provider *p);
+unsigned int p2pmem_grants_count(struct p2pmem_provider *p);
+void p2pmem_grants_show(struct p2pmem_provider *p, struct seq_file *m);
+
+/* find.c */
+struct pci_dev *p2pmem_find_preferred(struct device **clients, int nr,
+				      enum pci_p2pmem_prefer prefer);
+void p2pmem_why_none(struct device **clients, int nr, struct pci_p2pmem_verdict *why);
+
+/* refuse.c */
+int p2pmem_refuse_pair(struct p2pmem_pair *pair, size_t bytes, enum pci_p2pmem_reason reason);
+int p2pmem_refuse(struct pci_dev *provider, struct device *client, size_t bytes,
+		  enum pci_p2pmem_reason reason);
+void p2pmem_refuse_exit(void);
+
+/* revoke.c */
+void p2pmem_provider_worker(struct work_struct *work);
+void p2pmem_report(struct p2pmem_provider *p);
+
+/* lend.c */
+extern const struct attribute_group *p2pmem_group;
+void p2pmem_function_gone(struct pci_dev *pdev);
+#if IS_ENABLED(CONFIG_KUNIT)
+void p2pmem_provider_destroy(struct p2pmem_provider *p);
+#endif
+
+/* sysfs.c */
+void p2pmem_sysfs_init(void);
+
+/* debugfs.c */
+void p2pmem_debugfs_init(void);
+void p2pmem_debugfs_exit(void);
+#if IS_ENABLED(CONFIG_KUNIT)
+int p2pmem_providers_show(struct seq_file *m, void *unused);
+int p2pmem_regions_show(struct seq_file *m, void *unused);
+int p2pmem_grants_file_show(struct seq_file *m, void *unused);
+int p2pmem_paths_show(struct seq_file *m, void *unused);
+int p2pmem_counters_show(struct seq_file *m, void *unused);
+#endif
+
+#endif /* _P2PMEM_FLOORS_H */

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: the ZONE_DEVICE pages of a BAR
+ *
+ * Floor 4.
+ *
+ * How they are made, and the way back of every page. The only file that touches struct
+ * dev_pagemap.
+ *
+ * A page that is handed out has a reference count of one, as it has when it is
+ * free: the page allocator is not involved. Whoever keeps a page longer than
+ * its user takes a reference, and such a page comes back through page_free()
+ * when the last one is dropped. The mapping of a BAR goes away only after its
+ * last page came back: lend.c waits for that.
+ *
+ * While a page is in use its zone_device_data is the grant that it was taken under, so
+ * that mapping finds how that grant maps it. On its way back it links pages.
+ */
+#define pr_fmt(fmt) "p2pdma: " fmt
+
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
+#include <linux/memremap.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include "p2pdma.h"
+
+/**
+ * struct p2pmem_pages - a region and its pages
+ * @region: what the rest of the module knows
+ * @pgmap: what the kernel knows; unused for registers
+ */
+struct p2pmem_pages {
+	struct p2pmem_region region;
+	struct dev_pagemap pgmap;
+};
+
+/*
+ * Pages whose last foreign reference was dropped, linked by zone_device_data.
+ * The kernel sets their count back to one only after page_free() returned, so
+ * they must not be handed out before: a worker waits for the one.
+ */
+static DEFINE_SPINLOCK(p2pmem_returning_lock);
+static struct page *p2pmem_returning;	/* guarded by the lock, irq-safe */
+static void p2pmem_return_worker(struct work_struct *work);
+static DECLARE_DELAYED_WORK(p2pmem_return_work, p2pmem_return_worker);
+
+/**
+ * p2pmem_pages_exit() - no page is on its way back any more
+ *
+ * Context: Module exit: no provider is left.
+ */
+void p2pmem_pages_exit(void)
+{
+	cancel_delayed_work_sync(&p2pmem_return_work);
+}
+
+static struct p2pmem_pages *to_pages(struct p2pmem_region *region)
+{
+	return container_of(region, struct p2pmem_pages, region);
+}
+
+VISIBLE_IF_KUNIT void p2pmem_page_free(struct page *page)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&p2pmem_returning_lock, flags);
+	page->zone_device_data = p2pmem_returning;
+	p2pmem_returning = page;
+	/* Under the lock: once the page is taken from the list, this module may go. */
+	queue_delayed_work(p2pmem_wq, &p2pmem_return_work, 0);
+	spin_unlock_irqrestore(&p2pmem_returning_lock, flags);
+}
+
+static const struct dev_pagemap_ops p2pmem_pagemap_ops = {
+	.page_free = p2pmem_page_free,
+};
+
+/**
+ * p2pmem_page_region() - the region of a page
+ * @page: page for which is_pci_p2pmem_page() is true
+ *
+ * Context: Any; the page is pinned by the caller, and that pins its region.
+ * Return: the region.
+ */
+struct p2pmem_region *p2pmem_page_region(const struct page *page)
+{
+	return &container_of(page->pgmap, struct p2pmem_pages, pgmap)->region;
+}
+
+/* The quick half of the test is is_pci_p2pmem_page(). */
+bool __is_pci_p2pmem_page(const struct page *page)
+{
+	return page->pgmap->type == MEMORY_DEVICE_PCI_P2PDMA &&
+		page->pgmap->ops == &p2pmem_pagemap_ops;
+}
+EXPORT_SYMBOL_GPL(__is_pci_p2pmem_page);
+
+/* @nr pages are free again: nobody but the caller knows them. */
+static void p2pmem_return(struct p2pmem_region *region, struct page *page, size_t nr)
+{
+	struct p2pmem_provider *p = region->provider;
+
+	/* Keeps the provider until we are done with it, see p2pmem_drain_all(). */
+	guard(rcu)();
+	if (region->kind == PCI_P2PMEM_POOL)
+		p2pmem_pool_free(p->pool, page_to_virt(page), nr << PAGE_SHIFT);
+	else
+		atomic_long_sub(nr, &p->pins);
+	p2pmem_came_back(p);
+}
+
+static void p2pmem_return_worker(struct work_struct *work)
+{
+	struct page *list, *page, *next, *early = NULL, **tail = &early;
+	unsigned long flags;
+
+	spin_lock_irqsave(&p2pmem_returning_lock, flags);
+	list = p2pmem_returning;
+	p2pmem_returning = NULL;
+	spin_unlock_irqrestore(&p2pmem_returning_lock, flags);
+
+	for (page = list; page; page = next) {
+		next = page->zone_device_data;
+		if (page_ref_count(page) == 1) {
+			page->zone_device_data = NULL;
+			p2pmem_return(p2pmem_page_region(page), page, 1);
+		} else {
+			page->zone_device_data = NULL;
+			*tail = page;
+			tail = (struct page **)&page->zone_device_data;
+		}
+	}
+	if (!early)
+		return;
+
+	/* Whoever dropped the reference is still inside page_free()'s caller. */
+	spin_lock_irqsave(&p2pmem_returning_lock, flags);
+	*tail = p2pmem_returning;
+	p2pmem_returning = early;
+	spin_unlock_irqrestore(&p2pmem_returning_lock, flags);
+	queue_delayed_work(p2pmem_wq, &p2pmem_return_work, 1);
+}
+
+/**
+ * p2pmem_put_pages() - take pages back from their user
+ * @region: their region
+ * @page: the first one
+ * @nr: how many, in one run
+ *
+ * A page that has another reference left goes back when that is dropped.
+ *
+ * Context: Any but NMI.
+ */
+void p2pmem_put_pages(struct p2pmem_region *region, struct page *page, size_t nr)
+{
+	size_t run = 0;
+
+	for (; nr; nr--, page++) {
+		/*
+		 * With a count of one the reference is the caller's own, and
+		 * nobody can take another one without having one.
+		 */
+		if (likely(page_ref_count(page) == 1)) {
+			run++;
+			continue;
+		}
+		if (run)
+			p2pmem_return(region, page - run, run);
+		run = 0;
+		put_page(page);
+	}
+	if (run)
+		p2pmem_return(region, page - run, run);
+}
+
+/**
+ * p2pmem_region_alloc() - memory for a region and its pages
+ * @node: NUMA node
+ *
+ * Context: Process context, may sleep.
+ * Return: the region, all zero, or NULL.
+ */
+struct p2pmem_region *p2pmem_region_alloc(int node)
+{
+	struct p2pmem_pages *pages = kzalloc_node(sizeof(*pages), GFP_KERNEL, node);
+
+	return pages ? &pages->region : NULL;
+}
+
+/**
+ * p2pmem_region_free() - free a region
+ * @r: the region, without pages
+ *
+ * Context: Process context.
+ */
+void p2pmem_region_free(struct p2pmem_region *r)
+{
+	if (r->hold.parent)
+		release_resource(&r->hold);
+	kfree(to_pages(r));
+}
+
+/**
+ * p2pmem_region_unmap() - undo p2pmem_region_map()
+ * @r: the region; all of its pages are back
+ *
+ * Context: Process context, may sleep.
+ */
+void p2pmem_region_unmap(struct p2pmem_region *r)
+{
+	if (r->kind != PCI_P2PMEM_REGISTERS)
+		memunmap_pages(&to_pages(r)->pgmap);
+}
+
+/**
+ * p2pmem_pages_map() - make the pages of a region
+ * @r: the region
+ * @node: NUMA node for them
+ *
+ * Context: Process context, may sleep.
+ * Return: kernel address of the first one, or an error pointer.
+ */
+void *p2pmem_pages_map(struct p2pmem_region *r, int node)
+{
+	struct dev_pagemap *pgmap = &to_pages(r)->pgmap;
+
+	KUNIT_STATIC_STUB_REDIRECT(p2pmem_pages_map, r, node);
+	pgmap->type = MEMORY_DEVICE_PCI_P2PDMA;
+	pgmap->range.start = r->phys;
+	pgmap->range.end = r->phys + r->size - 1;
+	pgmap->nr_range = 1;
+	pgmap->ops = &p2pmem_pagemap_ops;
+	return memremap_pages(pgmap, node);
+}
+
+/**
+ * p2pmem_region_map() - make what a region needs
+ * @r: the region, of p2pmem_region_init()
+ * @pdev: PCI function
+ *
+ * Context: Process context, may sleep.
+ * Return: 0, or an errno after a message.
+ */
+int p2pmem_region_map(struct p2pmem_region *r, struct pci_dev *pdev)
+{
+	u64 offset = r->offset;
+	size_t size = r->size;
+	void *addr;
+	int ret;
+
+	if (r->kind == PCI_P2PMEM_REGISTERS)
+		return 0;
+
+	if (!p2pmem_trim(r)) {
+		pci_err(pdev, "cannot lend %#zx bytes at %#llx of BAR %d: pages need an aligned block of %#lx bytes inside it\n",
+			size, offset, r->bar, memremap_compat_align());
+		return -EINVAL;
+	}
+	if (r->size != size)
+		pci_warn(pdev, "lends only %#zx of %#zx bytes of BAR %d: pages need blocks of %#lx bytes\n",
+			 r->size, size, r->bar, memremap_compat_align());
+
+	ret = p2pmem_region_check(r, pdev);
+	if (ret)
+		return ret;
+	addr = p2pmem_pages_map(r, dev_to_node(&pdev->dev));
+	if (IS_ERR(addr)) {
+		p2pmem_region_failed(r, pdev, PTR_ERR(addr));
+		return PTR_ERR(addr);
+	}
+	r->virt = addr;
+	return 0;
+}

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: the table of pairs
+ *
+ * Floor 4.
+ *
+ * One entry for each provider and each registered client: what the route between them
+ * says, what a self-test has shown, and counters. verdict.c makes the verdicts, under
+ * p2pmem_mutex; here is who remembers and who reads them.
+ *
+ * Readers find a pair under RCU and read its mapping and the limit that goes with it:
+ * no lock, no configuration space. The whole verdict is copied under a lock.
+ *
+ * A proof is of one route. When anything may have changed the route, a good one is
+ * dropped. A disproof stays until the signature of the pair's own route is another one,
+ * or an administrator asks for a new test: guilt does not expire by itself.
+ *
+ * An entry goes with its provider or with its client's last registration. Grants keep
+ * theirs longer: nobody finds it any more, and it is not judged.
+ */
+#define pr_fmt(fmt) "p2pdma: " fmt
+
+#include <linux/dma-mapping.h>
+#include <linux/hashtable.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+#include <trace/events/p2pmem.h>
+#include "p2pdma.h"
+
+/* Guards the table against writers, and the verdicts in it. Irq-safe: readers may be anywhere. */
+static DEFINE_SPINLOCK(p2pmem_pairs_lock);
+static DEFINE_HASHTABLE(p2pmem_pairs, 8);
+
+/**
+ * p2pmem_pairs_count() - number of pairs
+ *
+ * Context: Any but NMI.
+ * Return: how many there are.
+ */
+unsigned int p2pmem_pairs_count(void)
+{
+	struct p2pmem_pair *pair;
+	unsigned int n = 0;
+	int i;
+
+	guard(rcu)();
+	hash_for_each_rcu(p2pmem_pairs, i, pair, hash)
+		n++;
+	return n;
+}
+
+static unsigned long p2pmem_pair_key(struct p2pmem_provider *p, struct device *client)
+{
+	/* hash_min() spreads it: of one provider's pairs only the client differs. */
+	return (unsigned long)p ^ (unsigned long)client;
+}
+
+/**
+ * p2pmem_pair_find() - look up a pair
+ * @p: the provider
+ * @client: DMA device
+ *
+ * Context: RCU read side, or p2pmem_mutex held.
+ * Return: the pair, or NULL.
+ */
+struct p2pmem_pair *p2pmem_pair_find(struct p2pmem_provider *p, struct device *client)
+{
+	struct p2pmem_pair *pair;
+
+	hash_for_each_possible_rcu(p2pmem_pairs, pair, hash, p2pmem_pair_key(p, client),
+				   lockdep_is_held(&p2pmem_pairs_lock) ||
+				   lockdep_is_held(&p2pmem_mutex))
+		if (pair->provider == p && pair->client == client)
+			return pair;
+	return NULL;
+}
+
+static void p2pmem_pair_free_rcu(struct rcu_head *rcu)
+{
+	struct p2pmem_pair *pair = container_of(rcu, struct p2pmem_pair, rcu);
+
+	free_percpu(pair->count);
+	kfree(pair);
+}
+
+static void p2pmem_pair_free(struct kref *ref)
+{
+	struct p2pmem_pair *pair = container_of(ref, struct p2pmem_pair, ref);
+
+	put_device(pair->client);
+	p2pmem_provider_put(pair->provider);
+	call_rcu(&pair->rcu, p2pmem_pair_free_rcu);
+}
+
+/**
+ * p2pmem_pair_put() - drop a reference
+ * @pair: the pair
+ *
+ * Context: Process context.
+ */
+void p2pmem_pair_put(struct p2pmem_pair *pair)
+{
+	kref_put(&pair->ref, p2pmem_pair_free);
+}
+
+/**
+ * p2pmem_pair_was_allowed() - whether a pair could ever be mapped
+ * @p: the provider
+ * @client: DMA device
+ *
+ * Context: Any.
+ * Return: true when a verdict allowed it once.
+ */
+bool p2pmem_pair_was_allowed(struct p2pmem_provider *p, struct device *client)
+{
+	struct p2pmem_pair *pair;
+
+	guard(rcu)();
+	pair = p2pmem_pair_find(p, client);
+	return pair && READ_ONCE(pair->count);
+}
+
+/* The client's limit may have changed since; a pair that moved wrong data is refused. */
+static void p2pmem_pair_finish(const struct p2pmem_pair *pair, struct pci_p2pmem_verdict *v)
+{
+	u64 limit = p2pmem_client_limit(pair->client);
+
+	if (!v->reason && v->needed > limit) {
+		v->reason = PCI_P2PMEM_DMA_MASK;
+		v->mapping = PCI_P2PMEM_MAP_NONE;
+		v->by_admin = false;
+		v->in_guest = false;
+	}
+	v->limit = v->needed ? limit : 0;
+	v->proof = pair->proof;
+	strscpy(v->note, pair->note, sizeof(v->note));
+	if (v->reason || v->proof != PCI_P2PMEM_DISPROVED)
+		return;
+	v->reason = PCI_P2PMEM_VERIFY_FAILED;
+	v->mapping = PCI_P2PMEM_MAP_NONE;
+}
+
+/**
+ * p2pmem_pair_verdict() - copy the verdict of a pair
+ * @pair: the pair
+ * @v: returns the verdict
+ *
+ * Context: Any but NMI.
+ */
+void p2pmem_pair_verdict(struct p2pmem_pair *pair, struct pci_p2pmem_verdict *v)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&p2pmem_pairs_lock, flags);
+	*v = pair->verdict;
+	p2pmem_pair_finish(pair, v);
+	spin_unlock_irqrestore(&p2pmem_pairs_lock, flags);
+}
+
+/* True if the visible part of the verdict changed. */
+static bool p2pmem_verdict_differs(const struct pci_p2pmem_verdict *a,
+				   const struct pci_p2pmem_verdict *b)
+{
+	return a->reason != b->reason || a->mapping != b->mapping ||
+		a->distance != b->distance || a->by_admin != b->by_admin ||
+		a->in_guest != b->in_guest ||
+		strcmp(a->at, b->at) || strcmp(a->provider, b->provider);
+}
+
+/* Whether the proof is of another route than the pair has now */
+static bool p2pmem_proof_outdated(const struct p2pmem_pair *pair,
+				  const struct pci_p2pmem_verdict *v, u64 sig,
+				  enum p2pmem_forget forget)
+{
+	if (pair->proof == PCI_P2PMEM_UNTRIED)
+		return false;
+	if (forget == P2PMEM_FORGET_ALL)
+		return true;
+	/* What is refused has no other route: it stays disproved for the one that it had. */
+	if (pair->proof == PCI_P2PMEM_DISPROVED)
+		return sig != pair->proved_sig ||
+			(v->mapping && v->mapping != pair->proved_how);
+	return forget == P2PMEM_FORGET_PROOF || sig != pair->proved_sig ||
+		v->mapping != pair->proved_how || v->by_admin != pair->proved_admin;
+}
+
+/* What mapping reads. Counters first: see p2pmem_pair_mapping(). */
+static void p2pmem_pair_set(struct p2pmem_pair *pair, const struct pci_p2pmem_verdict *v)
+{
+	lockdep_assert_held(&p2pmem_pairs_lock);
+
+	WRITE_ONCE(pair->needed, v->reason ? 0 : v->needed);
+	/* Pairs with p2pmem_pair_mapping(). */
+	smp_store_release(&pair->mapping, pair->proof == PCI_P2PMEM_DISPROVED ?
+			  PCI_P2PMEM_MAP_NONE : v->mapping);
+}
+
+/**
+ * p2pmem_pair_store() - remember a verdict
+ * @pair: the pair
+ * @v: what its route says
+ * @sig: signature of that route
+ * @forget: what becomes of a proof of the same route
+ *
+ * Context: Process context, p2pmem_mutex held.
+ * Return: true if the visible part of the verdict changed.
+ */
+bool p2pmem_pair_store(struct p2pmem_pair *pair, const struct pci_p2pmem_verdict *v, u64 sig,
+		       enum p2pmem_forget forget)
+{
+	struct pci_p2pmem_verdict was, is = *v;
+	unsigned long flags;
+	bool changed;
+
+	spin_lock_irqsave(&p2pmem_pairs_lock, flags);
+	was = pair->verdict;
+	p2pmem_pair_finish(pair, &was);
+	if (p2pmem_proof_outdated(pair, v, sig, forget)) {
+		pair->proof = PCI_P2PMEM_UNTRIED;
+		pair->note[0] = '\0';
+		pair->serial++;
+	}
+	if (sig != pair->sig || v->mapping != pair->verdict.mapping ||
+	    v->by_admin != pair->verdict.by_admin || forget)
+		pair->serial++;
+	p2pmem_pair_finish(pair, &is);
+	changed = p2pmem_verdict_differs(&was, &is);
+	if (changed)
+		WRITE_ONCE(pair->logged, 0);
+	pair->verdict = *v;
+	pair->sig = sig;
+	WRITE_ONCE(pair->stale, false);
+	WRITE_ONCE(pair->made, ktime_get_seconds());
+	p2pmem_pair_set(pair, v);
+	spin_unlock_irqrestore(&p2pmem_pairs_lock, flags);
+
+	if (changed)
+		trace_p2pmem_verdict(&is);
+	return changed;
+}
+
+/**
+ * p2pmem_pair_make() - make the entry of a pair
+ * @p: the provider, in its register
+ * @client: a registered DMA device
+ *
+ * Context: Process context, p2pmem_mutex held. Its verdict is to be made next.
+ * Return: the pair, or NULL without memory.
+ */
+struct p2pmem_pair *p2pmem_pair_make(struct p2pmem_provider *p, struct device *client)
+{
+	struct p2pmem_pair *pair;
+	unsigned long flags;
+
+	lockdep_assert_held(&p2pmem_mutex);
+
+	pair = kzalloc(sizeof(*pair), GFP_KERNEL);
+	if (!pair)
+		return NULL;
+	kref_init(&pair->ref);
+	mutex_init(&pair->proving);
+	kref_get(&p->ref);
+	pair->provider = p;
+	pair->client = get_device(client);
+	pair->stale = true;
+	pair->verdict.reason = PCI_P2PMEM_NO_MEMORY;
+	pair->verdict.distance = -1;
+	strscpy(pair->verdict.provider, pci_name(p->pdev), sizeof(pair->verdict.provider));
+	strscpy(pair->verdict.client, dev_name(client), sizeof(pair->verdict.client));
+
+	spin_lock_irqsave(&p2pmem_pairs_lock, flags);
+	hash_add_rcu(p2pmem_pairs, &pair->hash, p2pmem_pair_key(p, client));
+	spin_unlock_irqrestore(&p2pmem_pairs_lock, flags);
+	return pair;
+}
+
+/**
+ * p2pmem_pair_stamp() - what is known of a pair before it is tested
+ * @pair: the pair, held
+ * @v: returns the verdict
+ * @stamp: returns what it is of
+ *
+ * Context: Process context.
+ */
+void p2pmem_pair_stamp(struct p2pmem_pair *pair, struct pci_p2pmem_verdict *v,
+		       struct p2pmem_stamp *stamp)
+{
+	unsigned long flags;
+
+	stamp->epoch = READ_ONCE(pair->provider->epoch);
+	spin_lock_irqsave(&p2pmem_pairs_lock, flags);
+	*v = pair->verdict;
+	p2pmem_pair_finish(pair, v);
+	stamp->serial = pair->serial;
+	spin_unlock_irqrestore(&p2pmem_pairs_lock, flags);
+}
+
+/**
+ * p2pmem_pair_prove() - remember what a self-test has shown
+ * @pair: the pair, held
+ * @stamp: what was tested, from p2pmem_pair_stamp()
+ * @proof: what was shown
+ * @note: what it says besides
+ * @v: returns what is known now
+ *
+ * Context: Process context.
+ * Return: false, and nothing is remembered, when the pair may have changed meanwhile.
+ */
+bool p2pmem_pair_prove(struct p2pmem_pair *pair, const struct p2pmem_stamp *stamp,
+		       enum pci_p2pmem_proof proof, const char *note,
+		       struct pci_p2pmem_verdict *v)
+{
+	unsigned long flags;
+	bool same;
+
+	spin_lock_irqsave(&p2pmem_pairs_lock, flags);
+	same = pair->serial == stamp->serial &&
+		READ_ONCE(pair->provider->epoch) == stamp->epoch;
+	if (same) {
+		pair->proof = proof;
+		pair->proved_sig = pair->sig;
+		pair->proved_how = pair->verdict.mapping;
+		pair->proved_admin = pair->verdict.by_admin;
+		strscpy(pair->note, note, sizeof(pair->note));
+		if (proof == PCI_P2PMEM_DISPROVED)
+			WRITE_ONCE(pair->disproofs, pair->disproofs + 1);
+		p2pmem_pair_set(pair, &pair->verdict);
+		*v = pair->verdict;
+		p2pmem_pair_finish(pair, v);
+	}
+	spin_unlock_irqrestore(&p2pmem_pairs_lock, flags);
+	if (!same || !v->reason)
+		return same;
+	p2pmem_pair_failed(pair, v->reason);
+	trace_p2pmem_verdict(v);
+	p2pmem_schedule_notify();
+	return true;
+}
+
+/**
+ * p2pmem_pairs_drop() - forget pairs
+ * @p: of this provider, or NULL for all
+ * @client: of this client, or NULL for all
+ *
+ * Context: Process context, p2pmem_mutex held: an end that leaves its register drops its
+ * pairs then, and no pair is made after that.
+ */
+void p2pmem_pairs_drop(struct p2pmem_provider *p, struct device *client)
+{
+	struct p2pmem_pair *pair;
+	struct hlist_node *next;
+	HLIST_HEAD(gone);
+	unsigned long flags;
+	int i;
+
+	lockdep_assert_held(&p2pmem_mutex);
+
+	spin_lock_irqsave(&p2pmem_pairs_lock, flags);
+	hash_for_each_safe(p2pmem_pairs, i, next, pair, hash)
+		if ((!p || pair->provider == p) && (!client || pair->client == client)) {
+			pair->dead = true;
+			hash_del_rcu(&pair->hash);
+			hlist_add_head(&pair->gone, &gone);
+		}
+	spin_unlock_irqrestore(&p2pmem_pairs_lock, flags);
+
+	hlist_for_each_entry_safe(pair, next, &gone, gone) {
+		p2pmem_pair_settle(pair);
+		p2pmem_pair_put(pair);
+	}
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: memory that its driver allocates itself
+ *
+ * Floor 7.
+ *
+ * A GPU, for example: the core has the pages and maps them, and the driver says which of
+ * them are in use. No pool is involved, and no grant.
+ */
+#include <linux/mm.h>
+#include <linux/module.h>
+#include "p2pdma.h"
+
+/**
+ * pci_p2pmem_region_addr() - kernel address of lent memory
+ * @provider: the providing function
+ * @bar: number of the BAR
+ * @offset: bytes into the BAR
+ *
+ * For the driver of PCI_P2PMEM_DRIVER memory, which finds its struct pages by
+ * virt_to_page().
+ *
+ * Context: Any. Valid until the driver is unbound.
+ * Return: the address, or NULL when no memory is lent there.
+ */
+void *pci_p2pmem_region_addr(struct pci_dev *provider, int bar, u64 offset)
+{
+	struct p2pmem_provider *p;
+	struct p2pmem_region *r;
+
+	guard(rcu)();
+	p = p2pmem_find(provider);
+	if (!p)
+		return NULL;
+	r = p2pmem_region_at(p, bar, offset, 1);
+	return r && r->virt ? r->virt + (offset - r->offset) : NULL;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_region_addr);
+
+static struct p2pmem_region *p2pmem_driver_region(struct p2pmem_provider *p, void *addr,
+						  size_t size)
+{
+	struct page *page = virt_to_page(addr);
+	struct p2pmem_region *r;
+
+	if (!size || !PAGE_ALIGNED(addr) || !is_pci_p2pmem_page(page))
+		return NULL;
+	r = p2pmem_page_region(page);
+	if (r->provider != p || r->kind != PCI_P2PMEM_DRIVER ||
+	    size > r->size - (addr - r->virt))
+		return NULL;
+	return r;
+}
+
+/**
+ * pci_p2pmem_pin() - memory that its driver allocates is handed out
+ * @provider: the providing function
+ * @addr: kernel address of a page of a PCI_P2PMEM_DRIVER region
+ * @size: bytes; whole pages
+ *
+ * Keeps the region until pci_p2pmem_unpin().
+ *
+ * Context: Any but NMI.
+ * Return: 0, -ENODEV without a provider or when it is being revoked, -EINVAL
+ * when the range is not within one such region.
+ */
+int pci_p2pmem_pin(struct pci_dev *provider, void *addr, size_t size)
+{
+	struct p2pmem_provider *p;
+
+	guard(rcu)();
+	p = p2pmem_find(provider);
+	if (!p || !p2pmem_lends(p))
+		return -ENODEV;
+	if (!p2pmem_driver_region(p, addr, size))
+		return -EINVAL;
+	atomic_long_add(PAGE_ALIGN(size) >> PAGE_SHIFT, &p->pins);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_pin);
+
+/**
+ * pci_p2pmem_unpin() - it came back
+ * @addr: as pinned
+ * @size: as pinned
+ *
+ * A page that somebody else still references keeps the region until that
+ * reference is dropped; the driver must not hand it out before.
+ *
+ * Context: Any but NMI.
+ */
+void pci_p2pmem_unpin(void *addr, size_t size)
+{
+	struct page *page = virt_to_page(addr);
+
+	if (WARN_ON_ONCE(!is_pci_p2pmem_page(page) ||
+			 p2pmem_page_region(page)->kind != PCI_P2PMEM_DRIVER))
+		return;
+	p2pmem_put_pages(p2pmem_page_region(page), page, PAGE_ALIGN(size) >> PAGE_SHIFT);
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_unpin);

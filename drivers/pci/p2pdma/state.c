@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: the states of a provider
+ *
+ * Floor 3.
+ *
+ *	live -- drain --> draining -- idle, late or killed --> lost
+ *	  ^ `-- lose -----------------------------------------> |
+ *	  `---- resume, once the last page is back ------------ '
+ *
+ * A provider is created live. While it drains nothing new is lent, memory that is out
+ * stays usable, and whoever revokes it waits. When it is lost, memory that is still out
+ * can be given back and unmapped but not mapped any more, because its contents may be
+ * gone. It goes live again as soon as the last page from before is back, so that no page
+ * ever carries data across a loss.
+ *
+ * Each departure from live has a number, the drain. Whoever waits remembers the number
+ * that it waits for and acts (evicts users, declares the loss, counts on a resume) only
+ * while the provider is still in that drain: a waiter that comes late does nothing to the
+ * provider that lives again, and does not take back what another caller asked for.
+ *
+ * The state is read without a lock:
+ * - An allocation reads it under RCU before it takes memory; whoever leaves "live" waits
+ *   for a grace period (or never waits for memory) before it counts what is out, so it
+ *   counts every allocation that read "live".
+ * - Memory that comes back is first counted, then, after a full barrier, the state is
+ *   read; whoever leaves "live" first writes the state, then counts. So either the one
+ *   sees the memory or the other sees the state and wakes the waiter.
+ */
+#include <linux/module.h>
+#include <linux/sched/signal.h>
+#include "p2pdma.h"
+
+/**
+ * p2pmem_lends() - whether memory of a provider can be had
+ * @p: the provider
+ *
+ * Context: Any; for an allocation that follows: RCU read side.
+ * Return: true when it is live.
+ */
+bool p2pmem_lends(const struct p2pmem_provider *p)
+{
+	return READ_ONCE(p->state) == P2PMEM_LIVE;
+}
+
+/**
+ * p2pmem_offers() - whether anyone may have memory of a provider
+ * @p: the provider
+ *
+ * Context: Any.
+ * Return: true when it is published, live, and has a pool with anything in it.
+ */
+bool p2pmem_offers(struct p2pmem_provider *p)
+{
+	return READ_ONCE(p->published) && p2pmem_lends(p) && p2pmem_pool_size(p->pool);
+}
+
+/**
+ * p2pmem_out() - pooled memory that others hold
+ * @p: the provider
+ *
+ * Context: Any.
+ * Return: bytes, without what the provider's own driver keeps.
+ */
+long p2pmem_out(struct p2pmem_provider *p)
+{
+	return p2pmem_pool_size(p->pool) - p2pmem_pool_available(p->pool) -
+		atomic_long_read(&p->own);
+}
+
+/**
+ * p2pmem_idle() - whether everything that others held is back
+ * @p: the provider
+ *
+ * Context: Any.
+ * Return: true when only the provider's own driver uses its memory.
+ */
+bool p2pmem_idle(struct p2pmem_provider *p)
+{
+	return p2pmem_out(p) <= 0 && !atomic_long_read(&p->pins);
+}
+
+/**
+ * p2pmem_empty() - whether the very last page is back
+ * @p: the provider
+ *
+ * Context: Any.
+ * Return: true when nobody uses its memory, its own driver neither.
+ */
+bool p2pmem_empty(struct p2pmem_provider *p)
+{
+	return p2pmem_pool_size(p->pool) == p2pmem_pool_available(p->pool) &&
+		!atomic_long_read(&p->pins);
+}
+
+/**
+ * p2pmem_kick() - queue the work of a provider
+ * @p: the provider
+ *
+ * The work holds a reference. Without one left there is nobody to be told.
+ *
+ * Context: Any; RCU read side, or the caller holds the provider.
+ */
+void p2pmem_kick(struct p2pmem_provider *p)
+{
+	if (!kref_get_unless_zero(&p->ref))
+		return;
+	if (!queue_work(p2pmem_wq, &p->work))
+		p2pmem_provider_put(p);
+}
+
+/**
+ * p2pmem_came_back() - memory of a provider came back
+ * @p: the provider; the memory is counted as back already
+ *
+ * Context: Any but NMI, RCU read side.
+ */
+void p2pmem_came_back(struct p2pmem_provider *p)
+{
+	/* Pairs with the barriers of whoever changes the state, see above. */
+	smp_mb();
+	if (likely(p2pmem_lends(p)))
+		return;
+	wake_up_all(&p->drained);
+	if (READ_ONCE(p->resume) && p2pmem_idle(p))
+		p2pmem_kick(p);
+}
+
+/**
+ * p2pmem_state_init() - begin live
+ * @p: a new provider
+ *
+ * Context: Process context.
+ */
+void p2pmem_state_init(struct p2pmem_provider *p)
+{
+	spin_lock_init(&p->state_lock);
+	init_waitqueue_head(&p->drained);
+	p->state = P2PMEM_LIVE;
+}
+
+static void p2pmem_enter_lost(struct p2pmem_provider *p)
+{
+	lockdep_assert_held(&p->state_lock);
+
+	WRITE_ONCE(p->state, P2PMEM_LOST);
+	/* After the state: pairs with p2pmem_sgl_make(). */
+	smp_store_release(&p->epoch, p->epoch + 1);
+}
+
+/**
+ * p2pmem_leave_live() - lend no more
+ * @p: the provider
+ * @state: P2PMEM_DRAINING or P2PMEM_LOST; a provider only ever goes on
+ * @event: what to tell user space when it was live
+ * @drain: returns the number of the drain
+ *
+ * A resume that was asked for before is taken back: the device goes once more.
+ *
+ * Context: Any.
+ * Return: true when it was live.
+ */
+bool p2pmem_leave_live(struct p2pmem_provider *p, enum p2pmem_state state,
+		       unsigned long event, unsigned int *drain)
+{
+	unsigned long flags;
+	bool live;
+
+	spin_lock_irqsave(&p->state_lock, flags);
+	live = p->state == P2PMEM_LIVE;
+	if (live) {
+		p->drain++;
+		p->events |= event;
+	}
+	WRITE_ONCE(p->resume, 0);
+	if (state == P2PMEM_LOST && p->state != P2PMEM_LOST)
+		p2pmem_enter_lost(p);
+	else if (live)
+		WRITE_ONCE(p->state, state);
+	*drain = p->drain;
+	spin_unlock_irqrestore(&p->state_lock, flags);
+	smp_mb();	/* the state is written, now count: see above */
+	return live;
+}
+
+/**
+ * p2pmem_end_drain() - declare lost what is still out
+ * @p: the provider
+ * @drain: the drain that ends; nothing happens when the provider is past it
+ *
+ * Context: Any.
+ */
+void p2pmem_end_drain(struct p2pmem_provider *p, unsigned int drain)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&p->state_lock, flags);
+	if (p->drain == drain && p->state == P2PMEM_DRAINING)
+		p2pmem_enter_lost(p);
+	spin_unlock_irqrestore(&p->state_lock, flags);
+}
+
+/**
+ * p2pmem_waited() - a revocation has waited for what was out
+ * @p: the provider
+ * @drain: the drain that it waited in
+ *
+ * Context: Process context.
+ */
+void p2pmem_waited(struct p2pmem_provider *p, unsigned int drain)
+{
+	spin_lock_irq(&p->state_lock);
+	if (p->drain == drain)
+		p->waited = drain;
+	spin_unlock_irq(&p->state_lock);
+}
+
+/**
+ * p2pmem_drains() - whether a provider is still in a drain
+ * @p: the provider
+ * @drain: its number
+ *
+ * Context: Any.
+ * Return: false once it lives again, or has left live anew.
+ */
+bool p2pmem_drains(struct p2pmem_provider *p, unsigned int drain)
+{
+	unsigned long flags;
+	bool same;
+
+	spin_lock_irqsave(&p->state_lock, flags);
+	same = p->drain == drain && p->state != P2PMEM_LIVE;
+	spin_unlock_irqrestore(&p->state_lock, flags);
+	return same;
+}
+
+/**
+ * p2pmem_wait_idle() - wait for memory to come back
+ * @p: the provider, not live
+ * @drain: the drain that the caller waits in
+ * @timeout: in jiffies
+ *
+ * Context: Process context.
+ * Return: > 0 when what others held is back or the drain is over, 0 when the time is up,
+ * -ERESTARTSYS when killed.
+ */
+long p2pmem_wait_idle(struct p2pmem_provider *p, unsigned int drain, long timeout)
+{
+	return wait_event_killable_timeout(p->drained,
+					   p2pmem_idle(p) || !p2pmem_drains(p, drain),
+					   timeout);
+}
+
+/**
+ * p2pmem_first_notice() - whether holders are still to be told of a drain
+ * @p: the provider
+ *
+ * Context: Process context.
+ * Return: true once for each drain, while the provider is in it.
+ */
+bool p2pmem_first_notice(struct p2pmem_provider *p)
+{
+	bool first;
+
+	spin_lock_irq(&p->state_lock);
+	first = p->state != P2PMEM_LIVE && p->notified != p->drain;
+	if (first)
+		p->notified = p->drain;
+	spin_unlock_irq(&p->state_lock);
+	return first;
+}
+
+/**
+ * p2pmem_want_resume() - go live as soon as the last page of before is back
+ * @p: the provider; of an abandoned one nothing is lent again, nobody would withdraw it
+ *
+ * Context: Process context.
+ */
+void p2pmem_want_resume(struct p2pmem_provider *p)
+{
+	spin_lock_irq(&p->state_lock);
+	if (p->state == P2PMEM_LOST && !READ_ONCE(p->abandoned))
+		WRITE_ONCE(p->resume, p->drain);
+	spin_unlock_irq(&p->state_lock);
+	smp_mb();	/* the wish is written, now count: see p2pmem_came_back() */
+}
+
+/**
+ * p2pmem_may_resume() - whether a provider can go live now
+ * @p: the provider
+ *
+ * Context: Any.
+ * Return: true when that was asked for and everything is back.
+ */
+bool p2pmem_may_resume(struct p2pmem_provider *p)
+{
+	return READ_ONCE(p->resume) && READ_ONCE(p->state) == P2PMEM_LOST && p2pmem_idle(p);
+}
+
+/**
+ * p2pmem_try_resume() - go live
+ * @p: the provider; its pairs have been judged anew
+ *
+ * Context: Process context.
+ * Return: true when it was lost, a resume was wanted and the last page is back: it is live.
+ */
+bool p2pmem_try_resume(struct p2pmem_provider *p)
+{
+	bool live = false;
+
+	spin_lock_irq(&p->state_lock);
+	if (p->resume && p->resume == p->drain && p->state == P2PMEM_LOST && p2pmem_idle(p)) {
+		WRITE_ONCE(p->resume, 0);
+		p->events |= P2PMEM_EVENT_RESUMED;
+		WRITE_ONCE(p->state, P2PMEM_LIVE);
+		live = true;
+	}
+	spin_unlock_irq(&p->state_lock);
+	return live;
+}
+
+/**
+ * p2pmem_take_events() - what user space is to be told
+ * @p: the provider
+ * @live: returns whether it is live, which is what the last event has to say
+ *
+ * Context: Process context; one caller at a time.
+ * Return: P2PMEM_EVENT_*, which are taken as told.
+ */
+unsigned long p2pmem_take_events(struct p2pmem_provider *p, bool *live)
+{
+	unsigned long events;
+
+	spin_lock_irq(&p->state_lock);
+	events = p->events;
+	p->events = 0;
+	*live = p->state == P2PMEM_LIVE;
+	spin_unlock_irq(&p->state_lock);
+	return events;
+}

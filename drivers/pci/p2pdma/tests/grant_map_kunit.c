@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: suite p2pmem-grant-map: the mapping belongs to the grant
+ *
+ * Memory that was taken under a grant is mapped as it was granted; other memory is not,
+ * and for a pair that is another one now there is none. The drawing is that of mapkit.c:
+ * nic borrows from card, below one switch.
+ */
+#include <linux/mm.h>
+#include <linux/sizes.h>
+
+#include "mapkit.h"
+
+/*
+ * The mapping belongs to the grant: what is out is mapped as it was granted, though the
+ * pair has another way now, and by that way only a new grant gets memory.
+ */
+static void path_of_another_kind_takes_a_new_grant(struct kunit *test)
+{
+	enum pci_p2pmem_reason reason;
+	struct mapkit_iommu *iommu;
+	struct pci_p2pmem_grant *g;
+	struct scatterlist *sgl, *other;
+	unsigned int nents, more = 7;
+	struct mapkit k;
+
+	mapkit_build(test, &k, mapkit_either, MAPKIT_LOW);
+	iommu = mapkit_iommu(test);
+	g = mapkit_grant(test, &k);
+	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_64K, GFP_KERNEL, NULL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(sgl));
+	mapkit_redirect(k.f, "dn0", true);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, sgl, nents, DMA_TO_DEVICE), nents);
+	mapkit_expect_bus(test, sgl, nents, k.offset);
+	pci_p2pmem_unmap_sg(k.nic, sgl, nents, DMA_TO_DEVICE);
+	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-EXDEV),
+			    pci_p2pmem_grant_sgl_alloc(g, &more, SZ_4K, GFP_KERNEL, &reason));
+	KUNIT_EXPECT_EQ_MSG(test, more, 7, "written without a list");
+	KUNIT_EXPECT_EQ(test, reason, PCI_P2PMEM_ACS_REDIRECT);
+
+	/* memory of no grant goes as the pair is now, and so does that of a new one */
+	g = mapkit_grant(test, &k);
+	other = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_64K, GFP_KERNEL, NULL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(other));
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, other, nents, DMA_TO_DEVICE), 1);
+	KUNIT_EXPECT_EQ(test, sg_dma_address(other), iommu->map[0].addr);
+	mapkit_redirect(k.f, "dn0", false);
+	pci_p2pmem_unmap_sg(k.nic, other, nents, DMA_TO_DEVICE);
+	KUNIT_EXPECT_EQ(test, iommu->undone, 1);
+	pci_p2pmem_sgl_free(other);
+	pci_p2pmem_sgl_free(sgl);
+}
+
+/* Memory that was taken without a grant does not profit from one that is out. */
+static void a_grant_is_for_its_own_memory(struct kunit *test)
+{
+	static const struct mapkit_piece page = { 0, PAGE_SIZE };
+	struct mapkit_memory *m;
+	struct pci_p2pmem_grant *g;
+	struct scatterlist *sgl, *mixed, *raw;
+	struct page *taken;
+	void *again;
+	unsigned int nents;
+	struct mapkit k;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
+	g = mapkit_grant(test, &k);
+	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, PAGE_SIZE, GFP_KERNEL, NULL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(sgl));
+	m = mapkit_alloc(test, k.card, PAGE_SIZE);
+	raw = mapkit_list(test, m->addr, &page, 1);
+	mixed = kunit_kcalloc(test, 2, sizeof(*mixed), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, mixed);
+	sg_init_table(mixed, 2);
+	sg_set_buf(&mixed[0], sg_virt(sgl), PAGE_SIZE);
+	sg_set_buf(&mixed[1], m->addr, PAGE_SIZE);
+
+	mapkit_redirect(k.f, "dn0", true);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, sgl, 1, DMA_TO_DEVICE), 1);
+	pci_p2pmem_unmap_sg(k.nic, sgl, 1, DMA_TO_DEVICE);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, raw, 1, DMA_TO_DEVICE), -EXDEV);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, mixed, 2, DMA_TO_DEVICE), -EXDEV);
+	/* The page goes to somebody else: it is no grant's any more. */
+	taken = sg_page(sgl);
+	pci_p2pmem_sgl_free(sgl);
+	again = pci_p2pmem_alloc(k.card, PAGE_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, again);
+	KUNIT_EXPECT_PTR_EQ_MSG(test, virt_to_page(again), taken, "another page tests nothing");
+	KUNIT_EXPECT_NULL(test, p2pmem_page_grant(virt_to_page(again)));
+	pci_p2pmem_free(again, PAGE_SIZE);
+}
+
+/*
+ * Whoever holds a grant may ask it after its provider is gone, whatever is judged then:
+ * what it says is of before, or that there is nothing, and nothing that is freed is read.
+ */
+static void a_grant_outlives_its_provider(struct kunit *test)
+{
+	struct pci_p2pmem_verdict v;
+	struct pci_p2pmem_grant *g;
+	struct mapkit k;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
+	g = mapkit_grant(test, &k);
+	fabric_unbind(k.f, "card");
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_usable(g));
+	k.nic->bus_dma_limit = DMA_BIT_MASK(20);
+	KUNIT_EXPECT_EQ(test, p2pmem_policy_set("+fab0:1000"), 0);
+	kit_reevaluate();
+	pci_p2pmem_grant_verdict(g, &v);
+	fabric_unplug(k.f, "card");
+	flush_workqueue(p2pmem_wq);
+	pci_p2pmem_grant_verdict(g, &v);
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_idle(g));
+	k.nic->bus_dma_limit = 0;
+	p2pmem_policy_reset();
+}
+
+static struct kunit_case grant_map_cases[] = {
+	KUNIT_CASE(path_of_another_kind_takes_a_new_grant),
+	KUNIT_CASE(a_grant_is_for_its_own_memory),
+	KUNIT_CASE(a_grant_outlives_its_provider),
+	{ }
+};
+
+static struct kunit_suite grant_map_suite = {
+	.name = "p2pmem-grant-map",
+	.test_cases = grant_map_cases,
+};
+
+kunit_test_suite(grant_map_suite);

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DOC: p2pmem_fail, failures of the DMA API on purpose
+ *
+ * Floor 0.
+ *
+ * A probe at the entry of dma_map_resource() returns DMA_MAPPING_ERROR for calls from
+ * p2pdma, as an IOMMU without address space or memory does.
+ *
+ *   every=N     the N-th of those calls fails, and each N-th after it; 0: none
+ *   client=BDF  calls for this device only; empty: for all
+ *   calls, failed  how many there were while every was set, and how many of them failed
+ */
+#include <linux/dma-mapping.h>
+#include <linux/kallsyms.h>
+#include <linux/kprobes.h>
+#include <linux/linkage.h>
+#include <linux/module.h>
+
+static unsigned int every;
+module_param(every, uint, 0644);
+MODULE_PARM_DESC(every, "let each N-th mapping fail, 0: none");
+
+static char client[32];
+module_param_string(client, client, sizeof(client), 0644);
+MODULE_PARM_DESC(client, "device whose mappings fail, empty: all");
+
+static unsigned int calls;
+module_param(calls, uint, 0644);
+MODULE_PARM_DESC(calls, "mappings seen while every was set");
+
+static unsigned int failed;
+module_param(failed, uint, 0644);
+MODULE_PARM_DESC(failed, "mappings that were made to fail");
+
+static DEFINE_RAW_SPINLOCK(lock);	/* calls, failed, symbol */
+static char symbol[KSYM_SYMBOL_LEN];
+
+/* Where the probe sends a call that is to fail: the result is set already */
+asmlinkage void p2pmem_fail_return(void);
+asm(".pushsection .text\n"
+	".type p2pmem_fail_return, @function\n"
+	"p2pmem_fail_return:\n"
+	ASM_ENDBR
+	ASM_RET
+	".size p2pmem_fail_return, .-p2pmem_fail_return\n"
+	".popsection\n");
+
+static bool selected(struct device *dev)
+{
+	size_t len = strcspn(client, "\n");
+
+	return !len || (strlen(dev_name(dev)) == len && !strncmp(dev_name(dev), client, len));
+}
+
+static int entry(struct kprobe *probe, struct pt_regs *regs)
+{
+	unsigned long caller = *(unsigned long *)kernel_stack_pointer(regs);
+	unsigned int n = READ_ONCE(every);
+	unsigned long flags;
+	bool hit = false;
+
+	if (!n || !selected((struct device *)regs_get_kernel_argument(regs, 0)))
+		return 0;
+	raw_spin_lock_irqsave(&lock, flags);
+	sprint_symbol(symbol, caller);
+	if (strstr(symbol, "[p2pdma]")) {
+		hit = ++calls % n == 0;
+		failed += hit;
+	}
+	raw_spin_unlock_irqrestore(&lock, flags);
+	if (!hit)
+		return 0;
+	regs_set_return_value(regs, DMA_MAPPING_ERROR);
+	instruction_pointer_set(regs, (unsigned long)p2pmem_fail_return);
+	return 1;
+}
+
+/* A probe that has a post_handler is not optimized into a jump, which could not skip the call */
+static void unused(struct kprobe *probe, struct pt_regs *regs, unsigned long flags)
+{
+}
+
+static struct kprobe probe = {
+	.symbol_name	= "dma_map_resource",
+	.pre_handler	= entry,
+	.post_handler	= unused,
+};
+
+static int __init p2pmem_fail_init(void)
+{
+	return register_kprobe(&probe);
+}
+module_init(p2pmem_fail_init);
+
+static void __exit p2pmem_fail_exit(void)
+{
+	unregister_kprobe(&probe);
+}
+module_exit(p2pmem_fail_exit);
+
+MODULE_DESCRIPTION("Failing mappings for tests of PCI peer-to-peer memory");
+MODULE_LICENSE("GPL");
