@@ -97,11 +97,20 @@ kept()
 count_tap()
 {
 	awk '
-	/^1\.\.[0-9]+/ { plan = substr($1, 4) + 0; planned = 1; next }
+	/^1\.\.[0-9]+/ {
+		if (planned) bad[++nbad] = "a second plan: " $0
+		plan = substr($1, 4) + 0; planned = 1
+		next
+	}
 	/^Bail out!/ { bad[++nbad] = $0; next }
-	/^not ok/ { failed++; bad[++nbad] = $0; seen++; next }
-	/^ok/ {
+	/^(not )?ok( |$)/ {
 		seen++
+		number = $1 == "ok" ? $2 : $3
+		if (number ~ /^[0-9]+$/ && number + 0 != seen && !wrong++)
+			bad[++nbad] = "number " number " where " seen " is due: " $0
+	}
+	/^not ok( |$)/ { failed++; bad[++nbad] = $0; next }
+	/^ok( |$)/ {
 		if (match($0, / # [Ss][Kk][Ii][Pp]/)) {
 			if (substr($0, RSTART + RLENGTH) ~ /[^ :]/) { skipped++; why[++nwhy] = $0 }
 			else { failed++; bad[++nbad] = "skipped without a reason: " $0 }

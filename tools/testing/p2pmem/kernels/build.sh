@@ -112,6 +112,16 @@ external()
 	}
 }
 
+# of the rig's own modules the one that needs neither NVMe nor RDMA
+race()
+{
+	mkdir -p "$out/beside/race"
+	cp "$top/tools/testing/p2pmem/tool/race.c" "$out/beside/race/"
+	printf 'obj-m := p2pmem_race.o\np2pmem_race-y := race.o\n' >"$out/beside/race/Kbuild"
+	external "$out/beside/race"
+	cp "$out/beside/race/p2pmem_race.ko" "$modules/"
+}
+
 # the rig's own modules, and ib_core as it is without hooks
 beside()
 {
@@ -165,6 +175,8 @@ if consumers; then
 	done
 	beside
 	rig_nvme
+else
+	race
 fi
 printf 'KVER=%s\nKDIR=%s\nKSRC=%s\nKIMAGE=%s\n' "$release" "$out" "$src" "$lane/image" >"$lane/kernel/env"
 echo "$want" >"$lane/kernel/version"

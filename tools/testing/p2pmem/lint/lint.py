@@ -14,6 +14,7 @@ is let pass stands in the file "exceptions" beside this script, with the reason.
   form.py     every file: licence, length, white space, MAINTAINERS; shell and Python
   kernel.py   checkpatch, kernel-doc, get_abi.pl
   build.py    W=1, sparse, and which headers each object saw
+  floors.py   a file calls files of lower floors only
   smpl.py     semantic patches: the kernel's (coccicheck), and our invariants, *.cocci here
 
 Files in faults/ are wrong on purpose: they prove on each run that a rule can fail.
@@ -28,14 +29,16 @@ sys.dont_write_bytecode = True
 
 # pylint: disable=wrong-import-position
 import build
+import floors
 import form
 import kernel
 import smpl
 from project import WORK, Broken, Exceptions, Finding
 
-CHECKS = [*form.CHECKS, *kernel.CHECKS, *smpl.CHECKS, *build.CHECKS]
+CHECKS = [*form.CHECKS, *kernel.CHECKS, *smpl.CHECKS, *build.CHECKS, *floors.CHECKS]
 # rules that a check gives its findings, when they are not its name
-RULES = {"building": ["W=1", "sparse", "faults"], "headers": ["headers", "faults"], "invariants": smpl.rules()}
+RULES = {"building": ["W=1", "sparse", "faults"], "headers": ["headers", "faults"],
+         "floors": ["floors", "faults"], "invariants": smpl.rules()}
 
 
 def name(check):

@@ -183,7 +183,7 @@ class Lane:
         grafted = Path(self.kernel["KSRC"])
         for name in {folder, "include/linux"}:
             (self.tree / name).mkdir(parents=True, exist_ok=True)
-        files = [grafted / "include/linux" / n for n in ("pci-p2pmem.h", "pci-p2pmem-reason.h")]
+        files = sorted((grafted / "include/linux").glob("pci-p2pmem*.h"))
         subprocess.run(["rsync", "-l", "--checksum", *files, self.tree / "include/linux/"], check=True)
         subprocess.run(["rsync", "-rl", "--checksum", "--delete", "--exclude=*.o", "--exclude=*.ko", "--exclude=*.mod*",
                         "--exclude=.*.cmd", "--exclude=*.symvers", "--exclude=modules.order", "--exclude=*.gcno",

@@ -34,6 +34,14 @@ fake short "1..3
 ok 1 - a" 0
 fake unplanned "ok 1 - a" 0
 fake silent "" 0
+fake twice "1..1
+ok 1 - a
+1..1" 0
+fake order "ok 1 - a
+ok 1 - once more, and b never
+1..2" 0
+fake prose "okay, says a program that the test ran
+1..1" 0
 fake bail "ok 1 - a
 Bail out! no more" 1
 fake skip "ok 1 - a
@@ -72,6 +80,9 @@ runs "all ok, but a bad exit status" 1 "3 passed, 1 failed" good status
 runs "fewer than planned" 1 "1 passed, 1 failed" short
 runs "no plan" 1 "1 passed, 1 failed" unplanned
 runs "silence" 1 "0 passed, 1 failed" silent
+runs "two plans" 1 "1 passed, 1 failed" twice
+runs "a number that comes twice" 1 "2 passed, 1 failed" order
+runs "a word that begins as a result does" 1 "0 passed, 1 failed" prose
 runs "breaking off" 1 "1 passed, 1 failed" bail
 runs "a skip with a reason" 0 "1 passed, 0 failed, 1 skipped" skip
 runs "a skip without" 1 "1 passed, 1 failed" skipsilent

@@ -123,14 +123,15 @@ host_bytes()
 	awk '{ print ($3 + $7) * 512 }' "/sys/block/${1#/dev/}/stat"
 }
 
-# fio_verify DISK FIO_OPTION...: writes, then reads back; each 512 bytes carry their own
-# offset, so that data in the wrong place is found too
+# fio_verify DISK FIO_OPTION...: writes, then reads back; each 512 bytes begin with a header that has
+# their own offset and a CRC of the rest, so that blocks exchanged within one command are found too.
+# verify_pattern=%o has the offset of the command only. e2e-swap proves that an exchange is found.
 fio_verify()
 {
 	fio_disk=$1
 	shift
 	fio --name="${fio_disk#/dev/}" --filename="$fio_disk" --direct=1 --ioengine=libaio \
-	    --verify=pattern --verify_pattern=%o --verify_interval=512 --verify_fatal=1 \
+	    --verify=crc32c --verify_interval=512 --verify_fatal=1 \
 	    --verify_state_save=0 --do_verify=1 --randrepeat=1 --allow_file_create=0 \
 	    --minimal "$@" >/run/fio.out 2>&1
 	fio_rc=$?
@@ -146,7 +147,7 @@ fio_load()
 	shift 2
 	fio --name=load --filename="$fio_disk" --direct=1 --ioengine=libaio --rw=randwrite \
 	    --bs=64k --iodepth=16 --size=16m --time_based --runtime="$fio_seconds" \
-	    --verify=pattern --verify_pattern=%o --verify_interval=512 --verify_fatal=1 \
+	    --verify=crc32c --verify_interval=512 --verify_fatal=1 \
 	    --verify_state_save=0 --do_verify=1 --verify_backlog=64 --allow_file_create=0 --minimal "$@" \
 	    >/run/fio.load 2>&1 &
 	fio_pid=$!

@@ -69,13 +69,13 @@ is()
 	fi
 }
 
-# isnt GOT UNWANTED NAME
+# isnt GOT UNWANTED NAME: something, and not that; what could not be read is nothing
 isnt()
 {
-	if [ "$1" != "$2" ]; then
+	if [ -n "$1" ] && [ "$1" != "$2" ]; then
 		ok "$3"
 	else
-		not_ok "$3" "got '$1', which is just what it must not be"
+		not_ok "$3" "got '$1', which it must not be"
 	fi
 }
 

@@ -31,6 +31,7 @@ t()
 	*"result not representable"* | *"Numerical result"*)	tool_err=ERANGE ;;
 	*"No such file"*)		tool_err=ENOENT ;;
 	*"needs cleaning"*)		tool_err=EUCLEAN ;;
+	*"temporarily unavailable"*)	tool_err=EAGAIN ;;
 	*)				tool_err=${tool_text##*: } ;;
 	esac
 	return 1

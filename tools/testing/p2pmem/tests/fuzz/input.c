@@ -54,6 +54,21 @@ static void set_acs(struct vertex *v, u8 control)
 	v->other_acs = control;
 }
 
+/* Sizes are powers of two: 0 is none, 128 and up */
+static unsigned int read_size(u8 bits)
+{
+	return (bits & 7) ? 64u << (bits & 7) : 0;
+}
+
+static u8 write_size(unsigned int size)
+{
+	u8 bits = 0;
+
+	while (bits < 7 && read_size(bits) < size)
+		bits++;
+	return bits;
+}
+
 static void read_vector(struct reader *r, struct vertex *v)
 {
 	unsigned int bytes = next(r) % 33;
@@ -89,6 +104,11 @@ static void read_function(struct reader *r, struct graph *g, unsigned int next_b
 	set_acs(v, control);
 	v->number = next(r);
 	v->vector_size = next(r) + !!(flags & 0x20);
+	flags = next(r);
+	v->packet = read_size(flags);
+	v->asks = read_size(flags >> 3);
+	v->long_tags = flags & 0x40;
+	v->knows_long_tags = flags & 0x80;
 	if (v->controls_egress)
 		read_vector(r, v);
 	if (v->role == END_POINT)
@@ -140,6 +160,11 @@ static void read_node(struct reader *r, struct p2pmem_node *node)
 	node->acs_ctrl = next(r);
 	node->port = next(r);
 	node->egress_bits = next(r) + !!(flags & 0x20);
+	flags = next(r);
+	node->payload = read_size(flags);
+	node->read_request = read_size(flags >> 3);
+	node->tags_10bit = flags & 0x40;
+	node->takes_tags_10bit = flags & 0x80;
 	pattern = next(r);
 	for (i = 0; i < P2PMEM_EGRESS_WORDS; i++)
 		node->egress[i] = pattern * 0x01010101u;
@@ -194,6 +219,8 @@ static size_t write_function(const struct graph *g, int at, u8 *data)
 		  v->redirects_completions << 3 | v->controls_egress << 5;
 	data[4] = v->number;
 	data[5] = v->vector_size - one_more;
+	data[6] = write_size(v->packet) | write_size(v->asks) << 3 | v->long_tags << 6 |
+		  v->knows_long_tags << 7;
 	return RECORD + (v->controls_egress ? write_vector(v, data + RECORD) : 0);
 }
 

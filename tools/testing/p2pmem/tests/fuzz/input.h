@@ -19,6 +19,8 @@
  *	3	ACS control
  *	4	port number
  *	5	valid bits in the vector
+ *	6	0x07: payload size (0: none, n: 64 << n); 0x38: read request size;
+ *		0x40: asks with 10-bit tags; 0x80: takes them
  *	and, if ACS control has egress control: 1 byte with the length of what
  *	follows of the vector, lowest bits first; the rest of it is 0
  *
@@ -32,7 +34,7 @@
 
 #include "pair.h"
 
-#define RECORD		6
+#define RECORD		7
 #define INPUT_MAX	4096
 
 /* Nodes of a chain that belongs to no tree */

@@ -92,6 +92,10 @@ static int add_node(struct graph *g, const struct p2pmem_node *node, int parent)
 	v->controls_egress = node->acs_ctrl & EC;
 	v->other_acs = node->acs_ctrl;
 	v->vector_size = node->egress_bits;
+	v->packet = node->payload;
+	v->asks = node->read_request;
+	v->long_tags = node->tags_10bit;
+	v->knows_long_tags = node->takes_tags_10bit;
 	for (i = 0; i < 256; i++)
 		v->shut[i] = node->egress[i / 32] >> i % 32 & 1;
 	return at;
@@ -240,10 +244,11 @@ int main(int argc, char **argv)
 	write_cases(argv[1], cases_paths, nr_cases_paths);
 	write_cases(argv[1], cases_acs, nr_cases_acs);
 	write_cases(argv[1], cases_egress, nr_cases_egress);
+	write_cases(argv[1], cases_settings, nr_cases_settings);
 	write_deep(argv[1], "deep_redirects_at_63", 63);
 	write_deep(argv[1], "deep_redirects_at_64", 64);
 	write_random(argv[1]);
 	printf("%u seeds, %u of them drawn cases\n", written,
-	       nr_cases_paths + nr_cases_acs + nr_cases_egress);
+	       nr_cases_paths + nr_cases_acs + nr_cases_egress + nr_cases_settings);
 	return errors != 0;
 }

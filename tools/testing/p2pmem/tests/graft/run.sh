@@ -15,6 +15,8 @@ set -eu
 . "$(dirname "$0")/../host.sh"
 script=$top/tools/graft/intree.sh
 orig=$work/orig tree=$work/tree
+# one of our files
+one=$(cd "$top" && git ls-files 'drivers/pci/p2pdma/*.c' | head -n 1)
 # shellcheck disable=SC1091
 . "$top/tools/testing/p2pmem/tests/graft/tree.sh"
 
@@ -114,13 +116,13 @@ links()
 update()
 {
 	grafted
-	was=$tree/drivers/pci/p2pdma/pool.c record=$tree/.p2pmem-graft/manifest
+	was=$tree/$one record=$tree/.p2pmem-graft/manifest
 	echo '/* as it had been */' >"$was"
 	echo 'gone by now' >"$tree/drivers/pci/p2pdma/gone.c"
-	sed -i "s|^added .* drivers/pci/p2pdma/pool.c|added $(sha256sum <"$was" | cut -c1-64) drivers/pci/p2pdma/pool.c|" "$record"
+	sed -i "s|^added .* $one|added $(sha256sum <"$was" | cut -c1-64) $one|" "$record"
 	echo "added $(sha256sum <"$tree/drivers/pci/p2pdma/gone.c" | cut -c1-64) drivers/pci/p2pdma/gone.c" >>"$record"
 	"$script" graft "$tree" || return 1
-	cmp "$top/drivers/pci/p2pdma/pool.c" "$was" || return 1
+	cmp "$top/$one" "$was" || return 1
 	[ ! -e "$tree/drivers/pci/p2pdma/gone.c" ] || return 1
 	"$script" ungraft "$tree" && same
 }
@@ -180,9 +182,9 @@ echo '/* mine */' >>"$tree/drivers/nvme/host/pci.c"
 refuses "ungraft: a file of the kernel was changed since" "drivers/nvme/host/pci.c was changed since" "$script" ungraft "$tree"
 refuses "graft: the same" "drivers/nvme/host/pci.c was changed since" "$script" graft "$tree"
 sed -i '$d' "$tree/drivers/nvme/host/pci.c"
-mv "$tree/drivers/pci/p2pdma/pool.c" "$work/pool.c"
-refuses "ungraft: a file of ours is gone" "drivers/pci/p2pdma/pool.c is gone" "$script" ungraft "$tree"
-mv "$work/pool.c" "$tree/drivers/pci/p2pdma/pool.c"
+mv "$tree/$one" "$work/one.c"
+refuses "ungraft: a file of ours is gone" "$one is gone" "$script" ungraft "$tree"
+mv "$work/one.c" "$tree/$one"
 check "ungraft" "$script" ungraft "$tree"
 check "every byte is back" same
 check "every mode is back" modes
@@ -203,8 +205,8 @@ rm "$tree/MAINTAINERS"
 refuses "no kernel tree" "is no kernel source tree" "$script" graft "$tree"
 fresh
 mkdir "$tree/drivers/pci/p2pdma"
-echo mine >"$tree/drivers/pci/p2pdma/core.c"
-refuses "a file of ours is there already" "drivers/pci/p2pdma/core.c is there already" "$script" graft "$tree"
+echo mine >"$tree/$one"
+refuses "a file of ours is there already" "$one is there already" "$script" graft "$tree"
 
 # a folder where a file is to be written makes it fail at one of the last files
 fresh

@@ -88,7 +88,7 @@ patch_of()
 order()
 {
 	last=0
-	for f in include/linux/pci-p2pmem.h drivers/pci/p2pdma/core.c drivers/pci/p2pdma/topology.c \
+	for f in include/linux/pci-p2pmem.h drivers/pci/p2pdma/Makefile drivers/pci/p2pdma/topology.c \
 		drivers/pci/p2pdma/map.c drivers/pci/p2pdma/sysfs.c drivers/nvme/host/pci.c \
 		drivers/infiniband/core/rw.c drivers/nvme/target/rdma.c Documentation/PCI/index.rst \
 		drivers/pci/p2pdma/tests/fabric.h; do
@@ -257,8 +257,9 @@ echo '/* mine */' >>"$kernel/drivers/nvme/host/pci.c"
 refuses "a change that is not committed" "drivers/nvme/host/pci.c" "$work/project/tools/graft/series.sh" "$kernel" "$out"
 git -C "$kernel" checkout -q -- drivers/nvme/host/pci.c
 mkdir "$kernel/drivers/pci/p2pdma"
-echo 'mine' >"$kernel/drivers/pci/p2pdma/core.c"
-refuses "a file in the way" "drivers/pci/p2pdma/core.c is in the way" "$work/project/tools/graft/series.sh" "$kernel" "$out"
+one=$(cd "$top" && git ls-files 'drivers/pci/p2pdma/*.c' | head -n 1)
+echo 'mine' >"$kernel/$one"
+refuses "a file in the way" "$one is in the way" "$work/project/tools/graft/series.sh" "$kernel" "$out"
 rm -r "$kernel/drivers/pci/p2pdma"
 "$work/project/tools/graft/intree.sh" graft "$kernel" >/dev/null
 refuses "KSRC has the graft" "make ungraft" "$work/project/tools/graft/series.sh" "$kernel" "$out"
@@ -279,10 +280,15 @@ echo '/* SPDX-License-Identifier: GPL-2.0-only */' >"$work/misfit/drivers/pci/p2
 git -C "$work/misfit" add -A
 printf '\nconfig PCI_P2PMEM_NEW\n\tbool "new"\n' >>"$work/misfit/drivers/pci/p2pdma/Kconfig"
 sed -i '/^hook drivers.nvme.target.rdma.c$/d' "$list"/*nvmet*
-sed -i 's|^---$|&\nfile drivers/pci/p2pdma/gone.c|' "$list"/*-pool
-sed -i 's|^---$|&\nfile drivers/pci/p2pdma/core.c|' "$list"/*-pool
-sed -i 's|^---$|&\nstub drivers/pci/p2pdma/pool.c static inline void p2pmem_gone(void) { }|' "$list"/*-core
-sed -i 's|^---$|&\nfiles drivers/pci/p2pdma/map.c|' "$list"/*-map
+# three patches that bring a file of the core
+core='drivers/pci/p2pdma/[a-z]*\.c'
+# shellcheck disable=SC2046	# one word a patch is meant
+set -- $(grep -l "^file $core\$" "$list"/* | head -n 3)
+brings() { sed -n "s|^file \($core\)\$|\1|p" "$1" | head -n 1; }
+first=$(brings "$1") second=$(brings "$2") third=$(brings "$3")
+sed -i "s|^---\$|&\nfile drivers/pci/p2pdma/gone.c\nfile $first|" "$2"
+sed -i "s|^---\$|&\nstub $second static inline void p2pmem_gone(void) { }|" "$1"
+sed -i "s|^---\$|&\nfiles $third|" "$3"
 refuses "tools/graft/series does not fit the graft" "does not fit" "$list/../series.sh" "$kernel" "$out"
 cp "$work/said" "$work/misfits"
 said() { grep -F -e "$1" "$work/misfits"; }
@@ -290,8 +296,8 @@ check "... a new file that no patch has" said "no patch of the series has the fi
 check "... a new option that no patch has" said "no patch of the series has the option PCI_P2PMEM_NEW"
 check "... a file of the kernel that no patch has" said "has the file of the kernel drivers/nvme/target/rdma.c"
 check "... a file that is no more" said "no file is drivers/pci/p2pdma/gone.c"
-check "... a file in two patches" said "have the file drivers/pci/p2pdma/core.c: 020-core, 030-pool"
+check "... a file in two patches" said "have the file $first: ${1##*/}, ${2##*/}"
 check "... a stub of nothing" said "p2pmem_gone"
-check "... a line that means nothing" said "-map: files drivers/pci/p2pdma/map.c"
+check "... a line that means nothing" said "${3##*/}: files $third"
 echo "1..$n"
 [ $failed = 0 ]

@@ -17,13 +17,12 @@ lend "$card" || bail "no card"
 must client "$free"
 must client "$behind"
 
-# acs WORD: write the port's ACS control, and have the next look-up look again
+# acs WORD: write the port's ACS control, and have the pairs judged again
 acs()
 {
 	setpci -s "$port" "ECAP_ACS+6.w=$1"
 	[ $(($(setpci -s "$port" ECAP_ACS+6.w | sed 's/^/0x/'))) = $((0x$1)) ] || bail "$port does not take ACS $1"
-	must client "$free"
-	put_back "$id"
+	write_attr "/sys/bus/pci/devices/$card/p2pmem/rescan" 1 || bail "rescan of $card"
 }
 
 must verdict "$card" "$behind"
@@ -84,6 +83,7 @@ errno_is ok "ACS cleared: a grant is given without further ado" grant "$card" ne
 put_back "$id"
 lend "$far" || bail "no second card"
 setpci -s "$port" ECAP_ACS+6.w=0004
+write_attr "/sys/bus/pci/devices/$far/p2pmem/rescan" 1 || bail "rescan of $far"
 errno_is EXDEV "a second provider sees the ACS too" distance "$far" "$behind"
 setpci -s "$port" ECAP_ACS+6.w=0000
 must objects

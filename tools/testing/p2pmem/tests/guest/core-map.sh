@@ -176,7 +176,7 @@ mapped=$id
 maps=$((maps + 1))
 log_mark
 must lost "$card"
-is "$(lines "$card" "lost its peer-to-peer memory")" 1 "a loss is told"
+is "$(lines "$card" "peer-to-peer memory lost")" 1 "a loss is told"
 errno_is ENODEV "lost memory is not mapped" map "$list" "$client" from
 errno_is ENODEV "nor a region" region "$client" "$card" 0 64 4 to
 errno_is ENOMEM "nor handed out" alloc "$card" 4096

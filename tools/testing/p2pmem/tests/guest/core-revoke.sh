@@ -58,7 +58,7 @@ is "$(r reason)" provider-revoked "the verdict says so"
 errno_is ok "what is out can still be mapped" map "$run" "$client" from
 put_back "$id"
 errno_is ENODEV "a region cannot" region "$client" "$card" 2 0 4096 to
-check "after 10 s the holder is told of" wait_for 15 log_has "$card: waits for peer-to-peer memory to come back: 65536 bytes and 0 references are out"
+check "after 10 s the holder is told of" wait_for 15 log_has "$card: waiting for peer-to-peer memory to be returned: 65536 bytes and 0 references are in use"
 put_back "$map"
 check "still it waits" test ! -e /run/unbound
 put_back "$run"
@@ -90,7 +90,7 @@ evicted() { t info "$grant" && [ "$(r evicts)" = 1 ]; }
 check "evicted then" wait_for 15 evicted
 compare "$(elapsed)" -ge 300 "after 30 s, not before ($(elapsed) tenths)"
 compare "$(elapsed)" -lt 400 "and not much later"
-check "and the log says so" log_has "$card: ends users of its peer-to-peer memory: patient holds 131072 bytes"
+check "and the log says so" log_has "$card: evicting patient, 131072 bytes of peer-to-peer memory still in use"
 must info "$idle"
 is "$(r evicts)" 0 "who holds nothing is not"
 put_back "$list"
@@ -145,7 +145,7 @@ pin=$id
 begin_unbind "$card"
 check "unbinding revokes" wait_for 5 revoked "$card"
 errno_is ENODEV "nothing is pinned any more" pin "$card" 2 64K 4096
-check "pinned pages are told of" wait_for 15 log_has "$card: waits for .*: 0 bytes and 4 references are out"
+check "pinned pages are told of" wait_for 15 log_has "$card: waiting for .*: 0 bytes and 4 references are in use"
 put_back "$pin"
 ends "it ends when they are unpinned"
 

@@ -31,7 +31,7 @@ check "a transfer to peer memory is held in flight" wait_for 10 e2e_held
 echo "$card" >/sys/bus/pci/drivers/p2pmem-bar/unbind &
 unbind=$!
 check "the log names who holds it" wait_for 15 log_has 'bytes of peer-to-peer memory are held by nvmet subsystem'
-check "after the drain time its users are ended" wait_for 40 log_has 'ends users of its peer-to-peer memory: nvmet subsystem'
+check "after the drain time its users are ended" wait_for 40 log_has 'evicting nvmet subsystem'
 e2e_gate 0
 check "unbinding ends once the transfer lets go" bounded 60 wait_for 60 test ! -e "/sys/bus/pci/devices/$card/p2pmem"
 wait $unbind

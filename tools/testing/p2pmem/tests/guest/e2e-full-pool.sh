@@ -32,6 +32,11 @@ is "$(stat_of $NQN 1 fallbacks)" "$(stat_of $NQN 1 pool-full)" "a full pool is t
 is "$(stat_all $NQN 1)" "$(host_bytes "$disk")" "peer + inline + system is all that the host moved"
 check "no error at the host" no_host_errors
 check "the log says once that system memory is used" log_has 'asks for peer-to-peer memory and uses system memory \(pool-full\)'
+peak=$(awk -v c="$card" 'NR == 1 { for (i = 1; i <= NF; i++) n[$i] = i; next }
+	$1 == c && $n["peak"] > p { p = $n["peak"] }
+	END { print p + 0 }' /sys/kernel/debug/p2pmem/counters)
+compare "$peak" -gt 0 "the peak of a pair is counted"
+compare "$peak" -le 2097152 "and is never more than the provider has ($peak)"
 e2e_stop
 is "$(cat "/sys/bus/pci/devices/$card/p2pmem/available")" 2097152 "all of the memory is back"
 done_testing

@@ -22,9 +22,15 @@ param=/sys/module/p2pdma/parameters/host_bridges
 log_mark
 check "a list that is not good keeps nobody from loading the module" \
 	modprobe p2pdma host_bridges=+1b36:000d,sesame
-is "$(cat $param)" "" "and is left out"
+is "$(cat $param)" "+1b36:000d" "and costs the word that is not good only"
 check "the log names the word" log_has "host_bridges: 'sesame' is no entry"
 check "the module is unloaded" rmmod p2pdma
+check "a removal that is not understood, at load" \
+	modprobe p2pdma host_bridges=+1b36:000d,-8086:203
+is "$(cat $param)" "+1b36:000d,-built-in" "distrusts the built-in list"
+check "the log says so" log_has "host_bridges: '-8086:203' removes something that is not understood"
+check "what is read then can be written" write_attr $param "$(cat $param)"
+check "the module is unloaded, too" rmmod p2pdma
 check "a list at load" modprobe p2pdma host_bridges=1b36:000d/across,-8086:2030,cpu:GenuineIntel:6:85
 is "$(cat $param)" "+1b36:000d/across,-8086:2030,+cpu:GenuineIntel:0x6:0x55" "it can be read"
 check "the log has it" log_has "host_bridges: 1b36:000d/across,-8086:2030,cpu:GenuineIntel:6:85 at load"
@@ -40,8 +46,11 @@ is "$(cat $param)" "" "nothing was changed at first"
 log_mark
 refuses "a word that is no entry" "Invalid argument" write_attr $param "+1b36:000c,sesame"
 check "the log names it" log_has "host_bridges: 'sesame' is no entry"
-refuses "what nothing allows cannot be taken back" "No such file" write_attr $param "-1b36:000c"
-is "$(cat $param)" "" "neither changed anything"
+is "$(cat $param)" "" "nothing is changed by it"
+check "what nothing allows can be denied" write_attr $param "-1b36:000c"
+is "$(cat $param)" "-1b36:000c" "and is remembered"
+check "and forgotten" write_attr $param "+1b36:000c/across,-1b36:000c"
+is "$(cat $param)" "" "so that nothing is changed any more"
 refuses "rescan takes 1 only" "Invalid argument" write_attr "$published/rescan" 0
 refuses "and cannot be read" "" cat "$published/rescan"
 
@@ -71,7 +80,7 @@ check "as it is in the log it can be pasted" sh -c "$remedy"
 check "added under load: peer memory is used" wait_for 20 e2e_peer_grows $NQN "$disk" 1
 check "the log says by whose leave" \
 	log_has "using peer-to-peer memory of .* through a host bridge that the administrator allowed"
-check "and who wrote it" log_has "host_bridges: .1b36:000c by .* \(pid [0-9]+, uid 0\); [0-9]+ verdicts are made anew"
+check "and who wrote it" log_has "host_bridges: .1b36:000c by .* \(pid [0-9]+, uid 0\); re-evaluated [0-9]+ peer-to-peer pairs, [0-9]+ changed"
 is "$(cat $param)" "+1b36:000c" "it can be read"
 is "$(log_since | grep -c 'using peer-to-peer memory')" 1 "one line for the path"
 

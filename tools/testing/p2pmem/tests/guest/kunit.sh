@@ -33,12 +33,13 @@ for results in /sys/kernel/debug/kunit/*/results; do
 	suite=${suite##*/}
 	# 4 blanks before a case, 8 before one of its parameters
 	cases=$(grep -a -E '^    (not )?ok [0-9]+ ' "$results" | sed 's/^    //')
-	[ -n "$cases" ] || continue
+	[ -n "$cases" ] || grep -q '^not ok' "$results" || continue
 	suites=$((suites + 1))
 	# what was expected stands in the lines below, up to the next remark or result
 	awk '/^ *#/ { on = /(FAILED|EXPECT|ASSERT)/ } /^ *(not )?ok / { on = /^        not ok/ }
 	     on { print "# " $0 }' "$results"
-	echo "$cases" >/run/cases
+	: >/run/cases
+	[ -z "$cases" ] || echo "$cases" >/run/cases
 	while read -r line; do
 		n=$((n + 1))
 		word=ok
@@ -46,6 +47,12 @@ for results in /sys/kernel/debug/kunit/*/results; do
 		line=${line#ok * }
 		echo "$word $n - $suite.$line"
 	done </run/cases
+	# a suite can fail beside its cases: its set-up, its end, or a case that never ended
+	planned=$(sed -n 's/^    1\.\.\([0-9]*\)$/\1/p' "$results" | head -n 1)
+	if grep -q '^not ok' "$results" || [ "$(wc -l </run/cases)" != "${planned:-0}" ]; then
+		n=$((n + 1))
+		echo "not ok $n - $suite: $(wc -l </run/cases) of ${planned:-no} cases; the suite: $(grep -E '^(not )?ok ' "$results")"
+	fi
 done
 wanted=$(tr ' ' '\n' </proc/cmdline | sed -n 's/^p2pmem\.suites=//p')
 n=$((n + 1))

@@ -39,6 +39,8 @@ is "$(r reason)" ok "and its verdict is what it was"
 
 must grant "$card" me "$liar"
 bad=$id
+must gsgl "$bad" 4K
+list=$id
 errno_is EXDEV "the other one's self-test is refused" verify "$bad" "$liar"
 is "$(r proof)" disproved "it is disproved"
 is "$(r reason)" verify-failed "with a reason"
@@ -81,11 +83,13 @@ is "$(grep -c "p2pmem_verify: .*client=$far bytes=1024 proof=disproved reason=ve
 must verdict "$card" "$honest"
 is "$(r reason) $(r by_admin)" "ok 0" "the honest one needs no entry"
 
-must gsgl "$bad" 4K
-list=$id
-errno_is ok "what was granted before can still be mapped: rule 9" map "$list" "$liar" to
-must free "$id"
+errno_is EXDEV "no memory for it under the grant that there is" gsgl "$bad" 4K
+errno_is EXDEV "what was taken before is not mapped either: its contents are lost" map "$list" "$liar" to
 must free "$list"
+check "an administrator asks for a new test" \
+	write_attr "/sys/bus/pci/devices/$card/p2pmem/rescan" 1
+must verdict "$card" "$liar"
+is "$(r reason)" ok "nothing is held against it until then"
 must free "$bad"
 must free "$good"
 is "$(cat "/sys/bus/pci/devices/$card/p2pmem/available")" $((4 << 20)) "all memory came back"

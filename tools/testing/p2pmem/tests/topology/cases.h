@@ -57,6 +57,8 @@ struct route_case {
 /* ACS control with an egress vector of that many valid bits */
 #define EGRESS(ctrl, bits, ...)	ACS(ctrl), .egress_bits = (bits), .egress = { __VA_ARGS__ }
 #define MULTI_EGRESS(...)	.multifunction = true, EGRESS(__VA_ARGS__)
+/* Max_Payload_Size and Max_Read_Request_Size in bytes */
+#define SIZES(mps, mrrs)	.payload = (mps), .read_request = (mrrs)
 #define NONE
 
 #define CHAIN(...)								\
@@ -87,7 +89,7 @@ struct route_case {
 #define AT_CLIENT(i)		.at = -(i) - 1
 #define MASKS(p, c)		.provider_acs = (p), .client_acs = (c)
 
-extern const struct route_case cases_paths[], cases_acs[], cases_egress[];
-extern const unsigned int nr_cases_paths, nr_cases_acs, nr_cases_egress;
+extern const struct route_case cases_paths[], cases_acs[], cases_egress[], cases_settings[];
+extern const unsigned int nr_cases_paths, nr_cases_acs, nr_cases_egress, nr_cases_settings;
 
 #endif /* _TOPOLOGY_CASES_H */

@@ -291,6 +291,43 @@ static void common_bridge_counts_chains(struct p2pmem_chain *p, struct p2pmem_ch
 
 CHAIN_FAULT(common_bridge_counts)
 
+static void ends_have_no_tags_node(struct p2pmem_node *node)
+{
+	node->tags_10bit = false;
+}
+
+NODE_FAULT(ends_have_no_tags)
+
+static void ports_take_any_size_node(struct p2pmem_node *node)
+{
+	if (node->type != P2PMEM_NODE_ENDPOINT && node->payload)
+		node->payload = 4096;
+}
+
+NODE_FAULT(ports_take_any_size)
+
+static void completions_are_not_limited_node(struct p2pmem_node *node)
+{
+	node->read_request = 4096;
+}
+
+NODE_FAULT(completions_are_not_limited)
+
+static void completions_have_no_size_node(struct p2pmem_node *node)
+{
+	node->read_request = 0;
+}
+
+NODE_FAULT(completions_have_no_size)
+
+static void writes_have_no_size_chains(struct p2pmem_chain *p, struct p2pmem_chain *c)
+{
+	if (p->nr && c->node[0].payload > 128)
+		c->node[0].payload = 128;
+}
+
+CHAIN_FAULT(writes_have_no_size)
+
 static const struct {
 	const char *name;
 	route_fn fn;
@@ -321,6 +358,11 @@ static const struct {
 	FAULT(hosts_always_forward),
 	FAULT(stops_one_early),
 	FAULT(common_bridge_counts),
+	FAULT(ends_have_no_tags),
+	FAULT(ports_take_any_size),
+	FAULT(completions_are_not_limited),
+	FAULT(completions_have_no_size),
+	FAULT(writes_have_no_size),
 };
 
 unsigned int faults_count(void)

@@ -20,6 +20,7 @@ struct climate {
 	unsigned int redirect_one_in;
 	unsigned int egress_one_in;
 	unsigned int shut_one_in;
+	unsigned int odd_one_in;	/* settings of PCIe that are not everybody's */
 	bool wide;			/* port numbers and vectors up to the limit */
 	bool deep;
 };
@@ -69,6 +70,16 @@ static void dress(struct vertex *v, const struct climate *c, struct rng *rng)
 	v->redirects_completions = rng_chance(rng, c->redirect_one_in);
 	v->controls_egress = rng_chance(rng, c->egress_one_in);
 	v->other_acs = rng_below(rng, 256);
+	v->packet = v->role == OTHER_BRIDGE && rng_chance(rng, 2) ? 0 : 256;
+	v->asks = 512;
+	v->knows_long_tags = !rng_chance(rng, c->odd_one_in);
+	v->long_tags = rng_chance(rng, c->odd_one_in);
+	if (v->packet && rng_chance(rng, c->odd_one_in))
+		v->packet = 128u << rng_below(rng, 4);
+	if (rng_chance(rng, c->odd_one_in))
+		v->asks = 128u << rng_below(rng, 4);
+	if (v->role == END_POINT && rng_chance(rng, 4 * c->odd_one_in))
+		v->packet = 0;
 
 	if (!v->controls_egress)
 		return;
@@ -166,11 +177,13 @@ static bool grow(struct graph *g, int parent, unsigned int *next_bus, const stru
 void graph_random(struct graph *g, struct rng *rng)
 {
 	static const unsigned int acs[] = { 0, 12, 3, 1 };
+	static const unsigned int odd[] = { 0, 0, 16, 4 };
 	const struct climate c = {
 		.acs_one_in = acs[rng_below(rng, 4)],
 		.redirect_one_in = 1 + rng_below(rng, 24),
 		.egress_one_in = 1 + rng_below(rng, 3),
 		.shut_one_in = 1 + rng_below(rng, 8),
+		.odd_one_in = odd[rng_below(rng, 4)],
 		.wide = rng_chance(rng, 4),
 		.deep = rng_chance(rng, 64),
 	};

@@ -41,6 +41,10 @@ enum role {
  * @vector_size: valid entries of @shut
  * @shut: egress to that number is closed; noise from @vector_size up
  * @other_acs: noise for the other bits of ACS control
+ * @packet: most bytes of data in a packet that it sends or takes; 0: speaks no PCIe
+ * @asks: most bytes that it asks for at once
+ * @long_tags: its requests have tags of 10 bits
+ * @knows_long_tags: it answers such requests
  * @within: host bridge: forwards between its own ports
  * @across: host bridge: forwards to and from others
  * @bus_below: for the generator: number of the bus below
@@ -64,6 +68,10 @@ struct vertex {
 	unsigned int vector_size;
 	bool shut[256];
 	unsigned int other_acs;
+	unsigned int packet;
+	unsigned int asks;
+	bool long_tags;
+	bool knows_long_tags;
 	bool within;
 	bool across;
 	unsigned int bus_below;
@@ -94,6 +102,8 @@ enum outcome {
 	STOPPED_AT_HOST,
 	STOPPED_BY_REDIRECT,
 	STOPPED_BY_EGRESS,
+	STOPPED_BY_SIZE,
+	STOPPED_BY_TAG,
 };
 
 /**

@@ -161,6 +161,69 @@ static void judge_below_bridge(const struct graph *g, struct finding *f)
 	}
 }
 
+/*
+ * From one end towards the other, before the way turns down: the first function that
+ * speaks PCIe, whose packets travel. An end always counts, even if it is the top.
+ */
+static int speaker(const struct graph *g, const struct finding *f, int end, int step)
+{
+	int i;
+
+	for (i = end; !g->v[f->path[i]].packet; i += step)
+		if (i == f->top || i + step == f->top)
+			return NOTHING;
+	return i;
+}
+
+/*
+ * Sends every packet that this pair can send along the whole path: writes of the
+ * client, answers of the provider. The one that is too large names who chokes on it.
+ */
+static void judge_packets(const struct graph *g, struct finding *f)
+{
+	int end = f->length - 1, from, to, i, k;
+	const struct vertex *asker, *answerer;
+	bool chokes[MAX_VERTICES] = { false };
+	unsigned int answer;
+
+	if (f->outcome != PEER_TO_PEER && f->outcome != THROUGH_HOST)
+		return;
+	to = speaker(g, f, 0, 1);
+	from = speaker(g, f, end, -1);
+	if (to == NOTHING || from == NOTHING || f->path[to] == f->path[from])
+		return;
+	asker = &g->v[f->path[from]];
+	answerer = &g->v[f->path[to]];
+	if (asker->long_tags && !answerer->knows_long_tags) {
+		f->outcome = STOPPED_BY_TAG;
+		f->culprit = f->path[from];
+		return;
+	}
+	if (f->outcome != PEER_TO_PEER)
+		return;
+
+	answer = answerer->packet < asker->asks ? answerer->packet : asker->asks;
+	for (i = 0; i <= end; i++) {
+		const struct vertex *v = &g->v[f->path[i]];
+
+		/* packets turn below the bridge at the top */
+		if (i == f->top && i != 0 && i != end)
+			continue;
+		chokes[i] = v->packet && (asker->packet > v->packet || answer > v->packet);
+	}
+	/* named as with redirects: up from the provider, then up from the client */
+	for (i = 0, k = NOTHING; i <= f->top && k == NOTHING; i++)
+		if (chokes[i] && (i < f->top || i == 0))
+			k = i;
+	for (i = end; i >= f->top && k == NOTHING; i--)
+		if (chokes[i] && (i > f->top || i == end))
+			k = i;
+	if (k != NOTHING) {
+		f->outcome = STOPPED_BY_SIZE;
+		f->culprit = f->path[k];
+	}
+}
+
 unsigned int oracle_ask(const struct graph *g, int provider, int client, struct finding *f)
 {
 	struct search s = { .g = g, .goal = client, .f = f };
@@ -183,6 +246,7 @@ unsigned int oracle_ask(const struct graph *g, int provider, int client, struct 
 	top = &g->v[f->path[f->top]];
 	if (is_function(top)) {
 		judge_below_bridge(g, f);
+		judge_packets(g, f);
 		return s.found;
 	}
 
@@ -191,5 +255,6 @@ unsigned int oracle_ask(const struct graph *g, int provider, int client, struct 
 	else	/* the fabric: there is a host bridge on each side of it */
 		forwards = g->v[f->path[f->top - 1]].across && g->v[f->path[f->top + 1]].across;
 	f->outcome = forwards ? THROUGH_HOST : STOPPED_AT_HOST;
+	judge_packets(g, f);
 	return s.found;
 }

@@ -64,6 +64,10 @@ static void make_node(struct p2pmem_node *node, const struct vertex *v)
 		node->acs_ctrl |= 0x20;
 	node->port = v->number;
 	node->egress_bits = v->vector_size;
+	node->payload = v->packet;
+	node->read_request = v->asks;
+	node->tags_10bit = v->long_tags;
+	node->takes_tags_10bit = v->knows_long_tags;
 	if (v->controls_egress)
 		for (i = 0; i < 256; i++)
 			if (v->shut[i])
@@ -102,6 +106,8 @@ void translate(const struct finding *f, const struct pair_chain *provider,
 		[STOPPED_AT_HOST] = PCI_P2PMEM_HOST_BRIDGE,
 		[STOPPED_BY_REDIRECT] = PCI_P2PMEM_ACS_REDIRECT,
 		[STOPPED_BY_EGRESS] = PCI_P2PMEM_ACS_EGRESS,
+		[STOPPED_BY_SIZE] = PCI_P2PMEM_PAYLOAD_SIZE,
+		[STOPPED_BY_TAG] = PCI_P2PMEM_TAG_SIZE,
 	};
 	unsigned int i;
 
@@ -109,15 +115,18 @@ void translate(const struct finding *f, const struct pair_chain *provider,
 	want->reason = reasons[f->outcome];
 	want->bus_addr = f->outcome == PEER_TO_PEER;
 	want->distance = f->hops;
+	/* an end that is above the other is in both chains: it is named in its own */
+	for (i = 0; (int)i < f->length; i++) {
+		if (f->culprit == NOTHING || f->path[i] != f->culprit)
+			continue;
+		want->at = (int)i < f->top || !i ? &provider->chain.node[i] :
+						   &client->chain.node[f->length - 1 - i];
+	}
 	for (i = 0; i < provider->chain.nr; i++) {
-		if (provider->vertex[i] == f->culprit)
-			want->at = &provider->chain.node[i];
 		if (i < 64 && f->redirects[provider->vertex[i]])
 			want->provider_acs |= (u64)1 << i;
 	}
 	for (i = 0; i < client->chain.nr; i++) {
-		if (client->vertex[i] == f->culprit)
-			want->at = &client->chain.node[i];
 		if (i < 64 && f->redirects[client->vertex[i]])
 			want->client_acs |= (u64)1 << i;
 	}
@@ -159,13 +168,16 @@ void note_chain(const char *title, const struct p2pmem_chain *chain)
 		node = &chain->node[i];
 		for (w = 0; w < P2PMEM_EGRESS_WORDS; w++)
 			snprintf(vector + w * 9, 10, " %08x", node->egress[w]);
-		tap_note("  [%u] %04llx:%02x:%02x.%x %s, port %u%s%s, control %02x, %u bits:%s", i,
+		tap_note("  [%u] %04llx:%02x:%02x.%x %s, port %u%s%s, control %02x, "
+			 "%u bits:%s, payload %u, asks %u%s%s", i,
 			 (unsigned long long)node->id >> 16, (unsigned int)(node->id >> 8 & 0xff),
 			 (unsigned int)(node->id >> 3 & 0x1f), (unsigned int)(node->id & 7),
 			 type_names[node->type], node->port,
 			 node->multifunction ? ", multifunction" : "",
 			 node->has_acs ? ", ACS" : "", node->acs_ctrl, node->egress_bits,
-			 node->egress_bits ? vector : "");
+			 node->egress_bits ? vector : "", node->payload, node->read_request,
+			 node->tags_10bit ? ", 10-bit tags" : "",
+			 node->takes_tags_10bit ? ", takes 10-bit tags" : "");
 	}
 }
 

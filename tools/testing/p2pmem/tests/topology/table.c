@@ -90,7 +90,7 @@ static bool run_deep(unsigned int redirect_at, u64 mask, bool bus_addr)
 
 unsigned int table_count(void)
 {
-	return nr_cases_paths + nr_cases_acs + nr_cases_egress + 4;
+	return nr_cases_paths + nr_cases_acs + nr_cases_egress + nr_cases_settings + 4;
 }
 
 void table_run(void)
@@ -102,4 +102,5 @@ void table_run(void)
 	tap_result(run_deep(64, 0, false), "acs: deep chain redirects at 64");
 	tap_result(run_deep(DEEP - 2, 0, false), "acs: deep chain redirects below the top");
 	run_cases("egress", cases_egress, nr_cases_egress);
+	run_cases("settings", cases_settings, nr_cases_settings);
 }

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+Floors: a file calls files of lower floors only.
+
+The comment at the head of a C file has a line " * Floor N." with the number of its floor, 0 the lowest.
+What the object of a file leaves undefined, and the object of another file of its directory defines, is a
+reference from one to the other: its floor must be lower, so there are no circles either. What must
+go up goes through a table of functions, which no symbol names. Objects are those of build.py's tree.
+"""
+
+import re
+
+from build import TREE, compile_all
+from project import FAULTS, TOP, Broken, Finding, run, tracked
+
+# every file of these has a floor; in the others those files that name one
+STRICT = ("drivers/pci/p2pdma/", "tools/testing/p2pmem/tool/", "tools/testing/p2pmem/rnic/")
+OTHERS = ("drivers/infiniband/core/", "drivers/nvme/host/", "drivers/nvme/target/")
+# of the files with faults: one names no floor
+NONE = FAULTS + "build-floor-none.c"
+
+
+def folder(file):
+    return file.rpartition("/")[0] + "/"
+
+
+def floor(text):
+    """The number in the comment at the head of a file, or None."""
+    head = text.partition("*/")[0]
+    found = re.findall(r"^ \* Floor (\d+)\.$", head, re.M)
+    if len(found) > 1 or (found and "/*" not in head):
+        return None
+    return int(found[0]) if found else None
+
+
+def wanted(file, text):
+    """Whether a file must name its floor. One that only makes trace points is on none: tracing is no call."""
+    return (folder(file) in STRICT or file.startswith(FAULTS + "build-floor-")) and \
+        "#define CREATE_TRACE_POINTS" not in text
+
+
+def symbols(objects):
+    """{file: (defined, undefined)} by nm; a file is the source of an object."""
+    status, out = run("nm", "--print-file-name", "--format=posix", *objects.values())
+    if status:
+        raise Broken(f"nm failed: {' '.join(out.split())[:300]}")
+    sources = {str(obj): file for file, obj in objects.items()}
+    result = {file: (set(), set()) for file in objects}
+    for line in out.splitlines():
+        m = re.match(r"(\S+): (\S+) (\S)", line)
+        if m and (m[3] in "Uvw" or m[3].isupper()):
+            result[sources[m[1]]][m[3] in "Uvw"].add(m[2])
+    for file, (defined, undefined) in result.items():
+        if not defined and not undefined:
+            raise Broken(f"nm tells no symbol of {file}")
+    return result
+
+
+def line_of(text, symbol):
+    """Where a file has a symbol first, comments and what includes left out; a macro of a header may have it: 0."""
+    code = re.sub(r"/\*.*?\*/|//[^\n]*", lambda m: re.sub(r"[^\n]", " ", m[0]), text, flags=re.S)
+    at = re.search(rf"\b{re.escape(symbol)}\b", code)
+    return code.count("\n", 0, at.start()) + 1 if at else 0
+
+
+def up(files):
+    """References of each file to files that are not below it, and files without a floor that need one."""
+    texts = {f: (TOP / f).read_text() for f in files}
+    floors = {}
+    for f, text in texts.items():
+        number = floor(text)
+        if number is not None:
+            floors[f] = number
+        elif wanted(f, text):
+            yield Finding(f, 0, "floors", "no line \" * Floor N.\" in the comment at its head, or several")
+    objects = {f: (TREE / f).with_suffix(".o") for f in floors}
+    for f, obj in objects.items():
+        if not obj.exists():
+            raise Broken(f"{f} was not compiled: see what \"building\" says")
+    if not objects:
+        return
+    table = symbols(objects)
+    homes = {(folder(f), s): f for f, (defined, _) in table.items() for s in defined}
+    for f, (_, undefined) in table.items():
+        for s in sorted(undefined):
+            home = homes.get((folder(f), s))
+            if home and floors[home] >= floors[f]:
+                yield Finding(f, line_of(texts[f], s), "floors",
+                              f"{s}() or its address from floor {floors[f]}, but {home.rpartition('/')[2]} is on {floors[home]}")
+
+
+def floors():
+    """a file calls lower floors only: symbols of all objects"""
+    files = [f for f in tracked() if f.endswith(".c") and folder(f) in STRICT + OTHERS and
+             not f.endswith(("-kunit.c", "_kunit.c"))]
+    bad = [f for f in tracked() if f.startswith(FAULTS + "build-floor-") and f.endswith(".c")]
+    compile_all()
+    yield from up(files)
+    yield from blind(bad, list(up(bad)))
+
+
+def blind(bad, findings):
+    """What the files with faults say of themselves against what was found."""
+    want = {(f, number) for f in bad for number, line in enumerate((TOP / f).read_text().splitlines(), 1)
+            if "/* lint: floors */" in line} | {(NONE, 0)}
+    have = {(f.file, f.line) for f in findings}
+    for file, line in sorted(want - have):
+        yield Finding(file, line, "faults", "floors does not report this: the rule is blind")
+    for file, line in sorted(have - want):
+        yield Finding(file, line, "faults", "floors reports this, where nothing is wrong")
+
+
+CHECKS = [floors]

@@ -1,0 +1,57 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# e2e-map-failed.sh: the IOMMU cannot map peer memory for a while. Mappings of the drive, then of the
+# adapter, then of both fail now and then, and then all of them. That passes: requests are served from
+# system memory or repeated, each is counted as map-failed, the host sees no error, the data is right, no
+# path is disproved, and peer memory is used again afterwards. Topology: iommu-host.topo, with
+# intel_iommu=on.
+
+# shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
+. /lib/p2pmem.sh
+# shellcheck source=tools/testing/p2pmem/rig/guest/e2e.sh
+. /lib/e2e.sh
+
+NQN=nqn.2026-01.test:map-failed
+fail=/sys/module/p2pmem_fail/parameters
+
+# failing EVERY CLIENT NAME: the load of NAME while each EVERY-th mapping for CLIENT fails
+failing()
+{
+	log_mark
+	before=$(cat $fail/failed) counted=$(stat_of $NQN 1 map-failed)
+	echo "$2" >$fail/client
+	echo "$1" >$fail/every
+	check "$3: data is right" fio_verify "$disk" --rw=randwrite --bsrange=4k-128k --blockalign=4k --iodepth=16 --size=2m
+	echo 0 >$fail/every
+	compare "$(cat $fail/failed)" -gt "$before" "$3: mappings failed"
+	compare "$(stat_of $NQN 1 map-failed)" -gt "$counted" "$3: counted as map-failed"
+	check "$3: no error at the host" no_host_errors
+	check "$3: none in its block layer" test -z "$(log_since | grep -E 'critical|LBA out of range|EREMOTEIO')"
+	check "$3: peer memory is used again" wait_for 20 e2e_peer_grows $NQN "$disk" 1
+	is "$(cut -d' ' -f3- "$e2e_stats/$NQN/namespaces/1/p2pmem_stats/provider")" "ok proved by-admin" \
+		"$3: the path is still proved"
+}
+
+e2e_start || bail "the guest cannot be set up"
+modprobe p2pmem_fail || bail "mappings cannot be made to fail"
+card=$(pci_cards 1) drive=$(nvme_bdf plain0) adapter=$(pci_adapters 1)
+pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+write_attr /sys/module/p2pdma/parameters/host_bridges +1b36:000c || bail "no entry of the host bridge"
+e2e_export $NQN 1 "$(nvme_disk plain0)" "$card" || bail "namespace"
+e2e_port 0 || bail "port"
+disk=$(e2e_connect $NQN) || bail "connect"
+check "peer memory is used" e2e_peer_grows $NQN "$disk" 1
+failing 5 "$drive" "the drive, now and then"
+failing 5 "$adapter" "the adapter, now and then"
+failing 3 "" "both, now and then"
+failing 1 "" "all"
+
+# a self-test whose mappings fail has shown nothing about the path
+echo 1 >$fail/every
+e2e_again $NQN 1 p2pmem_verify=warn || :
+echo 0 >$fail/every
+is "$(grep -c disproved /sys/kernel/debug/p2pmem/paths)" 0 "no path was disproved"
+e2e_stop
+modprobe -r p2pmem_fail
+done_testing

@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+compare.py VMDIR FILE: what QEMU traced in a run of guest/e2e-iommu.sh, and what the guest's IOMMU code said.
+
+Writes "GOT WANTED NAME" lines. QEMU's trace has the addresses that drive and adapter used and how its IOMMU
+translated each page of them; the guest's events have every entry that was made and removed.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+PAGE = 12
+LINE = re.compile(
+    r"lsi_memcpy memcpy dest (0x[0-9a-f]+) src (0x[0-9a-f]+) count (\d+)"
+    r"|pci_nvme_map_addr addr (0x[0-9a-f]+) len (\d+)"
+    r"|port92: write (0x[0-9a-f]+)"
+    r"|vtd_dmar_translate dev (\S+) iova (0x[0-9a-f]+) -> gpa (0x[0-9a-f]+) mask (0x[0-9a-f]+)")
+MOVING = 1      # the phase between marks 1 and 2: nothing but peer transfers of known size
+
+
+class Trace:
+    """What devices did: accesses at addresses of the BAR, bytes of the drive and pages translated while MOVING."""
+
+    def __init__(self, path, start, size):
+        self.start, self.size = start, size
+        self.direct = self.moved = phase = 0
+        self.pages = {}
+        with open(path, encoding="ascii", errors="replace") as lines:
+            for line in lines:
+                match = LINE.search(line)
+                if not match:
+                    continue
+                if match[6]:
+                    phase = int(match[6], 16) >> 2 or phase
+                elif match[7]:
+                    if phase == MOVING and self.inside(match[9]):
+                        self.pages[match[7]] = self.pages.get(match[7], 0) + 1
+                else:
+                    self.direct += any(self.inside(a) for a in (match[1], match[2], match[4]) if a)
+                    self.moved += int(match[5] or 0) if phase == MOVING else 0
+
+    def inside(self, address):
+        return self.start <= int(address, 16) < self.start + self.size
+
+
+def balance(path, start, size):
+    """Entries that led to the BAR, and pages at their addresses that were not removed as often as made."""
+    made, peer, entries = {}, set(), 0
+    for line in path.read_text().splitlines():
+        kind, iova, *rest = line.split()
+        first = int(iova, 16) >> PAGE
+        pages = range(first, first + (int(rest[-1]) >> PAGE))
+        for page in pages:
+            made[page] = made.get(page, 0) + (1 if kind == "m" else -1)
+        if kind == "m" and start <= int(rest[0], 16) < start + size:
+            entries += 1
+            peer.update(pages)
+    return entries, sum(made[page] != 0 for page in peer)
+
+
+def numbers(vm):
+    data = json.loads((vm / "report.json").read_text())["data"]
+    bar = data["bar_start"], data["bar_size"]
+    trace = Trace(vm / "trace.log", *bar)
+    yield trace.direct, 0, "no device used an address of the card itself"
+    yield trace.moved, data["moved"], "the drive moved what the host read and wrote"
+    for who in ("drive", "adapter"):
+        # QEMU names a function bb:dd.0f
+        bus, slot, func = re.split("[:.]", data[who])[1:]
+        pages = trace.pages.get(f"{bus}:{slot}.{int(func):02x}", 0)
+        yield pages << PAGE, data["moved"], f"{who}: the IOMMU translated all of it to the card"
+    entries, left = balance(vm / "files" / "iommu.maps", *bar)
+    yield int(entries > 0), 1, "the IOMMU's tables had entries of the card"
+    yield left, 0, "none is left"
+
+
+def main():
+    lines = [f"{got} {wanted} {name}\n" for got, wanted, name in numbers(Path(sys.argv[1]))]
+    Path(sys.argv[2]).write_text("".join(lines))
+
+
+if __name__ == "__main__":
+    main()
