@@ -42,6 +42,8 @@ MODULE_IMPORT_NS(NVME_TARGET_PASSTHRU);	/* nvme_put_ns() */
 
 /* A round without a result, beside enum pci_p2pmem_proof */
 #define NVME_P2PMEM_CHANGED	-1
+/* A Compare that found what it must; none of enum pci_p2pmem_proof, of which 0 is one */
+#define NVME_P2PMEM_AS_IT_MUST	-2
 
 /**
  * struct nvme_p2pmem_test - one test
@@ -283,14 +285,14 @@ static int nvme_p2pmem_compare_blame(struct nvme_p2pmem_test *t, int error,
 	return PCI_P2PMEM_UNPROVED;
 }
 
-/* Compare with peer memory; @differs is what it must find. Zero when it did. */
+/* Compare with peer memory; @differs is what it must find. */
 static int nvme_p2pmem_compare(struct nvme_p2pmem_test *t, bool differs)
 {
 	unsigned long began = jiffies;
 	int ret = nvme_p2pmem_command(t, nvme_cmd_compare, t->peer);
 
 	if (ret == (differs ? NVME_SC_COMPARE_FAILED : 0))
-		return 0;
+		return NVME_P2PMEM_AS_IT_MUST;
 	if (ret == NVME_SC_INVALID_OPCODE) {
 		t->shown = true;
 		return PCI_P2PMEM_UNPROVED;
@@ -332,12 +334,12 @@ static int nvme_p2pmem_round(struct nvme_p2pmem_test *t)
 		return PCI_P2PMEM_UNPROVED;
 	}
 	ret = nvme_p2pmem_compare(t, false);
-	if (ret)
+	if (ret != NVME_P2PMEM_AS_IT_MUST)
 		return ret;
 	t->shown = true;
 	nvme_p2pmem_change_byte(t);
 	ret = nvme_p2pmem_compare(t, true);
-	if (ret)
+	if (ret != NVME_P2PMEM_AS_IT_MUST)
 		return ret;
 	if (!nvme_p2pmem_reread(t, &changed)) {
 		strscpy(t->says->note, "the drive does not answer now", PCI_P2PMEM_NOTE);
