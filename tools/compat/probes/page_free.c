@@ -2,7 +2,7 @@
 /*
  * Needs: dev_pagemap_ops.page_free with a struct page
  * Since: 5.11, until folios took its place
- * Remedy: Another form of it needs a change in drivers/pci/p2pdma/provider.c.
+ * Remedy: Another form of it needs a change in drivers/pci/p2pdma/pages.c.
  */
 
 #include <linux/memremap.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Wrong on purpose: a file that is not provider.c makes pages and asks what they are. */
+/* Wrong on purpose: a file that is not pages.c makes pages and asks what they are. */
 #include <linux/memremap.h>
 
 struct fault_pages {
