@@ -119,19 +119,16 @@ nvmet_p2pmem_obtain(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
 	grant = pci_p2pmem_grant_create(provider, prefer, clients, ARRAY_SIZE(clients),
 					&nvmet_p2pmem_grant_ops, path, name ?: "nvmet", why);
 	kfree(name);
-	if (!IS_ERR_OR_NULL(grant)) {
+	if (!IS_ERR(grant)) {
 		/* What its driver keeps for itself is not for an administrator. */
 		if (!provider || pci_p2pmem_is_provider(provider))
 			return grant;
 		pci_p2pmem_grant_end(grant);
 		why->reason = PCI_P2PMEM_NOT_A_PROVIDER;
-	} else if (grant == ERR_PTR(-ENOMEM) && why->reason != PCI_P2PMEM_POOL_FULL &&
-		   why->reason != PCI_P2PMEM_OWN_QUEUES) {
+	} else if (why->reason == PCI_P2PMEM_NO_MEMORY) {
 		/* For the grant, or for what has to be known of its pairs */
-		why->reason = PCI_P2PMEM_NO_MEMORY;
-	}
-	if (why->reason == PCI_P2PMEM_NO_MEMORY)
 		nvmet_p2pmem_rescan(NVMET_P2PMEM_AGAIN);
+	}
 	return NULL;
 }
 

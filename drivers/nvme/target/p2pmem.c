@@ -34,6 +34,12 @@ static bool nvmet_p2pmem_is_inline(struct nvmet_req *req)
 		(NVME_SGL_FMT_DATA_DESC << 4 | NVME_SGL_FMT_OFFSET);
 }
 
+/* The path that a request's data takes, or NULL; under RCU */
+static struct nvmet_p2pmem_path *nvmet_p2pmem_req_path(struct nvmet_req *req)
+{
+	return radix_tree_lookup(&req->sq->ctrl->p2p_ns_map, req->ns->nsid);
+}
+
 /* Whether a mapping failed a short time ago: what comes meanwhile uses system memory. */
 static bool nvmet_p2pmem_map_pauses(struct nvmet_p2pmem_path *path)
 {
@@ -56,7 +62,7 @@ static struct pci_p2pmem_grant *nvmet_p2pmem_get_grant(struct nvmet_req *req,
 
 	*testing = false;
 	guard(rcu)();
-	path = radix_tree_lookup(&req->sq->ctrl->p2p_ns_map, req->ns->nsid);
+	path = nvmet_p2pmem_req_path(req);
 	if (!path) {
 		/* An enabled namespace has a path unless memory was short when it was made. */
 		*reason = READ_ONCE(req->ns->enabled) ? PCI_P2PMEM_NO_MEMORY :
@@ -324,7 +330,7 @@ static void nvmet_p2pmem_pause(struct nvmet_req *req)
 	struct nvmet_p2pmem_path *path;
 
 	guard(rcu)();
-	path = radix_tree_lookup(&req->sq->ctrl->p2p_ns_map, req->ns->nsid);
+	path = nvmet_p2pmem_req_path(req);
 	if (path)
 		WRITE_ONCE(path->map_failed, (jiffies + NVMET_P2PMEM_AGAIN) | 1);
 }
@@ -336,7 +342,7 @@ static bool nvmet_p2pmem_revoked(struct nvmet_req *req)
 	struct nvmet_p2pmem_path *path;
 
 	guard(rcu)();
-	path = radix_tree_lookup(&req->sq->ctrl->p2p_ns_map, req->ns->nsid);
+	path = nvmet_p2pmem_req_path(req);
 	grant = path ? rcu_dereference(path->grant) : NULL;
 	return !grant || READ_ONCE(path->stale) ||
 		pci_p2pmem_grant_provider(grant) != req->p2p_dev ||

@@ -103,10 +103,7 @@ static void p2pmem_show_path(struct p2pmem_provider *p, struct device *client, v
 	struct pci_p2pmem_verdict v;
 
 	p2pmem_lookup_verdict_locked(p, client, &v);
-	if (!v.reason && !p2pmem_lends(p)) {
-		v.reason = PCI_P2PMEM_REVOKED;
-		v.mapping = PCI_P2PMEM_MAP_NONE;
-	}
+	p2pmem_verdict_add_state(p, &v);
 	seq_printf(m, "%s %s %s %s %d %s %s %d ", v.provider, v.client,
 		   p2pmem_token(v.reason), mappings[v.mapping], v.distance,
 		   *v.at ? v.at : "-", proofs[v.proof], v.by_admin);

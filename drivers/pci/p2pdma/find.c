@@ -57,16 +57,7 @@ struct p2pmem_choice {
 	struct pci_dev *found;
 };
 
-/* The verdict of a pair, p2pmem_mutex held by the walk of the providers */
-static void p2pmem_rank_verdict(struct p2pmem_provider *p, struct device *client, bool update,
-				struct pci_p2pmem_verdict *v)
-{
-	/* When the update fails, what is remembered is better than nothing. */
-	if (update)
-		p2pmem_pair_update(p, client, P2PMEM_FORGET_OUTDATED);
-	p2pmem_lookup_verdict_locked(p, client, v);
-}
-
+/* p2pmem_mutex is held by the walk of the providers. */
 static enum pci_p2pmem_reason p2pmem_rank(struct p2pmem_provider *p,
 					  struct p2pmem_choice *c,
 					  struct p2pmem_rank *rank)
@@ -78,7 +69,10 @@ static enum pci_p2pmem_reason p2pmem_rank(struct p2pmem_provider *p,
 
 	*rank = (struct p2pmem_rank){ .class = 1 };
 	for (i = 0; i < c->nr; i++) {
-		p2pmem_rank_verdict(p, c->clients[i], c->update, &v);
+		if (c->update)
+			p2pmem_update_verdict_locked(p, c->clients[i], &v);
+		else
+			p2pmem_lookup_verdict_locked(p, c->clients[i], &v);
 		if (v.reason)
 			return v.reason;
 		rank->unproved |= v.proof == PCI_P2PMEM_UNPROVED;
@@ -213,7 +207,7 @@ static void p2pmem_note_refusal(struct p2pmem_provider *p, void *arg)
 	if (!p2pmem_offers(p))
 		return;
 	for (i = 0; i < r->nr; i++) {
-		p2pmem_rank_verdict(p, r->clients[i], false, &v);
+		p2pmem_lookup_verdict_locked(p, r->clients[i], &v);
 		if (!v.reason)
 			continue;
 		/*

@@ -22,9 +22,6 @@
 #include <linux/slab.h>
 #include "p2pdma.h"
 
-/* How often the holders of memory are named in the log, in seconds */
-#define P2PMEM_REPORT_SECONDS	10
-
 /* What a providing function has in sysfs: sysfs.c sets it */
 const struct attribute_group *p2pmem_group;
 
@@ -133,13 +130,9 @@ static void p2pmem_take_place(struct p2pmem_region *r, struct resource *res)
 		       &r->hold.start, &r->hold.end);
 }
 
-struct p2pmem_going {
-	struct pci_dev *pdev;
-};
-
 static void p2pmem_keep_range(struct p2pmem_provider *p, void *arg)
 {
-	struct pci_dev *gone = ((struct p2pmem_going *)arg)->pdev;
+	struct pci_dev *gone = arg;
 	struct p2pmem_region *r;
 	int i;
 
@@ -168,9 +161,7 @@ static void p2pmem_keep_range(struct p2pmem_provider *p, void *arg)
  */
 void p2pmem_function_gone(struct pci_dev *pdev)
 {
-	struct p2pmem_going going = { .pdev = pdev };
-
-	p2pmem_for_each_provider(p2pmem_keep_range, &going);
+	p2pmem_for_each_provider(p2pmem_keep_range, pdev);
 }
 
 /*

@@ -157,10 +157,24 @@ static enum pci_p2pmem_reason p2pmem_map_reason(int error)
 	return error == -EIO ? PCI_P2PMEM_MAP_FAILED : PCI_P2PMEM_DMA_MASK;
 }
 
+/* There is no pair: @client is no client, or memory is short for its pair. */
+static int p2pmem_refuse_unpaired(struct p2pmem_provider *p, struct device *client, size_t bytes)
+{
+	return p2pmem_refuse(p->pdev, client, bytes, p2pmem_is_client(client) ?
+			     PCI_P2PMEM_NO_MEMORY : PCI_P2PMEM_NOT_A_CLIENT);
+}
+
 static void p2pmem_count_map(struct p2pmem_pair *pair, size_t bytes)
 {
 	this_cpu_inc(pair->count->maps);
 	this_cpu_add(pair->count->bytes, bytes);
+}
+
+/* What is unmapped was mapped, and what was mapped has a pair with counters. */
+static void p2pmem_count_unmap(struct p2pmem_pair *pair)
+{
+	if (!WARN_ON_ONCE(!pair || !pair->count))
+		this_cpu_inc(pair->count->unmaps);
 }
 
 /*
@@ -247,9 +261,7 @@ int pci_p2pmem_map_sg(struct device *client, struct scatterlist *sg, int nents,
 	guard(rcu)();
 	pair = p2pmem_list_pair(&list, client, &how);
 	if (!pair)
-		return p2pmem_refuse(list.provider->pdev, client, list.bytes,
-				     p2pmem_is_client(client) ? PCI_P2PMEM_NO_MEMORY :
-								PCI_P2PMEM_NOT_A_CLIENT);
+		return p2pmem_refuse_unpaired(list.provider, client, list.bytes);
 	switch (how) {
 	case PCI_P2PMEM_MAP_BUS_ADDR:
 		/* Everything that can be refused is, before the list is written. */
@@ -309,8 +321,7 @@ void pci_p2pmem_unmap_sg(struct device *client, struct scatterlist *sg, int nent
 	guard(rcu)();
 	link = grant ? p2pmem_grant_link(grant, client) : NULL;
 	pair = link ? link->pair : p2pmem_pair_find(p, client);
-	if (!WARN_ON_ONCE(!pair || !pair->count))
-		this_cpu_inc(pair->count->unmaps);
+	p2pmem_count_unmap(pair);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_unmap_sg);
 
@@ -375,9 +386,7 @@ int pci_p2pmem_map_region(struct device *client, struct pci_dev *provider, int b
 		return p2pmem_refuse(p->pdev, client, size, PCI_P2PMEM_BAD_RANGE);
 	pair = p2pmem_pair_find(p, client);
 	if (!pair)
-		return p2pmem_refuse(p->pdev, client, size,
-				     p2pmem_is_client(client) ? PCI_P2PMEM_NO_MEMORY :
-								PCI_P2PMEM_NOT_A_CLIENT);
+		return p2pmem_refuse_unpaired(p, client, size);
 
 	m.region = r;
 	m.mapping = p2pmem_pair_mapping(pair);
@@ -413,8 +422,7 @@ void pci_p2pmem_unmap_region(struct device *client, struct pci_p2pmem_mapping_re
 	trace_p2pmem_unmap(r->provider->pdev, client, map->size, map->mapping);
 	guard(rcu)();
 	pair = p2pmem_pair_find(r->provider, client);
-	if (!WARN_ON_ONCE(!pair || !pair->count))
-		this_cpu_inc(pair->count->unmaps);
+	p2pmem_count_unmap(pair);
 	map->region = NULL;
 	atomic_long_dec(&r->provider->pins);
 	p2pmem_came_back(r->provider);

@@ -60,6 +60,9 @@ enum p2pmem_forget {
 	P2PMEM_FORGET_ALL,
 };
 
+/* How often the log names who holds memory that is waited for, in seconds */
+#define P2PMEM_REPORT_SECONDS	10
+
 /* What user space has to be told of a provider, bits of &p2pmem_provider.events */
 #define P2PMEM_EVENT_REVOKED	BIT(0)
 #define P2PMEM_EVENT_LOST	BIT(1)

@@ -141,6 +141,15 @@ static void p2pmem_pair_finish(const struct p2pmem_pair *pair, struct pci_p2pmem
 	v->mapping = PCI_P2PMEM_MAP_NONE;
 }
 
+/* What a pair says now; the lock is held, for the verdict and what was shown of it */
+static void p2pmem_pair_copy(const struct p2pmem_pair *pair, struct pci_p2pmem_verdict *v)
+{
+	lockdep_assert_held(&p2pmem_pairs_lock);
+
+	*v = pair->verdict;
+	p2pmem_pair_finish(pair, v);
+}
+
 /**
  * p2pmem_pair_verdict() - copy the verdict of a pair
  * @pair: the pair
@@ -153,8 +162,7 @@ void p2pmem_pair_verdict(struct p2pmem_pair *pair, struct pci_p2pmem_verdict *v)
 	unsigned long flags;
 
 	spin_lock_irqsave(&p2pmem_pairs_lock, flags);
-	*v = pair->verdict;
-	p2pmem_pair_finish(pair, v);
+	p2pmem_pair_copy(pair, v);
 	spin_unlock_irqrestore(&p2pmem_pairs_lock, flags);
 }
 
@@ -214,8 +222,7 @@ bool p2pmem_pair_store(struct p2pmem_pair *pair, const struct pci_p2pmem_verdict
 	bool changed;
 
 	spin_lock_irqsave(&p2pmem_pairs_lock, flags);
-	was = pair->verdict;
-	p2pmem_pair_finish(pair, &was);
+	p2pmem_pair_copy(pair, &was);
 	if (p2pmem_proof_outdated(pair, v, sig, forget)) {
 		pair->proof = PCI_P2PMEM_UNTRIED;
 		pair->note[0] = '\0';
@@ -290,8 +297,7 @@ void p2pmem_pair_stamp(struct p2pmem_pair *pair, struct pci_p2pmem_verdict *v,
 
 	stamp->epoch = READ_ONCE(pair->provider->epoch);
 	spin_lock_irqsave(&p2pmem_pairs_lock, flags);
-	*v = pair->verdict;
-	p2pmem_pair_finish(pair, v);
+	p2pmem_pair_copy(pair, v);
 	stamp->serial = pair->serial;
 	spin_unlock_irqrestore(&p2pmem_pairs_lock, flags);
 }
@@ -326,8 +332,7 @@ bool p2pmem_pair_prove(struct p2pmem_pair *pair, const struct p2pmem_stamp *stam
 		if (proof == PCI_P2PMEM_DISPROVED)
 			WRITE_ONCE(pair->disproofs, pair->disproofs + 1);
 		p2pmem_pair_set(pair, &pair->verdict);
-		*v = pair->verdict;
-		p2pmem_pair_finish(pair, v);
+		p2pmem_pair_copy(pair, v);
 	}
 	spin_unlock_irqrestore(&p2pmem_pairs_lock, flags);
 	if (!same || !v->reason)

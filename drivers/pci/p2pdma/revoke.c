@@ -20,8 +20,6 @@
 #include <trace/events/p2pmem.h>
 #include "p2pdma.h"
 
-/* How often the holders of memory are named in the log, in seconds */
-#define P2PMEM_REPORT_SECONDS	10
 /* How long a suspend waits for one more page to come back */
 #define P2PMEM_STALL		(HZ / 2)
 

@@ -30,6 +30,22 @@ static void p2pmem_judge_later(void)
 	queue_delayed_work(p2pmem_wq, &p2pmem_pairs_work, P2PMEM_JUDGE_AGAIN);
 }
 
+/* The reason of a pair for which no verdict could be made */
+static enum pci_p2pmem_reason p2pmem_judge_reason(int error)
+{
+	return error == -ENOMEM ? PCI_P2PMEM_NO_MEMORY : PCI_P2PMEM_REVOKED;
+}
+
+/* Makes a pair. Without memory for it that is tried again soon. */
+static struct p2pmem_pair *p2pmem_pair_new(struct p2pmem_provider *p, struct device *client)
+{
+	struct p2pmem_pair *pair = p2pmem_pair_make(p, client);
+
+	if (!pair)
+		p2pmem_judge_later();
+	return pair;
+}
+
 /*
  * Judges a pair. Returns 1 if the visible part of its verdict changed, 0 if not, or an
  * errno; then the pair stays what it was, and is judged again soon.
@@ -59,8 +75,7 @@ static int p2pmem_pair_judge(struct p2pmem_pair *pair, enum p2pmem_forget forget
 	if (ret) {
 		/* One that was never judged says why; any other keeps its verdict. */
 		if (!pair->made)
-			WRITE_ONCE(pair->verdict.reason, ret == -ENOMEM ?
-				   PCI_P2PMEM_NO_MEMORY : PCI_P2PMEM_REVOKED);
+			WRITE_ONCE(pair->verdict.reason, p2pmem_judge_reason(ret));
 		WRITE_ONCE(pair->stale, true);
 		p2pmem_judge_later();
 		return ret;
@@ -94,11 +109,9 @@ struct p2pmem_pair *p2pmem_pair_update(struct p2pmem_provider *p, struct device 
 		return ERR_PTR(-ENODEV);
 	if (!p2pmem_is_client(client))
 		return ERR_PTR(-EOPNOTSUPP);
-	pair = p2pmem_pair_find(p, client) ?: p2pmem_pair_make(p, client);
-	if (!pair) {
-		p2pmem_judge_later();
+	pair = p2pmem_pair_find(p, client) ?: p2pmem_pair_new(p, client);
+	if (!pair)
 		return ERR_PTR(-ENOMEM);
-	}
 	ret = p2pmem_pair_judge(pair, forget);
 	return ret < 0 ? ERR_PTR(ret) : pair;
 }
@@ -158,11 +171,42 @@ void p2pmem_lookup_verdict_locked(struct p2pmem_provider *p, struct device *clie
 	if (!v->reason && v->needed > p2pmem_client_limit(client))
 		v->reason = PCI_P2PMEM_DMA_MASK;
 	if (ret && !v->reason)
-		v->reason = ret == -ENOMEM ? PCI_P2PMEM_NO_MEMORY : PCI_P2PMEM_REVOKED;
+		v->reason = p2pmem_judge_reason(ret);
 }
 
 /**
- * p2pmem_lookup_verdict() - the same for who does not hold p2pmem_mutex
+ * p2pmem_update_verdict_locked() - the same after the pair was judged
+ * @p: the provider, held
+ * @client: DMA device, which need not be a client
+ * @v: returns the verdict; when none can be made now, the one that is known is better
+ *	than nothing
+ *
+ * Context: Process context, p2pmem_mutex held.
+ */
+void p2pmem_update_verdict_locked(struct p2pmem_provider *p, struct device *client,
+				  struct pci_p2pmem_verdict *v)
+{
+	p2pmem_pair_update(p, client, P2PMEM_FORGET_OUTDATED);
+	p2pmem_lookup_verdict_locked(p, client, v);
+}
+
+/**
+ * p2pmem_verdict_add_state() - no path leads to a provider that does not lend
+ * @p: the provider
+ * @v: verdict of one of its pairs
+ *
+ * Context: Any.
+ */
+void p2pmem_verdict_add_state(struct p2pmem_provider *p, struct pci_p2pmem_verdict *v)
+{
+	if (v->reason || p2pmem_lends(p))
+		return;
+	v->reason = PCI_P2PMEM_REVOKED;
+	v->mapping = PCI_P2PMEM_MAP_NONE;
+}
+
+/**
+ * p2pmem_lookup_verdict() - p2pmem_lookup_verdict_locked() for who does not hold p2pmem_mutex
  * @p: the provider, held
  * @client: DMA device, which need not be a client
  * @v: returns the verdict
@@ -198,7 +242,6 @@ static void p2pmem_update_pair(struct p2pmem_provider *p, struct device *client,
 {
 	struct p2pmem_update *u = arg;
 	struct p2pmem_pair *pair;
-	int ret;
 
 	if ((u->provider && u->provider != p) || (u->client && u->client != client) ||
 	    READ_ONCE(p->abandoned))
@@ -208,11 +251,8 @@ static void p2pmem_update_pair(struct p2pmem_provider *p, struct device *client,
 	if (u->stale && pair && !pair->stale)
 		return;
 	if (!pair)
-		pair = p2pmem_pair_make(p, client);
-	ret = pair ? p2pmem_pair_judge(pair, u->forget) : -ENOMEM;
-	if (!pair)
-		p2pmem_judge_later();
-	u->changed += ret > 0;
+		pair = p2pmem_pair_new(p, client);
+	u->changed += pair && p2pmem_pair_judge(pair, u->forget) > 0;
 }
 
 /**
@@ -277,15 +317,6 @@ void p2pmem_pairs_exit(void)
 	cancel_delayed_work_sync(&p2pmem_pairs_work);
 }
 
-/* What a pair says, and that its provider does not lend */
-static void p2pmem_add_state(struct p2pmem_provider *p, struct pci_p2pmem_verdict *v)
-{
-	if (v->reason || p2pmem_lends(p))
-		return;
-	v->reason = PCI_P2PMEM_REVOKED;
-	v->mapping = PCI_P2PMEM_MAP_NONE;
-}
-
 static void p2pmem_ask(struct pci_dev *provider, struct device *client,
 		       struct pci_p2pmem_verdict *verdict, bool update)
 {
@@ -298,11 +329,11 @@ static void p2pmem_ask(struct pci_dev *provider, struct device *client,
 		verdict->reason = PCI_P2PMEM_NOT_A_PROVIDER;
 		return;
 	}
-	/* When the update fails, what is remembered is better than nothing. */
 	if (update)
-		p2pmem_pair_update(p, client, P2PMEM_FORGET_OUTDATED);
-	p2pmem_lookup_verdict_locked(p, client, verdict);
-	p2pmem_add_state(p, verdict);
+		p2pmem_update_verdict_locked(p, client, verdict);
+	else
+		p2pmem_lookup_verdict_locked(p, client, verdict);
+	p2pmem_verdict_add_state(p, verdict);
 }
 
 /**

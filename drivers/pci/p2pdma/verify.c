@@ -83,12 +83,6 @@ static void p2pmem_log_disproved(struct p2pmem_pair *pair,
 	kfree(text);
 }
 
-/* What the caller is told: a path that is none is an error, whatever was shown of it. */
-static int p2pmem_answer(struct pci_p2pmem_verdict *why)
-{
-	return p2pmem_errno(why->reason);
-}
-
 /* One test of a pair, if it has not been tested; -ESTALE when it changed meanwhile */
 static int p2pmem_prove_once(struct pci_p2pmem_grant *grant, struct p2pmem_pair *pair,
 			     void *what, struct pci_p2pmem_verdict *why)
@@ -99,8 +93,9 @@ static int p2pmem_prove_once(struct pci_p2pmem_grant *grant, struct p2pmem_pair 
 	struct p2pmem_stamp stamp;
 
 	p2pmem_pair_stamp(pair, why, &stamp);
+	/* A path that is none is an error, whatever was shown of it. */
 	if (why->reason || why->proof)
-		return p2pmem_answer(why);
+		return p2pmem_errno(why->reason);
 
 	proof = p2pmem_run_provers(grant, pair->client, what, &test);
 	trace_p2pmem_verify(p->pdev, pair->client, test.bytes, proof,
@@ -128,7 +123,7 @@ static int p2pmem_prove_once(struct pci_p2pmem_grant *grant, struct p2pmem_pair 
 		return -ESTALE;
 	if (proof == PCI_P2PMEM_DISPROVED)
 		p2pmem_log_disproved(pair, why);
-	return p2pmem_answer(why);
+	return p2pmem_errno(why->reason);
 }
 
 /**
