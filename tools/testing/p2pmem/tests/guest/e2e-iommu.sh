@@ -62,12 +62,10 @@ sleep 1
 echo "$card" >/sys/bus/pci/drivers_probe
 check "bound again: used again" wait_for 20 e2e_peer_grows $NQN "$disk" 1
 fio_done "data is right over the unbind"
-if [ -e "/sys/bus/pci/devices/$card/reset" ]; then
-	fio_load "$disk" 4
-	check "reset under load ends" bounded 40 write_attr "/sys/bus/pci/devices/$card/reset" 1
-	check "after the reset: used again" wait_for 20 e2e_peer_grows $NQN "$disk" 1
-	fio_done "data is right over the reset"
-fi
+fio_load "$disk" 4
+check "reset under load ends" bounded 40 write_attr "/sys/bus/pci/devices/$card/reset" 1
+check "after the reset: used again" wait_for 20 e2e_peer_grows $NQN "$disk" 1
+fio_done "data is right over the reset"
 check "no error at the host" no_host_errors
 check "no fault of the IOMMU" test -z "$(log_since | grep 'DMAR:.*fault')"
 is "$(awk -v c="$card" '

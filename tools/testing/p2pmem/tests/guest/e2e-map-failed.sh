@@ -48,9 +48,12 @@ failing 3 "" "both, now and then"
 failing 1 "" "all"
 
 # a self-test whose mappings fail has shown nothing about the path
+before=$(cat $fail/failed)
 echo 1 >$fail/every
+write_attr "/sys/bus/pci/devices/$card/p2pmem/rescan" 1 || bail "rescan of $card"
 e2e_again $NQN 1 p2pmem_verify=warn || :
 echo 0 >$fail/every
+compare "$(cat $fail/failed)" -gt "$before" "mappings of a self-test failed"
 is "$(grep -c disproved /sys/kernel/debug/p2pmem/paths)" 0 "no path was disproved"
 e2e_stop
 modprobe -r p2pmem_fail
