@@ -225,6 +225,8 @@ static void quota_of_each_client(struct kunit *test)
 	a = take(w.g, SZ_8K + SZ_4K);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(a));
 	KUNIT_EXPECT_EQ(test, PTR_ERR(take(g, SZ_8K)), -EDQUOT);
+	/* as when another grant has taken its memory between the look and the charge */
+	KUNIT_EXPECT_EQ(test, p2pmem_grant_charge(g, SZ_8K), -EDQUOT);
 	KUNIT_EXPECT_EQ(test, used(&w, w.drive), 0);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_idle(g));
 	b = take(g, SZ_4K);

@@ -167,10 +167,30 @@ static void counters_and_grants(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lines(test, t, pci_name(k.card)), 0);
 }
 
+/* A host chooses its name: it begins no line of a table or of the log. */
+static void names_stay_in_their_line(struct kunit *test)
+{
+	struct pci_p2pmem_verdict why;
+	struct pci_p2pmem_grant *g;
+	struct mapkit k;
+	char *t;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
+	g = pci_p2pmem_grant_create(k.card, PCI_P2PMEM_NEAREST, &k.nic, 1, NULL, NULL,
+				    "one\ntwo\x1b[2J", &why);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
+	t = table(test, p2pmem_grants_file_show);
+	expect_line(test, t, "%s %s 0 0 one\\x0atwo\\x1b[2J\n", pci_name(k.card),
+		    dev_name(k.nic));
+	pci_p2pmem_grant_end(g);
+	mapkit_settle();
+}
+
 static struct kunit_case debugfs_cases[] = {
 	KUNIT_CASE(providers_and_regions),
 	KUNIT_CASE(matrix_of_pairs),
 	KUNIT_CASE(counters_and_grants),
+	KUNIT_CASE(names_stay_in_their_line),
 	{ }
 };
 

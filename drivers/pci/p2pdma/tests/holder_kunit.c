@@ -175,6 +175,9 @@ static void abandoned_pages_keep_their_range(struct kunit *test)
 	kit_reevaluate();
 	pci_p2pmem_verdict_update(k->card, nic, &v);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_REVOKED);
+	/* nor is there a route from it to a device that has no pair with it */
+	pci_p2pmem_verdict(k->card, &fabric_pdev(k->f, "drive")->dev, &v);
+	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_NOT_A_PROVIDER);
 
 	fabric_plug(k->f, holder_next);
 	next = fabric_pdev(k->f, "next");

@@ -153,6 +153,33 @@ static void two_revocations_wait_both(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kit_provider(card)->epoch, epoch + 1);
 }
 
+/* Whoever waited in an earlier drain does not declare the next one's memory lost. */
+static void late_waiter_ends_nothing(struct kunit *test)
+{
+	struct fabric *f;
+	struct pci_dev *card = revoke_card(test, &f);
+	struct p2pmem_provider *p = kit_provider(card);
+	struct lend_hold *hold;
+	unsigned int earlier;
+	struct lend_task *t;
+	u32 epoch;
+
+	pci_p2pmem_revoke(card);
+	earlier = p->drain;
+	pci_p2pmem_resume(card);
+	KUNIT_ASSERT_EQ(test, revoke_state(card), P2PMEM_LIVE);
+	epoch = p->epoch;
+	hold = lend_take(test, card, PAGE_SIZE);
+	t = lend_start(test, lend_revoke, card);
+	KUNIT_ASSERT_TRUE(test, lend_wait(revoke_state(card) == P2PMEM_DRAINING));
+	p2pmem_end_drain(p, earlier);
+	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_DRAINING);
+	KUNIT_EXPECT_EQ(test, p->epoch, epoch);
+	lend_give(test, hold);
+	lend_join(test, t);
+	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LOST);
+}
+
 static void killed_revocation_gives_up(struct kunit *test)
 {
 	struct fabric *f;
@@ -437,6 +464,7 @@ static struct kunit_case revoke_cases[] = {
 	KUNIT_CASE(draining_waits_and_maps_what_is_out),
 	KUNIT_CASE(last_reference_ends_the_wait),
 	KUNIT_CASE(two_revocations_wait_both),
+	KUNIT_CASE(late_waiter_ends_nothing),
 	KUNIT_CASE(killed_revocation_gives_up),
 	KUNIT_CASE(loss_does_not_wait),
 	KUNIT_CASE(revocation_takes_a_resume_back),
