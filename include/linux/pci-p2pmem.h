@@ -228,6 +228,12 @@ struct pci_p2pmem_mapping_region {
 /* How long unbinding its driver waits for the last page beyond that */
 #define PCI_P2PMEM_WITHDRAW_SECONDS	60
 
+/*
+ * Added to the kind for pci_p2pmem_add_resource(): a provider that this creates lends
+ * nothing before pci_p2pmem_resume(), as if it had been revoked
+ */
+#define PCI_P2PMEM_STOPPED	0x100
+
 #if IS_ENABLED(CONFIG_PCI_P2PMEM)
 
 /* True while any provider is registered: keeps the checks below free of cost before */
@@ -242,6 +248,7 @@ void pci_p2pmem_suspend(struct pci_dev *pdev);
 void pci_p2pmem_lost(struct pci_dev *pdev);
 void pci_p2pmem_resume(struct pci_dev *pdev);
 void pci_p2pmem_own(struct pci_dev *pdev, size_t size, bool own);
+void *pci_p2pmem_alloc_own(struct pci_dev *pdev, size_t size);
 bool pci_p2pmem_is_provider(struct pci_dev *pdev);
 bool pci_p2pmem_is_lent(struct pci_dev *pdev, int bar, size_t size, u64 offset);
 int pci_p2pmem_pin(struct pci_dev *provider, void *addr, size_t size);
@@ -362,6 +369,7 @@ static inline void pci_p2pmem_suspend(struct pci_dev *pdev) { }
 static inline void pci_p2pmem_lost(struct pci_dev *pdev) { }
 static inline void pci_p2pmem_resume(struct pci_dev *pdev) { }
 static inline void pci_p2pmem_own(struct pci_dev *pdev, size_t size, bool own) { }
+static inline void *pci_p2pmem_alloc_own(struct pci_dev *pdev, size_t size) { return NULL; }
 static inline bool pci_p2pmem_is_provider(struct pci_dev *pdev) { return false; }
 
 static inline bool pci_p2pmem_is_lent(struct pci_dev *pdev, int bar, size_t size,

@@ -129,7 +129,7 @@ bool p2pmem_idle(struct p2pmem_provider *p);
 bool p2pmem_empty(struct p2pmem_provider *p);
 void p2pmem_kick(struct p2pmem_provider *p);
 void p2pmem_came_back(struct p2pmem_provider *p);
-void p2pmem_state_init(struct p2pmem_provider *p);
+void p2pmem_state_init(struct p2pmem_provider *p, bool stopped);
 bool p2pmem_leave_live(struct p2pmem_provider *p, enum p2pmem_state state,
 		       unsigned long event, unsigned int *drain);
 void p2pmem_end_drain(struct p2pmem_provider *p, unsigned int drain);

@@ -71,9 +71,13 @@ static void p2pmem_resume(struct p2pmem_provider *p)
 
 static void p2pmem_send_resumed(struct p2pmem_provider *p)
 {
-	p2pmem_event(p, "resumed");
+	/* A provider that was stopped from the beginning has lost nothing. */
+	bool again = READ_ONCE(p->epoch);
+
+	if (again)
+		p2pmem_event(p, "resumed");
 	if (READ_ONCE(p->published) && p2pmem_lends(p)) {
-		pci_info(p->pdev, "lends peer-to-peer memory again\n");
+		pci_info(p->pdev, "lends peer-to-peer memory%s\n", again ? " again" : "");
 		p2pmem_notify(PCI_P2PMEM_EVENT_PROVIDER, p->pdev);
 	}
 }
@@ -302,6 +306,41 @@ void pci_p2pmem_own(struct pci_dev *pdev, size_t size, bool own)
 	p2pmem_came_back(p);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_own);
+
+/**
+ * pci_p2pmem_alloc_own() - allocate memory for the provider's own driver
+ * @pdev: PCI function that provides
+ * @size: bytes; whole pages are taken
+ *
+ * For queues that live in the memory across a reset. Works while nothing is lent, and
+ * counts as pci_p2pmem_own() does, which gives the run back before pci_p2pmem_free().
+ * The driver gets half of its pool at most, so that its queues are never the reason why
+ * it lends nothing. The driver serializes its calls.
+ *
+ * Context: Any but NMI.
+ * Return: kernel address of the run, or NULL when there is no provider, no free run is
+ * that long, or the driver had more than half of the pool then.
+ */
+void *pci_p2pmem_alloc_own(struct pci_dev *pdev, size_t size)
+{
+	size_t bytes = PAGE_ALIGN(size);
+	struct p2pmem_provider *p;
+	void *addr;
+
+	guard(rcu)();
+	p = p2pmem_find(pdev);
+	if (!size || !p || READ_ONCE(p->abandoned) ||
+	    atomic_long_read(&p->own) + bytes > p2pmem_pool_size(p->pool) / 2)
+		return NULL;
+	addr = p2pmem_pool_alloc(p->pool, bytes);
+	if (!addr)
+		return NULL;
+	p2pmem_own_pages(virt_to_page(addr), bytes, NULL);
+	/* A drain may have counted the run as lent in between: this wakes it. */
+	pci_p2pmem_own(pdev, bytes, true);
+	return addr;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_alloc_own);
 
 /**
  * pci_p2pmem_set_published() - offer the memory to anyone, or stop offering it

@@ -8,7 +8,7 @@
  *	  ^ `-- lose -----------------------------------------> |
  *	  `---- resume, once the last page is back ------------ '
  *
- * A provider is created live. While it drains nothing new is lent, memory that is out
+ * A provider is created live, or lost when its device does not work yet. While it drains nothing new is lent, memory that is out
  * stays usable, and whoever revokes it waits. When it is lost, memory that is still out
  * can be given back and unmapped but not mapped any more, because its contents may be
  * gone. It goes live again as soon as the last page from before is back, so that no page
@@ -129,14 +129,21 @@ void p2pmem_came_back(struct p2pmem_provider *p)
 /**
  * p2pmem_state_init() - begin live
  * @p: a new provider
+ * @stopped: begin lost instead: pci_p2pmem_resume() makes it live
  *
  * Context: Process context.
  */
-void p2pmem_state_init(struct p2pmem_provider *p)
+void p2pmem_state_init(struct p2pmem_provider *p, bool stopped)
 {
 	spin_lock_init(&p->state_lock);
 	init_waitqueue_head(&p->drained);
 	p->state = P2PMEM_LIVE;
+	if (stopped) {
+		/* A drain that has ended, of which there is no holder to notify. */
+		p->state = P2PMEM_LOST;
+		p->drain = 1;
+		p->notified = 1;
+	}
 }
 
 static void p2pmem_enter_lost(struct p2pmem_provider *p)
