@@ -8,11 +8,11 @@
  *	  ^ `-- lose -----------------------------------------> |
  *	  `---- resume, once the last page is back ------------ '
  *
- * A provider is created live, or lost when its device does not work yet. While it drains nothing new is lent, memory that is out
- * stays usable, and whoever revokes it waits. When it is lost, memory that is still out
- * can be given back and unmapped but not mapped any more, because its contents may be
- * gone. It goes live again as soon as the last page from before is back, so that no page
- * ever carries data across a loss.
+ * A provider is created live, or lost when its device does not work yet. While it drains
+ * nothing new is lent, memory that is out stays usable, and whoever revokes it waits. When
+ * it is lost, memory that is still out can be given back and unmapped but not mapped any
+ * more, because its contents may be gone. It goes live again as soon as the last page from
+ * before is back, so that no page ever carries data across a loss.
  *
  * Each departure from live has a number, the drain. Whoever waits remembers the number
  * that it waits for and acts (evicts users, declares the loss, counts on a resume) only

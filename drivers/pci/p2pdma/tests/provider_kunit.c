@@ -353,6 +353,35 @@ static void provider_without_reference_is_none(struct kunit *test)
 	p2pmem_unregister(p);
 }
 
+/* A device that does not work yet: its driver allocates queues before anything is lent. */
+static void stopped_from_the_beginning(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, kit_one_switch);
+	struct pci_dev *card = fabric_pdev(f, "card");
+	void *queue, *peer;
+
+	KUNIT_ASSERT_EQ(test, kit_add(test, f, "card", 2, SZ_4M, 0,
+				      PCI_P2PMEM_POOL | PCI_P2PMEM_STOPPED), 0);
+	pci_p2pmem_set_published(card, true);
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(card));
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_alloc(card, PAGE_SIZE, GFP_KERNEL));
+	queue = pci_p2pmem_alloc_own(card, SZ_2M);
+	KUNIT_ASSERT_NOT_NULL(test, queue);
+	KUNIT_EXPECT_NULL_MSG(test, pci_p2pmem_alloc_own(card, 1), "more than half");
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_alloc_own(card, 0));
+
+	pci_p2pmem_resume(card);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(kit_provider(card)->state), P2PMEM_LIVE);
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(card));
+	peer = pci_p2pmem_alloc(card, SZ_2M, GFP_KERNEL);
+	KUNIT_EXPECT_NOT_NULL(test, peer);
+	if (peer)
+		pci_p2pmem_free(peer, SZ_2M);
+	pci_p2pmem_own(card, SZ_2M, false);
+	pci_p2pmem_free(queue, SZ_2M);
+	KUNIT_EXPECT_EQ(test, kit_available(card), SZ_4M);
+}
+
 static struct kunit_case provider_cases[] = {
 	KUNIT_CASE(ranges_are_lent_or_refused),
 	KUNIT_CASE(ports_and_lost_bars_are_refused),
@@ -364,6 +393,7 @@ static struct kunit_case provider_cases[] = {
 	KUNIT_CASE(fifty_lives_of_a_provider),
 	KUNIT_CASE(other_device_in_the_slot_lends),
 	KUNIT_CASE(provider_without_reference_is_none),
+	KUNIT_CASE(stopped_from_the_beginning),
 	{ }
 };
 

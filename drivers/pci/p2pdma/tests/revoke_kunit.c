@@ -445,35 +445,6 @@ static void own_memory_is_not_waited_for(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LIVE);
 }
 
-/*	a device that does not work yet: its driver's queues come before the first loan	*/
-static void stopped_from_the_beginning(struct kunit *test)
-{
-	struct fabric *f = fabric_build(test, kit_one_switch);
-	struct pci_dev *card = fabric_pdev(f, "card");
-	void *queue, *peer;
-
-	KUNIT_ASSERT_EQ(test, kit_add(test, f, "card", 2, SZ_4M, 0,
-				      PCI_P2PMEM_POOL | PCI_P2PMEM_STOPPED), 0);
-	pci_p2pmem_set_published(card, true);
-	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(card));
-	KUNIT_EXPECT_NULL(test, pci_p2pmem_alloc(card, PAGE_SIZE, GFP_KERNEL));
-	queue = pci_p2pmem_alloc_own(card, SZ_2M);
-	KUNIT_ASSERT_NOT_NULL(test, queue);
-	KUNIT_EXPECT_NULL_MSG(test, pci_p2pmem_alloc_own(card, 1), "more than half");
-	KUNIT_EXPECT_NULL(test, pci_p2pmem_alloc_own(card, 0));
-
-	pci_p2pmem_resume(card);
-	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LIVE);
-	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(card));
-	peer = pci_p2pmem_alloc(card, SZ_2M, GFP_KERNEL);
-	KUNIT_EXPECT_NOT_NULL(test, peer);
-	if (peer)
-		pci_p2pmem_free(peer, SZ_2M);
-	pci_p2pmem_own(card, SZ_2M, false);
-	pci_p2pmem_free(queue, SZ_2M);
-	KUNIT_EXPECT_EQ(test, kit_available(card), SZ_4M);
-}
-
 static void others_are_left_alone(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);
@@ -502,7 +473,6 @@ static struct kunit_case revoke_cases[] = {
 	KUNIT_CASE(holders_are_told_to_stop_and_then_to_end),
 	KUNIT_CASE(clients_with_a_pair_are_told),
 	KUNIT_CASE(own_memory_is_not_waited_for),
-	KUNIT_CASE(stopped_from_the_beginning),
 	KUNIT_CASE(others_are_left_alone),
 	{ }
 };
