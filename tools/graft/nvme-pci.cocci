@@ -28,6 +28,8 @@ struct nvme_iod *iod;
 - dma_map_sgtable(dev, &iod->sgt, dir, attrs)
 + nvme_p2pmem_map_sgtable(dev, &iod->sgt, dir, attrs)
 
+// -EREMOTEIO only ends a command; a mapping that failed must neither be requeued for
+// ever nor be final.
 @ map_error @
 identifier rc, ret;
 @@
@@ -42,7 +44,39 @@ struct nvme_iod *iod;
 - dma_unmap_sgtable(dev, &iod->sgt, dir, attrs)
 + nvme_p2pmem_unmap_sgtable(dev, &iod->sgt, dir, attrs)
 
-// ---- submission queues in the controller memory buffer
+// ---- submission queues in the controller memory buffer: when asked for. On the kernels
+// that this is for they never are there without us, and what they take cannot be lent.
+
+@ asked @
+symbol use_cmb_sqes, true;
+@@
+- static bool use_cmb_sqes = true;
++ static bool use_cmb_sqes;
+
+// A queue whose place is not in the CMB any more moves out before it is created again.
+// Its completion queue stays: who polls reads that, and takes no notice of a reset.
+@ sq_move @
+identifier nvmeq, qid, polled, dev, result;
+@@
+  static int nvme_create_queue(struct nvme_queue *nvmeq, int qid, bool polled)
+  {
+  struct nvme_dev *dev = nvmeq->dev;
+  int result;
+  ...
+  clear_bit(NVMEQ_DELETE_ERROR, &nvmeq->flags);
++ if (!dev->cmb_use_sqes && test_bit(NVMEQ_SQ_CMB, &nvmeq->flags)) {
++ 	void *sq = nvmeq->sq_cmds;
++
++ 	result = nvme_alloc_sq_cmds(dev, nvmeq, qid);
++ 	if (result) {
++ 		nvmeq->sq_cmds = sq;
++ 		return result;
++ 	}
++ 	clear_bit(NVMEQ_SQ_CMB, &nvmeq->flags);
++ 	nvme_p2pmem_free_sq(to_pci_dev(dev->dev), sq, SQ_SIZE(nvmeq));
++ }
+  ...
+  }
 
 @ sq_free @
 expression pdev, addr, size;
@@ -62,54 +96,50 @@ expression pdev, addr;
 - pci_p2pmem_virt_to_bus(pdev, addr)
 + nvme_p2pmem_sq_addr(pdev, addr)
 
-// ---- the controller memory buffer as a provider. One that has changed over a
-// reset cannot hold the submission queues any more: they are made anew, in
-// system memory. The core trims what is not aligned, with a message, so nothing
-// is left out here.
+// ---- the controller memory buffer as a provider: found, checked and registered by us.
+// Of the driver's own rules for it one is left: queues are made to fit cmb_size, which
+// is half of what is registered, so that they leave memory to lend.
 
 @ cmb @
-symbol true, false;
-identifier dev, size, offset, bar_size, pdev, bar;
-expression E;
+identifier d;
 @@
-  static void nvme_map_cmb(struct nvme_dev *dev)
-  {
-  ...
-- if (dev->cmb_size)
-- 	return;
-+ if (dev->cmb_size) {
-+ 	if (nvme_p2pmem_recheck_cmb(&dev->ctrl, dev->cmb_size,
-+ 				    dev->cmbsz, dev->cmbloc)) {
-+ 		nvme_free_queues(dev, 1);
-+ 		dev->cmb_use_sqes = false;
-+ 	}
-+ 	return;
++ static void nvme_map_cmb(struct nvme_dev *dev)
++ {
++ 	bool sqes = nvme_p2pmem_map_cmb(&dev->ctrl, &dev->p2pmem);
++
++ 	dev->cmb_use_sqes = use_cmb_sqes && sqes;
++ 	dev->cmbsz = dev->p2pmem.cmbsz;
++ 	dev->cmbloc = dev->p2pmem.cmbloc;
++ 	dev->cmb_size = dev->p2pmem.size / 2;
++ 	if (dev->cmb_size)
++ 		nvme_update_attrs(dev);
 + }
-  ...
-- if (offset > bar_size)
-- 	return;
-+ if (offset > bar_size) {
-+ 	nvme_p2pmem_add_cmb(&dev->ctrl, bar, 0, offset, dev->cmbsz);
-+ 	return;
-+ }
-  ...
-  size = min(size, bar_size - offset);
-- if (!IS_ALIGNED(size, memremap_compat_align()) ||
--     !IS_ALIGNED(pci_resource_start(pdev, bar), memremap_compat_align()))
-- 	return;
-  ...
-- if (pci_p2pdma_add_resource(pdev, bar, size, offset)) {
-- 	dev_warn(...);
-+ if (nvme_p2pmem_add_cmb(&dev->ctrl, bar, size, offset, dev->cmbsz)) {
-  	...
-  }
-  ...
-- if (E)
-- 	pci_p2pmem_publish(pdev, true);
-  ...
-  }
+- static void nvme_map_cmb(struct nvme_dev *d)
+- { ... }
 
-// ---- revoke while the controller still works, lose when it does not
+@ cmb_unit @
+identifier d;
+typedef u64, u32;
+@@
+- static u64 nvme_cmb_size_unit(struct nvme_dev *d)
+- { ... }
+
+@ cmb_bytes @
+identifier d;
+typedef u64, u32;
+@@
+- static u32 nvme_cmb_size(struct nvme_dev *d)
+- { ... }
+
+// ---- lent while the controller is LIVE: begins where it becomes that
+
+@ start @
+identifier dev;
+@@
++ nvme_p2pmem_start(&dev->ctrl, &dev->p2pmem, &dev->shutdown_lock);
+  nvme_start_ctrl(&dev->ctrl);
+
+// ---- and ends before it stops being that; what still is out is lost with it
 
 @ lost @
 identifier dev, shutdown;
@@ -117,8 +147,8 @@ identifier dev, shutdown;
   static void nvme_dev_disable(struct nvme_dev *dev, bool shutdown)
   {
   ...
-+ nvme_p2pmem_lost(&dev->ctrl);
   mutex_lock(&dev->shutdown_lock);
++ nvme_p2pmem_lost(&dev->ctrl);
   ...
   }
 
@@ -128,7 +158,7 @@ identifier dev, shutdown;
   static int nvme_disable_prepare_reset(struct nvme_dev *dev, bool shutdown)
   {
   ...
-+ nvme_p2pmem_quiesce(&dev->ctrl, dev->cmb_size, &dev->shutdown_lock);
++ nvme_p2pmem_stop(&dev->ctrl, &dev->p2pmem, &dev->shutdown_lock, shutdown);
   nvme_dev_disable(dev, shutdown);
   ...
   }
@@ -142,7 +172,7 @@ identifier dev;
   ...
 - if (dev->ctrl.ctrl_config & NVME_CC_ENABLE)
 + if (dev->ctrl.ctrl_config & NVME_CC_ENABLE) {
-+ 	nvme_p2pmem_quiesce(&dev->ctrl, dev->cmb_size, &dev->shutdown_lock);
++ 	nvme_p2pmem_stop(&dev->ctrl, &dev->p2pmem, &dev->shutdown_lock, false);
   	nvme_dev_disable(dev, false);
 + }
   ...
@@ -154,31 +184,34 @@ identifier dev;
   static int nvme_pci_subsystem_reset(struct nvme_ctrl *ctrl)
   {
   ...
-+ nvme_p2pmem_revoke(ctrl);
++ if (nvme_ctrl_state(ctrl) == NVME_CTRL_LIVE)
++ 	nvme_p2pmem_stop(ctrl, &dev->p2pmem, &dev->shutdown_lock, false);
   mutex_lock(&dev->shutdown_lock);
   ...
   }
 
-// A reset that was under way may have begun to lend again: revoked once more,
+// A reset that was under way may have begun to lend again: stopped once more,
 // when no other can come.
 @ remove @
+symbol false;
 identifier pdev, dev;
 @@
   static void nvme_remove(struct pci_dev *pdev)
   {
   ...
-+ nvme_p2pmem_quiesce(&dev->ctrl, dev->cmb_size, &dev->shutdown_lock);
++ nvme_p2pmem_stop(&dev->ctrl, &dev->p2pmem, &dev->shutdown_lock, false);
   nvme_change_ctrl_state(&dev->ctrl, NVME_CTRL_DELETING);
   ...
   flush_work(&dev->ctrl.reset_work);
-+ nvme_p2pmem_quiesce(&dev->ctrl, dev->cmb_size, &dev->shutdown_lock);
++ nvme_p2pmem_stop(&dev->ctrl, &dev->p2pmem, &dev->shutdown_lock, false);
   ...
-+ nvme_p2pmem_unregister_client(dev->p2pmem_client);
++ nvme_p2pmem_unregister_client(dev->p2pmem.client);
   nvme_free_host_mem(dev);
   ...
   }
 
 @ suspend @
+symbol true;
 identifier ndev, ctrl, ret;
 @@
   static int nvme_suspend(...)
@@ -186,24 +219,25 @@ identifier ndev, ctrl, ret;
   ...
   struct nvme_ctrl *ctrl = &ndev->ctrl;
   ...
-+ nvme_p2pmem_quiesce(ctrl, ndev->cmb_size, &ndev->shutdown_lock);
++ nvme_p2pmem_stop(ctrl, &ndev->p2pmem, &ndev->shutdown_lock, true);
   nvme_start_freeze(ctrl);
   ...
   nvme_unfreeze(ctrl);
 + if (ret)
-+ 	nvme_p2pmem_resume(ctrl);
++ 	nvme_p2pmem_start(ctrl, &ndev->p2pmem, &ndev->shutdown_lock);
   return ret;
   }
 
 @ resume @
-identifier ctrl;
+identifier ctrl, ndev;
 @@
   static int nvme_resume(...)
   {
   ...
+  struct nvme_dev *ndev = ...;
   struct nvme_ctrl *ctrl = ...;
   ...
-+ nvme_p2pmem_resume(ctrl);
++ nvme_p2pmem_start(ctrl, &ndev->p2pmem, &ndev->shutdown_lock);
   return 0;
   ...
   }
@@ -216,7 +250,7 @@ identifier ctrl;
   struct nvme_dev {
   ...
   u32 cmbloc;
-+ struct pci_p2pmem_client *p2pmem_client;
++ struct nvme_p2pmem p2pmem;
   ...
   };
 
@@ -229,6 +263,6 @@ identifier pdev, dev;
   struct nvme_dev *dev;
   ...
   pci_set_drvdata(pdev, dev);
-+ dev->p2pmem_client = nvme_p2pmem_register_client(&dev->ctrl);
++ dev->p2pmem.client = nvme_p2pmem_register_client(&dev->ctrl);
   ...
   }

@@ -48,7 +48,10 @@ static const struct fabric_node nvme_tree[] = {
  * @f: the hierarchy
  * @pdev: its function
  * @card: a provider beside it
- * @bar_lock: as in struct nvme_dev
+ * @p: what p2pmem.c keeps of it
+ * @lock: as shutdown_lock in struct nvme_dev
+ * @cmbsts: register
+ * @deaf: CMBMSC cannot be written
  * @csts: register
  * @cmbsz: register
  * @cmbloc: register
@@ -60,15 +63,18 @@ static const struct fabric_node nvme_tree[] = {
  */
 struct nvme_bench {
 	struct nvme_ctrl ctrl;
+	struct nvme_p2pmem p;
 	struct fabric *f;
 	struct pci_dev *pdev;
 	struct pci_dev *card;
-	struct mutex bar_lock;		/* see above */
+	struct mutex lock;		/* see above */
+	u32 cmbsts;
+	bool deaf;
 	u32 csts;
 	u32 cmbsz;
 	u32 cmbloc;
 	u64 cmbmsc;
-	u32 written[4];
+	u32 written[8];
 	unsigned int nr_written;
 	struct delayed_work work;
 	void *held;
@@ -93,6 +99,9 @@ static int bench_read32(struct nvme_ctrl *ctrl, u32 off, u32 *val)
 	case NVME_REG_CMBLOC:
 		*val = b->cmbloc;
 		return 0;
+	case NVME_P2PMEM_REG_CMBSTS:
+		*val = b->cmbsts;
+		return 0;
 	}
 	return -EINVAL;
 }
@@ -111,6 +120,8 @@ static int bench_write32(struct nvme_ctrl *ctrl, u32 off, u32 val)
 
 	if (b->nr_written < ARRAY_SIZE(b->written))
 		b->written[b->nr_written++] = off;
+	if (b->deaf)
+		return 0;
 	if (off == NVME_REG_CMBMSC)
 		b->cmbmsc = (b->cmbmsc & ~(u64)U32_MAX) | val;
 	else if (off == NVME_REG_CMBMSC + 4)
@@ -163,7 +174,7 @@ static struct nvme_bench *nvme_bench(struct kunit *test)
 	b->f = fabric_build(test, nvme_tree);
 	b->pdev = fabric_pdev(b->f, "drive");
 	b->card = kit_lend(test, b->f, "card");
-	mutex_init(&b->bar_lock);
+	mutex_init(&b->lock);
 	INIT_DELAYED_WORK(&b->work, bench_give);
 	b->ctrl.dev = &b->pdev->dev;
 	b->ctrl.device = &b->pdev->dev;
@@ -176,56 +187,163 @@ static struct nvme_bench *nvme_bench(struct kunit *test)
 	return b;
 }
 
+static void bench_start(struct nvme_bench *b)
+{
+	nvme_p2pmem_start(&b->ctrl, &b->p, &b->lock);
+}
+
+static void bench_stop(struct nvme_bench *b, bool sleep)
+{
+	nvme_p2pmem_stop(&b->ctrl, &b->p, &b->lock, sleep);
+}
+
 static void bench_lend(struct kunit *test, struct nvme_bench *b)
 {
-	KUNIT_ASSERT_EQ(test, nvme_p2pmem_add_cmb(&b->ctrl, CMB_BAR, CMB_SIZE, CMB_OFFSET,
-						  b->cmbsz), 0);
+	KUNIT_ASSERT_TRUE(test, nvme_p2pmem_map_cmb(&b->ctrl, &b->p));
+	KUNIT_EXPECT_EQ(test, b->p.size, CMB_SIZE);
+	KUNIT_ASSERT_TRUE(test, pci_p2pmem_is_lent(b->pdev, CMB_BAR, CMB_SIZE, CMB_OFFSET));
+	bench_start(b);
 	KUNIT_ASSERT_TRUE(test, pci_p2pmem_is_provider(b->pdev));
 }
 
-/* A CMB is lent as it is, and published when data may be in it both ways. */
-static void cmb_is_lent(struct kunit *test)
+/* A CMB is published when data may be in it both ways. */
+static void cmb_is_published(struct kunit *test)
 {
 	static const struct {
 		u32 cmbsz;
-		bool published;
+		bool published, sqes;
 	} t[] = {
-		{ CMBSZ_DATA, true },
-		{ CMBSZ, true },
-		{ NVME_CMBSZ_RDS, false },
-		{ NVME_CMBSZ_WDS, false },
-		{ NVME_CMBSZ_SQS, false },
-		{ 0, false },
+		{ CMBSZ_DATA, true, false },
+		{ CMBSZ_DATA | NVME_CMBSZ_SQS, true, true },
+		{ NVME_CMBSZ_RDS, false, false },
+		{ NVME_CMBSZ_WDS, false, false },
+		{ NVME_CMBSZ_SQS, false, true },
+		{ 0, false, false },
 	};
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(t); i++) {
 		struct nvme_bench *b = nvme_bench(test);
 
-		KUNIT_EXPECT_EQ(test, nvme_p2pmem_add_cmb(&b->ctrl, CMB_BAR, CMB_SIZE,
-							  CMB_OFFSET, t[i].cmbsz), 0);
+		b->cmbsz = (CMBSZ & ~(CMBSZ_DATA | NVME_CMBSZ_SQS)) | t[i].cmbsz;
+		KUNIT_EXPECT_EQ(test, nvme_p2pmem_map_cmb(&b->ctrl, &b->p), t[i].sqes);
 		KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_lent(b->pdev, CMB_BAR, CMB_SIZE,
 							   CMB_OFFSET));
+		bench_start(b);
 		KUNIT_EXPECT_EQ_MSG(test, pci_p2pmem_is_provider(b->pdev), t[i].published,
-				    "CMBSZ %#x", t[i].cmbsz);
+				    "CMBSZ %#x", b->cmbsz);
+		KUNIT_EXPECT_EQ_MSG(test, b->nr_written, 0, "a controller before NVMe 1.4");
 		fabric_destroy(b->f);
 	}
 }
 
-/* What cannot be lent is refused, and leaves a drive that lends nothing. */
+/* Only a controller that is LIVE lends; registering alone lends nothing. */
+static void cmb_is_lent_while_live(struct kunit *test)
+{
+	enum nvme_ctrl_state state;
+
+	for (state = NVME_CTRL_NEW; state <= NVME_CTRL_DEAD; state++) {
+		struct nvme_bench *b = nvme_bench(test);
+		void *peer;
+
+		b->ctrl.state = state;
+		KUNIT_EXPECT_TRUE(test, nvme_p2pmem_map_cmb(&b->ctrl, &b->p));
+		KUNIT_EXPECT_FALSE_MSG(test, pci_p2pmem_is_provider(b->pdev),
+				       "lent before it was started");
+		peer = pci_p2pmem_alloc(b->pdev, PAGE_SIZE, GFP_KERNEL);
+		KUNIT_EXPECT_NULL(test, peer);
+		if (peer)
+			pci_p2pmem_free(peer, PAGE_SIZE);
+		bench_start(b);
+		KUNIT_EXPECT_EQ_MSG(test, pci_p2pmem_is_provider(b->pdev),
+				    state == NVME_CTRL_LIVE, "state %d", state);
+		/* Over a reset: the CMB is found again, and still not lent. */
+		nvme_p2pmem_lost(&b->ctrl);
+		nvme_p2pmem_map_cmb(&b->ctrl, &b->p);
+		KUNIT_EXPECT_FALSE_MSG(test, pci_p2pmem_is_provider(b->pdev),
+				       "lent before the Controller Reset");
+		fabric_destroy(b->f);
+	}
+}
+
+/* What cannot be lent is refused, once, and nothing is written to a register in vain. */
 static void cmb_is_refused(struct kunit *test)
+{
+	static const struct {
+		const char *why;
+		u32 cmbsz, cmbloc;
+	} t[] = {
+		{ "no CMB", 0, 0 },
+		{ "gone", ~0U, ~0U },
+		{ "size of zero", CMBSZ_DATA, CMBLOC },
+		{ "begins behind its BAR", CMBSZ, (SZ_8M / SZ_4K) << 12 | CMB_BAR },
+		{ "no such BAR", CMBSZ, 4 },
+		{ "BAR 6", CMBSZ, 6 },
+		{ "BAR 7", CMBSZ, 7 },
+		{ "less than pages come in", (SZ_1M / SZ_4K) << NVME_CMBSZ_SZ_SHIFT | CMBSZ_DATA,
+		  CMBLOC },
+		{ "unit 7", 1 << NVME_CMBSZ_SZ_SHIFT | 7 << NVME_CMBSZ_SZU_SHIFT | CMBSZ_DATA,
+		  CMB_BAR },
+		{ "unit 14", 1 << NVME_CMBSZ_SZ_SHIFT | 14 << NVME_CMBSZ_SZU_SHIFT | CMBSZ_DATA,
+		  CMB_BAR },
+		{ "unit 15", 1 << NVME_CMBSZ_SZ_SHIFT | 15 << NVME_CMBSZ_SZU_SHIFT | CMBSZ_DATA,
+		  CMB_BAR },
+	};
+	int i, cap;
+
+	for (i = 0; i < 2 * ARRAY_SIZE(t); i++) {
+		struct nvme_bench *b = nvme_bench(test);
+		const char *why = t[i / 2].why;
+
+		cap = i % 2;
+		b->ctrl.cap = cap ? CAP_CMBS : 0;
+		b->cmbsz = t[i / 2].cmbsz;
+		b->cmbloc = t[i / 2].cmbloc;
+		KUNIT_EXPECT_FALSE_MSG(test, nvme_p2pmem_map_cmb(&b->ctrl, &b->p), "%s", why);
+		KUNIT_EXPECT_EQ_MSG(test, b->p.size, 0, "%s", why);
+		if (!cap)
+			KUNIT_EXPECT_EQ_MSG(test, b->nr_written, 0, "%s: reserved offsets", why);
+		/* The next reset asks nothing again: what would work now is not looked at. */
+		b->nr_written = 0;
+		b->cmbsz = CMBSZ;
+		b->cmbloc = CMBLOC;
+		KUNIT_EXPECT_FALSE_MSG(test, nvme_p2pmem_map_cmb(&b->ctrl, &b->p), "%s", why);
+		KUNIT_EXPECT_EQ_MSG(test, b->nr_written, 0, "%s: told again", why);
+		bench_start(b);
+		bench_stop(b, false);
+		KUNIT_EXPECT_FALSE_MSG(test, pci_p2pmem_is_provider(b->pdev), "%s", why);
+		fabric_destroy(b->f);
+	}
+}
+
+/* A controller since NVMe 1.4 says whether the address of its CMB can be. */
+static void cmb_address_is_refused(struct kunit *test)
 {
 	struct nvme_bench *b = nvme_bench(test);
 
-	KUNIT_EXPECT_EQ_MSG(test, nvme_p2pmem_add_cmb(&b->ctrl, CMB_BAR, 0, 0, CMBSZ_DATA),
-			    -EINVAL, "no bytes: that is not the whole BAR");
-	KUNIT_EXPECT_EQ(test, nvme_p2pmem_add_cmb(&b->ctrl, CMB_BAR, SZ_8M, SZ_2M, CMBSZ_DATA),
-			-EINVAL);
-	KUNIT_EXPECT_EQ(test, nvme_p2pmem_add_cmb(&b->ctrl, 4, SZ_2M, 0, CMBSZ_DATA), -EINVAL);
-	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(b->pdev));
+	b->ctrl.cap = CAP_CMBS;
+	b->cmbsts = NVME_P2PMEM_CMBSTS_CBAI;
+	KUNIT_EXPECT_FALSE(test, nvme_p2pmem_map_cmb(&b->ctrl, &b->p));
+	KUNIT_EXPECT_EQ(test, b->p.size, 0);
+	KUNIT_EXPECT_EQ_MSG(test, b->cmbmsc, 0, "still enabled");
+	fabric_destroy(b->f);
+
+	/* Or it says so when it was started, or forgot its address in the Controller Reset. */
+	b = nvme_bench(test);
+	b->ctrl.cap = CAP_CMBS;
 	bench_lend(test, b);
-	KUNIT_EXPECT_EQ_MSG(test, nvme_p2pmem_add_cmb(&b->ctrl, CMB_BAR, CMB_SIZE, CMB_OFFSET,
-						      CMBSZ_DATA), -EEXIST, "twice");
+	nvme_p2pmem_lost(&b->ctrl);
+	b->cmbsts = NVME_P2PMEM_CMBSTS_CBAI;
+	bench_start(b);
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(b->pdev));
+	b->cmbsts = 0;
+	b->cmbmsc = 0;
+	b->deaf = true;
+	bench_start(b);
+	KUNIT_EXPECT_FALSE_MSG(test, pci_p2pmem_is_provider(b->pdev), "CMBMSC is not read back");
+	b->deaf = false;
+	bench_start(b);
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(b->pdev));
 }
 
 /* After a reset: the CMB is what it was, and lends again. */
@@ -234,86 +352,80 @@ static void cmb_is_the_same_after_a_reset(struct kunit *test)
 	struct nvme_bench *b = nvme_bench(test);
 	u64 where;
 
+	b->ctrl.cap = CAP_CMBS;
 	bench_lend(test, b);
 	where = pci_bus_address(b->pdev, CMB_BAR) + CMB_OFFSET;
-	nvme_p2pmem_revoke(&b->ctrl);
-	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(b->pdev));
-	KUNIT_EXPECT_EQ(test, nvme_p2pmem_recheck_cmb(&b->ctrl, CMB_SIZE, CMBSZ, CMBLOC), 0);
-	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(b->pdev));
-	KUNIT_EXPECT_EQ_MSG(test, b->nr_written, 0, "a controller before NVMe 1.4");
-
-	/* Since NVMe 1.4 it is told where its CMB is; the half that enables it last. */
-	b->ctrl.cap = CAP_CMBS;
-	nvme_p2pmem_revoke(&b->ctrl);
-	KUNIT_EXPECT_EQ(test, nvme_p2pmem_recheck_cmb(&b->ctrl, CMB_SIZE, CMBSZ, CMBLOC), 0);
 	KUNIT_EXPECT_EQ(test, b->cmbmsc, where | NVME_CMBMSC_CRE | NVME_CMBMSC_CMSE);
-	KUNIT_ASSERT_EQ(test, b->nr_written, 2);
-	KUNIT_EXPECT_EQ(test, b->written[0], NVME_REG_CMBMSC + 4);
-	KUNIT_EXPECT_EQ(test, b->written[1], NVME_REG_CMBMSC);
-	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(b->pdev));
+	/* CRE, to be shown the CMB; then where it is, the half that enables it last. */
+	KUNIT_ASSERT_EQ(test, b->nr_written, 3);
+	KUNIT_EXPECT_EQ(test, b->written[0], NVME_REG_CMBMSC);
+	KUNIT_EXPECT_EQ(test, b->written[1], NVME_REG_CMBMSC + 4);
+	KUNIT_EXPECT_EQ(test, b->written[2], NVME_REG_CMBMSC);
 
 	b->nr_written = 0;
-	KUNIT_EXPECT_EQ(test, nvme_p2pmem_recheck_cmb(&b->ctrl, CMB_SIZE, CMBSZ, CMBLOC), 0);
+	bench_stop(b, false);
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(b->pdev));
+	KUNIT_EXPECT_TRUE(test, nvme_p2pmem_map_cmb(&b->ctrl, &b->p));
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(b->pdev));
+	bench_start(b);
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(b->pdev));
 	KUNIT_EXPECT_EQ_MSG(test, b->nr_written, 0, "it is enabled already: others use it");
+
+	bench_stop(b, false);
+	b->cmbmsc = 0;	/* a reset of the function */
+	KUNIT_EXPECT_TRUE(test, nvme_p2pmem_map_cmb(&b->ctrl, &b->p));
+	KUNIT_EXPECT_EQ(test, b->nr_written, 2);
+	KUNIT_EXPECT_EQ(test, b->cmbmsc, where | NVME_CMBMSC_CRE | NVME_CMBMSC_CMSE);
 }
 
-/* It is something else: it stays revoked, and the controller forgets it. */
+/* It is something else: it stays stopped, and the controller forgets it. */
 static void cmb_is_another_after_a_reset(struct kunit *test)
 {
 	struct nvme_bench *b = nvme_bench(test);
 
 	b->ctrl.cap = CAP_CMBS;
-	KUNIT_EXPECT_EQ_MSG(test, nvme_p2pmem_recheck_cmb(&b->ctrl, 0, 0, 0), 0, "no CMB");
-	KUNIT_EXPECT_EQ(test, b->nr_written, 0);
 	bench_lend(test, b);
-	nvme_p2pmem_revoke(&b->ctrl);
+	bench_stop(b, false);
 
 	b->cmbsz = CMBSZ & ~NVME_CMBSZ_WDS;
-	KUNIT_EXPECT_EQ(test, nvme_p2pmem_recheck_cmb(&b->ctrl, CMB_SIZE, CMBSZ, CMBLOC), -EIO);
+	KUNIT_EXPECT_FALSE(test, nvme_p2pmem_map_cmb(&b->ctrl, &b->p));
 	KUNIT_EXPECT_EQ_MSG(test, b->cmbmsc, 0, "still enabled");
 	b->cmbsz = CMBSZ;
 	b->cmbloc = CMBLOC + BIT(12);
-	KUNIT_EXPECT_EQ(test, nvme_p2pmem_recheck_cmb(&b->ctrl, CMB_SIZE, CMBSZ, CMBLOC), -EIO);
+	KUNIT_EXPECT_FALSE(test, nvme_p2pmem_map_cmb(&b->ctrl, &b->p));
+	bench_start(b);
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(b->pdev));
 	b->cmbloc = CMBLOC;
-	KUNIT_EXPECT_EQ_MSG(test, nvme_p2pmem_recheck_cmb(&b->ctrl, SZ_2M, CMBSZ, CMBLOC), -EIO,
-			    "another size than what was lent");
+	b->p.size = SZ_2M;
+	KUNIT_EXPECT_FALSE_MSG(test, nvme_p2pmem_map_cmb(&b->ctrl, &b->p),
+			       "another size than what was lent");
+	b->p.size = CMB_SIZE;
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(b->pdev));
 	KUNIT_EXPECT_EQ(test, b->cmbmsc, 0);
 
 	/* A later reset brings it back. */
-	KUNIT_EXPECT_EQ(test, nvme_p2pmem_recheck_cmb(&b->ctrl, CMB_SIZE, CMBSZ, CMBLOC), 0);
+	KUNIT_EXPECT_TRUE(test, nvme_p2pmem_map_cmb(&b->ctrl, &b->p));
+	bench_start(b);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(b->pdev));
 }
 
 /* A controller that works is disabled only after what is out came back. */
-static void quiesce_waits_while_it_works(struct kunit *test)
+static void stop_waits_while_it_works(struct kunit *test)
 {
 	struct nvme_bench *b = nvme_bench(test);
 
 	KUNIT_ASSERT_TRUE(test, pci_is_enabled(b->pdev));
 	bench_lend(test, b);
-	nvme_p2pmem_quiesce(&b->ctrl, 0, &b->bar_lock);
-	KUNIT_EXPECT_TRUE_MSG(test, pci_p2pmem_is_provider(b->pdev), "no CMB: nothing to do");
-
 	bench_hold(test, b, HZ / 10);
-	nvme_p2pmem_quiesce(&b->ctrl, CMB_SIZE, &b->bar_lock);
+	bench_stop(b, false);
 	KUNIT_EXPECT_NULL_MSG(test, READ_ONCE(b->held), "it did not wait");
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(b->pdev));
-	nvme_p2pmem_resume(&b->ctrl);
-	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(b->pdev));
-
-	/* The reset of one that works; one that does not work is not waited for. */
-	bench_hold(test, b, HZ / 10);
-	nvme_p2pmem_revoke(&b->ctrl);
-	KUNIT_EXPECT_NULL_MSG(test, READ_ONCE(b->held), "it did not wait");
-	nvme_p2pmem_resume(&b->ctrl);
-	b->ctrl.state = NVME_CTRL_RESETTING;
-	nvme_p2pmem_revoke(&b->ctrl);
+	bench_start(b);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(b->pdev));
 }
 
 /* A controller that does not work takes its contents along; nobody is waited for. */
-static void quiesce_does_not_wait_for_the_dead(struct kunit *test)
+static void stop_does_not_wait_for_the_dead(struct kunit *test)
 {
 	static const struct {
 		const char *why;
@@ -339,38 +451,14 @@ static void quiesce_does_not_wait_for_the_dead(struct kunit *test)
 		if (t[i].killed)
 			fabric_kill(b->f, "drive");
 		began = jiffies;
-		nvme_p2pmem_quiesce(&b->ctrl, CMB_SIZE, &b->bar_lock);
+		bench_stop(b, i % 2);
 		KUNIT_EXPECT_LT_MSG(test, jiffies - began,
 				    PCI_P2PMEM_DRAIN_SECONDS * HZ, "%s: it waits", t[i].why);
 		KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(b->pdev));
 		KUNIT_EXPECT_TRUE_MSG(test, pci_p2pmem_sgl_lost(sgl), "%s", t[i].why);
 		pci_p2pmem_sgl_free(sgl);
-		nvme_p2pmem_resume(&b->ctrl);
+		bench_start(b);
 		KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(b->pdev));
-	}
-}
-
-/* Only a controller that is at work, or about to be, lends again. */
-static void resume_by_state(struct kunit *test)
-{
-	static const struct {
-		enum nvme_ctrl_state state;
-		bool lends;
-	} t[] = {
-		{ NVME_CTRL_NEW, false }, { NVME_CTRL_LIVE, true },
-		{ NVME_CTRL_RESETTING, false }, { NVME_CTRL_CONNECTING, true },
-		{ NVME_CTRL_DELETING, false }, { NVME_CTRL_DEAD, false },
-	};
-	struct nvme_bench *b = nvme_bench(test);
-	int i;
-
-	bench_lend(test, b);
-	for (i = 0; i < ARRAY_SIZE(t); i++) {
-		nvme_p2pmem_lost(&b->ctrl);
-		b->ctrl.state = t[i].state;
-		nvme_p2pmem_resume(&b->ctrl);
-		KUNIT_EXPECT_EQ_MSG(test, pci_p2pmem_is_provider(b->pdev), t[i].lends,
-				    "state %d", t[i].state);
 	}
 }
 
@@ -379,34 +467,51 @@ static void submission_queues_in_the_cmb(struct kunit *test)
 {
 	struct nvme_bench *b = nvme_bench(test);
 	unsigned long began = jiffies;
-	void *sq, *other;
+	void *sq, *other, *all;
 
 	KUNIT_EXPECT_NULL_MSG(test, nvme_p2pmem_alloc_sq(b->pdev, SZ_16K), "no CMB");
-	bench_lend(test, b);
+	KUNIT_ASSERT_TRUE(test, nvme_p2pmem_map_cmb(&b->ctrl, &b->p));
+	/* As probe does it: before anything is lent */
 	sq = nvme_p2pmem_alloc_sq(b->pdev, SZ_16K + 64);
 	KUNIT_ASSERT_NOT_NULL(test, sq);
 	KUNIT_EXPECT_EQ(test, nvme_p2pmem_sq_addr(b->pdev, sq),
 			pci_bus_address(b->pdev, CMB_BAR) + CMB_OFFSET +
 			(sq - pci_p2pmem_region_addr(b->pdev, CMB_BAR, CMB_OFFSET)));
-	KUNIT_EXPECT_NULL_MSG(test, nvme_p2pmem_alloc_sq(b->pdev, CMB_SIZE), "full");
+	bench_start(b);
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(b->pdev));
 
-	nvme_p2pmem_quiesce(&b->ctrl, CMB_SIZE, &b->bar_lock);
+	bench_stop(b, false);
 	KUNIT_EXPECT_LT_MSG(test, jiffies - began, PCI_P2PMEM_DRAIN_SECONDS * HZ,
 			    "the drain waits for a queue of the driver");
-	KUNIT_EXPECT_NULL_MSG(test, nvme_p2pmem_alloc_sq(b->pdev, SZ_16K), "revoked");
-	nvme_p2pmem_resume(&b->ctrl);
+	other = nvme_p2pmem_alloc_sq(b->pdev, SZ_16K);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, other, "a reset makes queues before it is started");
+	bench_start(b);
 	KUNIT_EXPECT_TRUE_MSG(test, pci_p2pmem_is_provider(b->pdev),
 			      "a queue keeps it from lending again");
-	other = nvme_p2pmem_alloc_sq(b->pdev, SZ_16K);
-	KUNIT_EXPECT_NOT_NULL(test, other);
 	nvme_p2pmem_free_sq(b->pdev, sq, SZ_16K + 64);
 	if (other)
 		nvme_p2pmem_free_sq(b->pdev, other, SZ_16K);
-	/* Back to the last page */
-	sq = nvme_p2pmem_alloc_sq(b->pdev, CMB_SIZE);
-	KUNIT_EXPECT_NOT_NULL(test, sq);
-	if (sq)
-		nvme_p2pmem_free_sq(b->pdev, sq, CMB_SIZE);
+
+	/* Queues get half of it, the other half is for others; back to the last page. */
+	sq = nvme_p2pmem_alloc_sq(b->pdev, CMB_SIZE / 2);
+	KUNIT_ASSERT_NOT_NULL(test, sq);
+	KUNIT_EXPECT_NULL_MSG(test, nvme_p2pmem_alloc_sq(b->pdev, 1), "more than half");
+	KUNIT_EXPECT_EQ(test, kit_available(b->pdev), CMB_SIZE / 2);
+	nvme_p2pmem_free_sq(b->pdev, sq, CMB_SIZE / 2);
+	all = pci_p2pmem_alloc(b->pdev, CMB_SIZE, GFP_KERNEL);
+	KUNIT_EXPECT_NOT_NULL(test, all);
+	if (all)
+		pci_p2pmem_free(all, CMB_SIZE);
+}
+
+/* Only a shortage is requeued, and only what may never be is final. */
+static void status_of_what_is_not_mapped(struct kunit *test)
+{
+	KUNIT_EXPECT_TRUE(test, nvme_p2pmem_map_status(-ENOMEM) == BLK_STS_RESOURCE);
+	KUNIT_EXPECT_TRUE(test, nvme_p2pmem_map_status(-EREMOTEIO) == BLK_STS_TARGET);
+	KUNIT_EXPECT_TRUE(test, nvme_p2pmem_map_status(-ECOMM) == BLK_STS_TRANSPORT);
+	KUNIT_EXPECT_TRUE_MSG(test, nvme_p2pmem_map_status(-EIO) == BLK_STS_RESOURCE,
+			      "system memory, as ever");
 }
 
 static int bench_map(struct nvme_bench *b, struct sg_table *sgt, enum dma_data_direction dir)
@@ -495,14 +600,16 @@ static void client_without_memory(struct kunit *test)
 }
 
 static struct kunit_case nvme_p2pmem_cases[] = {
-	KUNIT_CASE(cmb_is_lent),
+	KUNIT_CASE(cmb_is_published),
+	KUNIT_CASE(cmb_is_lent_while_live),
 	KUNIT_CASE(cmb_is_refused),
+	KUNIT_CASE(cmb_address_is_refused),
 	KUNIT_CASE(cmb_is_the_same_after_a_reset),
 	KUNIT_CASE(cmb_is_another_after_a_reset),
-	KUNIT_CASE(quiesce_waits_while_it_works),
-	KUNIT_CASE(quiesce_does_not_wait_for_the_dead),
-	KUNIT_CASE(resume_by_state),
+	KUNIT_CASE(stop_waits_while_it_works),
+	KUNIT_CASE(stop_does_not_wait_for_the_dead),
 	KUNIT_CASE(submission_queues_in_the_cmb),
+	KUNIT_CASE(status_of_what_is_not_mapped),
 	KUNIT_CASE(data_of_commands),
 	KUNIT_CASE(client_without_memory),
 	{}

@@ -7,14 +7,16 @@
  * completion queues are in system memory always.
  *
  * A drive with a controller memory buffer (CMB) is a provider too, published
- * when the controller can both read and write data there. The memory is lent
- * only while the controller works: it is revoked before the controller is
- * disabled in an orderly way, declared lost when that cannot be waited for, and
- * lent again after a reset that left the CMB where it was.
+ * when the controller can both read and write data there. It is registered in
+ * probe, and lent only while the controller is LIVE: nvme_p2pmem_start() is called
+ * where it becomes that, nvme_p2pmem_stop() before it is disabled in an orderly way,
+ * nvme_p2pmem_lost() when it is disabled. A Controller Reset leaves the contents of
+ * a CMB undefined, so nothing may be lent across it.
  *
- * Submission queues in the CMB are the driver's own use of the memory. They are
- * taken from the pool like everybody's, so they count as not available, and they
- * survive a reset, so no drain waits for them.
+ * Submission queues in the CMB, which the parameter use_cmb_sqes asks for, are the
+ * driver's own use of the memory. They come from the pool, so they count as not
+ * available; they get half of it at most; and they survive a reset, so no drain
+ * waits for them.
  *
  * This file knows struct nvme_ctrl and registers, not struct nvme_dev.
  */
@@ -101,103 +103,180 @@ void nvme_p2pmem_unmap_sgtable(struct device *dev, struct sg_table *sgt,
 		dma_unmap_sgtable(dev, sgt, dir, attrs);
 }
 
-/**
- * nvme_p2pmem_add_cmb() - lend the controller memory buffer
- * @ctrl: the controller
- * @bar: number of the BAR that holds the CMB
- * @size: bytes of it inside that BAR
- * @offset: bytes into the BAR
- * @cmbsz: register CMBSZ
- *
- * Context: Process, may sleep.
- * Return: 0, or an errno after a message; the CMB is then not to be used.
+static int nvme_p2pmem_cmb_bar(u32 cmbloc)
+{
+	return NVME_CMB_BIR(cmbloc);
+}
+
+static u64 nvme_p2pmem_cmb_unit(u32 cmbsz)
+{
+	return 1ULL << (12 + 4 * ((cmbsz >> NVME_CMBSZ_SZU_SHIFT) & NVME_CMBSZ_SZU_MASK));
+}
+
+static u64 nvme_p2pmem_cmb_offset(u32 cmbsz, u32 cmbloc)
+{
+	return nvme_p2pmem_cmb_unit(cmbsz) * NVME_CMB_OFST(cmbloc);
+}
+
+static u64 nvme_p2pmem_cmbmsc(struct nvme_ctrl *ctrl, const struct nvme_p2pmem *p)
+{
+	return NVME_CMBMSC_CRE | NVME_CMBMSC_CMSE |
+		(pci_bus_address(to_pci_dev(ctrl->dev), nvme_p2pmem_cmb_bar(p->cmbloc)) +
+		 nvme_p2pmem_cmb_offset(p->cmbsz, p->cmbloc));
+}
+
+/*
+ * CMBMSC and CMBSTS exist only where CAP.CMBS is set (NVMe 1.4); elsewhere their offsets
+ * are reserved. Writes only a value that CMBMSC does not have already: where the CMB is,
+ * others may still be transferring.
  */
-int nvme_p2pmem_add_cmb(struct nvme_ctrl *ctrl, int bar, u64 size, u64 offset,
-			u32 cmbsz)
+static int nvme_p2pmem_set_cmbmsc(struct nvme_ctrl *ctrl, u64 cmbmsc)
+{
+	u64 now;
+	u32 sts;
+
+	if (!NVME_CAP_CMBS(ctrl->cap))
+		return 0;
+	if (ctrl->ops->reg_read64(ctrl, NVME_REG_CMBMSC, &now) || now != cmbmsc) {
+		/* The low half enables: last. */
+		ctrl->ops->reg_write32(ctrl, NVME_REG_CMBMSC + 4, upper_32_bits(cmbmsc));
+		ctrl->ops->reg_write32(ctrl, NVME_REG_CMBMSC, lower_32_bits(cmbmsc));
+	}
+	if (!(cmbmsc & NVME_CMBMSC_CMSE))
+		return 0;
+	if (ctrl->ops->reg_read64(ctrl, NVME_REG_CMBMSC, &now) || now != cmbmsc)
+		return -EIO;
+	if (ctrl->ops->reg_read32(ctrl, NVME_P2PMEM_REG_CMBSTS, &sts) ||
+	    (sts & NVME_P2PMEM_CMBSTS_CBAI))
+		return -EADDRNOTAVAIL;
+	return 0;
+}
+
+/* Whether the registers describe a CMB; its bytes inside the BAR, or 0 after a message */
+static u64 nvme_p2pmem_cmb_size(struct nvme_ctrl *ctrl, u32 cmbsz, u32 cmbloc)
+{
+	u32 szu = (cmbsz >> NVME_CMBSZ_SZU_SHIFT) & NVME_CMBSZ_SZU_MASK;
+	struct pci_dev *pdev = to_pci_dev(ctrl->dev);
+	int bar = nvme_p2pmem_cmb_bar(cmbloc);
+	u64 size, offset, room;
+
+	if (szu > NVME_P2PMEM_SZU_MAX || bar > PCI_STD_NUM_BARS - 1) {
+		dev_warn(ctrl->device,
+			 "CMB not used: CMBSZ %#x, CMBLOC %#x have a reserved size unit or BAR\n",
+			 cmbsz, cmbloc);
+		return 0;
+	}
+	offset = nvme_p2pmem_cmb_offset(cmbsz, cmbloc);
+	size = nvme_p2pmem_cmb_unit(cmbsz) *
+		((cmbsz >> NVME_CMBSZ_SZ_SHIFT) & NVME_CMBSZ_SZ_MASK);
+	room = pci_resource_len(pdev, bar);
+	/* A bridge with a small window may leave less of the BAR than the CMB has. */
+	size = offset < room ? min(size, room - offset) : 0;
+	if (!size)
+		dev_warn(ctrl->device,
+			 "CMB not used: it begins at %#llx of BAR %d of %s, which has %llu bytes\n",
+			 offset, bar, pci_name(pdev), room);
+	return size;
+}
+
+static int nvme_p2pmem_add_cmb(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p)
 {
 	const u32 data = NVME_CMBSZ_RDS | NVME_CMBSZ_WDS;
 	struct pci_dev *pdev = to_pci_dev(ctrl->dev);
-	int ret = -EINVAL;
+	int bar, ret;
+	u64 size;
 
-	/* The core takes a size of zero for all the rest of the BAR. */
-	if (size)
-		ret = pci_p2pmem_add_resource(pdev, bar, size, offset,
-					      PCI_P2PMEM_POOL);
-	if (ret) {
-		dev_warn(ctrl->device,
-			 "CMB not used: cannot register %llu bytes at %#llx of BAR %d of %s (%pe); queues and data stay in system memory\n",
-			 size, offset, bar, pci_name(pdev), ERR_PTR(ret));
-		return ret;
+	/* Without CRE, CMBSZ and CMBLOC of a controller since NVMe 1.4 read 0. */
+	if (NVME_CAP_CMBS(ctrl->cap))
+		ctrl->ops->reg_write32(ctrl, NVME_REG_CMBMSC, NVME_CMBMSC_CRE);
+	if (ctrl->ops->reg_read32(ctrl, NVME_REG_CMBSZ, &p->cmbsz) ||
+	    ctrl->ops->reg_read32(ctrl, NVME_REG_CMBLOC, &p->cmbloc) ||
+	    !p->cmbsz || p->cmbsz == ~0U) {
+		p->cmbsz = 0;
+		return -ENODEV;
 	}
 
-	if ((cmbsz & data) == data)
+	size = nvme_p2pmem_cmb_size(ctrl, p->cmbsz, p->cmbloc);
+	ret = size ? nvme_p2pmem_set_cmbmsc(ctrl, nvme_p2pmem_cmbmsc(ctrl, p)) : -EINVAL;
+	if (ret && size)
+		dev_warn(ctrl->device,
+			 "CMB not used: the controller refuses its address (CMBMSC, CMBSTS: %pe)\n",
+			 ERR_PTR(ret));
+	if (ret)
+		goto off;
+
+	bar = nvme_p2pmem_cmb_bar(p->cmbloc);
+	ret = pci_p2pmem_add_resource(pdev, bar, size,
+				      nvme_p2pmem_cmb_offset(p->cmbsz, p->cmbloc),
+				      PCI_P2PMEM_POOL | PCI_P2PMEM_STOPPED);
+	if (ret) {
+		dev_warn(ctrl->device,
+			 "CMB not used: cannot register %llu bytes of BAR %d of %s (%pe); queues and data stay in system memory\n",
+			 size, bar, pci_name(pdev), ERR_PTR(ret));
+		goto off;
+	}
+	p->size = size;
+	if ((p->cmbsz & data) == data)
 		pci_p2pmem_set_published(pdev, true);
 	else
 		dev_info(ctrl->device,
 			 "CMB not lent to others: the controller cannot both read and write data in it (CMBSZ %#x)\n",
-			 cmbsz);
+			 p->cmbsz);
 	return 0;
+off:
+	nvme_p2pmem_set_cmbmsc(ctrl, 0);
+	return ret;
 }
 
-/*
- * Tells a controller since NVMe 1.4 where its CMB is. Writes only what is not
- * there already: where it is, others may still be transferring.
- */
-static void nvme_p2pmem_set_cmbmsc(struct nvme_ctrl *ctrl, u64 cmbmsc)
+/* Whether the CMB is where it was registered, and enabled there */
+static int nvme_p2pmem_check_cmb(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p)
 {
-	u64 now;
-
-	if (!NVME_CAP_CMBS(ctrl->cap))
-		return;
-	if (!ctrl->ops->reg_read64(ctrl, NVME_REG_CMBMSC, &now) && now == cmbmsc)
-		return;
-	/* The low half enables: last. */
-	ctrl->ops->reg_write32(ctrl, NVME_REG_CMBMSC + 4, upper_32_bits(cmbmsc));
-	ctrl->ops->reg_write32(ctrl, NVME_REG_CMBMSC, lower_32_bits(cmbmsc));
-}
-
-/**
- * nvme_p2pmem_recheck_cmb() - lend the CMB again, if it is what it was
- * @ctrl: the controller, in a reset, not yet enabled
- * @cmb_size: bytes that were registered, 0 when none were
- * @cmbsz: register CMBSZ at that time
- * @cmbloc: register CMBLOC at that time
- *
- * Context: Process, may sleep.
- * Return: 0, or -EIO after a message when the CMB has changed. It stays revoked
- * then, and submission queues must not be in it.
- */
-int nvme_p2pmem_recheck_cmb(struct nvme_ctrl *ctrl, u64 cmb_size, u32 cmbsz,
-			    u32 cmbloc)
-{
-	u64 unit = 1ULL << (12 + 4 * ((cmbsz >> NVME_CMBSZ_SZU_SHIFT) &
-				      NVME_CMBSZ_SZU_MASK));
 	struct pci_dev *pdev = to_pci_dev(ctrl->dev);
-	u64 offset = unit * NVME_CMB_OFST(cmbloc);
-	int bar = NVME_CMB_BIR(cmbloc);
+	int bar = nvme_p2pmem_cmb_bar(p->cmbloc);
 	u32 sz = 0, loc = 0;
-
-	if (!cmb_size)
-		return 0;
+	int ret;
 
 	/* A reset of the function clears CMBMSC, and CMBSZ and CMBLOC with it. */
-	nvme_p2pmem_set_cmbmsc(ctrl, NVME_CMBMSC_CRE | NVME_CMBMSC_CMSE |
-			       (pci_bus_address(pdev, bar) + offset));
+	ret = nvme_p2pmem_set_cmbmsc(ctrl, nvme_p2pmem_cmbmsc(ctrl, p));
 	ctrl->ops->reg_read32(ctrl, NVME_REG_CMBSZ, &sz);
 	ctrl->ops->reg_read32(ctrl, NVME_REG_CMBLOC, &loc);
-
-	if (sz == cmbsz && loc == cmbloc &&
-	    pci_p2pmem_is_lent(pdev, bar, cmb_size, offset)) {
-		pci_p2pmem_resume(pdev);
+	if (!ret && sz == p->cmbsz && loc == p->cmbloc &&
+	    pci_p2pmem_is_lent(pdev, bar, p->size, nvme_p2pmem_cmb_offset(sz, loc))) {
+		p->changed = false;
 		return 0;
 	}
 
-	nvme_p2pmem_set_cmbmsc(ctrl, 0);
-	dev_warn(ctrl->device,
-		 "CMB of %s is not what was registered: CMBSZ %#x (was %#x), CMBLOC %#x (was %#x), BAR %d at %pa; it lends no memory until a reset restores it or the driver is bound again\n",
-		 pci_name(pdev), sz, cmbsz, loc, cmbloc, bar,
-		 &pdev->resource[bar].start);
+	if (!p->changed)
+		dev_warn(ctrl->device,
+			 "CMB of %s is not what was registered: CMBSZ %#x (was %#x), CMBLOC %#x (was %#x), BAR %d at %pa, enabling it: %d; it lends no memory until a reset restores it or the driver is bound again\n",
+			 pci_name(pdev), sz, p->cmbsz, loc, p->cmbloc, bar,
+			 &pdev->resource[bar].start, ret);
+	p->changed = true;
 	return -EIO;
+}
+
+/**
+ * nvme_p2pmem_map_cmb() - find and register the controller memory buffer
+ * @ctrl: the controller, not yet enabled: in probe, and in each reset after that
+ * @p: what is known of it; updated
+ *
+ * Lends nothing: see nvme_p2pmem_start(). A CMB that is refused is refused once, with a
+ * message, until the driver is bound again.
+ *
+ * Context: Process, may sleep.
+ * Return: true when submission queues may be in the CMB.
+ */
+bool nvme_p2pmem_map_cmb(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p)
+{
+	if (p->refused)
+		return false;
+	if (!p->size) {
+		p->refused = nvme_p2pmem_add_cmb(ctrl, p);
+	} else if (nvme_p2pmem_check_cmb(ctrl, p)) {
+		nvme_p2pmem_set_cmbmsc(ctrl, 0);
+		return false;
+	}
+	return !p->refused && (p->cmbsz & NVME_CMBSZ_SQS);
 }
 
 static bool nvme_p2pmem_alive(struct nvme_ctrl *ctrl, struct pci_dev *pdev)
@@ -213,10 +292,31 @@ static bool nvme_p2pmem_alive(struct nvme_ctrl *ctrl, struct pci_dev *pdev)
 }
 
 /**
- * nvme_p2pmem_quiesce() - the controller is going to be disabled
+ * nvme_p2pmem_start() - lend the CMB
+ * @ctrl: the controller, just LIVE
+ * @p: its CMB
+ * @lock: as held by whoever disables the controller, and around nvme_p2pmem_lost()
+ *
+ * The only place where lending begins. Under @lock the controller is either still LIVE,
+ * and whoever disables it later finds the CMB lent, or it is not, and nothing is lent.
+ *
+ * Context: Process, may sleep.
+ */
+void nvme_p2pmem_start(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p, struct mutex *lock)
+{
+	guard(mutex)(lock);
+	if (!p->size || nvme_ctrl_state(ctrl) != NVME_CTRL_LIVE)
+		return;
+	if (!nvme_p2pmem_check_cmb(ctrl, p))
+		pci_p2pmem_resume(to_pci_dev(ctrl->dev));
+}
+
+/**
+ * nvme_p2pmem_stop() - the controller is going to be disabled
  * @ctrl: the controller
- * @cmb_size: bytes that were registered, 0 when none were
- * @bar_lock: guards the mapping of the controller's registers
+ * @p: its CMB
+ * @lock: as of nvme_p2pmem_start()
+ * @sleep: in suspend and shutdown, where the devices of holders may be asleep already
  *
  * While the controller works, transfers to and from its memory can be waited
  * for, and are. They may include commands of this very drive: to be called while
@@ -224,45 +324,35 @@ static bool nvme_p2pmem_alive(struct nvme_ctrl *ctrl, struct pci_dev *pdev)
  *
  * Context: Process; may sleep for as long as pci_p2pmem_revoke() does.
  */
-void nvme_p2pmem_quiesce(struct nvme_ctrl *ctrl, u64 cmb_size,
-			 struct mutex *bar_lock)
+void nvme_p2pmem_stop(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p, struct mutex *lock,
+		      bool sleep)
 {
 	struct pci_dev *pdev = to_pci_dev(ctrl->dev);
 	bool alive;
 
-	if (!cmb_size)
+	if (!p->size)
 		return;
 
-	mutex_lock(bar_lock);
+	mutex_lock(lock);
 	alive = nvme_p2pmem_alive(ctrl, pdev);
-	mutex_unlock(bar_lock);
-	if (alive)
-		pci_p2pmem_revoke(pdev);
-	else
+	mutex_unlock(lock);
+	if (!alive)
 		pci_p2pmem_lost(pdev);
-}
-
-/**
- * nvme_p2pmem_revoke() - a controller that works is going to be reset
- * @ctrl: the controller
- *
- * Context: Process; may sleep for as long as pci_p2pmem_revoke() does.
- */
-void nvme_p2pmem_revoke(struct nvme_ctrl *ctrl)
-{
-	if (nvme_ctrl_state(ctrl) == NVME_CTRL_LIVE)
-		pci_p2pmem_revoke(to_pci_dev(ctrl->dev));
+	else if (sleep)
+		pci_p2pmem_suspend(pdev);
+	else
+		pci_p2pmem_revoke(pdev);
 }
 
 /**
  * nvme_p2pmem_lost() - the controller is being disabled
- * @ctrl: the controller
+ * @ctrl: the controller, not LIVE any more
  *
- * After nvme_p2pmem_quiesce() there is nothing left to lose. Without it (a
+ * After nvme_p2pmem_stop() there is nothing left to lose. Without it (a
  * timeout, an error of the bus, surprise removal) whoever holds memory of the
  * CMB gets errors for it from now on.
  *
- * Context: Any. Does not wait.
+ * Context: Any; the lock of nvme_p2pmem_start() is held. Does not wait.
  */
 void nvme_p2pmem_lost(struct nvme_ctrl *ctrl)
 {
@@ -270,38 +360,20 @@ void nvme_p2pmem_lost(struct nvme_ctrl *ctrl)
 }
 
 /**
- * nvme_p2pmem_resume() - the controller was not disabled after all
- * @ctrl: the controller, after nvme_p2pmem_quiesce()
- *
- * A reset that has not come to the CMB yet checks it and resumes; one that has
- * (the controller is connecting) may have done so before it was revoked.
- *
- * Context: Process, may sleep.
- */
-void nvme_p2pmem_resume(struct nvme_ctrl *ctrl)
-{
-	enum nvme_ctrl_state state = nvme_ctrl_state(ctrl);
-
-	if (state == NVME_CTRL_LIVE || state == NVME_CTRL_CONNECTING)
-		pci_p2pmem_resume(to_pci_dev(ctrl->dev));
-}
-
-/**
  * nvme_p2pmem_alloc_sq() - memory of the CMB for a submission queue
  * @pdev: the drive
  * @size: bytes
  *
+ * Queues are created before the controller is LIVE, so before anything is lent. They
+ * get at most half of the CMB.
+ *
  * Context: Process, may sleep.
- * Return: address for the CPU, or NULL when there is none free or the CMB is
- * revoked; the queue belongs in system memory then.
+ * Return: address for the CPU, or NULL when there is none left for queues; the queue
+ * belongs in system memory then.
  */
 void *nvme_p2pmem_alloc_sq(struct pci_dev *pdev, size_t size)
 {
-	void *sq = pci_p2pmem_alloc(pdev, size, GFP_KERNEL);
-
-	if (sq)
-		pci_p2pmem_own(pdev, size, true);
-	return sq;
+	return pci_p2pmem_alloc_own(pdev, size);
 }
 
 /**

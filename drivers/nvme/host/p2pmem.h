@@ -21,6 +21,28 @@
 
 struct pci_p2pmem_client;
 
+#define NVME_P2PMEM_REG_CMBSTS	0x58	/* Controller Memory Buffer Status */
+#define NVME_P2PMEM_CMBSTS_CBAI	BIT(0)	/* CMBMSC.CBA is not usable */
+#define NVME_P2PMEM_SZU_MAX	6	/* of CMBSZ.SZU: 64 GiB; others are reserved */
+
+/**
+ * struct nvme_p2pmem - what this part keeps of a drive
+ * @client: the drive's registration as a client, or NULL
+ * @size: bytes of the CMB that are registered, 0 when none are
+ * @cmbsz: register CMBSZ when the CMB was found, 0 without a CMB
+ * @cmbloc: register CMBLOC at that time
+ * @refused: there is no CMB that can be used; looked for once
+ * @changed: the CMB is not what was registered; that was logged
+ */
+struct nvme_p2pmem {
+	struct pci_p2pmem_client *client;
+	u64 size;
+	u32 cmbsz;
+	u32 cmbloc;
+	bool refused;
+	bool changed;
+};
+
 #ifdef CONFIG_PCI_P2PMEM_NVME
 
 #include <linux/pci-p2pmem.h>
@@ -37,15 +59,11 @@ void nvme_p2pmem_unmap_sgtable(struct device *dev, struct sg_table *sgt,
 
 blk_status_t nvme_p2pmem_map_status(int error);
 
-int nvme_p2pmem_add_cmb(struct nvme_ctrl *ctrl, int bar, u64 size, u64 offset,
-			u32 cmbsz);
-int nvme_p2pmem_recheck_cmb(struct nvme_ctrl *ctrl, u64 cmb_size, u32 cmbsz,
-			    u32 cmbloc);
-void nvme_p2pmem_quiesce(struct nvme_ctrl *ctrl,
-			 u64 cmb_size, struct mutex *bar_lock);
-void nvme_p2pmem_revoke(struct nvme_ctrl *ctrl);
+bool nvme_p2pmem_map_cmb(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p);
+void nvme_p2pmem_start(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p, struct mutex *lock);
+void nvme_p2pmem_stop(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p, struct mutex *lock,
+		      bool sleep);
 void nvme_p2pmem_lost(struct nvme_ctrl *ctrl);
-void nvme_p2pmem_resume(struct nvme_ctrl *ctrl);
 
 void *nvme_p2pmem_alloc_sq(struct pci_dev *pdev, size_t size);
 pci_bus_addr_t nvme_p2pmem_sq_addr(struct pci_dev *pdev, void *sq);
@@ -85,23 +103,16 @@ static inline blk_status_t nvme_p2pmem_map_status(int error)
 	return error == -EREMOTEIO ? BLK_STS_TARGET : BLK_STS_RESOURCE;
 }
 
-static inline int nvme_p2pmem_add_cmb(struct nvme_ctrl *ctrl, int bar, u64 size,
-				      u64 offset, u32 cmbsz)
+static inline bool nvme_p2pmem_map_cmb(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p)
 {
-	return -EOPNOTSUPP;
+	return false;
 }
 
-static inline int nvme_p2pmem_recheck_cmb(struct nvme_ctrl *ctrl, u64 cmb_size,
-					  u32 cmbsz, u32 cmbloc)
-{
-	return 0;
-}
-
-static inline void nvme_p2pmem_quiesce(struct nvme_ctrl *ctrl, u64 cmb_size,
-				       struct mutex *bar_lock) { }
-static inline void nvme_p2pmem_revoke(struct nvme_ctrl *ctrl) { }
+static inline void nvme_p2pmem_start(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p,
+				     struct mutex *lock) { }
+static inline void nvme_p2pmem_stop(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p,
+				    struct mutex *lock, bool sleep) { }
 static inline void nvme_p2pmem_lost(struct nvme_ctrl *ctrl) { }
-static inline void nvme_p2pmem_resume(struct nvme_ctrl *ctrl) { }
 
 static inline void *nvme_p2pmem_alloc_sq(struct pci_dev *pdev, size_t size)
 {

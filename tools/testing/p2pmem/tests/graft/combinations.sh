@@ -149,8 +149,8 @@ combination()
 	n) [ ! -e "$objects/drivers/pci/p2pdma/p2pdma.ko" ] ;;
 	esac || return 1
 	case $1$2 in
-	yy) symbols vmlinux rdma_rw_map_sgtable nvme_p2pmem_add_cmb nvmet_p2pmem_alloc ;;
-	ym) symbols drivers/nvme/host/nvme.ko nvme_p2pmem_add_cmb && symbols drivers/infiniband/core/ib_core.ko rdma_rw_map_sgtable &&
+	yy) symbols vmlinux rdma_rw_map_sgtable nvme_p2pmem_map_cmb nvmet_p2pmem_alloc ;;
+	ym) symbols drivers/nvme/host/nvme.ko nvme_p2pmem_map_cmb && symbols drivers/infiniband/core/ib_core.ko rdma_rw_map_sgtable &&
 		symbols drivers/nvme/target/nvmet.ko nvmet_p2pmem_alloc && depends drivers/nvme/host/nvme.ko p2pdma no ;;
 	mm) depends drivers/nvme/host/nvme.ko p2pdma yes && depends drivers/infiniband/core/ib_core.ko p2pdma yes &&
 		depends drivers/nvme/target/nvmet.ko p2pdma yes ;;

@@ -75,7 +75,7 @@ hooks_are_there()
 	has drivers/pci/Makefile 'obj-y				+= p2pdma/' || return 1
 	has drivers/pci/Kconfig 'source "drivers/pci/p2pdma/Kconfig"' &&
 	has drivers/nvme/host/Makefile 'CONFIG_PCI_P2PMEM_NVME' &&
-	has drivers/nvme/host/pci.c nvme_p2pmem_add_cmb &&
+	has drivers/nvme/host/pci.c nvme_p2pmem_map_cmb &&
 	has Documentation/PCI/index.rst '   p2pmem/index' &&
 	has Documentation/admin-guide/index.rst '   p2pmem' &&
 	has MAINTAINERS 'PCI PEER-TO-PEER MEMORY (P2PMEM)' || return 1
