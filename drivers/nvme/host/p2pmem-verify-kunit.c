@@ -31,6 +31,8 @@ MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
  * @late: it arrives after its completion
  * @blind: Compare finds everything equal
  * @squint: Compare from peer memory finds everything different
+ * @moments: so many Reads to peer memory find another block, which was there for a moment
+ * @unmapped: so many commands with peer memory cannot be mapped
  * @writes: somebody changes the block after each of so many commands
  * @writes_at: somebody changes it after this one, counted from 1
  * @writes_again: and after every fifth that follows: in each round of a path that is right
@@ -49,6 +51,8 @@ struct vd_fault {
 	bool late;
 	bool blind;
 	bool squint;
+	int moments;
+	int unmapped;
 	int writes;
 	int writes_at;
 	bool writes_again;
@@ -135,6 +139,8 @@ static void vd_read(struct vd *d, void *data, bool peer)
 		schedule_delayed_work(&d->late, 2);
 	} else if (!d->fault.lost) {
 		memcpy_toio(to, d->block, VD_BLOCK);
+		if (d->fault.moments && d->fault.moments--)
+			memset_io(to, 0x77, VD_BLOCK);
 		if (d->fault.wrong_at)
 			writeb(d->block[d->fault.wrong_at - 1] ^ 1, to + d->fault.wrong_at - 1);
 	}
@@ -188,6 +194,7 @@ static blk_status_t vd_queue_rq(struct blk_mq_hw_ctx *hctx,
 	struct scatterlist sg;
 	struct sg_table sgt = { .sgl = &sg };
 	blk_status_t blk = BLK_STS_OK;
+	int ret;
 
 	d->commands++;
 	blk_mq_start_request(req);
@@ -198,9 +205,14 @@ static blk_status_t vd_queue_rq(struct blk_mq_hw_ctx *hctx,
 	}
 	sg_init_table(&sg, 1);
 	sgt.orig_nents = blk_rq_map_sg(req->q, req, &sg);
-	if (sgt.orig_nents != 1 ||
-	    nvme_p2pmem_map_sgtable(d->ctrl.dev, &sgt, rq_dma_dir(req), 0)) {
-		blk = BLK_STS_TARGET;
+	if (nvme_p2pmem_page(bv.bv_page) && d->fault.unmapped && d->fault.unmapped--)
+		ret = -ECOMM;
+	else if (sgt.orig_nents != 1)
+		ret = -EREMOTEIO;
+	else
+		ret = nvme_p2pmem_map_sgtable(d->ctrl.dev, &sgt, rq_dma_dir(req), 0);
+	if (ret) {
+		blk = nvme_p2pmem_map_status(ret);
 		goto end;
 	}
 	d->peer += nvme_p2pmem_page(bv.bv_page);
@@ -383,6 +395,8 @@ static void proved(struct kunit *test)
 		{ "somebody writes the block now and then", COMPARE, .writes = 3 },
 		{ "somebody writes it while it is compared", COMPARE, .writes = 5 },
 		{ "somebody writes it after the last Compare", COMPARE, .writes_at = 4 },
+		{ "another block for a moment", COMPARE, .moments = 1 },
+		{ "another block for a moment, twice", COMPARE, .moments = 2 },
 	};
 	struct vd *d = vd_make(test);
 	struct pci_p2pmem_verdict why;
@@ -419,6 +433,10 @@ static void disproved(struct kunit *test)
 		{ { "last byte wrong", COMPARE, .wrong_at = VD_BLOCK },
 		  "Read to peer memory left" },
 		{ { "arrives nowhere", COMPARE, .lost = true }, "Read to peer memory left" },
+		{ { "arrives nowhere, and it is always written", COMPARE, .lost = true,
+		    .writes = 1000 }, "Read to peer memory left" },
+		{ { "always another block", COMPARE, .moments = 1000 },
+		  "Read to peer memory left" },
 		{ { "wrong and no Compare", .wrong_at = 9 }, "Read to peer memory left" },
 		{ { "nothing comes from there", COMPARE, .squint = true }, "Compare found" },
 		{ { "Read fails", COMPARE, .fail = 2, .blk = BLK_STS_IOERR },
@@ -506,6 +524,15 @@ static void untried(struct kunit *test)
 	static const struct vd_fault t[] = {
 		{ "cannot be read at all", COMPARE, .fail = 1, .blk = BLK_STS_IOERR },
 		{ "ill from then on", COMPARE, .fail = 2, .sick = true, .blk = BLK_STS_IOERR },
+		{ "reset: its queue is deleted", COMPARE, .fail = 2,
+		  .status = NVME_SC_ABORT_QUEUE },
+		{ "aborted by somebody", COMPARE, .fail = 2, .status = NVME_SC_ABORT_REQ },
+		{ "reserved by another host", COMPARE, .fail = 3,
+		  .status = NVME_SC_RESERVATION_CONFLICT },
+		{ "being formatted", COMPARE, .fail = 4, .status = NVME_SC_FORMAT_IN_PROGRESS },
+		{ "queue deleted while the block is read", COMPARE, .fail = 1,
+		  .status = NVME_SC_ABORT_QUEUE },
+		{ "no room in the IOMMU", COMPARE, .unmapped = 1 },
 		{ "being removed", COMPARE, .fail = 2, .blk = BLK_STS_OFFLINE },
 		{ "being removed before its Compare", COMPARE, .fail = 3,
 		  .blk = BLK_STS_OFFLINE },
@@ -513,8 +540,6 @@ static void untried(struct kunit *test)
 		  .blk = BLK_STS_OFFLINE },
 		{ "ill after all was right", COMPARE, .fail = 5, .blk = BLK_STS_IOERR },
 		{ "always written", COMPARE, .writes = 1000 },
-		{ "nothing arrives, and it is always written", COMPARE, .lost = true,
-		  .writes = 1000 },
 		{ "ill when its Compare is looked at", COMPARE, .squint = true, .fail = 5,
 		  .sick = true, .blk = BLK_STS_IOERR },
 	};

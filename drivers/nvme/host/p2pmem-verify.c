@@ -7,17 +7,21 @@
  * from there by Compare, which the drive does itself.
  *
  *   1. The block is read into system memory.
- *   2. Peer memory is filled with its complement, so that no byte is right by chance, and
- *      the block is read into it.
+ *   2. Peer memory is filled with random bytes none of which is the block's, and the block
+ *      is read into it.
  *   3. Compare from peer memory must find no difference.
  *   4. One byte there is changed: Compare must find it. A drive, or a path, that finds
  *      everything equal would pass the step before.
  *   5. The block is read into system memory once more: it was not its change that was found.
  *
- * Others may write the block meanwhile. Whenever something is not as it should be, the
- * block is read into system memory again, and when it is another one the test begins anew.
- * A drive that cannot read into system memory either says nothing about the path, and one
- * whose Compare is wrong with system memory, too, proves nothing.
+ * Others may write the block meanwhile, also with the intent to have the path blamed.
+ * Random bytes that are still there after the Read are a certain sign: nobody else knows
+ * them. Any other difference may be a block that was there for a moment. So the block is
+ * read into system memory several times, and when it is another one the test begins anew;
+ * when it is the same, the round counts as wrong. NVME_P2PMEM_WRONG such rounds disprove
+ * the path, and a proof takes more rounds that are right than were wrong. A drive that
+ * cannot read into system memory either says nothing about the path, and one whose Compare
+ * is wrong with system memory, too, proves nothing.
  *
  * This is the one place where the CPU looks at peer memory of others: a block once, to
  * see what arrived. Runs in process context, in a few commands each of which ends by the
@@ -28,155 +32,17 @@
 #include <linux/io.h>
 #include <linux/module.h>
 #include <linux/pci-p2pmem.h>
-#include <linux/sched/signal.h>
+#include <linux/random.h>
 #include <linux/slab.h>
 
-#include "p2pmem.h"
+#include "p2pmem-verify.h"
 
 MODULE_IMPORT_NS(NVME_TARGET_PASSTHRU);	/* nvme_put_ns() */
 
 #define NVME_P2PMEM_ROUNDS	8	/* while others write the block */
+#define NVME_P2PMEM_LEFT	8	/* random bytes that nobody guesses */
 #define NVME_P2PMEM_LBA_SHIFT	16	/* of the largest block that is tested */
-#define NVME_P2PMEM_QUEUE_MS	5000	/* for a queue that takes no commands */
 #define NVME_P2PMEM_ARRIVAL_MS	50	/* for data behind its completion */
-
-/* A round without a result, beside enum pci_p2pmem_proof */
-#define NVME_P2PMEM_CHANGED	-1
-/* A Compare that found what it must; none of enum pci_p2pmem_proof, of which 0 is one */
-#define NVME_P2PMEM_AS_IT_MUST	-2
-
-/**
- * struct nvme_p2pmem_test - one test
- * @ctrl: the controller
- * @ns: the namespace, referenced
- * @provider: whose memory it is
- * @peer: that memory, @size bytes
- * @ram: the block in system memory, and room for two more
- * @size: bytes of a logical block
- * @shown: that data arrives, in some round
- * @says: what moved, and what went wrong
- */
-struct nvme_p2pmem_test {
-	struct nvme_ctrl *ctrl;
-	struct nvme_ns *ns;
-	struct pci_dev *provider;
-	void *peer;
-	u8 *ram;
-	unsigned int size;
-	bool shown;
-	struct pci_p2pmem_test *says;
-};
-
-static u8 *nvme_p2pmem_second(struct nvme_p2pmem_test *t)
-{
-	return t->ram + t->size;
-}
-
-/* The namespace of a controller that a disk is, referenced */
-static struct nvme_ns *nvme_p2pmem_find_ns(struct nvme_ctrl *ctrl, struct gendisk *disk)
-{
-	struct nvme_ns *ns, *found = NULL;
-	int idx = srcu_read_lock(&ctrl->srcu);
-
-	list_for_each_entry_srcu(ns, &ctrl->namespaces, list,
-				 srcu_read_lock_held(&ctrl->srcu)) {
-		if (ns->disk != disk)
-			continue;
-		if (kref_get_unless_zero(&ns->kref))
-			found = ns;
-		break;
-	}
-	srcu_read_unlock(&ctrl->srcu, idx);
-	return found;
-}
-
-/*
- * A command on block 0. Returns 0, a status of NVMe's, or -errno. A frozen queue would
- * be waited for without end: so it is asked again, for some time.
- */
-static int nvme_p2pmem_submit(struct nvme_p2pmem_test *t, u8 opcode, void *data)
-{
-	struct nvme_command c = {
-		.rw.opcode = opcode,
-		.rw.nsid = cpu_to_le32(t->ns->head->ns_id),
-	};
-	int ret, waited;
-
-	for (waited = 0; waited < NVME_P2PMEM_QUEUE_MS; waited += 10) {
-		ret = __nvme_submit_sync_cmd(t->ns->queue, &c, NULL, data, t->size,
-					     NVME_QID_ANY, NVME_SUBMIT_NOWAIT);
-		if (ret != -EAGAIN)
-			return ret < 0 ? ret : ret & NVME_SCT_SC_MASK;
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		fsleep(10 * USEC_PER_MSEC);
-	}
-	return -EBUSY;
-}
-
-/* The same, and the payload is counted that it moved to or from peer memory */
-static int nvme_p2pmem_command(struct nvme_p2pmem_test *t, u8 opcode, void *data)
-{
-	int ret = nvme_p2pmem_submit(t, opcode, data);
-
-	if (data == t->peer && (!ret || ret == NVME_SC_COMPARE_FAILED))
-		t->says->bytes += t->size;
-	return ret;
-}
-
-/* What the block has become; false when the drive cannot say */
-static bool nvme_p2pmem_reread(struct nvme_p2pmem_test *t, bool *changed)
-{
-	u8 *again = nvme_p2pmem_second(t);
-
-	if (nvme_p2pmem_command(t, nvme_cmd_read, again))
-		return false;
-	*changed = memcmp(again, t->ram, t->size);
-	return true;
-}
-
-/*
- * Something was not as it should be: whose fault is it? A drive that answered until a command
- * with peer memory took all of its time, and does not answer since, has lost itself there.
- */
-static int nvme_p2pmem_blame(struct nvme_p2pmem_test *t, const char *what, int error)
-{
-	bool changed = false;
-
-	if (!nvme_p2pmem_reread(t, &changed) && error != -EINTR && error != -ETIMEDOUT) {
-		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "the drive does not answer now");
-		return PCI_P2PMEM_UNTRIED;
-	}
-	if (!error && changed)
-		return NVME_P2PMEM_CHANGED;
-	if (error < 0)
-		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "%s failed: %d", what, error);
-	else if (error)
-		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "%s failed: status %#x", what, error);
-	else
-		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "%s", what);
-	return PCI_P2PMEM_DISPROVED;
-}
-
-/*
- * A command with peer memory failed. One that was cancelled long before its time is up
- * was cancelled by a reset that somebody else wanted.
- */
-static int nvme_p2pmem_failed(struct nvme_p2pmem_test *t, const char *what, int error,
-			      unsigned long began)
-{
-	/* It was not mapped: the IOMMU may have been short, the provider may go. */
-	if (error == -ENOLINK) {
-		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "%s could not be mapped", what);
-		return PCI_P2PMEM_UNTRIED;
-	}
-	if (error == -EBUSY || error == -ENODEV || error == -ENOMEM ||
-	    (error == -EINTR && time_before(jiffies, began + NVME_IO_TIMEOUT))) {
-		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "the drive is being reset or removed");
-		return PCI_P2PMEM_UNTRIED;
-	}
-	return nvme_p2pmem_blame(t, what, error);
-}
 
 /* What the CPU wrote to peer memory is there before a command is told to fetch it. */
 static void nvme_p2pmem_settle(struct nvme_p2pmem_test *t)
@@ -185,14 +51,16 @@ static void nvme_p2pmem_settle(struct nvme_p2pmem_test *t)
 	(void)readb((void __iomem __force *)t->peer);
 }
 
-static void nvme_p2pmem_fill_complement(struct nvme_p2pmem_test *t)
+static void nvme_p2pmem_fill_random(struct nvme_p2pmem_test *t)
 {
-	u8 *other = nvme_p2pmem_second(t);
+	u8 *fill = nvme_p2pmem_fill(t);
 	unsigned int i;
 
+	get_random_bytes(fill, t->size);
 	for (i = 0; i < t->size; i++)
-		other[i] = ~t->ram[i];
-	memcpy_toio((void __iomem __force *)t->peer, other, t->size);
+		if (fill[i] == t->ram[i])
+			fill[i] = ~fill[i];
+	memcpy_toio((void __iomem __force *)t->peer, fill, t->size);
 	nvme_p2pmem_settle(t);
 }
 
@@ -229,10 +97,15 @@ static bool nvme_p2pmem_arrived(struct nvme_p2pmem_test *t)
 	}
 }
 
-/* Whether a command was not executed, for a reason that passes */
-static bool nvme_p2pmem_passes(int ret)
+/* After nvme_p2pmem_arrived(): whether the Read left bytes there that only the test knows */
+static bool nvme_p2pmem_left(struct nvme_p2pmem_test *t)
 {
-	return ret < 0 || (ret & NVME_SCT_MASK) == NVME_SCT_PATH;
+	const u8 *seen = nvme_p2pmem_second(t), *fill = nvme_p2pmem_fill(t);
+	unsigned int i, run = 0;
+
+	for (i = 0; i < t->size && run < NVME_P2PMEM_LEFT; i++)
+		run = seen[i] == fill[i] ? run + 1 : 0;
+	return run == NVME_P2PMEM_LEFT;
 }
 
 /*
@@ -280,19 +153,20 @@ static int nvme_p2pmem_compare_blame(struct nvme_p2pmem_test *t, int error,
 	if (changed)
 		return NVME_P2PMEM_CHANGED;
 	t->shown = true;
+	t->wrong = 0;	/* of the path */
 	strscpy(t->says->note, "the drive's Compare is wrong with system memory, too",
 		PCI_P2PMEM_NOTE);
 	return PCI_P2PMEM_UNPROVED;
 }
 
-/* Compare with peer memory; @differs is what it must find. */
+/* Compare with peer memory; @differs is what it must find. NVME_P2PMEM_GO_ON when it did. */
 static int nvme_p2pmem_compare(struct nvme_p2pmem_test *t, bool differs)
 {
 	unsigned long began = jiffies;
 	int ret = nvme_p2pmem_command(t, nvme_cmd_compare, t->peer);
 
 	if (ret == (differs ? NVME_SC_COMPARE_FAILED : 0))
-		return NVME_P2PMEM_AS_IT_MUST;
+		return NVME_P2PMEM_GO_ON;
 	if (ret == NVME_SC_INVALID_OPCODE) {
 		t->shown = true;
 		return PCI_P2PMEM_UNPROVED;
@@ -321,25 +195,28 @@ static int nvme_p2pmem_round(struct nvme_p2pmem_test *t)
 		return PCI_P2PMEM_UNPROVED;
 	}
 
-	nvme_p2pmem_fill_complement(t);
+	nvme_p2pmem_fill_random(t);
 	began = jiffies;
 	ret = nvme_p2pmem_command(t, nvme_cmd_read, t->peer);
 	if (ret)
 		return nvme_p2pmem_failed(t, "Read to peer memory", ret, began);
-	if (!nvme_p2pmem_arrived(t))
+	if (!nvme_p2pmem_arrived(t)) {
+		if (nvme_p2pmem_left(t))
+			t->wrong = NVME_P2PMEM_WRONG;
 		return nvme_p2pmem_blame(t, "Read to peer memory left other data there", 0);
+	}
 
 	if (!(t->ctrl->oncs & NVME_CTRL_ONCS_COMPARE)) {
 		t->shown = true;
 		return PCI_P2PMEM_UNPROVED;
 	}
 	ret = nvme_p2pmem_compare(t, false);
-	if (ret != NVME_P2PMEM_AS_IT_MUST)
+	if (ret != NVME_P2PMEM_GO_ON)
 		return ret;
 	t->shown = true;
 	nvme_p2pmem_change_byte(t);
 	ret = nvme_p2pmem_compare(t, true);
-	if (ret != NVME_P2PMEM_AS_IT_MUST)
+	if (ret != NVME_P2PMEM_GO_ON)
 		return ret;
 	if (!nvme_p2pmem_reread(t, &changed)) {
 		strscpy(t->says->note, "the drive does not answer now", PCI_P2PMEM_NOTE);
@@ -352,8 +229,18 @@ static enum pci_p2pmem_proof nvme_p2pmem_rounds(struct nvme_p2pmem_test *t)
 {
 	int ret = NVME_P2PMEM_CHANGED, i;
 
-	for (i = 0; i < NVME_P2PMEM_ROUNDS && ret == NVME_P2PMEM_CHANGED; i++)
+	for (i = 0; i < NVME_P2PMEM_ROUNDS; i++) {
 		ret = nvme_p2pmem_round(t);
+		if (ret == NVME_P2PMEM_CHANGED || ret == NVME_P2PMEM_AGAIN)
+			continue;
+		/* After a round that was wrong, one that is right is not enough. */
+		if ((ret == PCI_P2PMEM_PROVED || (ret == PCI_P2PMEM_UNPROVED && t->shown)) &&
+		    ++t->right <= t->wrong)
+			continue;
+		break;
+	}
+	if (i == NVME_P2PMEM_ROUNDS)
+		ret = NVME_P2PMEM_CHANGED;
 
 	switch (ret) {
 	case NVME_P2PMEM_CHANGED:
@@ -361,7 +248,7 @@ static enum pci_p2pmem_proof nvme_p2pmem_rounds(struct nvme_p2pmem_test *t)
 		strscpy(t->says->note, "somebody keeps writing the drive's first block",
 			PCI_P2PMEM_NOTE);
 		t->says->local = true;
-		return t->shown ? PCI_P2PMEM_UNPROVED : PCI_P2PMEM_UNTRIED;
+		return t->shown && !t->wrong ? PCI_P2PMEM_UNPROVED : PCI_P2PMEM_UNTRIED;
 	case PCI_P2PMEM_UNPROVED:
 		if (!t->says->note[0])
 			strscpy(t->says->note,
@@ -383,7 +270,7 @@ static enum pci_p2pmem_proof nvme_p2pmem_test(struct nvme_p2pmem_test *t,
 	struct scatterlist *sgl;
 	unsigned int nents;
 
-	t->ram = kmalloc_array(2, t->size, GFP_KERNEL);
+	t->ram = kmalloc_array(3, t->size, GFP_KERNEL);
 	if (!t->ram) {
 		strscpy(t->says->note, "no memory for the test", PCI_P2PMEM_NOTE);
 		return PCI_P2PMEM_UNTRIED;
