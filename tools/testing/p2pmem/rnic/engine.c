@@ -204,9 +204,37 @@ int rnic_engine_copy(struct rnic_dev *dev, struct rnic_cursor *dst, struct rnic_
 		return rnic_copy_virt(dev, dst, src, len);
 
 	mutex_lock(&eng->lock);
+	while (eng->asleep) {
+		mutex_unlock(&eng->lock);
+		wait_event(eng->awake, !READ_ONCE(eng->asleep));
+		mutex_lock(&eng->lock);
+	}
 	ret = eng->dead ? -EIO : rnic_copy_script(dev, dst, src, len);
 	mutex_unlock(&eng->lock);
 	return ret;
+}
+
+/* The program that runs ends first; requests that follow wait for rnic_engine_resume(). */
+void rnic_engine_suspend(struct rnic_dev *dev)
+{
+	struct rnic_engine *eng = &dev->engine;
+
+	mutex_lock(&eng->lock);
+	WRITE_ONCE(eng->asleep, true);
+	mutex_unlock(&eng->lock);
+}
+
+/* The registers may have lost what was in them. */
+void rnic_engine_resume(struct rnic_dev *dev)
+{
+	struct rnic_engine *eng = &dev->engine;
+
+	mutex_lock(&eng->lock);
+	if (!eng->dead)
+		rnic_engine_reset(eng);
+	WRITE_ONCE(eng->asleep, false);
+	mutex_unlock(&eng->lock);
+	wake_up_all(&eng->awake);
 }
 
 int rnic_engine_init(struct rnic_dev *dev)
@@ -216,6 +244,7 @@ int rnic_engine_init(struct rnic_dev *dev)
 	int ret;
 
 	mutex_init(&eng->lock);
+	init_waitqueue_head(&eng->awake);
 	ret = dma_set_mask_and_coherent(parent, DMA_BIT_MASK(32));
 	if (ret)
 		return dev_err_probe(parent, ret, "no 32-bit DMA for the copy engine\n");

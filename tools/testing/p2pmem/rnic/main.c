@@ -286,11 +286,30 @@ static const struct pci_device_id rnic_ids[] = {
 };
 MODULE_DEVICE_TABLE(pci, rnic_ids);
 
+/*
+ * Without these the PCI core would disable the function under a program that runs. Connections
+ * stay; an adapter that loses them, as real ones do, ends its controllers by itself.
+ */
+static int rnic_suspend(struct device *dev)
+{
+	rnic_engine_suspend(dev_get_drvdata(dev));
+	return 0;
+}
+
+static int rnic_resume(struct device *dev)
+{
+	rnic_engine_resume(dev_get_drvdata(dev));
+	return 0;
+}
+
+static DEFINE_SIMPLE_DEV_PM_OPS(rnic_pm_ops, rnic_suspend, rnic_resume);
+
 static struct pci_driver rnic_driver = {
 	.name = RNIC_NAME,
 	.id_table = rnic_ids,
 	.probe = rnic_probe,
 	.remove = rnic_remove,
+	.driver.pm = pm_sleep_ptr(&rnic_pm_ops),
 };
 
 static int __init rnic_init(void)

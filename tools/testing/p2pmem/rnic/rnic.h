@@ -85,6 +85,8 @@ struct rnic_engine {
 	__le32 *script;
 	dma_addr_t script_dma;
 	bool dead;		/* did not answer a reset */
+	bool asleep;		/* between suspend and resume: requests wait */
+	wait_queue_head_t awake;
 };
 
 enum rnic_gate_filter {
@@ -340,6 +342,8 @@ void rnic_conn_detach(struct rnic_conn *conn, unsigned int side);
 
 /* engine.c */
 int rnic_engine_init(struct rnic_dev *dev);
+void rnic_engine_suspend(struct rnic_dev *dev);
+void rnic_engine_resume(struct rnic_dev *dev);
 int rnic_engine_copy(struct rnic_dev *dev, struct rnic_cursor *dst, struct rnic_cursor *src,
 		     u64 len);
 bool rnic_addr_is_ram(const struct rnic_dev *dev, u64 addr);
