@@ -97,7 +97,10 @@
 	  "switch 10-Bit Tag Requester Enable off in the firmware's setup") \
 	X(OWN_QUEUES, "own-queues", ENOMEM,			\
 	  "the submission queues of the provider's own driver hold its memory", \
-	  "load nvme with use_cmb_sqes=0")
+	  "load nvme with use_cmb_sqes=0") \
+	X(SPLIT_COMMAND, "split-command", EOPNOTSUPP,			\
+	  "the drive takes no command with data in its own memory and metadata elsewhere", \
+	  "choose another provider, or format the drive without metadata")
 
 /**
  * enum pci_p2pmem_reason - why peer-to-peer is possible or not

@@ -63,6 +63,8 @@ enum pci_p2pmem_mapping {
  * @PCI_P2PMEM_SAME_NODE: the NUMA node of the clients, then distance and memory
  * @PCI_P2PMEM_PROVABLE: to be or-ed to one of them: what a self-test could not prove
  *	is of no use to the caller, and comes after all else
+ * @PCI_P2PMEM_SPLIT: to be or-ed as well: commands have their metadata in system memory.
+ *	A client's own memory is refused if it is PCI_P2PMEM_WHOLE
  *
  * A client's own memory goes before memory that all reach by bus address, and that
  * before memory behind a host bridge, whatever is preferred. Among the latter, what an
@@ -73,6 +75,7 @@ enum pci_p2pmem_prefer {
 	PCI_P2PMEM_MOST_FREE,
 	PCI_P2PMEM_SAME_NODE,
 	PCI_P2PMEM_PROVABLE = 0x10,
+	PCI_P2PMEM_SPLIT = 0x20,
 };
 
 /**
@@ -233,6 +236,12 @@ struct pci_p2pmem_mapping_region {
  * nothing before pci_p2pmem_resume(), as if it had been revoked
  */
 #define PCI_P2PMEM_STOPPED	0x100
+
+/*
+ * Added as well: the function takes no command of which a part is in this memory and a part
+ * elsewhere (NVMe Base Specification 2.0, CMBLOC.CDMMMS cleared: data and metadata)
+ */
+#define PCI_P2PMEM_WHOLE	0x200
 
 #if IS_ENABLED(CONFIG_PCI_P2PMEM)
 

@@ -316,6 +316,33 @@ static void cmb_is_refused(struct kunit *test)
 	}
 }
 
+/* CMBLOC.CDMMMS, bit 7, decides whether a command may have its metadata elsewhere. */
+static void data_apart_from_metadata(struct kunit *test)
+{
+	const u32 cdmmms[] = { 0, BIT(7) };
+	struct pci_p2pmem_verdict why;
+	struct pci_p2pmem_grant *grant;
+	struct nvme_bench *b;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cdmmms); i++) {
+		b = nvme_bench(test);
+		b->cmbloc = CMBLOC | cdmmms[i];
+		nvme_p2pmem_map_cmb(&b->ctrl, &b->p);
+		bench_start(b);
+		b->p.client = nvme_p2pmem_register_client(&b->ctrl);
+		KUNIT_ASSERT_NOT_NULL(test, b->p.client);
+		grant = pci_p2pmem_grant_create(b->pdev, PCI_P2PMEM_NEAREST | PCI_P2PMEM_SPLIT,
+						&b->ctrl.dev, 1, NULL, NULL, "kunit", &why);
+		KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(grant), cdmmms[i] ? 0 : -EOPNOTSUPP);
+		if (!IS_ERR(grant))
+			pci_p2pmem_grant_end(grant);
+		bench_stop(b, false);
+		nvme_p2pmem_unregister_client(b->p.client);
+		fabric_destroy(b->f);
+	}
+}
+
 /* A controller since NVMe 1.4 says whether the address of its CMB can be. */
 static void cmb_address_is_refused(struct kunit *test)
 {
@@ -603,6 +630,7 @@ static struct kunit_case nvme_p2pmem_cases[] = {
 	KUNIT_CASE(cmb_is_published),
 	KUNIT_CASE(cmb_is_lent_while_live),
 	KUNIT_CASE(cmb_is_refused),
+	KUNIT_CASE(data_apart_from_metadata),
 	KUNIT_CASE(cmb_address_is_refused),
 	KUNIT_CASE(cmb_is_the_same_after_a_reset),
 	KUNIT_CASE(cmb_is_another_after_a_reset),

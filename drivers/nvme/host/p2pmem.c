@@ -183,6 +183,7 @@ static int nvme_p2pmem_add_cmb(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p)
 {
 	const u32 data = NVME_CMBSZ_RDS | NVME_CMBSZ_WDS;
 	struct pci_dev *pdev = to_pci_dev(ctrl->dev);
+	unsigned int whole;
 	int bar, ret;
 	u64 size;
 
@@ -206,9 +207,10 @@ static int nvme_p2pmem_add_cmb(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p)
 		goto off;
 
 	bar = nvme_p2pmem_cmb_bar(p->cmbloc);
+	whole = p->cmbloc & NVME_P2PMEM_CMBLOC_CDMMMS ? 0 : PCI_P2PMEM_WHOLE;
 	ret = pci_p2pmem_add_resource(pdev, bar, size,
 				      nvme_p2pmem_cmb_offset(p->cmbsz, p->cmbloc),
-				      PCI_P2PMEM_POOL | PCI_P2PMEM_STOPPED);
+				      PCI_P2PMEM_POOL | PCI_P2PMEM_STOPPED | whole);
 	if (ret) {
 		dev_warn(ctrl->device,
 			 "CMB not used: cannot register %llu bytes of BAR %d of %s (%pe); queues and data stay in system memory\n",

@@ -43,6 +43,7 @@ struct p2pmem_rank {
  * @nr: how many
  * @prefer: what counts most within a class
  * @provable: what is not proved matters, be it allowed by whom it may
+ * @split: commands have a part in system memory
  * @update: judge the pairs: the caller is about to use the provider
  * @best: rank of @found
  * @found: best so far, referenced
@@ -52,10 +53,33 @@ struct p2pmem_choice {
 	int nr;
 	enum pci_p2pmem_prefer prefer;
 	bool provable;
+	bool split;
 	bool update;
 	struct p2pmem_rank best;
 	struct pci_dev *found;
 };
+
+/*
+ * Whether the provider is one of the clients, and takes no command of which a part is
+ * elsewhere. @why, unless NULL, returns the refusal.
+ */
+static bool p2pmem_splits(struct p2pmem_provider *p, struct device **clients, int nr,
+			  struct pci_p2pmem_verdict *why)
+{
+	int i;
+
+	for (i = 0; p->whole && i < nr; i++) {
+		if (clients[i] != &p->pdev->dev)
+			continue;
+		if (why) {
+			*why = (struct pci_p2pmem_verdict){ .reason = PCI_P2PMEM_SPLIT_COMMAND };
+			strscpy(why->provider, pci_name(p->pdev));
+			strscpy(why->client, pci_name(p->pdev));
+		}
+		return true;
+	}
+	return false;
+}
 
 /* p2pmem_mutex is held by the walk of the providers. */
 static enum pci_p2pmem_reason p2pmem_rank(struct p2pmem_provider *p,
@@ -129,7 +153,8 @@ static void p2pmem_consider(struct p2pmem_provider *p, void *arg)
 	struct p2pmem_choice *c = arg;
 	struct p2pmem_rank rank;
 
-	if (!p2pmem_offers(p) || p2pmem_rank(p, c, &rank))
+	if (!p2pmem_offers(p) || (c->split && p2pmem_splits(p, c->clients, c->nr, NULL)) ||
+	    p2pmem_rank(p, c, &rank))
 		return;
 	if (c->found && p2pmem_compare(&rank, &c->best, c->prefer) >= 0)
 		return;
@@ -144,8 +169,9 @@ static struct pci_dev *p2pmem_choose(struct device **clients, int nr,
 	struct p2pmem_choice choice = {
 		.clients = clients,
 		.nr = nr,
-		.prefer = prefer & ~PCI_P2PMEM_PROVABLE,
+		.prefer = prefer & ~(PCI_P2PMEM_PROVABLE | PCI_P2PMEM_SPLIT),
 		.provable = prefer & PCI_P2PMEM_PROVABLE,
+		.split = prefer & PCI_P2PMEM_SPLIT,
 		.update = update,
 	};
 
@@ -221,6 +247,8 @@ static void p2pmem_note_refusal(struct p2pmem_provider *p, void *arg)
 			*r->why = v;
 		return;
 	}
+	/* It would have been chosen, and the reason why not is its own function's. */
+	p2pmem_splits(p, r->clients, r->nr, r->why);
 }
 
 /**
@@ -245,7 +273,7 @@ void p2pmem_why_none(struct device **clients, int nr, struct pci_p2pmem_verdict 
  * pci_p2pmem_grant_create() - create a grant
  * @provider: the providing function, or NULL for the best published one that all
  *	clients reach
- * @prefer: what counts most in that choice; not used with @provider
+ * @prefer: what counts most in that choice; with @provider only PCI_P2PMEM_SPLIT counts
  * @clients: DMA devices that will be mapped for
  * @nr: how many
  * @ops: what the caller wants to be told; must outlive the grant's end
@@ -281,7 +309,10 @@ pci_p2pmem_grant_create(struct pci_dev *provider, enum pci_p2pmem_prefer prefer,
 		return ERR_PTR(p2pmem_errno(why->reason));
 	}
 	p = p2pmem_provider_get(provider);
-	if (p) {
+	if (p && prefer & PCI_P2PMEM_SPLIT && p2pmem_splits(p, clients, nr, why)) {
+		g = ERR_PTR(p2pmem_errno(why->reason));
+		p2pmem_provider_put(p);
+	} else if (p) {
 		g = p2pmem_grant_make(p, clients, nr, ops, priv, name, why);
 		p2pmem_provider_put(p);
 	} else {

@@ -181,7 +181,7 @@ static void p2pmem_provider_unmake(struct p2pmem_provider *p)
  * The new provider has no range yet, and is withdrawn with its driver. Returns it
  * with a reference for the caller, or NULL without memory.
  */
-static struct p2pmem_provider *p2pmem_provider_make(struct pci_dev *pdev, bool stopped)
+static struct p2pmem_provider *p2pmem_provider_make(struct pci_dev *pdev, unsigned int flags)
 {
 	struct p2pmem_provider *p;
 
@@ -200,7 +200,8 @@ static struct p2pmem_provider *p2pmem_provider_make(struct pci_dev *pdev, bool s
 	INIT_LIST_HEAD(&p->regions);
 	INIT_LIST_HEAD(&p->grants);
 	INIT_WORK(&p->work, p2pmem_provider_worker);
-	p2pmem_state_init(p, stopped);
+	p2pmem_state_init(p, flags & PCI_P2PMEM_STOPPED);
+	p->whole = flags & PCI_P2PMEM_WHOLE;
 	kref_get(&p->ref);
 	p2pmem_register(p);
 	if (devm_add_action(&pdev->dev, p2pmem_provider_withdraw, pdev)) {
@@ -260,7 +261,8 @@ static int p2pmem_add_region(struct p2pmem_provider *p, struct p2pmem_region *r)
  * @bar: number of the BAR, 0 to 5
  * @size: bytes, 0 for all from @offset to the end
  * @offset: bytes into the BAR
- * @kind: enum pci_p2pmem_kind, with PCI_P2PMEM_STOPPED when the device does not work yet
+ * @kind: enum pci_p2pmem_kind; the first call for a function may add PCI_P2PMEM_STOPPED when
+ *	the device does not work yet, and PCI_P2PMEM_WHOLE
  *
  * May be called for several ranges and several BARs, once each. Memory
  * (PCI_P2PMEM_POOL, PCI_P2PMEM_DRIVER) gets struct pages, which come in blocks
@@ -284,13 +286,13 @@ static int p2pmem_add_region(struct p2pmem_provider *p, struct p2pmem_region *r)
 int pci_p2pmem_add_resource(struct pci_dev *pdev, int bar, size_t size, u64 offset,
 			    unsigned int kind)
 {
-	bool stopped = kind & PCI_P2PMEM_STOPPED;
+	unsigned int flags = kind & (PCI_P2PMEM_STOPPED | PCI_P2PMEM_WHOLE);
 	struct p2pmem_provider *p;
 	struct p2pmem_region *r;
 	bool made = false;
 	int ret;
 
-	kind &= ~PCI_P2PMEM_STOPPED;
+	kind &= ~flags;
 	r = p2pmem_region_alloc(dev_to_node(&pdev->dev));
 	if (!r)
 		return -ENOMEM;
@@ -304,7 +306,7 @@ int pci_p2pmem_add_resource(struct pci_dev *pdev, int bar, size_t size, u64 offs
 	p = p2pmem_provider_get(pdev);
 	if (!p) {
 		made = true;
-		p = p2pmem_provider_make(pdev, stopped);
+		p = p2pmem_provider_make(pdev, flags);
 		if (!p) {
 			ret = -ENOMEM;
 			goto out_free;

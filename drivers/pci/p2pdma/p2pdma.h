@@ -119,6 +119,7 @@ struct p2pmem_region {
  * @resume: number of the drain after which it lends again, 0 when that was not asked for
  * @events: P2PMEM_EVENT_* that user space has not been told yet
  * @published: its driver offers it to anyone; effective while live only
+ * @whole: its function wants no part of a command elsewhere: PCI_P2PMEM_WHOLE
  * @epoch: how often contents were lost
  * @own: bytes that the provider's own driver keeps, which no drain waits for
  * @pins: pages and mapped ranges that are out and in no pool
@@ -150,6 +151,7 @@ struct p2pmem_provider {
 	unsigned int resume;
 	unsigned long events;
 	bool published;
+	bool whole;
 	u32 epoch;
 	atomic_long_t own;
 	atomic_long_t pins;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: suite p2pmem-find-proof: the choice among providers, and self-tests
+ * DOC: suite p2pmem-find-proof: the choice among providers, and what their users need
  *
  * What was tested and could not be proved comes last for who takes only what is proved,
- * and for everybody where an administrator's entry is what allows it.
+ * and for everybody where an administrator's entry is what allows it. Memory that its own
+ * function uses for whole commands only is not for that function's split ones.
  */
 #include "mapkit.h"
 
@@ -119,7 +120,59 @@ static void what_an_administrator_s_entry_cannot_prove(struct kunit *test)
 	kit_expect_preferred(test, f, nic, PCI_P2PMEM_NEAREST, "card");
 }
 
+/* A grant has memory of @expected; or, if that is NULL, the drive's own memory is refused. */
+static void expect_granted(struct kunit *test, struct pci_dev *provider,
+			   enum pci_p2pmem_prefer prefer, struct device **clients, int nr,
+			   struct pci_dev *expected)
+{
+	struct pci_p2pmem_verdict why;
+	struct pci_p2pmem_grant *grant;
+
+	grant = pci_p2pmem_grant_create(provider, prefer, clients, nr, NULL, NULL, "kunit", &why);
+	if (expected) {
+		KUNIT_ASSERT_FALSE(test, IS_ERR(grant));
+		KUNIT_EXPECT_PTR_EQ(test, pci_p2pmem_grant_provider(grant), expected);
+	} else {
+		KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(grant), -EOPNOTSUPP);
+		KUNIT_EXPECT_STREQ(test, pci_p2pmem_reason_token(why.reason), "split-command");
+		KUNIT_EXPECT_STREQ(test, why.provider, dev_name(clients[nr - 1]));
+		KUNIT_EXPECT_STREQ(test, why.client, dev_name(clients[nr - 1]));
+	}
+	if (!IS_ERR(grant))
+		pci_p2pmem_grant_end(grant);
+}
+
+/*
+ * A drive whose commands have metadata in system memory, and which takes no such command with
+ * data in its own memory: another provider's is used, or none.
+ */
+static void own_memory_for_whole_commands(struct kunit *test)
+{
+	const enum pci_p2pmem_prefer split = PCI_P2PMEM_NEAREST | PCI_P2PMEM_SPLIT;
+	struct device *clients[2];
+	struct pci_dev *drive;
+	struct fabric *f;
+
+	f = fabric_build(test, proof_nodes);
+	drive = fabric_pdev(f, "near");
+	clients[0] = kit_client(test, f, "nic");
+	clients[1] = kit_client(test, f, "near");
+	KUNIT_ASSERT_EQ(test, kit_add(test, f, "near", 2, SZ_4M, 0,
+				      PCI_P2PMEM_POOL | PCI_P2PMEM_WHOLE), 0);
+	pci_p2pmem_set_published(drive, true);
+
+	expect_granted(test, NULL, PCI_P2PMEM_NEAREST, clients, 2, drive);
+	expect_granted(test, drive, PCI_P2PMEM_NEAREST, clients, 2, drive);
+	expect_granted(test, NULL, split, clients, 1, drive);
+	expect_granted(test, NULL, split, clients, 2, NULL);
+	expect_granted(test, drive, split, clients, 2, NULL);
+	kit_lend(test, f, "twin");
+	expect_granted(test, NULL, split, clients, 2, fabric_pdev(f, "twin"));
+	expect_granted(test, drive, split, clients, 2, NULL);
+}
+
 static struct kunit_case find_proof_cases[] = {
+	KUNIT_CASE(own_memory_for_whole_commands),
 	KUNIT_CASE(what_cannot_be_proved),
 	KUNIT_CASE(what_an_administrator_s_entry_cannot_prove),
 	{ }
