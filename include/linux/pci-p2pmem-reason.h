@@ -85,7 +85,7 @@
 	  "do not use this path") \
 	X(NOT_VERIFIED, "not-verified", EXDEV,				\
 	  "the path must be proved by a self-test before it is used, and is not", \
-	  "wait until the self-test has ended, or write warn to p2pmem_verify of the namespace") \
+	  "write warn to p2pmem_verify of the namespace") \
 	X(NO_MEMORY, "no-memory", ENOMEM,			\
 	  "the kernel is short of memory for what it has to keep of this path", \
 	  "free memory; it is tried again by itself") \

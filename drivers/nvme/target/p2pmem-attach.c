@@ -63,10 +63,7 @@ void nvmet_p2pmem_rescan(unsigned long delay)
 
 static void nvmet_p2pmem_grant_revoked(struct pci_p2pmem_grant *grant)
 {
-	struct nvmet_p2pmem_path *path = pci_p2pmem_grant_priv(grant);
-
-	/* For good: that the provider lends again does not bring back what was proved of it. */
-	WRITE_ONCE(path->stale, true);
+	/* The grant stays unusable, even if the provider lends again. */
 	nvmet_p2pmem_rescan(0);
 }
 
@@ -109,13 +106,13 @@ nvmet_p2pmem_obtain(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
 	/* Of what a test could not prove another one is better, whichever it is. */
 	if (rec->verify == NVMET_P2PMEM_REQUIRE)
 		prefer |= PCI_P2PMEM_PROVABLE;
+	/* Protection information that the host computes stays in system memory. */
+	if (ctrl->pi_support && nvmet_ns_has_pi(path->ns))
+		prefer |= PCI_P2PMEM_SPLIT;
 
-	/* A grant that was ended calls back no more, and there is no other yet. */
-	WRITE_ONCE(path->stale, false);
-	/* For log and tables of the core, which keeps a copy; hosts choose their names. */
-	name = kasprintf(GFP_KERNEL, "nvmet subsystem %*pE host %*pE nsid %u",
-			 (int)strlen(ctrl->subsys->subsysnqn), ctrl->subsys->subsysnqn,
-			 (int)strlen(ctrl->hostnqn), ctrl->hostnqn, path->ns->nsid);
+	/* For the core's log and tables; the core copies it, and escapes what hosts chose. */
+	name = kasprintf(GFP_KERNEL, "nvmet subsystem %s host %s nsid %u",
+			 ctrl->subsys->subsysnqn, ctrl->hostnqn, path->ns->nsid);
 	grant = pci_p2pmem_grant_create(provider, prefer, clients, ARRAY_SIZE(clients),
 					&nvmet_p2pmem_grant_ops, path, name ?: "nvmet", why);
 	kfree(name);
@@ -134,11 +131,11 @@ nvmet_p2pmem_obtain(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
 
 /*
  * Whether requests may use a grant now. If not it belongs to a test, or it is ended, and @why
- * says why; @testing says whether there is a test, or will be soon.
+ * says why; @state says in which state the path is then.
  */
 static bool nvmet_p2pmem_admit(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant,
 			       struct device *drive, struct pci_p2pmem_verdict *why,
-			       bool *testing)
+			       enum nvmet_p2pmem_state *state)
 {
 	int ret;
 
@@ -147,12 +144,17 @@ static bool nvmet_p2pmem_admit(struct nvmet_p2pmem_path *path, struct pci_p2pmem
 		return true;
 	case NVMET_P2PMEM_TEST:
 		why->reason = PCI_P2PMEM_NOT_VERIFIED;
-		*testing = true;
+		*state = NVMET_P2PMEM_TESTING;
 		ret = nvmet_p2pmem_test_start(path, grant, drive);
 		if (!ret)
 			return false;
 		/* The namespace is not enabled yet, or memory is short. */
 		nvmet_p2pmem_rescan(ret == -EAGAIN ? 0 : NVMET_P2PMEM_AGAIN);
+		break;
+	case NVMET_P2PMEM_WAIT:
+		/* A test that was answered, and is repeated all the same, has its remedy. */
+		if (path->state != NVMET_P2PMEM_SYSTEM || path->reason != why->reason)
+			*state = NVMET_P2PMEM_RETRY;
 		break;
 	case NVMET_P2PMEM_REFUSE:
 		break;
@@ -182,7 +184,7 @@ static bool nvmet_p2pmem_still_good(struct nvmet_p2pmem_path *path,
 	path->how = v.mapping;
 	if (v.by_admin != path->by_admin) {
 		path->by_admin = v.by_admin;
-		path->told = false;
+		path->told = NVMET_P2PMEM_NEW;
 	}
 	return true;
 }
@@ -195,24 +197,16 @@ static void nvmet_p2pmem_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_g
 	pci_p2pmem_grant_verdict(grant, &v);
 	path->how = v.mapping;
 	path->by_admin = v.by_admin;
-	path->told = false;
-	path->tries = 0;
-	rcu_assign_pointer(path->grant, grant);
-	/* Pairs with nvmet_p2pmem_get_grant(): a test that ended well is never a fallback. */
-	smp_store_release(&path->testing, false);
+	nvmet_p2pmem_enter(path, NVMET_P2PMEM_PEER, grant, PCI_P2PMEM_OK);
 }
 
 /* They have none, because of @why. While a test runs there is nothing to tell yet. */
 static void nvmet_p2pmem_refuse(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
 				struct device *drive, const struct pci_p2pmem_verdict *why,
-				bool testing)
+				enum nvmet_p2pmem_state state)
 {
-	if (why->reason != path->reason)
-		path->told = false;
-	WRITE_ONCE(path->reason, why->reason);
-	/* Pairs with nvmet_p2pmem_get_grant(). */
-	smp_store_release(&path->testing, testing);
-	if (!path->told && !testing)
+	nvmet_p2pmem_enter(path, state, NULL, why->reason);
+	if (state != NVMET_P2PMEM_TESTING && path->told != state)
 		nvmet_p2pmem_tell_refusal(path, provider, drive, why);
 }
 
@@ -223,8 +217,8 @@ static void nvmet_p2pmem_connect(struct nvmet_p2pmem_path *path)
 	struct pci_p2pmem_verdict why = { .distance = -1 };
 	struct pci_p2pmem_grant *grant = NULL;
 	struct pci_dev *provider = NULL;
+	enum nvmet_p2pmem_state state = NVMET_P2PMEM_SYSTEM;
 	struct device *drive;
-	bool testing = false;
 
 	drive = nvmet_p2pmem_drive(path->ns, &why.reason);
 	if (!why.reason)
@@ -237,10 +231,10 @@ static void nvmet_p2pmem_connect(struct nvmet_p2pmem_path *path)
 	if (!why.reason)
 		grant = nvmet_p2pmem_obtain(path, provider, drive, &why);
 
-	if (grant && nvmet_p2pmem_admit(path, grant, drive, &why, &testing))
+	if (grant && nvmet_p2pmem_admit(path, grant, drive, &why, &state))
 		nvmet_p2pmem_use(path, grant);
 	else
-		nvmet_p2pmem_refuse(path, provider, drive, &why, testing);
+		nvmet_p2pmem_refuse(path, provider, drive, &why, state);
 	put_device(drive);
 	pci_dev_put(provider);
 }
@@ -253,9 +247,7 @@ static void nvmet_p2pmem_disconnect(struct nvmet_p2pmem_path *path)
 	nvmet_p2pmem_test_drop(path);
 	if (!grant)
 		return;
-	path->told = false;
-	WRITE_ONCE(path->reason, PCI_P2PMEM_REVOKED);
-	RCU_INIT_POINTER(path->grant, NULL);
+	nvmet_p2pmem_enter(path, NVMET_P2PMEM_SYSTEM, NULL, PCI_P2PMEM_REVOKED);
 	pci_p2pmem_grant_end(grant);
 }
 
@@ -371,23 +363,24 @@ void nvmet_p2pmem_ctrl_exit(struct nvmet_ctrl *ctrl)
  */
 static bool nvmet_p2pmem_rescan_test(struct nvmet_p2pmem_path *path)
 {
+	enum nvmet_p2pmem_state state = NVMET_P2PMEM_RETRY;
 	struct pci_p2pmem_verdict why = { .distance = -1 };
 	struct pci_p2pmem_grant *grant;
 
-	if (!nvmet_p2pmem_test_done(path) || READ_ONCE(path->stale)) {
-		if (nvmet_p2pmem_test_usable(path))
-			return false;
+	if (!nvmet_p2pmem_test_usable(path)) {
 		nvmet_p2pmem_test_again(path);
 		nvmet_p2pmem_test_drop(path);
 		return true;
 	}
-	grant = nvmet_p2pmem_test_end(path, &why);
+	if (!nvmet_p2pmem_test_done(path))
+		return false;
+	grant = nvmet_p2pmem_test_end(path, &why, &state);
 	if (!grant && !why.reason)
 		return true;
 	if (grant)
 		nvmet_p2pmem_use(path, grant);
 	else
-		nvmet_p2pmem_refuse(path, NULL, NULL, &why, false);
+		nvmet_p2pmem_refuse(path, NULL, NULL, &why, state);
 	return !!grant;
 }
 
@@ -406,7 +399,7 @@ static bool nvmet_p2pmem_rescan_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *n
 	if (path->test && !nvmet_p2pmem_rescan_test(path))
 		return false;
 	grant = nvmet_p2pmem_path_grant(path);
-	usable = grant && !READ_ONCE(path->stale) && pci_p2pmem_grant_usable(grant);
+	usable = grant && pci_p2pmem_grant_usable(grant);
 	if (grant && !usable && !pci_p2pmem_grant_idle(grant))
 		return true;
 	if (grant && !(usable && nvmet_p2pmem_still_good(path, grant))) {
@@ -417,7 +410,7 @@ static bool nvmet_p2pmem_rescan_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *n
 		nvmet_p2pmem_connect(path);
 		grant = nvmet_p2pmem_path_grant(path);
 	}
-	if (grant && !path->told)
+	if (grant && path->told != NVMET_P2PMEM_PEER)
 		nvmet_p2pmem_tell_use(path, grant);
 	return false;
 }

@@ -315,6 +315,33 @@ static void drives_with_integrity(struct kunit *test)
 	KUNIT_EXPECT_STREQ_MSG(test, logged_line(l, 0), "", "said although all is well");
 }
 
+/*
+ * Protection information of a host is in system memory: not together with data in the memory
+ * of a drive that takes no such command.
+ */
+static void integrity_outside_of_the_drive(struct kunit *test)
+{
+	struct nvmet_bench *b = bench_build(test);
+	struct pci_dev *drive = to_pci_dev(b->drive);
+	char line[128];
+
+	bench_clients(b);
+	KUNIT_ASSERT_EQ(test, kit_add(test, b->f, "drive", 2, 0, 0,
+				      PCI_P2PMEM_POOL | PCI_P2PMEM_WHOLE), 0);
+	pci_p2pmem_set_published(drive, true);
+	integrity_set(b, BLK_INTEGRITY_CSUM_CRC, 0);
+	b->port.pi_enable = true;
+	b->subsys->pi_support = true;
+	KUNIT_ASSERT_GT(test, bench_store(b, pci_name(drive)), 0);
+	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
+	bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
+	KUNIT_ASSERT_TRUE(test, b->ctrl->pi_support);
+	nvmet_p2pmem_show_path(b->ctrl, b->ns, line, sizeof(line));
+	KUNIT_EXPECT_TRUE_MSG(test, strstr(line, " system split-command "), "%s", line);
+	bench_disconnect(b);
+	nvmet_ns_disable(b->ns);
+}
+
 /* With a provider that was named, enabling says it; and what comes later is seen, too. */
 static void integrity_that_comes_later(struct kunit *test)
 {
@@ -353,7 +380,7 @@ static void paths_that_are_not_used(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
 	bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
 	told(b, l, dev_name(b->drive), pci_name(b->card),
-	     "not-verified: the path must be proved by a self-test before it is used, and is not (the client's driver has no self-test); wait until the self-test has ended, or write warn to p2pmem_verify of the namespace");
+	     "not-verified: the path must be proved by a self-test before it is used, and is not (the client's driver has no self-test); write warn to p2pmem_verify of the namespace");
 	KUNIT_EXPECT_NULL(test, bench_io(b, nvme_cmd_read, SZ_4K));
 	KUNIT_EXPECT_EQ(test, bench_count(b, "not-verified"), 1);
 	bench_disconnect(b);
@@ -464,6 +491,7 @@ static struct kunit_case nvmet_attr_cases[] = {
 #ifdef CONFIG_BLK_DEV_INTEGRITY
 	KUNIT_CASE(drives_with_integrity),
 	KUNIT_CASE(integrity_that_comes_later),
+	KUNIT_CASE(integrity_outside_of_the_drive),
 #endif
 	KUNIT_CASE(paths_that_are_not_used),
 	KUNIT_CASE(reset_under_load),

@@ -13,7 +13,7 @@ MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
  *	host -- rp0 -- up -+- dn0 -- card	lends 4 MiB; rp0, rp1: BENCH_ROOT_PORT
  *	     |		   +- dn1 -- card2	lends 4 MiB
  *	     |		   +- dn2 -- nic	the adapter
- *	     |		   `- dn3, ACS -- drive	below it the block device
+ *	     |		   `- dn3, ACS -- drive	below it the block device; may lend
  *	     `- rp1 -- far			lends 4 MiB; the host bridge forwards nothing
  */
 static const struct fabric_node bench_tree[] = {
@@ -32,7 +32,8 @@ static const struct fabric_node bench_tree[] = {
 	{ .name = "card2", .type = FABRIC_ENDPOINT, .parent = "dn1",
 	  .bar = { [2] = { .size = BENCH_LENT, .flags = FABRIC_BAR_64 } } },
 	{ .name = "nic", .type = FABRIC_ENDPOINT, .parent = "dn2" },
-	{ .name = "drive", .type = FABRIC_ENDPOINT, .parent = "dn3" },
+	{ .name = "drive", .type = FABRIC_ENDPOINT, .parent = "dn3",
+	  .bar = { [2] = { .size = BENCH_LENT, .flags = FABRIC_BAR_64 } } },
 	{ .name = "far", .type = FABRIC_ENDPOINT, .parent = "rp1",
 	  .bar = { [2] = { .size = BENCH_LENT, .flags = FABRIC_BAR_64 } } },
 	{ }

@@ -5,7 +5,7 @@
  *   p2pmem.c           requests: memory for their data, what became of it
  *   p2pmem-attach.c    which provider serves a namespace to a controller
  *   p2pmem-verify.c    the self-test before it does
- *   p2pmem-tell.c      what is said of that
+ *   p2pmem-tell.c      the state of a path, and what is said of it
  *   p2pmem-drive.c     the DMA device of a namespace
  *   p2pmem-ns.c        the record of a namespace, its counters in configfs
  *   p2pmem-configfs.c  the attributes that ask for peer memory
@@ -46,12 +46,34 @@ enum nvmet_p2pmem_mode {
  * enum nvmet_p2pmem_ruling - what is to be done with a grant
  * @NVMET_P2PMEM_USE: requests may have memory under it
  * @NVMET_P2PMEM_TEST: not before it was tested
+ * @NVMET_P2PMEM_WAIT: a test could show nothing, and the next one is not due yet
  * @NVMET_P2PMEM_REFUSE: they must not
  */
 enum nvmet_p2pmem_ruling {
 	NVMET_P2PMEM_USE,
 	NVMET_P2PMEM_TEST,
+	NVMET_P2PMEM_WAIT,
 	NVMET_P2PMEM_REFUSE,
+};
+
+/**
+ * enum nvmet_p2pmem_state - what requests of a path get
+ * @NVMET_P2PMEM_NEW: none yet: no request sees the path. For &nvmet_p2pmem_path.told: nothing
+ * @NVMET_P2PMEM_SYSTEM: system memory; the path's reason says why
+ * @NVMET_P2PMEM_TESTING: system memory as long as a self-test runs or is about to
+ * @NVMET_P2PMEM_RETRY: system memory until a self-test that could show nothing is repeated
+ * @NVMET_P2PMEM_PEER: memory of the path's grant
+ * @NVMET_P2PMEM_NR_STATES: number of states
+ *
+ * See p2pmem-tell.c.
+ */
+enum nvmet_p2pmem_state {
+	NVMET_P2PMEM_NEW,
+	NVMET_P2PMEM_SYSTEM,
+	NVMET_P2PMEM_TESTING,
+	NVMET_P2PMEM_RETRY,
+	NVMET_P2PMEM_PEER,
+	NVMET_P2PMEM_NR_STATES,
 };
 
 /**
@@ -115,25 +137,22 @@ struct nvmet_p2pmem_ns {
  * struct nvmet_p2pmem_path - how a controller's host reaches a namespace's drive
  * @ctrl: the controller; it outlives this structure
  * @ns: the namespace; ditto
- * @grant: peer memory for both, or NULL; changed under ctrl->subsys->lock, read
- *	under RCU
+ * @state: what requests get; @state, @reason, @grant and @told are written by
+ *	nvmet_p2pmem_enter() only, under ctrl->subsys->lock, and read under RCU
+ * @grant: peer memory for both; NULL in any state but NVMET_P2PMEM_PEER
  * @reason: why there is no grant; what a request that reads it counts
+ * @told: the state that the log has, for @reason; set by whoever writes the log
  * @test: the self-test of a grant that requests do not see yet, or NULL; under
  *	ctrl->subsys->lock
- * @testing: a test runs or is about to: that there is no grant will pass. Cleared after
- *	@grant or @reason says what has become of it
  * @tries: tests in a row, with one provider, that could not show anything
  * @tried: that provider, by its PCI address
  * @retry: not before this time is it tested again, in jiffies
  * @proof: what the test has shown of @grant; UNTRIED when nobody wanted to know
  * @note: what could not be shown
- * @told: the log has the present state
  * @how: how the grant's memory is mapped; through a host bridge when that is so for one end
  * @by_admin: that is a host bridge that the administrator allowed
  * @map_failed: the drive could not map memory of the grant: requests use system memory
  *	until this time, in jiffies; 0: they need not
- * @stale: the provider of the grant, used or tested, was revoked or lost since the grant was
- *	created: the grant is not used any more, even if the provider lends again
  * @rcu: for freeing
  *
  * In ctrl->p2p_ns_map by namespace identifier while the namespace is enabled
@@ -142,19 +161,18 @@ struct nvmet_p2pmem_ns {
 struct nvmet_p2pmem_path {
 	struct nvmet_ctrl *ctrl;
 	struct nvmet_ns *ns;
+	enum nvmet_p2pmem_state state;
 	struct pci_p2pmem_grant __rcu *grant;
 	enum pci_p2pmem_reason reason;
+	enum nvmet_p2pmem_state told;
 	struct nvmet_p2pmem_test *test;
-	bool testing;
 	unsigned int tries;
 	u64 tried;
 	unsigned long retry;
 	enum pci_p2pmem_proof proof;
 	char note[PCI_P2PMEM_NOTE + 32];
-	bool told;
 	enum pci_p2pmem_mapping how;
 	bool by_admin;
-	bool stale;
 	unsigned long map_failed;
 	struct rcu_head rcu;
 };
@@ -200,11 +218,14 @@ bool nvmet_p2pmem_test_usable(struct nvmet_p2pmem_path *path);
 void nvmet_p2pmem_test_drop(struct nvmet_p2pmem_path *path);
 void nvmet_p2pmem_test_again(struct nvmet_p2pmem_path *path);
 struct pci_p2pmem_grant *nvmet_p2pmem_test_end(struct nvmet_p2pmem_path *path,
-					       struct pci_p2pmem_verdict *why);
+					       struct pci_p2pmem_verdict *why,
+					       enum nvmet_p2pmem_state *state);
 int nvmet_p2pmem_verify_init(void);
 void nvmet_p2pmem_verify_exit(void);
 
 /* p2pmem-tell.c */
+void nvmet_p2pmem_enter(struct nvmet_p2pmem_path *path, enum nvmet_p2pmem_state state,
+			struct pci_p2pmem_grant *grant, enum pci_p2pmem_reason reason);
 void nvmet_p2pmem_tell_refusal(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
 			       struct device *drive, const struct pci_p2pmem_verdict *why);
 void nvmet_p2pmem_tell_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant);

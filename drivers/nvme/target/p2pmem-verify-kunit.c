@@ -398,13 +398,17 @@ static void route_that_changes(struct kunit *test)
 /* What cannot be shown of this namespace is no reason to use, or refuse, another one. */
 static void what_is_of_one_namespace(struct kunit *test)
 {
+	struct logged *l = logged_begin(test, "using system memory for nsid");
 	struct verify *v = verify_ready(test, NULL, "require");
 	struct pci_p2pmem_verdict known;
+	const char *line;
 
 	v->drive.local = true;
 	v->drive.says = PCI_P2PMEM_UNPROVED;
 	verify_connect(v);
 	verify_expect(v, NULL, "not-verified unproved");
+	line = logged_line(l, 10);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(line, "; write warn to p2pmem_verify"), "%s", line);
 	pci_p2pmem_verdict(v->b->card, v->b->drive, &known);
 	KUNIT_EXPECT_EQ(test, known.proof, PCI_P2PMEM_UNTRIED);
 	bench_disconnect(v->b);
@@ -418,11 +422,17 @@ static void what_is_of_one_namespace(struct kunit *test)
 /* What passes is tried again: a drive that could not say is asked once more. */
 static void required_and_not_known_yet(struct kunit *test)
 {
+	struct logged *l = logged_begin(test, "using system memory for nsid");
 	struct verify *v = verify_ready(test, NULL, "require");
+	const char *line;
 
 	v->drive.says = PCI_P2PMEM_UNTRIED;
 	verify_connect(v);
 	verify_expect(v, NULL, "not-verified unproved");
+	/* Whatever is written to the attribute, nothing is shown by it. */
+	line = logged_line(l, 10);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(line, "; the self-test is repeated by itself"),
+				  "%s", line);
 	WRITE_ONCE(v->drive.says, PCI_P2PMEM_PROVED);
 	KUNIT_EXPECT_TRUE_MSG(test, bench_settles(v->b, v->b->card), "it is not asked again");
 	verify_expect(v, v->b->card, "ok proved");
@@ -539,13 +549,36 @@ static void required_after_a_short_reset(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, bench_settles(v->b, v->b->card));
 	calls = READ_ONCE(v->drive.calls);
 	WRITE_ONCE(v->drive.says, PCI_P2PMEM_DISPROVED);
+	/* As short as can be: no work of the core or of the target has run in between. */
+	mutex_lock(&v->b->subsys->lock);
 	pci_p2pmem_lost(v->b->card);
 	pci_p2pmem_resume(v->b->card);
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(v->b->card));
+	KUNIT_EXPECT_NULL_MSG(test, bench_io(v->b, nvme_cmd_read, SZ_4K),
+			      "memory by a path that is not proved");
+	KUNIT_EXPECT_EQ(test, bench_count(v->b, "provider-revoked"), 1);
+	mutex_unlock(&v->b->subsys->lock);
 	for (i = 0; i < 400 && READ_ONCE(v->drive.calls) == calls; i++)
 		schedule_timeout_uninterruptible(HZ / 20);
 	KUNIT_EXPECT_GT_MSG(test, READ_ONCE(v->drive.calls), calls, "it is not proved again");
 	verify_expect(v, NULL, "verify-failed disproved");
 	KUNIT_EXPECT_NULL(test, bench_io(v->b, nvme_cmd_read, SZ_4K));
+}
+
+/* A proof that became outdated is made again before more memory is used by it. */
+static void required_after_a_proof_is_outdated(struct kunit *test)
+{
+	struct verify *v = verify_ready(test, NULL, "require");
+
+	verify_connect(v);
+	verify_expect(v, v->b->card, "ok proved");
+	KUNIT_EXPECT_EQ(test, v->drive.calls, 1);
+	WRITE_ONCE(v->drive.says, PCI_P2PMEM_UNPROVED);
+	kit_forget(NULL);
+	nvmet_p2pmem_rescan(0);
+	KUNIT_EXPECT_TRUE_MSG(test, bench_settles(v->b, NULL), "an outdated proof is good enough");
+	verify_expect(v, NULL, "not-verified unproved");
+	KUNIT_EXPECT_EQ(test, v->drive.calls, 2);
 }
 
 static struct kunit_case nvmet_verify_cases[] = {
@@ -562,6 +595,7 @@ static struct kunit_case nvmet_verify_cases[] = {
 	KUNIT_CASE(disconnect_while_it_is_tested),
 	KUNIT_CASE(provider_goes_while_it_is_tested),
 	KUNIT_CASE(required_after_a_short_reset),
+	KUNIT_CASE(required_after_a_proof_is_outdated),
 	KUNIT_CASE(test_of_a_full_pool),
 	{}
 };

@@ -123,7 +123,7 @@ bool nvmet_p2pmem_test_done(struct nvmet_p2pmem_path *path)
  */
 bool nvmet_p2pmem_test_usable(struct nvmet_p2pmem_path *path)
 {
-	return !READ_ONCE(path->stale) && pci_p2pmem_grant_usable(path->test->grant);
+	return pci_p2pmem_grant_usable(path->test->grant);
 }
 
 /**
@@ -281,7 +281,7 @@ static u64 nvmet_p2pmem_address(struct pci_p2pmem_grant *grant)
  * @why: returns why it is refused
  *
  * Context: Process context, path->ctrl->subsys->lock held.
- * Return: whether to use it, to have it tested first, or to refuse it.
+ * Return: whether to use it, to have it tested first or later, or to refuse it.
  */
 enum nvmet_p2pmem_ruling nvmet_p2pmem_judge(struct nvmet_p2pmem_path *path,
 					    struct pci_p2pmem_grant *grant,
@@ -306,7 +306,7 @@ enum nvmet_p2pmem_ruling nvmet_p2pmem_judge(struct nvmet_p2pmem_path *path,
 	why->reason = nvmet_p2pmem_is_short(path->reason) ? path->reason :
 							    PCI_P2PMEM_NOT_VERIFIED;
 	nvmet_p2pmem_rescan(path->retry - jiffies);
-	return NVMET_P2PMEM_REFUSE;
+	return NVMET_P2PMEM_WAIT;
 }
 
 /**
@@ -381,6 +381,8 @@ void nvmet_p2pmem_test_again(struct nvmet_p2pmem_path *path)
  * nvmet_p2pmem_test_end() - what has become of a test
  * @path: path with a test that is done; it has none afterwards
  * @why: returns why the path must not be used
+ * @state: returns NVMET_P2PMEM_SYSTEM when the test was answered and the mode refuses the
+ *	answer; else unchanged
  *
  * Context: Process context, path->ctrl->subsys->lock held.
  * Return: the grant, which the path may use; or NULL, and the grant is ended. When
@@ -388,7 +390,8 @@ void nvmet_p2pmem_test_again(struct nvmet_p2pmem_path *path)
  * looked for.
  */
 struct pci_p2pmem_grant *nvmet_p2pmem_test_end(struct nvmet_p2pmem_path *path,
-					       struct pci_p2pmem_verdict *why)
+					       struct pci_p2pmem_verdict *why,
+					       enum nvmet_p2pmem_state *state)
 {
 	struct nvmet_p2pmem_test *t = path->test;
 	struct pci_p2pmem_grant *grant = t->grant;
@@ -401,10 +404,12 @@ struct pci_p2pmem_grant *nvmet_p2pmem_test_end(struct nvmet_p2pmem_path *path,
 	case 0:
 		ruling = nvmet_p2pmem_rule(path, t->why, why);
 		/* It is known now, and goes last when the best provider is looked for. */
-		if (nvmet_p2pmem_test_known(t))
+		if (nvmet_p2pmem_test_known(t)) {
 			why->reason = PCI_P2PMEM_OK;
-		else if (ruling == NVMET_P2PMEM_REFUSE)
+		} else if (ruling == NVMET_P2PMEM_REFUSE) {
+			*state = NVMET_P2PMEM_SYSTEM;
 			nvmet_p2pmem_test_again(path);
+		}
 		break;
 	case -EAGAIN:
 		/* Says which of the two it is */

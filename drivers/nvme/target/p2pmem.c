@@ -58,7 +58,7 @@ static struct pci_p2pmem_grant *nvmet_p2pmem_get_grant(struct nvmet_req *req,
 {
 	struct pci_p2pmem_grant *grant;
 	struct nvmet_p2pmem_path *path;
-	bool tested;
+	enum nvmet_p2pmem_state state;
 
 	*testing = false;
 	guard(rcu)();
@@ -69,16 +69,16 @@ static struct pci_p2pmem_grant *nvmet_p2pmem_get_grant(struct nvmet_req *req,
 							PCI_P2PMEM_NO_PROVIDER;
 		return NULL;
 	}
-	/* Pairs with nvmet_p2pmem_use(): first this, then what has become of the test. */
-	tested = smp_load_acquire(&path->testing);
+	/* Pairs with nvmet_p2pmem_enter(): first this, then what has become of a test. */
+	state = smp_load_acquire(&path->state);
 	grant = rcu_dereference(path->grant);
 	if (!grant) {
 		/* OK: it was taken from the path or is given to it at this moment. */
 		*reason = READ_ONCE(path->reason) ?: PCI_P2PMEM_REVOKED;
-		*testing = tested;
+		*testing = state == NVMET_P2PMEM_TESTING;
 		return NULL;
 	}
-	if (READ_ONCE(path->stale) || !pci_p2pmem_grant_tryget(grant)) {
+	if (!pci_p2pmem_grant_tryget(grant)) {
 		*reason = PCI_P2PMEM_REVOKED;
 		return NULL;
 	}
@@ -344,8 +344,7 @@ static bool nvmet_p2pmem_revoked(struct nvmet_req *req)
 	guard(rcu)();
 	path = nvmet_p2pmem_req_path(req);
 	grant = path ? rcu_dereference(path->grant) : NULL;
-	return !grant || READ_ONCE(path->stale) ||
-		pci_p2pmem_grant_provider(grant) != req->p2p_dev ||
+	return !grant || pci_p2pmem_grant_provider(grant) != req->p2p_dev ||
 		!pci_p2pmem_grant_usable(grant);
 }
 

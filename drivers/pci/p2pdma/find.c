@@ -110,7 +110,7 @@ static enum pci_p2pmem_reason p2pmem_rank(struct p2pmem_provider *p,
 	}
 	rank->unproved &= matters;
 	rank->free = p2pmem_pool_available(p->pool);
-	rank->grants = p2pmem_grants_count(p);
+	rank->grants = READ_ONCE(p->nr_grants);
 	rank->address = (u64)pci_domain_nr(p->pdev->bus) << 16 | pci_dev_id(p->pdev);
 	return PCI_P2PMEM_OK;
 }

@@ -10,6 +10,11 @@
  * was not is none of its business. A verdict that goes bad stops new allocations at once.
  * A self-test that disproves a pair makes the contents of what is out as good as lost.
  *
+ * A grant belongs to one life of its provider. A reset may change what was proved of the
+ * pairs, so nothing can be allocated under a grant from before it, however short the
+ * provider was away: its orchestrator creates a new grant, for which the pairs are judged as
+ * they are then. The number of losses (the epoch) tells the lives apart.
+ *
  * References: the orchestrator's own until pci_p2pmem_grant_end(), one for each
  * scatterlist, one for each pci_p2pmem_grant_tryget(). Readers find a grant by the
  * orchestrator's own pointer under RCU, or by a page that they hold; the structure goes a
@@ -112,6 +117,8 @@ static struct pci_p2pmem_grant *p2pmem_grant_alloc(struct p2pmem_provider *p, in
 	INIT_WORK(&g->free_work, p2pmem_grant_free_worker);
 	kref_get(&p->ref);
 	g->provider = p;
+	/* Before the pairs are looked up: a proof from before a loss is not of this life. */
+	g->epoch = smp_load_acquire(&p->epoch);
 	return g;
 
 free_counter:
@@ -158,8 +165,9 @@ p2pmem_grant_make(struct p2pmem_provider *p, struct device **clients, int nr,
 
 	/* The lock orders us against a revocation: it sees us, or we see it. */
 	mutex_lock(&p->lock);
-	if (p2pmem_lends(p)) {
+	if (p2pmem_lends(p) && !p2pmem_grant_outlived(g)) {
 		list_add_tail(&g->node, &p->grants);
+		WRITE_ONCE(p->nr_grants, p->nr_grants + 1);
 	} else {
 		why->reason = PCI_P2PMEM_REVOKED;
 		ret = -ENODEV;
@@ -206,8 +214,12 @@ enum pci_p2pmem_reason p2pmem_grant_reason(const struct pci_p2pmem_grant *grant)
  */
 void pci_p2pmem_grant_end(struct pci_p2pmem_grant *grant)
 {
-	scoped_guard(mutex, &grant->provider->lock)
+	struct p2pmem_provider *p = grant->provider;
+
+	scoped_guard(mutex, &p->lock) {
 		grant->ops = NULL;
+		WRITE_ONCE(p->nr_grants, p->nr_grants - 1);
+	}
 	percpu_ref_kill(&grant->ref);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_grant_end);
@@ -242,11 +254,12 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_grant_put);
  * @grant: the grant
  *
  * Context: Any; the caller holds or sees the grant.
- * Return: false when its provider is revoked or lost.
+ * Return: false when its provider is revoked or lost, or was lost since the grant was
+ * created: the grant stays unusable even if the provider resumes.
  */
 bool pci_p2pmem_grant_usable(struct pci_p2pmem_grant *grant)
 {
-	return p2pmem_lends(grant->provider);
+	return p2pmem_lends(grant->provider) && !p2pmem_grant_outlived(grant);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_grant_usable);
 

@@ -72,24 +72,6 @@ void p2pmem_grants_report(struct p2pmem_provider *p)
 }
 
 /**
- * p2pmem_grants_count() - how many use a provider
- * @p: the provider
- *
- * Context: Process context, may sleep.
- * Return: number of grants that have not ended.
- */
-unsigned int p2pmem_grants_count(struct p2pmem_provider *p)
-{
-	struct pci_p2pmem_grant *g;
-	unsigned int nr = 0;
-
-	guard(mutex)(&p->lock);
-	list_for_each_entry(g, &p->grants, node)
-		nr += !percpu_ref_is_dying(&g->ref);
-	return nr;
-}
-
-/**
  * p2pmem_grants_show() - a line for each grant of a provider
  * @p: the provider
  * @m: where to

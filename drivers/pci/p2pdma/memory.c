@@ -322,13 +322,19 @@ static struct p2pmem_sgl *p2pmem_grant_sgl(struct pci_p2pmem_grant *grant, u32 l
 		*why = p2pmem_alloc_reason(grant->provider, bytes, PTR_ERR(s));
 		return NULL;
 	}
-	if (unlikely(p2pmem_grant_charge(grant, bytes))) {
-		p2pmem_sgl_give(s);
-		kvfree(s);
-		return NULL;
+	if (unlikely(p2pmem_grant_outlived(grant))) {
+		*why = PCI_P2PMEM_REVOKED;
+		goto give;
 	}
+	if (unlikely(p2pmem_grant_charge(grant, bytes)))
+		goto give;
 	*why = PCI_P2PMEM_OK;
 	return s;
+
+give:
+	p2pmem_sgl_give(s);
+	kvfree(s);
+	return NULL;
 }
 
 /**
@@ -344,7 +350,7 @@ static struct p2pmem_sgl *p2pmem_grant_sgl(struct pci_p2pmem_grant *grant, u32 l
  *
  * Context: What @gfp allows; the caller holds a reference of @grant.
  * Return: the list, or -ENOMEM when the pool is full or the kernel is short of memory,
- * -ENODEV when the provider is revoked, -EDQUOT when a client of the grant has all that
+ * -ENODEV when the provider is revoked or was lost since the grant was created, -EDQUOT when a client of the grant has all that
  * the provider's quota allows it, -EXDEV when a pair of the grant is refused now or would
  * be mapped otherwise, -EINVAL for a length of zero.
  */

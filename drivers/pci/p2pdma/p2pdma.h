@@ -102,15 +102,14 @@ struct p2pmem_region {
  * @ref: keeps this structure, its pool and its regions; the register holds one,
  *	every grant and every pair one each. Pages go before: with the driver
  * @release: frees what other floors hung on it, in process context
- * @free_work: the end, in process context, because the last reference may be
- *	dropped in any
+ * @free_work: the end, in process context: the last reference may be dropped in any
  * @rcu: for freeing
  * @lock: guards @regions against writers and @grants
  * @regions: what it lends, struct p2pmem_region; readers under RCU
  * @grants: struct pci_p2pmem_grant
+ * @nr_grants: how many of them have not ended; written under @lock
  * @pool: free pages of the pooled regions
- * @state_lock: guards changes of @state, @drain, @notified, @waited, @resume and
- *	@events;
+ * @state_lock: guards changes of @state, @drain, @notified, @waited, @resume and @events;
  *	irq-safe, because the last page may come back in any context
  * @state: enum p2pmem_state; read without the lock, see state.c
  * @drain: number of the present drain, or of the last one: how often it left live
@@ -127,8 +126,7 @@ struct p2pmem_region {
  * @drained: who waits for memory to come back
  * @bus_end: highest bus address of a region with pages
  * @phys_end: highest physical address of a region with pages
- * @work: makes it live again, tells user space, holders and orchestrators; holds a
- *	reference while it is queued
+ * @work: resumes, notifies user space, holders and orchestrators; referenced while queued
  * @sysfs: the p2pmem group exists
  * @abandoned: its driver went while memory was out: it never lends again
  */
@@ -142,6 +140,7 @@ struct p2pmem_provider {
 	struct mutex lock;		/* see above */
 	struct list_head regions;
 	struct list_head grants;
+	unsigned int nr_grants;
 	struct p2pmem_pool *pool;
 	spinlock_t state_lock;		/* see above */
 	int state;
@@ -291,12 +290,12 @@ struct p2pmem_link {
  * @provider: referenced
  * @ref: references
  * @bytes: memory that is out under this grant, per CPU: the sum counts
- * @ops: the orchestrator's callbacks; NULL once the grant was ended, guarded by the
- *	provider's lock
+ * @ops: the orchestrator's callbacks, guarded by the provider's lock; NULL once ended
  * @priv: the orchestrator's
  * @name: who holds it, for the log; printable
  * @free_work: the end, in process context
  * @rcu: for freeing
+ * @epoch: the provider's losses when it was created: the grant is of the life that began then
  * @nr: number of pairs
  * @link: the pairs, each of them once
  */
@@ -310,6 +309,7 @@ struct pci_p2pmem_grant {
 	char *name;
 	struct work_struct free_work;
 	struct rcu_head rcu;
+	u32 epoch;
 	int nr;
 	struct p2pmem_link link[];
 };
@@ -392,6 +392,19 @@ static inline bool p2pmem_grant_valid(const struct pci_p2pmem_grant *grant)
 		if (unlikely(!p2pmem_link_valid(&grant->link[i])))
 			return false;
 	return true;
+}
+
+/**
+ * p2pmem_grant_outlived() - whether the provider was lost since a grant was created
+ * @grant: the grant, held; asked after memory was taken, which keeps the provider from resuming
+ *
+ * Context: Any.
+ * Return: true when a new grant is needed, even if the provider lends again.
+ */
+static inline bool p2pmem_grant_outlived(const struct pci_p2pmem_grant *grant)
+{
+	smp_rmb();	/* after the state that allowed the memory: see p2pmem_enter_lost() */
+	return READ_ONCE(grant->provider->epoch) != grant->epoch;
 }
 
 /**

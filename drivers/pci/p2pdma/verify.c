@@ -101,11 +101,8 @@ static int p2pmem_prove_once(struct pci_p2pmem_grant *grant, struct p2pmem_pair 
 	trace_p2pmem_verify(p->pdev, pair->client, test.bytes, proof,
 			    proof == PCI_P2PMEM_DISPROVED ? PCI_P2PMEM_VERIFY_FAILED :
 							    PCI_P2PMEM_OK);
-	/* The memory of the test was the last that a reset waited for. */
-	if (!p2pmem_lends(p))
-		flush_work(&p->work);
-	if (!p2pmem_lends(p)) {
-		/* It went under the test: what was read in it says nothing of the path. */
+	if (!pci_p2pmem_grant_usable(grant)) {
+		/* The provider left during the test: the result says nothing of the path. */
 		why->reason = PCI_P2PMEM_REVOKED;
 		return -ENODEV;
 	}
@@ -142,7 +139,8 @@ static int p2pmem_prove_once(struct pci_p2pmem_grant *grant, struct p2pmem_pair 
  * may be the timeout of a command or two. No lock that completing a transfer needs.
  * Return: 0 when @why->proof is PCI_P2PMEM_PROVED or PCI_P2PMEM_UNPROVED; -EXDEV when
  * the pair was disproved, or another errno of a pair that is refused; -EAGAIN when
- * nothing could be shown this time; -ENODEV when the provider is revoked; -EINVAL when
+ * nothing could be shown this time; -ENODEV when the provider is revoked, or was lost since
+ * the grant was created; -EINVAL when
  * @client is not of @grant; -EINTR when killed; -ENOMEM.
  */
 int pci_p2pmem_grant_verify(struct pci_p2pmem_grant *grant, struct device *client,

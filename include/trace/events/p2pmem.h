@@ -18,6 +18,7 @@
 #define _TRACE_P2PMEM_H
 
 #include <linux/pci-p2pmem.h>
+#include <linux/string_helpers.h>
 #include <linux/tracepoint.h>
 
 #define P2PMEM_TRACE_ENUM(sym, ...) TRACE_DEFINE_ENUM(PCI_P2PMEM_##sym);
@@ -47,6 +48,10 @@ TRACE_DEFINE_ENUM(PCI_P2PMEM_DISPROVED);
 			 { PCI_P2PMEM_PROVED, "proved" },			\
 			 { PCI_P2PMEM_UNPROVED, "unproved" },			\
 			 { PCI_P2PMEM_DISPROVED, "disproved" })
+
+/* Text from outside, an NQN for example: escaped as in the log of grants. Returns its length. */
+#define p2pmem_trace_escape(text, buf, size)					\
+	string_escape_mem(text, strlen(text), buf, size, ESCAPE_NAP | ESCAPE_HEX, NULL)
 
 /* Memory was taken or could not be: one event for each call. */
 TRACE_EVENT(p2pmem_alloc,
@@ -174,7 +179,7 @@ TRACE_EVENT(p2pmem_fallback,
 	TP_STRUCT__entry(
 		__string(provider, provider ? pci_name(provider) : "-")
 		__string(client, client ? dev_name(client) : "-")
-		__string(user, user)
+		__dynamic_array(char, user, p2pmem_trace_escape(user, NULL, 0) + 1)
 		__field(u32, nsid)
 		__field(size_t, bytes)
 		__field(int, reason)
@@ -182,7 +187,8 @@ TRACE_EVENT(p2pmem_fallback,
 	TP_fast_assign(
 		__assign_str(provider);
 		__assign_str(client);
-		__assign_str(user);
+		__get_str(user)[p2pmem_trace_escape(user, __get_str(user),
+						    __get_dynamic_array_len(user))] = '\0';
 		__entry->nsid = nsid;
 		__entry->bytes = bytes;
 		__entry->reason = reason;

@@ -130,9 +130,10 @@ static void revoke_is_told_once(struct kunit *test)
 	mapkit_settle();
 	KUNIT_EXPECT_EQ(test, a->revoked, 1);
 
-	/* Back again: the same grants are good, and are told anew. */
+	/* Back again: grants from before stay unusable, and are told of the next departure. */
 	pci_p2pmem_resume(k.card);
-	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_usable(a->grant));
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(k.card));
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_usable(a->grant));
 	pci_p2pmem_revoke(k.card);
 	KUNIT_EXPECT_EQ(test, a->revoked, 2);
 	KUNIT_EXPECT_EQ(test, b->revoked, 2);
@@ -140,6 +141,34 @@ static void revoke_is_told_once(struct kunit *test)
 	/* Nobody held anything */
 	KUNIT_EXPECT_EQ(test, a->evicted + b->evicted + without->evicted, 0);
 	mapkit_settle();
+}
+
+/* However short a provider was away: what was taken up before it is not good after it. */
+static void grant_is_of_one_life(struct kunit *test)
+{
+	struct pci_p2pmem_grant *before, *after;
+	enum pci_p2pmem_reason reason;
+	struct scatterlist *sgl;
+	unsigned int nents;
+	struct mapkit k;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_SAME);
+	before = mapkit_grant(test, &k);
+	pci_p2pmem_lost(k.card);
+	pci_p2pmem_resume(k.card);
+	KUNIT_ASSERT_TRUE(test, p2pmem_lends(kit_provider(k.card)));
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_usable(before));
+	sgl = pci_p2pmem_grant_sgl_alloc(before, &nents, SZ_4K, GFP_KERNEL, &reason);
+	KUNIT_EXPECT_PTR_EQ(test, sgl, ERR_PTR(-ENODEV));
+	KUNIT_EXPECT_EQ(test, reason, PCI_P2PMEM_REVOKED);
+	KUNIT_EXPECT_EQ_MSG(test, p2pmem_out(kit_provider(k.card)), 0, "its memory did not go back");
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_idle(before));
+
+	after = mapkit_grant(test, &k);
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_usable(after));
+	sgl = pci_p2pmem_grant_sgl_alloc(after, &nents, SZ_4K, GFP_KERNEL, &reason);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(sgl));
+	pci_p2pmem_sgl_free(sgl);
 }
 
 /* A loss is noticed in any context: who must know it is told by work. */
@@ -282,6 +311,7 @@ static void holder_is_evicted_after_the_wait(struct kunit *test)
 
 static struct kunit_case grant_told_cases[] = {
 	KUNIT_CASE(revoke_is_told_once),
+	KUNIT_CASE(grant_is_of_one_life),
 	KUNIT_CASE(loss_is_told_too),
 	KUNIT_CASE(evict_is_told_to_holders),
 	KUNIT_CASE(holder_that_gives_back_in_time),

@@ -390,6 +390,8 @@ static void provider_that_goes_meanwhile(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, known(v), PCI_P2PMEM_UNTRIED);
 	v->meanwhile = NULL;
 	v->says = PCI_P2PMEM_PROVED;
+	KUNIT_EXPECT_EQ_MSG(test, ask(v), -ENODEV, "the grant is of the life before");
+	v->grant = mapkit_grant(test, &v->k);
 	KUNIT_EXPECT_EQ(test, ask(v), 0);
 	KUNIT_EXPECT_EQ(test, v->why.proof, PCI_P2PMEM_PROVED);
 }
@@ -408,8 +410,13 @@ static void provider_that_is_reset_meanwhile(struct kunit *test)
 	struct prover *v = prover(test);
 
 	v->meanwhile = reset_card_once;
+	KUNIT_EXPECT_EQ(test, ask(v), -ENODEV);
+	mapkit_settle();
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(v->k.card));
+	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_UNTRIED, "the answer is of the time before");
+	v->grant = mapkit_grant(test, &v->k);
 	KUNIT_EXPECT_EQ(test, ask(v), 0);
-	KUNIT_EXPECT_EQ_MSG(test, v->calls, 2, "the answer is of the time before");
+	KUNIT_EXPECT_EQ(test, v->calls, 2);
 	KUNIT_EXPECT_EQ(test, known(v), PCI_P2PMEM_PROVED);
 	reset_card_once(v);
 	KUNIT_EXPECT_EQ(test, known(v), PCI_P2PMEM_UNTRIED);

@@ -91,6 +91,20 @@ is "$(grep -c "P2PMEM_EVENT=fallback" /run/uevents)" 1 "and no other is"
 is "$(grep -c -e "P2PMEM_REASON=quota" -e "P2PMEM_USER=$NQN" -e "P2PMEM_NSID=1" /run/uevents)" 3 "with reason, user and namespace"
 is "$(stat_all $NQN 1)" "$(host_bytes "$disk")" "peer + inline + system is all that the host moved"
 check "no error at the host" no_host_errors
+
+# --- a name with bytes that a terminal obeys -----------------------------------------
+hostile=$(printf 'nqn.2026-01.test:sight\033[7m')
+e2e_export "$hostile" 1 "$(nvme_disk plain0)" "$card" || bail "namespace of a hostile name"
+nvmet_link 1 "$hostile" || bail "port of a hostile name"
+echo >$T/trace
+echo 1 >$T/events/p2pmem/p2pmem_fallback/enable
+write_attr "/sys/bus/pci/devices/$card/p2pmem/quota" 4096 || bail "quota"
+odd=$(e2e_connect "$hostile") || bail "connect by a hostile name"
+dd if="$odd" of=/dev/null bs=64k count=4 iflag=direct 2>/dev/null || bail "read"
+echo 0 >$T/events/p2pmem/p2pmem_fallback/enable
+compare "$(grep -c 'user=nqn.2026-01.test:sight\\x1b\[7m nsid=1 ' $T/trace)" -gt 0 "events have it escaped"
+is "$(grep -c "$(printf '\033')" $T/trace)" 0 "and not as it is"
+compare "$(grep -c 'nvmet subsystem nqn.2026-01.test:sight\\x1b\[7m host ' /sys/kernel/debug/p2pmem/grants)" -gt 0 "grants have it escaped once"
 e2e_stop
 is "$(cat "/sys/bus/pci/devices/$card/p2pmem/available")" \
 	"$(cat "/sys/bus/pci/devices/$card/p2pmem/size")" "the card has all of its memory back"
