@@ -349,10 +349,10 @@ give:
  * grant's clients works until then, whatever becomes of their verdicts.
  *
  * Context: What @gfp allows; the caller holds a reference of @grant.
- * Return: the list, or -ENOMEM when the pool is full or the kernel is short of memory,
- * -ENODEV when the provider is revoked or was lost since the grant was created, -EDQUOT when a client of the grant has all that
- * the provider's quota allows it, -EXDEV when a pair of the grant is refused now or would
- * be mapped otherwise, -EINVAL for a length of zero.
+ * Return: the list, or -ENOMEM when the pool is full or the kernel is short of memory, -ENODEV
+ * when the provider is revoked or was lost since the grant was created, -EDQUOT when a client
+ * of the grant has all that the provider's quota allows it, -EXDEV when a pair of the grant is
+ * refused now or would be mapped otherwise, -EINVAL for a length of zero.
  */
 struct scatterlist *pci_p2pmem_grant_sgl_alloc(struct pci_p2pmem_grant *grant,
 					       unsigned int *nents, u32 length, gfp_t gfp,

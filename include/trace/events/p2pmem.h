@@ -51,7 +51,7 @@ TRACE_DEFINE_ENUM(PCI_P2PMEM_DISPROVED);
 
 /* Text from outside, an NQN for example: escaped as in the log of grants. Returns its length. */
 #define p2pmem_trace_escape(text, buf, size)					\
-	string_escape_mem(text, strlen(text), buf, size, ESCAPE_NAP | ESCAPE_HEX, NULL)
+	string_escape_str(text, buf, size, ESCAPE_NAP | ESCAPE_HEX, NULL)
 
 /* Memory was taken or could not be: one event for each call. */
 TRACE_EVENT(p2pmem_alloc,

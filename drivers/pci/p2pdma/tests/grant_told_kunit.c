@@ -161,7 +161,8 @@ static void grant_is_of_one_life(struct kunit *test)
 	sgl = pci_p2pmem_grant_sgl_alloc(before, &nents, SZ_4K, GFP_KERNEL, &reason);
 	KUNIT_EXPECT_PTR_EQ(test, sgl, ERR_PTR(-ENODEV));
 	KUNIT_EXPECT_EQ(test, reason, PCI_P2PMEM_REVOKED);
-	KUNIT_EXPECT_EQ_MSG(test, p2pmem_out(kit_provider(k.card)), 0, "its memory did not go back");
+	KUNIT_EXPECT_EQ_MSG(test, p2pmem_out(kit_provider(k.card)), 0,
+			    "its memory did not go back");
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_idle(before));
 
 	after = mapkit_grant(test, &k);
