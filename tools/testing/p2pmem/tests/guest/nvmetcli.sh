@@ -35,7 +35,8 @@ ours()
 namespaces()
 {
 	for d in "$sub"/namespaces/*; do
-		[ ! -d "$d" ] || echo "${d##*/} $(cat "$d/p2pmem" "$d/p2pmem_prefer" "$d/p2pmem_verify" "$d/enable" | tr '\n' ' ')"
+		# shellcheck disable=SC2046	# one line is meant
+		[ ! -d "$d" ] || echo "${d##*/}" $(cat "$d/p2pmem" "$d/p2pmem_prefer" "$d/p2pmem_verify" "$d/enable")
 	done
 }
 
@@ -66,10 +67,10 @@ adapter()
 }
 
 near=$(pci_at 04.0/00.0/02.0/00.0)
-wanted="1 $near most-free off 1 
-2 1 same-node require 1 
-3 0 nearest auto 1 
-4 1 nearest auto 0 "
+wanted="1 $near most-free off 1
+2 1 same-node require 1
+3 0 nearest auto 1
+4 1 nearest auto 0"
 
 phase_save()
 {
@@ -125,10 +126,10 @@ phase_restore()
 	diag "$(cat /run/said)"
 	like "$(cat /run/said)" "namespaces/1/p2pmem to $near: No such device" "it says which attribute"
 	like "$(cat /run/said)" "namespaces/1 stays disabled" "it says that the namespace stays disabled"
-	is "$(namespaces)" "1 0 most-free off 0 
-2 1 same-node require 1 
-3 0 nearest auto 1 
-4 1 nearest auto 0 " "the other namespaces are restored"
+	is "$(namespaces)" "1 0 most-free off 0
+2 1 same-node require 1
+3 0 nearest auto 1
+4 1 nearest auto 0" "the other namespaces are restored"
 
 	# the provider comes late
 	ours clear
