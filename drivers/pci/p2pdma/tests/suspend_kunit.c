@@ -76,11 +76,11 @@ static void what_does_not_come_back_is_lost(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, lend_wait(pci_p2pmem_is_provider(card)));
 }
 
-/* Each page that comes back is a reason to wait for the next one. */
+/* Each page that comes back is a reason to wait for the next one: a second here, all in all. */
 static void it_waits_while_memory_comes_back(struct kunit *test)
 {
 	struct pci_dev *card = suspend_card(test);
-	struct lend_hold *hold[4];
+	struct lend_hold *hold[10];
 	struct lend_task *t;
 	int i;
 
@@ -92,7 +92,7 @@ static void it_waits_while_memory_comes_back(struct kunit *test)
 		KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(t), "it gave up with %d pages out",
 				       (int)ARRAY_SIZE(hold) - i);
 		KUNIT_EXPECT_EQ(test, READ_ONCE(kit_provider(card)->state), P2PMEM_DRAINING);
-		msleep(SUSPEND_STALL_MS * 2 / 5);
+		msleep(SUSPEND_STALL_MS / 5);
 		lend_give(test, hold[i]);
 	}
 	lend_join(test, t);
