@@ -147,8 +147,6 @@ void p2pmem_lookup_verdict_locked(struct p2pmem_provider *p, struct device *clie
 				  struct pci_p2pmem_verdict *v)
 {
 	struct p2pmem_pair *pair;
-	u64 sig;
-	int ret;
 
 	lockdep_assert_held(&p2pmem_mutex);
 
@@ -167,11 +165,10 @@ void p2pmem_lookup_verdict_locked(struct p2pmem_provider *p, struct device *clie
 						  .distance = -1 };
 		return;
 	}
-	ret = p2pmem_route_judge(p, client, v, &sig);
+	/* Where nothing can be known, that is the reason. */
+	p2pmem_route_judge(p, client, v, NULL);
 	if (!v->reason && v->needed > p2pmem_client_limit(client))
 		v->reason = PCI_P2PMEM_DMA_MASK;
-	if (ret && !v->reason)
-		v->reason = p2pmem_judge_reason(ret);
 }
 
 /**

@@ -165,6 +165,10 @@ static void counters_and_grants(struct kunit *test)
 		    dev_name(k.nic));
 	t = table(test, p2pmem_grants_file_show);
 	KUNIT_EXPECT_EQ(test, lines(test, t, pci_name(k.card)), 0);
+	/* a pair that could not be kept has no counters */
+	kit_drop_pairs(kit_provider(k.card), k.nic);
+	t = table(test, p2pmem_counters_show);
+	KUNIT_EXPECT_EQ(test, lines(test, t, pci_name(k.card)), 0);
 }
 
 /* A host chooses its name: it begins no line of a table or of the log. */

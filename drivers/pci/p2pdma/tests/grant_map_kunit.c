@@ -116,7 +116,34 @@ static void a_grant_outlives_its_provider(struct kunit *test)
 	p2pmem_policy_reset();
 }
 
+/* Of several clients the one that cannot any more is the reason. */
+static void the_reason_is_that_of_the_pair_that_changed(struct kunit *test)
+{
+	enum pci_p2pmem_reason reason = PCI_P2PMEM_OK;
+	struct pci_p2pmem_verdict v;
+	struct pci_p2pmem_grant *g;
+	struct device *clients[2];
+	unsigned int nents;
+	struct mapkit k;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
+	clients[0] = k.nic;
+	clients[1] = kit_client(test, k.f, "card2");
+	g = pci_p2pmem_grant_create(k.card, PCI_P2PMEM_NEAREST, clients, 2, NULL, NULL, "kunit", &v);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
+	mapkit_redirect(k.f, "dn2", true);
+	pci_p2pmem_verdict(k.card, k.nic, &v);
+	KUNIT_EXPECT_EQ_MSG(test, v.reason, PCI_P2PMEM_OK, "the first client is not to blame");
+	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-EXDEV),
+			    pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_4K, GFP_KERNEL, &reason));
+	KUNIT_EXPECT_EQ(test, reason, PCI_P2PMEM_ACS_REDIRECT);
+	pci_p2pmem_grant_verdict(g, &v);
+	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_ACS_REDIRECT);
+	pci_p2pmem_grant_end(g);
+}
+
 static struct kunit_case grant_map_cases[] = {
+	KUNIT_CASE(the_reason_is_that_of_the_pair_that_changed),
 	KUNIT_CASE(path_of_another_kind_takes_a_new_grant),
 	KUNIT_CASE(a_grant_is_for_its_own_memory),
 	KUNIT_CASE(a_grant_outlives_its_provider),

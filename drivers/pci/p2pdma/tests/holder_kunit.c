@@ -189,6 +189,32 @@ static void abandoned_pages_keep_their_range(struct kunit *test)
 	lend_give(test, hold);
 }
 
+/* Registers have no pages: with pooled memory of the same BAR they keep no range. */
+static void abandoned_registers_keep_no_range(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, kit_one_switch);
+	struct pci_dev *card = pci_dev_get(fabric_pdev(f, "card"));
+	struct p2pmem_provider *p;
+	struct p2pmem_region *r;
+	struct lend_hold *hold;
+
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, holder_put_action, card));
+	KUNIT_ASSERT_EQ(test, kit_add(test, f, "card", 2, SZ_2M, 0, PCI_P2PMEM_POOL), 0);
+	KUNIT_ASSERT_EQ(test, kit_add(test, f, "card", 2, SZ_2M, SZ_2M, PCI_P2PMEM_REGISTERS), 0);
+	hold = lend_take(test, card, PAGE_SIZE);
+	lend_die();
+	fabric_unbind(f, "card");
+	lend_live();
+	p = kit_provider(card);
+	KUNIT_ASSERT_NOT_NULL_MSG(test, p, "it went with a page out");
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, holder_destroy_action, card));
+	fabric_unplug(f, "card");
+	list_for_each_entry(r, &p->regions, node)
+		KUNIT_EXPECT_EQ_MSG(test, !!r->hold.parent, r->kind == PCI_P2PMEM_POOL,
+				    "of kind %d", r->kind);
+	lend_give(test, hold);
+}
+
 /* Killed while it waits: the pages stay for their holder, and nothing is lent again. */
 static void killed_unbinding_leaves_the_pages(struct kunit *test)
 {
@@ -334,6 +360,7 @@ static struct kunit_case holder_cases[] = {
 	KUNIT_CASE(dead_device_waits_for_the_last_page),
 	KUNIT_CASE_SLOW(holder_that_takes_its_time_is_waited_for),
 	KUNIT_CASE(abandoned_pages_keep_their_range),
+	KUNIT_CASE(abandoned_registers_keep_no_range),
 	KUNIT_CASE(killed_unbinding_leaves_the_pages),
 	KUNIT_CASE(driver_memory_is_not_pooled),
 	KUNIT_CASE(pins_are_of_driver_memory_only),

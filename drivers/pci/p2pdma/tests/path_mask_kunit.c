@@ -94,6 +94,24 @@ static void bus_addresses_fit_the_mask(struct kunit *test)
 	}
 }
 
+/* The same is said where there was no memory to keep it. */
+static void a_pair_that_is_not_kept(struct kunit *test)
+{
+	struct fabric *f = path_mask_build(test, 0x100000000);
+	struct pci_dev *card = kit_lend(test, f, "card");
+	struct device *n32 = kit_client(test, f, "n32");
+	struct device *n44 = kit_client(test, f, "n44");
+	struct pci_p2pmem_verdict v;
+
+	kit_drop_pairs(kit_provider(card), NULL);
+	pci_p2pmem_verdict(card, n32, &v);
+	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_DMA_MASK);
+	KUNIT_EXPECT_EQ(test, v.needed, 0x100000000ULL + PATH_MASK_SIZE - 1);
+	pci_p2pmem_verdict(card, n44, &v);
+	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_OK);
+	KUNIT_EXPECT_FALSE(test, kit_pair_exists(kit_provider(card), n32));
+}
+
 /* The port redirects: the BAR is below 4 GiB on the bus, but not for the processor. */
 static void physical_addresses_fit_the_mask(struct kunit *test)
 {
@@ -152,6 +170,7 @@ static void a_mask_that_changes_is_seen(struct kunit *test)
 }
 
 static struct kunit_case path_mask_cases[] = {
+	KUNIT_CASE(a_pair_that_is_not_kept),
 	KUNIT_CASE_PARAM(bus_addresses_fit_the_mask, path_mask_gen_params),
 	KUNIT_CASE(physical_addresses_fit_the_mask),
 	KUNIT_CASE(the_bus_may_be_narrower_than_the_mask),

@@ -8,6 +8,7 @@
 #include <linux/pci.h>
 #include <linux/sizes.h>
 
+#include "logged.h"
 #include "pairkit.h"
 
 static u64 cost_available;
@@ -57,6 +58,29 @@ static void all_of_it_where_it_just_fits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kit_add(test, f, "card", 2, 0, 0, PCI_P2PMEM_POOL), 0);
 }
 
+/* A gigabyte takes 16 MiB: that is worth a line of the log. */
+static void what_costs_much_is_said(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, kit_one_switch);
+	struct pci_dev *card = fabric_pdev(f, "card");
+	struct p2pmem_region r = { .bar = 2, .phys = SZ_1G, .size = SZ_1G };
+	struct logged *log = logged_begin(test, "for struct pages");
+	char want[128];
+
+	kunit_activate_static_stub(test, p2pmem_memory_available, cost_is_available);
+	kunit_activate_static_stub(test, p2pmem_memory_range, cost_is_range);
+	cost_range = (struct range){ 0, U64_MAX };
+	cost_available = SZ_64M;
+	KUNIT_EXPECT_EQ(test, p2pmem_region_check(&r, card), 0);
+	snprintf(want, sizeof(want), "%s: 1024 MiB of BAR 2 take %zu of the available 64 MiB of memory for struct pages",
+		 pci_name(card), SZ_1G / PAGE_SIZE * sizeof(struct page) >> 20);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(logged_line(log, 1), want), "'%s', wanted '%s'",
+				  log->line, want);
+	r.size = SZ_1G / 2;
+	KUNIT_EXPECT_EQ(test, p2pmem_region_check(&r, card), 0);
+	KUNIT_EXPECT_STREQ(test, logged_line(log, 0), "");
+}
+
 static void addresses_that_cannot_have_pages(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);
@@ -86,6 +110,7 @@ static void a_capture_kernel_lends_nothing(struct kunit *test)
 static struct kunit_case cost_cases[] = {
 	KUNIT_CASE(struct_pages_are_paid_from_half_of_memory),
 	KUNIT_CASE(all_of_it_where_it_just_fits),
+	KUNIT_CASE(what_costs_much_is_said),
 	KUNIT_CASE(addresses_that_cannot_have_pages),
 	KUNIT_CASE(a_capture_kernel_lends_nothing),
 	{}

@@ -322,6 +322,8 @@ static void list_of_before_a_loss_is_lost(struct kunit *test)
 	pci_p2pmem_resume(k->card);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_sgl_lost(before));
 	pci_p2pmem_sgl_free(before);
+	/* a work item has it lend again */
+	KUNIT_ASSERT_TRUE(test, lend_wait(pci_p2pmem_is_provider(k->card)));
 	after = pci_p2pmem_sgl_alloc(k->card, &nents, 1, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, after);
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_sgl_lost(after));

@@ -21,6 +21,9 @@ if [ -d $f ]; then
 	echo Y >$f/cache-filter
 fi
 
+# modprobe waits uninterruptibly for a whole case; KUnit itself ends one after 300 s
+sysctl -q -w kernel.hung_task_timeout_secs=300
+
 modules=$(tr ' ' '\n' </proc/cmdline | sed -n 's/^p2pmem\.modules=//p' | tr , ' ')
 for m in ${modules:-p2pdma}; do
 	modprobe "$m" || bail "modprobe $m failed"

@@ -1,0 +1,109 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A configuration of the NVMe target that survives a boot: one guest saves it with
+# tools/packaging/nvmetcli-p2pmem, a second one, which has just booted, restores it
+# (guest/nvmetcli.sh). Prints TAP.
+#
+# run.sh BUILD_DIR
+#
+# nvmetcli is in Debian's unstable suite only. It is plain Python: its package is fetched from the
+# mirror that this machine uses, by an apt with lists of its own, and only unpacked, in BUILD_DIR; the
+# next run finds it there. NVMETCLI=file: this package instead.
+#
+# Exit status: 0 all passed, 1 a test failed, 2 wrong call.
+set -eu
+
+# shellcheck source=tools/testing/p2pmem/tests/host.sh
+. "$(dirname "$0")/../host.sh"
+here=$top/tools/testing/p2pmem
+root=$work/tmp/root
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+
+# the mirror of Debian that this machine's apt uses
+mirror()
+{
+	# shellcheck disable=SC2016	# apt expands these
+	apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(CODENAME)' 'Created-By: Packages' |
+		awk '$2 == "Debian" && $3 !~ /security/ { print $1; exit }' | grep .
+}
+
+# into $work/nvmetcli.deb
+fetch()
+{
+	apt=$work/tmp/apt
+	mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
+	from=$(mirror) || { echo "apt of this machine has no mirror of Debian: NVMETCLI=file"; return 1; }
+	echo "deb [signed-by=$keyring] $from unstable main" >"$apt/list"
+	cat >"$apt/conf" <<-EOF
+		Dir::Etc::sourcelist "$apt/list";
+		Dir::Etc::sourceparts "-";
+		Dir::State::lists "$apt/lists";
+		Dir::Cache "$apt/cache";
+		Acquire::Languages "none";
+		Acquire::Retries "3";
+		APT::Sandbox::User "root";
+	EOF
+	(cd "$apt" && APT_CONFIG=$apt/conf apt-get -q update && APT_CONFIG=$apt/conf apt-get -q download nvmetcli) || return 1
+	mv "$apt"/nvmetcli_*.deb "$work/nvmetcli.deb"
+}
+
+# Python of this machine, the modules that nvmetcli needs, nvmetcli, and what is tested
+guest_root()
+{
+	# the distribution's, whatever else is in PATH
+	python=$(readlink -f /usr/bin/python3)
+	version=${python##*/}
+	mkdir -p "$root/usr/bin" "$root/usr/lib" "$root/lib" || return 1
+	cp "$python" "$root/usr/bin/python3"
+	cp -a "/usr/lib/$version" "$root/usr/lib/"
+	(cd "$root/usr/lib/$version" && rm -rf test idlelib tkinter lib2to3 ensurepip pydoc_data config-3* sitecustomize.py)
+	ldd "$python" "$root/usr/lib/$version"/lib-dynload/*.so | awk '$3 ~ /^\// { print $3 }' | sort -u | while read -r lib; do
+		case ${lib##*/} in
+		libc.so.* | libm.so.* | libz.so.* | libexpat.so.* | libtinfo.so.* | libreadline.so.* | libncursesw.so.* | \
+			libffi.so.* | libpthread.so.* | libdl.so.* | libutil.so.*) cp -L "$lib" "$root/lib/" ;;
+		esac
+	done
+	dpkg-deb -x "${NVMETCLI:-$work/nvmetcli.deb}" "$root" || return 1
+	(
+		cd /usr/lib/python3/dist-packages || exit 1
+		for m in configshell configshell_fb pyparsing six.py urwid; do
+			[ ! -e $m ] || cp -aL $m "$root/usr/lib/python3/dist-packages/"
+		done
+	)
+	cp "$top/tools/packaging/nvmetcli-p2pmem" "$root/usr/bin/"
+	rm -rf "${root:?}/usr/share"
+}
+
+# guest PHASE FILE...
+guest()
+{
+	phase=$1
+	shift
+	env -u STOCK -u DISK_SIZE -u ICOUNT -u UNTIL NAME="check-nvmetcli-$phase" SMP=1 TIMEOUT=300 \
+		APPEND="nvmetcli.phase=$phase" EXTRA_FILES="$root $*" \
+		TOPO="$here/tests/topologies/nvmet-attribute.topo" RUN="$here/tests/guest/nvmetcli.sh" \
+		python3 "$here/rig/vm.py"
+}
+
+[ -n "${NVMETCLI:-}" ] || [ -s "$work/nvmetcli.deb" ] || {
+	if ! fetch >"$work/out" 2>&1; then
+		sed 's/^/# /' "$work/out"
+		echo "ok 1 # SKIP nvmetcli could not be fetched from Debian's unstable suite"
+		echo "1..1"
+		exit 0
+	fi
+}
+check "Python and nvmetcli for the guest" guest_root
+check "nvmetcli-p2pmem saves and restores, nvmetcli alone loses" guest save
+config=$BUILD/vm/check-nvmetcli-save/files/config.json
+check "the file has the p2pmem attributes of each namespace" test "$(grep -c '"p2pmem": {' "$config")" = 4
+check "after a boot it is restored, and moves data through peer memory" guest restore "$config"
+if command -v systemd-analyze >/dev/null; then
+	# that the program is not installed here is no fault of the unit
+	sed 's|/usr/local/sbin/nvmetcli-p2pmem|/bin/true|' "$top/tools/packaging/nvmetcli-p2pmem.service" >"$work/tmp/nvmetcli-p2pmem.service"
+	check "systemd reads the unit" systemd-analyze verify "$work/tmp/nvmetcli-p2pmem.service"
+fi
+[ $failed != 0 ] || rm -rf "$root" "$BUILD"/vm/check-nvmetcli-*/*.raw
+echo "1..$n"
+[ $failed = 0 ]
