@@ -3,7 +3,8 @@
 """
 tree.py CHECK: what is written beside the documentation's pages and what the sources have.
 
-  readme    README.md: make targets, links and paths, the table of reasons
+  readme    README.md: make targets, links and paths
+  guide     the administrator's table of reasons
   abi       every attribute and parameter has its entry in Documentation/ABI
 
 Prints what is wrong; exit status 0 when nothing is.
@@ -47,12 +48,17 @@ def readme():
         if not (TOP / path).exists():
             yield f"README.md: {path} does not exist"
 
-    rows = re.findall(r"^\| `([\w-]+)` \| (.*) \| (.*) \|$", text, re.M)
-    want = [(token, what, remedy) for sym, token, _, what, remedy in reasons() if sym != "OK"]
+
+def guide():
+    page = "Documentation/admin-guide/p2pmem.rst"
+    text = (TOP / page).read_text()
+    rows = text.partition("\nReasons\n=======\n")[2].partition("\nBefore you trust")[0]
+    named = re.findall(r"^([a-z-]+)  +\S", rows, re.M)
+    want = [token for sym, token, *_ in reasons() if sym != "OK"]
     if not want:
         yield "include/linux/pci-p2pmem-reason.h: no reasons found"
-    yield from (f"README.md: the table of reasons lacks, or differs in: {' | '.join(r)}" for r in want if r not in rows)
-    yield from (f"README.md: the table of reasons has: {' | '.join(r)}" for r in rows if r not in want)
+    if named != want:
+        yield f"{page}: the table of reasons differs from the header's: {' '.join(set(named) ^ set(want)) or 'its order'}"
 
 
 def abi():
@@ -82,7 +88,7 @@ def abi():
     yield from need(names, "/sys/kernel/config/nvmet/subsystems/$nqn/namespaces/$nsid/p2pmem_stats/", source)
 
 
-CHECKS = {f.__name__: f for f in (readme, abi)}
+CHECKS = {f.__name__: f for f in (readme, guide, abi)}
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in CHECKS:
