@@ -199,15 +199,11 @@ static int copier_copy(struct copier *c, u32 length)
 }
 
 /* Fill the source, copy, read the destination and compare. */
-static int copier_copy_checked(struct copier *c, u32 length)
+static int copier_copy_checked(struct copier *c, u8 *sent, u8 *received, u32 length)
 {
-	u8 *sent __free(kfree) = kmalloc(length, GFP_KERNEL);
-	u8 *received __free(kfree) = kzalloc(length, GFP_KERNEL);
 	struct scatterlist sg;
 	int ret;
 
-	if (!sent || !received)
-		return -ENOMEM;
 	get_random_bytes(sent, length);
 	sg_init_one(&sg, sent, length);
 	ret = p2pmem_engine_move(c->clients[0], &sg, 1, DMA_TO_DEVICE) ?:
@@ -225,12 +221,18 @@ static int copier_set_copy(const char *val, const struct kernel_param *kp)
 {
 	u32 length;
 	int ret = kstrtou32(val, 0, &length);
+	u8 *buf;
 
 	if (ret)
 		return ret;
 	if (!length || length > ENGINE_BYTES || !copier.clients[1])
 		return -EINVAL;
-	return copier_copy_checked(&copier, length);
+	buf = kzalloc(2 * ENGINE_BYTES, GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	ret = copier_copy_checked(&copier, buf, buf + ENGINE_BYTES, length);
+	kfree(buf);
+	return ret;
 }
 
 static const struct kernel_param_ops copier_copy_ops = { .set = copier_set_copy };
@@ -278,7 +280,7 @@ static void copier_put_clients(struct copier *c)
 {
 	put_device(c->clients[0]);
 	put_device(c->clients[1]);
-	c->clients[0] = c->clients[1] = NULL;
+	memset(c->clients, 0, sizeof(c->clients));
 }
 
 static int __init copier_init(void)
