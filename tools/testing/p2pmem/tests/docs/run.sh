@@ -136,6 +136,7 @@ check "exports, enums and trace events have kernel-doc" "$here/rst.py" complete 
 check "log lines that pages quote are in the sources" "$here/rst.py" quotes
 check "every attribute and parameter has an ABI entry" "$here/tree.py" abi
 check "README.md: targets, links" "$here/tree.py" readme
+check "README.md: commands" "$here/tree.py" shell
 check "the guide has every reason" "$here/tree.py" guide
 check "Kconfig: everything as modules beside a stock kernel" kconfig_stock
 check "Kconfig: nothing beside PCI_P2PDMA" kconfig_p2pdma

@@ -4,6 +4,7 @@
 tree.py CHECK: what is written beside the documentation's pages and what the sources have.
 
   readme    README.md: make targets, links and paths
+  shell     README.md: its commands parse, and install what the units start
   guide     the administrator's table of reasons
   abi       every attribute and parameter has its entry in Documentation/ABI
 
@@ -11,6 +12,7 @@ Prints what is wrong; exit status 0 when nothing is.
 """
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -47,6 +49,24 @@ def readme():
     for path in set(re.findall(r"(?<![\w/])(?:tools|Documentation|drivers|include)/[\w./-]*\w", text)):
         if not (TOP / path).exists():
             yield f"README.md: {path} does not exist"
+
+
+def shell():
+    """The lines to paste of README.md: a shell parses them, and what they install is where units look for it."""
+    blocks = re.findall(r"^((?:    .*\n|\n(?=    ))+)", (TOP / "README.md").read_text(), re.M)
+    if len(blocks) < 5:
+        yield f"README.md: {len(blocks)} blocks of commands found: there are more"
+    text = "".join(re.sub(r"^    ", "", b, flags=re.M) for b in blocks)
+    for block in blocks:
+        code = re.sub(r"^    ", "", block, flags=re.M)
+        done = subprocess.run(["sh", "-n"], input=code, capture_output=True, text=True, check=False)
+        # an open here-document is a warning of some shells only
+        if done.returncode or done.stderr or code.count("<<'END'") != len(re.findall(r"^END$", code, re.M)):
+            yield f"README.md: no shell takes this block: {done.stderr.strip() or code.splitlines()[0]}"
+    for unit in re.findall(r"cp (tools/packaging/\S+\.service) /etc/systemd/system/", text):
+        program = re.search(r"^ExecStart=(\S+)/(\S+)", (TOP / unit).read_text(), re.M)
+        if f"install tools/packaging/{program[2]} {program[1]}/" not in text:
+            yield f"README.md: {unit} starts {program[1]}/{program[2]}, which no line installs"
 
 
 def guide():
@@ -88,7 +108,7 @@ def abi():
     yield from need(names, "/sys/kernel/config/nvmet/subsystems/$nqn/namespaces/$nsid/p2pmem_stats/", source)
 
 
-CHECKS = {f.__name__: f for f in (readme, guide, abi)}
+CHECKS = {f.__name__: f for f in (readme, shell, guide, abi)}
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in CHECKS:
