@@ -7,7 +7,7 @@ BUILD ?= build
 RIG := tools/testing/p2pmem/rig
 export BUILD KDIR KSRC KIMAGE
 
-.PHONY: help deps modules vm demo check check-full kunit mutants graft patches ungraft clean kunit-fast fuzz lint
+.PHONY: help deps modules vm demo check check-full kunit mutants graft patches ungraft clean kunit-fast fuzz lint picture
 .DEFAULT_GOAL := help
 
 help:
@@ -25,6 +25,7 @@ help:
 #help   mutants    one-line faults, each of which some test must notice; ends in "killed/total"
 #help   kunit-fast the suites of what needs no device, under UML, in seconds once it is built
 #help   fuzz       topology.c in user space under libFuzzer, SECONDS=60 long
+#help   picture    make Documentation/PCI/p2pmem/paths.svg of paths.dot
 #help   lint       the form of everything: the kernel's own checkers and our invariants; ends in "N findings"
 #help   graft      put it into a kernel source tree, KSRC=dir (none: the package's, unpacked below $(BUILD))
 #help   patches    the same as a series for review, into $(BUILD)/patches or OUT=dir; KSRC=git work tree
@@ -88,6 +89,9 @@ fuzz: deps
 
 lint: modules
 	@tools/testing/p2pmem/lint/lint.py
+
+picture: deps
+	@tools/testing/p2pmem/tests/docs/picture.sh make
 
 # without KSRC: the tree that graft unpacked
 graft:

@@ -123,7 +123,7 @@ sign()
 	# $1: directory
 	if [ -z "${SIGN_KEY:-}${SIGN_CERT:-}" ]; then
 		! secure_boot ||
-			die "Secure Boot is on, and the kernel would refuse modules without a signature: give SIGN_KEY= and SIGN_CERT= (README.md, Secure Boot)"
+			die "Secure Boot is on, and the kernel would refuse modules without a signature: give SIGN_KEY= and SIGN_CERT= (tools/packaging/README.rst, Secure Boot)"
 		return 0
 	fi
 	[ -r "${SIGN_KEY:-}" ] || die "SIGN_KEY=${SIGN_KEY:-} cannot be read: give SIGN_KEY= and SIGN_CERT= both"

@@ -54,6 +54,13 @@ TRACE_DEFINE_ENUM(PCI_P2PMEM_DISPROVED);
 	string_escape_str(text, buf, size, ESCAPE_NAP | ESCAPE_HEX, NULL)
 
 /* Memory was taken or could not be: one event for each call. */
+/**
+ * p2pmem_alloc - allocation of peer memory succeeded or failed
+ * @provider: the providing function
+ * @grant: the grant it was allocated under, or NULL
+ * @bytes: bytes asked for
+ * @reason: PCI_P2PMEM_OK, or why it failed
+ */
 TRACE_EVENT(p2pmem_alloc,
 	TP_PROTO(struct pci_dev *provider, struct pci_p2pmem_grant *grant,
 		 size_t bytes, enum pci_p2pmem_reason reason),
@@ -75,6 +82,12 @@ TRACE_EVENT(p2pmem_alloc,
 );
 
 /* It was given back. */
+/**
+ * p2pmem_free - peer memory was freed
+ * @provider: the providing function
+ * @grant: the grant it was allocated under, or NULL
+ * @bytes: bytes that were asked for
+ */
 TRACE_EVENT(p2pmem_free,
 	TP_PROTO(struct pci_dev *provider, struct pci_p2pmem_grant *grant, size_t bytes),
 	TP_ARGS(provider, grant, bytes),
@@ -93,6 +106,14 @@ TRACE_EVENT(p2pmem_free,
 );
 
 /* A list or a region was mapped, or refused: then @mapping is none. */
+/**
+ * p2pmem_map - peer memory was mapped for a client, or refused
+ * @provider: the providing function, or NULL where none is known
+ * @client: the DMA device, or NULL
+ * @bytes: bytes of the list or range
+ * @mapping: how it was mapped
+ * @reason: PCI_P2PMEM_OK, or why it was refused
+ */
 TRACE_EVENT(p2pmem_map,
 	TP_PROTO(struct pci_dev *provider, struct device *client, size_t bytes,
 		 enum pci_p2pmem_mapping mapping, enum pci_p2pmem_reason reason),
@@ -118,6 +139,13 @@ TRACE_EVENT(p2pmem_map,
 );
 
 /* What a mapping did was undone. */
+/**
+ * p2pmem_unmap - a mapping was undone
+ * @provider: the providing function
+ * @client: the DMA device
+ * @bytes: bytes of the list or range
+ * @mapping: how it had been mapped
+ */
 TRACE_EVENT(p2pmem_unmap,
 	TP_PROTO(struct pci_dev *provider, struct device *client, size_t bytes,
 		 enum pci_p2pmem_mapping mapping),
@@ -139,6 +167,10 @@ TRACE_EVENT(p2pmem_unmap,
 );
 
 /* The verdict of a pair was made, or is another one than it was. */
+/**
+ * p2pmem_verdict - the verdict of a pair was made, or changed
+ * @verdict: the new verdict
+ */
 TRACE_EVENT(p2pmem_verdict,
 	TP_PROTO(const struct pci_p2pmem_verdict *verdict),
 	TP_ARGS(verdict),
@@ -172,6 +204,15 @@ TRACE_EVENT(p2pmem_verdict,
  * @user and @nsid are its own words for whose request that is: the NVMe target's
  * subsystem and namespace. Without a grant there is no @provider.
  */
+/**
+ * p2pmem_fallback - a request uses system memory in place of peer memory
+ * @provider: the provider that could not be used, or NULL
+ * @client: the DMA device, or NULL
+ * @user: the orchestrator
+ * @nsid: namespace of the request
+ * @bytes: payload of the request
+ * @reason: why
+ */
 TRACE_EVENT(p2pmem_fallback,
 	TP_PROTO(struct pci_dev *provider, struct device *client, const char *user,
 		 u32 nsid, size_t bytes, enum pci_p2pmem_reason reason),
@@ -199,6 +240,14 @@ TRACE_EVENT(p2pmem_fallback,
 );
 
 /* The self-test of a pair has ended. @bytes: payload that it moved */
+/**
+ * p2pmem_verify - the self-test of a pair ended
+ * @provider: the providing function
+ * @client: the DMA device
+ * @bytes: payload that the test moved
+ * @proof: what it has shown
+ * @reason: PCI_P2PMEM_OK, or why the pair is refused
+ */
 TRACE_EVENT(p2pmem_verify,
 	TP_PROTO(struct pci_dev *provider, struct device *client, size_t bytes,
 		 enum pci_p2pmem_proof proof, enum pci_p2pmem_reason reason),
@@ -225,6 +274,13 @@ TRACE_EVENT(p2pmem_verify,
 /*
  * A provider's state changed. @what: "revoked", "lost" or "resumed"; @bytes: what is
  * out of it and not its own driver's
+ */
+/**
+ * p2pmem_revoke - a provider stopped or resumed lending
+ * @provider: the providing function
+ * @what: what happened to it
+ * @bytes: bytes in use at that moment
+ * @reason: PCI_P2PMEM_OK, or why it does not lend
  */
 TRACE_EVENT(p2pmem_revoke,
 	TP_PROTO(struct pci_dev *provider, const char *what, long bytes,

@@ -63,7 +63,7 @@ selected()
 # all ended is written after that run.
 files()
 {
-	git ls-files -zco --exclude-standard -- "$@" ':!Documentation/PCI/p2pmem/testing.rst'
+	git ls-files -zco --exclude-standard -- "$@" ':!tools/testing/p2pmem/testing.rst'
 }
 
 # digest LINE-OF-LIST: of what this test depends on. A guest does not see what runs on this machine, and

@@ -15,7 +15,8 @@ import subprocess
 from project import BUILD, FAULTS, HERE, TOP, WORK, Broken, Finding, digest, kernel, kernel_c_files, run, tracked
 
 TREE = WORK / "tree"
-OPTIONS = ["CONFIG_PCI_P2PMEM=m", "CONFIG_PCI_P2PMEM_BAR=m", "CONFIG_PCI_P2PMEM_RDMA=y", "CONFIG_PCI_P2PMEM_NVME=y",
+OPTIONS = ["CONFIG_PCI_P2PMEM=m", "CONFIG_PCI_P2PMEM_BAR=m", "CONFIG_PCI_P2PMEM_SAMPLES=m",
+           "CONFIG_PCI_P2PMEM_RDMA=y", "CONFIG_PCI_P2PMEM_NVME=y",
            "CONFIG_PCI_P2PMEM_NVMET=y", "CONFIG_PCI_P2PMEM_KUNIT_TEST=y"]
 # the suites are compiled too, although a stock kernel has no KUnit to run them
 FLAGS = "-Werror -DCONFIG_KUNIT=1 -DCONFIG_PCI_P2PMEM_KUNIT_TEST=1"

@@ -5,7 +5,7 @@
 
 # Those whose order is no matter of reference counts come first; the rest follows as
 # counts permit, until nothing more goes.
-unload_first="p2pmem_tool p2pmem_edu nvme_rdma nvme_tcp nvme_loop nvmet_rdma nvmet_tcp nvmet_fc p2pmem_rnic rdma_rxe siw
+unload_first="p2pmem_tool p2pmem_copier p2pmem_engine nvme_rdma nvme_tcp nvme_loop nvmet_rdma nvmet_tcp nvmet_fc p2pmem_rnic rdma_rxe siw
 	rdma_ucm rdma_cm nvmet nvme p2pmem_bar"
 
 module_loaded()

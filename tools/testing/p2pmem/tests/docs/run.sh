@@ -46,14 +46,37 @@ check()
 	fi
 }
 
-worked_examples()
+# All pages as a kernel tree would build them, in one call; pages that stay out of a kernel beside
+# them. Paths of included files are those of a tree.
+sphinx_pages()
 {
-	rm -rf "$work/examples"
-	mkdir -p "$work/examples"
-	"$here/rst.py" examples "$work/examples" || return 1
-	echo "ccflags-y := -I$top/include -DCONFIG_PCI_P2PMEM_MODULE=1 -Werror" >>"$work/examples/Kbuild"
-	# shellcheck disable=SC2046	# one word an object is meant
-	make -s -C "$KDIR" M="$work/examples" $(sed -n 's/^obj-m += //p' "$work/examples/Kbuild")
+	rm -rf "$work/sphinx"
+	mkdir -p "$work/sphinx/tree"
+	cp -r Documentation "$work/sphinx/tree/"
+	ln -s "$top/drivers" "$top/include" "$top/tools" "$work/sphinx/tree/"
+	mkdir "$work/sphinx/tree/Documentation/testing"
+	cp tools/testing/p2pmem/*.rst "$work/sphinx/tree/Documentation/testing/"
+	printf '%s\n' 'p2pmem' '======' '' '.. toctree::' '   :glob:' '' '   PCI/p2pmem/index' \
+		'   admin-guide/*' '   testing/*' >"$work/sphinx/tree/Documentation/index.rst"
+	SOURCES=$top KERNEL_DOC=$scripts/kernel-doc LC_ALL=C.UTF-8 sphinx-build -q -W --keep-going -E \
+		-c "$here/sphinx" -b "${1:-html}" -d "$work/sphinx/doctrees" "$work/sphinx/tree/Documentation" \
+		"$work/sphinx/out" || return 1
+	[ "$(find "$work/sphinx/out" -name '*.html' | wc -l)" -ge 8 ]
+}
+
+# The same call finds what is wrong: a page with a faulty directive, and one that is in no table
+sphinx_faults()
+{
+	[ -d "$work/sphinx/tree" ] || return 1
+	printf '%s\n' 'Wrong' '=====' '' '.. kernel-doc:: include/linux/pci-p2pmem.h' \
+		'   :identifiers: pci_p2pmem_is_not_there' >"$work/sphinx/tree/Documentation/PCI/p2pmem/wrong.rst"
+	if SOURCES=$top KERNEL_DOC=$scripts/kernel-doc LC_ALL=C.UTF-8 sphinx-build -q -W --keep-going \
+		-c "$here/sphinx" -b html -d "$work/sphinx/doctrees" "$work/sphinx/tree/Documentation" \
+		"$work/sphinx/out" >"$work/faults" 2>&1; then
+		return 1
+	fi
+	cat "$work/faults"
+	grep -q "kernel-doc of include/linux/pci-p2pmem.h" "$work/faults" && grep -q "toctree" "$work/faults"
 }
 
 # options SYMBOLS: the values that conf gives to our options beside these symbols. It writes
@@ -105,10 +128,16 @@ git rev-parse --git-dir >/dev/null 2>&1 || { echo "Bail out! this is no clone: w
 
 check "kernel-doc directives find what they name, every export is documented" "$here/rst.py" directives "$scripts/kernel-doc"
 check "pages and files that the documentation names" "$here/rst.py" references
-check "syntax of the documentation" "$here/rst.py" syntax
-check "the worked examples compile" worked_examples
+check "Sphinx builds every page without a warning" sphinx_pages
+check "and warns of a faulty one" sphinx_faults
+check "the picture is what its description says" "$here/picture.sh" check
+check "code in pages is included from files that are built" "$here/rst.py" examples
+check "exports, enums and trace events have kernel-doc" "$here/rst.py" complete "$scripts/kernel-doc"
+check "log lines that pages quote are in the sources" "$here/rst.py" quotes
 check "every attribute and parameter has an ABI entry" "$here/tree.py" abi
-check "README.md: targets, links, reasons" "$here/tree.py" readme
+check "README.md: targets, links" "$here/tree.py" readme
+check "README.md: commands" "$here/tree.py" shell
+check "the guide has every reason" "$here/tree.py" guide
 check "Kconfig: everything as modules beside a stock kernel" kconfig_stock
 check "Kconfig: nothing beside PCI_P2PDMA" kconfig_p2pdma
 echo "1..$n"

@@ -3,13 +3,16 @@
 """
 tree.py CHECK: what is written beside the documentation's pages and what the sources have.
 
-  readme    README.md: make targets, links and paths, the table of reasons
+  readme    README.md: make targets, links and paths
+  shell     README.md: its commands parse, and install what the units start
+  guide     the administrator's table of reasons
   abi       every attribute and parameter has its entry in Documentation/ABI
 
 Prints what is wrong; exit status 0 when nothing is.
 """
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -47,12 +50,35 @@ def readme():
         if not (TOP / path).exists():
             yield f"README.md: {path} does not exist"
 
-    rows = re.findall(r"^\| `([\w-]+)` \| (.*) \| (.*) \|$", text, re.M)
-    want = [(token, what, remedy) for sym, token, _, what, remedy in reasons() if sym != "OK"]
+
+def shell():
+    """The lines to paste of README.md: a shell parses them, and what they install is where units look for it."""
+    blocks = re.findall(r"^((?:    .*\n|\n(?=    ))+)", (TOP / "README.md").read_text(), re.M)
+    if len(blocks) < 5:
+        yield f"README.md: {len(blocks)} blocks of commands found: there are more"
+    text = "".join(re.sub(r"^    ", "", b, flags=re.M) for b in blocks)
+    for block in blocks:
+        code = re.sub(r"^    ", "", block, flags=re.M)
+        done = subprocess.run(["sh", "-n"], input=code, capture_output=True, text=True, check=False)
+        # an open here-document is a warning of some shells only
+        if done.returncode or done.stderr or code.count("<<'END'") != len(re.findall(r"^END$", code, re.M)):
+            yield f"README.md: no shell takes this block: {done.stderr.strip() or code.splitlines()[0]}"
+    for unit in re.findall(r"cp (tools/packaging/\S+\.service) /etc/systemd/system/", text):
+        program = re.search(r"^ExecStart=(\S+)/(\S+)", (TOP / unit).read_text(), re.M)
+        if f"install tools/packaging/{program[2]} {program[1]}/" not in text:
+            yield f"README.md: {unit} starts {program[1]}/{program[2]}, which no line installs"
+
+
+def guide():
+    page = "Documentation/admin-guide/p2pmem.rst"
+    text = (TOP / page).read_text()
+    rows = text.partition("\nReasons\n=======\n")[2].partition("\nBefore you trust")[0]
+    named = re.findall(r"^([a-z-]+)  +\S", rows, re.M)
+    want = [token for sym, token, *_ in reasons() if sym != "OK"]
     if not want:
         yield "include/linux/pci-p2pmem-reason.h: no reasons found"
-    yield from (f"README.md: the table of reasons lacks, or differs in: {' | '.join(r)}" for r in want if r not in rows)
-    yield from (f"README.md: the table of reasons has: {' | '.join(r)}" for r in rows if r not in want)
+    if named != want:
+        yield f"{page}: the table of reasons differs from the header's: {' '.join(set(named) ^ set(want)) or 'its order'}"
 
 
 def abi():
@@ -82,7 +108,7 @@ def abi():
     yield from need(names, "/sys/kernel/config/nvmet/subsystems/$nqn/namespaces/$nsid/p2pmem_stats/", source)
 
 
-CHECKS = {f.__name__: f for f in (readme, abi)}
+CHECKS = {f.__name__: f for f in (readme, shell, guide, abi)}
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in CHECKS:

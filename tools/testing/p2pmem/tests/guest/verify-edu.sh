@@ -10,13 +10,13 @@ set -u
 . /lib/p2pmem.sh
 . /lib/tool.sh
 
-load_modules p2pmem-bar p2pmem_tool p2pmem_edu || bail "modules"
+load_modules p2pmem-bar p2pmem_tool p2pmem-engine:dma_bits=32 || bail "modules"
 card=$(pci_cards 1)
 bar_params size=4M
 lend "$card" || bail "no card"
 honest=$(pci_at 04.0/00.0/01.0/00.0) liar=$(pci_at 04.0/00.0/02.0/00.0) far=$(pci_at 05.0/00.0)
 for dev in "$honest" "$liar" "$far"; do
-	[ "$(pci_driver "$dev")" = p2pmem_edu ] || bail "there are not three adapters"
+	[ "$(pci_driver "$dev")" = p2pmem-engine ] || bail "there are not three adapters"
 done
 [ "$(pci_bar_start "$card" 2)" -ge $((1 << 28)) ] || bail "the card lies where 28 bits reach"
 log_mark

@@ -1,0 +1,48 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# nvmet-export.sh: tools/packaging/nvmet-export makes exports of its file, in peer memory; a line that
+# cannot be exported leaves nothing behind and does not stop the others; stop removes all. Topology:
+# one-switch.
+
+# shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
+. /lib/p2pmem.sh
+# shellcheck source=tools/testing/p2pmem/rig/guest/e2e.sh
+. /lib/e2e.sh
+
+NQN=nqn.2026-01.test:export
+export NVMET_EXPORT_CONF=/run/export.conf
+run=/extra/nvmet-export
+
+e2e_start || bail "the guest cannot be set up"
+card=$(pci_cards 1)
+pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+refuses "without a file it is refused" "cannot be read" $run start
+cat >$NVMET_EXPORT_CONF <<END
+# comment
+$NQN $(nvme_disk plain0) $card require 10.0.0.1 any
+
+$NQN-half $(nvme_disk plain0) 1
+$NQN-none /dev/none 1 auto 10.0.0.1 any
+END
+refuses "lines that cannot be exported are said" "six fields are needed: $NQN-half" $run start
+refuses "again too, and what is there is left alone" "$NQN is there already" $run start
+refuses "the missing device is named by its subsystem" "$NQN-none is not exported" $run start
+N=/sys/kernel/config/nvmet
+is "$(ls $N/subsystems)" "$NQN" "only the right line is exported"
+is "$(cat $N/subsystems/$NQN/namespaces/1/p2pmem) $(cat $N/subsystems/$NQN/namespaces/1/p2pmem_verify)" \
+	"$card require" "with its provider and its rule"
+disk=$(e2e_connect $NQN) || bail "connect"
+check "data is right" fio_verify "$disk" --rw=randwrite --bs=64k --iodepth=8 --size=2m
+compare "$(stat_of $NQN 1 peer_bytes)" -gt 0 "and went through the card"
+nvme disconnect -n $NQN >/dev/null
+sed -i '/half/d; /none/d' $NVMET_EXPORT_CONF
+check "stop" $run stop
+is "$(ls $N/subsystems)$(ls $N/ports)" "" "nothing is left"
+echo "$NQN $(nvme_disk plain0) 1 auto 10.0.0.1 $(cat /etc/nvme/hostnqn 2>/dev/null || echo nqn.2026-01.test:h)" >$NVMET_EXPORT_CONF
+check "for one host" $run start
+is "$(find $N/subsystems/$NQN/allowed_hosts -type l | wc -l) $(cat $N/subsystems/$NQN/attr_allow_any_host)" "1 0" \
+	"only that host is allowed"
+check "stop again" $run stop
+e2e_stop
+done_testing
