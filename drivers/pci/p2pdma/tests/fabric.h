@@ -139,6 +139,8 @@ void fabric_set_config(struct fabric *f, const char *name, int where, int size, 
 void fabric_unplug(struct fabric *f, const char *name);
 /* Surprise removal: reads are all ones from now on; the kernel does not know yet */
 void fabric_kill(struct fabric *f, const char *name);
+/* One read of a register is all ones, after so many that are not */
+void fabric_blink(struct fabric *f, const char *name, int where, unsigned int after);
 /*
  * Plugs @node, and what follows it up to an empty line, and has the parent's bus scanned
  * again. When it does not fit (a larger BAR, more buses, one more function), the bridge

@@ -83,6 +83,10 @@ static int fabric_config_read(struct pci_bus *bus, unsigned int devfn, int where
 	fn = fabric_function_at(host, bus->number, devfn);
 	if (!fn || !fabric_answers(fn))
 		return PCIBIOS_SUCCESSFUL;
+	if (fn->blink && fn->blink == where && !fn->blink_after--) {
+		fn->blink = 0;
+		return PCIBIOS_SUCCESSFUL;
+	}
 	*val = 0;
 	for (i = 0; i < size; i++)
 		*val |= (u32)fn->cfg[where + i] << (8 * i);

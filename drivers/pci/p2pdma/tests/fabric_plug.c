@@ -73,6 +73,29 @@ void fabric_kill(struct fabric *f, const char *name)
 }
 EXPORT_SYMBOL_IF_KUNIT(fabric_kill);
 
+/**
+ * fabric_blink() - a function does not answer one read of a register
+ * @f: the fabric
+ * @name: the function
+ * @where: the register
+ * @after: how many reads of it are answered before
+ *
+ * Context: Any.
+ */
+void fabric_blink(struct fabric *f, const char *name, int where, unsigned int after)
+{
+	struct fabric_function *fn = fabric_find(f, name);
+
+	if (!fn) {
+		KUNIT_FAIL(f->test, "there is no %s to blink", name);
+		return;
+	}
+	guard(raw_spinlock_irqsave)(&fn->host->lock);
+	fn->blink = where;
+	fn->blink_after = after;
+}
+EXPORT_SYMBOL_IF_KUNIT(fabric_blink);
+
 static struct pci_bus *fabric_bus(struct fabric *f, struct fabric_host *host,
 				  struct fabric_function *bridge)
 {

@@ -35,6 +35,8 @@
  * @desc: its line of the table; the strings in it are not ours
  * @name: its name
  * @dead: it and all below it answer no more
+ * @blink: one read of this register is not answered; 0: all are
+ * @blink_after: how many reads of it are answered before
  * @on_remove: see fabric_on_remove()
  * @cfg: its registers
  * @writable: which of their bits software can write
@@ -46,6 +48,8 @@ struct fabric_function {
 	struct fabric_node desc;
 	char name[FABRIC_NAME_SIZE];
 	bool dead;
+	int blink;
+	unsigned int blink_after;
 	void (*on_remove)(struct pci_dev *pdev);
 	u8 *cfg;
 	u8 *writable;

@@ -72,7 +72,8 @@ static void what_costs_much_is_said(struct kunit *test)
 	cost_range = (struct range){ 0, U64_MAX };
 	cost_available = SZ_64M;
 	KUNIT_EXPECT_EQ(test, p2pmem_region_check(&r, card), 0);
-	snprintf(want, sizeof(want), "%s: 1024 MiB of BAR 2 take %zu of the available 64 MiB of memory for struct pages",
+	snprintf(want, sizeof(want),
+		 "%s: 1024 MiB of BAR 2 take %zu of the available 64 MiB of memory for struct pages",
 		 pci_name(card), SZ_1G / PAGE_SIZE * sizeof(struct page) >> 20);
 	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(logged_line(log, 1), want), "'%s', wanted '%s'",
 				  log->line, want);

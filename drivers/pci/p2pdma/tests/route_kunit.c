@@ -176,6 +176,26 @@ static void all_ones_is_no_value(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_ACS_EGRESS);
 }
 
+/* A port that is gone for one read, the first or the last of its ACS control word */
+static void a_function_that_does_not_answer_once(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, route_acs);
+	struct p2pmem_provider *p = kit_provider(kit_lend(test, f, "card"));
+	struct device *nic = kit_client(test, f, "nic");
+	int acs = fabric_pdev(f, "dn0")->acs_cap;
+	struct pci_p2pmem_verdict v;
+	unsigned int after;
+
+	fabric_set_acs_ctrl(f, "dn0", PCI_ACS_EC);
+	for (after = 0; after < 2; after++) {
+		fabric_blink(f, "dn0", acs + PCI_ACS_CTRL, after);
+		KUNIT_EXPECT_EQ_MSG(test, p2pmem_route_judge(p, nic, &v, NULL), -EAGAIN,
+				    "%u reads were answered", after);
+		KUNIT_EXPECT_EQ(test, p2pmem_route_judge(p, nic, &v, NULL), 0);
+		KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_OK);
+	}
+}
+
 /* A port that is gone before the kernel knows it */
 static void a_function_that_is_gone_makes_no_verdict(struct kunit *test)
 {
@@ -250,6 +270,7 @@ static struct kunit_case route_cases[] = {
 	KUNIT_CASE(tags_of_the_ends),
 	KUNIT_CASE(both_ends_are_trusted),
 	KUNIT_CASE(all_ones_is_no_value),
+	KUNIT_CASE(a_function_that_does_not_answer_once),
 	KUNIT_CASE(a_function_that_is_gone_makes_no_verdict),
 	KUNIT_CASE(the_signature_is_of_this_route_only),
 	KUNIT_CASE(the_signature_knows_acs),

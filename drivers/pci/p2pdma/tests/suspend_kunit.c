@@ -100,7 +100,7 @@ static void it_waits_while_memory_comes_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lend_used(card), 0);
 }
 
-/* The driver's queues stay where they are, and a device that lends nothing has nothing to wait for. */
+/* The driver's queues stay where they are. A device that lends nothing waits for nothing. */
 static void own_memory_and_other_devices(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);

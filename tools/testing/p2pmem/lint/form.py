@@ -131,10 +131,22 @@ def python():
             yield Finding(f, e.lineno or 0, "python", e.msg)
 
 
+def suite_names():
+    """name of each suite: its file"""
+    names = {}
+    for f in tracked():
+        if f.startswith("drivers/") and f.endswith(("_kunit.c", "-kunit.c")):
+            for name in re.findall(r'^\t\.name = "(p2pmem-[\w-]+)"', (TOP / f).read_text(), re.M):
+                names[name] = f
+    return names
+
+
 def mutants():
-    """every fault of mutants/list still has its line, as often as it says"""
+    """every fault of mutants/list still has its line, as often as it says, and its tests are suites or guests"""
     path = "tools/testing/p2pmem/mutants/list"
     number = 1
+    rows = [line.split() for line in (TOP / "tools/testing/p2pmem/tests/list").read_text().splitlines()]
+    known = {row[0] for row in rows if len(row) >= 3 and row[1] != "host"} | set(suite_names())
     for block in (TOP / path).read_text().split("\n\n"):
         entry = dict(re.findall(r"^(\w+): *(.*?) *$", block, re.M))
         if "file" in entry and "from" in entry:
@@ -143,17 +155,16 @@ def mutants():
             seen = sum(line.strip() == entry["from"] for line in lines)
             if seen != int(entry.get("times", 1)):
                 yield Finding(path, number, "mutants", f"{entry.get('name')}: {entry['file']} has that line {seen} times")
+            for test in entry.get("tests", "").split():
+                if not fnmatch.filter(known, test):
+                    yield Finding(path, number, "mutants", f"{entry.get('name')}: {test} is no suite, nor a guest's test")
         number += block.count("\n") + 2
 
 
 def suites():
     """make check runs every suite, and knows how many there are"""
     path = "tools/testing/p2pmem/tests/list"
-    names = {}
-    for f in tracked():
-        if f.startswith("drivers/") and f.endswith(("_kunit.c", "-kunit.c")):
-            for name in re.findall(r'^\t\.name = "(p2pmem-[\w-]+)"', (TOP / f).read_text(), re.M):
-                names[name] = f
+    names = suite_names()
     ran = set()
     for number, line in enumerate((TOP / path).read_text().splitlines(), 1):
         glob = re.search(r"^kunit-.*kunit\.filter_glob=(\S+)", line)
