@@ -199,8 +199,8 @@ static void abandoned_registers_keep_no_range(struct kunit *test)
 	struct lend_hold *hold;
 
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, holder_put_action, card));
-	KUNIT_ASSERT_EQ(test, kit_add(test, f, "card", 2, SZ_2M, 0, PCI_P2PMEM_POOL), 0);
 	KUNIT_ASSERT_EQ(test, kit_add(test, f, "card", 2, SZ_2M, SZ_2M, PCI_P2PMEM_REGISTERS), 0);
+	KUNIT_ASSERT_EQ(test, kit_add(test, f, "card", 2, SZ_2M, 0, PCI_P2PMEM_POOL), 0);
 	hold = lend_take(test, card, PAGE_SIZE);
 	lend_die();
 	fabric_unbind(f, "card");
