@@ -18,7 +18,6 @@
 #include <linux/pci.h>
 #include <linux/percpu.h>
 #include <linux/percpu-refcount.h>
-#include <linux/range.h>
 #include <linux/pci-p2pmem.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
@@ -450,8 +449,7 @@ static inline struct p2pmem_link *p2pmem_grant_link(struct pci_p2pmem_grant *gra
  * @buf: returns them, separated by commas; "-" without a grant
  * @len: bytes in @buf; names that do not fit are cut off
  *
- * Here because trace events need it, too, and they stand on no floor.
- *
+ * Here for trace events, which stand on no floor.
  * Context: Any.
  */
 static inline void p2pmem_grant_clients(struct pci_p2pmem_grant *grant, char *buf, size_t len)
