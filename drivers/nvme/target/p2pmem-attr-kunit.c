@@ -336,7 +336,8 @@ static void integrity_outside_of_the_drive(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
 	bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
 	KUNIT_ASSERT_TRUE(test, b->ctrl->pi_support);
-	nvmet_p2pmem_show_path(b->ctrl, b->ns, line, sizeof(line));
+	scoped_guard(mutex, &b->subsys->lock)
+		nvmet_p2pmem_show_path(b->ctrl, b->ns, line, sizeof(line));
 	KUNIT_EXPECT_TRUE_MSG(test, strstr(line, " system split-command "), "%s", line);
 	bench_disconnect(b);
 	nvmet_ns_disable(b->ns);
