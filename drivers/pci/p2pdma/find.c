@@ -216,11 +216,13 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_find_provider);
  * struct p2pmem_refusal - why there is no provider
  * @clients: for whom
  * @nr: how many
+ * @split: commands have a part in system memory
  * @why: the refusal of the provider that came nearest to being chosen
  */
 struct p2pmem_refusal {
 	struct device **clients;
 	int nr;
+	bool split;
 	struct pci_p2pmem_verdict *why;
 };
 
@@ -247,22 +249,30 @@ static void p2pmem_note_refusal(struct p2pmem_provider *p, void *arg)
 			*r->why = v;
 		return;
 	}
-	/* It would have been chosen, and the reason why not is its own function's. */
-	p2pmem_splits(p, r->clients, r->nr, r->why);
+	/* All clients reach it: nothing else kept it from being chosen. */
+	if (r->split)
+		p2pmem_splits(p, r->clients, r->nr, r->why);
 }
 
 /**
  * p2pmem_why_none() - the reason when no provider was found
  * @clients: DMA devices
  * @nr: how many
+ * @prefer: as for the choice; only PCI_P2PMEM_SPLIT counts
  * @why: returns the verdict of the nearest provider that refused, or
  *	PCI_P2PMEM_NO_PROVIDER when none is published
  *
  * Context: Process context, may sleep.
  */
-void p2pmem_why_none(struct device **clients, int nr, struct pci_p2pmem_verdict *why)
+void p2pmem_why_none(struct device **clients, int nr, enum pci_p2pmem_prefer prefer,
+		     struct pci_p2pmem_verdict *why)
 {
-	struct p2pmem_refusal r = { .clients = clients, .nr = nr, .why = why };
+	struct p2pmem_refusal r = {
+		.clients = clients,
+		.nr = nr,
+		.split = prefer & PCI_P2PMEM_SPLIT,
+		.why = why,
+	};
 
 	*why = (struct pci_p2pmem_verdict){ .reason = PCI_P2PMEM_NO_PROVIDER,
 					    .distance = -1 };
@@ -305,20 +315,20 @@ pci_p2pmem_grant_create(struct pci_dev *provider, enum pci_p2pmem_prefer prefer,
 		provider = found;
 	}
 	if (!provider) {
-		p2pmem_why_none(clients, nr, why);
+		p2pmem_why_none(clients, nr, prefer, why);
 		return ERR_PTR(p2pmem_errno(why->reason));
 	}
 	p = p2pmem_provider_get(provider);
-	if (p && prefer & PCI_P2PMEM_SPLIT && p2pmem_splits(p, clients, nr, why)) {
-		g = ERR_PTR(p2pmem_errno(why->reason));
-		p2pmem_provider_put(p);
-	} else if (p) {
-		g = p2pmem_grant_make(p, clients, nr, ops, priv, name, why);
-		p2pmem_provider_put(p);
-	} else {
+	if (!p) {
 		why->reason = PCI_P2PMEM_NOT_A_PROVIDER;
 		g = ERR_PTR(-ENODEV);
+	} else if (prefer & PCI_P2PMEM_SPLIT && p2pmem_splits(p, clients, nr, why)) {
+		g = ERR_PTR(p2pmem_errno(why->reason));
+	} else {
+		g = p2pmem_grant_make(p, clients, nr, ops, priv, name, why);
 	}
+	if (p)
+		p2pmem_provider_put(p);
 	pci_dev_put(found);
 	return g;
 }

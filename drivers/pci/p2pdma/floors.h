@@ -43,6 +43,8 @@
 #ifndef _P2PMEM_FLOORS_H
 #define _P2PMEM_FLOORS_H
 
+#include <linux/range.h>
+
 /* registry.c */
 extern struct mutex p2pmem_mutex;
 extern struct workqueue_struct *p2pmem_wq;
@@ -237,7 +239,8 @@ void p2pmem_grants_show(struct p2pmem_provider *p, struct seq_file *m);
 /* find.c */
 struct pci_dev *p2pmem_find_preferred(struct device **clients, int nr,
 				      enum pci_p2pmem_prefer prefer);
-void p2pmem_why_none(struct device **clients, int nr, struct pci_p2pmem_verdict *why);
+void p2pmem_why_none(struct device **clients, int nr, enum pci_p2pmem_prefer prefer,
+		     struct pci_p2pmem_verdict *why);
 
 /* refuse.c */
 int p2pmem_refuse_pair(struct p2pmem_pair *pair, size_t bytes, enum pci_p2pmem_reason reason);
