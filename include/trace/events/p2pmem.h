@@ -53,9 +53,8 @@ TRACE_DEFINE_ENUM(PCI_P2PMEM_DISPROVED);
 #define p2pmem_trace_escape(text, buf, size)					\
 	string_escape_str(text, buf, size, ESCAPE_NAP | ESCAPE_HEX, NULL)
 
-/* Memory was taken or could not be: one event for each call. */
 /**
- * p2pmem_alloc - allocation of peer memory succeeded or failed
+ * p2pmem_alloc - allocation of peer memory succeeded or failed, once for each call
  * @provider: the providing function
  * @grant: the grant it was allocated under, or NULL
  * @bytes: bytes asked for
@@ -81,7 +80,6 @@ TRACE_EVENT(p2pmem_alloc,
 		  __entry->client, __entry->bytes, p2pmem_show_reason(__entry->reason))
 );
 
-/* It was given back. */
 /**
  * p2pmem_free - peer memory was freed
  * @provider: the providing function
@@ -105,13 +103,12 @@ TRACE_EVENT(p2pmem_free,
 		  __entry->bytes)
 );
 
-/* A list or a region was mapped, or refused: then @mapping is none. */
 /**
  * p2pmem_map - peer memory was mapped for a client, or refused
  * @provider: the providing function, or NULL where none is known
  * @client: the DMA device, or NULL
  * @bytes: bytes of the list or range
- * @mapping: how it was mapped
+ * @mapping: how it was mapped; none if it was refused
  * @reason: PCI_P2PMEM_OK, or why it was refused
  */
 TRACE_EVENT(p2pmem_map,
@@ -138,7 +135,6 @@ TRACE_EVENT(p2pmem_map,
 		  p2pmem_show_reason(__entry->reason))
 );
 
-/* What a mapping did was undone. */
 /**
  * p2pmem_unmap - a mapping was undone
  * @provider: the providing function
@@ -166,7 +162,6 @@ TRACE_EVENT(p2pmem_unmap,
 		  __get_str(client), __entry->bytes, p2pmem_show_mapping(__entry->mapping))
 );
 
-/* The verdict of a pair was made, or is another one than it was. */
 /**
  * p2pmem_verdict - the verdict of a pair was made, or changed
  * @verdict: the new verdict
@@ -199,17 +194,12 @@ TRACE_EVENT(p2pmem_verdict,
 		  __get_str(at), __entry->by_admin)
 );
 
-/*
- * An orchestrator that was asked for peer memory uses system memory for a request.
- * @user and @nsid are its own words for whose request that is: the NVMe target's
- * subsystem and namespace. Without a grant there is no @provider.
- */
 /**
  * p2pmem_fallback - a request uses system memory in place of peer memory
- * @provider: the provider that could not be used, or NULL
+ * @provider: the provider that could not be used; NULL without a grant
  * @client: the DMA device, or NULL
- * @user: the orchestrator
- * @nsid: namespace of the request
+ * @user: whose request it is, in the orchestrator's words: the NVMe target's subsystem
+ * @nsid: which namespace of it the request is for
  * @bytes: payload of the request
  * @reason: why
  */
@@ -239,7 +229,6 @@ TRACE_EVENT(p2pmem_fallback,
 		  __entry->bytes, p2pmem_show_reason(__entry->reason))
 );
 
-/* The self-test of a pair has ended. @bytes: payload that it moved */
 /**
  * p2pmem_verify - the self-test of a pair ended
  * @provider: the providing function
@@ -271,15 +260,11 @@ TRACE_EVENT(p2pmem_verify,
 		  p2pmem_show_reason(__entry->reason))
 );
 
-/*
- * A provider's state changed. @what: "revoked", "lost" or "resumed"; @bytes: what is
- * out of it and not its own driver's
- */
 /**
  * p2pmem_revoke - a provider stopped or resumed lending
  * @provider: the providing function
- * @what: what happened to it
- * @bytes: bytes in use at that moment
+ * @what: "revoked", "lost" or "resumed"
+ * @bytes: bytes in use at that moment, without those of the provider's own driver
  * @reason: PCI_P2PMEM_OK, or why it does not lend
  */
 TRACE_EVENT(p2pmem_revoke,
