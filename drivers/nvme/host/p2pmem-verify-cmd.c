@@ -126,8 +126,8 @@ static bool nvme_p2pmem_reread_often(struct nvme_p2pmem_test *t, bool *changed)
  * @what: words for the note
  * @error: of the command with peer memory, 0 when it succeeded with wrong data
  *
- * A drive that answered until a command
- * with peer memory took all of its time, and does not answer since, has lost itself there.
+ * A drive that answered until a command with peer memory took all of its time, and does not
+ * answer since, has lost itself there.
  *
  * Context: Process context, may sleep.
  * Return: PCI_P2PMEM_DISPROVED, PCI_P2PMEM_UNTRIED, NVME_P2PMEM_CHANGED or
@@ -199,9 +199,8 @@ static bool nvme_p2pmem_passing_errno(int error)
  * @error: status or -errno
  * @began: jiffies before the command
  *
- * One that was cancelled long before its time is up
- * was cancelled by a reset that somebody else wanted. One that was not executed, or that
- * the IOMMU had no room for, has shown nothing.
+ * One that was cancelled long before its time was up was cancelled by a reset that somebody
+ * else wanted. One that was not executed, or that could not be mapped, has shown nothing.
  *
  * Context: Process context, may sleep.
  * Return: as nvme_p2pmem_blame().

@@ -140,8 +140,7 @@ static int p2pmem_prove_once(struct pci_p2pmem_grant *grant, struct p2pmem_pair 
  * Return: 0 when @why->proof is PCI_P2PMEM_PROVED or PCI_P2PMEM_UNPROVED; -EXDEV when
  * the pair was disproved, or another errno of a pair that is refused; -EAGAIN when
  * nothing could be shown this time; -ENODEV when the provider is revoked, or was lost since
- * the grant was created; -EINVAL when
- * @client is not of @grant; -EINTR when killed; -ENOMEM.
+ * the grant was created; -EINVAL when @client is not of @grant; -EINTR when killed; -ENOMEM.
  */
 int pci_p2pmem_grant_verify(struct pci_p2pmem_grant *grant, struct device *client,
 			    void *what, struct pci_p2pmem_verdict *why)
