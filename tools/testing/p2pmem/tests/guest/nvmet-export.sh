@@ -24,11 +24,17 @@ $NQN $(nvme_disk plain0) $card require 10.0.0.1 any
 
 $NQN-half $(nvme_disk plain0) 1
 $NQN-none /dev/none 1 auto 10.0.0.1 any
+$NQN-nowhere $(nvme_disk plain0) 0 auto 10.9.9.9 any
 END
+N=/sys/kernel/config/nvmet
+# another transport's port at the same address, as somebody else's
+nvmet_port 1 tcp 10.0.0.1 4420
 refuses "lines that cannot be exported are said" "six fields are needed: $NQN-half" $run start
 refuses "again too, and what is there is left alone" "$NQN is there already" $run start
 refuses "the missing device is named by its subsystem" "$NQN-none is not exported" $run start
-N=/sys/kernel/config/nvmet
+refuses "an address that no adapter has is named by its subsystem" "$NQN-nowhere is not exported" $run start
+is "$(cd $N/ports && echo *)" "1 2" "one port is made, and none is left of the address that nobody has"
+is "$(cat $N/ports/2/addr_trtype)$(ls $N/ports/1/subsystems)" rdma "by RDMA, and not at the other transport's port"
 is "$(ls $N/subsystems)" "$NQN" "only the right line is exported"
 is "$(cat $N/subsystems/$NQN/namespaces/1/p2pmem) $(cat $N/subsystems/$NQN/namespaces/1/p2pmem_verify)" \
 	"$card require" "with its provider and its rule"
@@ -36,9 +42,9 @@ disk=$(e2e_connect $NQN) || bail "connect"
 check "data is right" fio_verify "$disk" --rw=randwrite --bs=64k --iodepth=8 --size=2m
 compare "$(stat_of $NQN 1 peer_bytes)" -gt 0 "and went through the card"
 nvme disconnect -n $NQN >/dev/null
-sed -i '/half/d; /none/d' $NVMET_EXPORT_CONF
+sed -i '/half/d; /none/d; /nowhere/d' $NVMET_EXPORT_CONF
 check "stop" $run stop
-is "$(ls $N/subsystems)$(ls $N/ports)" "" "nothing is left"
+is "$(ls $N/subsystems)$(ls $N/ports)" 1 "nothing is left but the other transport's port"
 echo "$NQN $(nvme_disk plain0) 1 auto 10.0.0.1 $(cat /etc/nvme/hostnqn 2>/dev/null || echo nqn.2026-01.test:h)" >$NVMET_EXPORT_CONF
 check "for one host" $run start
 is "$(find $N/subsystems/$NQN/allowed_hosts -type l | wc -l) $(cat $N/subsystems/$NQN/attr_allow_any_host)" "1 0" \
