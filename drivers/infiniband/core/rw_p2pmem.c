@@ -48,7 +48,7 @@ void rdma_p2pmem_register_device(struct ib_device *dev)
 	pci_p2pmem_unregister_client(client);
 warn:
 	dev_warn(&dev->dev,
-		 "no peer-to-peer for %s: not registered as a client (%pe); bind its driver again\n",
+		 "no peer-to-peer for %s: cannot register it as a client (%pe); rebind its driver to retry\n",
 		 dev_name(dev->dma_device), ERR_PTR(ret));
 }
 

@@ -139,7 +139,7 @@ int nvme_p2pmem_blame(struct nvme_p2pmem_test *t, const char *what, int error)
 
 	answers = error ? nvme_p2pmem_reread(t, &changed) : nvme_p2pmem_reread_often(t, &changed);
 	if (!answers && error != -EINTR && error != -ETIMEDOUT) {
-		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "the drive does not answer now");
+		strscpy(t->says->note, "the drive is not responding", PCI_P2PMEM_NOTE);
 		return PCI_P2PMEM_UNTRIED;
 	}
 	if (!error && changed && t->wrong < NVME_P2PMEM_WRONG)
@@ -211,7 +211,7 @@ int nvme_p2pmem_failed(struct nvme_p2pmem_test *t, const char *what, int error,
 {
 	if (nvme_p2pmem_passing_errno(error) || (error > 0 && nvme_p2pmem_passing_status(error)) ||
 	    (error == -EINTR && time_before(jiffies, began + NVME_IO_TIMEOUT))) {
-		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "%s: not executed, tried again (%d)",
+		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "%s: not executed (%d), will retry",
 			  what, error);
 		return PCI_P2PMEM_UNTRIED;
 	}

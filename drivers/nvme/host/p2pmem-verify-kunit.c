@@ -429,15 +429,15 @@ static void disproved(struct kunit *test)
 		struct vd_fault fault;
 		const char *note;
 	} t[] = {
-		{ { "first byte wrong", COMPARE, .wrong_at = 1 }, "Read to peer memory left" },
+		{ { "first byte wrong", COMPARE, .wrong_at = 1 }, "Read to peer memory delivered" },
 		{ { "last byte wrong", COMPARE, .wrong_at = VD_BLOCK },
-		  "Read to peer memory left" },
-		{ { "arrives nowhere", COMPARE, .lost = true }, "Read to peer memory left" },
+		  "Read to peer memory delivered" },
+		{ { "arrives nowhere", COMPARE, .lost = true }, "Read to peer memory delivered" },
 		{ { "arrives nowhere, and it is always written", COMPARE, .lost = true,
-		    .writes = 1000 }, "Read to peer memory left" },
+		    .writes = 1000 }, "Read to peer memory delivered" },
 		{ { "always another block", COMPARE, .moments = 1000 },
-		  "Read to peer memory left" },
-		{ { "wrong and no Compare", .wrong_at = 9 }, "Read to peer memory left" },
+		  "Read to peer memory delivered" },
+		{ { "wrong and no Compare", .wrong_at = 9 }, "Read to peer memory delivered" },
 		{ { "nothing comes from there", COMPARE, .squint = true }, "Compare found" },
 		{ { "Read fails", COMPARE, .fail = 2, .blk = BLK_STS_IOERR },
 		  "Read to peer memory failed: -5" },

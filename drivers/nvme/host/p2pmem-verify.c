@@ -135,9 +135,9 @@ static int nvme_p2pmem_compare_blame(struct nvme_p2pmem_test *t, int error,
 	int ret, sound;
 
 	if (!error)
-		ret = nvme_p2pmem_blame(t, "Compare did not see a byte that was changed", 0);
+		ret = nvme_p2pmem_blame(t, "Compare missed a changed byte", 0);
 	else if (error == NVME_SC_COMPARE_FAILED)
-		ret = nvme_p2pmem_blame(t, "Compare found other data", 0);
+		ret = nvme_p2pmem_blame(t, "Compare found different data", 0);
 	else
 		ret = nvme_p2pmem_failed(t, "Compare from peer memory", error, began);
 	/* Of a drive that is lost nothing more is to be learned. */
@@ -147,14 +147,14 @@ static int nvme_p2pmem_compare_blame(struct nvme_p2pmem_test *t, int error,
 	if (sound > 0)
 		return ret;
 	if (sound < 0 || !nvme_p2pmem_reread(t, &changed)) {
-		strscpy(t->says->note, "the drive does not answer now", PCI_P2PMEM_NOTE);
+		strscpy(t->says->note, "the drive is not responding", PCI_P2PMEM_NOTE);
 		return PCI_P2PMEM_UNTRIED;
 	}
 	if (changed)
 		return NVME_P2PMEM_CHANGED;
 	t->shown = true;
 	t->wrong = 0;	/* of the path */
-	strscpy(t->says->note, "the drive's Compare is wrong with system memory, too",
+	strscpy(t->says->note, "the drive's Compare fails with system memory as well",
 		PCI_P2PMEM_NOTE);
 	return PCI_P2PMEM_UNPROVED;
 }
@@ -184,13 +184,13 @@ static int nvme_p2pmem_round(struct nvme_p2pmem_test *t)
 	t->says->note[0] = '\0';
 	ret = nvme_p2pmem_command(t, nvme_cmd_read, t->ram);
 	if (ret && nvme_p2pmem_passes(ret)) {
-		strscpy(t->says->note, "the drive's first block cannot be read now",
+		strscpy(t->says->note, "the drive's first block is temporarily unreadable",
 			PCI_P2PMEM_NOTE);
 		return PCI_P2PMEM_UNTRIED;
 	}
 	if (ret) {
 		scnprintf(t->says->note, PCI_P2PMEM_NOTE,
-			  "the drive's first block cannot be read: status %#x", ret);
+			  "the drive's first block is unreadable: status %#x", ret);
 		t->says->local = true;
 		return PCI_P2PMEM_UNPROVED;
 	}
@@ -203,7 +203,7 @@ static int nvme_p2pmem_round(struct nvme_p2pmem_test *t)
 	if (!nvme_p2pmem_arrived(t)) {
 		if (nvme_p2pmem_left(t))
 			t->wrong = NVME_P2PMEM_WRONG;
-		return nvme_p2pmem_blame(t, "Read to peer memory left other data there", 0);
+		return nvme_p2pmem_blame(t, "Read to peer memory delivered wrong data", 0);
 	}
 
 	if (!(t->ctrl->oncs & NVME_CTRL_ONCS_COMPARE)) {
@@ -219,7 +219,7 @@ static int nvme_p2pmem_round(struct nvme_p2pmem_test *t)
 	if (ret != NVME_P2PMEM_GO_ON)
 		return ret;
 	if (!nvme_p2pmem_reread(t, &changed)) {
-		strscpy(t->says->note, "the drive does not answer now", PCI_P2PMEM_NOTE);
+		strscpy(t->says->note, "the drive is not responding", PCI_P2PMEM_NOTE);
 		return PCI_P2PMEM_UNTRIED;
 	}
 	return changed ? NVME_P2PMEM_CHANGED : PCI_P2PMEM_PROVED;
@@ -245,18 +245,18 @@ static enum pci_p2pmem_proof nvme_p2pmem_rounds(struct nvme_p2pmem_test *t)
 	switch (ret) {
 	case NVME_P2PMEM_CHANGED:
 		/* Of a path on which nothing arrives this is all that is seen, too. */
-		strscpy(t->says->note, "somebody keeps writing the drive's first block",
+		strscpy(t->says->note, "the drive's first block keeps changing",
 			PCI_P2PMEM_NOTE);
 		t->says->local = true;
 		return t->shown && !t->wrong ? PCI_P2PMEM_UNPROVED : PCI_P2PMEM_UNTRIED;
 	case PCI_P2PMEM_UNPROVED:
 		if (!t->says->note[0])
 			strscpy(t->says->note,
-				"no Compare: only transfers to peer memory were shown",
+				"no Compare: only transfers to peer memory were verified",
 				PCI_P2PMEM_NOTE);
 		if (t->shown)
 			dev_info(t->ctrl->device,
-				 "transfers to memory of %s were shown to be right, those from there were not: %s\n",
+				 "self-test verified transfers to memory of %s, but none from it: %s\n",
 				 pci_name(t->provider), t->says->note);
 	}
 	return ret;
@@ -272,12 +272,14 @@ static enum pci_p2pmem_proof nvme_p2pmem_test(struct nvme_p2pmem_test *t,
 
 	t->ram = kmalloc_array(3, t->size, GFP_KERNEL);
 	if (!t->ram) {
-		strscpy(t->says->note, "no memory for the test", PCI_P2PMEM_NOTE);
+		strscpy(t->says->note, "no system memory available for the self-test",
+			PCI_P2PMEM_NOTE);
 		return PCI_P2PMEM_UNTRIED;
 	}
 	sgl = pci_p2pmem_grant_sgl_alloc(grant, &nents, t->size, GFP_KERNEL, NULL);
 	if (IS_ERR(sgl)) {
-		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "no memory of the provider for the test");
+		strscpy(t->says->note, "no provider memory available for the self-test",
+			PCI_P2PMEM_NOTE);
 		goto free_ram;
 	}
 	t->provider = pci_p2pmem_grant_provider(grant);
@@ -289,8 +291,8 @@ static enum pci_p2pmem_proof nvme_p2pmem_test(struct nvme_p2pmem_test *t,
 		proof = nvme_p2pmem_rounds(t);
 		nvme_p2pmem_erase(t);
 	} else {
-		scnprintf(t->says->note, PCI_P2PMEM_NOTE,
-			  "no block is in one run of peer memory now");
+		strscpy(t->says->note, "no suitably aligned peer memory available for one block",
+			PCI_P2PMEM_NOTE);
 	}
 	pci_p2pmem_sgl_free(sgl);
 free_ram:
@@ -322,12 +324,12 @@ nvme_p2pmem_verify(struct pci_p2pmem_client *client, struct pci_p2pmem_grant *gr
 
 	test->local = true;
 	if (!bdev) {
-		strscpy(test->note, "nobody said which namespace", PCI_P2PMEM_NOTE);
+		strscpy(test->note, "no namespace specified", PCI_P2PMEM_NOTE);
 		return PCI_P2PMEM_UNPROVED;
 	}
 	t.ns = nvme_p2pmem_find_ns(t.ctrl, bdev->bd_disk);
 	if (!t.ns) {
-		strscpy(test->note, "the block device is no namespace of this drive",
+		strscpy(test->note, "the block device is not a namespace of this drive",
 			PCI_P2PMEM_NOTE);
 		return PCI_P2PMEM_UNPROVED;
 	}
@@ -335,7 +337,7 @@ nvme_p2pmem_verify(struct pci_p2pmem_client *client, struct pci_p2pmem_grant *gr
 	t.size = 1U << t.ns->head->lba_shift;
 	if (t.ns->head->ms || t.ns->head->lba_shift > NVME_P2PMEM_LBA_SHIFT ||
 	    !t.ns->head->lba_shift) {
-		strscpy(test->note, "the drive's format has metadata, or blocks that are too large",
+		strscpy(test->note, "unsupported namespace format: metadata or block size",
 			PCI_P2PMEM_NOTE);
 		proof = PCI_P2PMEM_UNPROVED;
 	} else {

@@ -162,7 +162,7 @@ static u64 nvme_p2pmem_cmb_size(struct nvme_ctrl *ctrl, u32 cmbsz, u32 cmbloc)
 
 	if (szu > NVME_P2PMEM_SZU_MAX || bar > PCI_STD_NUM_BARS - 1) {
 		dev_warn(ctrl->device,
-			 "CMB not used: CMBSZ %#x, CMBLOC %#x have a reserved size unit or BAR\n",
+			 "CMB not used: reserved size unit or BAR in CMBSZ %#x, CMBLOC %#x\n",
 			 cmbsz, cmbloc);
 		return 0;
 	}
@@ -174,8 +174,8 @@ static u64 nvme_p2pmem_cmb_size(struct nvme_ctrl *ctrl, u32 cmbsz, u32 cmbloc)
 	size = offset < room ? min(size, room - offset) : 0;
 	if (!size)
 		dev_warn(ctrl->device,
-			 "CMB not used: it begins at %#llx of BAR %d of %s, which has %llu bytes\n",
-			 offset, bar, pci_name(pdev), room);
+			 "CMB not used: empty or outside BAR %d of %s (offset %#llx, BAR of %llu bytes)\n",
+			 bar, pci_name(pdev), offset, room);
 	return size;
 }
 
@@ -200,7 +200,7 @@ static int nvme_p2pmem_add_cmb(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p)
 	ret = size ? nvme_p2pmem_set_cmbmsc(ctrl, nvme_p2pmem_cmbmsc(ctrl, p)) : -EINVAL;
 	if (ret && size)
 		dev_warn(ctrl->device,
-			 "CMB not used: the controller refuses its address (CMBMSC, CMBSTS: %pe)\n",
+			 "CMB not used: the controller rejected its address (CMBMSC, CMBSTS: %pe)\n",
 			 ERR_PTR(ret));
 	if (ret)
 		goto off;
@@ -220,7 +220,7 @@ static int nvme_p2pmem_add_cmb(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p)
 		pci_p2pmem_set_published(pdev, true);
 	else
 		dev_info(ctrl->device,
-			 "CMB not lent to others: the controller cannot both read and write data in it (CMBSZ %#x)\n",
+			 "CMB not published to other devices: CMBSZ %#x lacks support for read or write data\n",
 			 p->cmbsz);
 	return 0;
 off:
@@ -248,7 +248,7 @@ static int nvme_p2pmem_check_cmb(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p)
 
 	if (!p->changed)
 		dev_warn(ctrl->device,
-			 "CMB of %s is not what was registered: CMBSZ %#x (was %#x), CMBLOC %#x (was %#x), BAR %d at %pa, enabling it: %d; it lends no memory until a reset restores it or the driver is bound again\n",
+			 "CMB of %s changed since it was registered: CMBSZ %#x (was %#x), CMBLOC %#x (was %#x), BAR %d at %pa, enable returned %d; it stays stopped until a reset restores it or the driver is rebound\n",
 			 pci_name(pdev), sz, p->cmbsz, loc, p->cmbloc, bar,
 			 &pdev->resource[bar].start, ret);
 	p->changed = true;
@@ -422,7 +422,7 @@ struct pci_p2pmem_client *nvme_p2pmem_register_client(struct nvme_ctrl *ctrl)
 	client = pci_p2pmem_register_client(ctrl->dev, &nvme_p2pmem_client_ops, ctrl);
 	if (IS_ERR(client)) {
 		dev_warn(ctrl->device,
-			 "no peer-to-peer for %s: not registered as a client (%pe); bind the driver again\n",
+			 "no peer-to-peer for %s: cannot register it as a client (%pe); rebind the driver to retry\n",
 			 dev_name(ctrl->dev), client);
 		return NULL;
 	}

@@ -144,7 +144,7 @@ void rnic_cq_push(struct rnic_cq *cq, const struct ib_wc *wc, bool solicited)
 		struct rnic_dev *dev = to_rnic_dev(cq->ibcq.device);
 
 		rnic_count_inc(dev, RNIC_COUNT_CQ_OVERFLOWS);
-		dev_err_ratelimited(&dev->pdev->dev, "a completion queue of %d overflowed\n",
+		dev_err_ratelimited(&dev->pdev->dev, "completion queue overflow (%d entries)\n",
 				    cq->ibcq.cqe);
 	}
 }

@@ -88,8 +88,8 @@ static int rnic_engine_run(struct rnic_dev *dev, unsigned int nr)
 
 	rnic_count_inc(dev, RNIC_COUNT_MOVE_ERRORS);
 	dev_err_ratelimited(&dev->pdev->dev,
-			    "program of %u moves failed: %s, ISTAT %#x DSTAT %#x; engine reset\n",
-			    nr, ret ? "no answer" : "stopped early", istat, dstat);
+			    "copy program of %u moves failed: %s, ISTAT %#x DSTAT %#x; engine reset\n",
+			    nr, ret ? "timed out" : "stopped early", istat, dstat);
 	rnic_engine_reset(eng);
 	return -EIO;
 }
@@ -253,7 +253,7 @@ int rnic_engine_init(struct rnic_dev *dev)
 	eng->regs = pcim_iomap_region(dev->pdev, 1, RNIC_NAME);
 	if (IS_ERR(eng->regs))
 		return dev_err_probe(parent, PTR_ERR(eng->regs),
-				     "BAR 1, the engine's registers, cannot be mapped\n");
+				     "cannot map BAR 1, the registers of the copy engine\n");
 
 	eng->script = dmam_alloc_coherent(parent, SCRIPT_BYTES, &eng->script_dma, GFP_KERNEL);
 	if (!eng->script)
@@ -261,6 +261,6 @@ int rnic_engine_init(struct rnic_dev *dev)
 
 	rnic_engine_reset(eng);
 	if (eng->dead)
-		return dev_err_probe(parent, -ENODEV, "the copy engine does not answer\n");
+		return dev_err_probe(parent, -ENODEV, "the copy engine is not responding\n");
 	return 0;
 }

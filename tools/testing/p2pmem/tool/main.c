@@ -105,7 +105,7 @@ static int tool_run(int argc, char **argv)
 	int ret = -EINVAL;
 
 	if (!c) {
-		pr_err("no command '%s': the DOC block of its source has examples\n", argv[0]);
+		pr_err("unknown command '%s', see the DOC block of main.c\n", argv[0]);
 		return -ENOTTY;
 	}
 	if (argc - 1 < c->min || argc - 1 > c->max) {

@@ -108,8 +108,8 @@ check "before: modprobe takes the distribution's" distribution
 check "uninstall where nothing is installed" "$script" uninstall
 refuses "a wrong word" "usage\|install.sh install" "$script" remove
 refuses "no word" "install.sh install" "$script"
-refuses "a kernel that is not installed" "is 1.2.3-none installed" env KVER=1.2.3-none "$script" install
-refuses "no build" "for which kernel" env -u KVER BUILD="$work/none" "$script" install
+refuses "a kernel that is not installed" "install kernel 1.2.3-none" env KVER=1.2.3-none "$script" install
+refuses "no build" "kernel release unknown" env -u KVER BUILD="$work/none" "$script" install
 refuses "nothing built for this kernel" 'run "make modules" first' env BUILD="$work/none" KVER="$KVER" "$script" install
 
 mkdir -p "$work/other/stock/$KVER" "$work/other/kernel"
@@ -168,7 +168,7 @@ check "install, signed" env SIGN_KEY="$work/key.pem" SIGN_CERT="$work/cert.der" 
 for m in p2pdma p2pmem-bar ib_core nvme nvmet nvmet-rdma; do
 	check "$m carries the signature" sh -c "modinfo -F signer '$lib/updates/p2pmem/$m.ko' | grep -qx 'p2pmem test'"
 done
-refuses "a key that is none" "could not be signed" env SIGN_KEY=/dev/null SIGN_CERT="$work/cert.der" "$script" install
+refuses "a key that is none" "cannot sign" env SIGN_KEY=/dev/null SIGN_CERT="$work/cert.der" "$script" install
 check "the signed ones are still there" sh -c "modinfo -F signer '$lib/updates/p2pmem/nvme.ko' | grep -qx 'p2pmem test'"
 
 check "nothing is left aside" sh -c "! ls -d '$DESTDIR'/lib/modules/.p2pmem* 2>/dev/null"
