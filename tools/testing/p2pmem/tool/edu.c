@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DOC: p2pmem_edu, a client whose driver promises more than its device can do
+ * DOC: p2pmem_edu, a client whose driver sets a larger DMA mask than its device has
  *
  * Floor 0.
  *
  * QEMU's educational device (1234:11e8; register layout from QEMU's docs/specs/edu) has
- * a DMA engine that drops the address bits above its dma_mask, 28 of them unless told
- * otherwise, without a word. This driver says 32, as drivers of such hardware have
- * done. The verdict of a pair can then only be "yes", and only a self-test finds out:
- * here it is, by the engine's 4 KiB buffer.
+ * a DMA engine that silently drops the address bits above its dma_mask, which has 28
+ * bits by default. This driver sets a mask of 32 bits, as real drivers have done. The
+ * verdict of a pair is then always "ok", and only a self-test detects the fault. The
+ * self-test of this driver uses the engine's 4 KiB buffer.
  *
  * For tests: never part of a production kernel.
  */
@@ -28,17 +28,17 @@
 #define EDU_DMA_COUNT	0x90
 #define EDU_DMA_CMD	0x98
 #define EDU_CMD_RUN	BIT(0)
-#define EDU_CMD_OUT	BIT(1)		/* from the buffer to memory; else the other way */
+#define EDU_CMD_OUT	BIT(1)		/* from the buffer to memory, otherwise to the buffer */
 #define EDU_BUFFER	0x40000		/* the buffer's address for the engine */
-#define EDU_BYTES	1024		/* less than the buffer has */
+#define EDU_BYTES	1024		/* less than the size of the buffer */
 #define EDU_WAIT_MS	5000
 
 struct edu {
 	struct pci_dev *pdev;
 	void __iomem *regs;
-	struct mutex engine;		/* its registers and buffer, for one copy; and @moved */
-	size_t moved;			/* bytes of copies */
-	u8 *page;			/* system memory that 28 bits reach */
+	struct mutex engine;		/* guards registers and buffer for one copy, and @moved */
+	size_t moved;			/* bytes copied */
+	u8 *page;			/* system memory within 28 bits */
 	dma_addr_t dma;
 	struct pci_p2pmem_client *client;
 };
@@ -59,7 +59,7 @@ static int edu_run(struct edu *e, u64 src, u64 dst, u64 cmd)
 	return -ETIMEDOUT;
 }
 
-/* From one address to another by way of the buffer */
+/* Copies from one address to another through the buffer */
 static int edu_copy(struct edu *e, dma_addr_t from, dma_addr_t to)
 {
 	int ret = edu_run(e, from, EDU_BUFFER, 0) ?: edu_run(e, EDU_BUFFER, to, EDU_CMD_OUT);
@@ -69,7 +69,7 @@ static int edu_copy(struct edu *e, dma_addr_t from, dma_addr_t to)
 	return ret;
 }
 
-/* Out of peer memory first: a clamped address is in RAM, where reading is harmless. */
+/* Reads peer memory first: a clamped address is in RAM, where reading is harmless. */
 static const char *edu_transfers(struct edu *e, dma_addr_t peer, void __iomem *mem, u8 *buf)
 {
 	unsigned int i = get_random_u32_below(EDU_BYTES);
@@ -148,7 +148,7 @@ static int edu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		return ret;
 	e->regs = pcim_iomap_table(pdev)[0];
-	/* The promise that the device does not keep; its own memory it reaches all the same. */
+	/* More bits than the device has; it reaches its own memory nevertheless. */
 	ret = dma_set_mask(&pdev->dev, DMA_BIT_MASK(32)) ?:
 	      dma_set_coherent_mask(&pdev->dev, DMA_BIT_MASK(28));
 	if (ret)

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A provider goes while its memory is out: it waits, names the holders every 10 s, tells
-# grants and clients, and ends as soon as the last of it is back. Topology: topologies/core.
+# A provider is removed while its memory is allocated: removal waits, logs the holders every 10 s,
+# notifies grants and clients, and ends when all memory is freed. Topology: topologies/core.
 
 set -u
 . /lib/p2pmem.sh

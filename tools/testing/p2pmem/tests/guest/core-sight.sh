@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What an administrator sees of the core: debugfs, trace events, uevents, the quota.
+# The administrator's interfaces of the core: debugfs, trace events, uevents, the quota.
 # Topology: topologies/core.
 
 set -u

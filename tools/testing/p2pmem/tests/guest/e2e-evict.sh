@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-evict.sh: a transfer that does not end. After the drain time the target ends the
-# controller that holds the memory, the log names it, and once the transfer lets go the
-# provider is free; the host reconnects and its data is right. Topology: one-switch.
+# e2e-evict.sh: a transfer that does not end. After the drain timeout the target ends the
+# controller that holds the memory, and the log names it. When the transfer ends, the provider
+# is released; the host reconnects and its data is right. Topology: one-switch.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh

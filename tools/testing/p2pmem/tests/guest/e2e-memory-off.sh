@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-memory-off.sh: Memory Space of the provider is switched off by setpci behind its driver's back.
-# The driver is not told. This emulation drops writes to the memory and reads it as zeros, without an
-# error: a Read returns zeros and a Write stores zeros, as ordering.rst says. What holds all the same:
-# data that is not written stays as it is, data is right again once Memory Space is on, and where the
-# driver is unbound first, under load, no data is lost.
+# e2e-memory-off.sh: setpci disables Memory Space of the provider without notice to its driver. QEMU then
+# drops writes to the memory and reads it as zeros, without an error: a Read returns zeros and a Write
+# stores zeros, as ordering.rst describes. Nevertheless other data on the drive does not change, transfers
+# are right again when Memory Space is enabled, and no data is lost if the driver is unbound first, even
+# under load.
 # Topology: one-switch.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
@@ -15,7 +15,7 @@
 
 NQN=nqn.2026-01.test:memory-off
 
-# what BYTES of a file are: right, zeros, ones, other
+# prints what the contents of a file are: right, zeros, ones, other
 kind()
 {
 	if cmp -s "$1" "$2"; then
@@ -64,7 +64,7 @@ memory 2
 check "data is right once Memory Space is on" \
 	fio_verify "$disk" --rw=randwrite --bs=64k --iodepth=8 --size=2m --offset=32m
 
-# the way that does hold: the driver first, then Memory Space
+# the safe way: unbind the driver first, then disable Memory Space
 fio_load "$disk" 5 --offset=64m
 check "unbinding first ends" bounded 40 pci_unbind "$card"
 memory 0

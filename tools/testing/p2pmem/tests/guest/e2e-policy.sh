@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-policy.sh: the list of host bridges is changed while a target serves. The root ports are
-# of no known kind: system memory. The log says what to write; when it is written, peer
-# memory is used, when it is taken back, system memory again. The host sees no error, the
-# data is right, and each byte is counted. Topology: two-root-ports.
+# e2e-policy.sh: the list of host bridges is changed while a target is in use. The root ports are
+# unknown, so system memory is used. The log names the entry to add: with the entry peer memory
+# is used, without it system memory again. The host sees no error, the data is right, and each
+# byte is counted. Topology: two-root-ports.
 #
 # ACS is not changed here: of QEMU's ports only pcie-root-port has it, and a root port that both
 # ends are below is not asked, nor is one where they are below different ones: the request

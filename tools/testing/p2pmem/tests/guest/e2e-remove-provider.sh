@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-remove-provider.sh: the provider goes while the target serves. Unbound and bound
-# again, removed from the bus and found again, and unbound while a transfer to its memory
-# is held in flight: unbinding waits for that transfer, the host sees no error, data is
-# right, and a provider that comes back is used again without a new connection.
+# e2e-remove-provider.sh: the provider is removed while the target is in use: unbound and bound
+# again, removed from the bus and rescanned, and unbound while a transfer to its memory is in
+# flight. Unbinding waits for that transfer, the host sees no error, the data is right, and the
+# provider is used again without a new connection when it is back.
 # Topology: one-switch.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-remove-target.sh: the target goes while a host does I/O: namespace disabled and
-# enabled again, port unlinked, subsystem and modules removed. Nothing hangs, all memory
-# comes back, and the modules can be loaded again. Topology: one-switch.
+# e2e-remove-target.sh: the target is removed while a host does I/O: namespace disabled and
+# enabled again, port unlinked, subsystem and modules removed. Nothing hangs, all memory is
+# freed, and the modules can be loaded again. Topology: one-switch.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh

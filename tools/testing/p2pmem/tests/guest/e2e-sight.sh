@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-sight.sh: what is seen of transfers: trace events switched on and off under load, their
-# bytes against the counters of the pairs and of the target, and the quota of a client with its
-# fallbacks: counted, an event, a uevent, and no error at the host. Topology: one-switch.
+# e2e-sight.sh: observing transfers. Trace events are enabled and disabled under load, and their
+# bytes compared with the counters of the pairs and of the target. Fallbacks by the quota of a
+# client are counted, with an event, a uevent, and no error at the host. Topology: one-switch.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh

@@ -1,10 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-verify-held.sh: what goes away while a self-test runs. The adapter holds a transfer of the
-# test; meanwhile the namespace is disabled, which does not wait. Then the drive is reset and the
-# provider is revoked; both end as soon as the transfer does. Nothing is held against the path, and
-# the data is right.
+# e2e-verify-held.sh: removal during a self-test. The adapter holds a transfer of the test while the
+# namespace is disabled, which does not wait. Then the drive is reset and the provider is revoked;
+# both end as soon as the transfer ends. The path is not disproved, and the data is right.
 # Topology: one-switch.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh

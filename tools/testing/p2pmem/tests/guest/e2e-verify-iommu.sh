@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-verify-iommu.sh: a path that looks right and is not. Drive and card are below one switch, but
-# this machine sends all DMA through an IOMMU, which does not know bus addresses: the self-test
-# finds it out, the target uses system memory, says and counts why, and the data is right.
+# e2e-verify-iommu.sh: a path that looks right but does not work. Drive and card are below one switch,
+# but this machine sends all DMA through an IOMMU, which does not map bus addresses. The self-test
+# detects that, the target uses system memory, logs and counts the reason, and the data is right.
 # Topology: iommu.topo, with intel_iommu=on.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh

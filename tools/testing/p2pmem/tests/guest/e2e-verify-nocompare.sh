@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-verify-nocompare.sh: a drive that has no Compare can show one direction only. That is said,
-# and is not taken for a proof: "warn" uses the path, "require" does not, and "off" does not ask.
+# e2e-verify-nocompare.sh: a drive without Compare can verify one direction only. This is logged and
+# is not a proof: "warn" uses the path, "require" does not, and "off" runs no self-test.
 # Topology: one-switch.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-verify.sh: the self-test of a path on a machine where it is right. A real drive proves that
-# it reaches the card and its own CMB, by Read and Compare, whatever the size of its blocks;
-# nothing on it changes. A reset of the counters under load loses no byte. What cannot be proved
-# is e2e-verify-nocompare's. Topology: topologies/verify.
+# e2e-verify.sh: the self-test of a correct path. The drive proves by Read and Compare that it reaches
+# the card and its own CMB, with any block size, and its contents do not change. A reset of the
+# counters under load loses no byte. For paths that cannot be proved see e2e-verify-nocompare.
+# Topology: topologies/verify.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh

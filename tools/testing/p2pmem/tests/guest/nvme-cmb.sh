@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# nvme-cmb.sh: what the drive's driver does with a CMB: lent while the controller is live and
-# not while a reset is under way, refused once and not at every reset, without submission
-# queues unless they are asked for, and never filled by them. Topology: nvme-cmb.
+# nvme-cmb.sh: use of a CMB by the nvme driver. The CMB is lent while the controller is live, but not
+# during a reset; an unusable CMB is refused once and not at every reset; submission queues are in
+# the CMB only with use_cmb_sqes, and never fill it. Topology: nvme-cmb.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
@@ -63,7 +63,7 @@ log_mark
 for n in 1 2 3; do
 	check "reset $n of the drive with the small CMB" reset "$(nvme_ctrl small0)"
 done
-is "$(log_since | grep -c -e 'CMB not used' -e 'cannot lend')" 0 "nothing is said again"
+is "$(log_since | grep -c -e 'CMB not used' -e 'cannot lend')" 0 "the message is not repeated"
 check "it reads" reads small0
 
 for name in cmb0 legacy0; do

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # nvmet-attribute.sh: the namespace attribute p2pmem and the group p2pmem_stats of the NVMe
-# target: every legal value, illegal ones with their errno and one line in the log, what
-# enabling does with each, what the counters say for rdma, tcp, loop and files, and what
-# happens when the provider goes and comes back. Topology: nvmet-attribute.topo.
+# target: all valid values, invalid ones with their errno and one line in the log, enabling a
+# namespace with each, the counters for rdma, tcp, loop and files, and removing and adding the
+# provider. Topology: nvmet-attribute.topo.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# nvmet-churn.sh: the NVMe target while everything around its peer memory comes and goes:
-# the provider is unbound and bound again during verified I/O, during connects and
-# disconnects, and while the namespace is disabled and enabled. The host must not see an error
-# because of the provider, and nothing may hang or be left. Topology: nvmet-attribute.topo.
+# nvmet-churn.sh: the NVMe target while its provider comes and goes: the provider is unbound and
+# bound again during verified I/O, during connects and disconnects, and while the namespace is
+# disabled and enabled. The host must not see an error because of the provider, and nothing may
+# hang or leak. Topology: nvmet-attribute.topo.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh

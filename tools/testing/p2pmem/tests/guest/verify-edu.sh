@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# verify-edu.sh: a path that looks right and is not. Adapters of one kind whose driver claims
-# 32 bits: the verdict of all is the same "yes", and the self-test tells the one that keeps its
-# promise from those that drop address bits; it overrules an administrator's entry in the list
-# of host bridges as well. Topology: topologies/edu.
+# verify-edu.sh: a path that looks right but does not work. The driver of several equal adapters
+# sets a DMA mask of 32 bits: the verdict of all is "ok", but only one has 32 bits. The self-test
+# detects those that drop address bits, even with an administrator's entry in the list of host
+# bridges. Topology: topologies/edu.
 
 set -u
 . /lib/p2pmem.sh

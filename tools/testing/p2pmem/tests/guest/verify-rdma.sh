@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# verify-rdma.sh: the self-test of an RDMA adapter's path, over a connection with itself: proved
-# with an address, not proved without, and refused when a transfer of peer memory does not end.
-# Nothing stays behind. Topology: one-switch.
+# verify-rdma.sh: the self-test of an RDMA adapter's path over a connection with itself. The path is
+# proved if the adapter has an address, not proved without, and refused if a transfer of peer
+# memory does not end. Nothing is leaked. Topology: one-switch.
 
 set -u
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
