@@ -26,11 +26,11 @@ e2e_port 0 || bail "port"
 disk=$(e2e_connect $NQN) || bail "connect"
 check "served without a provider" fio_verify "$disk" --rw=write --bs=64k --iodepth=8 --size=1m
 compare "$(stat_of $NQN 1 no-provider)" -gt 0 "counted as no-provider"
-is "$(stat_of $NQN 1 fallbacks)" "$(stat_of $NQN 1 no-provider)" "and as nothing else"
+is "$(stat_of $NQN 1 fallbacks)" "$(stat_of $NQN 1 no-provider)" "counted under no other reason"
 
 pci_bind "$card" p2pmem-bar || bail "the card does not lend"
 check "a provider that appears is used" wait_for 10 e2e_peer_grows $NQN "$disk" 1
-is "$(used 1)" "$card" "the log says which"
+is "$(used 1)" "$card" "the log names the provider"
 check "data is right" fio_verify "$disk" --rw=randwrite --bs=64k --iodepth=8 --size=2m
 
 echo "$cmb" >/sys/bus/pci/drivers_probe

@@ -41,9 +41,9 @@ e2e_export $NQN 1 "$(nvme_disk plain0)" "$card" || bail "namespace"
 e2e_port 0 || bail "port"
 disk=$(e2e_connect $NQN) || bail "connect"
 check "peer memory is used" e2e_peer_grows $NQN "$disk" 1
-failing 5 "$drive" "the drive, now and then"
-failing 5 "$adapter" "the adapter, now and then"
-failing 3 "" "both, now and then"
+failing 5 "$drive" "some mappings of the drive"
+failing 5 "$adapter" "some mappings of the adapter"
+failing 3 "" "some mappings of both"
 failing 1 "" "all"
 
 # a self-test whose mappings fail has shown nothing about the path

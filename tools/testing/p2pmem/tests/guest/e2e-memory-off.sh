@@ -49,13 +49,13 @@ check "peer memory is used" e2e_peer_grows $NQN "$disk" 1
 memory 0
 dd if="$disk" of=/run/read bs=64k count=4 iflag=direct 2>/run/read.err
 report read_status $?
-is "$(kind /run/read /run/old)" zeros "a Read returns zeros, as ordering.rst says of QEMU"
+is "$(kind /run/read /run/old)" zeros "a Read returns zeros, as ordering.rst describes for QEMU"
 dd if="$plain" of=/run/drive bs=64k count=4 iflag=direct 2>/dev/null
 is "$(kind /run/drive /run/old)" right "a Read changes nothing on the drive"
 dd if=/run/new of="$disk" bs=64k seek=16 oflag=direct conv=notrunc 2>/run/write.err
 report write_status $?
 dd if="$plain" of=/run/drive bs=64k count=4 skip=16 iflag=direct 2>/dev/null
-is "$(kind /run/drive /run/new)" zeros "a Write stores zeros, as ordering.rst says of QEMU"
+is "$(kind /run/drive /run/new)" zeros "a Write stores zeros, as ordering.rst describes for QEMU"
 report peer_bytes "$(stat_of $NQN 1 peer_bytes)"
 dd if="$plain" of=/run/drive bs=64k count=4 iflag=direct 2>/dev/null
 is "$(kind /run/drive /run/old)" right "a Write changes nothing elsewhere"
@@ -68,7 +68,7 @@ check "data is right once Memory Space is on" \
 fio_load "$disk" 5 --offset=64m
 check "unbinding first ends" bounded 40 pci_unbind "$card"
 memory 0
-fio_done "with its driver unbound first, data of the whole time is right"
+fio_done "all data is right if the driver is unbound first"
 check "no error at the host" test -z "$(dmesg | grep 'I/O error')"
 memory 2
 e2e_stop

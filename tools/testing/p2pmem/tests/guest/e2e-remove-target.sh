@@ -38,7 +38,7 @@ for round in 1 2; do
 	check "round $round: all memory is back" wait_for 5 all_back
 	kill -9 "$fio_pid" 2>/dev/null
 	wait "$fio_pid" 2>/dev/null
-	check "round $round: and enabled again" \
+	check "round $round: enabled again" \
 		bounded 30 write_attr "$e2e_stats/$NQN/namespaces/1/enable" 1
 
 	disk=$(nvme_host_disk $NQN) || bail "the disk does not come back"

@@ -34,7 +34,7 @@ again()
 
 check "good data is accepted" fio_verify "$disk" --rw=write --bs=64k --iodepth=1 --size=1m
 dd if="$disk" of=/run/good bs=64k count=16 iflag=direct 2>/dev/null
-check "so it is when only read again" again
+check "verification by reading only passes as well" again
 piece 512 3 4 && piece 512 4 3
 refuses "two blocks of one command exchanged" "verify|crc|offset" again
 restore

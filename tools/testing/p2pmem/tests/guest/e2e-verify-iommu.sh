@@ -35,11 +35,11 @@ check "the log names both ends and what was wrong" \
 report said "$(log_since | grep -m1 'does not reach memory' | sed 's/.*: does not/does not/')"
 is "$(stat_of $NQN 1 peer_bytes)" 0 "no data went there"
 check "data is right" fio_verify "$disk" --rw=randwrite --bsrange=4k-256k --blockalign=4k --iodepth=16 --size=8m
-is "$(stat_of $NQN 1 peer_bytes)" 0 "nor does it"
+is "$(stat_of $NQN 1 peer_bytes)" 0 "no data goes through peer memory"
 compare "$(stat_of $NQN 1 verify-failed)" -gt 0 "counted as verify-failed"
 is "$(stat_all $NQN 1)" "$(host_bytes "$disk")" "every byte is counted"
 is "$(stat_of $NQN 1 fallbacks)" \
-	$(($(stat_of $NQN 1 verify-failed) + $(stat_of $NQN 1 not-verified))) "and no other reason"
+	$(($(stat_of $NQN 1 verify-failed) + $(stat_of $NQN 1 not-verified))) "no other reason is counted"
 
 # what is known needs no second test
 tests=$(e2e_tests)

@@ -30,7 +30,7 @@ e2e_watch_tests || bail "no trace events"
 e2e_export $NQN 1 "$(nvme_disk plain0)" "$card" p2pmem_verify=warn || bail "namespace"
 e2e_port 0 || bail "port"
 disk=$(e2e_connect $NQN) || bail "connect"
-is "$(e2e_provider $NQN 1)" "$card ok unproved" "warn: used, and not called proved"
+is "$(e2e_provider $NQN 1)" "$card ok unproved" "warn: used, and reported as unproved"
 check "the log says whose fault it is and what was not shown" \
 	log_has "using peer-to-peer memory of $card for nsid 1 of controller [0-9]+, not proved because of $drive: $note\$"
 check "so does the drive's driver" \
@@ -52,10 +52,10 @@ is "$said" "($(nvme_disk plain0), adapter $(pci_adapters 1)): $drive and $card: 
 was=$(stat_of $NQN 1 not-verified) peer=$(stat_of $NQN 1 peer_bytes)
 check "require: data is right" io
 compare "$(stat_of $NQN 1 not-verified)" -gt "$was" "counted as not-verified"
-is "$(stat_of $NQN 1 peer_bytes)" "$peer" "no byte of it in peer memory"
+is "$(stat_of $NQN 1 peer_bytes)" "$peer" "require: no byte in peer memory"
 
 e2e_again $NQN 1 p2pmem_verify=off
-is "$(e2e_provider $NQN 1)" "$card ok untested" "off: used, and nobody looked"
+is "$(e2e_provider $NQN 1)" "$card ok untested" "off: used without a self-test"
 check "off: data is right" io
 compare "$(stat_of $NQN 1 peer_bytes)" -gt "$peer" "in peer memory again"
 check "no error at the host" no_host_errors

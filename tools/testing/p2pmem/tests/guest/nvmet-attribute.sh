@@ -219,7 +219,7 @@ fresh "$drive" "$near"
 pci_unbind "$near"
 refuses "a provider that went before: ENODEV" "$nodev" ns_enable 1
 pci_bind "$near" p2pmem-bar || bail "card"
-check "and that came back" ns_enable 1
+check "a provider that is back can be enabled" ns_enable 1
 
 fresh /dev/ram0 "$near"
 refuses "a block device that is no drive, with an address: EOPNOTSUPP" 'ot supported' ns_enable 1
@@ -284,7 +284,7 @@ sum()
 # counted NAME: all that the host moved was counted
 counted()
 {
-	is "$(sum)" "$hostbytes" "$1: peer, inline and system bytes are all bytes"
+	is "$(sum)" "$hostbytes" "$1: peer, inline and system bytes add up to all bytes"
 }
 
 fresh "$drive" "$near"
@@ -422,6 +422,6 @@ while [ $i -lt 50 ]; do
 	ns_on || break
 	i=$((i + 1))
 done
-is $i 50 "made, enabled and removed 50 times"
+is $i 50 "created, enabled and removed 50 times"
 
 done_testing
