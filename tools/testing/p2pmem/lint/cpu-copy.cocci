@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// The CPU neither reads nor writes peer memory: its kernel address is a name. Reported are, in a
-// function that gets such an address (from an allocation, a region, an entry of a scatterlist), its
-// use as memory; calls that copy by scatterlist, anywhere; and accesses to what is cast from an
-// integer or to I/O memory, of which it cannot be told what it is.
+// The CPU must neither read nor write peer memory: its kernel address is only a handle. This reports
+// memory accesses through such an address (from an allocation, a region, an entry of a scatterlist)
+// in the function that gets it; all calls that copy by scatterlist; and accesses to addresses cast
+// from an integer or to I/O memory, because these may be peer memory.
 
 virtual report
 
