@@ -57,10 +57,10 @@ static int p2pmem_remedy_driver(char *buf, size_t len, struct device *client)
 		return 0;
 	driver = READ_ONCE(client->driver);
 	if (!driver)
-		return scnprintf(buf, len, ": it has no driver now");
+		return scnprintf(buf, len, ": no driver is bound to it");
 	if (to_pci_dev(client)->class == PCI_CLASS_STORAGE_EXPRESS)
 		return scnprintf(buf, len, ": %s", driver->name);
-	return scnprintf(buf, len, ": %s, or ib_core where it is an RDMA adapter",
+	return scnprintf(buf, len, ": %s, or ib_core if it is an RDMA adapter",
 			 driver->name);
 }
 
@@ -68,13 +68,13 @@ static int p2pmem_remedy_driver(char *buf, size_t len, struct device *client)
 static int p2pmem_remedy_unsound(char *buf, size_t len, struct device *client,
 				 const struct pci_p2pmem_verdict *verdict)
 {
-	const char *text = ": put both devices into other slots, below one PCIe switch";
+	const char *text = ": move both devices to slots below one PCIe switch";
 
 	if (verdict->by_admin)
-		text = ": take back what allows its host bridge in " P2PMEM_POLICY_FILE
+		text = ": remove the entry that allows its host bridge from " P2PMEM_POLICY_FILE
 			", or put both devices below one PCIe switch";
 	else if (client && p2pmem_client_translates(client))
-		text = ": the client's IOMMU may stop its requests, boot with iommu=pt";
+		text = ": the client's IOMMU may block its requests, boot with iommu=pt";
 	return scnprintf(buf, len, "%s", text);
 }
 

@@ -92,7 +92,7 @@ static void p2pmem_abandon(struct p2pmem_provider *p)
 	mutex_lock(&p->lock);
 	WRITE_ONCE(p->abandoned, true);
 	mutex_unlock(&p->lock);
-	pci_err(p->pdev, "peer-to-peer memory is still held: its pages stay until the next boot; reboot before the device is used again\n");
+	pci_err(p->pdev, "peer-to-peer memory is still in use: its pages stay allocated until reboot; reboot before using the device again\n");
 }
 
 /* Runs when the provider's driver is unbound, after its remove function. */
@@ -121,12 +121,12 @@ static void p2pmem_take_place(struct p2pmem_region *r, struct resource *res)
 	if (!parent)
 		return;
 	release_resource(res);
-	r->hold.name = "peer-to-peer memory that is still held";
+	r->hold.name = "peer-to-peer memory still in use";
 	r->hold.start = r->phys;
 	r->hold.end = r->phys + r->size - 1;
 	r->hold.flags = IORESOURCE_MEM | IORESOURCE_BUSY;
 	if (request_resource(parent, &r->hold))
-		pr_err("%pa to %pa cannot be reserved: do not plug in any device before the next boot\n",
+		pr_err("cannot reserve [%pa-%pa]: do not hot-plug any device before the next reboot\n",
 		       &r->hold.start, &r->hold.end);
 }
 
@@ -210,7 +210,7 @@ static struct p2pmem_provider *p2pmem_provider_make(struct pci_dev *pdev, bool s
 	}
 	p->sysfs = p2pmem_group && !sysfs_create_group(&pdev->dev.kobj, p2pmem_group);
 	if (!p->sysfs)
-		pci_warn(pdev, "lends memory, but its p2pmem directory in sysfs could not be made\n");
+		pci_warn(pdev, "cannot create the p2pmem directory in sysfs; the memory can be used without it\n");
 	return p;
 }
 
@@ -221,12 +221,12 @@ static int p2pmem_add_region(struct p2pmem_provider *p, struct p2pmem_region *r)
 
 	lockdep_assert_held(&p->lock);
 	if (p->abandoned) {
-		pci_err(pdev, "cannot lend BAR %d: pages from before are still held; reboot first\n",
+		pci_err(pdev, "cannot register BAR %d: pages of an earlier registration are still in use; reboot first\n",
 			r->bar);
 		return -EBUSY;
 	}
 	if (p2pmem_overlaps(p, r)) {
-		pci_err(pdev, "cannot lend %#zx bytes at %#llx of BAR %d: part of it is lent already\n",
+		pci_err(pdev, "cannot register %#zx bytes at %#llx of BAR %d: part of it is registered already\n",
 			r->size, r->offset, r->bar);
 		return -EEXIST;
 	}
@@ -239,7 +239,7 @@ static int p2pmem_add_region(struct p2pmem_provider *p, struct p2pmem_region *r)
 		ret = p2pmem_pool_add(p->pool, r->virt, r->size,
 				      dev_to_node(&pdev->dev));
 		if (ret) {
-			pci_err(pdev, "cannot lend BAR %d: no memory for the bookkeeping of its pages\n",
+			pci_err(pdev, "cannot register BAR %d: out of memory for tracking its pages\n",
 				r->bar);
 			p2pmem_region_unmap(r);
 			return ret;
@@ -326,7 +326,7 @@ int pci_p2pmem_add_resource(struct pci_dev *pdev, int bar, size_t size, u64 offs
 		goto out_free;
 	mutex_unlock(&p2pmem_add_mutex);
 
-	pci_info(pdev, "lends %#zx bytes of BAR %d at %pa as peer-to-peer %s\n", r->size,
+	pci_info(pdev, "registered %#zx bytes of BAR %d at %pa as peer-to-peer %s\n", r->size,
 		 bar, &r->phys, kind == PCI_P2PMEM_REGISTERS ? "registers" : "memory");
 	return 0;
 

@@ -44,7 +44,7 @@ static int __init p2pmem_init(void)
 	p2pmem_debugfs_init();
 	p2pmem_policy_changed = p2pmem_reevaluate;
 	if (bus_register_notifier(&pci_bus_type, &p2pmem_bus_nb))
-		pr_warn("PCI functions that come and go are not noticed; write 1 to p2pmem/rescan of a provider after a change\n");
+		pr_warn("cannot detect PCI hotplug; write 1 to a provider's p2pmem/rescan after a change\n");
 	return 0;
 }
 

@@ -253,12 +253,12 @@ int p2pmem_region_map(struct p2pmem_region *r, struct pci_dev *pdev)
 		return 0;
 
 	if (!p2pmem_trim(r)) {
-		pci_err(pdev, "cannot lend %#zx bytes at %#llx of BAR %d: pages need an aligned block of %#lx bytes inside it\n",
+		pci_err(pdev, "cannot register %#zx bytes at %#llx of BAR %d: the range contains no aligned block of %#lx bytes\n",
 			size, offset, r->bar, memremap_compat_align());
 		return -EINVAL;
 	}
 	if (r->size != size)
-		pci_warn(pdev, "lends only %#zx of %#zx bytes of BAR %d: pages need blocks of %#lx bytes\n",
+		pci_warn(pdev, "registering only %#zx of %#zx bytes of BAR %d: only whole blocks of %#lx bytes can have struct pages\n",
 			 r->size, size, r->bar, memremap_compat_align());
 
 	ret = p2pmem_region_check(r, pdev);

@@ -154,11 +154,11 @@ static void p2pmem_policy_tell_bad(const char *word, int len, int error)
 {
 	switch (error) {
 	case -ENOSPC:
-		pr_err("host_bridges: no room for '%*pE' beside %d entries; it was left out; remove some\n",
+		pr_err("host_bridges: ignored '%*pE', the list is limited to %d entries; remove some\n",
 		       len, word, P2PMEM_POLICY_MAX);
 		break;
 	default:
-		pr_err("host_bridges: '%*pE' is no entry; it was left out; allowed are VVVV:DDDD, VVVV:*, VVVV:DDDD/across, built-in and cpu:VENDORID:FAMILY[:MODEL], after + or -, separated by commas\n",
+		pr_err("host_bridges: ignored invalid entry '%*pE', expected VVVV:DDDD, VVVV:*, VVVV:DDDD/across, built-in or cpu:VENDORID:FAMILY[:MODEL], each after + or -, separated by commas\n",
 		       len, word);
 	}
 }
@@ -175,7 +175,7 @@ static int p2pmem_policy_distrust(struct p2pmem_policy *pol, const char *word, i
 		.remove = true,
 	};
 
-	pr_crit("host_bridges: '%*pE' removes something that is not understood: to be safe, nothing of the built-in list is trusted; correct it, or write +built-in\n",
+	pr_crit("host_bridges: invalid removal '%*pE', disabled the whole built-in list to be safe; correct the entry, or write +built-in\n",
 		len, word);
 	return p2pmem_policy_apply(pol, &all);
 }

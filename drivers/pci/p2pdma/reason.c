@@ -87,12 +87,12 @@ int p2pmem_explain_text(char *buf, size_t len, const char *lender, const char *b
 			       " through a host bridge that the administrator allowed");
 	else if (verdict->in_guest)
 		n += scnprintf(buf + n, len - n,
-			       " through a host bridge that is a virtual machine's");
+			       " through a virtual machine's host bridge");
 	if (verdict->at[0])
 		n += scnprintf(buf + n, len - n, " at %s", verdict->at);
 	if (reason == PCI_P2PMEM_DMA_MASK && verdict->needed)
 		n += scnprintf(buf + n, len - n,
-			       ": in BAR %d at %#llx it ends at %#llx, the client reaches %d bits",
+			       ": BAR %d [%#llx-%#llx] exceeds the client's %d-bit DMA mask",
 			       verdict->bar, verdict->base, verdict->needed,
 			       fls64(verdict->limit));
 	if (verdict->note[0])

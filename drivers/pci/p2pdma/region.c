@@ -126,18 +126,18 @@ int p2pmem_region_check(const struct p2pmem_region *r, struct pci_dev *pdev)
 			      memremap_compat_align());
 
 	if (r->phys < range.start || r->phys + r->size - 1 > range.end) {
-		pci_err(pdev, "cannot lend BAR %d: [%#llx-%#llx] is not within [%#llx-%#llx], the addresses that this kernel can map; boot with nokaslr if that is more, or place the BAR lower\n",
+		pci_err(pdev, "cannot register BAR %d: [%#llx-%#llx] is outside [%#llx-%#llx], the range that this kernel can map; boot with nokaslr if that extends the range, or place the BAR lower\n",
 			r->bar, (u64)r->phys, (u64)r->phys + r->size - 1, range.start,
 			range.end);
 		return -ERANGE;
 	}
 	if (cost > available / 2) {
-		pci_err(pdev, "cannot lend %zu MiB of BAR %d: its struct pages take %llu MiB of memory, half of the available %llu MiB may be taken; lend less, size=%lluM fits\n",
+		pci_err(pdev, "cannot register %zu MiB of BAR %d: its struct pages need %llu MiB, more than half of the available %llu MiB of memory; register less, size=%lluM fits\n",
 			r->size >> 20, r->bar, cost >> 20, available >> 20, fits >> 20);
 		return -ENOMEM;
 	}
 	if (cost >= SZ_16M)
-		pci_info(pdev, "%zu MiB of BAR %d take %llu of the available %llu MiB of memory for struct pages\n",
+		pci_info(pdev, "struct pages for %zu MiB of BAR %d use %llu of the available %llu MiB of memory\n",
 			 r->size >> 20, r->bar, cost >> 20, available >> 20);
 	return 0;
 }
@@ -153,10 +153,10 @@ int p2pmem_region_check(const struct p2pmem_region *r, struct pci_dev *pdev)
 void p2pmem_region_failed(const struct p2pmem_region *r, struct pci_dev *pdev, int error)
 {
 	if (error == -ENOMEM)
-		pci_err(pdev, "cannot lend BAR %d: the kernel is short of memory for the struct pages of %zu MiB; free memory, or lend less by size=\n",
+		pci_err(pdev, "cannot register BAR %d: out of memory for the struct pages of %zu MiB; free memory, or register less with size=\n",
 			r->bar, r->size >> 20);
 	else
-		pci_err(pdev, "cannot lend BAR %d: no pages for %pa (%d); is it mapped with another cache mode?\n",
+		pci_err(pdev, "cannot register BAR %d: cannot create struct pages at %pa (%d); check whether it is mapped with another cache mode\n",
 			r->bar, &r->phys, error);
 }
 
@@ -178,31 +178,31 @@ int p2pmem_region_init(struct p2pmem_region *r, struct pci_dev *pdev, int bar,
 	resource_size_t len;
 
 	if (p2pmem_capture_kernel()) {
-		pci_info(pdev, "lends no memory in a kernel that captures a crash\n");
+		pci_info(pdev, "peer-to-peer memory is disabled in a crash capture kernel\n");
 		return -EOPNOTSUPP;
 	}
 	if (kind >= PCI_P2PMEM_NR_KINDS) {
-		pci_err(pdev, "cannot lend memory of kind %u: known kinds are 0 (pool), 1 (driver), 2 (registers)\n",
+		pci_err(pdev, "cannot register memory of kind %u: valid kinds are 0 (pool), 1 (driver), 2 (registers)\n",
 			kind);
 		return -EINVAL;
 	}
 	if (bar < 0 || bar >= PCI_STD_NUM_BARS) {
-		pci_err(pdev, "cannot lend BAR %d: BARs are numbered 0 to %d\n", bar,
+		pci_err(pdev, "cannot register BAR %d: BARs are numbered 0 to %d\n", bar,
 			PCI_STD_NUM_BARS - 1);
 		return -EINVAL;
 	}
 	len = pci_resource_len(pdev, bar);
 	if (!len || pci_resource_flags(pdev, bar) & IORESOURCE_UNSET) {
-		pci_err(pdev, "cannot lend BAR %d: it does not exist or has no address\n", bar);
+		pci_err(pdev, "cannot register BAR %d: it does not exist or has no address\n", bar);
 		return -EINVAL;
 	}
 	if (!(pci_resource_flags(pdev, bar) & IORESOURCE_MEM)) {
-		pci_err(pdev, "cannot lend BAR %d: it is an I/O port range; choose a memory BAR\n",
+		pci_err(pdev, "cannot register BAR %d: it is an I/O port range; choose a memory BAR\n",
 			bar);
 		return -EINVAL;
 	}
 	if (offset >= len || size > len - offset) {
-		pci_err(pdev, "cannot lend %#zx bytes at %#llx of BAR %d: it has only %#llx bytes\n",
+		pci_err(pdev, "cannot register %#zx bytes at %#llx of BAR %d: the BAR has only %#llx bytes\n",
 			size, offset, bar, (u64)len);
 		return -EINVAL;
 	}

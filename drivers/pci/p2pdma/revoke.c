@@ -77,7 +77,7 @@ static void p2pmem_send_resumed(struct p2pmem_provider *p)
 	if (again)
 		p2pmem_event(p, "resumed");
 	if (READ_ONCE(p->published) && p2pmem_lends(p)) {
-		pci_info(p->pdev, "lends peer-to-peer memory%s\n", again ? " again" : "");
+		pci_info(p->pdev, "peer-to-peer memory is available%s\n", again ? " again" : "");
 		p2pmem_notify(PCI_P2PMEM_EVENT_PROVIDER, p->pdev);
 	}
 }

@@ -264,7 +264,7 @@ bool p2pmem_client_translates(struct device *client)
 }
 
 /**
- * p2pmem_guest_encrypted() - whether this is a guest with encrypted memory
+ * p2pmem_guest_encrypted() - whether the memory of this guest is encrypted
  *
  * A suite can say so.
  *

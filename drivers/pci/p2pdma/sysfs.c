@@ -84,7 +84,7 @@ static ssize_t quota_store(struct device *dev, struct device_attribute *attr,
 	if (!ret && !PAGE_ALIGNED(quota))
 		ret = -EINVAL;
 	if (ret) {
-		dev_err(dev, "\"%*pE\" is no quota of peer-to-peer memory: write bytes in decimal, a multiple of %lu, or 0 for none\n",
+		dev_err(dev, "invalid quota \"%*pE\", expected bytes in decimal, a multiple of %lu, or 0 for no limit\n",
 			min_t(int, strcspn(buf, "\n"), 32), buf, PAGE_SIZE);
 		return ret;
 	}
@@ -94,10 +94,10 @@ static ssize_t quota_store(struct device *dev, struct device_attribute *attr,
 		return -ENODEV;
 	WRITE_ONCE(p->quota, quota);
 	if (quota)
-		dev_info(dev, "lends a client at most %lu bytes of peer-to-peer memory\n",
+		dev_info(dev, "limited each client to %lu bytes of peer-to-peer memory\n",
 			 quota);
 	else
-		dev_info(dev, "lends a client as much peer-to-peer memory as there is\n");
+		dev_info(dev, "removed the limit of peer-to-peer memory per client\n");
 	return count;
 }
 static DEVICE_ATTR_RW(quota);

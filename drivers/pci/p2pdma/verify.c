@@ -78,7 +78,7 @@ static void p2pmem_log_disproved(struct p2pmem_pair *pair,
 	if (text)
 		pci_p2pmem_explain(text, PCI_P2PMEM_TEXT, pair->provider->pdev, pair->client,
 				   why);
-	dev_warn(pair->client, "does not reach memory of %s: %s\n",
+	dev_warn(pair->client, "cannot reach peer-to-peer memory of %s: %s\n",
 		 pci_name(pair->provider->pdev), text ?: why->note);
 	kfree(text);
 }

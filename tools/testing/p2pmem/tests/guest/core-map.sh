@@ -126,7 +126,7 @@ must mask "$client" 28
 must verdict "$card" "$client"
 is "$(r reason) $(r mapping)" "dma-mask none" "28 bits do not reach: noticed at once"
 is "$(r limit) $(r needed)" "$(printf '0xfffffff 0x%x' $((start + 0x7fffff)))" "both addresses are told"
-like "$(r text)" "$client and $card: dma-mask: .* ends at $(printf '0x%x' $((start + 0x7fffff))), the client reaches 28 bits; " \
+like "$(r text)" "$client and $card: dma-mask: .*-$(printf '0x%x' $((start + 0x7fffff)))\\] exceeds the client's 28-bit DMA mask; " \
 	"and are in the text, with both ends"
 errno_is EXDEV "mapping is refused" map "$list" "$client" from
 errno_is EXDEV "the distance too" distance "$card" "$client"
