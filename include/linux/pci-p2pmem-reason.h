@@ -2,11 +2,11 @@
 /**
  * DOC: reasons of PCI peer-to-peer memory
  *
- * The one table of what can be said of a (provider, client) pair: a token that
- * is the same in the log, in sysfs and configfs file names and in every tool,
+ * The table of all reasons for a verdict of a (provider, client) pair. Each has a token,
+ * which is the same in the log, in sysfs and configfs file names and in every tool,
  * one sentence of text, one remedy, and the errno that an API returns for it.
  *
- * Plain C without any other header, so that user space compiles it as it is.
+ * Plain C without other headers, so that user space can compile it unchanged.
  * Tokens are ABI: add at the end, never rename.
  */
 #ifndef _LINUX_PCI_P2PMEM_REASON_H
@@ -101,8 +101,8 @@
 
 /**
  * enum pci_p2pmem_reason - why peer-to-peer is possible or not
- * @PCI_P2PMEM_OK: zero; every other value is a refusal. See the table above
- *	for what each one says.
+ * @PCI_P2PMEM_OK: zero; every other value is a refusal. The table above has the text of
+ *	each value.
  * @PCI_P2PMEM_NR_REASONS: number of reasons
  */
 enum pci_p2pmem_reason {

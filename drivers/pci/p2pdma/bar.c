@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: p2pmem-bar, a driver for functions whose only job is to lend memory
+ * DOC: p2pmem-bar, a driver for functions that only provide memory
  *
  * Floor 9.
  *
- * Lends a BAR of any PCI function that is bound to it: a memory card, an FPGA. It
- * knows no device by itself; an administrator binds one by driver_override or
- * new_id. The parameters are read when a function is bound, so that cards with
- * different BARs can be bound one after the other.
+ * Registers a BAR of any PCI function that is bound to it: a memory card, an FPGA. Its id
+ * table is empty; an administrator binds a function by driver_override or new_id. The
+ * parameters are read when a function is bound, so that cards with different BARs can be
+ * bound one after the other.
  */
 #define pr_fmt(fmt) "p2pmem-bar: " fmt
 
@@ -18,7 +18,7 @@
 
 #define P2PMEM_BAR_LARGEST	-1
 
-/* The driver core tells the errno only: what is wrong and what is right stands here. */
+/* User space gets the errno only: the log has the invalid value and the expected ones. */
 static int p2pmem_bar_refuse(const char *val, const struct kernel_param *kp,
 			     const char *wanted)
 {
@@ -129,7 +129,7 @@ static int p2pmem_bar_probe(struct pci_dev *pdev, const struct pci_device_id *id
 			ret);
 		return ret;
 	}
-	/* What an error recovery restores after the slot was reset */
+	/* Error recovery restores this state after a slot reset. */
 	pci_save_state(pdev);
 	/* An empty resource is refused below, with a better message. */
 	if (pci_resource_len(pdev, nr)) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: all that the core knows, in debugfs
+ * DOC: state of the core in debugfs
  *
  * Floor 9.
  *
- * Tables with a line of names and a line for each provider, region, grant or pair,
+ * Tables with a header line and a line for each provider, region, grant or pair,
  * for people and scripts. See Documentation/ABI/testing/debugfs-p2pmem. Reading
  * changes nothing: no verdict is made anew or remembered for it.
  *
@@ -163,7 +163,7 @@ static int p2pmem_policy_file_show(struct seq_file *m, void *unused)
 DEFINE_SHOW_ATTRIBUTE(p2pmem_policy_file);
 
 /**
- * p2pmem_debugfs_init() - make the files
+ * p2pmem_debugfs_init() - create the files
  *
  * Context: Module init.
  */
@@ -181,7 +181,7 @@ void p2pmem_debugfs_init(void)
 }
 
 /**
- * p2pmem_debugfs_exit() - remove them
+ * p2pmem_debugfs_exit() - remove the files
  *
  * Context: Module exit, waits for readers.
  */

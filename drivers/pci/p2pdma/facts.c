@@ -101,8 +101,8 @@ static void p2pmem_show_fact(struct seq_file *m, int i)
 }
 
 /**
- * p2pmem_facts_show() - the built-in list, one entry a line
- * @m: where to
+ * p2pmem_facts_show() - print the built-in list, one entry per line
+ * @m: output
  *
  * Context: Process context.
  */

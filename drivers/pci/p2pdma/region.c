@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: which ranges of which BARs
+ * DOC: validation and look-up of BAR ranges
  *
  * Floor 2.
  *
- * What can be lent at all, how much of it can have pages, and which region a range
- * of a BAR belongs to. Arithmetic on resources; no page is made here.
+ * Which ranges can be registered, which part of them can have pages, and which region a
+ * range of a BAR belongs to. Arithmetic on resources; pages.c creates the pages.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
@@ -42,11 +42,11 @@ struct p2pmem_region *p2pmem_region_at(struct p2pmem_provider *p, int bar,
 }
 
 /**
- * p2pmem_trim() - cut a range to what can have pages
+ * p2pmem_trim() - reduce a range to the part that can have pages
  * @r: the region: @phys, @size and @offset are changed
  *
  * Context: Any.
- * Return: true when anything is left.
+ * Return: true if anything is left.
  */
 bool p2pmem_trim(struct p2pmem_region *r)
 {
@@ -64,9 +64,9 @@ bool p2pmem_trim(struct p2pmem_region *r)
 }
 
 /**
- * p2pmem_capture_kernel() - whether this kernel only saves the memory of a crashed one
+ * p2pmem_capture_kernel() - whether this is a crash capture kernel
  *
- * Its memory is small, and the devices were not reset. A suite can say so.
+ * Its memory is small, and the devices were not reset. KUnit suites can replace this.
  *
  * Context: Any.
  * Return: true in a kdump kernel.
@@ -78,9 +78,9 @@ bool p2pmem_capture_kernel(void)
 }
 
 /**
- * p2pmem_memory_available() - memory that can be had without swapping
+ * p2pmem_memory_available() - memory that can be allocated without swapping
  *
- * A suite can say another number.
+ * KUnit suites can replace this.
  *
  * Context: Any.
  * Return: bytes.
@@ -94,7 +94,7 @@ u64 p2pmem_memory_available(void)
 /**
  * p2pmem_memory_range() - physical addresses that can have pages
  *
- * With KASLR there are fewer than the processor has. A suite can say other ones.
+ * With KASLR they are fewer than the processor supports. KUnit suites can replace this.
  *
  * Context: Any.
  * Return: the range.
@@ -106,16 +106,16 @@ struct range p2pmem_memory_range(void)
 }
 
 /**
- * p2pmem_region_check() - whether pages for a range can be made at all
+ * p2pmem_region_check() - whether pages for a range can be created
  * @r: the region, after p2pmem_trim()
  * @pdev: its function
  *
- * A struct page for every page comes out of system memory (16 MiB for 1 GiB). More than
- * half of what is available is not taken: the machine must go on.
+ * The struct pages are allocated from system memory (16 MiB for 1 GiB). At most half of
+ * the available memory is used for them, so that the machine stays usable.
  *
  * Context: Process context.
- * Return: 0; -ERANGE for an address that cannot have pages, -ENOMEM when it costs too
- * much, after a message.
+ * Return: 0, or after a message: -ERANGE for an address that cannot have pages, -ENOMEM if
+ * the struct pages need too much memory.
  */
 int p2pmem_region_check(const struct p2pmem_region *r, struct pci_dev *pdev)
 {
@@ -143,10 +143,10 @@ int p2pmem_region_check(const struct p2pmem_region *r, struct pci_dev *pdev)
 }
 
 /**
- * p2pmem_region_failed() - say why no pages could be made
+ * p2pmem_region_failed() - log why pages could not be created
  * @r: the region
  * @pdev: its function
- * @error: what making them returned
+ * @error: error of p2pmem_pages_map()
  *
  * Context: Process context.
  */
@@ -161,8 +161,8 @@ void p2pmem_region_failed(const struct p2pmem_region *r, struct pci_dev *pdev, i
 }
 
 /**
- * p2pmem_region_init() - check what is to be lent
- * @r: returns the region: everything but @provider and @virt
+ * p2pmem_region_init() - validate a range of a BAR and initialise its region
+ * @r: returns the region: all members but @provider and @virt
  * @pdev: PCI function
  * @bar: number of the BAR
  * @size: bytes, 0 for all from @offset to the end
@@ -217,12 +217,12 @@ int p2pmem_region_init(struct p2pmem_region *r, struct pci_dev *pdev, int bar,
 }
 
 /**
- * p2pmem_overlaps() - whether part of a range is lent already
+ * p2pmem_overlaps() - whether part of a range is registered already
  * @p: the provider, its lock held
  * @n: the range
  *
  * Context: Process context.
- * Return: true when it is.
+ * Return: true if it is.
  */
 bool p2pmem_overlaps(struct p2pmem_provider *p, const struct p2pmem_region *n)
 {
@@ -237,17 +237,17 @@ bool p2pmem_overlaps(struct p2pmem_provider *p, const struct p2pmem_region *n)
 }
 
 /**
- * pci_p2pmem_is_lent() - whether just this range is registered
+ * pci_p2pmem_is_lent() - whether exactly this range is registered
  * @pdev: PCI function
  * @bar: number of the BAR
  * @size: bytes, 0 for all from @offset to the end
  * @offset: bytes into the BAR
  *
- * For drivers that check after a reset whether the device still has what they
- * registered. Cut-off ends are allowed for.
+ * For drivers that check after a reset whether the device still has the range that they
+ * registered. The range is compared after partial blocks are cut off.
  *
  * Context: Any.
- * Return: true when pci_p2pmem_add_resource() made a region of it.
+ * Return: true if pci_p2pmem_add_resource() registered this range.
  */
 bool pci_p2pmem_is_lent(struct pci_dev *pdev, int bar, size_t size, u64 offset)
 {

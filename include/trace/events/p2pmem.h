@@ -2,14 +2,13 @@
 /**
  * DOC: trace events of PCI peer-to-peer memory
  *
- * What becomes of the memory that is lent, event by event: it is taken and given
- * back, mapped and unmapped, a pair is judged, an orchestrator falls back to system
- * memory, a path is proved, a provider goes and comes back. A name that is not
- * known is "-". Reasons are those of <linux/pci-p2pmem-reason.h>.
+ * Events for allocating and freeing, mapping and unmapping of peer memory, for verdicts
+ * of pairs, fallbacks of an orchestrator to system memory, self-tests, and revocation and
+ * resume of providers. An unknown name is "-". Reasons are those of
+ * <linux/pci-p2pmem-reason.h>.
  *
- * Arguments are what the caller has at hand: all that has to be looked up or added
- * up for an event is done in its TP_fast_assign(), or where the event is known to
- * be enabled.
+ * Arguments are values that the caller has anyway: anything that has to be looked up or
+ * computed for an event is done in its TP_fast_assign(), or only if the event is enabled.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM p2pmem
@@ -48,7 +47,7 @@ TRACE_DEFINE_ENUM(PCI_P2PMEM_DISPROVED);
 			 { PCI_P2PMEM_UNPROVED, "unproved" },			\
 			 { PCI_P2PMEM_DISPROVED, "disproved" })
 
-/* Memory was taken or could not be: one event for each call. */
+/* Memory was allocated, or the allocation failed: one event for each call. */
 TRACE_EVENT(p2pmem_alloc,
 	TP_PROTO(struct pci_dev *provider, struct pci_p2pmem_grant *grant,
 		 size_t bytes, enum pci_p2pmem_reason reason),
@@ -69,7 +68,7 @@ TRACE_EVENT(p2pmem_alloc,
 		  __entry->client, __entry->bytes, p2pmem_show_reason(__entry->reason))
 );
 
-/* It was given back. */
+/* Memory was freed. */
 TRACE_EVENT(p2pmem_free,
 	TP_PROTO(struct pci_dev *provider, struct pci_p2pmem_grant *grant, size_t bytes),
 	TP_ARGS(provider, grant, bytes),
@@ -87,7 +86,7 @@ TRACE_EVENT(p2pmem_free,
 		  __entry->bytes)
 );
 
-/* A list or a region was mapped, or refused: then @mapping is none. */
+/* A list or a region was mapped or refused; @mapping is none if it was refused. */
 TRACE_EVENT(p2pmem_map,
 	TP_PROTO(struct pci_dev *provider, struct device *client, size_t bytes,
 		 enum pci_p2pmem_mapping mapping, enum pci_p2pmem_reason reason),
@@ -112,7 +111,7 @@ TRACE_EVENT(p2pmem_map,
 		  p2pmem_show_reason(__entry->reason))
 );
 
-/* What a mapping did was undone. */
+/* A list or a region was unmapped. */
 TRACE_EVENT(p2pmem_unmap,
 	TP_PROTO(struct pci_dev *provider, struct device *client, size_t bytes,
 		 enum pci_p2pmem_mapping mapping),
@@ -133,7 +132,7 @@ TRACE_EVENT(p2pmem_unmap,
 		  __get_str(client), __entry->bytes, p2pmem_show_mapping(__entry->mapping))
 );
 
-/* The verdict of a pair was made, or is another one than it was. */
+/* The verdict of a pair was made or has changed. */
 TRACE_EVENT(p2pmem_verdict,
 	TP_PROTO(const struct pci_p2pmem_verdict *verdict),
 	TP_ARGS(verdict),
@@ -163,9 +162,9 @@ TRACE_EVENT(p2pmem_verdict,
 );
 
 /*
- * An orchestrator that was asked for peer memory uses system memory for a request.
- * @user and @nsid are its own words for whose request that is: the NVMe target's
- * subsystem and namespace. Without a grant there is no @provider.
+ * An orchestrator uses system memory for a request that should use peer memory. @user and
+ * @nsid are its own names for the user of the request: the NVMe target's subsystem and
+ * namespace. Without a grant there is no @provider.
  */
 TRACE_EVENT(p2pmem_fallback,
 	TP_PROTO(struct pci_dev *provider, struct device *client, const char *user,
@@ -217,8 +216,8 @@ TRACE_EVENT(p2pmem_verify,
 );
 
 /*
- * A provider's state changed. @what: "revoked", "lost" or "resumed"; @bytes: what is
- * out of it and not its own driver's
+ * A provider's state changed. @what: "revoked", "lost" or "resumed"; @bytes: memory in
+ * use, without that of its own driver
  */
 TRACE_EVENT(p2pmem_revoke,
 	TP_PROTO(struct pci_dev *provider, const char *what, long bytes,
