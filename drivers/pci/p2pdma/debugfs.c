@@ -6,12 +6,12 @@
  *
  * Tables with a header line and a line for each provider, region, grant or pair,
  * for people and scripts. See Documentation/ABI/testing/debugfs-p2pmem. Reading
- * changes nothing: no verdict is made anew or remembered for it.
+ * changes nothing: it evaluates no pair and stores no verdict.
  *
- * Tables are written under p2pmem_mutex: a provider or client that is seen in its
- * register is there until its line is written, and its pairs with it, because who
- * goes takes that mutex before it drops them. A table that does not fit a buffer is
- * written again into a larger one.
+ * Tables are written under p2pmem_mutex: a provider or client that is found in its
+ * register, and its pairs, exist until its line is written, because removal takes that
+ * mutex before it drops them. If a table does not fit into a buffer, seq_file calls the
+ * function again with a larger one.
  *
  * Nobody depends on these files: where there is no debugfs, nothing is missing.
  */

@@ -20,7 +20,7 @@
  *      verify.c      the self-test of a pair
  *   6  grant.c       an orchestrator's use of a provider for a set of clients
  *      holders.c     all grants of a provider: notify, evict, report
- *      explain.c     a verdict in words, with an exact remedy
+ *      explain.c     text of a verdict with an exact remedy
  *   5  verdict.c     makes all verdicts
  *      charge.c      memory in use under a grant: quota, peak
  *   4  pair.c        the table of pairs: verdict, proof

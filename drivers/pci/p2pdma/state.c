@@ -6,7 +6,7 @@
  *
  *	live -- drain --> draining -- idle, late or killed --> lost
  *	  ^ `-- lose -----------------------------------------> |
- *	  `---- resume, once the last page is back ------------ '
+ *	  `---- resume, once the last page is free ------------ '
  *
  * A provider is created live, or lost if its device does not work yet. While it is
  * draining there are no new allocations, memory in use stays usable, and the revocation
