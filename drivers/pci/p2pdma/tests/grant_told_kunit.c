@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: suite p2pmem-grant-told: what an orchestrator is told, and when
+ * DOC: suite p2pmem-grant-told: which callbacks of a grant run, and when
  *
- * Revoke when the provider begins to go, once; evict only to those that still hold
- * memory, after the wait. The wait itself, 30 s, is cut short here by a signal: whoever
- * revokes may be killed. Nothing is told after the grant's end.
+ * Revoke runs once, when a revocation begins; evict runs after the wait, only for grants
+ * that still have memory in use. A signal shortens the wait of 30 s here: a revocation is
+ * killable. No callback runs after the grant's end.
  */
 #include <linux/completion.h>
 #include <linux/delay.h>
@@ -130,7 +130,7 @@ static void revoke_is_told_once(struct kunit *test)
 	mapkit_settle();
 	KUNIT_EXPECT_EQ(test, a->revoked, 1);
 
-	/* Back again: the same grants are good, and are told anew. */
+	/* After a resume the same grants are valid, and their callbacks run again. */
 	pci_p2pmem_resume(k.card);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_usable(a->grant));
 	pci_p2pmem_revoke(k.card);
@@ -142,7 +142,7 @@ static void revoke_is_told_once(struct kunit *test)
 	mapkit_settle();
 }
 
-/* A loss is noticed in any context: who must know it is told by work. */
+/* A loss is reported in any context: a work item calls the callbacks. */
 static void loss_is_told_too(struct kunit *test)
 {
 	struct mapkit k;
@@ -197,7 +197,7 @@ static void evict_is_told_to_holders(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, holds->evicted, 1);
 }
 
-/* What is given back in time is not evicted, and the revocation ends with it. */
+/* Memory that is freed in time is not evicted, and the revocation ends with it. */
 static void holder_that_gives_back_in_time(struct kunit *test)
 {
 	struct mapkit_revoke *r;
@@ -270,7 +270,7 @@ static void holder_is_evicted_after_the_wait(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->revoked, 1);
 	KUNIT_EXPECT_EQ(test, t->evicted, 1);
 	KUNIT_EXPECT_EQ(test, kit_provider(k.card)->state, P2PMEM_LOST);
-	/* What is out even then is mapped no more, and comes back as always. */
+	/* Memory in use even then cannot be mapped any more, but can be freed. */
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_sgl_lost(stubborn->sgl));
 	KUNIT_EXPECT_EQ(test, -ENODEV,
 			pci_p2pmem_map_sg(k.nic, stubborn->sgl, 1, DMA_TO_DEVICE));

@@ -228,7 +228,7 @@ static void words_for_what_is_counted(struct kunit *test)
 	mapkit_expect_count(test, r.k.card, r.k.nic, 2, 2, ARRAY_SIZE(t));
 }
 
-/* The first refusal of a pair for a reason is told; a driver that goes on fills no log. */
+/* The first refusal of a pair for a reason is logged; further ones do not fill the log. */
 static void words_in_the_log(struct kunit *test)
 {
 	static const struct {
@@ -253,7 +253,7 @@ static void words_in_the_log(struct kunit *test)
 			 dev_name(r.k.nic), pci_name(r.k.card), t[i].words);
 		KUNIT_EXPECT_LT(test, t[i].refused(&r), 0);
 		KUNIT_EXPECT_STREQ(test, logged_line(l, 5), want);
-		/* The verdict is made anew, and is the same. */
+		/* The pair is re-evaluated, with the same verdict. */
 		kit_reevaluate();
 		for (n = 0; n < 3; n++)
 			KUNIT_EXPECT_LT(test, t[i].refused(&r), 0);

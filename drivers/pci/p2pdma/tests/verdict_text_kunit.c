@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: verdicts in words
+ * DOC: text of verdicts
  *
  * For every reason that a machine can have: both ends, the token, the text, the device
  * at fault and the remedy, as an administrator reads them.
@@ -153,7 +153,7 @@ static void words_for_an_entry(struct kunit *test)
 		{ "far", NULL, "+fab0:1000/across", TEXT_ALLOW("+fab0:1000/across") },
 		{ "far", "+fab0:1000", "+fab0:1000/across", TEXT_ALLOW("+fab0:1000/across") },
 		{ "known", NULL, "+fab0:1000/across", TEXT_ALLOW("+fab0:1000/across") },
-		/* what was taken back is given again */
+		/* a removed entry is added again */
 		{ "known", "-8086:2030", "+fab0:1000/across,+8086:2030/across",
 		  TEXT_ALLOW("+fab0:1000/across,+8086:2030/across") },
 		{ "inside", NULL, "+fab0:1000/across,+cpu:GenuineIntel:0x6:0x2d",
