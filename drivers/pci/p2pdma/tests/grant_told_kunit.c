@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: suite p2pmem-grant-told: what an orchestrator is told, and when
+ * DOC: suite p2pmem-grant-told: which callbacks of a grant run, and when
  *
- * Revoke when the provider begins to go, once; evict only to those that still hold
- * memory, after the wait. The wait itself, 30 s, is cut short here by a signal: whoever
- * revokes may be killed. Nothing is told after the grant's end.
+ * Revoke runs once, when a revocation begins; evict runs after the wait, only for grants
+ * that still have memory in use. A signal shortens the wait of 30 s here: a revocation is
+ * killable. No callback runs after the grant's end.
  */
 #include <linux/completion.h>
 #include <linux/delay.h>
@@ -130,7 +130,7 @@ static void revoke_is_told_once(struct kunit *test)
 	mapkit_settle();
 	KUNIT_EXPECT_EQ(test, a->revoked, 1);
 
-	/* Back again: grants from before stay unusable, and are told of the next departure. */
+	/* After a resume: grants from before stay unusable, their callbacks run at the next loss. */
 	pci_p2pmem_resume(k.card);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(k.card));
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_usable(a->grant));
@@ -143,7 +143,7 @@ static void revoke_is_told_once(struct kunit *test)
 	mapkit_settle();
 }
 
-/* However short a provider was away: what was taken up before it is not good after it. */
+/* A grant from before a loss stays unusable after the resume, however short the loss was. */
 static void grant_is_of_one_life(struct kunit *test)
 {
 	struct pci_p2pmem_grant *before, *after;
@@ -162,7 +162,7 @@ static void grant_is_of_one_life(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, sgl, ERR_PTR(-ENODEV));
 	KUNIT_EXPECT_EQ(test, reason, PCI_P2PMEM_REVOKED);
 	KUNIT_EXPECT_EQ_MSG(test, p2pmem_out(kit_provider(k.card)), 0,
-			    "its memory did not go back");
+			    "its memory was not freed");
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_idle(before));
 
 	after = mapkit_grant(test, &k);
@@ -172,7 +172,7 @@ static void grant_is_of_one_life(struct kunit *test)
 	pci_p2pmem_sgl_free(sgl);
 }
 
-/* A loss is noticed in any context: who must know it is told by work. */
+/* A loss is reported in any context: a work item calls the callbacks. */
 static void loss_is_told_too(struct kunit *test)
 {
 	struct mapkit k;
@@ -227,7 +227,7 @@ static void evict_is_told_to_holders(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, holds->evicted, 1);
 }
 
-/* What is given back in time is not evicted, and the revocation ends with it. */
+/* Memory that is freed in time is not evicted, and the revocation ends with it. */
 static void holder_that_gives_back_in_time(struct kunit *test)
 {
 	struct mapkit_revoke *r;
@@ -300,7 +300,7 @@ static void holder_is_evicted_after_the_wait(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->revoked, 1);
 	KUNIT_EXPECT_EQ(test, t->evicted, 1);
 	KUNIT_EXPECT_EQ(test, kit_provider(k.card)->state, P2PMEM_LOST);
-	/* What is out even then is mapped no more, and comes back as always. */
+	/* Memory in use even then cannot be mapped any more, but can be freed. */
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_sgl_lost(stubborn->sgl));
 	KUNIT_EXPECT_EQ(test, -ENODEV,
 			pci_p2pmem_map_sg(k.nic, stubborn->sgl, 1, DMA_TO_DEVICE));

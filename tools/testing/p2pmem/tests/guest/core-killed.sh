@@ -28,7 +28,7 @@ sleep 1
 kill -9 "$(cat /run/pid)"
 ended() { ! kill -0 $waiter 2>/dev/null || ! [ -e "/sys/bus/pci/devices/$card/driver" ]; }
 check "the killed process ends" wait_for 10 ended
-check "the log says that pages stay" wait_for 5 log_has "$card: peer-to-peer memory is still held: its pages stay until the next boot; reboot before"
+check "the log says that pages stay" wait_for 5 log_has "$card: peer-to-peer memory is still in use: its pages stay allocated until reboot; reboot before"
 is "$(lines "$card" "still held")" 1 "once"
 check "its sysfs directory is removed" test ! -e "/sys/bus/pci/devices/$card/p2pmem"
 is "$(pci_driver "$card")" "" "the driver is unbound"
@@ -44,7 +44,7 @@ for offset in 0 8M; do
 	bar_params size=4M offset=$offset
 	bind_to "$card" p2pmem-bar
 	is "$bind_err" "Device or resource busy" "nothing can be lent at $offset"
-	is "$(lines "$card" "cannot lend BAR 2: pages from before are still held; reboot first")" 1 "and the log says why"
+	is "$(lines "$card" "cannot register BAR 2: pages of an earlier registration are still in use; reboot first")" 1 "and the log says why"
 done
 check "p2pdma is still loaded" grep -q '^p2pdma ' /proc/modules
 check "p2pmem-bar can be unloaded" rmmod p2pmem_bar

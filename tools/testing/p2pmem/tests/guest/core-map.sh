@@ -126,7 +126,7 @@ must mask "$client" 28
 must verdict "$card" "$client"
 is "$(r reason) $(r mapping)" "dma-mask none" "a DMA mask of 28 bits takes effect at once"
 is "$(r limit) $(r needed)" "$(printf '0xfffffff 0x%x' $((start + 0x7fffff)))" "the verdict has both addresses"
-like "$(r text)" "$client and $card: dma-mask: .* ends at $(printf '0x%x' $((start + 0x7fffff))), the client reaches 28 bits; " \
+like "$(r text)" "$client and $card: dma-mask: .*-$(printf '0x%x' $((start + 0x7fffff)))] exceeds the client's 28-bit DMA mask; " \
 	"and are in the text, with both ends"
 errno_is EXDEV "mapping with 28 bits is refused" map "$list" "$client" from
 errno_is EXDEV "distance with 28 bits is refused" distance "$card" "$client"

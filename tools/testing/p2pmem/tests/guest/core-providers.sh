@@ -65,7 +65,7 @@ is "$bind_err" ok "a card is bound"
 is "$(lent_size "$card")" $((64 * M)) "size is the size of the BAR"
 is "$(lent_available "$card")" $((64 * M)) "all memory is available"
 is "$(lent_published "$card")" 1 "the card is published"
-lines_are "$card" "lends 0x4000000 bytes of BAR 2 at 0x0*$(printf %x "$start") as peer-to-peer memory" "it says what it lends"
+lines_are "$card" "registered 0x4000000 bytes of BAR 2 at 0x0*$(printf %x "$start") as peer-to-peer memory" "it says what it lends"
 must find "$adapter"
 is "$(r)" "$card" "the card is found"
 must publish "$card" 0
@@ -92,7 +92,7 @@ while read -r params size first trims; do
 	bind_to "$card" p2pmem-bar
 	is "$bind_err" ok "$params: bound"
 	is "$(lent_size "$card")" $((size * M)) "$params: lends $size MiB"
-	is "$(lines "$card" "lends only")" "$trims" "$params: says so when it trims"
+	is "$(lines "$card" "registering only")" "$trims" "$params: says so when it trims"
 	must alloc "$card" 4096
 	like "$(r)" "phys $(printf '0x%x' $((start + first * M)))" "$params: first byte is right"
 	put_back "$id"
@@ -158,24 +158,24 @@ done <<-E2
 	7 4M 0 0
 	1 4M 0 0
 E2
-no_add "the same range twice" EEXIST "cannot lend 0x400000 bytes at 0x0 of BAR 2: .*lent already" "$card" 2 4M 0 pool
-no_add "an overlap at the beginning" EEXIST "lent already" "$card" 2 4M 2M pool
-no_add "an overlap at the end" EEXIST "lent already" "$card" 2 4M 6M pool
-no_add "a range around another" EEXIST "lent already" "$card" 2 0 16M driver
-no_add "registers inside memory" EEXIST "lent already" "$card" 2 4096 9M registers
-no_add "registers twice" EEXIST "lent already" "$card" 0 16 180 registers
-no_add "a kind that there is not" EINVAL "cannot lend memory of kind 3" "$card" 2 4M 48M 3
-no_add "a negative kind" EINVAL "cannot lend memory of kind" "$card" 2 4M 48M -1
-no_add "a negative BAR" EINVAL "cannot lend BAR -5: BARs are numbered 0 to 5" "$card" -5 4M 0 pool
-no_add "BAR 6" EINVAL "cannot lend BAR 6: BARs are numbered 0 to 5" "$card" 6 4M 0 pool
-no_add "an absent BAR" EINVAL "cannot lend BAR 4: it does not exist" "$card" 4 0 0 pool
-no_add "the upper half of a BAR of 64 bits" EINVAL "cannot lend BAR 3: it does not exist" "$card" 3 0 0 pool
-no_add "beyond the end" EINVAL "cannot lend 0x400000 bytes at 0x3d00000 of BAR 2: it has only 0x4000000" "$card" 2 4M 61M pool
-no_add "from the end" EINVAL "it has only 0x4000000 bytes" "$card" 2 0 64M pool
-no_add "an offset that wraps" EINVAL "it has only" "$card" 2 4M 18446744073709551615 pool
-no_add "a size that wraps" EINVAL "it has only" "$card" 2 18446744073709551615 48M pool
-no_add "less than a block" EINVAL "pages need an aligned block" "$card" 2 1M 48M pool
-no_add "a range without a whole block" EINVAL "pages need an aligned block" "$card" 2 2M 49M pool
+no_add "the same range twice" EEXIST "cannot register 0x400000 bytes at 0x0 of BAR 2: .*registered already" "$card" 2 4M 0 pool
+no_add "an overlap at the beginning" EEXIST "registered already" "$card" 2 4M 2M pool
+no_add "an overlap at the end" EEXIST "registered already" "$card" 2 4M 6M pool
+no_add "a range around another" EEXIST "registered already" "$card" 2 0 16M driver
+no_add "registers inside memory" EEXIST "registered already" "$card" 2 4096 9M registers
+no_add "registers twice" EEXIST "registered already" "$card" 0 16 180 registers
+no_add "a kind that there is not" EINVAL "cannot register memory of kind 3" "$card" 2 4M 48M 3
+no_add "a negative kind" EINVAL "cannot register memory of kind" "$card" 2 4M 48M -1
+no_add "a negative BAR" EINVAL "cannot register BAR -5: BARs are numbered 0 to 5" "$card" -5 4M 0 pool
+no_add "BAR 6" EINVAL "cannot register BAR 6: BARs are numbered 0 to 5" "$card" 6 4M 0 pool
+no_add "an absent BAR" EINVAL "cannot register BAR 4: it does not exist" "$card" 4 0 0 pool
+no_add "the upper half of a BAR of 64 bits" EINVAL "cannot register BAR 3: it does not exist" "$card" 3 0 0 pool
+no_add "beyond the end" EINVAL "cannot register 0x400000 bytes at 0x3d00000 of BAR 2: the BAR has only 0x4000000" "$card" 2 4M 61M pool
+no_add "from the end" EINVAL "the BAR has only 0x4000000 bytes" "$card" 2 0 64M pool
+no_add "an offset that wraps" EINVAL "the BAR has only" "$card" 2 4M 18446744073709551615 pool
+no_add "a size that wraps" EINVAL "the BAR has only" "$card" 2 18446744073709551615 48M pool
+no_add "less than a block" EINVAL "the range contains no aligned block" "$card" 2 1M 48M pool
+no_add "a range without a whole block" EINVAL "the range contains no aligned block" "$card" 2 2M 49M pool
 is "$(lent_size "$card")" $((12 * M)) "refused ranges do not change the size"
 pci_unbind "$card"
 check "several ranges: nothing is left behind" untouched "$card"
@@ -184,7 +184,7 @@ bar_params
 bind_to "$drive" p2pmem_tool
 is "$bind_err" ok "a function with two BARs of memory"
 log_mark
-no_add "the first range is a bad one" EINVAL "pages need an aligned block" "$drive" 2 1M 0 pool
+no_add "the first range is a bad one" EINVAL "the range contains no aligned block" "$drive" 2 1M 0 pool
 check "the refused range registers nothing" untouched "$drive"
 errno_is ok "lend one BAR" add "$drive" 2 0 0 pool
 is "$(lent_published "$drive")" 0 "a driver's memory is not published by default"
@@ -199,18 +199,18 @@ pci_unbind "$drive"
 check "two BARs: nothing is left behind" untouched "$drive"
 
 # --- bad input to p2pmem-bar ---------------------------------------------------------
-refused "bar=1, which is absent" "$card" "Invalid argument" "cannot lend BAR 1: it does not exist or has no address" bar=1
-refused "an I/O BAR" "$adapter" "Invalid argument" "cannot lend BAR 0: it is an I/O port range; choose a memory BAR" bar=0
-refused "a size beyond the BAR" "$card" "Invalid argument" "it has only 0x4000000 bytes" size=65M
-refused "an offset beyond the BAR" "$card" "Invalid argument" "it has only 0x4000000 bytes" offset=64M
-refused "a huge offset" "$card" "Invalid argument" "it has only 0x4000000 bytes" offset=17179869183G
-refused "size and offset beyond the BAR" "$card" "Invalid argument" "it has only 0x4000000 bytes" offset=32M size=33M
-refused "less than a block" "$card" "Invalid argument" "pages need an aligned block of 0x200000" size=1M
-refused "a BAR smaller than a block" "$adapter" "Invalid argument" "pages need an aligned block of 0x200000" bar=2
+refused "bar=1, which is absent" "$card" "Invalid argument" "cannot register BAR 1: it does not exist or has no address" bar=1
+refused "an I/O BAR" "$adapter" "Invalid argument" "cannot register BAR 0: it is an I/O port range; choose a memory BAR" bar=0
+refused "a size beyond the BAR" "$card" "Invalid argument" "the BAR has only 0x4000000 bytes" size=65M
+refused "an offset beyond the BAR" "$card" "Invalid argument" "the BAR has only 0x4000000 bytes" offset=64M
+refused "a huge offset" "$card" "Invalid argument" "the BAR has only 0x4000000 bytes" offset=17179869183G
+refused "size and offset beyond the BAR" "$card" "Invalid argument" "the BAR has only 0x4000000 bytes" offset=32M size=33M
+refused "less than a block" "$card" "Invalid argument" "the range contains no aligned block of 0x200000" size=1M
+refused "a BAR smaller than a block" "$adapter" "Invalid argument" "the range contains no aligned block of 0x200000" bar=2
 must claim "$card" 2
 claim=$id
 cat /proc/iomem >/run/iomem
-refused "a BAR that is claimed" "$card" "Device or resource busy" "cannot lend BAR 2: another driver has claimed it" bar=2
+refused "a BAR that is claimed" "$card" "Device or resource busy" "cannot register BAR 2: another driver has claimed it" bar=2
 put_back "$claim"
 cat /proc/iomem >/run/iomem
 for p in bar=-5 bar=-2 bar=6 bar=abc bar= bar=99999999999 bar=2.5 size=-1 size=abc size=4X size= "size=4M 4M" \

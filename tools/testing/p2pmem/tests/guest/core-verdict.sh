@@ -219,7 +219,7 @@ bar-above-4g)
 	must verdict "$card" "$a0"
 	end=$(printf '0x%x' $(($(pci_bar_start "$card" 2) + size - 1)))
 	is "$(r limit) $(r needed)" "0xffffffff $end" "limit of the client and end of the memory"
-	like "$(r text)" "ends at $end, the client reaches 32 bits; place the provider's BAR below" "both are in the text"
+	like "$(r text)" "-$end] exceeds the client's 32-bit DMA mask; place the provider's BAR below" "both are in the text"
 	found none a0			# the firmware puts the CMB above 4 GiB as well
 	errno_is EXDEV "no grant" grant any test "$a0"
 	is "$(r reason)" dma-mask "and why"

@@ -32,7 +32,7 @@ check "the self-test ends" wait_for 60 e2e_settled $NQN
 is "$(e2e_provider $NQN 1)" "system verify-failed disproved" "it refuses the path"
 check "the log names both ends and what was wrong" \
 	log_has "using system memory for nsid 1 .*$(nvme_bdf plain0) and $card: verify-failed: .*\(.*\)"
-report said "$(log_since | grep -m1 'does not reach memory' | sed 's/.*: does not/does not/')"
+report said "$(log_since | grep -m1 'cannot reach peer-to-peer memory' | sed 's/.*: cannot reach/cannot reach/')"
 is "$(stat_of $NQN 1 peer_bytes)" 0 "no data went there"
 check "data is right" fio_verify "$disk" --rw=randwrite --bsrange=4k-256k --blockalign=4k --iodepth=16 --size=8m
 is "$(stat_of $NQN 1 peer_bytes)" 0 "no data goes through peer memory"

@@ -73,7 +73,7 @@ must verdict "$card" "$far"
 is "$(r reason) $(r by_admin)" "verify-failed 1" "refused now, the entry that it needed is still reported"
 errno_is EXDEV "no further grant is given" grant "$card" me "$far"
 check "the log says whose entry is wrong, and what to do" \
-	log_has "$far: does not reach memory of $card: .*verify-failed: .*take back what allows its host bridge in $param"
+	log_has "$far: cannot reach peer-to-peer memory of $card: .*verify-failed: .*remove the entry that allows its host bridge from $param"
 must free "$allowed"
 check "the entry is taken back" write_attr $param -1b36:000c
 must verdict "$card" "$far"
