@@ -94,7 +94,7 @@ int nvme_p2pmem_command(struct nvme_p2pmem_test *t, u8 opcode, void *data)
  */
 bool nvme_p2pmem_reread(struct nvme_p2pmem_test *t, bool *changed)
 {
-	u8 *again = nvme_p2pmem_second(t);
+	u8 *again = nvme_p2pmem_second_buf(t);
 
 	if (nvme_p2pmem_command(t, nvme_cmd_read, again))
 		return false;
@@ -160,7 +160,7 @@ int nvme_p2pmem_blame(struct nvme_p2pmem_test *t, const char *what, int error)
  * True if the command was not executed for a reason that does not depend on the location of
  * its data: the drive or the path to it is busy, or another host has reserved the drive.
  */
-static bool nvme_p2pmem_passing_status(int status)
+static bool nvme_p2pmem_temporary_status(int status)
 {
 	switch (status) {
 	case NVME_SC_POWER_LOSS:
@@ -179,7 +179,7 @@ static bool nvme_p2pmem_passing_status(int status)
 }
 
 /* The same for an errno, except for those that a lost command can have */
-static bool nvme_p2pmem_passing_errno(int error)
+static bool nvme_p2pmem_temporary_errno(int error)
 {
 	switch (error) {
 	case -EBUSY:
@@ -210,7 +210,8 @@ static bool nvme_p2pmem_passing_errno(int error)
 int nvme_p2pmem_failed(struct nvme_p2pmem_test *t, const char *what, int error,
 		       unsigned long began)
 {
-	if (nvme_p2pmem_passing_errno(error) || (error > 0 && nvme_p2pmem_passing_status(error)) ||
+	if (nvme_p2pmem_temporary_errno(error) ||
+	    (error > 0 && nvme_p2pmem_temporary_status(error)) ||
 	    (error == -EINTR && time_before(jiffies, began + NVME_IO_TIMEOUT))) {
 		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "%s: not executed (%d), will retry",
 			  what, error);
@@ -220,13 +221,13 @@ int nvme_p2pmem_failed(struct nvme_p2pmem_test *t, const char *what, int error,
 }
 
 /**
- * nvme_p2pmem_passes() - check whether a failed command may succeed later
+ * nvme_p2pmem_is_temporary() - check whether a failed command may succeed later
  * @ret: return value of nvme_p2pmem_command() for a command with system memory
  *
  * Context: Any.
  * Return: true if the command was not executed for a temporary reason.
  */
-bool nvme_p2pmem_passes(int ret)
+bool nvme_p2pmem_is_temporary(int ret)
 {
-	return ret < 0 || nvme_p2pmem_passing_status(ret);
+	return ret < 0 || nvme_p2pmem_temporary_status(ret);
 }

@@ -24,7 +24,7 @@
  * @ns: the namespace, referenced
  * @provider: provider of the peer memory
  * @peer: peer memory, @size bytes
- * @ram: three buffers of @size bytes: the block, nvme_p2pmem_second(), nvme_p2pmem_fill()
+ * @ram: three buffers of @size bytes: the block, nvme_p2pmem_second_buf(), nvme_p2pmem_fill()
  * @size: bytes of a logical block
  * @wrong: failed rounds in which the block did not change
  * @right: successful rounds
@@ -45,7 +45,7 @@ struct nvme_p2pmem_test {
 };
 
 /* Buffer for a second copy of the block, from the drive or from peer memory */
-static inline u8 *nvme_p2pmem_second(struct nvme_p2pmem_test *t)
+static inline u8 *nvme_p2pmem_second_buf(struct nvme_p2pmem_test *t)
 {
 	return t->ram + t->size;
 }
@@ -62,6 +62,6 @@ bool nvme_p2pmem_reread(struct nvme_p2pmem_test *t, bool *changed);
 int nvme_p2pmem_blame(struct nvme_p2pmem_test *t, const char *what, int error);
 int nvme_p2pmem_failed(struct nvme_p2pmem_test *t, const char *what, int error,
 		       unsigned long began);
-bool nvme_p2pmem_passes(int ret);
+bool nvme_p2pmem_is_temporary(int ret);
 
 #endif /* _NVME_P2PMEM_VERIFY_H */

@@ -397,13 +397,13 @@ static inline bool p2pmem_grant_valid(const struct pci_p2pmem_grant *grant)
 }
 
 /**
- * p2pmem_grant_outlived() - whether the provider was lost since the grant was created
+ * p2pmem_grant_is_stale() - whether the provider was lost since the grant was created
  * @grant: the grant, held; call it after an allocation, which keeps the provider from going live
  *
  * Context: Any.
  * Return: true if a new grant is needed, even if the provider is live again.
  */
-static inline bool p2pmem_grant_outlived(const struct pci_p2pmem_grant *grant)
+static inline bool p2pmem_grant_is_stale(const struct pci_p2pmem_grant *grant)
 {
 	smp_rmb();	/* after the state that allowed the memory: see p2pmem_enter_lost() */
 	return READ_ONCE(grant->provider->epoch) != grant->epoch;
@@ -466,7 +466,7 @@ static inline void p2pmem_grant_clients(struct pci_p2pmem_grant *grant, char *bu
 }
 
 /**
- * p2pmem_own_pages() - record the grant of a run of pages
+ * p2pmem_set_page_grant() - record the grant of a run of pages
  * @page: the first page, just allocated
  * @size: bytes
  * @grant: the grant, or NULL
@@ -475,8 +475,8 @@ static inline void p2pmem_grant_clients(struct pci_p2pmem_grant *grant, char *bu
  *
  * Context: Any.
  */
-static inline void p2pmem_own_pages(struct page *page, size_t size,
-				    struct pci_p2pmem_grant *grant)
+static inline void p2pmem_set_page_grant(struct page *page, size_t size,
+					 struct pci_p2pmem_grant *grant)
 {
 	size_t nr = PAGE_ALIGN(size) >> PAGE_SHIFT;
 

@@ -106,7 +106,7 @@ static void p2pmem_return(struct p2pmem_region *region, struct page *page, size_
 		p2pmem_pool_free(p->pool, page_to_virt(page), nr << PAGE_SHIFT);
 	else
 		atomic_long_sub(nr, &p->pins);
-	p2pmem_came_back(p);
+	p2pmem_wake_waiters(p);
 }
 
 static void p2pmem_return_worker(struct work_struct *work)

@@ -110,7 +110,7 @@ static int p2pmem_node_settings(struct p2pmem_node *n, struct pci_dev *pdev)
 	n->payload = 128 << FIELD_GET(PCI_EXP_DEVCTL_PAYLOAD, ctl);
 	n->read_request = 128 << FIELD_GET(PCI_EXP_DEVCTL_READRQ, ctl);
 	n->tags_10bit = ctl2 & P2PMEM_DEVCTL2_10BIT_TAG;
-	n->takes_tags_10bit = cap2 & P2PMEM_DEVCAP2_10BIT_TAG;
+	n->completes_tags_10bit = cap2 & P2PMEM_DEVCAP2_10BIT_TAG;
 	return 0;
 }
 
@@ -182,7 +182,7 @@ static int p2pmem_chain_fill(struct p2pmem_chain *c, struct pci_dev *pdev)
 			return ret;
 	}
 	c->host.id = pci_domain_nr(host->bus) << 8 | host->bus->number;
-	p2pmem_host_judge(p2pmem_host_function(host), top, &c->host);
+	p2pmem_host_evaluate(p2pmem_host_function(host), top, &c->host);
 	return 0;
 }
 
@@ -228,7 +228,7 @@ static u64 p2pmem_chain_signature(u64 sig, const struct p2pmem_chain *c)
 	for (n = c->node; n < c->node + c->nr; n++) {
 		sig = p2pmem_mix(sig, n->id);
 		sig = p2pmem_mix(sig, n->type | n->multifunction << 8 | n->has_acs << 9 |
-				 n->tags_10bit << 10 | n->takes_tags_10bit << 11 |
+				 n->tags_10bit << 10 | n->completes_tags_10bit << 11 |
 				 (u64)n->acs_ctrl << 16 | (u64)n->port << 32);
 		sig = p2pmem_mix(sig, n->payload | (u64)n->read_request << 16 |
 				 (u64)n->egress_bits << 32);
@@ -299,7 +299,7 @@ static enum pci_p2pmem_reason p2pmem_ends_reason(struct pci_dev *provider,
 }
 
 /* Finds the BAR whose memory ends at v->needed. */
-static void p2pmem_beyond(struct p2pmem_provider *p, bool bus, struct pci_p2pmem_verdict *v)
+static void p2pmem_set_bar(struct p2pmem_provider *p, bool bus, struct pci_p2pmem_verdict *v)
 {
 	struct p2pmem_region *r;
 	u64 start;
@@ -316,7 +316,7 @@ static void p2pmem_beyond(struct p2pmem_provider *p, bool bus, struct pci_p2pmem
 }
 
 /**
- * p2pmem_route_judge() - evaluate a pair in the current state of the machine
+ * p2pmem_route_evaluate() - evaluate a pair in the current state of the machine
  * @p: the provider
  * @client: DMA device
  * @v: returns the verdict; @v->needed is the address that the client must reach, which is
@@ -329,8 +329,8 @@ static void p2pmem_beyond(struct p2pmem_provider *p, bool bus, struct pci_p2pmem
  * Return: 0; -ENOMEM, or -EAGAIN if a function on the route did not respond. On error @v
  * may be shown in a message but must not be stored, and @sig is unchanged.
  */
-int p2pmem_route_judge(struct p2pmem_provider *p, struct device *client,
-		       struct pci_p2pmem_verdict *v, u64 *sig)
+int p2pmem_route_evaluate(struct p2pmem_provider *p, struct device *client,
+			  struct pci_p2pmem_verdict *v, u64 *sig)
 {
 	struct p2pmem_chain a, b;
 	struct p2pmem_route route;
@@ -376,7 +376,7 @@ int p2pmem_route_judge(struct p2pmem_provider *p, struct device *client,
 	if (!route.bus_addr && p2pmem_client_translates(client))
 		return 0;
 	v->needed = route.bus_addr ? p->bus_end : p->phys_end;
-	p2pmem_beyond(p, route.bus_addr, v);
+	p2pmem_set_bar(p, route.bus_addr, v);
 	return 0;
 }
 
@@ -405,7 +405,7 @@ static int p2pmem_list_redirecting(const struct p2pmem_chain *c, u64 mask, char 
  * @len: bytes in @buf
  *
  * Context: Any.
- * Return: number of bytes; -EINVAL without @len, -ENOMEM or -EAGAIN as p2pmem_route_judge().
+ * Return: number of bytes; -EINVAL without @len, -ENOMEM or -EAGAIN as p2pmem_route_evaluate().
  */
 int p2pmem_path_acs_list(struct pci_dev *provider, struct pci_dev *client,
 			 char *buf, size_t len)
@@ -461,7 +461,7 @@ static bool p2pmem_end_entry(struct pci_dev *pdev, const struct p2pmem_host *h, 
  *
  * Context: Any.
  * Return: number of bytes, 0 if no entry is missing or none can allow the path, -ENOMEM or
- * -EAGAIN as p2pmem_route_judge().
+ * -EAGAIN as p2pmem_route_evaluate().
  */
 int p2pmem_path_entries(struct pci_dev *provider, struct pci_dev *client,
 			char *buf, size_t len)

@@ -22,7 +22,7 @@ static void tool_work(struct work_struct *work);
 static DECLARE_WORK(tool_kicked, tool_work);
 
 /* Appends to the result; a result that is too long is cut off and marked. */
-void tool_say(const char *fmt, ...)
+void tool_print(const char *fmt, ...)
 {
 	va_list args;
 
@@ -58,7 +58,7 @@ void tool_obj_add(struct tool_obj *o)
 	lockdep_assert_held(&tool_lock);
 	o->id = ++tool_last_id;
 	list_add(&o->node, &tool_objs);
-	tool_say("id %d\n", o->id);
+	tool_print("id %d\n", o->id);
 }
 
 /* Finds object number @word of @type (NULL: of any type), or returns NULL. */
@@ -106,7 +106,7 @@ static void tool_work(struct work_struct *work)
 		/* Allocations for an object are newer, so they precede it in the list. */
 		for (o = tool_obj_next(NULL); o && o != of; o = next) {
 			next = tool_obj_next(o);
-			if (o->type->taken_for && o->type->taken_for(o, of))
+			if (o->type->depends_on && o->type->depends_on(o, of))
 				tool_obj_free(o);
 		}
 	}

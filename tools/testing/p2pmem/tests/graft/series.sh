@@ -287,7 +287,7 @@ set -- $(grep -l "^file $core\$" "$list"/* | head -n 3)
 brings() { sed -n "s|^file \($core\)\$|\1|p" "$1" | head -n 1; }
 first=$(brings "$1") second=$(brings "$2") third=$(brings "$3")
 sed -i "s|^---\$|&\nfile drivers/pci/p2pdma/gone.c\nfile $first|" "$2"
-sed -i "s|^---\$|&\nstub $second static inline void p2pmem_gone(void) { }|" "$1"
+sed -i "s|^---\$|&\nstub $second static inline void p2pmem_revoke_ctx(void) { }|" "$1"
 sed -i "s|^---\$|&\nfiles $third|" "$3"
 refuses "tools/graft/series does not match the graft" "does not match" "$list/../series.sh" "$kernel" "$out"
 cp "$work/said" "$work/misfits"
@@ -297,7 +297,7 @@ check "... reports a new option that no patch has" said "no patch of the series 
 check "... reports a file of the kernel that no patch has" said "has the file of the kernel drivers/nvme/target/rdma.c"
 check "... reports a file that does not exist" said "no file matches drivers/pci/p2pdma/gone.c"
 check "... reports a file in two patches" said "have the file $first: ${1##*/}, ${2##*/}"
-check "... reports a stub without a declaration" said "p2pmem_gone"
+check "... reports a stub without a declaration" said "p2pmem_revoke_ctx"
 check "... reports an unknown line" said "${3##*/}: files $third"
 echo "1..$n"
 [ $failed = 0 ]

@@ -8,7 +8,7 @@
 #
 # ACS is not changed here. Of QEMU's ports only pcie-root-port has it, and ACS of a root port does not
 # matter if both ends are below it, nor if they are below different ones, where requests go to the host
-# bridge anyway. The suite p2pmem-policy-news changes ACS of a switch, and re-evaluates the verdicts by
+# bridge anyway. The suite p2pmem-policy-event changes ACS of a switch, and re-evaluates the verdicts by
 # p2pmem/rescan.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
