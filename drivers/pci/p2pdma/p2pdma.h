@@ -101,8 +101,7 @@ struct p2pmem_region {
  * @ref: keeps this structure, its pool and its regions; the register, every grant and
  *	every pair hold one reference each. The pages are removed earlier, with the driver
  * @release: frees what higher floors attached, in process context
- * @free_work: frees the provider in process context, because the last reference may be
- *	dropped in any context
+ * @free_work: frees it in process context; any context may drop the last reference
  * @rcu: for freeing
  * @lock: guards @regions against writers and @grants
  * @regions: registered ranges, struct p2pmem_region; readers under RCU
@@ -115,8 +114,7 @@ struct p2pmem_region {
  * @drain: number of the current or last drain: how often the provider left live
  * @notified: number of the last drain that holders were notified of
  * @waited: number of the last drain for which a revocation finished waiting
- * @resume: number of the drain after which the provider goes live again, 0 if no resume
- *	was requested
+ * @resume: number of the drain after which it goes live again, 0 without such a request
  * @events: P2PMEM_EVENT_* that have not been sent to user space yet
  * @published: its driver offers the memory to any user; effective only while live
  * @whole: its function accepts no command with a part elsewhere: PCI_P2PMEM_WHOLE
@@ -127,8 +125,7 @@ struct p2pmem_region {
  * @drained: waiters for memory to be freed
  * @bus_end: highest bus address of a region with pages
  * @phys_end: highest physical address of a region with pages
- * @work: makes it live again, notifies user space, holders and orchestrators; holds a
- *	reference while it is queued
+ * @work: makes it live again and sends all notifications; referenced while it is queued
  * @sysfs: the p2pmem group exists
  * @abandoned: its driver was unbound while memory was in use: it never goes live again
  */
@@ -291,8 +288,7 @@ struct p2pmem_link {
  * @provider: referenced
  * @ref: references
  * @bytes: bytes in use under this grant: the sum of all CPUs
- * @ops: the orchestrator's callbacks; NULL once the grant has ended, guarded by the
- *	provider's lock
+ * @ops: the orchestrator's callbacks, NULL once ended; guarded by the provider's lock
  * @priv: private data of the orchestrator
  * @name: name of the holder for the log; printable
  * @free_work: frees the grant in process context

@@ -130,7 +130,7 @@ static void revoke_is_notified_once(struct kunit *test)
 	mapkit_settle();
 	KUNIT_EXPECT_EQ(test, a->revoked, 1);
 
-	/* After a resume: grants from before stay unusable, their callbacks run at the next loss. */
+	/* After a resume, older grants stay unusable; their callbacks run at the next loss. */
 	pci_p2pmem_resume(k.card);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(k.card));
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_usable(a->grant));

@@ -265,7 +265,8 @@ static void disproved_pair_is_refused(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, "verify-failed"), "%s", text);
 	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, "(answer 3)"), "%s", text);
 
-	KUNIT_EXPECT_TRUE_MSG(test, pci_p2pmem_sgl_lost(out), "memory in use does not count as lost");
+	KUNIT_EXPECT_TRUE_MSG(test, pci_p2pmem_sgl_lost(out),
+			      "memory in use does not count as lost");
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(v->k.nic, out, nents, DMA_TO_DEVICE), -EXDEV);
 	KUNIT_EXPECT_EQ_MSG(test, -EXDEV,
 			    PTR_ERR(pci_p2pmem_grant_sgl_alloc(v->grant, &nents, SZ_4K,
