@@ -29,7 +29,7 @@ kill -9 "$(cat /run/pid)"
 ended() { ! kill -0 $waiter 2>/dev/null || ! [ -e "/sys/bus/pci/devices/$card/driver" ]; }
 check "the killed process ends" wait_for 10 ended
 check "the log says that pages stay" wait_for 5 log_has "$card: peer-to-peer memory is still in use: its pages stay allocated until reboot; reboot before"
-is "$(lines "$card" "still held")" 1 "once"
+is "$(lines "$card" "still in use")" 1 "once"
 check "its sysfs directory is removed" test ! -e "/sys/bus/pci/devices/$card/p2pmem"
 is "$(pci_driver "$card")" "" "the driver is unbound"
 errno_is ENOMEM "nothing can be allocated" alloc "$card" 4096
