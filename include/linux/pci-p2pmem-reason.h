@@ -85,7 +85,7 @@
 	  "do not use this path") \
 	X(NOT_VERIFIED, "not-verified", EXDEV,				\
 	  "the path has not passed the self-test that is required before its use", \
-	  "wait for the self-test to finish, or write warn to the namespace's p2pmem_verify") \
+	  "write warn to the namespace's p2pmem_verify") \
 	X(NO_MEMORY, "no-memory", ENOMEM,			\
 	  "the kernel cannot allocate the memory to track this path", \
 	  "free memory; the kernel retries automatically") \

@@ -47,7 +47,7 @@ log_mark
 e2e_reconfigure $NQN 1 p2pmem_verify=require
 is "$(e2e_provider $NQN 1)" "system not-verified unproved" "require: not used"
 said=$(log_since | sed -n 's/.*using system memory for nsid 1 of controller [0-9]* //p')
-is "$said" "($(nvme_disk plain0), adapter $(pci_adapters 1)): $drive and $card: not-verified: the path has not passed the self-test that is required before its use ($note); wait for the self-test to finish, or write warn to the namespace's p2pmem_verify" \
+is "$said" "($(nvme_disk plain0), adapter $(pci_adapters 1)): $drive and $card: not-verified: the path has not passed the self-test that is required before its use ($note); write warn to the namespace's p2pmem_verify" \
 	"the log has both ends, the reason, what was not shown and what can be done"
 was=$(stat_of $NQN 1 not-verified) peer=$(stat_of $NQN 1 peer_bytes)
 check "require: data is right" io
