@@ -2,8 +2,8 @@
 /**
  * DOC: suite p2pmem-grant: an orchestrator's use of a provider
  *
- * Who is granted what and who is refused with which reason; memory under a grant; that a
- * pair is mapped as it was granted until the last of that memory is back.
+ * Creation of grants and the reasons for refusals; memory under a grant; a pair is mapped
+ * as it was granted until the last of that memory is freed.
  */
 #include <linux/delay.h>
 #include "fault.h"
@@ -272,10 +272,10 @@ static void references(struct kunit *test)
 }
 
 /*
- * The grant has ended and the path is gone: what is out under it is mapped and unmapped
- * still, and what is not under it is refused as soon as it is back.
+ * The grant has ended and there is no path any more: its memory in use can still be mapped
+ * and unmapped, and other memory is refused.
  */
-static void ended_while_memory_is_out(struct kunit *test)
+static void ended_while_memory_is_in_use(struct kunit *test)
 {
 	static const struct mapkit_piece page = { 0, PAGE_SIZE };
 	struct scatterlist *sgl, *other;
@@ -314,7 +314,7 @@ static void ended_while_memory_is_out(struct kunit *test)
 }
 
 /* ACS comes on under a grant: no new grants, and the old one's memory goes on as before. */
-static void holds_after_the_path_went(struct kunit *test)
+static void holds_after_the_path_was_refused(struct kunit *test)
 {
 	struct pci_p2pmem_verdict why;
 	struct pci_p2pmem_grant *g;
@@ -379,8 +379,8 @@ static void keeps_its_verdict_without_memory(struct kunit *test)
 	pci_p2pmem_sgl_free(sgl);
 }
 
-/* Whoever walks the grants of a provider holds its lock: none goes under their feet. */
-static void stays_while_somebody_walks(struct kunit *test)
+/* A walk of a provider's grants holds its lock, so no grant is freed during the walk. */
+static void stays_during_an_rcu_reader(struct kunit *test)
 {
 	struct pci_p2pmem_verdict why;
 	struct pci_p2pmem_grant *g;
@@ -417,9 +417,9 @@ static struct kunit_case grant_cases[] = {
 	KUNIT_CASE(no_memory_for_a_grant),
 	KUNIT_CASE(scatterlists_under_a_grant),
 	KUNIT_CASE(references),
-	KUNIT_CASE(ended_while_memory_is_out),
-	KUNIT_CASE(stays_while_somebody_walks),
-	KUNIT_CASE(holds_after_the_path_went),
+	KUNIT_CASE(ended_while_memory_is_in_use),
+	KUNIT_CASE(stays_during_an_rcu_reader),
+	KUNIT_CASE(holds_after_the_path_was_refused),
 	KUNIT_CASE(keeps_its_verdict_without_memory),
 	{ }
 };

@@ -174,7 +174,7 @@ void mapkit_scrub(struct scatterlist *sgl, int nr)
 	for_each_sg(sgl, sg, nr, i) {
 		sg_dma_address(sg) = MAPKIT_ADDR;
 		sg_dma_len(sg) = MAPKIT_LEN;
-		/* Not taken away here: whoever left it must not have. */
+		/* Not cleared here: unmapping must have cleared it. */
 		if (sg_dma_is_bus_address(sg))
 			kunit_fail_current_test("entry %d of %d is left marked as a bus address",
 						i, nr);
@@ -379,9 +379,9 @@ struct mapkit_revoke *mapkit_revoke(struct kunit *test, struct pci_dev *provider
 	r->provider = provider;
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, mapkit_revoke_end, r));
 	queue_work(system_unbound_wq, &r->work);
-	for (i = 0; i < 5000 && p2pmem_lends(p); i++)
+	for (i = 0; i < 5000 && p2pmem_is_live(p); i++)
 		usleep_range(1000, 2000);
-	KUNIT_ASSERT_FALSE_MSG(test, p2pmem_lends(p), "the revocation did not begin");
+	KUNIT_ASSERT_FALSE_MSG(test, p2pmem_is_live(p), "the revocation did not begin");
 	return r;
 }
 
@@ -393,6 +393,6 @@ bool mapkit_revoked(struct mapkit_revoke *r)
 void mapkit_revoke_join(struct kunit *test, struct mapkit_revoke *r)
 {
 	KUNIT_ASSERT_NE_MSG(test, 0UL, wait_for_completion_timeout(&r->done, 20 * HZ),
-			    "the revocation of %s does not end although all is back",
+			    "the revocation of %s does not end although all memory is free",
 			    pci_name(r->provider));
 }

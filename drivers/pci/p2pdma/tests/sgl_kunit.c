@@ -21,11 +21,11 @@
 #define SGL_PAGES	(SZ_4M / PAGE_SIZE)
 
 /**
- * struct sgl_kit - a card and what of it is out
+ * struct sgl_kit - a card and its memory in use
  * @f: the hierarchy
  * @card: it lends
  * @base: kernel address of its memory
- * @out: a bit for each page of it: it is out
+ * @out: a bit for each page: it is in use
  * @held: a bit for each page that the test took for itself
  */
 struct sgl_kit {
@@ -147,7 +147,7 @@ static void one_run_is_one_entry(struct kunit *test)
 }
 
 /*	.#.#.#.#	half of it is free, a page here and a page there */
-static void pool_in_pieces_gives_pieces(struct kunit *test)
+static void fragmented_pool_allocates_pieces(struct kunit *test)
 {
 	struct sgl_kit *k = sgl_kit(test);
 	struct scatterlist *sgl;
@@ -160,7 +160,7 @@ static void pool_in_pieces_gives_pieces(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nents, 77);
 	sgl_expect_books(test, k);
 	sgl = pci_p2pmem_sgl_alloc(k->card, &nents, SZ_2M - 5, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL_MSG(test, sgl, "all that is free was not to be had");
+	KUNIT_ASSERT_NOT_NULL_MSG(test, sgl, "cannot allocate all free memory");
 	KUNIT_EXPECT_EQ(test, nents, SGL_PAGES / 2);
 	KUNIT_EXPECT_EQ(test, sgl_note(test, k, sgl, nents, true), SZ_2M - 5);
 	sgl_expect_books(test, k);
@@ -259,7 +259,7 @@ static void zeroed_list_has_no_old_data(struct kunit *test)
 	pci_p2pmem_sgl_free(sgl);
 }
 
-static void lists_that_cannot_be_had(struct kunit *test)
+static void lists_that_cannot_be_allocated(struct kunit *test)
 {
 	struct sgl_kit *k = sgl_kit(test);
 	unsigned int nents;
@@ -336,7 +336,7 @@ static size_t sgl_plenty(struct p2pmem_pool *pool)
 }
 
 /* Somebody took the rest between the look and the taking: no piece must stay out. */
-static void pieces_that_do_not_suffice_go_back(struct kunit *test)
+static void insufficient_pieces_are_freed(struct kunit *test)
 {
 	struct sgl_kit *k = sgl_kit(test);
 	struct scatterlist *sgl;
@@ -354,7 +354,7 @@ static void pieces_that_do_not_suffice_go_back(struct kunit *test)
 }
 
 /* Of a fragmented pool, so that there are two tries and two structures */
-static void list_without_memory_takes_nothing(struct kunit *test)
+static void list_without_memory_allocates_nothing(struct kunit *test)
 {
 	struct sgl_kit *k = sgl_kit(test);
 	unsigned int n, nents, refused = 0;
@@ -382,15 +382,15 @@ static void list_without_memory_takes_nothing(struct kunit *test)
 
 static struct kunit_case sgl_cases[] = {
 	KUNIT_CASE(one_run_is_one_entry),
-	KUNIT_CASE(pool_in_pieces_gives_pieces),
+	KUNIT_CASE(fragmented_pool_allocates_pieces),
 	KUNIT_CASE(runs_of_all_lengths_are_used),
 	KUNIT_CASE(random_lists_equal_the_model),
 	KUNIT_CASE(zeroed_list_has_no_old_data),
-	KUNIT_CASE(lists_that_cannot_be_had),
-	KUNIT_CASE(pieces_that_do_not_suffice_go_back),
+	KUNIT_CASE(lists_that_cannot_be_allocated),
+	KUNIT_CASE(insufficient_pieces_are_freed),
 	KUNIT_CASE(list_of_a_grant_keeps_it),
 	KUNIT_CASE(list_of_before_a_loss_is_lost),
-	KUNIT_CASE(list_without_memory_takes_nothing),
+	KUNIT_CASE(list_without_memory_allocates_nothing),
 	{ }
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: verdicts in words
+ * DOC: text of verdicts
  *
  * For every reason that a machine can have: both ends, the token, the text, the device
  * at fault and the remedy, as an administrator reads them.
@@ -108,7 +108,7 @@ static void text_pair(struct kunit *test, struct fabric *f, const char *client,
 	text_expect(test, fabric_pdev(f, "card"), &fabric_pdev(f, client)->dev, want);
 }
 
-static void words_for_a_path(struct kunit *test)
+static void text_for_a_path(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
 
@@ -123,12 +123,12 @@ static void words_for_a_path(struct kunit *test)
 
 	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
 	text_pair(test, f, "nic",
-		  "acs-redirect: ACS sends requests between them up to a host bridge that is not known to forward them at @; boot with pci=disable_acs_redir=@"
+		  "acs-redirect: ACS redirects requests between them to a host bridge that is not known to forward them at @; boot with pci=disable_acs_redir=@"
 		  TEXT_ALLOW("+fab0:1000"),
 		  (const char *[]){ "dn1", "dn1" });
 	fabric_set_acs_ctrl(f, "dn0", PCI_ACS_RR);
 	text_pair(test, f, "nic",
-		  "acs-redirect: ACS sends requests between them up to a host bridge that is not known to forward them at @; boot with pci=disable_acs_redir=@;@"
+		  "acs-redirect: ACS redirects requests between them to a host bridge that is not known to forward them at @; boot with pci=disable_acs_redir=@;@"
 		  TEXT_ALLOW("+fab0:1000"),
 		  (const char *[]){ "dn0", "dn0", "dn1" });
 	fabric_set_acs_ctrl(f, "dn0", 0);
@@ -140,7 +140,7 @@ static void words_for_a_path(struct kunit *test)
 }
 
 /* The entry is for this pair, and when it was written the pair is allowed. */
-static void words_for_an_entry(struct kunit *test)
+static void text_for_an_entry(struct kunit *test)
 {
 	static const struct {
 		const char *client;
@@ -153,7 +153,7 @@ static void words_for_an_entry(struct kunit *test)
 		{ "far", NULL, "+fab0:1000/across", TEXT_ALLOW("+fab0:1000/across") },
 		{ "far", "+fab0:1000", "+fab0:1000/across", TEXT_ALLOW("+fab0:1000/across") },
 		{ "known", NULL, "+fab0:1000/across", TEXT_ALLOW("+fab0:1000/across") },
-		/* what was taken back is given again */
+		/* a removed entry is added again */
 		{ "known", "-8086:2030", "+fab0:1000/across,+8086:2030/across",
 		  TEXT_ALLOW("+fab0:1000/across,+8086:2030/across") },
 		{ "inside", NULL, "+fab0:1000/across,+cpu:GenuineIntel:0x6:0x2d",
@@ -191,7 +191,7 @@ static void text_no_x86(struct p2pmem_entry *cpu)
 }
 
 /* Where no id and no processor can be named, there is nothing to write. */
-static void no_words_for_no_entry(struct kunit *test)
+static void no_text_without_an_entry(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
 
@@ -204,33 +204,33 @@ static void no_words_for_no_entry(struct kunit *test)
 		  (const char *[]){ "host" });
 }
 
-static void words_for_a_mask(struct kunit *test)
+static void text_for_a_mask(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
 
 	kit_lend(test, f, "card");
 	kit_client(test, f, "narrow");
 	text_pair(test, f, "narrow",
-		  "dma-mask: the provider's memory lies beyond what the client can address: in BAR 2 at 0x100000000 it ends at 0x1001fffff, the client reaches 32 bits; place the provider's BAR below that limit",
+		  "dma-mask: the client cannot address all of the provider's memory: BAR 2 [0x100000000-0x1001fffff] exceeds the client's 32-bit DMA mask; place the provider's BAR below that limit",
 		  NULL);
 }
 
-static void words_for_a_client(struct kunit *test)
+static void text_for_a_client(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
 	struct pci_dev *nic = fabric_pdev(f, "nic");
 	unsigned int class;
 
 	text_pair(test, f, "nic",
-		  "not-a-provider: the device lends no published memory; choose a device that has p2pmem/published 1 in sysfs",
+		  "not-a-provider: the device provides no published memory; choose a device whose p2pmem/published is 1 in sysfs",
 		  NULL);
 	kit_lend(test, f, "card");
 	text_pair(test, f, "nic",
-		  "not-a-client: the driver of the client has not registered it; load the driver that was built with p2pmem: p2pmem-fabric, or ib_core where it is an RDMA adapter",
+		  "not-a-client: the driver of the client has not registered it; load the driver that was built with p2pmem: p2pmem-fabric, or ib_core if it is an RDMA adapter",
 		  NULL);
 	fabric_unbind(f, "nic");
 	text_pair(test, f, "nic",
-		  "not-a-client: the driver of the client has not registered it; load the driver that was built with p2pmem: it has no driver now",
+		  "not-a-client: the driver of the client has not registered it; load the driver that was built with p2pmem: no driver is bound to it",
 		  NULL);
 	KUNIT_ASSERT_EQ(test, fabric_bind(f, "nic"), 0);
 	class = nic->class;
@@ -242,7 +242,7 @@ static void words_for_a_client(struct kunit *test)
 	kit_client(test, f, "nic");
 	nic->untrusted = 1;
 	text_pair(test, f, "nic",
-		  "untrusted: one of them is an untrusted device at @; use a device in an internal slot",
+		  "untrusted: one of the two devices is untrusted at @; use a device in an internal slot",
 		  (const char * const []){ "nic" });
 	nic->untrusted = 0;
 	pci_p2pmem_revoke(fabric_pdev(f, "card"));
@@ -252,7 +252,7 @@ static void words_for_a_client(struct kunit *test)
 }
 
 #ifdef CONFIG_SWIOTLB
-static void words_for_bounce_buffers(struct kunit *test)
+static void text_for_bounce_buffers(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
 	struct device *nic = kit_client(test, f, "nic");
@@ -276,7 +276,7 @@ static void text_forget(void *client)
 }
 
 /* Clients that are no PCI function, or no device at all */
-static void words_for_other_devices(struct kunit *test)
+static void text_for_other_devices(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
 	struct pci_dev *card = kit_lend(test, f, "card");
@@ -305,7 +305,7 @@ static void words_for_other_devices(struct kunit *test)
 }
 
 /* The devices may be gone: their names are in the verdict, and the list is what it names. */
-static void words_without_the_devices(struct kunit *test)
+static void text_without_the_devices(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
 	struct pci_dev *card = kit_lend(test, f, "card");
@@ -318,7 +318,7 @@ static void words_without_the_devices(struct kunit *test)
 	kit_reevaluate();
 	pci_p2pmem_verdict(card, nic, &v);
 	snprintf(want, TEXT_SIZE,
-		 "%s and %s: acs-redirect: ACS sends requests between them up to a host bridge that is not known to forward them at %s; boot with pci=disable_acs_redir=%s",
+		 "%s and %s: acs-redirect: ACS redirects requests between them to a host bridge that is not known to forward them at %s; boot with pci=disable_acs_redir=%s",
 		 dev_name(nic), pci_name(card), pairkit_name(f, "dn0"), pairkit_name(f, "dn0"));
 	pci_p2pmem_explain(got, TEXT_SIZE, NULL, NULL, &v);
 	KUNIT_EXPECT_STREQ(test, got, want);
@@ -328,7 +328,7 @@ static void words_without_the_devices(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, got, want);
 }
 
-static void words_stay_within_their_buffer(struct kunit *test)
+static void text_stays_within_its_buffer(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
 	struct pci_dev *card = kit_lend(test, f, "card");
@@ -362,7 +362,7 @@ static void words_stay_within_their_buffer(struct kunit *test)
 }
 
 /* A verdict of a later version, or one that was written over */
-static void words_for_what_is_not_known(struct kunit *test)
+static void text_for_unknown_values(struct kunit *test)
 {
 	struct pci_p2pmem_verdict v = { .reason = PCI_P2PMEM_NR_REASONS };
 	char got[40], want[40];
@@ -375,18 +375,18 @@ static void words_for_what_is_not_known(struct kunit *test)
 }
 
 static struct kunit_case text_cases[] = {
-	KUNIT_CASE(words_for_a_path),
-	KUNIT_CASE(words_for_an_entry),
-	KUNIT_CASE(no_words_for_no_entry),
-	KUNIT_CASE(words_for_a_mask),
-	KUNIT_CASE(words_for_a_client),
+	KUNIT_CASE(text_for_a_path),
+	KUNIT_CASE(text_for_an_entry),
+	KUNIT_CASE(no_text_without_an_entry),
+	KUNIT_CASE(text_for_a_mask),
+	KUNIT_CASE(text_for_a_client),
 #ifdef CONFIG_SWIOTLB
-	KUNIT_CASE(words_for_bounce_buffers),
+	KUNIT_CASE(text_for_bounce_buffers),
 #endif
-	KUNIT_CASE(words_for_other_devices),
-	KUNIT_CASE(words_without_the_devices),
-	KUNIT_CASE(words_stay_within_their_buffer),
-	KUNIT_CASE(words_for_what_is_not_known),
+	KUNIT_CASE(text_for_other_devices),
+	KUNIT_CASE(text_without_the_devices),
+	KUNIT_CASE(text_stays_within_its_buffer),
+	KUNIT_CASE(text_for_unknown_values),
 	{}
 };
 

@@ -30,8 +30,8 @@
  * @local: that answer is not about the pair
  * @meanwhile: something that happens during the test
  * @hold: it does not end before this is complete
- * @ret: what the caller of the test got
- * @why: ditto
+ * @ret: return value of the test
+ * @why: verdict that the test returned
  */
 struct prover {
 	struct mapkit k;
@@ -104,7 +104,7 @@ static struct prover *prover(struct kunit *test)
 }
 
 /* For lend_start() too */
-static void prover_ask(void *data)
+static void prover_start_verify(void *data)
 {
 	struct prover *v = data;
 
@@ -113,7 +113,7 @@ static void prover_ask(void *data)
 
 static int ask(struct prover *v)
 {
-	prover_ask(v);
+	prover_start_verify(v);
 	return v->ret;
 }
 
@@ -125,7 +125,7 @@ static enum pci_p2pmem_proof known(struct prover *v)
 	return verdict.proof;
 }
 
-/* Whoever cannot be asked has not proved anything, and is not held to blame. */
+/* A client without a verify operation is unproved, which is not an error. */
 static void client_without_an_operation(struct kunit *test)
 {
 	struct pci_p2pmem_verdict why;
@@ -144,7 +144,7 @@ static void client_without_an_operation(struct kunit *test)
 }
 
 /* Each answer: what the caller gets, what the pair keeps, and that it is asked for once */
-static void what_the_operation_says(struct kunit *test)
+static void result_of_the_operation(struct kunit *test)
 {
 	static const struct {
 		enum pci_p2pmem_proof says;
@@ -183,10 +183,10 @@ static void what_the_operation_says(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, v->memory, 0, "no memory of the grant");
 		KUNIT_EXPECT_PTR_EQ(test, v->what, (void *)v);
 	}
-	KUNIT_EXPECT_TRUE(test, p2pmem_idle(kit_provider(v->k.card)));
+	KUNIT_EXPECT_TRUE(test, p2pmem_is_idle(kit_provider(v->k.card)));
 }
 
-/* What the trace event was told last, and how often */
+/* The last arguments of the trace event, and how often it was emitted */
 struct verify_event {
 	struct device *client;
 	size_t bytes;
@@ -203,7 +203,7 @@ static void verify_probe(void *data, struct pci_dev *provider, struct device *cl
 }
 
 /* Two drivers of one device: the event has what both moved, and their common answer. */
-static void what_the_event_says(struct kunit *test)
+static void contents_of_the_event(struct kunit *test)
 {
 	struct prover *v = prover(test), *second = kunit_kzalloc(test, sizeof(*v), GFP_KERNEL);
 	struct verify_event event = { };
@@ -231,12 +231,12 @@ static void what_the_event_says(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, event.proof, v->why.proof);
 }
 
-static void ask_for_a_new_test(struct prover *v)
+static void request_a_new_test(struct prover *v)
 {
 	kit_forget(kit_provider(v->k.card));
 }
 
-/* A pair that moved wrong data is none for anybody; what is out under a grant is lost. */
+/* A disproved pair is refused for everybody; memory in use under a grant is lost. */
 static void disproved_pair_is_refused(struct kunit *test)
 {
 	static const struct mapkit_piece one[] = { { 0, SZ_4K } };
@@ -265,7 +265,8 @@ static void disproved_pair_is_refused(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, "verify-failed"), "%s", text);
 	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, "(answer 3)"), "%s", text);
 
-	KUNIT_EXPECT_TRUE_MSG(test, pci_p2pmem_sgl_lost(out), "what is out counts as good");
+	KUNIT_EXPECT_TRUE_MSG(test, pci_p2pmem_sgl_lost(out),
+			      "memory in use does not count as lost");
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(v->k.nic, out, nents, DMA_TO_DEVICE), -EXDEV);
 	KUNIT_EXPECT_EQ_MSG(test, -EXDEV,
 			    PTR_ERR(pci_p2pmem_grant_sgl_alloc(v->grant, &nents, SZ_4K,
@@ -277,7 +278,7 @@ static void disproved_pair_is_refused(struct kunit *test)
 	pci_p2pmem_sgl_free(out);
 
 	/* The pair may be tested again, and the grant is of before. */
-	ask_for_a_new_test(v);
+	request_a_new_test(v);
 	pci_p2pmem_verdict(v->k.card, v->k.nic, &why);
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_OK);
 	pci_p2pmem_grant_verdict(v->grant, &why);
@@ -288,7 +289,7 @@ static void disproved_pair_is_refused(struct kunit *test)
 
 	v->grant = mapkit_grant(test, &v->k);
 	v->says = PCI_P2PMEM_PROVED;
-	KUNIT_EXPECT_EQ_MSG(test, ask(v), 0, "not tested again when somebody asked for it");
+	KUNIT_EXPECT_EQ_MSG(test, ask(v), 0, "not tested again on request");
 	KUNIT_EXPECT_EQ(test, v->calls, 2);
 }
 
@@ -296,7 +297,7 @@ static void disproved_pair_is_refused(struct kunit *test)
  * Guilt does not expire by itself: not by what happens elsewhere, nor by a reset, nor by
  * a route that goes and comes back. It does with another route of the pair's own.
  */
-static void guilt_stays(struct kunit *test)
+static void disproof_stays(struct kunit *test)
 {
 	struct prover *v = prover(test);
 	struct p2pmem_provider *p = kit_provider(v->k.card);
@@ -386,7 +387,7 @@ static void lose_card(struct prover *v)
 }
 
 /* Wrong data in memory that is going says nothing about the path. */
-static void provider_that_goes_meanwhile(struct kunit *test)
+static void provider_removed_during_test(struct kunit *test)
 {
 	struct prover *v = prover(test);
 
@@ -430,7 +431,7 @@ static void provider_that_is_reset_meanwhile(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, known(v), PCI_P2PMEM_UNTRIED);
 }
 
-/* What is not about the pair is told, and not remembered of it. */
+/* A result that is not about the pair is returned, and not stored in it. */
 static void answer_about_something_else(struct kunit *test)
 {
 	struct prover *v = prover(test);
@@ -456,10 +457,10 @@ static void revoke_waits_for_the_test(struct kunit *test)
 	struct lend_task *t;
 
 	v->hold = &go;
-	t = lend_start(test, prover_ask, v);
+	t = lend_start(test, prover_start_verify, v);
 	KUNIT_EXPECT_TRUE(test, lend_wait(READ_ONCE(v->calls)));
 	r = mapkit_revoke(test, v->k.card);
-	KUNIT_EXPECT_TRUE(test, lend_wait(!p2pmem_lends(kit_provider(v->k.card))));
+	KUNIT_EXPECT_TRUE(test, lend_wait(!p2pmem_is_live(kit_provider(v->k.card))));
 	msleep(50);
 	KUNIT_EXPECT_FALSE_MSG(test, mapkit_revoked(r), "memory of the test is out");
 	complete_all(&go);
@@ -483,7 +484,7 @@ static void registration_stays_under_a_test(struct kunit *test)
 	struct lend_task *t, *u;
 
 	v->hold = &go;
-	t = lend_start(test, prover_ask, v);
+	t = lend_start(test, prover_start_verify, v);
 	KUNIT_EXPECT_TRUE(test, lend_wait(READ_ONCE(v->calls)));
 	u = lend_start(test, unregister, v);
 	msleep(100);
@@ -514,9 +515,9 @@ static void two_at_a_time(struct kunit *test)
 	w->k = v->k;
 	w->grant = v->grant;
 	v->hold = &go;
-	t = lend_start(test, prover_ask, v);
+	t = lend_start(test, prover_start_verify, v);
 	KUNIT_EXPECT_TRUE(test, lend_wait(READ_ONCE(v->calls)));
-	u = lend_start(test, prover_ask, w);
+	u = lend_start(test, prover_start_verify, w);
 	lend_die();
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_grant_verify(v->grant, v->k.nic, NULL, &why), -EINTR);
 	lend_live();
@@ -582,13 +583,13 @@ static void grant_that_ended(struct kunit *test)
 
 static struct kunit_case verify_cases[] = {
 	KUNIT_CASE(client_without_an_operation),
-	KUNIT_CASE(what_the_operation_says),
-	KUNIT_CASE(what_the_event_says),
+	KUNIT_CASE(result_of_the_operation),
+	KUNIT_CASE(contents_of_the_event),
 	KUNIT_CASE(disproved_pair_is_refused),
-	KUNIT_CASE(guilt_stays),
+	KUNIT_CASE(disproof_stays),
 	KUNIT_CASE(proof_is_of_the_pair_as_it_is),
 	KUNIT_CASE(pair_that_changes_meanwhile),
-	KUNIT_CASE(provider_that_goes_meanwhile),
+	KUNIT_CASE(provider_removed_during_test),
 	KUNIT_CASE(provider_that_is_reset_meanwhile),
 	KUNIT_CASE(answer_about_something_else),
 	KUNIT_CASE(revoke_waits_for_the_test),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// Errors are errnos with a documented meaning. A bare -1 is -EPERM by accident.
+// Functions return errnos with a documented meaning. A bare -1 is -EPERM by accident.
 
 virtual report
 

@@ -15,6 +15,7 @@ is let pass stands in the file "exceptions" beside this script, with the reason.
   kernel.py   checkpatch, kernel-doc, get_abi.pl
   build.py    W=1, sparse, and which headers each object saw
   floors.py   a file calls files of lower floors only
+  words.py    words that are not used here
   smpl.py     semantic patches: the kernel's (coccicheck), and our invariants, *.cocci here
 
 Files in faults/ are wrong on purpose: they prove on each run that a rule can fail.
@@ -33,12 +34,13 @@ import floors
 import form
 import kernel
 import smpl
+import words
 from project import WORK, Broken, Exceptions, Finding
 
-CHECKS = [*form.CHECKS, *kernel.CHECKS, *smpl.CHECKS, *build.CHECKS, *floors.CHECKS]
+CHECKS = [*form.CHECKS, *kernel.CHECKS, *smpl.CHECKS, *build.CHECKS, *floors.CHECKS, *words.CHECKS]
 # rules that a check gives its findings, when they are not its name
 RULES = {"building": ["W=1", "sparse", "faults"], "headers": ["headers", "faults"],
-         "floors": ["floors", "faults"], "invariants": smpl.rules()}
+         "floors": ["floors", "faults"], "words": ["words", "faults"], "invariants": smpl.rules()}
 
 
 def name(check):

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// rcu_read_lock() and rcu_read_unlock() in pairs, and nothing that may sleep where sleeping is
-// forbidden, also where a guard forbids it, of which the kernel's own semantic patches know nothing.
+// rcu_read_lock() and rcu_read_unlock() must be paired, and no function that may sleep may be called
+// where sleeping is forbidden, including by a guard, which the kernel's semantic patches do not support.
 
 virtual report
 
-// ---- a way out that forgets to unlock
+// ---- a return without the unlock
 
 @unpaired exists@
 position p;

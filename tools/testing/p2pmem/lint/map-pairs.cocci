@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// What a file maps, the same file unmaps. For what is not unmapped on one path see map-errors.cocci.
+// A file that maps must unmap as well. For mappings leaked on a single path see map-errors.cocci.
 
 virtual report
 
-// ---- what undoes what
+// ---- pairs of mapping and unmapping functions
 
 @un_sg@
 @@

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// A message says who speaks: dev_*(), pci_*() where there is a device, else pr_*() with a pr_fmt().
+// Messages must have a prefix: dev_*() or pci_*() if there is a device, otherwise pr_*() with pr_fmt().
 
 virtual report
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// Who stands above, below or beside a struct pci_dev is asked by one file, which makes nodes of them;
-// all rules of topology are decided on nodes. Finding a function by its name is no walk.
+// Only one file may walk to the devices above, below or next to a struct pci_dev. It converts them to
+// nodes, and all rules of topology use nodes. Finding a function by its name is not a walk.
 
 virtual report
 

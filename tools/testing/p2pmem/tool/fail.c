@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DOC: p2pmem_fail, failures on purpose: of the DMA API, and of a CMB after a reset
+ * DOC: p2pmem_fail, fault injection: mappings that fail, and a CMB that has moved
  *
  * Floor 0.
  *
  * A probe at the entry of dma_map_resource() returns DMA_MAPPING_ERROR for calls from
  * p2pdma, as an IOMMU without address space or memory does.
  *
- *   every=N     the N-th of those calls fails, and each N-th after it; 0: none
- *   client=BDF  calls for this device only; empty: for all
- *   calls, failed  how many there were while every was set, and how many of them failed
+ *   every=N     every N-th of those calls fails; 0: none
+ *   client=BDF  only calls for this device fail; empty: for all devices
+ *   calls, failed  number of calls while every was set, and how many of them failed
  *
- * A second probe, at the entry of pci_p2pmem_is_lent(), can answer that memory is not where it
- * was registered, as the driver of a drive finds it when a CMB changes over a reset.
+ * A second probe, at the entry of pci_p2pmem_is_lent(), makes that function return false, as it
+ * does for the driver of a drive whose CMB has changed over a reset.
  *
- *   moved=1        each answer is false
- *   moved_answers  how many of those there were
+ *   moved=1        every call returns false
+ *   moved_answers  number of those calls
  */
 #include <linux/dma-mapping.h>
 #include <linux/kallsyms.h>
@@ -41,16 +41,16 @@ MODULE_PARM_DESC(failed, "mappings that were made to fail");
 
 static bool moved;
 module_param(moved, bool, 0644);
-MODULE_PARM_DESC(moved, "answer that memory is not where it was registered");
+MODULE_PARM_DESC(moved, "report that memory is not where it was registered");
 
 static unsigned int moved_answers;
 module_param(moved_answers, uint, 0444);
-MODULE_PARM_DESC(moved_answers, "answers given while moved was set");
+MODULE_PARM_DESC(moved_answers, "calls that returned false because of moved");
 
 static DEFINE_RAW_SPINLOCK(lock);	/* calls, failed, symbol */
 static char symbol[KSYM_SYMBOL_LEN];
 
-/* Where the probe sends a call that is to fail: the result is set already */
+/* The probe redirects a failing call to this; the result is already set */
 asmlinkage void p2pmem_fail_return(void);
 asm(".pushsection .text\n"
 	".type p2pmem_fail_return, @function\n"
@@ -101,7 +101,7 @@ static struct kprobe probe = {
 	.post_handler	= unused,
 };
 
-/* One reset at a time asks, so that the count needs no lock. */
+/* One reset at a time calls it, so the counter needs no lock. */
 static int moved_entry(struct kprobe *probe, struct pt_regs *regs)
 {
 	if (!READ_ONCE(moved))

@@ -4,19 +4,19 @@
 # Fuzzes drivers/pci/p2pdma/topology.c in user space: libFuzzer, the address and undefined
 # behaviour sanitizers, and the oracle of ../topology. Prints TAP.
 #
-# run.sh BUILD_DIR [SECONDS]		60 seconds if not said
+# run.sh BUILD_DIR [SECONDS]		default 60
 #
-# SEED=1 in the environment makes the run another one. What the fuzzer found worth keeping is
-# in BUILD_DIR/corpus, and the next run starts with it. An input that shows an error is kept in
-# BUILD_DIR/crashes, is tried again by every run, and the command that does so is printed.
+# SEED=N in the environment changes the run. The fuzzer keeps interesting inputs in
+# BUILD_DIR/corpus, and the next run starts with them. An input that fails is kept in
+# BUILD_DIR/crashes and repeated by every run; the script prints the command to repeat it.
 #
-# Besides: the inputs must reach nearly every line of topology.c (gcov), and the fuzzer, from
-# nothing, must find each of the faults in faults/.
+# In addition, the inputs must reach nearly all lines of topology.c (gcov), and the fuzzer must
+# find each of the faults in faults/ without a corpus.
 #
-# Exit status: 0 all passed, 1 a test failed or the build did, 2 wrong call.
+# Exit status: 0 all passed, 1 a test or the build failed, 2 usage error.
 set -eu
 
-min_runs=10000		# a run with fewer has not fuzzed
+min_runs=10000		# fewer runs are a failure
 min_lines=95		# percent of topology.c
 fault_seconds=120	# a fault is found in less than 10, on an idle machine
 

@@ -81,7 +81,7 @@ echo 1 >$fail/moved
 polled "the CMB moves" 3
 compare "$(cat $fail/moved_answers)" -ge 3 "each reset was told that the CMB has moved"
 is "$(attr available)" "$size" "the queues have left the CMB"
-is "$(log_since | grep -c 'is not what was registered')" 1 "the log says so once"
+is "$(log_since | grep -c 'changed since it was registered')" 1 "the log says so once"
 is "$(attr published)" 0 "it is not lent"
 
 echo 0 >$fail/moved

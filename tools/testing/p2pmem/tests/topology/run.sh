@@ -6,7 +6,7 @@
 #
 # run.sh BUILD_DIR [SEED [TREES]]
 #
-# Exit status: 0 all passed, 1 a test failed or the build did, 2 wrong call.
+# Exit status: 0 all passed, 1 a test or the build failed, 2 usage error.
 set -eu
 
 if [ $# -lt 1 ] || [ $# -gt 3 ] || [ -z "$1" ]; then
