@@ -366,7 +366,7 @@ static void queues_apart_from_prp_lists(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, nvme_p2pmem_map_cmb(&b->ctrl, &b->p), t[i].sqes,
 				    "CMBLOC %#x", b->cmbloc);
 		bench_start(b);
-		KUNIT_EXPECT_TRUE_MSG(test, pci_p2pmem_is_provider(b->pdev), "it lends all the same");
+		KUNIT_EXPECT_TRUE_MSG(test, pci_p2pmem_is_provider(b->pdev), "%#x", b->cmbloc);
 		bench_stop(b, false);
 		fabric_destroy(b->f);
 	}

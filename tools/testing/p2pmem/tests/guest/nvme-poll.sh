@@ -30,8 +30,8 @@ reset()
 # reads since boot, of the disk's statistics
 reads()
 {
-	set -- $(cat "/sys/block/${disk#/dev/}/stat")
-	echo "$1"
+	read -r done_reads _ <"/sys/block/${disk#/dev/}/stat"
+	echo "$done_reads"
 }
 
 reads_grow()
