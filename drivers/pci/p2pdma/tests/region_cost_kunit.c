@@ -64,7 +64,7 @@ static void high_cost_is_logged(struct kunit *test)
 	struct fabric *f = fabric_build(test, kit_one_switch);
 	struct pci_dev *card = fabric_pdev(f, "card");
 	struct p2pmem_region r = { .bar = 2, .phys = SZ_1G, .size = SZ_1G };
-	struct logged *log = logged_begin(test, "for struct pages");
+	struct logged *log = logged_begin(test, "struct pages for");
 	char want[128];
 
 	kunit_activate_static_stub(test, p2pmem_memory_available, cost_is_available);
@@ -73,7 +73,7 @@ static void high_cost_is_logged(struct kunit *test)
 	cost_available = SZ_64M;
 	KUNIT_EXPECT_EQ(test, p2pmem_region_check(&r, card), 0);
 	snprintf(want, sizeof(want),
-		 "%s: 1024 MiB of BAR 2 take %zu of the available 64 MiB of memory for struct pages",
+		 "%s: struct pages for 1024 MiB of BAR 2 use %zu of the available 64 MiB of memory",
 		 pci_name(card), SZ_1G / PAGE_SIZE * sizeof(struct page) >> 20);
 	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(logged_line(log, 1), want), "'%s', wanted '%s'",
 				  log->line, want);
