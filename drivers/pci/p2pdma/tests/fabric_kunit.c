@@ -86,7 +86,8 @@ static void bars_hold_data(struct kunit *test)
 	u32 i;
 
 	if (!fabric_holds_data(f))
-		kunit_skip(test, "no RAM behind the window: boot with mem= less than the machine's memory");
+		kunit_skip(test,
+			   "no RAM behind the window: boot with a smaller mem=");
 	bar = pci_iomap(card, 2, 0);
 	KUNIT_ASSERT_NOT_NULL(test, (void __force *)bar);
 	for (i = 0; i < SZ_4M; i += SZ_64K)

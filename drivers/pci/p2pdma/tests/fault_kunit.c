@@ -119,7 +119,8 @@ static void registers_without_memory(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, 0, fabric_bind(k->f, "card"));
 	}
 	KUNIT_EXPECT_GT(test, lent, 0);
-	KUNIT_EXPECT_GT_MSG(test, bare, 0, "a registration must succeed without a directory in sysfs");
+	KUNIT_EXPECT_GT_MSG(test, bare, 0,
+			    "a registration must succeed without a directory in sysfs");
 }
 
 /* The caller gets the kernel's error of creating pages. */
@@ -209,7 +210,8 @@ static void grant_of_a_failed_provider_allocates_nothing(struct kunit *test)
 	t = lend_start(test, fault_be_granted, k);
 	KUNIT_EXPECT_EQ(test, -ENOMEM, kit_add(test, k->f, "card", 2, 0, 0, PCI_P2PMEM_POOL));
 	lend_join(test, t);
-	KUNIT_ASSERT_TRUE_MSG(test, completion_done(&k->failed), "the other thread did not try meanwhile");
+	KUNIT_ASSERT_TRUE_MSG(test, completion_done(&k->failed),
+			      "the other thread did not try meanwhile");
 	kunit_deactivate_static_stub(test, p2pmem_pages_map);
 	if (IS_ERR(k->grant)) {
 		KUNIT_EXPECT_EQ(test, PTR_ERR(k->grant), -ENODEV);

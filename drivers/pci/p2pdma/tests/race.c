@@ -132,7 +132,7 @@ void race_begin(struct race_crew *crew)
 static void race_wait(struct race_worker *w)
 {
 	if (!wait_for_completion_timeout(&w->over, RACE_LIMIT)) {
-		/* The worker still uses memory of the test: wait for the time limit of the guest. */
+		/* It still uses memory of the test, until the guest ends. */
 		KUNIT_FAIL(w->crew->test, "worker %d (%ps) did not end", w->nr, w->step);
 		wait_for_completion(&w->over);
 	}

@@ -189,7 +189,8 @@ static void lookup_during_client_removal(struct kunit *test)
 				       "round %d: the pair still exists", round);
 	}
 	flush_workqueue(p2pmem_wq);
-	KUNIT_EXPECT_EQ_MSG(test, kref_read(&d->p->ref), 1, "pairs have references on the provider");
+	KUNIT_EXPECT_EQ_MSG(test, kref_read(&d->p->ref), 1,
+			    "pairs have references on the provider");
 }
 
 /* The same while its provider is withdrawn */
@@ -404,7 +405,7 @@ static void lost_against_an_allocation(struct kunit *test)
 		for (w = 0; w < 2; w++) {
 			for (i = 0; i < d->nr_sgl[w]; i++) {
 				KUNIT_EXPECT_TRUE_MSG(test, pci_p2pmem_sgl_lost(d->sgl[w][i]),
-						      "round %d: a list is not reported as lost", round);
+						      "round %d: list not lost", round);
 				KUNIT_EXPECT_EQ(test, -ENODEV,
 						pci_p2pmem_map_sg(d->nic, d->sgl[w][i], 1,
 								  DMA_TO_DEVICE));

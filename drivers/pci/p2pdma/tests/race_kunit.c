@@ -81,7 +81,8 @@ static void race_settled(struct kunit *test, struct race_field *field)
 			    "memory was not freed");
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&p->pins), 0);
 	KUNIT_EXPECT_EQ_MSG(test, kit_balance(field->card, field->nic), 0, "mappings of the nic");
-	KUNIT_EXPECT_EQ_MSG(test, kit_balance(field->card, field->drive), 0, "mappings of the drive");
+	KUNIT_EXPECT_EQ_MSG(test, kit_balance(field->card, field->drive), 0,
+			    "mappings of the drive");
 }
 
 /* Record that the worker owns these pages, or (@own false) no longer does. */
@@ -93,14 +94,16 @@ static void race_stamp(struct race_worker *w, struct race_field *field, void *ad
 	void __iomem *word;
 
 	if (at >= RACE_BYTES || size > RACE_BYTES - at || !PAGE_ALIGNED(at)) {
-		race_wrong(w->crew, "got %zu bytes at %zu, outside of the registered range", size, at);
+		race_wrong(w->crew,
+			   "got %zu bytes at %zu, outside of the registered range", size, at);
 		return;
 	}
 	for (; size; size -= min(size, PAGE_SIZE), at += PAGE_SIZE) {
 		word = (void __iomem __force *)(field->base + at);
 		if (own) {
 			was = atomic_cmpxchg(&field->owner[at / PAGE_SIZE], 0, id);
-			RACE_EXPECT(w, !was, "page %zu allocated to worker %d while worker %d owns it",
+			RACE_EXPECT(w, !was,
+				    "page %zu allocated to worker %d while worker %d owns it",
 				    at / PAGE_SIZE, id, was);
 			writel(id << 16 | (at / PAGE_SIZE), word);
 			continue;
