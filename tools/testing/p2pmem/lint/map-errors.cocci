@@ -33,7 +33,7 @@ statement S;
  if@t (<+... f@p(...) ...+>) S
 )
 
-// ---- the ways out
+// ---- returns with an error
 
 @returned exists@
 identifier undo =~ "unmap|undo|release|drop|put|destroy|free";
@@ -79,14 +79,14 @@ position tested.t, q;
 @script:python@
 q << returned.q;
 @@
-print("%s:%s: an error is returned, and what was mapped stays" % (q[0].file, q[0].line))
+print("%s:%s: returns an error without undoing the mapping" % (q[0].file, q[0].line))
 
 @script:python@
 q << variable.q;
 @@
-print("%s:%s: an error is returned, and what was mapped stays" % (q[0].file, q[0].line))
+print("%s:%s: returns an error without undoing the mapping" % (q[0].file, q[0].line))
 
 @script:python@
 q << label.q;
 @@
-print("%s:%s: an error is returned, and what was mapped stays" % (q[0].file, q[0].line))
+print("%s:%s: returns an error without undoing the mapping" % (q[0].file, q[0].line))

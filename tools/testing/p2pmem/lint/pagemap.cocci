@@ -48,9 +48,9 @@ MEMORY_DEVICE_GENERIC@p
 @script:python@
 p << kind.p;
 @@
-print("%s:%s: names struct dev_pagemap, which is pages.c's alone" % (p[0].file, p[0].line))
+print("%s:%s: uses struct dev_pagemap, which only pages.c may use" % (p[0].file, p[0].line))
 
 @script:python@
 p << use.p;
 @@
-print("%s:%s: handles a dev_pagemap, which is pages.c's alone" % (p[0].file, p[0].line))
+print("%s:%s: uses a dev_pagemap, which only pages.c may use" % (p[0].file, p[0].line))

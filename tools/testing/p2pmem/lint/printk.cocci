@@ -14,4 +14,4 @@ f@p(...)
 p << r.p;
 f << r.f;
 @@
-print("%s:%s: %s() names no device and no module" % (p[0].file, p[0].line, f))
+print("%s:%s: %s() has neither a device nor a module prefix" % (p[0].file, p[0].line, f))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """
-Words that are not used here: the file "words" lists them with what is written instead.
+Words that are not used here: the file "words" lists them and what to write instead.
 
-In C, comments and strings are searched; in scripts and documentation, every line. A file that still
-has such words is named in the file "exceptions". faults/words.c proves every row of the list.
+In C files, comments and strings are searched, in scripts and documentation every line. faults/words.c
+has a line for every row of the list.
 """
 
 import re
@@ -12,14 +12,14 @@ from build import compare
 from project import FAULTS, HERE, TOP, Broken, Finding, tracked
 
 WRONG = FAULTS + "words.c"
-# the list itself, and files that quote such words for a reason of their own
+# the list itself, and files that quote such words on purpose
 QUOTES = ("tools/testing/p2pmem/lint/", "COPYING", "tools/testing/p2pmem/mutants/list")
 TEXT = (".c", ".h", ".sh", ".py", ".rst", ".md", ".cocci", ".svg")
 C_TEXT = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
 
 
 def rows():
-    """The rows of the list: whether identifiers are searched too, expression, what to write."""
+    """Return the rows of the list: whether identifiers are searched too, expression, what to write."""
     found = []
     for number, line in enumerate((HERE / "words").read_text().splitlines(), 1):
         if not line.strip() or line.startswith("#"):
@@ -34,7 +34,7 @@ def rows():
 
 
 def blank_code(text):
-    """C without its code: comments and strings stay where they are."""
+    """Replace C code by blanks, except comments and strings."""
     out, last = [], 0
     for m in C_TEXT.finditer(text):
         out += [re.sub(r"[^\n]", " ", text[last:m.start()]), m[0]]
@@ -43,7 +43,7 @@ def blank_code(text):
 
 
 def search(file, table):
-    """Findings in one file, each with the row that made it."""
+    """Return the findings in one file, each with the row that caused it."""
     text = (TOP / file).read_text(errors="replace")
     shown = blank_code(text) if file.endswith((".c", ".h")) else text
     for number, (every, said) in enumerate(zip(text.split("\n"), shown.split("\n")), 1):

@@ -33,11 +33,11 @@ MODULE_PARM_DESC(client, "device whose mappings fail, empty: all");
 
 static unsigned int calls;
 module_param(calls, uint, 0644);
-MODULE_PARM_DESC(calls, "mappings seen while every was set");
+MODULE_PARM_DESC(calls, "number of mappings while every was set");
 
 static unsigned int failed;
 module_param(failed, uint, 0644);
-MODULE_PARM_DESC(failed, "mappings that were made to fail");
+MODULE_PARM_DESC(failed, "number of mappings that failed");
 
 static bool moved;
 module_param(moved, bool, 0644);

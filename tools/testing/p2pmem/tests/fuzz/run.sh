@@ -26,7 +26,7 @@ if [ $# -lt 1 ] || [ $# -gt 2 ] || [ -z "$1" ]; then
 fi
 seconds=${2:-60}
 case $seconds in
-"" | *[!0-9]* | 0) echo "run.sh: SECONDS=$seconds is no number of seconds" >&2; exit 2 ;;
+"" | *[!0-9]* | 0) echo "run.sh: invalid SECONDS=$seconds, expected a number of seconds" >&2; exit 2 ;;
 esac
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -47,13 +47,13 @@ result() # STATUS TEXT
 	fi
 }
 
-# executions LOG: how many it says
+# executions LOG: prints the number of executions
 executions()
 {
 	sed -n 's/^stat::number_of_executed_units: //p' "$1" | tail -n 1
 }
 
-# the end of a log, without the lines of progress
+# prints the end of a log, without progress lines
 tail_of()
 {
 	grep -v -E '^#[0-9]+[[:space:]]' "$1" | tail -n 40 | sed 's/^/# /'
@@ -79,7 +79,7 @@ status=0
 [ $status = 0 ] || sed 's/^/# /' "$build/seeds.log"
 result $status "seeds: $(tail -n 1 "$build/seeds.log")"
 
-# One process, which is all that one CPU can feed
+# a single process, because the machine may have a single CPU
 log=$build/fuzz.log
 status=0
 # shellcheck disable=SC2086	# one word an option
@@ -98,7 +98,7 @@ else
 	result 0 "$seconds s of fuzzing: $runs executions, 0 crashes"
 fi
 
-# What the corpus reaches, by gcov
+# measure the coverage of the corpus with gcov
 rm -f "$build"/plain/*.gcda
 lines='' status=0
 "$build/replay" "$build/seeds.d" "$build/corpus" >"$build/replay.log" 2>&1 || status=$?
@@ -119,7 +119,8 @@ else
 	result $status "coverage: $inputs inputs reach $lines lines of topology.c (wanted: $min_lines%)"
 fi
 
-# Can it find anything? From no corpus at all; and its input must be good for the true one.
+# Prove that the fuzzer finds faults without a corpus, and that the input which shows a fault passes
+# without the fault.
 for fault; do
 	dir=$build/fault-$fault
 	rm -rf "$dir/found"
@@ -137,7 +138,7 @@ for fault; do
 	elif ! "$build/fuzz" "$input" >"$dir/true.log" 2>&1; then
 		tail_of "$dir/true.log"
 		echo "# again: $build/fuzz $input"
-		result 1 "fault $fault: the input that found it fails without it, too"
+		result 1 "fault $fault: its input fails without the fault, too"
 	else
 		result 0 "fault $fault: found in $took s, $(executions "$dir/fuzz.log") executions"
 	fi
