@@ -54,7 +54,8 @@ symbol use_cmb_sqes, true;
 + static bool use_cmb_sqes;
 
 // If the CMB cannot be used any more, a queue is moved to system memory before it is
-// created again. Its completion queue is not moved, because polling reads it even in a reset.
+// created again. Its completion queue is not moved: a poller that saw NVMEQ_POLLED before the
+// reset cleared it may still be reading it.
 @ sq_move @
 identifier nvmeq, qid, polled, dev, result;
 @@
