@@ -49,7 +49,7 @@ static const struct fabric_node nvme_tree[] = {
  * @pdev: its PCI function
  * @card: a provider below the same switch
  * @p: its state in p2pmem.c
- * @lock: stands for shutdown_lock of struct nvme_dev
+ * @lock: replaces shutdown_lock of struct nvme_dev
  * @cmbsts: register
  * @deaf: writes to CMBMSC have no effect
  * @csts: register

@@ -12,8 +12,8 @@
  *
  * A grant belongs to one life of its provider. A reset may change what was proved of the
  * pairs, so nothing can be allocated under a grant from before it, however short the
- * provider was away: its orchestrator creates a new grant, for which the pairs are judged as
- * they are then. The number of losses (the epoch) tells the lives apart.
+ * provider was away: its orchestrator creates a new grant, for which the pairs are evaluated
+ * again. The number of losses (the epoch) distinguishes the lives.
  *
  * References: the orchestrator's own until pci_p2pmem_grant_end(), one for each
  * scatterlist, one for each pci_p2pmem_grant_tryget(). Readers find a grant by the

@@ -56,7 +56,7 @@ TRACE_DEFINE_ENUM(PCI_P2PMEM_DISPROVED);
  * p2pmem_alloc - allocation of peer memory succeeded or failed, once for each call
  * @provider: the providing function
  * @grant: the grant it was allocated under, or NULL
- * @bytes: bytes asked for
+ * @bytes: requested bytes
  * @reason: PCI_P2PMEM_OK, or why it failed
  */
 TRACE_EVENT(p2pmem_alloc,
@@ -83,7 +83,7 @@ TRACE_EVENT(p2pmem_alloc,
  * p2pmem_free - peer memory was freed
  * @provider: the providing function
  * @grant: the grant it was allocated under, or NULL
- * @bytes: bytes that were asked for
+ * @bytes: bytes of the allocation
  */
 TRACE_EVENT(p2pmem_free,
 	TP_PROTO(struct pci_dev *provider, struct pci_p2pmem_grant *grant, size_t bytes),

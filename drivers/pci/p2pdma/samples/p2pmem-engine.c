@@ -85,7 +85,7 @@ static int engine_map(struct engine *e, struct scatterlist *sgl, unsigned int ne
 static void engine_unmap(struct engine *e, struct scatterlist *sgl, unsigned int nents,
 			 enum dma_data_direction dir)
 {
-	/* A list that was mapped is of one kind: its first page tells which. */
+	/* A list that was mapped is of one kind, which its first page shows. */
 	if (is_pci_p2pmem_page(sg_page(sgl)))
 		pci_p2pmem_unmap_sg(&e->pdev->dev, sgl, nents, dir);
 	else

@@ -86,7 +86,7 @@ d1=$(nvme_host_disk $NQN 1) d2=$(nvme_host_disk $NQN 2) d3=$(nvme_host_disk $NQN
 for n in 1 2 3; do
 	check "peer memory is used by namespace $n" eval "wait_for 20 e2e_peer_grows $NQN \$d$n $n"
 done
-# what is out at the moment of suspend decides: one round in two finds a wait that cannot succeed
+# the result depends on the memory in use at the time of suspend: in one round of two the wait times out
 report control_centiseconds "$control"
 for round in 1 2 3; do
 	freeze "with peer memory, round $round"

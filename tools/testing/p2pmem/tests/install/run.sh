@@ -89,7 +89,7 @@ fresh()
 {
 	rm -rf "$DESTDIR"
 	mkdir -p "$lib"
-	# of the distribution's 4,000 modules those that ours stand beside
+	# those of the distribution's 4,000 modules that use or resemble ours
 	for d in drivers/nvme drivers/infiniband drivers/block drivers/net/ethernet/mellanox net/rds \
 		drivers/target lib crypto arch; do
 		[ ! -d "$KIMAGE/lib/modules/$KVER/kernel/$d" ] || {
@@ -102,7 +102,7 @@ fresh()
 }
 
 : >"$work/out"
-[ -n "$KIMAGE" ] || { echo "1..0 # SKIP KIMAGE is not given: there are no modules of the distribution to stand beside"; exit 0; }
+[ -n "$KIMAGE" ] || { echo "1..0 # SKIP KIMAGE is not set: no modules of the distribution to install beside"; exit 0; }
 fresh
 check "before: modprobe takes the distribution's" distribution
 check "uninstall where nothing is installed" "$script" uninstall
