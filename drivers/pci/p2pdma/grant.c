@@ -117,7 +117,7 @@ static struct pci_p2pmem_grant *p2pmem_grant_alloc(struct p2pmem_provider *p, in
 	INIT_WORK(&g->free_work, p2pmem_grant_free_worker);
 	kref_get(&p->ref);
 	g->provider = p;
-	/* Before the pairs are looked up: a proof from before a loss is not of this life. */
+	/* Read this before the lookup of the pairs, because a loss invalidates older proofs. */
 	g->epoch = smp_load_acquire(&p->epoch);
 	return g;
 

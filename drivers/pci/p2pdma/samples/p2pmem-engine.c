@@ -264,12 +264,12 @@ static void engine_remove(struct pci_dev *pdev)
 
 	scoped_guard(mutex, &engine_lock)
 		list_del(&e->list);
-	/* Waits for engine_verify(): without engine_lock. */
+	/* Waits for engine_verify(), so engine_lock must not be held. */
 	pci_p2pmem_unregister_client(e->client);
 	pci_clear_master(pdev);
 }
 
-/* The lock waits for the transfer that is running; the next one is refused. */
+/* Taking the lock waits for a running transfer; later ones are refused. */
 static int engine_suspend(struct device *dev)
 {
 	struct engine *e = dev_get_drvdata(dev);
