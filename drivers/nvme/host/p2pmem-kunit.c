@@ -343,7 +343,7 @@ static void data_apart_from_metadata(struct kunit *test)
 	}
 }
 
-/* CMBLOC.CDPCILS, bit 6, decides whether queues may be there while PRP lists are not. */
+/* CMBLOC.CDPCILS, bit 6: the CMB may have queues while PRP lists are in system memory. */
 static void queues_apart_from_prp_lists(struct kunit *test)
 {
 	static const struct {
