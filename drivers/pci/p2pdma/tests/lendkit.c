@@ -238,6 +238,7 @@ struct lend_events *lend_listen(struct kunit *test)
 	/* drop the events of creating the fabric */
 	flush_workqueue(p2pmem_wq);
 	KUNIT_ASSERT_EQ(test, 0, pci_p2pmem_register_notifier(&events->nb));
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, lend_unlisten_action, &events->nb));
+	KUNIT_ASSERT_EQ(test, 0,
+			kunit_add_action_or_reset(test, lend_unlisten_action, &events->nb));
 	return events;
 }
