@@ -39,7 +39,7 @@ check "the module is unloaded again" rmmod p2pdma
 
 e2e_start || bail "the guest cannot be set up"
 card=$(pci_cards 1)
-pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+pci_bind "$card" p2pmem-bar || bail "the card is no provider"
 published=/sys/bus/pci/devices/$card/p2pmem
 
 is "$(cat $param)" "" "nothing was changed at first"

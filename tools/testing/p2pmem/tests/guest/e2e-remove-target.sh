@@ -23,7 +23,7 @@ allow 'nvme[0-9]+n[0-9]+: '
 allow 'I/O error, dev nvme'
 allow 'Buffer I/O error'
 card=$(pci_cards 1)
-pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+pci_bind "$card" p2pmem-bar || bail "the card is no provider"
 
 for round in 1 2; do
 	e2e_export $NQN 1 "$(nvme_disk plain0)" "$card" || bail "namespace, round $round"
