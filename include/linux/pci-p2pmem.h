@@ -236,7 +236,7 @@ struct pci_p2pmem_mapping_region {
 #define PCI_P2PMEM_STOPPED	0x100
 
 /*
- * Added as well: the function takes no command of which a part is in this memory and a part
+ * ORed as well: the function accepts no command with a part in this memory and a part
  * elsewhere (NVMe Base Specification 2.0, CMBLOC.CDMMMS cleared: data and metadata)
  */
 #define PCI_P2PMEM_WHOLE	0x200

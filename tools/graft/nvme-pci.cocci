@@ -47,7 +47,7 @@ struct nvme_iod *iod;
 // ---- submission queues in the controller memory buffer only if requested. Without p2pmem
 // these kernels never put them there, and the memory that they use cannot be lent.
 
-@ asked @
+@ requested @
 symbol use_cmb_sqes, true;
 @@
 - static bool use_cmb_sqes = true;

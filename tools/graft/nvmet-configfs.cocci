@@ -60,7 +60,7 @@ identifier ns, name;
 // the namespace and our record of it would never be freed. This is not listed in "sites",
 // because a kernel that drops the reference itself has no match.
 
-@ look_up @
+@ lookup @
 identifier item;
 @@
   nvmet_subsys_nsid_exists(...)

@@ -49,7 +49,7 @@ static const struct fabric_node nvme_tree[] = {
  * @pdev: its PCI function
  * @card: a provider below the same switch
  * @p: its state in p2pmem.c
- * @lock: stands for shutdown_lock of struct nvme_dev
+ * @lock: replaces shutdown_lock of struct nvme_dev
  * @cmbsts: register
  * @deaf: writes to CMBMSC have no effect
  * @csts: register
@@ -343,7 +343,7 @@ static void data_apart_from_metadata(struct kunit *test)
 	}
 }
 
-/* CMBLOC.CDPCILS, bit 6, decides whether queues may be there while PRP lists are not. */
+/* CMBLOC.CDPCILS, bit 6: the CMB may have queues while PRP lists are in system memory. */
 static void queues_apart_from_prp_lists(struct kunit *test)
 {
 	static const struct {

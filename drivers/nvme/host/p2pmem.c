@@ -259,8 +259,8 @@ static int nvme_p2pmem_check_cmb(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p)
 }
 
 /*
- * The driver keeps PRP lists and SGL segments in system memory. Whether the commands that point
- * to them may be in the CMB is said in CMBLOC since NVMe 1.4; before, those bits are reserved.
+ * The driver keeps PRP lists and SGL segments in system memory. Since NVMe 1.4, CMBLOC shows
+ * whether the CMB may have commands that refer to them; these bits were reserved before.
  */
 static bool nvme_p2pmem_sqs_allowed(struct nvme_ctrl *ctrl, const struct nvme_p2pmem *p)
 {

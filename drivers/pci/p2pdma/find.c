@@ -250,7 +250,7 @@ static void p2pmem_note_refusal(struct p2pmem_provider *p, void *arg)
 			*r->why = v;
 		return;
 	}
-	/* All clients reach it: nothing else kept it from being chosen. */
+	/* All clients can use it, so this is the only reason against it. */
 	if (r->split)
 		p2pmem_refuses_split(p, r->clients, r->nr, r->why);
 }

@@ -12,8 +12,8 @@
  *
  * A grant belongs to one life of its provider. A reset may change what was proved of the
  * pairs, so nothing can be allocated under a grant from before it, however short the
- * provider was away: its orchestrator creates a new grant, for which the pairs are judged as
- * they are then. The number of losses (the epoch) tells the lives apart.
+ * provider was away: its orchestrator creates a new grant, for which the pairs are evaluated
+ * again. The number of losses (the epoch) distinguishes the lives.
  *
  * References: the orchestrator's own until pci_p2pmem_grant_end(), one for each
  * scatterlist, one for each pci_p2pmem_grant_tryget(). Readers find a grant by the
@@ -117,7 +117,7 @@ static struct pci_p2pmem_grant *p2pmem_grant_alloc(struct p2pmem_provider *p, in
 	INIT_WORK(&g->free_work, p2pmem_grant_free_worker);
 	kref_get(&p->ref);
 	g->provider = p;
-	/* Before the pairs are looked up: a proof from before a loss is not of this life. */
+	/* Read this before the lookup of the pairs, because a loss invalidates older proofs. */
 	g->epoch = smp_load_acquire(&p->epoch);
 	return g;
 

@@ -106,7 +106,7 @@ struct p2pmem_region {
  * @lock: guards @regions against writers and @grants
  * @regions: registered ranges, struct p2pmem_region; readers under RCU
  * @grants: struct pci_p2pmem_grant
- * @nr_grants: how many of them have not ended; written under @lock
+ * @nr_grants: number of grants that have not ended; written under @lock
  * @pool: free pages of the pooled regions
  * @state_lock: guards changes of @state, @drain, @notified, @waited, @resume and @events;
  *	irq-safe, because the last page may be freed in any context
@@ -293,7 +293,7 @@ struct p2pmem_link {
  * @name: name of the holder for the log; printable
  * @free_work: frees the grant in process context
  * @rcu: for freeing
- * @epoch: the provider's losses when it was created: the grant is of the life that began then
+ * @epoch: number of the provider's losses when the grant was created; it ends with the next
  * @nr: number of pairs
  * @link: the pairs, without duplicates
  */

@@ -5,7 +5,7 @@
  * Floor 0.
  *
  * Keeps the providers, the clients and the notifiers for their changes. This file does not
- * look at memory or PCI topology, and makes no decisions.
+ * access memory or PCI topology, and makes no decisions.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 

@@ -48,7 +48,7 @@ TRACE_DEFINE_ENUM(PCI_P2PMEM_DISPROVED);
 			 { PCI_P2PMEM_UNPROVED, "unproved" },			\
 			 { PCI_P2PMEM_DISPROVED, "disproved" })
 
-/* Text from outside, an NQN for example: escaped as in the log of grants. Returns its length. */
+/* Escape untrusted text, for example an NQN, as in the log of grants. Returns its length. */
 #define p2pmem_trace_escape(text, buf, size)					\
 	string_escape_str(text, buf, size, ESCAPE_NAP | ESCAPE_HEX, NULL)
 
@@ -56,7 +56,7 @@ TRACE_DEFINE_ENUM(PCI_P2PMEM_DISPROVED);
  * p2pmem_alloc - allocation of peer memory succeeded or failed, once for each call
  * @provider: the providing function
  * @grant: the grant it was allocated under, or NULL
- * @bytes: bytes asked for
+ * @bytes: requested bytes
  * @reason: PCI_P2PMEM_OK, or why it failed
  */
 TRACE_EVENT(p2pmem_alloc,
@@ -83,7 +83,7 @@ TRACE_EVENT(p2pmem_alloc,
  * p2pmem_free - peer memory was freed
  * @provider: the providing function
  * @grant: the grant it was allocated under, or NULL
- * @bytes: bytes that were asked for
+ * @bytes: bytes of the allocation
  */
 TRACE_EVENT(p2pmem_free,
 	TP_PROTO(struct pci_dev *provider, struct pci_p2pmem_grant *grant, size_t bytes),
@@ -194,11 +194,11 @@ TRACE_EVENT(p2pmem_verdict,
 );
 
 /**
- * p2pmem_fallback - a request uses system memory in place of peer memory
+ * p2pmem_fallback - a request uses system memory instead of peer memory
  * @provider: the provider that could not be used; NULL without a grant
  * @client: the DMA device, or NULL
- * @user: whose request it is, in the orchestrator's words: the NVMe target's subsystem
- * @nsid: which namespace of it the request is for
+ * @user: the orchestrator's name for the user of the request: the NVMe target's subsystem
+ * @nsid: namespace of the request in that subsystem
  * @bytes: payload of the request
  * @reason: why
  */
@@ -260,11 +260,11 @@ TRACE_EVENT(p2pmem_verify,
 );
 
 /**
- * p2pmem_revoke - a provider stopped or resumed lending
+ * p2pmem_revoke - a provider was revoked, lost or resumed
  * @provider: the providing function
  * @what: "revoked", "lost" or "resumed"
  * @bytes: bytes in use at that moment, without those of the provider's own driver
- * @reason: PCI_P2PMEM_OK, or why it does not lend
+ * @reason: PCI_P2PMEM_OK, or why it is not live
  */
 TRACE_EVENT(p2pmem_revoke,
 	TP_PROTO(struct pci_dev *provider, const char *what, long bytes,

@@ -7,7 +7,7 @@
 # ours: all files of p2pmem; files: those that exist by now; stubs: lines "PATH<tab>text"
 #
 # A section begins with "/* name.c */" and ends with an empty line. Until name.c exists, the
-# section contains its stubs only, or is left out if there are none.
+# section contains its stubs only, or is omitted if there are none.
 
 BEGIN {
 	FS = "\t"

@@ -316,7 +316,7 @@ static void suspend_and_shutdown_revoke(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LOST);
 }
 
-/* Use registers, because the kernel's memory hotplug warns if it is out of memory */
+/* Use registers, because the kernel's memory hotplug warns without memory */
 static void binding_without_memory_leaves_nothing(struct kunit *test)
 {
 	struct bar_kit *k = bar_kit(test, "card");

@@ -4,8 +4,8 @@
  *
  * A registration, grant or mapping either succeeds, or returns -ENOMEM and leaves no
  * objects behind; the same call succeeds then. All cases use kit_one_switch. A stub
- * creates the pages, because the kernel's memory hotplug warns with a backtrace if it is
- * out of memory, and so does vmalloc() in the pool.
+ * creates the pages, because the kernel's memory hotplug warns with a backtrace if an
+ * allocation fails, and so does vmalloc() in the pool.
  */
 #include <kunit/static_stub.h>
 #include <linux/mm.h>
@@ -230,7 +230,7 @@ static void grant_of_a_failed_provider_allocates_nothing(struct kunit *test)
 static void publishing_needs_no_memory(struct kunit *test)
 {
 	struct fault_kit *k = fault_kit(test);
-	struct lend_events *news = lend_listen(test);
+	struct lend_events *events = lend_listen(test);
 
 	kit_lend(test, k->f, "card");
 	fault_arm(1);
@@ -240,13 +240,13 @@ static void publishing_needs_no_memory(struct kunit *test)
 	pci_p2pmem_resume(k->card);
 	KUNIT_EXPECT_FALSE_MSG(test, fault_disarm(), "memory was allocated");
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(k->card));
-	KUNIT_EXPECT_GE(test, atomic_read(&news->providers), 2);
+	KUNIT_EXPECT_GE(test, atomic_read(&events->providers), 2);
 }
 
 static void client_without_memory_is_none(struct kunit *test)
 {
 	struct fault_kit *k = fault_kit(test);
-	struct lend_events *news = lend_listen(test);
+	struct lend_events *events = lend_listen(test);
 	struct pci_p2pmem_client *c;
 	unsigned int n, refused = 0;
 	bool reached = true;
@@ -261,7 +261,7 @@ static void client_without_memory_is_none(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, PTR_ERR(c), -ENOMEM);
 			refused++;
 		}
-		KUNIT_EXPECT_EQ_MSG(test, atomic_read(&news->clients), n - refused,
+		KUNIT_EXPECT_EQ_MSG(test, atomic_read(&events->clients), n - refused,
 				    "notified of a failed client");
 		pci_p2pmem_unregister_client(c);
 	}

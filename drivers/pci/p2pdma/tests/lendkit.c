@@ -212,15 +212,15 @@ void lend_live(void)
 
 static int lend_notifier_call(struct notifier_block *nb, unsigned long event, void *data)
 {
-	struct lend_events *news = container_of(nb, struct lend_events, nb);
+	struct lend_events *events = container_of(nb, struct lend_events, nb);
 
-	WRITE_ONCE(news->last, data);
+	WRITE_ONCE(events->last, data);
 	if (event == PCI_P2PMEM_EVENT_PROVIDER)
-		atomic_inc(&news->providers);
+		atomic_inc(&events->providers);
 	else if (event == PCI_P2PMEM_EVENT_CLIENT)
-		atomic_inc(&news->clients);
+		atomic_inc(&events->clients);
 	else if (event == PCI_P2PMEM_EVENT_VERDICT)
-		atomic_inc(&news->policies);
+		atomic_inc(&events->policies);
 	return NOTIFY_OK;
 }
 
@@ -231,13 +231,14 @@ static void lend_unlisten_action(void *nb)
 
 struct lend_events *lend_listen(struct kunit *test)
 {
-	struct lend_events *news = kunit_kzalloc(test, sizeof(*news), GFP_KERNEL);
+	struct lend_events *events = kunit_kzalloc(test, sizeof(*events), GFP_KERNEL);
 
-	KUNIT_ASSERT_NOT_NULL(test, news);
-	news->nb.notifier_call = lend_notifier_call;
+	KUNIT_ASSERT_NOT_NULL(test, events);
+	events->nb.notifier_call = lend_notifier_call;
 	/* drop the events of creating the fabric */
 	flush_workqueue(p2pmem_wq);
-	KUNIT_ASSERT_EQ(test, 0, pci_p2pmem_register_notifier(&news->nb));
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, lend_unlisten_action, &news->nb));
-	return news;
+	KUNIT_ASSERT_EQ(test, 0, pci_p2pmem_register_notifier(&events->nb));
+	KUNIT_ASSERT_EQ(test, 0,
+			kunit_add_action_or_reset(test, lend_unlisten_action, &events->nb));
+	return events;
 }

@@ -114,7 +114,7 @@ static void verdict_update_is_called(struct kunit *test)
 		"0", "2", "-1", "", "\n", "x", "1x", "11", "1\n\n", "y", "on", "4294967297",
 	};
 	struct fabric *f = policy_event_fabric(test);
-	struct lend_events *news = lend_listen(test);
+	struct lend_events *events = lend_listen(test);
 	struct pci_dev *card = fabric_pdev(f, "card");
 	unsigned int pairs;
 	int i;
@@ -125,11 +125,11 @@ static void verdict_update_is_called(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(bad); i++)
 		KUNIT_EXPECT_EQ_MSG(test, lend_sysfs_write(card, card, "rescan", bad[i]), -EINVAL,
 				    "'%s'", bad[i]);
-	KUNIT_EXPECT_EQ(test, atomic_read(&news->policies), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&events->policies), 0);
 	policy_event_expect(test, f, "nic", PCI_P2PMEM_OK, "remembered");
 
 	KUNIT_EXPECT_EQ(test, lend_sysfs_write(card, card, "rescan", "1\n"), 2);
-	KUNIT_EXPECT_EQ(test, atomic_read(&news->policies), 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&events->policies), 1);
 	policy_event_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "rescan");
 	/* a pair of another provider is not re-evaluated */
 	kit_lend(test, f, "lone");
@@ -275,7 +275,7 @@ static void choice_is_reevaluated(struct kunit *test)
 static void holders_are_notified_of_changes(struct kunit *test)
 {
 	struct fabric *f = policy_event_fabric(test);
-	struct lend_events *news = lend_listen(test);
+	struct lend_events *events = lend_listen(test);
 	struct device *nic = &fabric_pdev(f, "nic")->dev;
 	struct pci_dev *card = fabric_pdev(f, "card");
 	struct pci_p2pmem_grant *g;
@@ -286,22 +286,22 @@ static void holders_are_notified_of_changes(struct kunit *test)
 	fabric_set_acs_ctrl(f, "dn1", 0);
 	pci_p2pmem_verdict_update(card, nic, &v);
 	flush_workqueue(p2pmem_wq);
-	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&news->policies), 0, "no grant exists");
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&events->policies), 0, "no grant exists");
 
 	g = pci_p2pmem_grant_create(card, PCI_P2PMEM_NEAREST, &nic, 1, NULL, NULL, "kunit", &v);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
 	pci_p2pmem_verdict_update(card, nic, &v);
 	flush_workqueue(p2pmem_wq);
-	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&news->policies), 0, "unchanged verdict");
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&events->policies), 0, "unchanged verdict");
 	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
 	pci_p2pmem_verdict_update(card, nic, &v);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_ACS_REDIRECT);
 	flush_workqueue(p2pmem_wq);
-	KUNIT_EXPECT_EQ(test, atomic_read(&news->policies), 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&events->policies), 1);
 	fabric_set_acs_ctrl(f, "dn1", 0);
 	fabric_unplug(f, "spare");
 	flush_workqueue(p2pmem_wq);
-	KUNIT_EXPECT_GT_MSG(test, atomic_read(&news->policies), 1,
+	KUNIT_EXPECT_GT_MSG(test, atomic_read(&events->policies), 1,
 			    "a function was removed, and the verdict changed");
 	pci_p2pmem_grant_end(g);
 }

@@ -446,15 +446,15 @@ static void all_entries_are_shown(struct kunit *test)
 /* Notifiers are called for every change, and only for changes */
 static void change_is_notified(struct kunit *test)
 {
-	struct lend_events *news = lend_listen(test);
+	struct lend_events *events = lend_listen(test);
 
-	KUNIT_EXPECT_EQ(test, atomic_read(&news->policies), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&events->policies), 0);
 	p2pmem_policy_set("+fab0:1000");
-	KUNIT_EXPECT_EQ(test, atomic_read(&news->policies), 1);
-	KUNIT_EXPECT_PTR_EQ(test, news->last, NULL);
+	KUNIT_EXPECT_EQ(test, atomic_read(&events->policies), 1);
+	KUNIT_EXPECT_PTR_EQ(test, events->last, NULL);
 	p2pmem_policy_set("nonsense");
 	p2pmem_policy_set("\n");
-	KUNIT_EXPECT_EQ(test, atomic_read(&news->policies), 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&events->policies), 1);
 }
 
 static void pairs_are_counted(struct kunit *test)

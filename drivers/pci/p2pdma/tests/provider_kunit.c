@@ -261,28 +261,28 @@ static void only_published_memory_is_notified(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, provider_card);
 	struct pci_dev *card = fabric_pdev(f, "card");
-	struct lend_events *news = lend_listen(test);
+	struct lend_events *events = lend_listen(test);
 
 	pci_p2pmem_set_published(card, true);
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(card));
 	KUNIT_ASSERT_EQ(test, 0, kit_add(test, f, "card", 2, 0, 0, PCI_P2PMEM_POOL));
-	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&news->providers), 0, "before it is published");
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&events->providers), 0, "before it is published");
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(card));
 
 	pci_p2pmem_set_published(card, true);
-	KUNIT_EXPECT_EQ(test, atomic_read(&news->providers), 1);
-	KUNIT_EXPECT_PTR_EQ(test, READ_ONCE(news->last), (void *)card);
+	KUNIT_EXPECT_EQ(test, atomic_read(&events->providers), 1);
+	KUNIT_EXPECT_PTR_EQ(test, READ_ONCE(events->last), (void *)card);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(card));
 
 	pci_p2pmem_set_published(card, false);
-	KUNIT_EXPECT_EQ(test, atomic_read(&news->providers), 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&events->providers), 1);
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(card));
 
 	pci_p2pmem_lost(card);
 	pci_p2pmem_set_published(card, true);
-	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&news->providers), 1, "lost memory was announced");
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&events->providers), 1, "lost memory was announced");
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(card));
-	KUNIT_EXPECT_EQ(test, atomic_read(&news->clients), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&events->clients), 0);
 }
 
 #define PROVIDER_LIVES	50

@@ -340,14 +340,14 @@ static void granted_pair_whose_path_was_refused(struct kunit *test)
 	mapkit_expect_count(test, k.card, k.nic, 1, 1, 1);
 }
 
-struct told {
+struct notified {
 	struct pci_dev *provider;
 	struct completion done;
 };
 
 static void notify_revoke(struct pci_p2pmem_client *client, struct pci_dev *provider)
 {
-	struct told *t = pci_p2pmem_client_priv(client);
+	struct notified *t = pci_p2pmem_client_priv(client);
 
 	t->provider = provider;
 	complete(&t->done);
@@ -361,18 +361,18 @@ static void revocation_waits_for_it(struct kunit *test)
 	struct pci_p2pmem_mapping_region map;
 	struct pci_p2pmem_client *client;
 	struct mapkit_revoke *r;
-	struct told told = {};
+	struct notified notified = {};
 	struct mapkit k;
 
-	init_completion(&told.done);
+	init_completion(&notified.done);
 	build(test, &k, mapkit_switch, MAPKIT_LOW);
-	client = pci_p2pmem_register_client(k.nic, &notify_ops, &told);
+	client = pci_p2pmem_register_client(k.nic, &notify_ops, &notified);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(client));
 	KUNIT_ASSERT_EQ(test, 0, pci_p2pmem_map_region(k.nic, k.card, 0, SZ_8K, 4,
 						       DMA_TO_DEVICE, &map));
 	r = mapkit_revoke(test, k.card);
-	KUNIT_EXPECT_NE(test, 0UL, wait_for_completion_timeout(&told.done, 20 * HZ));
-	KUNIT_EXPECT_PTR_EQ(test, told.provider, k.card);
+	KUNIT_EXPECT_NE(test, 0UL, wait_for_completion_timeout(&notified.done, 20 * HZ));
+	KUNIT_EXPECT_PTR_EQ(test, notified.provider, k.card);
 	KUNIT_EXPECT_FALSE(test, mapkit_revoked(r));
 	pci_p2pmem_unmap_region(k.nic, &map);
 	mapkit_revoke_join(test, r);

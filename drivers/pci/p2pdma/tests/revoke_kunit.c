@@ -205,7 +205,7 @@ static void loss_does_not_wait(struct kunit *test)
 {
 	struct fabric *f;
 	struct pci_dev *card = revoke_card(test, &f);
-	struct lend_events *news = lend_listen(test);
+	struct lend_events *events = lend_listen(test);
 	struct lend_hold *hold = lend_alloc(test, card, 2 * PAGE_SIZE);
 	struct page *page = lend_ref(test, hold, 0);
 	u32 epoch = kit_provider(card)->epoch;
@@ -220,11 +220,11 @@ static void loss_does_not_wait(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_LOST, "with older memory in use");
 	lend_free(test, hold);
 	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_LOST, "with an older page in use");
-	KUNIT_EXPECT_EQ(test, atomic_read(&news->providers), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&events->providers), 0);
 	lend_unref(test, page);
 	KUNIT_EXPECT_TRUE_MSG(test, lend_wait(revoke_state(card) == P2PMEM_LIVE),
 			      "the last page did not make it live");
-	KUNIT_EXPECT_TRUE_MSG(test, lend_wait(atomic_read(&news->providers) == 1),
+	KUNIT_EXPECT_TRUE_MSG(test, lend_wait(atomic_read(&events->providers) == 1),
 			      "no notification that it is live again");
 	lend_free(test, lend_alloc(test, card, SZ_4M));
 }
@@ -251,14 +251,14 @@ static void unpublished_memory_resumes_in_silence(struct kunit *test)
 {
 	struct fabric *f;
 	struct pci_dev *card = revoke_card(test, &f);
-	struct lend_events *news = lend_listen(test);
+	struct lend_events *events = lend_listen(test);
 
 	pci_p2pmem_set_published(card, false);
 	pci_p2pmem_revoke(card);
 	pci_p2pmem_resume(card);
 	flush_workqueue(p2pmem_wq);
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LIVE);
-	KUNIT_EXPECT_EQ(test, atomic_read(&news->providers), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&events->providers), 0);
 }
 
 /* References must balance for every state of the worker at the time of the next loss */
@@ -296,17 +296,17 @@ struct revoke_notified {
 
 static void revoke_grant_revoke(struct pci_p2pmem_grant *grant)
 {
-	struct revoke_notified *told = pci_p2pmem_grant_priv(grant);
+	struct revoke_notified *notified = pci_p2pmem_grant_priv(grant);
 
-	atomic_inc(&told->revokes);
-	told->card = pci_p2pmem_grant_provider(grant);
+	atomic_inc(&notified->revokes);
+	notified->card = pci_p2pmem_grant_provider(grant);
 }
 
 static void revoke_grant_evict(struct pci_p2pmem_grant *grant)
 {
-	struct revoke_notified *told = pci_p2pmem_grant_priv(grant);
+	struct revoke_notified *notified = pci_p2pmem_grant_priv(grant);
 
-	atomic_inc(&told->evicts);
+	atomic_inc(&notified->evicts);
 }
 
 static const struct pci_p2pmem_grant_ops revoke_grant_ops = {
@@ -316,10 +316,10 @@ static const struct pci_p2pmem_grant_ops revoke_grant_ops = {
 
 static void revoke_client_revoke(struct pci_p2pmem_client *client, struct pci_dev *card)
 {
-	struct revoke_notified *told = pci_p2pmem_client_priv(client);
+	struct revoke_notified *notified = pci_p2pmem_client_priv(client);
 
-	atomic_inc(&told->revokes);
-	told->card = card;
+	atomic_inc(&notified->revokes);
+	notified->card = card;
 }
 
 static const struct pci_p2pmem_client_ops revoke_client_ops = {
@@ -331,11 +331,12 @@ static void revoke_unregister_action(void *client)
 	pci_p2pmem_unregister_client(client);
 }
 
-static void revoke_client(struct kunit *test, struct pci_dev *pdev, struct revoke_notified *told)
+static void revoke_client(struct kunit *test, struct pci_dev *pdev,
+			  struct revoke_notified *notified)
 {
 	struct pci_p2pmem_client *c;
 
-	c = pci_p2pmem_register_client(&pdev->dev, &revoke_client_ops, told);
+	c = pci_p2pmem_register_client(&pdev->dev, &revoke_client_ops, notified);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, c);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, revoke_unregister_action, c));
 }

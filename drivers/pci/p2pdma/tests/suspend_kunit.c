@@ -22,7 +22,7 @@ static struct pci_dev *suspend_card(struct kunit *test)
 }
 
 /* Returns its duration in milliseconds */
-static unsigned int suspend_takes(struct pci_dev *card)
+static unsigned int suspend_duration(struct pci_dev *card)
 {
 	unsigned long start = jiffies;
 
@@ -48,7 +48,7 @@ static void does_not_wait_without_memory_in_use(struct kunit *test)
 	u32 epoch = kit_provider(card)->epoch;
 
 	lend_free(test, lend_alloc(test, card, SZ_1M));
-	KUNIT_EXPECT_LT(test, suspend_takes(card), SUSPEND_STALL_MS);
+	KUNIT_EXPECT_LT(test, suspend_duration(card), SUSPEND_STALL_MS);
 	suspend_expect_lost(test, card);
 	KUNIT_EXPECT_EQ(test, kit_provider(card)->epoch, epoch + 1);
 	pci_p2pmem_resume(card);
@@ -62,7 +62,7 @@ static void memory_still_in_use_is_lost(struct kunit *test)
 	struct pci_dev *card = suspend_card(test);
 	struct lend_hold *hold = lend_alloc(test, card, 3 * PAGE_SIZE);
 	u32 epoch = kit_provider(card)->epoch;
-	unsigned int took = suspend_takes(card);
+	unsigned int took = suspend_duration(card);
 
 	KUNIT_EXPECT_GE_MSG(test, took, SUSPEND_STALL_MS - 20, "it did not wait");
 	KUNIT_EXPECT_LE(test, took, SUSPEND_STALL_MS + SUSPEND_SLACK_MS);
@@ -108,12 +108,12 @@ static void own_memory_and_other_devices(struct kunit *test)
 	struct lend_hold *hold = lend_alloc(test, card, SZ_64K);
 
 	pci_p2pmem_own(card, SZ_64K, true);
-	KUNIT_EXPECT_LT(test, suspend_takes(card), SUSPEND_STALL_MS);
+	KUNIT_EXPECT_LT(test, suspend_duration(card), SUSPEND_STALL_MS);
 	pci_p2pmem_resume(card);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(card));
 	pci_p2pmem_own(card, SZ_64K, false);
 	lend_free(test, hold);
-	KUNIT_EXPECT_LT(test, suspend_takes(fabric_pdev(f, "nic")), SUSPEND_STALL_MS);
+	KUNIT_EXPECT_LT(test, suspend_duration(fabric_pdev(f, "nic")), SUSPEND_STALL_MS);
 }
 
 static struct kunit_case suspend_cases[] = {

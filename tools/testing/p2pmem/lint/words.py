@@ -2,8 +2,8 @@
 """
 Words that are not used here: the file "words" lists them and what to write instead.
 
-In C files, comments and strings are searched, in scripts and documentation every line. faults/words.c
-has a line for every row of the list.
+In C files, comments and strings are searched, in all other files every line. faults/words.c has a line
+for every row of the list.
 """
 
 import re
@@ -14,7 +14,6 @@ from project import FAULTS, HERE, TOP, Broken, Finding, tracked
 WRONG = FAULTS + "words.c"
 # the list itself, and files that quote such words on purpose
 QUOTES = ("tools/testing/p2pmem/lint/", "COPYING", "tools/testing/p2pmem/mutants/list")
-TEXT = (".c", ".h", ".sh", ".py", ".rst", ".md", ".cocci", ".svg")
 C_TEXT = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
 
 
@@ -58,9 +57,8 @@ def words():
     """words that are not used here"""
     table = rows()
     for f in tracked():
-        if f.startswith(QUOTES) or not (f.endswith(TEXT) or f.startswith("Documentation/")):
-            continue
-        yield from (finding for finding, _ in search(f, table))
+        if not f.startswith(QUOTES):
+            yield from (finding for finding, _ in search(f, table))
 
     wrong = list(search(WRONG, table))
     yield from compare(WRONG, [finding for finding, _ in wrong])

@@ -221,7 +221,7 @@ def run_qemu(args, vmdir, limit):
     return None
 
 
-class Judge:
+class Evaluator:
     """Read the guest's report and decide. A missing report is a failure."""
 
     def __init__(self, vmdir):
@@ -400,20 +400,20 @@ def main():
     seconds = round(time.monotonic() - start, 1)
     (vmdir / "initrd").unlink()
 
-    judge = Judge(vmdir)
+    evaluator = Evaluator(vmdir)
     file_reasons, files = unpack_files(vmdir)
-    judge.reasons += file_reasons
-    verdict, tap = judge.decide(ended)
-    report = {"version": 1, "name": vmdir.name, "verdict": verdict, "reasons": judge.reasons,
+    evaluator.reasons += file_reasons
+    verdict, tap = evaluator.decide(ended)
+    report = {"version": 1, "name": vmdir.name, "verdict": verdict, "reasons": evaluator.reasons,
               "kernel": kernel["KVER"], "topology": str(topo), "script": str(script),
-              "stock": env("STOCK").split(), "seconds": seconds, "exit_status": judge.status, "tap": tap,
-              "allowed": judge.allowed, "data": judge.data, "files": files}
+              "stock": env("STOCK").split(), "seconds": seconds, "exit_status": evaluator.status, "tap": tap,
+              "allowed": evaluator.allowed, "data": evaluator.data, "files": files}
     (vmdir / "report.json").write_text(json.dumps(report, indent=1) + "\n")
-    (vmdir / "verdict").write_text(verdict + "".join(f"\n{r}" for r in judge.reasons) + "\n")
+    (vmdir / "verdict").write_text(verdict + "".join(f"\n{r}" for r in evaluator.reasons) + "\n")
 
     counts = f", {tap['passed']} of {tap['planned']} tests passed" if tap["planned"] else ""
     print(f"vm: {vmdir.name}: {verdict}{counts}, {seconds} s")
-    for reason in judge.reasons[:10]:
+    for reason in evaluator.reasons[:10]:
         print(f"vm:   {reason}")
     if verdict != "pass":
         print(f"vm:   see {os.path.relpath(vmdir / 'console.log')}")

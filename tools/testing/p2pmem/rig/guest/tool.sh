@@ -137,7 +137,7 @@ bar_params()
 	done
 }
 
-# put_back N...: let go of them
+# put_back N...: frees objects
 put_back()
 {
 	must free "$@"

@@ -21,7 +21,7 @@ guest()
 		RUN="$here/tests/guest/bytes.sh" python3 "$here/rig/vm.py"
 }
 
-check "the guest moves what it is told to" guest
+check "the guest moves the requested bytes" guest
 rm -f "$work/numbers"
 check "trace and counters can be read" "$here/tests/bytes/compare.py" "$vm" "$work/numbers"
 if [ -e "$work/numbers" ]; then

@@ -37,7 +37,7 @@ moves()
 
 e2e_start || bail "the guest cannot be set up"
 drive=$(nvme_bdf plain0) adapter=$(pci_adapters 1) bytes=0
-pci_bind "$(pci_cards 1)" p2pmem-bar || bail "the card does not lend"
+pci_bind "$(pci_cards 1)" p2pmem-bar || bail "the card is no provider"
 e2e_watch_tests || bail "no trace events"
 e2e_export $NQN 1 "$(nvme_disk plain0)" 1 || bail "namespace"
 e2e_port 0 || bail "port"

@@ -64,7 +64,7 @@ one_round()
 	gsgl=$id
 	must cycle "$card" "$client" 200 128K
 	[ $(($1 % 2)) = 0 ] || put_back "$region" "$map" "$list" "$gsgl" "$grant" "$pin" "$held"
-	# in even rounds the tool's unloading lets go of everything
+	# in even rounds, unloading the tool frees all objects
 	rmmod p2pmem_tool && rmmod p2pmem_bar && rmmod p2pdma
 }
 

@@ -176,7 +176,7 @@ mapped=$id
 maps=$((maps + 1))
 log_mark
 must lost "$card"
-is "$(lines "$card" "peer-to-peer memory lost")" 1 "a loss is told"
+is "$(lines "$card" "peer-to-peer memory lost")" 1 "a loss is logged"
 errno_is ENODEV "lost memory is not mapped" map "$list" "$client" from
 errno_is ENODEV "a lost region is not mapped" region "$client" "$card" 0 64 4 to
 errno_is ENOMEM "lost memory is not allocated" alloc "$card" 4096
@@ -223,7 +223,7 @@ must forget "$id"
 log_mark
 put_back "$registered"
 is "$(lines "$card" "2 mappings of its peer-to-peer memory for $client were made, 1 undone: a driver forgot some")" 1 \
-	"negative control: a mapping that was never undone is told"
+	"negative control: a mapping that was never undone is logged"
 must client "$client"
 must map "$list" "$client" from
 must forget "$id"

@@ -58,7 +58,7 @@ is "$(r reason)" provider-revoked "the verdict has the same reason"
 errno_is ok "allocated memory can still be mapped" map "$run" "$client" from
 put_back "$id"
 errno_is ENODEV "a region cannot be mapped" region "$client" "$card" 2 0 4096 to
-check "after 10 s the holder is told of" wait_for 15 log_has "$card: waiting for peer-to-peer memory to be returned: 65536 bytes and 0 references are in use"
+check "after 10 s the holder is logged" wait_for 15 log_has "$card: waiting for peer-to-peer memory to be returned: 65536 bytes and 0 references are in use"
 put_back "$map"
 check "unbinding still waits" test ! -e /run/unbound
 put_back "$run"
@@ -104,7 +104,7 @@ must client "$client" auto
 auto=$id
 must region "$client" "$card" 0 0 64 to
 begin_unbind "$card"
-ends "a client that undoes its regions when told"
+ends "a client that unmaps its regions on revocation"
 must info "$auto"
 is "$(r revokes)" 1 "it was notified once"
 is "$(lines "$card" "waits")" 0 "nobody waited"
@@ -145,7 +145,7 @@ pin=$id
 begin_unbind "$card"
 check "unbinding revokes" wait_for 5 revoked "$card"
 errno_is ENODEV "no page can be pinned" pin "$card" 2 64K 4096
-check "pinned pages are told of" wait_for 15 log_has "$card: waiting for .*: 0 bytes and 4 references are in use"
+check "pinned pages are logged" wait_for 15 log_has "$card: waiting for .*: 0 bytes and 4 references are in use"
 put_back "$pin"
 ends "it ends when they are unpinned"
 
@@ -179,7 +179,7 @@ sleep 1
 check "unbinding waits for the driver's own memory" test ! -e /run/unbound
 must own "$card" 8K 0
 put_back "$own"
-ends "which it gives back"
+ends "the driver's own memory, after freeing it"
 
 # --- a reset through the PCI core ------------------------------------------------------------
 lend "$card" || bail "no card"

@@ -16,7 +16,7 @@ NQN=nqn.2026-01.test:evict
 echo 120 >/sys/module/nvme_core/parameters/io_timeout 2>/dev/null
 e2e_start || bail "the guest cannot be set up"
 card=$(pci_cards 1)
-pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+pci_bind "$card" p2pmem-bar || bail "the card is no provider"
 e2e_export $NQN 1 "$(nvme_disk plain0)" "$card" || bail "namespace"
 e2e_port 0 || bail "port"
 disk=$(e2e_connect $NQN --ctrl-loss-tmo=60 --reconnect-delay=2) || bail "connect"

@@ -30,7 +30,7 @@ esac
 [ "$ADAPTER" != virt ] ||
 	isnt "$(cat /sys/class/infiniband/rnic0/device/vendor)" "" "the adapter has a PCI parent, and no DMA device"
 card=$(pci_cards 1)
-pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+pci_bind "$card" p2pmem-bar || bail "the card is no provider"
 log_mark
 e2e_export $NQN 1 "$(nvme_disk plain0)" 1 || bail "with 1, enabling succeeds whatever there is"
 ok "with 1, enabling succeeds"

@@ -33,7 +33,7 @@ agree()
 
 e2e_start || bail "the guest cannot be set up"
 card=$(pci_cards 1)
-pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+pci_bind "$card" p2pmem-bar || bail "the card is no provider"
 d0=$(nvme_disk cmb0) d1=$(nvme_disk plain0) cmb=$(nvme_bdf cmb0)
 
 e2e_export $NQN 1 "$d1" "$card" p2pmem_verify=off || bail "namespace 1"

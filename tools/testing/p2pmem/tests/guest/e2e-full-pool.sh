@@ -16,7 +16,7 @@ rnic_parameters=hold_us=200
 e2e_start || bail "the guest cannot be set up"
 card=$(pci_cards 1)
 echo 2M >/sys/module/p2pmem_bar/parameters/size
-pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+pci_bind "$card" p2pmem-bar || bail "the card is no provider"
 is "$(cat "/sys/bus/pci/devices/$card/p2pmem/size")" 2097152 "it lends 2 MiB"
 e2e_export $NQN 1 "$(nvme_disk plain0)" "$card" p2pmem_verify=off || bail "namespace"
 e2e_port 0 || bail "port"

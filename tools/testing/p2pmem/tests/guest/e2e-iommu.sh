@@ -30,7 +30,7 @@ card=$(pci_cards 1) drive=$(nvme_bdf plain0) adapter=$(pci_adapters 1)
 for f in "$card" "$drive" "$adapter"; do
 	like "$(cat "/sys/bus/pci/devices/$f/iommu_group/type")" '^DMA' "the IOMMU translates for $f"
 done
-pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+pci_bind "$card" p2pmem-bar || bail "the card is no provider"
 write_attr /sys/module/p2pdma/parameters/host_bridges +1b36:000c || bail "no entry of the host bridge"
 log_mark
 e2e_export $NQN 1 "$(nvme_disk plain0)" "$card" || bail "namespace"

@@ -28,7 +28,7 @@ check "served without a provider" fio_verify "$disk" --rw=write --bs=64k --iodep
 compare "$(stat_of $NQN 1 no-provider)" -gt 0 "counted as no-provider"
 is "$(stat_of $NQN 1 fallbacks)" "$(stat_of $NQN 1 no-provider)" "counted under no other reason"
 
-pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+pci_bind "$card" p2pmem-bar || bail "the card is no provider"
 check "a provider that appears is used" wait_for 10 e2e_peer_grows $NQN "$disk" 1
 is "$(used 1)" "$card" "the log names the provider"
 check "data is right" fio_verify "$disk" --rw=randwrite --bs=64k --iodepth=8 --size=2m

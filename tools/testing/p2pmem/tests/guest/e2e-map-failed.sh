@@ -35,7 +35,7 @@ failing()
 e2e_start || bail "the guest cannot be set up"
 modprobe p2pmem_fail || bail "mappings cannot be made to fail"
 card=$(pci_cards 1) drive=$(nvme_bdf plain0) adapter=$(pci_adapters 1)
-pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+pci_bind "$card" p2pmem-bar || bail "the card is no provider"
 write_attr /sys/module/p2pdma/parameters/host_bridges +1b36:000c || bail "no entry of the host bridge"
 e2e_export $NQN 1 "$(nvme_disk plain0)" "$card" || bail "namespace"
 e2e_port 0 || bail "port"

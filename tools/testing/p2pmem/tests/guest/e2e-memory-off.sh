@@ -37,7 +37,7 @@ memory()
 e2e_start || bail "the guest cannot be set up"
 allow 'nvme nvme[0-9]+: .*(timeout|abort|Abort|reset|queues)'
 card=$(pci_cards 1) plain=$(nvme_disk plain0)
-pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+pci_bind "$card" p2pmem-bar || bail "the card is no provider"
 dd if=/dev/urandom of=/run/old bs=64k count=4 2>/dev/null
 dd if=/dev/urandom of=/run/new bs=64k count=4 2>/dev/null
 dd if=/run/old of="$plain" bs=64k oflag=direct 2>/dev/null

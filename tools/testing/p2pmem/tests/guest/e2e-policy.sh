@@ -39,7 +39,7 @@ check "the module is unloaded again" rmmod p2pdma
 
 e2e_start || bail "the guest cannot be set up"
 card=$(pci_cards 1)
-pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+pci_bind "$card" p2pmem-bar || bail "the card is no provider"
 published=/sys/bus/pci/devices/$card/p2pmem
 
 is "$(cat $param)" "" "nothing was changed at first"
@@ -49,7 +49,7 @@ check "the log names it" log_has "host_bridges: ignored invalid entry 'sesame'"
 is "$(cat $param)" "" "nothing is changed by it"
 check "a host bridge without an entry can be denied" write_attr $param "-1b36:000c"
 is "$(cat $param)" "-1b36:000c" "the denial is listed"
-check "the denial can be taken back" write_attr $param "+1b36:000c/across,-1b36:000c"
+check "the denial can be removed" write_attr $param "+1b36:000c/across,-1b36:000c"
 is "$(cat $param)" "" "the list has no change left"
 refuses "rescan takes 1 only" "Invalid argument" write_attr "$published/rescan" 0
 refuses "and cannot be read" "" cat "$published/rescan"
@@ -86,7 +86,7 @@ is "$(log_since | grep -c 'using peer-to-peer memory')" 1 "one line for the path
 
 check "the host saw no error when the entry was added" no_host_errors
 log_mark
-check "taken back under load" write_attr $param -1b36:000c
+check "removed under load" write_attr $param -1b36:000c
 check "the path is refused again" wait_for 20 log_has "using system memory for nsid 1 .*: host-bridge: "
 check "nothing goes through peer memory" wait_for 20 system_only
 is "$(log_since | grep -c 'using system memory')" 1 "one line for the path"
@@ -95,7 +95,7 @@ for n in 1 2 3; do
 	check "change $n: added" write_attr $param 1b36:000c
 	check "change $n: peer memory is used" wait_for 20 e2e_peer_grows $NQN "$disk" 1
 	check "change $n: rescan changes nothing" write_attr "$published/rescan" 1
-	check "change $n: taken back" write_attr $param -1b36:000c
+	check "change $n: removed" write_attr $param -1b36:000c
 done
 fio_done "data that was written meanwhile is right"
 check "in the end nothing goes through peer memory" wait_for 20 system_only

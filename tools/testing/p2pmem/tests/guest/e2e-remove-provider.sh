@@ -22,7 +22,7 @@ touch_disk()
 
 e2e_start || bail "the guest cannot be set up"
 card=$(pci_cards 1)
-pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+pci_bind "$card" p2pmem-bar || bail "the card is no provider"
 e2e_export $NQN 1 "$(nvme_disk plain0)" "$card" || bail "namespace"
 e2e_port 0 || bail "port"
 disk=$(e2e_connect $NQN) || bail "connect"

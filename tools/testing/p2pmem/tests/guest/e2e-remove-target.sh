@@ -23,7 +23,7 @@ allow 'nvme[0-9]+n[0-9]+: '
 allow 'I/O error, dev nvme'
 allow 'Buffer I/O error'
 card=$(pci_cards 1)
-pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+pci_bind "$card" p2pmem-bar || bail "the card is no provider"
 
 for round in 1 2; do
 	e2e_export $NQN 1 "$(nvme_disk plain0)" "$card" || bail "namespace, round $round"
@@ -35,7 +35,7 @@ for round in 1 2; do
 	sleep 1
 	check "round $round: the namespace is disabled during I/O" \
 		bounded 30 write_attr "$e2e_stats/$NQN/namespaces/1/enable" 0
-	check "round $round: all memory is back" wait_for 5 all_back
+	check "round $round: all memory is freed" wait_for 5 all_back
 	kill -9 "$fio_pid" 2>/dev/null
 	wait "$fio_pid" 2>/dev/null
 	check "round $round: enabled again" \
@@ -45,7 +45,7 @@ for round in 1 2; do
 	fio_load "$disk" 6
 	sleep 1
 	check "round $round: the target is removed during I/O" bounded 60 nvmet_remove_all
-	check "round $round: all memory is back" wait_for 10 all_back
+	check "round $round: all memory is freed" wait_for 10 all_back
 	kill -9 "$fio_pid" 2>/dev/null
 	nvme_disconnect_all >/dev/null
 	wait "$fio_pid" 2>/dev/null

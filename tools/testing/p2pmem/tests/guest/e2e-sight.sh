@@ -31,7 +31,7 @@ traced()
 e2e_start || bail "the guest cannot be set up"
 [ -d $T/events ] || mount -t tracefs none $T || bail "no tracefs"
 card=$(pci_cards 1) drive=$(nvme_bdf plain0) adapter=$(pci_adapters 1)
-pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+pci_bind "$card" p2pmem-bar || bail "the card is no provider"
 e2e_export $NQN 1 "$(nvme_disk plain0)" "$card" || bail "namespace"
 e2e_port 0 || bail "port"
 disk=$(e2e_connect $NQN) || bail "connect"

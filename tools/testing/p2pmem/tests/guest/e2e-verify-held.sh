@@ -14,8 +14,8 @@
 NQN=nqn.2026-01.test:held
 enable=$e2e_stats/$NQN/namespaces/1/enable
 
-# held COMMAND...: while a test is held the host reads, and the command is begun. A transfer
-# that takes 5 s would be called lost: so what is seen is judged when it has been let go.
+# held COMMAND...: starts a command and reads of the host while a test is held. Results are checked
+# after the release, because a transfer of more than 5 s counts as lost.
 held()
 {
 	is_held=no ran=no
@@ -69,7 +69,7 @@ again()
 
 e2e_start || bail "the guest cannot be set up"
 card=$(pci_cards 1)
-pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+pci_bind "$card" p2pmem-bar || bail "the card is no provider"
 e2e_watch_tests || bail "no trace events"
 e2e_export $NQN 1 "$(nvme_disk plain0)" "$card" || bail "namespace"
 e2e_port 0 || bail "port"

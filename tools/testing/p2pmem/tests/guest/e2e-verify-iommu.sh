@@ -20,7 +20,7 @@ allow 'nvme nvme[0-9]+: .*(timeout|abort|Abort|reset|queues)'
 e2e_start || bail "the guest cannot be set up"
 isnt "$(ls /sys/class/iommu)" "" "there is an IOMMU"
 card=$(pci_cards 1) plain=$(nvme_disk plain0)
-pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+pci_bind "$card" p2pmem-bar || bail "the card is no provider"
 dd if=/dev/urandom of="$plain" bs=4k count=4 oflag=direct 2>/dev/null
 log_mark
 e2e_watch_tests || bail "no trace events"

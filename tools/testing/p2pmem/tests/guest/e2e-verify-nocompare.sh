@@ -23,7 +23,7 @@ modprobe nvme rig_no_compare=1 || bail "nvme does not load"
 e2e_start || bail "the guest cannot be set up"
 is "$(cat /sys/module/nvme/parameters/rig_no_compare)" Y "the drives have no Compare"
 card=$(pci_cards 1) drive=$(nvme_bdf plain0)
-pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+pci_bind "$card" p2pmem-bar || bail "the card is no provider"
 note="no Compare: only transfers to peer memory were verified"
 log_mark
 e2e_watch_tests || bail "no trace events"

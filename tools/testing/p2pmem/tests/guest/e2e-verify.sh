@@ -22,7 +22,7 @@ io()
 
 e2e_start || bail "the guest cannot be set up"
 card=$(pci_cards 1) plain=$(nvme_disk plain0) cmb=$(nvme_bdf cmb0) large=$(nvme_disk large0)
-pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+pci_bind "$card" p2pmem-bar || bail "the card is no provider"
 # a first block that is not all zeros
 dd if=/dev/urandom of="$plain" bs=4k count=4 oflag=direct 2>/dev/null
 before=$(dd if="$plain" bs=4k count=4 iflag=direct 2>/dev/null | md5sum)

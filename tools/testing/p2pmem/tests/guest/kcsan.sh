@@ -29,7 +29,7 @@ reports()
 [ -w /sys/kernel/debug/kcsan ] || mount -t debugfs none /sys/kernel/debug || bail "there is no debugfs"
 [ -w /sys/kernel/debug/kcsan ] || bail "this kernel does not look for data races"
 
-# that reports are told apart
+# that reports are distinguished
 reports >/run/known <<'E2'
 [    1.000000] BUG: KCSAN: data-race in timer / tick
 [    1.000000] read to 0xffff888036a1eb58 of 8 bytes by interrupt on cpu 1:

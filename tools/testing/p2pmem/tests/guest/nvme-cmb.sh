@@ -81,7 +81,7 @@ for name in cmb0 legacy0; do
 	check "$name: reads" reads $name
 done
 
-# Asked for, with queues as deep as they can be
+# Requested, with queues of the maximum depth
 check "the driver unloads" modprobe -r nvme
 check "nvme loads with queues in the CMB" load_modules nvme:use_cmb_sqes=1:io_queue_depth=4095
 wait_for 20 drives_there || bail "drives, again"

@@ -28,7 +28,7 @@ reset()
 		wait_for 10 grep -q live "/sys/class/nvme/$ctrl/state"
 }
 
-# reads since boot, of the disk's statistics
+# prints the number of reads since boot
 reads()
 {
 	read -r done_reads _ <"/sys/block/${disk#/dev/}/stat"
@@ -47,13 +47,13 @@ interrupts()
 		/proc/interrupts
 }
 
-# polled NAME COUNT: resets, and the process that polls goes on after each
+# polled NAME COUNT: resets the drive COUNT times; the process must continue to poll after each reset
 polled()
 {
 	for n in $(seq "$2"); do
 		check "$1: reset $n" reset
 		reads_before=$(reads)
-		check "$1: reads go on after reset $n" wait_for 30 reads_grow
+		check "$1: reads continue after reset $n" wait_for 30 reads_grow
 	done
 }
 
@@ -71,7 +71,7 @@ reads_before=$(reads)
 check "a process polls" wait_for 30 reads_grow
 irqs=$(interrupts) reads_before=$(reads)
 wait_for 30 reads_grow
-is "$(interrupts)" "$irqs" "and its reads raise no interrupt"
+is "$(interrupts)" "$irqs" "its reads raise no interrupt"
 
 left=$(attr available)
 polled "the CMB stays" 3
@@ -80,21 +80,21 @@ is "$(attr available)" "$left" "the queues stay in the CMB"
 log_mark
 echo 1 >$fail/moved
 polled "the CMB moves" 3
-compare "$(cat $fail/moved_answers)" -ge 3 "each reset was told that the CMB has moved"
+compare "$(cat $fail/moved_answers)" -ge 3 "the CMB moved in each reset"
 is "$(attr available)" "$size" "the queues have left the CMB"
-is "$(log_since | grep -c 'changed since it was registered')" 1 "the log says so once"
-is "$(attr published)" 0 "it is not lent"
+is "$(log_since | grep -c 'changed since it was registered')" 1 "the move is logged once"
+is "$(attr published)" 0 "the CMB is not published"
 
 echo 0 >$fail/moved
-polled "the CMB is back" 2
-check "it is lent again" wait_for 10 grep -q 1 "/sys/bus/pci/devices/$bdf/p2pmem/published"
+polled "the CMB moves back" 2
+check "the CMB is published again" wait_for 10 grep -q 1 "/sys/bus/pci/devices/$bdf/p2pmem/published"
 is "$(attr available)" "$size" "the queues stay in system memory"
 
 check "the process still polls" kill -0 $poller
 kill -INT $poller
 wait $poller
 check "none of its reads failed" test -z "$(grep -E 'error=|err= *[1-9]' /run/fio.log)"
-check "nor does the log have an error" test -z "$(dmesg | grep -E 'I/O error|critical')"
-check "nvme unloads" modprobe -r nvme
-check "and the core" modprobe -r p2pmem_fail p2pdma
+check "the log has no error" test -z "$(dmesg | grep -E 'I/O error|critical')"
+check "nvme can be unloaded" modprobe -r nvme
+check "the core can be unloaded" modprobe -r p2pmem_fail p2pdma
 done_testing

@@ -158,7 +158,7 @@ stop_background
 [ "$(pci_driver "$card")" = p2pmem-bar ] || pci_bind "$card" p2pmem-bar
 echo 1 >"$ns/enable" 2>/dev/null
 
-# reads all of it: a disk that the host has not looked at again yet has no bytes, and dd is content
+# reads the whole disk: dd succeeds with no bytes if the host has not revalidated the disk yet
 reads()
 {
 	[ -b "$disk" ] && [ "$(dd if="$disk" bs=64k count=4 iflag=direct status=none | wc -c)" = 262144 ]

@@ -1,13 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# nvmetcli.sh: a configuration of the NVMe target that survives a boot. The kernel parameter
-# nvmetcli.phase says what to do:
+# nvmetcli.sh: tests a persistent configuration of the NVMe target. The kernel parameter
+# nvmetcli.phase selects the test:
 #
-#   save      configure, see that nvmetcli alone loses the p2pmem attributes and that nvmetcli-p2pmem
-#             does not (save, clear, restore, read), and send the file to the host
-#   restore   a machine that has just booted, with that file: restore it before and after the
-#             provider is there, and move data through it
+#   save      configure, check that nvmetcli alone loses the p2pmem attributes and that nvmetcli-p2pmem
+#             keeps them (save, clear, restore, read), and send the file to the host
+#   restore   after a boot, restore that file without and with the provider, and transfer data
 #
 # /extra/root has Python and nvmetcli (tests/nvmetcli/run.sh). Topology: nvmet-attribute.topo.
 
@@ -31,7 +30,7 @@ ours()
 	"$root/usr/bin/python3" "$root/usr/bin/nvmetcli-p2pmem" "$@"
 }
 
-# what the namespaces are: "NSID p2pmem prefer verify enabled", one a line
+# prints the namespaces, one in each line: "NSID p2pmem prefer verify enabled"
 namespaces()
 {
 	for d in "$sub"/namespaces/*; do
@@ -40,8 +39,8 @@ namespaces()
 	done
 }
 
-# A drive may have another name after a boot: the name in the configuration is one that stays, as
-# those in /dev/disk/by-id do.
+# The name of a drive may change after a boot. The configuration has a constant name, like those in
+# /dev/disk/by-id.
 drives()
 {
 	wait_for 20 nvme_disk plain0 || bail "no drive"
@@ -83,74 +82,74 @@ phase_save()
 
 	check "nvmetcli alone: save" alone save /run/alone.json
 	check "nvmetcli alone: clear" alone clear
-	is "$(namespaces)" "" "nvmetcli alone: nothing is left"
+	is "$(namespaces)" "" "nvmetcli alone: no namespace is left"
 	check "nvmetcli alone: restore" alone restore /run/alone.json
 	is "$(cat "$sub/namespaces/1/p2pmem" "$sub/namespaces/1/enable" | tr '\n' ' ')" "0 1 " \
-		"nvmetcli alone: the namespace is enabled, and without peer memory"
+		"nvmetcli alone: the namespace is enabled without peer memory"
 
 	alone clear
 	configure
 	check "nvmetcli-p2pmem: save" ours save /run/config.json
 	check "nvmetcli-p2pmem: clear" ours clear
-	is "$(namespaces)" "" "nvmetcli-p2pmem: nothing is left"
+	is "$(namespaces)" "" "nvmetcli-p2pmem: no namespace is left"
 	check "nvmetcli-p2pmem: restore" ours restore /run/config.json
-	is "$(namespaces)" "$wanted" "nvmetcli-p2pmem: every attribute is as it was"
+	is "$(namespaces)" "$wanted" "nvmetcli-p2pmem: all attributes are restored"
 	is "$(readlink "/sys/kernel/config/nvmet/ports/1/subsystems/$NQN" | sed 's|.*/||')" $NQN \
 		"nvmetcli-p2pmem: the port exports the subsystem"
 
-	# the shell's commands know them, too
+	# the shell's commands support them, too
 	check "the shell disables a namespace" ours "/subsystems/$NQN/namespaces/2" disable
 	check "the shell sets an attribute" ours "/subsystems/$NQN/namespaces/2" set p2pmem prefer=nearest
 	is "$(cat "$sub/namespaces/2/p2pmem_prefer")" nearest "it is set"
 	like "$(ours "/subsystems/$NQN/namespaces/1" get p2pmem provider)" "$near" "the shell shows an attribute"
 
-	# nvmetcli alone reads a file with them, and skips them
+	# nvmetcli alone reads a file with them and ignores them
 	ours clear
 	check "nvmetcli alone restores a file of nvmetcli-p2pmem" alone restore /run/config.json
-	is "$(namespaces | awk '{ print $1, $NF }' | tr '\n' ' ')" "1 1 2 1 3 1 4 0 " "with all of its namespaces"
+	is "$(namespaces | awk '{ print $1, $NF }' | tr '\n' ' ')" "1 1 2 1 3 1 4 0 " "with all namespaces"
 	put_file /run/config.json
 }
 
 phase_restore()
 {
 	file=/extra/config.json
-	# nobody has loaded the target
+	# the target is not loaded yet
 	load_modules nvme p2pmem_bar brd:rd_nr=3:rd_size=16384 || bail "modules"
 	drives
 	adapter
 	allow 'nsid 1 of .* choose a function that has p2pmem/published 1'
 
-	# the provider does not come
+	# without the provider
 	ours restore $file >/run/said 2>&1
 	is $? 1 "without the provider: restore fails"
 	diag "$(cat /run/said)"
-	like "$(cat /run/said)" "namespaces/1/p2pmem to $near: No such device" "it says which attribute"
-	like "$(cat /run/said)" "namespaces/1 stays disabled" "it says that the namespace stays disabled"
+	like "$(cat /run/said)" "namespaces/1/p2pmem to $near: No such device" "the attribute is reported"
+	like "$(cat /run/said)" "namespaces/1 stays disabled" "it reports that the namespace stays disabled"
 	is "$(namespaces)" "1 0 most-free off 0
 2 1 same-node require 1
 3 0 nearest auto 1
 4 1 nearest auto 0" "the other namespaces are restored"
 
-	# the provider comes late
+	# with a provider that appears late
 	ours clear
 	(sleep 4; pci_bind "$near" p2pmem-bar) &
-	check "with a provider that comes late: restore" ours restore $file
+	check "with a provider that appears late: restore" ours restore $file
 	wait
-	is "$(namespaces)" "$wanted" "every attribute is as it was before the boot"
+	is "$(namespaces)" "$wanted" "all attributes are as before the boot"
 
 	dd if=/dev/urandom of=/dev/shm/data bs=64k count=64 status=none
 	nvme_connect rdma $NQN >/dev/null || bail "no connection"
 	disk=$(nvme_host_disk $NQN) || bail "no disk"
-	check "data are written" dd if=/dev/shm/data of="$disk" bs=64k oflag=direct
+	check "data is written" dd if=/dev/shm/data of="$disk" bs=64k oflag=direct
 	dd if="$disk" of=/dev/shm/back bs=64k count=64 iflag=direct status=none
-	is "$(checksum /dev/shm/back)" "$(checksum /dev/shm/data)" "and read back"
-	compare "$(cat "$sub/namespaces/1/p2pmem_stats/peer_bytes")" -ge $((8 * 1024 * 1024)) "through peer memory"
-	is "$(cat "$sub/namespaces/1/p2pmem_stats/fallbacks")" 0 "without a fallback"
+	is "$(checksum /dev/shm/back)" "$(checksum /dev/shm/data)" "the same data is read"
+	compare "$(cat "$sub/namespaces/1/p2pmem_stats/peer_bytes")" -ge $((8 * 1024 * 1024)) "peer memory was used"
+	is "$(cat "$sub/namespaces/1/p2pmem_stats/fallbacks")" 0 "no fallback"
 	nvme_disconnect $NQN >/dev/null
 }
 
 case $phase in
 save | restore)	"phase_$phase" ;;
-*)		bail "nvmetcli.phase is '$phase', neither save nor restore" ;;
+*)		bail "invalid nvmetcli.phase '$phase', expected save or restore" ;;
 esac
 done_testing

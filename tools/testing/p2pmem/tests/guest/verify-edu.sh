@@ -75,7 +75,7 @@ errno_is EXDEV "no further grant is given" grant "$card" me "$far"
 check "the log says whose entry is wrong, and what to do" \
 	log_has "$far: cannot reach peer-to-peer memory of $card: .*verify-failed: .*remove the entry that allows its host bridge from $param"
 must free "$allowed"
-check "the entry is taken back" write_attr $param -1b36:000c
+check "the entry is removed" write_attr $param -1b36:000c
 must verdict "$card" "$far"
 is "$(r reason) $(r by_admin)" "host-bridge 0" "refused as before"
 is "$(grep -c "p2pmem_verify: .*client=$far bytes=1024 proof=disproved reason=verify-failed" $T/trace)" 1 \
@@ -92,5 +92,5 @@ must verdict "$card" "$liar"
 is "$(r reason)" ok "the disproof is dropped until then"
 must free "$bad"
 must free "$good"
-is "$(cat "/sys/bus/pci/devices/$card/p2pmem/available")" $((4 << 20)) "all memory came back"
+is "$(cat "/sys/bus/pci/devices/$card/p2pmem/available")" $((4 << 20)) "all memory is freed"
 done_testing

@@ -47,13 +47,13 @@ errno_is ok "without an address" verify "$grant" "$adapter"
 is "$(r proof)" unproved "nothing is proved"
 like "$(r note)" "*cannot be connected with itself*" "with a note"
 
-ip addr add 10.0.0.1/24 dev "$net" || bail "the address cannot be given back"
+ip addr add 10.0.0.1/24 dev "$net" || bail "the address cannot be restored"
 again
 errno_is ok "with an address" verify "$grant" "$adapter"
 is "$(r proof)" proved "the path is proved"
 errno_is ok "again" verify "$grant" "$adapter"
 is "$(live)" "$before" "no connection, queue or registration stays"
-is "$(lent_available "$card")" $((4 << 20)) "all memory came back"
+is "$(lent_available "$card")" $((4 << 20)) "all memory is freed"
 
 # transfers of peer memory that do not end, or move nothing: READ, WRITE, WRITE of a changed byte
 again
@@ -77,7 +77,7 @@ echo 0 >$lost
 again
 errno_is ok "all is well again" verify "$grant" "$adapter"
 is "$(r proof)" proved "the path is proved"
-is "$(lent_available "$card")" $((4 << 20)) "all memory came back"
+is "$(lent_available "$card")" $((4 << 20)) "all memory is freed"
 is "$(live)" "$before" "no connection, queue or registration stays"
 must free "$grant"
 

@@ -38,7 +38,7 @@ refuses()
 	fi
 }
 
-# every file that modprobe could see, and what it holds; modules of the distribution by name
+# prints checksums of all files below lib/modules, except modules of the distribution
 tree()
 {
 	(cd "$DESTDIR/lib/modules" && find . -path './*/kernel' -prune -o -type f -print | LC_ALL=C sort |
@@ -65,13 +65,13 @@ distribution()
 	! from p2pdma 2>/dev/null
 }
 
-# what would be loaded, first to last
+# prints the modules that would be loaded, in order
 loads()
 {
 	modprobe -d "$DESTDIR" -S "$KVER" --show-depends "$1"
 }
 
-# a dependency comes before its user, and both are ours
+# succeeds if a dependency is loaded before its user, and both are our modules
 needs()
 {
 	loads "$1" | awk -v user="/updates/p2pmem/$1.ko" -v dep="/updates/p2pmem/$2.ko" '
@@ -89,7 +89,7 @@ fresh()
 {
 	rm -rf "$DESTDIR"
 	mkdir -p "$lib"
-	# of the distribution's 4,000 modules those that ours stand beside
+	# those of the distribution's 4,000 modules that use or resemble ours
 	for d in drivers/nvme drivers/infiniband drivers/block drivers/net/ethernet/mellanox net/rds \
 		drivers/target lib crypto arch; do
 		[ ! -d "$KIMAGE/lib/modules/$KVER/kernel/$d" ] || {
@@ -102,10 +102,10 @@ fresh()
 }
 
 : >"$work/out"
-[ -n "$KIMAGE" ] || { echo "1..0 # SKIP KIMAGE is not given: there are no modules of the distribution to stand beside"; exit 0; }
+[ -n "$KIMAGE" ] || { echo "1..0 # SKIP KIMAGE is not set: no modules of the distribution to install beside"; exit 0; }
 fresh
-check "before: modprobe takes the distribution's" distribution
-check "uninstall where nothing is installed" "$script" uninstall
+check "before: modprobe selects the distribution's modules" distribution
+check "uninstall without an installation" "$script" uninstall
 refuses "an unknown command" "usage\|install.sh install" "$script" remove
 refuses "no command" "install.sh install" "$script"
 refuses "a kernel that is not installed" "install kernel 1.2.3-none" env KVER=1.2.3-none "$script" install
@@ -125,16 +125,16 @@ refuses "a vendor's ib_core in updates/" "replaces ib_core already" "$script" in
 rm -rf "$lib/updates"
 
 check "install" "$script" install
-check "after: modprobe takes ours" ours
-check "nvme brings p2pdma" needs nvme p2pdma
-check "nvmet-rdma brings nvmet" needs nvmet-rdma nvmet
-check "nvmet-rdma brings ib_core" needs nvmet-rdma ib_core
-check "p2pmem-bar brings p2pdma" needs p2pmem-bar p2pdma
-check "a driver of the distribution gets our ib_core" sh -c "modprobe -d '$DESTDIR' -S '$KVER' --show-depends rdma_cm | grep updates/p2pmem/ib_core"
+check "after: modprobe selects our modules" ours
+check "nvme loads p2pdma" needs nvme p2pdma
+check "nvmet-rdma loads nvmet" needs nvmet-rdma nvmet
+check "nvmet-rdma loads ib_core" needs nvmet-rdma ib_core
+check "p2pmem-bar loads p2pdma" needs p2pmem-bar p2pdma
+check "a driver of the distribution loads our ib_core" sh -c "modprobe -d '$DESTDIR' -S '$KVER' --show-depends rdma_cm | grep updates/p2pmem/ib_core"
 check "no module of the tests is installed" no_tests_modules
-check "status names them" sh -c "'$script' status | grep -c updates/p2pmem | grep -qx 6"
+check "status lists them" sh -c "'$script' status | grep -c updates/p2pmem | grep -qx 6"
 check "install again" "$script" install
-check "install again: modprobe takes ours" ours
+check "install again: modprobe selects our modules" ours
 
 # a step that fails
 tree >"$work/before"
@@ -148,17 +148,17 @@ END
 chmod +x "$work/bin/depmod"
 rm -f "$work/failed-once"
 refuses "depmod fails while installing: rolled back" "as it was before" env PATH="$work/bin:$PATH" "$script" install
-check "and modprobe still takes ours" ours
+check "modprobe still selects our modules" ours
 rm -f "$work/failed-once"
 refuses "depmod fails while uninstalling: rolled back" "as it was before" env PATH="$work/bin:$PATH" "$script" uninstall
-check "and modprobe still takes ours" ours
+check "modprobe still selects our modules" ours
 
 check "uninstall" "$script" uninstall
-check "after that: modprobe takes the distribution's" distribution
-check "and no directory is left" test ! -e "$lib/updates"
+check "after uninstalling, modprobe selects the distribution's modules" distribution
+check "no directory is left" test ! -e "$lib/updates"
 rm -f "$work/failed-once"
 refuses "depmod fails at the first installation: rolled back" "as it was before" env PATH="$work/bin:$PATH" "$script" install
-check "and modprobe takes the distribution's" distribution
+check "modprobe selects the distribution's modules" distribution
 
 refuses "a key without a certificate" "cannot be read" env SIGN_KEY=/dev/null "$script" install
 refuses "a certificate without a key" "cannot be read" env SIGN_CERT=/dev/null "$script" install
@@ -166,12 +166,12 @@ check "a key to sign with" openssl req -new -x509 -newkey rsa:2048 -nodes -days 
 	-outform DER -keyout "$work/key.pem" -out "$work/cert.der"
 check "install, signed" env SIGN_KEY="$work/key.pem" SIGN_CERT="$work/cert.der" "$script" install
 for m in p2pdma p2pmem-bar ib_core nvme nvmet nvmet-rdma; do
-	check "$m carries the signature" sh -c "modinfo -F signer '$lib/updates/p2pmem/$m.ko' | grep -qx 'p2pmem test'"
+	check "$m has the signature" sh -c "modinfo -F signer '$lib/updates/p2pmem/$m.ko' | grep -qx 'p2pmem test'"
 done
 refuses "an invalid key" "cannot sign" env SIGN_KEY=/dev/null SIGN_CERT="$work/cert.der" "$script" install
-check "the signed ones are still there" sh -c "modinfo -F signer '$lib/updates/p2pmem/nvme.ko' | grep -qx 'p2pmem test'"
+check "the signed modules are still installed" sh -c "modinfo -F signer '$lib/updates/p2pmem/nvme.ko' | grep -qx 'p2pmem test'"
 
-check "nothing is left aside" sh -c "! ls -d '$DESTDIR'/lib/modules/.p2pmem* 2>/dev/null"
+check "no temporary directory is left" sh -c "! ls -d '$DESTDIR'/lib/modules/.p2pmem* 2>/dev/null"
 rm -rf "$DESTDIR" "$work/other"
 echo "1..$n"
 [ $failed = 0 ]

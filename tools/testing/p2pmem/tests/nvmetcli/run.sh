@@ -1,17 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A configuration of the NVMe target that survives a boot: one guest saves it with
-# tools/packaging/nvmetcli-p2pmem, a second one, which has just booted, restores it
-# (guest/nvmetcli.sh). Prints TAP.
+# Tests a persistent configuration of the NVMe target: one guest saves it with
+# tools/packaging/nvmetcli-p2pmem, a second guest restores it (guest/nvmetcli.sh). Prints TAP.
 #
 # run.sh BUILD_DIR
 #
-# nvmetcli is in Debian's unstable suite only. It is plain Python: its package is fetched from the
-# mirror that this machine uses, by an apt with lists of its own, and only unpacked, in BUILD_DIR; the
-# next run finds it there. NVMETCLI=file: this package instead.
+# nvmetcli is in Debian's unstable suite only. Its package, which is plain Python, is fetched from this
+# machine's mirror by an apt with separate lists, and unpacked in BUILD_DIR, where the next run finds
+# it. NVMETCLI=file: use this package instead.
 #
-# Exit status: 0 all passed, 1 a test failed, 2 wrong call.
+# Exit status: 0 all passed, 1 a test failed, 2 usage error.
 set -eu
 
 # shellcheck source=tools/testing/p2pmem/tests/host.sh
@@ -28,7 +27,7 @@ mirror()
 		awk '$2 == "Debian" && $3 !~ /security/ { print $1; exit }' | grep .
 }
 
-# into $work/nvmetcli.deb
+# downloads $work/nvmetcli.deb
 fetch()
 {
 	apt=$work/tmp/apt
@@ -48,10 +47,10 @@ fetch()
 	mv "$apt"/nvmetcli_*.deb "$work/nvmetcli.deb"
 }
 
-# Python of this machine, the modules that nvmetcli needs, nvmetcli, and what is tested
+# Python of this machine, nvmetcli and the modules that it needs, and the tested program
 guest_root()
 {
-	# the distribution's, whatever else is in PATH
+	# the distribution's program, even if PATH has another one
 	python=$(readlink -f /usr/bin/python3)
 	version=${python##*/}
 	mkdir -p "$root/usr/bin" "$root/usr/lib" "$root/lib" || return 1
@@ -95,12 +94,12 @@ guest()
 	fi
 }
 check "Python and nvmetcli for the guest" guest_root
-check "nvmetcli-p2pmem saves and restores, nvmetcli alone loses" guest save
+check "nvmetcli-p2pmem saves and restores the attributes, nvmetcli alone loses them" guest save
 config=$BUILD/vm/check-nvmetcli-save/files/config.json
 check "the file has the p2pmem attributes of each namespace" test "$(grep -c '"p2pmem": {' "$config")" = 4
-check "after a boot it is restored, and moves data through peer memory" guest restore "$config"
+check "after a boot it is restored, and peer memory is used" guest restore "$config"
 if command -v systemd-analyze >/dev/null; then
-	# that the program is not installed here is no fault of the unit
+	# the program need not be installed here
 	sed 's|/usr/local/sbin/nvmetcli-p2pmem|/bin/true|' "$top/tools/packaging/nvmetcli-p2pmem.service" >"$work/tmp/nvmetcli-p2pmem.service"
 	check "systemd reads the unit" systemd-analyze verify "$work/tmp/nvmetcli-p2pmem.service"
 fi
