@@ -5,13 +5,14 @@
  * The data of a Read or Write is moved by two devices: the adapter that the
  * controller's host is connected by, and the drive. For each (controller,
  * namespace) that asks for peer memory there is a path: a grant for these two,
- * or the reason why there is none.
+ * or the reason why there is none. Paths of the same two devices share their
+ * grants (p2pmem-share.c).
  *
  * Paths are made when a namespace is enabled or a controller is created, and
  * looked at again by a work item when the core has news: a provider or a client
  * has appeared, a provider was revoked, the policy has changed, a self-test has ended
- * (p2pmem-verify.c). A grant whose provider was revoked stays until the memory that
- * requests have of it is back; one that would not be given any more is ended, and requests
+ * (p2pmem-verify.c). A path keeps a grant whose provider was revoked until the memory that
+ * requests have of it is back. It leaves one that would not be created any more, and requests
  * keep what they have.
  *
  * What runs against what:
@@ -24,9 +25,9 @@
  *   it was taken out. Memory keeps its grant by itself.
  * - Callbacks of a grant run under locks of the core, which attach and detach take
  *   inside subsys->lock. So they must not take it: they queue the work, or mark
- *   the controller as failed, under ctrl->lock only. The controller is there:
- *   its grants are ended, which waits for callbacks, before nvmet_ctrl_free() goes
- *   on to cancel fatal_err_work and free it.
+ *   controllers as failed, under ctrl->lock only. The controllers are there:
+ *   their paths leave the share, after which no callback sees them, before
+ *   nvmet_ctrl_free() goes on to cancel fatal_err_work and free them.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -61,24 +62,6 @@ void nvmet_p2pmem_rescan(unsigned long delay)
 		queue_work(system_unbound_wq, &nvmet_p2pmem_rescan_work);
 }
 
-static void nvmet_p2pmem_grant_revoked(struct pci_p2pmem_grant *grant)
-{
-	/* The grant stays unusable, even if the provider lends again. */
-	nvmet_p2pmem_rescan(0);
-}
-
-static void nvmet_p2pmem_grant_evicted(struct pci_p2pmem_grant *grant)
-{
-	struct nvmet_p2pmem_path *path = pci_p2pmem_grant_priv(grant);
-
-	nvmet_ctrl_fatal_error(path->ctrl);
-}
-
-static const struct pci_p2pmem_grant_ops nvmet_p2pmem_grant_ops = {
-	.revoke = nvmet_p2pmem_grant_revoked,
-	.evict = nvmet_p2pmem_grant_evicted,
-};
-
 static enum pci_p2pmem_reason nvmet_p2pmem_ctrl_reason(struct nvmet_ctrl *ctrl,
 						       struct nvmet_ns *ns)
 {
@@ -91,17 +74,16 @@ static enum pci_p2pmem_reason nvmet_p2pmem_ctrl_reason(struct nvmet_ctrl *ctrl,
 	return PCI_P2PMEM_OK;
 }
 
-/* A grant of @provider, or of the best one; NULL and a reason when there is none */
-static struct pci_p2pmem_grant *
-nvmet_p2pmem_obtain(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
-		    struct device *drive, struct pci_p2pmem_verdict *why)
+/* Join a share of the provider @named, or of the best one; false and a reason without one */
+static bool nvmet_p2pmem_obtain(struct nvmet_p2pmem_path *path, struct pci_dev *named,
+				struct device *drive, struct pci_p2pmem_verdict *why)
 {
 	struct nvmet_ctrl *ctrl = path->ctrl;
-	struct device *clients[] = { ctrl->p2p_client, drive };
+	struct device *clients[NVMET_P2PMEM_PAIRS] = { ctrl->p2p_client, drive };
 	struct nvmet_p2pmem_ns *rec = nvmet_p2pmem_record(path->ns);
 	enum pci_p2pmem_prefer prefer = rec->prefer;
-	struct pci_p2pmem_grant *grant;
-	char *name;
+	struct pci_dev *provider;
+	bool joined;
 
 	/* Of what a test could not prove another one is better, whichever it is. */
 	if (rec->verify == NVMET_P2PMEM_REQUIRE)
@@ -110,42 +92,38 @@ nvmet_p2pmem_obtain(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
 	if (ctrl->pi_support && nvmet_ns_has_pi(path->ns))
 		prefer |= PCI_P2PMEM_SPLIT;
 
-	/* For the core's log and tables; the core copies it, and escapes what hosts chose. */
-	name = kasprintf(GFP_KERNEL, "nvmet subsystem %s host %s nsid %u",
-			 ctrl->subsys->subsysnqn, ctrl->hostnqn, path->ns->nsid);
-	grant = pci_p2pmem_grant_create(provider, prefer, clients, ARRAY_SIZE(clients),
-					&nvmet_p2pmem_grant_ops, path, name ?: "nvmet", why);
-	kfree(name);
-	if (!IS_ERR(grant)) {
+	provider = pci_p2pmem_choose_provider(named, prefer, clients, ARRAY_SIZE(clients), why);
+	joined = provider && nvmet_p2pmem_share_join(path, provider, prefer, drive, why);
+	pci_dev_put(provider);
+	if (joined) {
 		/* What its driver keeps for itself is not for an administrator. */
-		if (!provider || pci_p2pmem_is_provider(provider))
-			return grant;
-		pci_p2pmem_grant_end(grant);
+		if (!named || pci_p2pmem_is_provider(named))
+			return true;
+		nvmet_p2pmem_share_leave(path);
 		why->reason = PCI_P2PMEM_NOT_A_PROVIDER;
 	} else if (why->reason == PCI_P2PMEM_NO_MEMORY) {
 		/* For the grant, or for what has to be known of its pairs */
 		nvmet_p2pmem_rescan(NVMET_P2PMEM_AGAIN);
 	}
-	return NULL;
+	return false;
 }
 
 /*
- * Whether requests may use a grant now. If not it belongs to a test, or it is ended, and @why
- * says why; @state says in which state the path is then.
+ * Whether requests may use the share's grant now. If not, the path waits for a test of it or
+ * leaves the share, and @why says why; @state is the path's new state.
  */
-static bool nvmet_p2pmem_admit(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant,
-			       struct device *drive, struct pci_p2pmem_verdict *why,
-			       enum nvmet_p2pmem_state *state)
+static bool nvmet_p2pmem_admit(struct nvmet_p2pmem_path *path, struct device *drive,
+			       struct pci_p2pmem_verdict *why, enum nvmet_p2pmem_state *state)
 {
 	int ret;
 
-	switch (nvmet_p2pmem_judge(path, grant, drive, why)) {
+	switch (nvmet_p2pmem_judge(path, path->share->grant, drive, why)) {
 	case NVMET_P2PMEM_USE:
 		return true;
 	case NVMET_P2PMEM_TEST:
 		why->reason = PCI_P2PMEM_NOT_VERIFIED;
 		*state = NVMET_P2PMEM_TESTING;
-		ret = nvmet_p2pmem_test_start(path, grant, drive);
+		ret = nvmet_p2pmem_test_start(path);
 		if (!ret)
 			return false;
 		/* The namespace is not enabled yet, or memory is short. */
@@ -159,12 +137,12 @@ static bool nvmet_p2pmem_admit(struct nvmet_p2pmem_path *path, struct pci_p2pmem
 	case NVMET_P2PMEM_REFUSE:
 		break;
 	}
-	pci_p2pmem_grant_end(grant);
+	nvmet_p2pmem_share_leave(path);
 	return false;
 }
 
 /*
- * Whether a path's grant would be given today, be it for another reason than before. What
+ * Whether a path's grant would be created today, be it for another reason than before. What
  * was tested was one route: when memory is mapped by another one, or that has come to need
  * an administrator's entry, the path is judged anew, and tested.
  */
@@ -173,8 +151,8 @@ static bool nvmet_p2pmem_still_good(struct nvmet_p2pmem_path *path,
 {
 	struct pci_p2pmem_verdict v;
 
-	pci_p2pmem_grant_verdict(grant, &v);
-	if (v.reason)
+	/* False as well if memory is mapped another way now: none can be had under this grant. */
+	if (!pci_p2pmem_grant_verdict(grant, &v))
 		return false;
 	if (nvmet_p2pmem_record(path->ns)->verify != NVMET_P2PMEM_OFF &&
 	    (v.mapping != path->how || (v.by_admin && !path->by_admin)))
@@ -210,12 +188,11 @@ static void nvmet_p2pmem_refuse(struct nvmet_p2pmem_path *path, struct pci_dev *
 		nvmet_p2pmem_tell_refusal(path, provider, drive, why);
 }
 
-/* Gives a path without a grant one, or a test of one, or the reason why there is none */
+/* Give a path without a share one, perhaps with a test, or the reason why it has none */
 static void nvmet_p2pmem_connect(struct nvmet_p2pmem_path *path)
 {
 	struct nvmet_p2pmem_ns *rec = nvmet_p2pmem_record(path->ns);
 	struct pci_p2pmem_verdict why = { .distance = -1 };
-	struct pci_p2pmem_grant *grant = NULL;
 	struct pci_dev *provider = NULL;
 	enum nvmet_p2pmem_state state = NVMET_P2PMEM_SYSTEM;
 	struct device *drive;
@@ -228,27 +205,22 @@ static void nvmet_p2pmem_connect(struct nvmet_p2pmem_path *path)
 		if (!provider)
 			why.reason = PCI_P2PMEM_NOT_A_PROVIDER;
 	}
-	if (!why.reason)
-		grant = nvmet_p2pmem_obtain(path, provider, drive, &why);
-
-	if (grant && nvmet_p2pmem_admit(path, grant, drive, &why, &state))
-		nvmet_p2pmem_use(path, grant);
+	if (!why.reason && nvmet_p2pmem_obtain(path, provider, drive, &why) &&
+	    nvmet_p2pmem_admit(path, drive, &why, &state))
+		nvmet_p2pmem_use(path, path->share->grant);
 	else
 		nvmet_p2pmem_refuse(path, provider, drive, &why, state);
 	put_device(drive);
 	pci_dev_put(provider);
 }
 
-/* Takes the grant from a path, a tested one too. None of its callbacks runs any more then. */
+/* Take the grant from a path, a tested one too. No callback of it sees the path after that. */
 static void nvmet_p2pmem_disconnect(struct nvmet_p2pmem_path *path)
 {
-	struct pci_p2pmem_grant *grant = nvmet_p2pmem_path_grant(path);
-
 	nvmet_p2pmem_test_drop(path);
-	if (!grant)
-		return;
-	nvmet_p2pmem_enter(path, NVMET_P2PMEM_SYSTEM, NULL, PCI_P2PMEM_REVOKED);
-	pci_p2pmem_grant_end(grant);
+	if (nvmet_p2pmem_path_grant(path))
+		nvmet_p2pmem_enter(path, NVMET_P2PMEM_SYSTEM, NULL, PCI_P2PMEM_REVOKED);
+	nvmet_p2pmem_share_leave(path);
 }
 
 /**
@@ -369,11 +341,16 @@ static bool nvmet_p2pmem_rescan_test(struct nvmet_p2pmem_path *path)
 
 	if (!nvmet_p2pmem_test_usable(path)) {
 		nvmet_p2pmem_test_again(path);
-		nvmet_p2pmem_test_drop(path);
+		nvmet_p2pmem_disconnect(path);
 		return true;
 	}
 	if (!nvmet_p2pmem_test_done(path))
 		return false;
+	/* What it has shown is known by now, or this path needs a test of its own. */
+	if (nvmet_p2pmem_test_foreign(path)) {
+		nvmet_p2pmem_disconnect(path);
+		return true;
+	}
 	grant = nvmet_p2pmem_test_end(path, &why, &state);
 	if (!grant && !why.reason)
 		return true;
@@ -486,5 +463,5 @@ void nvmet_p2pmem_exit(void)
 	/* Work that runs may set the timer, which may queue it. */
 	timer_shutdown_sync(&nvmet_p2pmem_rescan_timer);
 	cancel_work_sync(&nvmet_p2pmem_rescan_work);
-	WARN_ON(!nvmet_p2pmem_no_records());
+	WARN_ON(!nvmet_p2pmem_no_records() || !nvmet_p2pmem_no_shares());
 }

@@ -4,6 +4,7 @@
  *
  *   p2pmem.c           requests: memory for their data, what became of it
  *   p2pmem-attach.c    which provider serves a namespace to a controller
+ *   p2pmem-share.c     one grant for all paths of an adapter, a drive and a provider
  *   p2pmem-verify.c    the self-test before it does
  *   p2pmem-tell.c      the state of a path, and what is said of it
  *   p2pmem-drive.c     the DMA device of a namespace
@@ -11,9 +12,9 @@
  *   p2pmem-configfs.c  the attributes that ask for peer memory
  *
  * Lock order: nvmet_p2pmem_lock, then ctrl->subsys->lock (only by trylock where
- * the first is held), then the locks of the core, then ctrl->lock (taken by the
- * callbacks of a grant). nvmet_config_sem and configfs' su_mutex are outside all
- * of them.
+ * the first is held), then nvmet_p2pmem_shares_lock, then the locks of the core, then
+ * &nvmet_p2pmem_share.lock, then ctrl->lock (the last two are taken by the callbacks of a
+ * grant). nvmet_config_sem and configfs' su_mutex are outside all of them.
  */
 #ifndef _NVMET_P2PMEM_PRIV_H
 #define _NVMET_P2PMEM_PRIV_H
@@ -24,6 +25,7 @@
 #include "p2pmem.h"
 
 #define NVMET_P2PMEM_AGAIN	HZ	/* until what could not be done is tried again */
+#define NVMET_P2PMEM_PAIRS	2	/* of a grant: adapter and drive with the provider */
 
 struct nvmet_p2pmem_test;
 
@@ -134,15 +136,43 @@ struct nvmet_p2pmem_ns {
 };
 
 /**
+ * struct nvmet_p2pmem_share - a grant, and the paths that use it
+ * @hash: entry in the hash of shares; not in it once no more paths may join
+ * @adapter: DMA device of the adapter; kept by @grant, like the other two
+ * @drive: DMA device of the drive
+ * @provider: the provider
+ * @grant: the grant
+ * @users: number of paths
+ * @lock: guards @paths and @test; callbacks of @grant take it
+ * @paths: struct nvmet_p2pmem_path
+ * @test: the self-test that paths wait for, or whose result they have not all seen; or NULL
+ *
+ * See p2pmem-share.c.
+ */
+struct nvmet_p2pmem_share {
+	struct hlist_node hash;
+	struct device *adapter;
+	struct device *drive;
+	struct pci_dev *provider;
+	struct pci_p2pmem_grant *grant;
+	unsigned int users;
+	struct mutex lock;		/* see above */
+	struct list_head paths;
+	struct nvmet_p2pmem_test *test;
+};
+
+/**
  * struct nvmet_p2pmem_path - how a controller's host reaches a namespace's drive
  * @ctrl: the controller; it outlives this structure
  * @ns: the namespace; ditto
  * @state: what requests get; @state, @reason, @grant and @told are written by
  *	nvmet_p2pmem_enter() only, under ctrl->subsys->lock, and read under RCU
- * @grant: peer memory for both; NULL in any state but NVMET_P2PMEM_PEER
+ * @share: the share that the path has joined, or NULL; under ctrl->subsys->lock
+ * @entry: entry in the share's list of paths, under its lock
+ * @grant: the share's grant in the state NVMET_P2PMEM_PEER, NULL in any other
  * @reason: why there is no grant; what a request that reads it counts
  * @told: the state that the log has, for @reason; set by whoever writes the log
- * @test: the self-test of a grant that requests do not see yet, or NULL; under
+ * @test: the self-test of the share's grant that the path waits for, or NULL; under
  *	ctrl->subsys->lock
  * @tries: tests in a row, with one provider, that could not show anything
  * @tried: that provider, by its PCI address
@@ -162,6 +192,8 @@ struct nvmet_p2pmem_path {
 	struct nvmet_ctrl *ctrl;
 	struct nvmet_ns *ns;
 	enum nvmet_p2pmem_state state;
+	struct nvmet_p2pmem_share *share;
+	struct list_head entry;
 	struct pci_p2pmem_grant __rcu *grant;
 	enum pci_p2pmem_reason reason;
 	enum nvmet_p2pmem_state told;
@@ -205,15 +237,22 @@ bool nvmet_p2pmem_cpu_integrity(struct nvmet_ns *ns);
 /* p2pmem-attach.c */
 void nvmet_p2pmem_rescan(unsigned long delay);
 
+/* p2pmem-share.c */
+bool nvmet_p2pmem_share_join(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
+			     enum pci_p2pmem_prefer prefer, struct device *drive,
+			     struct pci_p2pmem_verdict *why);
+void nvmet_p2pmem_share_leave(struct nvmet_p2pmem_path *path);
+bool nvmet_p2pmem_no_shares(void);
+
 /* p2pmem-verify.c */
 enum nvmet_p2pmem_ruling nvmet_p2pmem_judge(struct nvmet_p2pmem_path *path,
 					    struct pci_p2pmem_grant *grant,
 					    struct device *drive,
 					    struct pci_p2pmem_verdict *why);
 bool nvmet_p2pmem_still_proved(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant);
-int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant,
-			    struct device *drive);
+int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path);
 bool nvmet_p2pmem_test_done(struct nvmet_p2pmem_path *path);
+bool nvmet_p2pmem_test_foreign(struct nvmet_p2pmem_path *path);
 bool nvmet_p2pmem_test_usable(struct nvmet_p2pmem_path *path);
 void nvmet_p2pmem_test_drop(struct nvmet_p2pmem_path *path);
 void nvmet_p2pmem_test_again(struct nvmet_p2pmem_path *path);

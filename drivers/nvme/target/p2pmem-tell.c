@@ -40,7 +40,7 @@
  * @grant: what requests use from now on; NULL in any state but NVMET_P2PMEM_PEER
  * @reason: why there is none; PCI_P2PMEM_OK with @grant
  *
- * The only writer of state, grant and reason. The caller ends the grant that was used before.
+ * The only writer of state, grant and reason. The caller leaves the share that was used before.
  *
  * Context: Process context, path->ctrl->subsys->lock held.
  */

@@ -9,23 +9,27 @@
  * before its host connects a queue for I/O. A pair that was proved since it last changed
  * is not tested again: the grant is used at once.
  *
+ * Of a share one test runs at a time, and all paths that need one wait for it. It is of one
+ * namespace. Its result decides for the paths of that namespace. Those of others are judged
+ * anew: nearly always the pairs are proved then, and no further test is needed.
+ *
  * What is done with the answer the namespace's attribute p2pmem_verify says, see
  * nvmet_p2pmem_rule(). A path that is not used has a reason, like any other.
  *
  * Who keeps what, while a test runs without any lock:
- * - The test has a reference from its path and one from its work.
+ * - The test has a reference from each path that waits for it and one from its work.
  * - The work keeps the block device open by a reference of its own to the namespace's file.
  *   It does not hold the namespace: nvmet_ns_disable() runs under locks that every Connect of
- *   the target needs, and must not wait for a test. Detaching ends the grant, which tells
- *   the test to stop; the drive stays open until it has.
- * - The work holds the grant. The path may end it meanwhile (detach, exit of the
+ *   the target needs, and must not wait for a test. The last path that gives up the test tells
+ *   it to stop; the drive stays open until its own part of the test is over.
+ * - The work holds the grant. The last path may end it meanwhile (detach, exit of the
  *   controller, revocation): then the test gets no more memory and ends soon, and its
- *   result is not looked at. It does not touch path, controller or subsystem.
+ *   result is not looked at. It does not touch path, controller, subsystem or share.
  * - Memory of the test is given back before the verify operation returns: a provider that
  *   is revoked waits for that, and for nothing else of the test.
  * - The two DMA devices are held by reference. That their drivers go is the core's business.
- * - The result goes back through the work that looks at all paths, under subsys->lock. So
- *   a path sees a test of its own only, and no test waits for that lock.
+ * - The result goes back through the work that looks at all paths, under subsys->lock. No
+ *   test waits for that lock.
  * - Module exit destroys the workqueue, which waits, after the last namespace has gone.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -36,30 +40,36 @@
 #include <linux/slab.h>
 #include "p2pmem-priv.h"
 
-#define NVMET_P2PMEM_PAIRS	2	/* drive and adapter, in this order */
 /* Until what may be otherwise in a moment is tested again, and at most, after several times */
 #define NVMET_P2PMEM_RETRY	(5 * HZ)
 #define NVMET_P2PMEM_RETRY_MAX	(80 * HZ)
 
 /**
- * struct nvmet_p2pmem_test - a test of the pairs of a grant
+ * struct nvmet_p2pmem_test - a test of the pairs of a share's grant
  * @work: runs it
- * @ref: one of the path, one of the work
- * @grant: what is tested; ended by the path, kept by the work
- * @bdev_file: the drive, kept open while the work runs
- * @client: DMA devices, referenced
+ * @ref: one of each path that waits for it, one of the work
+ * @users: how many paths that are; guarded by the share's lock
+ * @ns: the namespace whose drive is tested, for comparison only: it may be gone. NULL once a
+ *	path of it has given up the test; guarded by the share's lock
+ * @grant: what is tested, referenced by the work; the share keeps it for the paths
+ * @bdev_file: the drive, kept open until it has been tested
+ * @client: DMA devices, referenced: drive and adapter, in this order
  * @ret: what pci_p2pmem_grant_verify() returned for each
  * @why: and what it said
- * @done: all of that is there
+ * @stop: no path waits for it any more
+ * @done: all of the result is there
  */
 struct nvmet_p2pmem_test {
 	struct work_struct work;
 	struct kref ref;
+	unsigned int users;
+	struct nvmet_ns *ns;
 	struct pci_p2pmem_grant *grant;
 	struct file *bdev_file;
 	struct device *client[NVMET_P2PMEM_PAIRS];
 	int ret[NVMET_P2PMEM_PAIRS];
 	struct pci_p2pmem_verdict why[NVMET_P2PMEM_PAIRS];
+	bool stop;
 	bool done;
 };
 
@@ -80,20 +90,23 @@ static void nvmet_p2pmem_test_put(struct nvmet_p2pmem_test *t)
 	kref_put(&t->ref, nvmet_p2pmem_test_free);
 }
 
+static int nvmet_p2pmem_test_pair(struct nvmet_p2pmem_test *t, int i, void *what)
+{
+	if (READ_ONCE(t->stop))
+		return -EINTR;
+	return pci_p2pmem_grant_verify(t->grant, t->client[i], what, &t->why[i]);
+}
+
 static void nvmet_p2pmem_test_work(struct work_struct *work)
 {
 	struct nvmet_p2pmem_test *t = container_of(work, struct nvmet_p2pmem_test, work);
-	int i;
 
-	for (i = 0; i < NVMET_P2PMEM_PAIRS; i++) {
-		t->ret[i] = pci_p2pmem_grant_verify(t->grant, t->client[i],
-						    i ? NULL : file_bdev(t->bdev_file), &t->why[i]);
-		/* One that cannot be used is enough to know. */
-		if (t->ret[i] && t->ret[i] != -EAGAIN)
-			break;
-	}
-	pci_p2pmem_grant_put(t->grant);
+	t->ret[0] = nvmet_p2pmem_test_pair(t, 0, file_bdev(t->bdev_file));
 	fput(t->bdev_file);
+	/* One that cannot be used is enough to know. */
+	if (!t->ret[0] || t->ret[0] == -EAGAIN)
+		t->ret[1] = nvmet_p2pmem_test_pair(t, 1, NULL);
+	pci_p2pmem_grant_put(t->grant);
 
 	/* Pairs with nvmet_p2pmem_test_done(). */
 	smp_store_release(&t->done, true);
@@ -123,22 +136,55 @@ bool nvmet_p2pmem_test_done(struct nvmet_p2pmem_path *path)
  */
 bool nvmet_p2pmem_test_usable(struct nvmet_p2pmem_path *path)
 {
-	return pci_p2pmem_grant_usable(path->test->grant);
+	return pci_p2pmem_grant_usable(path->share->grant);
 }
 
 /**
- * nvmet_p2pmem_test_start() - have the pairs of a grant tested
- * @path: the path
- * @grant: the grant; the path's test has it from now on
- * @drive: DMA device of the drive
+ * nvmet_p2pmem_test_foreign() - whether a test says nothing of a path's namespace
+ * @path: path whose test is done
  *
  * Context: Process context, path->ctrl->subsys->lock held.
- * Return: 0; -EAGAIN while the namespace is being enabled, -ENOMEM; the caller has
- * @grant then.
+ * Return: true if the drive was tested with another namespace.
  */
-int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant,
-			    struct device *drive)
+bool nvmet_p2pmem_test_foreign(struct nvmet_p2pmem_path *path)
 {
+	guard(mutex)(&path->share->lock);
+	return path->test->ns != path->ns;
+}
+
+/* Begin a test of a share with the drive of a path's namespace; the share's lock is held */
+static bool nvmet_p2pmem_test_begin(struct nvmet_p2pmem_path *path, struct nvmet_p2pmem_test *t)
+{
+	struct nvmet_p2pmem_share *share = path->share;
+
+	/* The path has joined the share, so the grant has not ended. */
+	if (WARN_ON_ONCE(!pci_p2pmem_grant_tryget(share->grant)))
+		return false;
+	INIT_WORK(&t->work, nvmet_p2pmem_test_work);
+	kref_init(&t->ref);	/* for the work */
+	/* The namespace is enabled, and subsys->lock keeps it so: its drive is open. */
+	t->bdev_file = get_file(path->ns->bdev_file);
+	t->ns = path->ns;
+	t->grant = share->grant;
+	t->client[0] = get_device(share->drive);
+	t->client[1] = get_device(share->adapter);
+	share->test = t;
+	queue_work(nvmet_p2pmem_verify_wq, &t->work);
+	return true;
+}
+
+/**
+ * nvmet_p2pmem_test_start() - have the pairs of a path's share tested
+ * @path: the path
+ *
+ * If a test of the share runs already, the path waits for that one.
+ *
+ * Context: Process context, path->ctrl->subsys->lock held.
+ * Return: 0; -EAGAIN while the namespace is being enabled, -ENOMEM.
+ */
+int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path)
+{
+	struct nvmet_p2pmem_share *share = path->share;
 	struct nvmet_p2pmem_test *t;
 
 	lockdep_assert_held(&path->ctrl->subsys->lock);
@@ -146,33 +192,28 @@ int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path, struct pci_p2pmem_gr
 	/* It may still fail to be enabled, and is closed then. */
 	if (!path->ns->enabled)
 		return -EAGAIN;
+	/* Not under the share's lock, even if it will not be needed: see p2pmem-share.c */
 	t = kzalloc(sizeof(*t), GFP_KERNEL);
 	if (!t)
 		return -ENOMEM;
-	/* The grant has not ended. */
-	if (WARN_ON_ONCE(!pci_p2pmem_grant_tryget(grant))) {
-		kfree(t);
-		return -EAGAIN;
+	scoped_guard(mutex, &share->lock) {
+		/* Pairs with nvmet_p2pmem_test_work(): one that is done has told its paths. */
+		if ((!share->test || smp_load_acquire(&share->test->done)) &&
+		    nvmet_p2pmem_test_begin(path, t))
+			t = NULL;
+		path->test = share->test;
+		path->test->users++;
+		kref_get(&path->test->ref);
 	}
-
-	INIT_WORK(&t->work, nvmet_p2pmem_test_work);
-	kref_init(&t->ref);
-	kref_get(&t->ref);	/* for the work */
-	/* The namespace is enabled, and the lock keeps it so: its drive is open. */
-	t->bdev_file = get_file(path->ns->bdev_file);
-	t->grant = grant;
-	t->client[0] = get_device(drive);
-	t->client[1] = get_device(path->ctrl->p2p_client);
-	path->test = t;
-	queue_work(nvmet_p2pmem_verify_wq, &t->work);
+	kfree(t);
 	return 0;
 }
 
 /**
- * nvmet_p2pmem_test_drop() - a path wants no result any more
+ * nvmet_p2pmem_test_drop() - a path no longer waits for a test
  * @path: the path; one without a test is fine
  *
- * Ends the grant that is tested, and does not wait.
+ * Tells a test that no path waits for to stop, and does not wait.
  *
  * Context: Process context, path->ctrl->subsys->lock held.
  */
@@ -183,7 +224,16 @@ void nvmet_p2pmem_test_drop(struct nvmet_p2pmem_path *path)
 	if (!t)
 		return;
 	path->test = NULL;
-	pci_p2pmem_grant_end(t->grant);
+	scoped_guard(mutex, &path->share->lock) {
+		/* The namespace may be freed, and its address used for a new one. */
+		if (t->ns == path->ns && !READ_ONCE(t->done))
+			t->ns = NULL;
+		if (!--t->users) {
+			WRITE_ONCE(t->stop, true);
+			if (path->share->test == t)
+				path->share->test = NULL;
+		}
+	}
 	nvmet_p2pmem_test_put(t);
 }
 
@@ -364,7 +414,7 @@ static bool nvmet_p2pmem_test_known(struct nvmet_p2pmem_test *t)
  */
 void nvmet_p2pmem_test_again(struct nvmet_p2pmem_path *path)
 {
-	u64 address = nvmet_p2pmem_address(path->test->grant);
+	u64 address = nvmet_p2pmem_address(path->share->grant);
 	unsigned long delay;
 
 	if (path->tried != address)
@@ -385,7 +435,7 @@ void nvmet_p2pmem_test_again(struct nvmet_p2pmem_path *path)
  *	answer; else unchanged
  *
  * Context: Process context, path->ctrl->subsys->lock held.
- * Return: the grant, which the path may use; or NULL, and the grant is ended. When
+ * Return: the grant, which the path may use; or NULL, and the path has left its share. When
  * @why->reason is PCI_P2PMEM_OK then, this provider will not do, and another one may be
  * looked for.
  */
@@ -394,7 +444,6 @@ struct pci_p2pmem_grant *nvmet_p2pmem_test_end(struct nvmet_p2pmem_path *path,
 					       enum nvmet_p2pmem_state *state)
 {
 	struct nvmet_p2pmem_test *t = path->test;
-	struct pci_p2pmem_grant *grant = t->grant;
 	enum nvmet_p2pmem_ruling ruling = NVMET_P2PMEM_REFUSE;
 	int i, ret = 0;
 
@@ -429,12 +478,10 @@ struct pci_p2pmem_grant *nvmet_p2pmem_test_end(struct nvmet_p2pmem_path *path,
 		/* Wrong data, or the provider goes: there may be another one. */
 		why->reason = PCI_P2PMEM_OK;
 	}
-	if (ruling == NVMET_P2PMEM_USE) {
-		path->test = NULL;
-		nvmet_p2pmem_test_put(t);
-		return grant;
-	}
 	nvmet_p2pmem_test_drop(path);
+	if (ruling == NVMET_P2PMEM_USE)
+		return path->share->grant;
+	nvmet_p2pmem_share_leave(path);
 	return NULL;
 }
 

@@ -80,7 +80,7 @@ static void p2pmem_show_grants(struct p2pmem_provider *p, void *m)
 
 VISIBLE_IF_KUNIT int p2pmem_grants_file_show(struct seq_file *m, void *unused)
 {
-	seq_puts(m, "provider clients bytes ended name\n");
+	seq_puts(m, "provider clients bytes ended users name\n");
 	p2pmem_for_each_provider(p2pmem_show_grants, m);
 	return 0;
 }

@@ -8,8 +8,8 @@
  * bridge before those that do, and among the former one that is itself a client
  * (a drive's own memory) first; within that the nearest, then one on the clients'
  * NUMA node, then the one with most memory free, unless the caller prefers another
- * order of these three. What is equal in all of them is shared out: the one with the
- * fewest grants, and at last the one with the lowest PCI address.
+ * order of these three. What is equal in all of them is shared out: the one whose grants
+ * have the fewest users, and at last the one with the lowest PCI address.
  *
  * Before all that: a path which somebody will refuse because it was tested and not
  * proved goes last, so that a caller who asks again after a test gets the next one.
@@ -24,7 +24,7 @@
  * @distance: sum of the distances
  * @foreign: number of clients on another NUMA node
  * @free: free bytes; larger is better
- * @grants: how many use it already
+ * @users: how many use it already, under any number of grants
  * @address: domain, bus, device and function
  */
 struct p2pmem_rank {
@@ -33,7 +33,7 @@ struct p2pmem_rank {
 	int distance;
 	int foreign;
 	size_t free;
-	unsigned int grants;
+	unsigned int users;
 	u64 address;
 };
 
@@ -110,7 +110,7 @@ static enum pci_p2pmem_reason p2pmem_rank(struct p2pmem_provider *p,
 	}
 	rank->unproved &= matters;
 	rank->free = p2pmem_pool_available(p->pool);
-	rank->grants = READ_ONCE(p->nr_grants);
+	rank->users = READ_ONCE(p->users);
 	rank->address = (u64)pci_domain_nr(p->pdev->bus) << 16 | pci_dev_id(p->pdev);
 	return PCI_P2PMEM_OK;
 }
@@ -145,7 +145,7 @@ static int p2pmem_compare(const struct p2pmem_rank *a, const struct p2pmem_rank 
 	}
 	return p2pmem_cmp(a->unproved, b->unproved) ?:
 	       p2pmem_cmp(a->class, b->class) ?: order ?:
-	       p2pmem_cmp(a->grants, b->grants) ?: p2pmem_cmp(a->address, b->address);
+	       p2pmem_cmp(a->users, b->users) ?: p2pmem_cmp(a->address, b->address);
 }
 
 static void p2pmem_consider(struct p2pmem_provider *p, void *arg)
@@ -278,6 +278,55 @@ void p2pmem_why_none(struct device **clients, int nr, enum pci_p2pmem_prefer pre
 					    .distance = -1 };
 	p2pmem_for_each_provider(p2pmem_note_refusal, &r);
 }
+
+/**
+ * pci_p2pmem_choose_provider() - choose the provider of a grant
+ * @provider: the providing function, or NULL for the best published one that all
+ *	clients reach
+ * @prefer: as for pci_p2pmem_grant_create()
+ * @clients: DMA devices that will be mapped for
+ * @nr: how many
+ * @why: returns the reason if there is none
+ *
+ * The choice of pci_p2pmem_grant_create() without the grant, for an orchestrator that may have
+ * one for this provider and these clients already. The pairs are judged as they are now:
+ * pci_p2pmem_grant_verdict() of an existing grant then says whether a user may join it. Of a
+ * named @provider only what does not depend on its pairs is refused here.
+ *
+ * Context: Process context, may sleep.
+ * Return: the function with a reference (pci_dev_put()), or NULL.
+ */
+struct pci_dev *
+pci_p2pmem_choose_provider(struct pci_dev *provider, enum pci_p2pmem_prefer prefer,
+			   struct device **clients, int nr, struct pci_p2pmem_verdict *why)
+{
+	struct pci_dev *found;
+	struct p2pmem_provider *p;
+	int i;
+
+	*why = (struct pci_p2pmem_verdict){ .distance = -1 };
+	if (!provider) {
+		found = p2pmem_choose(clients, nr, prefer, true);
+		if (!found)
+			p2pmem_why_none(clients, nr, prefer, why);
+		return found;
+	}
+	p = p2pmem_provider_get(provider);
+	if (!p) {
+		why->reason = PCI_P2PMEM_NOT_A_PROVIDER;
+		return NULL;
+	}
+	if (prefer & PCI_P2PMEM_SPLIT && p2pmem_splits(p, clients, nr, why)) {
+		p2pmem_provider_put(p);
+		return NULL;
+	}
+	scoped_guard(mutex, &p2pmem_mutex)
+		for (i = 0; i < nr; i++)
+			p2pmem_pair_update(p, clients[i], P2PMEM_FORGET_OUTDATED);
+	p2pmem_provider_put(p);
+	return pci_dev_get(provider);
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_choose_provider);
 
 /**
  * pci_p2pmem_grant_create() - create a grant

@@ -23,6 +23,7 @@
  *      explain.c     a verdict in words, with an exact remedy
  *   5  verdict.c     the only maker of verdicts
  *      charge.c      memory that is out under a grant: quota, peak
+ *      users.c       the users of a grant: how many, and who
  *   4  pair.c        the table of pairs: verdict, proof
  *      pages.c       ZONE_DEVICE pages; the only user of dev_pagemap
  *      iova.c        addresses through a host bridge
@@ -206,6 +207,11 @@ bool p2pmem_grant_over_quota(const struct pci_p2pmem_grant *grant, unsigned long
 int p2pmem_grant_charge(struct pci_p2pmem_grant *grant, unsigned long bytes);
 void p2pmem_grant_uncharge(struct pci_p2pmem_grant *grant, unsigned long bytes);
 void p2pmem_grant_failed(struct pci_p2pmem_grant *grant, enum pci_p2pmem_reason reason);
+
+/* users.c */
+char *p2pmem_printable(const char *name, gfp_t gfp);
+char *p2pmem_grant_describe(struct pci_p2pmem_grant *g);
+void p2pmem_grant_count_users(struct pci_p2pmem_grant *g, unsigned int users);
 
 /* verdict.c */
 struct p2pmem_pair *p2pmem_pair_update(struct p2pmem_provider *p, struct device *client,

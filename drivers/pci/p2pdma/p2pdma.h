@@ -106,7 +106,7 @@ struct p2pmem_region {
  * @lock: guards @regions against writers and @grants
  * @regions: what it lends, struct p2pmem_region; readers under RCU
  * @grants: struct pci_p2pmem_grant
- * @nr_grants: how many of them have not ended; written under @lock
+ * @users: users of all of them that have not ended; written under @lock
  * @pool: free pages of the pooled regions
  * @state_lock: guards changes of @state, @drain, @notified, @waited, @resume and @events;
  *	irq-safe, because the last page may come back in any context
@@ -139,7 +139,7 @@ struct p2pmem_provider {
 	struct mutex lock;		/* see above */
 	struct list_head regions;
 	struct list_head grants;
-	unsigned int nr_grants;
+	unsigned int users;
 	struct p2pmem_pool *pool;
 	spinlock_t state_lock;		/* see above */
 	int state;
@@ -291,7 +291,8 @@ struct p2pmem_link {
  * @bytes: memory that is out under this grant, per CPU: the sum counts
  * @ops: the orchestrator's callbacks, guarded by the provider's lock; NULL once ended
  * @priv: the orchestrator's
- * @name: who holds it, for the log; printable
+ * @name: who holds it, for the log; printable. Once ended: its last users
+ * @users: how many share it; guarded by the provider's lock
  * @free_work: the end, in process context
  * @rcu: for freeing
  * @epoch: the provider's losses when it was created: the grant is of the life that began then
@@ -306,6 +307,7 @@ struct pci_p2pmem_grant {
 	const struct pci_p2pmem_grant_ops *ops;
 	void *priv;
 	char *name;
+	unsigned int users;
 	struct work_struct free_work;
 	struct rcu_head rcu;
 	u32 epoch;

@@ -364,7 +364,7 @@ void p2pmem_pairs_drop(struct p2pmem_provider *p, struct device *client)
 	spin_lock_irqsave(&p2pmem_pairs_lock, flags);
 	hash_for_each_safe(p2pmem_pairs, i, next, pair, hash)
 		if ((!p || pair->provider == p) && (!client || pair->client == client)) {
-			pair->dead = true;
+			WRITE_ONCE(pair->dead, true);
 			hash_del_rcu(&pair->hash);
 			hlist_add_head(&pair->gone, &gone);
 		}
