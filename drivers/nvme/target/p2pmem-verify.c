@@ -169,7 +169,6 @@ static bool nvmet_p2pmem_test_begin(struct nvmet_p2pmem_path *path, struct nvmet
 	t->client[0] = get_device(share->drive);
 	t->client[1] = get_device(share->adapter);
 	share->test = t;
-	queue_work(nvmet_p2pmem_verify_wq, &t->work);
 	return true;
 }
 
@@ -186,6 +185,7 @@ int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path)
 {
 	struct nvmet_p2pmem_share *share = path->share;
 	struct nvmet_p2pmem_test *t;
+	bool begun = false;
 
 	lockdep_assert_held(&path->ctrl->subsys->lock);
 
@@ -198,15 +198,19 @@ int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path)
 		return -ENOMEM;
 	scoped_guard(mutex, &share->lock) {
 		/* Pairs with nvmet_p2pmem_test_work(): one that is done has told its paths. */
-		if ((!share->test || smp_load_acquire(&share->test->done)) &&
-		    nvmet_p2pmem_test_begin(path, t))
-			t = NULL;
+		if (!share->test || smp_load_acquire(&share->test->done))
+			begun = nvmet_p2pmem_test_begin(path, t);
 		path->test = share->test;
-		path->test->users++;
-		kref_get(&path->test->ref);
+		if (path->test) {
+			path->test->users++;
+			kref_get(&path->test->ref);
+		}
 	}
-	kfree(t);
-	return 0;
+	if (begun)
+		queue_work(nvmet_p2pmem_verify_wq, &t->work);
+	else
+		kfree(t);
+	return path->test ? 0 : -EAGAIN;
 }
 
 /**

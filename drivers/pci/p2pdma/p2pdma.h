@@ -273,8 +273,7 @@ struct p2pmem_stamp {
  * struct p2pmem_link - a pair of a grant
  * @pair: referenced
  * @how: how memory of the grant is mapped for the pair's client, until it is freed
- * @disproofs: &p2pmem_pair.disproofs when the grant was created: when it has grown,
- *	contents of memory that is out are as good as lost
+ * @disproofs: &p2pmem_pair.disproofs at its creation: if it has grown, what is out is lost
  */
 struct p2pmem_link {
 	struct p2pmem_pair *pair;
@@ -284,8 +283,7 @@ struct p2pmem_link {
 
 /**
  * struct pci_p2pmem_grant - an orchestrator's use of a provider, see grant.c
- * @node: entry in the provider's list, guarded by its lock; there until the grant
- *	is freed, so that whoever still holds memory can be named
+ * @node: entry in the provider's list until it is freed, to name its users; under its lock
  * @provider: referenced
  * @ref: references
  * @bytes: memory that is out under this grant, per CPU: the sum counts
