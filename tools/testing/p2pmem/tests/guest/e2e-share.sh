@@ -37,8 +37,8 @@ percpu()
 # connect HOST: one more controller
 connect()
 {
-	nvme_connect rdma $NQN 10.0.0.1 4420 --keep-alive-tmo=60 --nr-io-queues=1 \
-		--hostnqn="nqn.2026-01.test:host$1" --hostid="$(printf '%08d-0000-4000-8000-000000000000' "$1")" >/dev/null
+	# nvme-cli 2.3 takes any second connection to a subsystem for a duplicate: not by it
+	write_attr /dev/nvme-fabrics "transport=rdma,traddr=10.0.0.1,trsvcid=4420,nqn=$NQN,nr_io_queues=1,keep_alive_tmo=60,hostnqn=nqn.2026-01.test:host$1,hostid=$(printf '%08d-0000-4000-8000-000000000000' "$1")"
 }
 
 e2e_start || bail "the guest cannot be set up"
@@ -52,9 +52,10 @@ e2e_port 0 || bail "port"
 log_mark
 is "$(grants)" "0 0" "no grant without a host"
 
-# what the kernel spends on the paths of a new controller, if it can say
-if echo nvmet_p2pmem_ctrl_init >$T/set_ftrace_filter 2>/dev/null; then
-	echo 1 >$T/function_profile_enabled
+# what the target spends on the paths of each new controller, under the subsystem's lock
+if grep -q function_graph $T/available_tracers && echo nvmet_p2pmem_ctrl_init >$T/set_graph_function; then
+	echo 1 >$T/max_graph_depth
+	echo function_graph >$T/current_tracer
 fi
 before=$(percpu)
 for h in $(seq $HOSTS); do
@@ -64,8 +65,7 @@ for h in $(seq $HOSTS); do
 	first=$(percpu)
 done
 diag "KiB per CPU: $before without a host, $first with one, $(percpu) with $HOSTS"
-diag "$(cat $T/trace_stat/function* 2>/dev/null | grep nvmet_p2pmem_ctrl_init)"
-[ ! -e $T/function_profile_enabled ] || echo 0 >$T/function_profile_enabled
+diag "paths of a controller, each:$(sed -n 's/.* \([0-9.]* us\) .*nvmet_p2pmem_ctrl_init.*/ \1/p' $T/trace | tr '\n' ',')"
 check "all paths are settled" wait_for 60 e2e_settled $NQN
 is "$(grants)" "1 $((HOSTS * NAMESPACES))" "one grant for $HOSTS hosts with $NAMESPACES namespaces"
 is "$(e2e_tests)" 2 "drive and adapter were tested once each"
