@@ -284,7 +284,8 @@ int pci_p2pmem_distance(struct pci_dev *provider, struct device **clients, int n
 struct pci_dev *pci_p2pmem_find_provider(struct device **clients, int nr);
 struct pci_dev *
 pci_p2pmem_choose_provider(struct pci_dev *provider, enum pci_p2pmem_prefer prefer,
-			   struct device **clients, int nr, struct pci_p2pmem_verdict *why);
+			   struct device **clients, int nr, ktime_t since,
+			   struct pci_p2pmem_verdict *why);
 const char *pci_p2pmem_reason_token(enum pci_p2pmem_reason reason);
 int pci_p2pmem_explain(char *buf, size_t len, struct pci_dev *provider,
 		       struct device *client,

@@ -76,7 +76,8 @@ static enum pci_p2pmem_reason nvmet_p2pmem_ctrl_reason(struct nvmet_ctrl *ctrl,
 
 /* Join a share of the provider @named, or of the best one; false and a reason without one */
 static bool nvmet_p2pmem_obtain(struct nvmet_p2pmem_path *path, struct pci_dev *named,
-				struct device *drive, struct pci_p2pmem_verdict *why)
+				struct device *drive, ktime_t since,
+				struct pci_p2pmem_verdict *why)
 {
 	struct nvmet_ctrl *ctrl = path->ctrl;
 	struct device *clients[NVMET_P2PMEM_PAIRS] = { ctrl->p2p_client, drive };
@@ -92,7 +93,8 @@ static bool nvmet_p2pmem_obtain(struct nvmet_p2pmem_path *path, struct pci_dev *
 	if (ctrl->pi_support && nvmet_ns_has_pi(path->ns))
 		prefer |= PCI_P2PMEM_SPLIT;
 
-	provider = pci_p2pmem_choose_provider(named, prefer, clients, ARRAY_SIZE(clients), why);
+	provider = pci_p2pmem_choose_provider(named, prefer, clients, ARRAY_SIZE(clients), since,
+					      why);
 	joined = provider && nvmet_p2pmem_share_join(path, provider, prefer, drive, why);
 	pci_dev_put(provider);
 	if (joined) {
@@ -188,8 +190,12 @@ static void nvmet_p2pmem_refuse(struct nvmet_p2pmem_path *path, struct pci_dev *
 		nvmet_p2pmem_tell_refusal(path, provider, drive, why);
 }
 
-/* Give a path without a share one, perhaps with a test, or the reason why it has none */
-static void nvmet_p2pmem_connect(struct nvmet_p2pmem_path *path)
+/*
+ * Give a path without a share one, perhaps with a test, or the reason why it has none. Pairs
+ * that were judged @since are not judged again: many paths that are connected at one occasion
+ * have them in common.
+ */
+static void nvmet_p2pmem_connect(struct nvmet_p2pmem_path *path, ktime_t since)
 {
 	struct nvmet_p2pmem_ns *rec = nvmet_p2pmem_record(path->ns);
 	struct pci_p2pmem_verdict why = { .distance = -1 };
@@ -205,7 +211,7 @@ static void nvmet_p2pmem_connect(struct nvmet_p2pmem_path *path)
 		if (!provider)
 			why.reason = PCI_P2PMEM_NOT_A_PROVIDER;
 	}
-	if (!why.reason && nvmet_p2pmem_obtain(path, provider, drive, &why) &&
+	if (!why.reason && nvmet_p2pmem_obtain(path, provider, drive, since, &why) &&
 	    nvmet_p2pmem_admit(path, drive, &why, &state))
 		nvmet_p2pmem_use(path, path->share->grant);
 	else
@@ -223,14 +229,8 @@ static void nvmet_p2pmem_disconnect(struct nvmet_p2pmem_path *path)
 	nvmet_p2pmem_share_leave(path);
 }
 
-/**
- * nvmet_p2pmem_attach() - a namespace becomes visible to a controller
- * @ctrl: the controller
- * @ns: the namespace, which may still fail to be enabled
- *
- * Context: Process context, ctrl->subsys->lock held.
- */
-void nvmet_p2pmem_attach(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns)
+static void nvmet_p2pmem_attach_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns,
+				     ktime_t since)
 {
 	struct pci_p2pmem_grant *grant;
 	struct nvmet_p2pmem_path *path;
@@ -245,7 +245,7 @@ void nvmet_p2pmem_attach(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns)
 		goto no_memory;
 	path->ctrl = ctrl;
 	path->ns = ns;
-	nvmet_p2pmem_connect(path);
+	nvmet_p2pmem_connect(path, since);
 	if (radix_tree_insert(&ctrl->p2p_ns_map, ns->nsid, path))
 		goto free_path;
 
@@ -264,6 +264,20 @@ no_memory:
 	pr_warn("no memory to attach nsid %u to controller %u: it uses system memory for now\n",
 		ns->nsid, ctrl->cntlid);
 	nvmet_p2pmem_rescan(NVMET_P2PMEM_AGAIN);
+}
+
+/**
+ * nvmet_p2pmem_attach() - a namespace that is being enabled becomes visible to a controller
+ * @ctrl: the controller
+ * @ns: the namespace, which may still fail to be enabled
+ *
+ * Context: Process context, ctrl->subsys->lock held since nvmet_p2pmem_enable().
+ */
+void nvmet_p2pmem_attach(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns)
+{
+	struct nvmet_p2pmem_ns *rec = nvmet_p2pmem_record(ns);
+
+	nvmet_p2pmem_attach_path(ctrl, ns, rec ? rec->enabled : 0);
 }
 
 /**
@@ -297,12 +311,13 @@ void nvmet_p2pmem_detach(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns)
  */
 void nvmet_p2pmem_ctrl_init(struct nvmet_ctrl *ctrl, struct nvmet_req *req)
 {
+	ktime_t since = ktime_get();
 	struct nvmet_ns *ns;
 	unsigned long nsid;
 
 	ctrl->p2p_client = get_device(req->p2p_client);
 	xa_for_each(&ctrl->subsys->namespaces, nsid, ns)
-		nvmet_p2pmem_attach(ctrl, ns);
+		nvmet_p2pmem_attach_path(ctrl, ns, since);
 }
 
 /**
@@ -362,14 +377,14 @@ static bool nvmet_p2pmem_rescan_test(struct nvmet_p2pmem_path *path)
 }
 
 /* Returns whether this path should be looked at again soon. */
-static bool nvmet_p2pmem_rescan_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns)
+static bool nvmet_p2pmem_rescan_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns, ktime_t since)
 {
 	struct nvmet_p2pmem_path *path = radix_tree_lookup(&ctrl->p2p_ns_map, ns->nsid);
 	struct pci_p2pmem_grant *grant;
 	bool usable;
 
 	if (!path) {
-		nvmet_p2pmem_attach(ctrl, ns);
+		nvmet_p2pmem_attach_path(ctrl, ns, since);
 		return false;
 	}
 
@@ -384,7 +399,7 @@ static bool nvmet_p2pmem_rescan_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *n
 		grant = NULL;
 	}
 	if (!grant) {
-		nvmet_p2pmem_connect(path);
+		nvmet_p2pmem_connect(path, since);
 		grant = nvmet_p2pmem_path_grant(path);
 	}
 	if (grant && path->told != NVMET_P2PMEM_PEER)
@@ -393,7 +408,7 @@ static bool nvmet_p2pmem_rescan_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *n
 }
 
 /* Returns after how many jiffies to look again, or 0 */
-static unsigned long nvmet_p2pmem_rescan_ns(struct nvmet_ns *ns)
+static unsigned long nvmet_p2pmem_rescan_ns(struct nvmet_ns *ns, ktime_t since)
 {
 	struct nvmet_ctrl *ctrl;
 	bool again = false;
@@ -403,19 +418,20 @@ static unsigned long nvmet_p2pmem_rescan_ns(struct nvmet_ns *ns)
 		return NVMET_P2PMEM_CONTENDED;
 	if (ns->enabled && ns->use_p2pmem)
 		list_for_each_entry(ctrl, &ns->subsys->ctrls, subsys_entry)
-			again |= nvmet_p2pmem_rescan_path(ctrl, ns);
+			again |= nvmet_p2pmem_rescan_path(ctrl, ns, since);
 	mutex_unlock(&ns->subsys->lock);
 	return again ? NVMET_P2PMEM_AGAIN : 0;
 }
 
 static void nvmet_p2pmem_rescan_worker(struct work_struct *work)
 {
+	ktime_t since = ktime_get();
 	struct nvmet_p2pmem_ns *rec;
 	unsigned long next = 0;
 
 	guard(mutex)(&nvmet_p2pmem_lock);
 	list_for_each_entry(rec, &nvmet_p2pmem_namespaces, entry)
-		next = min_not_zero(next, nvmet_p2pmem_rescan_ns(rec->ns));
+		next = min_not_zero(next, nvmet_p2pmem_rescan_ns(rec->ns, since));
 	if (next)
 		nvmet_p2pmem_rescan(next);
 }

@@ -339,6 +339,8 @@ int nvmet_p2pmem_enable(struct nvmet_ns *ns)
 
 	if (!rec || !ns->use_p2pmem)
 		return 0;
+	/* Next, all controllers are attached: pairs that they have in common are judged once. */
+	rec->enabled = ktime_get();
 	clear_bit(0, &rec->warned);
 	if (!rec->fixed)
 		return 0;

@@ -106,6 +106,7 @@ struct nvmet_p2pmem_stats {
  * @base: what the counters were when they were reset
  * @verify: what to do about the self-test; guarded by ns->subsys->lock
  * @prefer: what counts most when any provider may serve; ditto
+ * @enabled: when it was last enabled
  * @fixed: the administrator named a provider: @domain, @bus and @devfn; guarded
  *	by ns->subsys->lock, like all that the attribute sets
  * @domain: PCI domain of that provider
@@ -128,6 +129,7 @@ struct nvmet_p2pmem_ns {
 	struct nvmet_p2pmem_stats base;
 	enum nvmet_p2pmem_mode verify;
 	enum pci_p2pmem_prefer prefer;
+	ktime_t enabled;
 	bool fixed;
 	u32 domain;
 	u8 bus;

@@ -185,7 +185,7 @@ int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path)
 {
 	struct nvmet_p2pmem_share *share = path->share;
 	struct nvmet_p2pmem_test *t;
-	bool begun = false;
+	bool begun = false, done;
 
 	lockdep_assert_held(&path->ctrl->subsys->lock);
 
@@ -197,8 +197,9 @@ int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path)
 	if (!t)
 		return -ENOMEM;
 	scoped_guard(mutex, &share->lock) {
-		/* Pairs with nvmet_p2pmem_test_work(): one that is done has told its paths. */
-		if (!share->test || smp_load_acquire(&share->test->done))
+		/* Pairs with nvmet_p2pmem_test_work(). A result that paths have yet to see is new. */
+		done = share->test && smp_load_acquire(&share->test->done);
+		if (!share->test || (done && share->test->ns != path->ns))
 			begun = nvmet_p2pmem_test_begin(path, t);
 		path->test = share->test;
 		if (path->test) {
@@ -210,6 +211,8 @@ int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path)
 		queue_work(nvmet_p2pmem_verify_wq, &t->work);
 	else
 		kfree(t);
+	if (done)
+		nvmet_p2pmem_rescan(0);
 	return path->test ? 0 : -EAGAIN;
 }
 

@@ -108,7 +108,9 @@ static void p2pmem_show_path(struct p2pmem_provider *p, struct device *client, v
 		   p2pmem_token(v.reason), mappings[v.mapping], v.distance,
 		   *v.at ? v.at : "-", proofs[v.proof], v.by_admin);
 	if (pair && pair->made)
-		seq_printf(m, "%lld %d %d\n", ktime_get_seconds() - READ_ONCE(pair->made),
+		seq_printf(m, "%lld %d %d\n",
+			   ktime_divns(ktime_sub(ktime_get(), READ_ONCE(pair->made)),
+				       NSEC_PER_SEC),
 			   !READ_ONCE(pair->stale), atomic_read(&pair->grants));
 	else
 		seq_puts(m, "- 0 0\n");

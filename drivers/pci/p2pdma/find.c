@@ -44,7 +44,8 @@ struct p2pmem_rank {
  * @prefer: what counts most within a class
  * @provable: what is not proved matters, be it allowed by whom it may
  * @split: commands have a part in system memory
- * @update: judge the pairs: the caller is about to use the provider
+ * @since: judge pairs whose verdict is from before: the caller is about to use the provider;
+ *	0 to judge none
  * @best: rank of @found
  * @found: best so far, referenced
  */
@@ -54,7 +55,7 @@ struct p2pmem_choice {
 	enum pci_p2pmem_prefer prefer;
 	bool provable;
 	bool split;
-	bool update;
+	ktime_t since;
 	struct p2pmem_rank best;
 	struct pci_dev *found;
 };
@@ -93,8 +94,8 @@ static enum pci_p2pmem_reason p2pmem_rank(struct p2pmem_provider *p,
 
 	*rank = (struct p2pmem_rank){ .class = 1 };
 	for (i = 0; i < c->nr; i++) {
-		if (c->update)
-			p2pmem_update_verdict_locked(p, c->clients[i], &v);
+		if (c->since)
+			p2pmem_update_verdict_locked(p, c->clients[i], c->since, &v);
 		else
 			p2pmem_lookup_verdict_locked(p, c->clients[i], &v);
 		if (v.reason)
@@ -164,7 +165,7 @@ static void p2pmem_consider(struct p2pmem_provider *p, void *arg)
 }
 
 static struct pci_dev *p2pmem_choose(struct device **clients, int nr,
-				     enum pci_p2pmem_prefer prefer, bool update)
+				     enum pci_p2pmem_prefer prefer, ktime_t since)
 {
 	struct p2pmem_choice choice = {
 		.clients = clients,
@@ -172,7 +173,7 @@ static struct pci_dev *p2pmem_choose(struct device **clients, int nr,
 		.prefer = prefer & ~(PCI_P2PMEM_PROVABLE | PCI_P2PMEM_SPLIT),
 		.provable = prefer & PCI_P2PMEM_PROVABLE,
 		.split = prefer & PCI_P2PMEM_SPLIT,
-		.update = update,
+		.since = since,
 	};
 
 	if (nr < 1)
@@ -193,7 +194,7 @@ static struct pci_dev *p2pmem_choose(struct device **clients, int nr,
 struct pci_dev *p2pmem_find_preferred(struct device **clients, int nr,
 				      enum pci_p2pmem_prefer prefer)
 {
-	return p2pmem_choose(clients, nr, prefer, false);
+	return p2pmem_choose(clients, nr, prefer, 0);
 }
 
 /**
@@ -286,27 +287,33 @@ void p2pmem_why_none(struct device **clients, int nr, enum pci_p2pmem_prefer pre
  * @prefer: as for pci_p2pmem_grant_create()
  * @clients: DMA devices that will be mapped for
  * @nr: how many
+ * @since: verdicts from before this time are made again; ktime_get() for all of them
  * @why: returns the reason if there is none
  *
  * The choice of pci_p2pmem_grant_create() without the grant, for an orchestrator that may have
- * one for this provider and these clients already. The pairs are judged as they are now:
+ * one for this provider and these clients already. The pairs are judged:
  * pci_p2pmem_grant_verdict() of an existing grant then says whether a user may join it. Of a
  * named @provider only what does not depend on its pairs is refused here.
+ *
+ * Judging reads configuration space. An orchestrator that chooses for many users of the same
+ * clients at one occasion passes the time at which that began, and each pair is judged once.
  *
  * Context: Process context, may sleep.
  * Return: the function with a reference (pci_dev_put()), or NULL.
  */
 struct pci_dev *
 pci_p2pmem_choose_provider(struct pci_dev *provider, enum pci_p2pmem_prefer prefer,
-			   struct device **clients, int nr, struct pci_p2pmem_verdict *why)
+			   struct device **clients, int nr, ktime_t since,
+			   struct pci_p2pmem_verdict *why)
 {
+	struct pci_p2pmem_verdict v;
 	struct pci_dev *found;
 	struct p2pmem_provider *p;
 	int i;
 
 	*why = (struct pci_p2pmem_verdict){ .distance = -1 };
 	if (!provider) {
-		found = p2pmem_choose(clients, nr, prefer, true);
+		found = p2pmem_choose(clients, nr, prefer, since);
 		if (!found)
 			p2pmem_why_none(clients, nr, prefer, why);
 		return found;
@@ -322,7 +329,7 @@ pci_p2pmem_choose_provider(struct pci_dev *provider, enum pci_p2pmem_prefer pref
 	}
 	scoped_guard(mutex, &p2pmem_mutex)
 		for (i = 0; i < nr; i++)
-			p2pmem_pair_update(p, clients[i], P2PMEM_FORGET_OUTDATED);
+			p2pmem_update_verdict_locked(p, clients[i], since, &v);
 	p2pmem_provider_put(p);
 	return pci_dev_get(provider);
 }
@@ -360,7 +367,7 @@ pci_p2pmem_grant_create(struct pci_dev *provider, enum pci_p2pmem_prefer prefer,
 	if (nr < 1)
 		return ERR_PTR(-EINVAL);
 	if (!provider) {
-		found = p2pmem_choose(clients, nr, prefer, true);
+		found = p2pmem_choose(clients, nr, prefer, KTIME_MAX);
 		provider = found;
 	}
 	if (!provider) {

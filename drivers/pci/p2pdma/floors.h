@@ -220,7 +220,7 @@ struct p2pmem_pair *p2pmem_pair_get(struct p2pmem_provider *p, struct device *cl
 void p2pmem_lookup_verdict_locked(struct p2pmem_provider *p, struct device *client,
 				  struct pci_p2pmem_verdict *v);
 void p2pmem_update_verdict_locked(struct p2pmem_provider *p, struct device *client,
-				  struct pci_p2pmem_verdict *v);
+				  ktime_t since, struct pci_p2pmem_verdict *v);
 void p2pmem_verdict_add_state(struct p2pmem_provider *p, struct pci_p2pmem_verdict *v);
 void p2pmem_lookup_verdict(struct p2pmem_provider *p, struct device *client,
 			   struct pci_p2pmem_verdict *v);

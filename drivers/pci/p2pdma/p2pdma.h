@@ -212,7 +212,7 @@ struct p2pmem_pair_count {
  * @serial: counts changes of the verdict, and proofs that were dropped
  * @stale: the last attempt to judge it failed, @verdict is an earlier one
  * @sig: signature of the route that @verdict is of
- * @made: when the verdict was made, in seconds since boot
+ * @made: when the verdict was made, 0 before the first one
  * @proof: what the self-test has shown
  * @proved_sig: signature of the route that @proof is of
  * @proved_how: mapping that @proof is of
@@ -243,7 +243,7 @@ struct p2pmem_pair {
 	unsigned int serial;
 	bool stale;
 	u64 sig;
-	time64_t made;
+	ktime_t made;
 	u8 proof;
 	u64 proved_sig;
 	u8 proved_how;

@@ -238,7 +238,7 @@ bool p2pmem_pair_store(struct p2pmem_pair *pair, const struct pci_p2pmem_verdict
 	pair->verdict = *v;
 	pair->sig = sig;
 	WRITE_ONCE(pair->stale, false);
-	WRITE_ONCE(pair->made, ktime_get_seconds());
+	WRITE_ONCE(pair->made, ktime_get());
 	p2pmem_pair_set(pair, v);
 	spin_unlock_irqrestore(&p2pmem_pairs_lock, flags);
 

@@ -129,32 +129,65 @@ static void choice_without_a_grant(struct kunit *test)
 	f = fabric_build(test, find_nodes);
 	nic = kit_client(test, f, "nic");
 	KUNIT_EXPECT_NULL(test, pci_p2pmem_choose_provider(NULL, PCI_P2PMEM_NEAREST, &nic, 1,
-							   &why));
+							   ktime_get(), &why));
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_NO_PROVIDER);
 	KUNIT_EXPECT_NULL(test, pci_p2pmem_choose_provider(fabric_pdev(f, "near"),
-							   PCI_P2PMEM_NEAREST, &nic, 1, &why));
+							   PCI_P2PMEM_NEAREST, &nic, 1,
+							   ktime_get(), &why));
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_NOT_A_PROVIDER);
 	near = kit_lend(test, f, "near");
-	got = pci_p2pmem_choose_provider(NULL, PCI_P2PMEM_NEAREST, &nic, 1, &why);
+	got = pci_p2pmem_choose_provider(NULL, PCI_P2PMEM_NEAREST, &nic, 1, ktime_get(), &why);
 	KUNIT_EXPECT_PTR_EQ(test, got, near);
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_OK);
 	pci_dev_put(got);
 
-	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
-	pci_p2pmem_verdict(near, nic, &why);
-	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_OK);
-	got = pci_p2pmem_choose_provider(near, PCI_P2PMEM_NEAREST, &nic, 1, &why);
-	KUNIT_EXPECT_PTR_EQ(test, got, near);
-	pci_dev_put(got);
-	pci_p2pmem_verdict(near, nic, &why);
-	KUNIT_EXPECT_EQ_MSG(test, why.mapping, PCI_P2PMEM_MAP_HOST_BRIDGE,
-			    "the pair was not judged");
+}
+
+/* What was judged since an occasion began is not judged again at it, and then it is. */
+static void pairs_are_judged_once_an_occasion(struct kunit *test)
+{
+	struct pci_dev *named[2] = { };
+	struct pci_p2pmem_verdict why;
+	struct pci_dev *near, *got;
+	struct device *nic;
+	struct fabric *f;
+	ktime_t since;
+	int i;
+
+	f = fabric_build(test, find_nodes);
+	nic = kit_client(test, f, "nic");
+	near = kit_lend(test, f, "near");
+	named[1] = near;
+	for (i = 0; i < ARRAY_SIZE(named); i++) {
+		fabric_set_acs_ctrl(f, "dn1", 0);
+		since = ktime_get();
+		got = pci_p2pmem_choose_provider(named[i], PCI_P2PMEM_NEAREST, &nic, 1, since,
+						 &why);
+		KUNIT_EXPECT_PTR_EQ(test, got, near);
+		pci_dev_put(got);
+		fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
+		got = pci_p2pmem_choose_provider(named[i], PCI_P2PMEM_NEAREST, &nic, 1, since,
+						 &why);
+		KUNIT_EXPECT_PTR_EQ(test, got, near);
+		pci_dev_put(got);
+		pci_p2pmem_verdict(near, nic, &why);
+		KUNIT_EXPECT_EQ_MSG(test, why.mapping, PCI_P2PMEM_MAP_BUS_ADDR,
+				    "judged again, %d", i);
+		got = pci_p2pmem_choose_provider(named[i], PCI_P2PMEM_NEAREST, &nic, 1,
+						 ktime_get(), &why);
+		KUNIT_EXPECT_PTR_EQ(test, got, near);
+		pci_dev_put(got);
+		pci_p2pmem_verdict(near, nic, &why);
+		KUNIT_EXPECT_EQ_MSG(test, why.mapping, PCI_P2PMEM_MAP_HOST_BRIDGE,
+				    "not judged, %d", i);
+	}
 }
 
 static struct kunit_case find_users_cases[] = {
 	KUNIT_CASE(equal_rank_is_shared_out),
 	KUNIT_CASE(users_count_not_grants),
 	KUNIT_CASE(choice_without_a_grant),
+	KUNIT_CASE(pairs_are_judged_once_an_occasion),
 	{ }
 };
 
