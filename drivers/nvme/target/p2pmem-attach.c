@@ -207,7 +207,7 @@ static void nvmet_p2pmem_connect(struct nvmet_p2pmem_path *path, ktime_t since)
 	if (!why.reason)
 		why.reason = nvmet_p2pmem_ctrl_reason(path->ctrl, path->ns);
 	if (!why.reason && rec->fixed) {
-		provider = nvmet_p2pmem_fixed_provider(rec, &why);
+		provider = nvmet_p2pmem_fixed_provider(rec, since, &why);
 		if (!provider)
 			why.reason = PCI_P2PMEM_NOT_A_PROVIDER;
 	}

@@ -176,6 +176,7 @@ static ssize_t nvmet_ns_p2pmem_store(struct config_item *item, const char *page,
 	}
 
 	ns->use_p2pmem = wish.any || wish.fixed;
+	nvmet_p2pmem_forget_provider(rec);
 	rec->fixed = wish.fixed;
 	rec->domain = wish.domain;
 	rec->bus = wish.bus;
@@ -286,7 +287,7 @@ static int nvmet_p2pmem_check_drive(struct nvmet_ns *ns, struct nvmet_p2pmem_ns 
 	struct pci_dev *provider;
 	int ret = 0;
 
-	provider = nvmet_p2pmem_fixed_provider(rec, &why);
+	provider = nvmet_p2pmem_fixed_provider(rec, ktime_get(), &why);
 	if (!provider || !pci_p2pmem_is_provider(provider)) {
 		why.reason = PCI_P2PMEM_NOT_A_PROVIDER;
 		ret = -ENODEV;

@@ -326,6 +326,7 @@ void nvmet_p2pmem_ns_exit(struct nvmet_ns *ns)
 		hash_del_rcu(&rec->hash);
 		list_del(&rec->entry);
 	}
+	nvmet_p2pmem_forget_provider(rec);
 	configfs_remove_default_groups(&ns->group);
 	kref_put(&rec->ref, nvmet_p2pmem_record_free);
 }

@@ -112,6 +112,8 @@ struct nvmet_p2pmem_stats {
  * @domain: PCI domain of that provider
  * @bus: its bus
  * @devfn: its device and function
+ * @found: the function at that address, referenced, when it was last looked up
+ * @absent: when that found none, else 0
  * @warned: somebody was told that system memory is used although peer memory
  *	was asked for
  *
@@ -134,6 +136,8 @@ struct nvmet_p2pmem_ns {
 	u32 domain;
 	u8 bus;
 	u8 devfn;
+	struct pci_dev *found;
+	ktime_t absent;
 	unsigned long warned;
 };
 
@@ -231,8 +235,9 @@ char *nvmet_p2pmem_explain(struct pci_dev *provider, struct device *client,
 			   const struct pci_p2pmem_verdict *why);
 
 /* p2pmem-drive.c */
-struct pci_dev *nvmet_p2pmem_fixed_provider(struct nvmet_p2pmem_ns *rec,
+struct pci_dev *nvmet_p2pmem_fixed_provider(struct nvmet_p2pmem_ns *rec, ktime_t since,
 					    struct pci_p2pmem_verdict *why);
+void nvmet_p2pmem_forget_provider(struct nvmet_p2pmem_ns *rec);
 struct device *nvmet_p2pmem_drive(struct nvmet_ns *ns, enum pci_p2pmem_reason *reason);
 bool nvmet_p2pmem_cpu_integrity(struct nvmet_ns *ns);
 

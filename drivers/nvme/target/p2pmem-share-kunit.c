@@ -633,6 +633,33 @@ static void named_provider_that_is_not_published(struct kunit *test)
 	pci_p2pmem_set_published(b->card, true);
 }
 
+/* The named function is pulled out, and another one comes to its address. */
+static void named_provider_that_is_replaced(struct kunit *test)
+{
+	static const struct fabric_node another[] = {
+		{ .name = "another", .type = FABRIC_ENDPOINT, .parent = "dn0",
+		  .bar = { [2] = { .size = BENCH_LENT, .flags = FABRIC_BAR_64 } } },
+		{ }
+	};
+	struct share *s = share_ready(test);
+	struct nvmet_bench *b = s->b;
+	struct pci_dev *old = pci_dev_get(b->card);
+
+	KUNIT_EXPECT_PTR_EQ(test, bench_io(b, nvme_cmd_read, SZ_4K), old);
+	fabric_unplug(b->f, "card");
+	KUNIT_EXPECT_TRUE(test, bench_settles(b, NULL));
+	share_connect(s, 0, b->nic);
+	KUNIT_EXPECT_NULL(test, share_of(s->host[0].ctrl, BENCH_NSID));
+	fabric_plug(b->f, another);
+	b->card = kit_lend(test, b->f, "another");
+	KUNIT_EXPECT_PTR_NE(test, b->card, old);
+	KUNIT_EXPECT_STREQ(test, pci_name(b->card), pci_name(old));
+	KUNIT_EXPECT_TRUE(test, bench_settles(b, b->card));
+	share_connect(s, 1, b->nic);
+	KUNIT_EXPECT_NOT_NULL(test, share_grant(s->host[1].ctrl, BENCH_NSID));
+	pci_dev_put(old);
+}
+
 static struct kunit_case nvmet_share_cases[] = {
 	KUNIT_CASE(one_grant_for_all_paths),
 	KUNIT_CASE(what_is_not_shared),
@@ -646,6 +673,7 @@ static struct kunit_case nvmet_share_cases[] = {
 	KUNIT_CASE(path_comes_while_another_creates),
 	KUNIT_CASE(share_without_memory),
 	KUNIT_CASE(named_provider_that_is_not_published),
+	KUNIT_CASE(named_provider_that_is_replaced),
 	{}
 };
 

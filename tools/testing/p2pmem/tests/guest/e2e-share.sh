@@ -53,8 +53,7 @@ log_mark
 is "$(grants)" "0 0" "no grant without a host"
 
 # what the target spends on the paths of each new controller, under the subsystem's lock
-if grep -q function_graph $T/available_tracers && echo nvmet_p2pmem_ctrl_init >$T/set_graph_function; then
-	echo 1 >$T/max_graph_depth
+if grep -q function_graph $T/available_tracers && echo nvmet_p2pmem_ctrl_init >$T/set_ftrace_filter; then
 	echo function_graph >$T/current_tracer
 fi
 before=$(percpu)
