@@ -11,7 +11,7 @@
  * Paths are made when a namespace is enabled or a controller is created, and
  * looked at again by a work item when the core has news: a provider or a client
  * has appeared, a provider was revoked, the policy has changed, a self-test has ended
- * (p2pmem-verify.c). A path keeps a grant whose provider was revoked until the memory that
+ * (p2pmem-test.c). A path keeps a grant whose provider was revoked until the memory that
  * requests have of it is back. It leaves one that would not be created any more, and requests
  * keep what they have.
  *
@@ -455,13 +455,13 @@ static struct notifier_block nvmet_p2pmem_nb = {
  */
 int nvmet_p2pmem_init(void)
 {
-	int ret = nvmet_p2pmem_verify_init();
+	int ret = nvmet_p2pmem_test_init();
 
 	if (ret)
 		return ret;
 	ret = pci_p2pmem_register_notifier(&nvmet_p2pmem_nb);
 	if (ret)
-		nvmet_p2pmem_verify_exit();
+		nvmet_p2pmem_test_exit();
 	return ret;
 }
 
@@ -475,7 +475,7 @@ void nvmet_p2pmem_exit(void)
 {
 	pci_p2pmem_unregister_notifier(&nvmet_p2pmem_nb);
 	/* The last test queues the work that is cancelled next. */
-	nvmet_p2pmem_verify_exit();
+	nvmet_p2pmem_test_exit();
 	/* Work that runs may set the timer, which may queue it. */
 	timer_shutdown_sync(&nvmet_p2pmem_rescan_timer);
 	cancel_work_sync(&nvmet_p2pmem_rescan_work);

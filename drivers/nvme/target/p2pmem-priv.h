@@ -5,7 +5,8 @@
  *   p2pmem.c           requests: memory for their data, what became of it
  *   p2pmem-attach.c    which provider serves a namespace to a controller
  *   p2pmem-share.c     one grant for all paths of an adapter, a drive and a provider
- *   p2pmem-verify.c    the self-test before it does
+ *   p2pmem-test.c      the self-test before requests use it
+ *   p2pmem-verify.c    what the result means for a path
  *   p2pmem-tell.c      the state of a path, and what is said of it
  *   p2pmem-drive.c     the DMA device of a namespace
  *   p2pmem-ns.c        the record of a namespace, its counters in configfs
@@ -252,11 +253,18 @@ void nvmet_p2pmem_share_leave(struct nvmet_p2pmem_path *path);
 bool nvmet_p2pmem_no_shares(void);
 
 /* p2pmem-verify.c */
+enum nvmet_p2pmem_ruling nvmet_p2pmem_rule(struct nvmet_p2pmem_path *path,
+					   const struct pci_p2pmem_verdict *v,
+					   struct pci_p2pmem_verdict *why);
+bool nvmet_p2pmem_is_short(enum pci_p2pmem_reason reason);
+u64 nvmet_p2pmem_address(struct pci_p2pmem_grant *grant);
 enum nvmet_p2pmem_ruling nvmet_p2pmem_judge(struct nvmet_p2pmem_path *path,
 					    struct pci_p2pmem_grant *grant,
 					    struct device *drive,
 					    struct pci_p2pmem_verdict *why);
 bool nvmet_p2pmem_still_proved(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant);
+
+/* p2pmem-test.c */
 int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path);
 bool nvmet_p2pmem_test_done(struct nvmet_p2pmem_path *path);
 bool nvmet_p2pmem_test_foreign(struct nvmet_p2pmem_path *path);
@@ -266,8 +274,8 @@ void nvmet_p2pmem_test_again(struct nvmet_p2pmem_path *path);
 struct pci_p2pmem_grant *nvmet_p2pmem_test_end(struct nvmet_p2pmem_path *path,
 					       struct pci_p2pmem_verdict *why,
 					       enum nvmet_p2pmem_state *state);
-int nvmet_p2pmem_verify_init(void);
-void nvmet_p2pmem_verify_exit(void);
+int nvmet_p2pmem_test_init(void);
+void nvmet_p2pmem_test_exit(void);
 
 /* p2pmem-tell.c */
 void nvmet_p2pmem_enter(struct nvmet_p2pmem_path *path, enum nvmet_p2pmem_state state,
