@@ -350,6 +350,7 @@ static struct share_revoke *share_revoke(struct kunit *test, struct pci_dev *pro
 	if (IS_ERR(task)) {
 		kfree(r);
 		KUNIT_FAIL_AND_ABORT(test, "no thread");
+		return NULL;
 	}
 	return r;
 }
@@ -369,7 +370,7 @@ static void evict_reaches_all_users(struct kunit *test)
 	struct nvmet_bench *b = s->b;
 	struct device *nic2 = kit_client(test, b->f, "nic2");
 	struct bench_req *r;
-	char want[512];
+	char want[768];
 
 	share_other(s);
 	share_connect(s, 0, b->nic);
@@ -385,7 +386,7 @@ static void evict_reaches_all_users(struct kunit *test)
 	KUNIT_EXPECT_TRUE_MSG(test, share_failed(s->host[1].ctrl), "of another subsystem");
 	KUNIT_EXPECT_FALSE_MSG(test, share_failed(s->host[2].ctrl), "another adapter's");
 	snprintf(want, sizeof(want),
-		 "evicting nvmet subsystem %s host %s nsid 1 and 2 more paths, 8192 bytes",
+		 "evicting nvmet subsystem %s host %s nsid 1 and 2 more, 8192 bytes",
 		 b->subsysnqn, b->hostnqn);
 	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(logged_line(l, 5), want), "%s", l->last);
 	KUNIT_EXPECT_EQ(test, bench_execute(b, r), NVME_SC_INTERNAL_PATH_ERROR);

@@ -102,7 +102,7 @@ static void nvmet_p2pmem_share_describe(struct pci_p2pmem_grant *grant, char *bu
 		      path->ctrl->subsys->subsysnqn, path->ctrl->hostnqn, path->ns->nsid);
 	others = READ_ONCE(share->users) - 1;
 	if (others)
-		scnprintf(buf + n, len - n, " and %u more path%s", others, others == 1 ? "" : "s");
+		scnprintf(buf + n, len - n, " and %u more", others);
 }
 
 static const struct pci_p2pmem_grant_ops nvmet_p2pmem_share_ops = {

@@ -192,7 +192,7 @@ int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path)
 	if (!t)
 		return -ENOMEM;
 	scoped_guard(mutex, &share->lock) {
-		/* Pairs with nvmet_p2pmem_test_work(). A result that paths have yet to see is new. */
+		/* Pairs with nvmet_p2pmem_test_work(). A result that not all have seen is new. */
 		done = share->test && smp_load_acquire(&share->test->done);
 		if (!share->test || (done && share->test->ns != path->ns))
 			begun = nvmet_p2pmem_test_begin(path, t);

@@ -140,7 +140,6 @@ static void choice_without_a_grant(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, got, near);
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_OK);
 	pci_dev_put(got);
-
 }
 
 /* What was judged since an occasion began is not judged again at it, and then it is. */
