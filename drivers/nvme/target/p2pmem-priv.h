@@ -4,6 +4,7 @@
  *
  *   p2pmem.c           requests: memory for their data, what became of it
  *   p2pmem-attach.c    which provider serves a namespace to a controller
+ *   p2pmem-rescan.c    paths are examined again after an event
  *   p2pmem-share.c     one grant for all paths of an adapter, a drive and a provider
  *   p2pmem-test.c      the self-test before requests use it
  *   p2pmem-verify.c    what the result means for a path
@@ -115,6 +116,7 @@ struct nvmet_p2pmem_stats {
  * @devfn: its device and function
  * @found: the function at that address, referenced, when it was last looked up
  * @absent: when that found none, else 0
+ * @due: the work looks at its paths when it runs next
  * @warned: somebody was told that system memory is used although peer memory
  *	was asked for
  *
@@ -139,6 +141,7 @@ struct nvmet_p2pmem_ns {
 	u8 devfn;
 	struct pci_dev *found;
 	ktime_t absent;
+	int due;
 	unsigned long warned;
 };
 
@@ -243,7 +246,17 @@ struct device *nvmet_p2pmem_drive(struct nvmet_ns *ns, enum pci_p2pmem_reason *r
 bool nvmet_p2pmem_cpu_integrity(struct nvmet_ns *ns);
 
 /* p2pmem-attach.c */
+void nvmet_p2pmem_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant);
+void nvmet_p2pmem_refuse(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
+			 struct device *drive, const struct pci_p2pmem_verdict *why,
+			 enum nvmet_p2pmem_state state);
+void nvmet_p2pmem_connect(struct nvmet_p2pmem_path *path, ktime_t since);
+void nvmet_p2pmem_disconnect(struct nvmet_p2pmem_path *path);
+void nvmet_p2pmem_attach_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns, ktime_t since);
+
+/* p2pmem-rescan.c */
 void nvmet_p2pmem_rescan(unsigned long delay);
+void nvmet_p2pmem_rescan_one(struct nvmet_p2pmem_ns *rec);
 
 /* p2pmem-share.c */
 bool nvmet_p2pmem_share_join(struct nvmet_p2pmem_path *path, struct pci_dev *provider,

@@ -634,6 +634,56 @@ static void named_provider_that_is_not_published(struct kunit *test)
 	pci_p2pmem_set_published(b->card, true);
 }
 
+static struct nvmet_p2pmem_path *share_path(struct nvmet_ctrl *ctrl, u32 nsid)
+{
+	lockdep_assert_held(&ctrl->subsys->lock);
+	return radix_tree_lookup(&ctrl->p2p_ns_map, nsid);
+}
+
+/* Waits for a path's line in the log */
+static bool share_told(struct nvmet_ctrl *ctrl, u32 nsid)
+{
+	bool told = false;
+	int i;
+
+	for (i = 0; i < 200 && !told; i++) {
+		msleep(20);
+		mutex_lock(&ctrl->subsys->lock);
+		told = share_path(ctrl, nsid)->told == NVMET_P2PMEM_PEER;
+		mutex_unlock(&ctrl->subsys->lock);
+	}
+	return told;
+}
+
+/* A namespace that is enabled has the work look at its own paths, not at those of all others. */
+static void enabling_looks_at_one_namespace(struct kunit *test)
+{
+	struct share *s = share_ready(test);
+	struct nvmet_bench *b = s->b;
+
+	KUNIT_ASSERT_TRUE(test, share_told(b->ctrl, BENCH_NSID));
+	msleep(100);
+	/* Whoever looks at this path writes the line again. */
+	mutex_lock(&b->subsys->lock);
+	share_path(b->ctrl, BENCH_NSID)->told = NVMET_P2PMEM_NEW;
+	mutex_unlock(&b->subsys->lock);
+	share_ns(s, b->subsys, BENCH_NSID + 1, BENCH_DISK, pci_name(b->card));
+	KUNIT_EXPECT_TRUE(test, share_told(b->ctrl, BENCH_NSID + 1));
+	mutex_lock(&b->subsys->lock);
+	KUNIT_EXPECT_EQ(test, share_path(b->ctrl, BENCH_NSID)->told, NVMET_P2PMEM_NEW);
+	mutex_unlock(&b->subsys->lock);
+	nvmet_p2pmem_rescan(0);
+	KUNIT_EXPECT_TRUE(test, share_told(b->ctrl, BENCH_NSID));
+
+	/* What could not be looked at, because its lock was taken, is looked at soon. */
+	mutex_lock(&b->subsys->lock);
+	share_path(b->ctrl, BENCH_NSID)->told = NVMET_P2PMEM_NEW;
+	nvmet_p2pmem_rescan(0);
+	msleep(100);
+	mutex_unlock(&b->subsys->lock);
+	KUNIT_EXPECT_TRUE(test, share_told(b->ctrl, BENCH_NSID));
+}
+
 /* The named function is pulled out, and another one comes to its address. */
 static void named_provider_that_is_replaced(struct kunit *test)
 {
@@ -675,6 +725,7 @@ static struct kunit_case nvmet_share_cases[] = {
 	KUNIT_CASE(share_without_memory),
 	KUNIT_CASE(named_provider_that_is_not_published),
 	KUNIT_CASE(named_provider_that_is_replaced),
+	KUNIT_CASE(enabling_looks_at_one_namespace),
 	{}
 };
 
