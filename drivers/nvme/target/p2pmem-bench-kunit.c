@@ -61,6 +61,8 @@ static void bench_submit_bio(struct bio *bio)
 	}
 	if (b->on_io)
 		b->on_io(b);
+	if (b->on_bio)
+		b->on_bio(b, bio);
 	if (b->hold) {
 		b->held = bio;
 		return;

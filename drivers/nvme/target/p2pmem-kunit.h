@@ -50,6 +50,7 @@
  * @system: pages of system memory that it got
  * @status: what the drive makes of a bio
  * @on_io: called for each bio
+ * @on_bio: ditto, with the bio
  * @hold: keep the bio for bench_release()
  * @held: that bio
  * @page: for attributes
@@ -80,6 +81,7 @@ struct nvmet_bench {
 	unsigned int system;
 	blk_status_t status;
 	void (*on_io)(struct nvmet_bench *b);
+	void (*on_bio)(struct nvmet_bench *b, struct bio *bio);
 	bool hold;
 	struct bio *held;
 	char *page;
