@@ -104,16 +104,3 @@ struct pci_dev *nvmet_p2pmem_fixed_provider(struct nvmet_p2pmem_ns *rec, ktime_t
 	}
 	return pci_dev_get(rec->found);
 }
-
-/**
- * nvmet_p2pmem_forget_provider() - look up the named provider again next time
- * @rec: record of a namespace
- *
- * Context: Process context; the namespace's subsys->lock held, or nobody else uses @rec.
- */
-void nvmet_p2pmem_forget_provider(struct nvmet_p2pmem_ns *rec)
-{
-	pci_dev_put(rec->found);
-	rec->found = NULL;
-	rec->absent = 0;
-}

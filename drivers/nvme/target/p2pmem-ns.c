@@ -309,6 +309,19 @@ int nvmet_p2pmem_ns_init(struct nvmet_ns *ns)
 }
 
 /**
+ * nvmet_p2pmem_forget_provider() - look up the named provider again next time
+ * @rec: record of a namespace
+ *
+ * Context: Process context; the namespace's subsys->lock held, or nobody else uses @rec.
+ */
+void nvmet_p2pmem_forget_provider(struct nvmet_p2pmem_ns *rec)
+{
+	pci_dev_put(rec->found);
+	rec->found = NULL;
+	rec->absent = 0;
+}
+
+/**
  * nvmet_p2pmem_ns_exit() - give up the record of a namespace
  * @ns: namespace that is disabled and about to be freed; one without a record
  *	is fine

@@ -235,13 +235,13 @@ void nvmet_p2pmem_fallback(struct nvmet_p2pmem_ns *rec, struct nvmet_req *req,
 			   struct pci_p2pmem_grant *grant, enum pci_p2pmem_reason reason,
 			   bool testing);
 bool nvmet_p2pmem_no_records(void);
+void nvmet_p2pmem_forget_provider(struct nvmet_p2pmem_ns *rec);
 char *nvmet_p2pmem_explain(struct pci_dev *provider, struct device *client,
 			   const struct pci_p2pmem_verdict *why);
 
 /* p2pmem-drive.c */
 struct pci_dev *nvmet_p2pmem_fixed_provider(struct nvmet_p2pmem_ns *rec, ktime_t since,
 					    struct pci_p2pmem_verdict *why);
-void nvmet_p2pmem_forget_provider(struct nvmet_p2pmem_ns *rec);
 struct device *nvmet_p2pmem_drive(struct nvmet_ns *ns, enum pci_p2pmem_reason *reason);
 bool nvmet_p2pmem_cpu_integrity(struct nvmet_ns *ns);
 
