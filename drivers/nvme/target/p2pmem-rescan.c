@@ -10,13 +10,13 @@
  * What runs against what:
  * - The work holds nvmet_p2pmem_lock, which keeps every namespace that it sees from being
  *   freed, and subsys->lock, which attach and detach hold too. It never waits for
- *   subsys->lock (trylock, and comes again), so that no order with the locks around configfs
- *   arises.
+ *   subsys->lock (it tries the lock, and runs again later), so that there is no order with
+ *   the locks around configfs.
  * - Callbacks of a grant run under locks of the core, which attach and detach take
  *   inside subsys->lock. So they must not take it: they queue the work, or mark
- *   controllers as failed, under ctrl->lock only. The controllers are there:
- *   their paths leave the share, after which no callback sees them, before
- *   nvmet_ctrl_free() goes on to cancel fatal_err_work and free them.
+ *   controllers as failed, under ctrl->lock only. These controllers exist: their paths
+ *   leave the share, after which no callback sees them, before nvmet_ctrl_free()
+ *   cancels fatal_err_work and frees them.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -47,7 +47,7 @@ static void nvmet_p2pmem_retry_due(struct timer_list *timer)
 static DEFINE_TIMER(nvmet_p2pmem_retry_timer, nvmet_p2pmem_retry_due);
 
 /**
- * nvmet_p2pmem_rescan() - look at all paths again
+ * nvmet_p2pmem_rescan() - schedule an examination of all paths
  * @delay: jiffies from now; an earlier appointment is kept
  *
  * Context: Any.
@@ -64,11 +64,11 @@ void nvmet_p2pmem_rescan(unsigned long delay)
 }
 
 /**
- * nvmet_p2pmem_rescan_one() - look at the paths of a namespace again
+ * nvmet_p2pmem_rescan_one() - schedule an examination of a namespace's paths
  * @rec: its record
  *
- * What concerns one of many namespaces must not cost as much as all of them: a thousand that
- * are enabled one by one would be looked at a million times.
+ * An event of one namespace must not cost as much as one of all: a thousand namespaces that are
+ * enabled one by one would be examined a million times.
  *
  * Context: Any; the caller keeps the namespace.
  */
@@ -79,9 +79,9 @@ void nvmet_p2pmem_rescan_one(struct nvmet_p2pmem_ns *rec)
 }
 
 /*
- * Whether a path's grant would be created today, be it for another reason than before. What
- * was tested was one route: when memory is mapped by another one, or that has come to need
- * an administrator's entry, the path is judged anew, and tested.
+ * Whether a path's grant would be created today. A self-test proves one route: if memory is
+ * mapped by another one now, or the route needs an administrator's entry now, the path is judged
+ * and tested again.
  */
 static bool nvmet_p2pmem_still_good(struct nvmet_p2pmem_path *path,
 				    struct pci_p2pmem_grant *grant)
@@ -105,8 +105,8 @@ static bool nvmet_p2pmem_still_good(struct nvmet_p2pmem_path *path,
 }
 
 /*
- * The test of a path: its result, if it is there. Returns whether a grant may be looked for
- * now: not while it runs, and not when it has just refused one.
+ * Handle the result of a path's test, if there is one. Returns whether the path may look for a
+ * grant now: not while the test runs, and not if its result has just been a refusal.
  */
 static bool nvmet_p2pmem_rescan_test(struct nvmet_p2pmem_path *path)
 {
@@ -136,7 +136,7 @@ static bool nvmet_p2pmem_rescan_test(struct nvmet_p2pmem_path *path)
 	return !!grant;
 }
 
-/* Returns whether this path should be looked at again soon. */
+/* Returns whether this path has to be examined again soon */
 static bool nvmet_p2pmem_rescan_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns, ktime_t since)
 {
 	struct nvmet_p2pmem_path *path = radix_tree_lookup(&ctrl->p2p_ns_map, ns->nsid);
@@ -167,13 +167,13 @@ static bool nvmet_p2pmem_rescan_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *n
 	return false;
 }
 
-/* Returns after how many jiffies to look again, or 0 */
+/* Returns after how many jiffies to examine the namespace again, or 0 */
 static unsigned long nvmet_p2pmem_rescan_ns(struct nvmet_ns *ns, ktime_t since)
 {
 	struct nvmet_ctrl *ctrl;
 	bool again = false;
 
-	/* Not to be waited for, see above */
+	/* Never wait for it, see above */
 	if (!mutex_trylock(&ns->subsys->lock))
 		return NVMET_P2PMEM_CONTENDED;
 	if (ns->enabled && ns->use_p2pmem)
@@ -205,7 +205,7 @@ static void nvmet_p2pmem_rescan_worker(struct work_struct *work)
 		timer_reduce(&nvmet_p2pmem_retry_timer, jiffies + next);
 }
 
-/* Under a lock of whoever is probing: only queues. */
+/* Called under locks of a driver that is probing: only queue work */
 static int nvmet_p2pmem_event(struct notifier_block *nb, unsigned long event, void *data)
 {
 	nvmet_p2pmem_rescan(0);
@@ -217,7 +217,7 @@ static struct notifier_block nvmet_p2pmem_nb = {
 };
 
 /**
- * nvmet_p2pmem_init() - begin to listen to the core
+ * nvmet_p2pmem_init() - register with the core
  *
  * Context: Module init.
  * Return: 0, -ENOMEM, or the errno of the notifier's registration.
@@ -235,7 +235,7 @@ int nvmet_p2pmem_init(void)
 }
 
 /**
- * nvmet_p2pmem_exit() - stop listening
+ * nvmet_p2pmem_exit() - undo nvmet_p2pmem_init()
  *
  * Context: Module exit: no namespace and no controller is left, so that nothing
  * but the notifier and a test that nobody waits for could queue the work.

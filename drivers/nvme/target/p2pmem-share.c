@@ -50,21 +50,13 @@
 static DEFINE_MUTEX(nvmet_p2pmem_shares_lock);
 static DEFINE_HASHTABLE(nvmet_p2pmem_shares, 6);
 
-/* The key; what it points to is kept by the grant of each share in the hash. */
-static unsigned long nvmet_p2pmem_share_key(struct device *adapter, struct device *drive,
-					    struct pci_dev *provider)
-{
-	return (unsigned long)adapter ^ ((unsigned long)drive << 1) ^
-		((unsigned long)provider << 2);
-}
-
+/* By provider, which the grant of each share in the hash keeps, as it does the two devices */
 static struct nvmet_p2pmem_share *
 nvmet_p2pmem_share_find(struct device *adapter, struct device *drive, struct pci_dev *provider)
 {
-	unsigned long key = nvmet_p2pmem_share_key(adapter, drive, provider);
 	struct nvmet_p2pmem_share *share;
 
-	hash_for_each_possible(nvmet_p2pmem_shares, share, hash, key)
+	hash_for_each_possible(nvmet_p2pmem_shares, share, hash, (unsigned long)provider)
 		if (share->adapter == adapter && share->drive == drive &&
 		    share->provider == provider)
 			return share;
@@ -135,8 +127,7 @@ nvmet_p2pmem_share_create(struct pci_dev *provider, enum pci_p2pmem_prefer prefe
 		return NULL;
 	}
 	share->grant = grant;
-	hash_add(nvmet_p2pmem_shares, &share->hash,
-		 nvmet_p2pmem_share_key(share->adapter, share->drive, provider));
+	hash_add(nvmet_p2pmem_shares, &share->hash, (unsigned long)provider);
 	return share;
 }
 

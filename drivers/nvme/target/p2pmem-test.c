@@ -11,7 +11,7 @@
  * namespace. Its result decides for the paths of that namespace. Those of others are judged
  * again: nearly always the pairs are proved then, and no further test is needed.
  *
- * Who keeps what, while a test runs without any lock:
+ * Who holds what, while a test runs without any lock:
  * - The test has a reference from each path that waits for it and one from its work.
  * - The work keeps the block device open by a reference of its own to the namespace's file.
  *   It does not hold the namespace: nvmet_ns_disable() runs under locks that every Connect of
@@ -19,12 +19,12 @@
  *   it to stop; the drive stays open until its own part of the test is over.
  * - The work holds the grant. The last path may end it meanwhile (detach, exit of the
  *   controller, revocation): then the test gets no more memory and ends soon, and its
- *   result is not looked at. It does not touch path, controller, subsystem or share.
- * - Memory of the test is given back before the verify operation returns: a provider that
- *   is revoked waits for that, and for nothing else of the test.
- * - The two DMA devices are held by reference. That their drivers go is the core's business.
- * - The result goes back through the work that looks at all paths, under subsys->lock. No
- *   test waits for that lock.
+ *   result is ignored. It does not touch path, controller, subsystem or share.
+ * - Memory of the test is freed before the verify operation returns: the revocation of the
+ *   provider waits for that, and for nothing else of the test.
+ * - The two DMA devices are held by reference. If their drivers unbind, the core handles that.
+ * - The work that examines paths handles the result, under subsys->lock. No test waits for
+ *   that lock.
  * - Module exit destroys the workqueue, which waits, after the last namespace has gone.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -35,7 +35,7 @@
 #include <linux/slab.h>
 #include "p2pmem-priv.h"
 
-/* Until what may be otherwise in a moment is tested again, and at most, after several times */
+/* Delay of the next test after one that showed nothing: at first, and at most */
 #define NVMET_P2PMEM_RETRY	(5 * HZ)
 #define NVMET_P2PMEM_RETRY_MAX	(80 * HZ)
 
@@ -98,7 +98,7 @@ static void nvmet_p2pmem_test_work(struct work_struct *work)
 
 	t->ret[0] = nvmet_p2pmem_test_pair(t, 0, file_bdev(t->bdev_file));
 	fput(t->bdev_file);
-	/* One that cannot be used is enough to know. */
+	/* If the first pair cannot be used, the second one does not matter. */
 	if (!t->ret[0] || t->ret[0] == -EAGAIN)
 		t->ret[1] = nvmet_p2pmem_test_pair(t, 1, NULL);
 	pci_p2pmem_grant_put(t->grant);
@@ -168,7 +168,7 @@ static bool nvmet_p2pmem_test_begin(struct nvmet_p2pmem_path *path, struct nvmet
 }
 
 /**
- * nvmet_p2pmem_test_start() - have the pairs of a path's share tested
+ * nvmet_p2pmem_test_start() - start a self-test of a path's share
  * @path: the path
  *
  * If a test of the share runs already, the path waits for that one.
