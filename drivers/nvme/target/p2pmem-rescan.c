@@ -58,7 +58,7 @@ void nvmet_p2pmem_rescan(unsigned long delay)
 		timer_reduce(&nvmet_p2pmem_rescan_timer, jiffies + delay);
 		return;
 	}
-	/* Written before the work is queued, which is a full barrier even if it is queued already */
+	/* Before the work is queued: a full barrier even if it is queued already */
 	WRITE_ONCE(nvmet_p2pmem_rescan_all, 1);
 	queue_work(system_unbound_wq, &nvmet_p2pmem_rescan_work);
 }
