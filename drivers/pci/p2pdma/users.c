@@ -51,18 +51,17 @@ char *p2pmem_printable(const char *name, gfp_t gfp)
  */
 char *p2pmem_grant_describe(struct pci_p2pmem_grant *g)
 {
-	char *text, *printable;
+	char *text, *printable = NULL;
 
 	lockdep_assert_held(&g->provider->lock);
 
 	if (!g->ops || !g->ops->describe)
 		return NULL;
-	text = kmalloc(P2PMEM_DESCRIPTION, GFP_NOIO);
-	if (!text)
-		return NULL;
-	text[0] = '\0';
-	g->ops->describe(g, text, P2PMEM_DESCRIPTION);
-	printable = *text ? p2pmem_printable(text, GFP_NOIO) : NULL;
+	text = kzalloc(P2PMEM_DESCRIPTION, GFP_NOIO);
+	if (text)
+		g->ops->describe(g, text, P2PMEM_DESCRIPTION);
+	if (text && *text)
+		printable = p2pmem_printable(text, GFP_NOIO);
 	kfree(text);
 	return printable;
 }
