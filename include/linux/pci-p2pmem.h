@@ -185,16 +185,19 @@ struct pci_p2pmem_client_ops {
  *	with -ENODEV. Finish requests in flight; the core waits for them.
  * @evict: the wait has timed out (PCI_P2PMEM_DRAIN_SECONDS): end the users that
  *	still hold memory of this grant.
+ * @describe: write the current users of the grant to @buf, for the log and debugfs; the core
+ *	escapes it. Optional: without it the name given to pci_p2pmem_grant_create() is shown.
  *
- * Both run in process context under a mutex of the core and perhaps the
+ * All run in process context under a mutex of the core and perhaps the
  * device_lock of the provider. They may take a short lock and queue work; they
  * must not wait for memory to be freed, nor call any pci_p2pmem function but
- * pci_p2pmem_grant_priv() and pci_p2pmem_grant_provider(). Neither is called
+ * pci_p2pmem_grant_priv() and pci_p2pmem_grant_provider(). None is called
  * after pci_p2pmem_grant_end() has returned.
  */
 struct pci_p2pmem_grant_ops {
 	void (*revoke)(struct pci_p2pmem_grant *grant);
 	void (*evict)(struct pci_p2pmem_grant *grant);
+	void (*describe)(struct pci_p2pmem_grant *grant, char *buf, size_t len);
 };
 
 /**
@@ -277,6 +280,10 @@ void pci_p2pmem_verdict_update(struct pci_dev *provider, struct device *client,
 			       struct pci_p2pmem_verdict *verdict);
 int pci_p2pmem_distance(struct pci_dev *provider, struct device **clients, int nr);
 struct pci_dev *pci_p2pmem_find_provider(struct device **clients, int nr);
+struct pci_dev *
+pci_p2pmem_choose_provider(struct pci_dev *provider, enum pci_p2pmem_prefer prefer,
+			   struct device **clients, int nr, ktime_t since,
+			   struct pci_p2pmem_verdict *why);
 const char *pci_p2pmem_reason_token(enum pci_p2pmem_reason reason);
 int pci_p2pmem_explain(char *buf, size_t len, struct pci_dev *provider,
 		       struct device *client,
@@ -296,9 +303,10 @@ void pci_p2pmem_grant_end(struct pci_p2pmem_grant *grant);
 bool pci_p2pmem_grant_tryget(struct pci_p2pmem_grant *grant);
 void pci_p2pmem_grant_put(struct pci_p2pmem_grant *grant);
 bool pci_p2pmem_grant_usable(struct pci_p2pmem_grant *grant);
-void pci_p2pmem_grant_verdict(struct pci_p2pmem_grant *grant,
+bool pci_p2pmem_grant_verdict(struct pci_p2pmem_grant *grant,
 			      struct pci_p2pmem_verdict *verdict);
 bool pci_p2pmem_grant_idle(struct pci_p2pmem_grant *grant);
+void pci_p2pmem_grant_set_users(struct pci_p2pmem_grant *grant, unsigned int users);
 void *pci_p2pmem_grant_priv(struct pci_p2pmem_grant *grant);
 struct pci_dev *pci_p2pmem_grant_provider(struct pci_p2pmem_grant *grant);
 struct scatterlist *pci_p2pmem_grant_sgl_alloc(struct pci_p2pmem_grant *grant,

@@ -369,6 +369,30 @@ static void integrity_that_comes_later(struct kunit *test)
 }
 #endif
 
+/* No driver of a Fibre Channel adapter is a client: the remedy is none that needs one. */
+static void host_by_fibre_channel(struct kunit *test)
+{
+	struct nvmet_bench *b = bench_build(test);
+	struct logged *l = logged_begin(test, "using system memory for nsid");
+	const char *line;
+
+	bench_clients(b);
+	KUNIT_ASSERT_EQ(test, bench_store(b, "1"), 1);
+	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
+	bench_connect(b, NULL, NVMF_TRTYPE_FC);
+	line = logged_line(l, 5);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(line, "not-a-client: "), "%s", line);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(line, "; connect the host by RDMA"), "%s", line);
+	KUNIT_EXPECT_PTR_EQ_MSG(test, strchr(line, ';'), strrchr(line, ';'), "two remedies: %s",
+				line);
+	bench_disconnect(b);
+	/* Of RDMA that would be done already. */
+	bench_connect(b, NULL, NVMF_TRTYPE_RDMA);
+	line = logged_line(l, 5);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(line, "no-dma-device: "), "%s", line);
+	KUNIT_EXPECT_NULL_MSG(test, strstr(line, "by RDMA"), "%s", line);
+}
+
 /* What must be proved and is not, because nobody can; and what nobody lends */
 static void paths_that_are_not_used(struct kunit *test)
 {
@@ -494,6 +518,7 @@ static struct kunit_case nvmet_attr_cases[] = {
 	KUNIT_CASE(integrity_that_comes_later),
 	KUNIT_CASE(integrity_outside_of_the_drive),
 #endif
+	KUNIT_CASE(host_by_fibre_channel),
 	KUNIT_CASE(paths_that_are_not_used),
 	KUNIT_CASE(reset_under_load),
 	{}

@@ -80,7 +80,7 @@ static void p2pmem_show_grants(struct p2pmem_provider *p, void *m)
 
 VISIBLE_IF_KUNIT int p2pmem_grants_file_show(struct seq_file *m, void *unused)
 {
-	seq_puts(m, "provider clients bytes ended name\n");
+	seq_puts(m, "provider clients bytes ended users name\n");
 	p2pmem_for_each_provider(p2pmem_show_grants, m);
 	return 0;
 }
@@ -108,7 +108,9 @@ static void p2pmem_show_path(struct p2pmem_provider *p, struct device *client, v
 		   p2pmem_token(v.reason), mappings[v.mapping], v.distance,
 		   *v.at ? v.at : "-", proofs[v.proof], v.by_admin);
 	if (pair && pair->made)
-		seq_printf(m, "%lld %d %d\n", ktime_get_seconds() - READ_ONCE(pair->made),
+		seq_printf(m, "%lld %d %d\n",
+			   ktime_divns(ktime_sub(ktime_get(), READ_ONCE(pair->made)),
+				       NSEC_PER_SEC),
 			   !READ_ONCE(pair->stale), atomic_read(&pair->grants));
 	else
 		seq_puts(m, "- 0 0\n");

@@ -8,8 +8,8 @@
  * bridge come before those that do, and among the former one that is itself a client
  * (a drive's own memory) comes first. Within a class the nearest is best, then one on the
  * clients' NUMA node, then the one with most free memory, unless the caller prefers
- * another order of these three. Ties go to the provider with the fewest grants, then to
- * the lowest PCI address.
+ * another order of these three. Ties go to the provider whose grants have the fewest
+ * users, then to the lowest PCI address.
  *
  * A path that the caller will refuse because its self-test could not prove it ranks last,
  * so that a caller that searches again after a test gets the next provider.
@@ -24,7 +24,7 @@
  * @distance: sum of the distances
  * @foreign: number of clients on another NUMA node
  * @free: free bytes; larger is better
- * @grants: number of its grants
+ * @users: number of users of all its grants
  * @address: domain, bus, device and function
  */
 struct p2pmem_rank {
@@ -33,7 +33,7 @@ struct p2pmem_rank {
 	int distance;
 	int foreign;
 	size_t free;
-	unsigned int grants;
+	unsigned int users;
 	u64 address;
 };
 
@@ -44,7 +44,8 @@ struct p2pmem_rank {
  * @prefer: first criterion within a class
  * @provable: rank unproved paths last even if no administrator's entry allowed them
  * @split: commands have a part in system memory
- * @update: evaluate the pairs: the caller is about to use the provider
+ * @since: evaluate pairs whose verdict is older than this time, because the caller is about
+ *	to use the provider; 0 to evaluate none
  * @best: rank of @found
  * @found: best so far, referenced
  */
@@ -54,7 +55,7 @@ struct p2pmem_choice {
 	enum pci_p2pmem_prefer prefer;
 	bool provable;
 	bool split;
-	bool update;
+	ktime_t since;
 	struct p2pmem_rank best;
 	struct pci_dev *found;
 };
@@ -93,8 +94,8 @@ static enum pci_p2pmem_reason p2pmem_rank(struct p2pmem_provider *p,
 
 	*rank = (struct p2pmem_rank){ .class = 1 };
 	for (i = 0; i < c->nr; i++) {
-		if (c->update)
-			p2pmem_update_verdict_locked(p, c->clients[i], &v);
+		if (c->since)
+			p2pmem_update_verdict_locked(p, c->clients[i], c->since, &v);
 		else
 			p2pmem_lookup_verdict_locked(p, c->clients[i], &v);
 		if (v.reason)
@@ -110,7 +111,7 @@ static enum pci_p2pmem_reason p2pmem_rank(struct p2pmem_provider *p,
 	}
 	rank->unproved &= matters;
 	rank->free = p2pmem_pool_available(p->pool);
-	rank->grants = READ_ONCE(p->nr_grants);
+	rank->users = READ_ONCE(p->users);
 	rank->address = (u64)pci_domain_nr(p->pdev->bus) << 16 | pci_dev_id(p->pdev);
 	return PCI_P2PMEM_OK;
 }
@@ -145,7 +146,7 @@ static int p2pmem_compare(const struct p2pmem_rank *a, const struct p2pmem_rank 
 	}
 	return p2pmem_cmp(a->unproved, b->unproved) ?:
 	       p2pmem_cmp(a->class, b->class) ?: order ?:
-	       p2pmem_cmp(a->grants, b->grants) ?: p2pmem_cmp(a->address, b->address);
+	       p2pmem_cmp(a->users, b->users) ?: p2pmem_cmp(a->address, b->address);
 }
 
 static void p2pmem_consider(struct p2pmem_provider *p, void *arg)
@@ -165,7 +166,7 @@ static void p2pmem_consider(struct p2pmem_provider *p, void *arg)
 }
 
 static struct pci_dev *p2pmem_choose(struct device **clients, int nr,
-				     enum pci_p2pmem_prefer prefer, bool update)
+				     enum pci_p2pmem_prefer prefer, ktime_t since)
 {
 	struct p2pmem_choice choice = {
 		.clients = clients,
@@ -173,7 +174,7 @@ static struct pci_dev *p2pmem_choose(struct device **clients, int nr,
 		.prefer = prefer & ~(PCI_P2PMEM_PROVABLE | PCI_P2PMEM_SPLIT),
 		.provable = prefer & PCI_P2PMEM_PROVABLE,
 		.split = prefer & PCI_P2PMEM_SPLIT,
-		.update = update,
+		.since = since,
 	};
 
 	if (nr < 1)
@@ -194,7 +195,7 @@ static struct pci_dev *p2pmem_choose(struct device **clients, int nr,
 struct pci_dev *p2pmem_find_preferred(struct device **clients, int nr,
 				      enum pci_p2pmem_prefer prefer)
 {
-	return p2pmem_choose(clients, nr, prefer, false);
+	return p2pmem_choose(clients, nr, prefer, 0);
 }
 
 /**
@@ -281,6 +282,61 @@ void p2pmem_no_provider_reason(struct device **clients, int nr, enum pci_p2pmem_
 }
 
 /**
+ * pci_p2pmem_choose_provider() - choose the provider of a grant
+ * @provider: the providing function, or NULL for the best published one that all
+ *	clients reach
+ * @prefer: as for pci_p2pmem_grant_create()
+ * @clients: DMA devices that will be mapped for
+ * @nr: how many
+ * @since: verdicts from before this time are made again; ktime_get() for all of them
+ * @why: returns the reason if there is none
+ *
+ * The choice of pci_p2pmem_grant_create() without the grant, for an orchestrator that may have
+ * one for this provider and these clients already. The pairs are evaluated:
+ * pci_p2pmem_grant_verdict() of an existing grant then says whether a user may join it. Of a
+ * named @provider only what does not depend on its pairs is refused here.
+ *
+ * Evaluation reads configuration space. An orchestrator that chooses for many users of the same
+ * clients at one occasion passes the time at which that began, and each pair is evaluated once.
+ *
+ * Context: Process context, may sleep.
+ * Return: the function with a reference (pci_dev_put()), or NULL.
+ */
+struct pci_dev *
+pci_p2pmem_choose_provider(struct pci_dev *provider, enum pci_p2pmem_prefer prefer,
+			   struct device **clients, int nr, ktime_t since,
+			   struct pci_p2pmem_verdict *why)
+{
+	struct pci_p2pmem_verdict v;
+	struct pci_dev *found;
+	struct p2pmem_provider *p;
+	int i;
+
+	*why = (struct pci_p2pmem_verdict){ .distance = -1 };
+	if (!provider) {
+		found = p2pmem_choose(clients, nr, prefer, since);
+		if (!found)
+			p2pmem_no_provider_reason(clients, nr, prefer, why);
+		return found;
+	}
+	p = p2pmem_provider_get(provider);
+	if (!p) {
+		why->reason = PCI_P2PMEM_NOT_A_PROVIDER;
+		return NULL;
+	}
+	if (prefer & PCI_P2PMEM_SPLIT && p2pmem_refuses_split(p, clients, nr, why)) {
+		p2pmem_provider_put(p);
+		return NULL;
+	}
+	scoped_guard(mutex, &p2pmem_mutex)
+		for (i = 0; i < nr; i++)
+			p2pmem_update_verdict_locked(p, clients[i], since, &v);
+	p2pmem_provider_put(p);
+	return pci_dev_get(provider);
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_choose_provider);
+
+/**
  * pci_p2pmem_grant_create() - create a grant
  * @provider: the providing function, or NULL for the best published one that all
  *	clients reach
@@ -312,7 +368,7 @@ pci_p2pmem_grant_create(struct pci_dev *provider, enum pci_p2pmem_prefer prefer,
 	if (nr < 1)
 		return ERR_PTR(-EINVAL);
 	if (!provider) {
-		found = p2pmem_choose(clients, nr, prefer, true);
+		found = p2pmem_choose(clients, nr, prefer, KTIME_MAX);
 		provider = found;
 	}
 	if (!provider) {

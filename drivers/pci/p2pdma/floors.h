@@ -23,6 +23,7 @@
  *      explain.c     text of a verdict with an exact remedy
  *   5  verdict.c     makes all verdicts
  *      charge.c      memory in use under a grant: quota, peak
+ *      users.c       the users of a grant: number and names
  *   4  pair.c        the table of pairs: verdict, proof
  *      pages.c       ZONE_DEVICE pages; the only user of dev_pagemap
  *      iova.c        addresses through a host bridge
@@ -207,6 +208,11 @@ int p2pmem_grant_charge(struct pci_p2pmem_grant *grant, unsigned long bytes);
 void p2pmem_grant_uncharge(struct pci_p2pmem_grant *grant, unsigned long bytes);
 void p2pmem_grant_failed(struct pci_p2pmem_grant *grant, enum pci_p2pmem_reason reason);
 
+/* users.c */
+char *p2pmem_printable(const char *name, gfp_t gfp);
+char *p2pmem_grant_describe(struct pci_p2pmem_grant *g);
+void p2pmem_grant_count_users(struct pci_p2pmem_grant *g, unsigned int users);
+
 /* verdict.c */
 struct p2pmem_pair *p2pmem_pair_update(struct p2pmem_provider *p, struct device *client,
 				       enum p2pmem_forget forget);
@@ -214,7 +220,7 @@ struct p2pmem_pair *p2pmem_pair_get(struct p2pmem_provider *p, struct device *cl
 void p2pmem_lookup_verdict_locked(struct p2pmem_provider *p, struct device *client,
 				  struct pci_p2pmem_verdict *v);
 void p2pmem_update_verdict_locked(struct p2pmem_provider *p, struct device *client,
-				  struct pci_p2pmem_verdict *v);
+				  ktime_t since, struct pci_p2pmem_verdict *v);
 void p2pmem_verdict_add_state(struct p2pmem_provider *p, struct pci_p2pmem_verdict *v);
 void p2pmem_lookup_verdict(struct p2pmem_provider *p, struct device *client,
 			   struct pci_p2pmem_verdict *v);

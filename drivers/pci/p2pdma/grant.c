@@ -26,7 +26,6 @@
 #include <linux/percpu.h>
 #include <linux/percpu-refcount.h>
 #include <linux/slab.h>
-#include <linux/string_helpers.h>
 #include "p2pdma.h"
 
 static void p2pmem_grant_free_worker(struct work_struct *work)
@@ -86,18 +85,6 @@ static int p2pmem_grant_add(struct pci_p2pmem_grant *g, struct device *client,
 	return 0;
 }
 
-/* Escapes a name that comes from user space, an NQN for example, for logs and tables. */
-static char *p2pmem_printable(const char *name)
-{
-	size_t len = strlen(name), room = 4 * len + 1;
-	char *text = kmalloc(room, GFP_KERNEL);
-
-	if (text)
-		text[string_escape_mem(name, len, text, room - 1, ESCAPE_NAP | ESCAPE_HEX,
-				       NULL)] = '\0';
-	return text;
-}
-
 static struct pci_p2pmem_grant *p2pmem_grant_alloc(struct p2pmem_provider *p, int nr,
 						   const char *name)
 {
@@ -105,7 +92,7 @@ static struct pci_p2pmem_grant *p2pmem_grant_alloc(struct p2pmem_provider *p, in
 
 	if (!g)
 		return NULL;
-	g->name = p2pmem_printable(name);
+	g->name = p2pmem_printable(name, GFP_KERNEL);
 	if (!g->name)
 		goto free_grant;
 	g->bytes = alloc_percpu(long);
@@ -167,7 +154,7 @@ p2pmem_grant_create(struct p2pmem_provider *p, struct device **clients, int nr,
 	mutex_lock(&p->lock);
 	if (p2pmem_is_live(p) && !p2pmem_grant_is_stale(g)) {
 		list_add_tail(&g->node, &p->grants);
-		WRITE_ONCE(p->nr_grants, p->nr_grants + 1);
+		p2pmem_grant_count_users(g, 1);
 	} else {
 		why->reason = PCI_P2PMEM_REVOKED;
 		ret = -ENODEV;
@@ -208,18 +195,24 @@ enum pci_p2pmem_reason p2pmem_grant_reason(const struct pci_p2pmem_grant *grant)
  * @grant: from pci_p2pmem_grant_create()
  *
  * Memory in use stays valid until it is freed. None of the grant's callbacks runs after
- * this returns.
+ * this returns; describe may be called a last time before, because the users are named
+ * until their last memory is freed.
  *
  * Context: Process context, may sleep.
  */
 void pci_p2pmem_grant_end(struct pci_p2pmem_grant *grant)
 {
 	struct p2pmem_provider *p = grant->provider;
+	char *last;
 
 	scoped_guard(mutex, &p->lock) {
+		last = p2pmem_grant_describe(grant);
+		if (last)
+			swap(grant->name, last);
 		grant->ops = NULL;
-		WRITE_ONCE(p->nr_grants, p->nr_grants - 1);
+		p2pmem_grant_count_users(grant, 0);
 	}
+	kfree(last);
 	percpu_ref_kill(&grant->ref);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_grant_end);
@@ -271,11 +264,14 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_grant_usable);
  *
  * Memory in use under a grant stays mapped even if its verdicts change. An orchestrator
  * calls this when it is notified of PCI_P2PMEM_EVENT_VERDICT, and ends a grant that would
- * not be created any more.
+ * not be created any more. The same holds before a user joins an existing grant.
  *
  * Context: Any but NMI.
+ * Return: false if a pair is refused, mapped otherwise than when the grant was created, or
+ * its client is registered no more: no memory can be allocated under the grant, and a new one
+ * is needed even if @verdict has no reason.
  */
-void pci_p2pmem_grant_verdict(struct pci_p2pmem_grant *grant,
+bool pci_p2pmem_grant_verdict(struct pci_p2pmem_grant *grant,
 			      struct pci_p2pmem_verdict *verdict)
 {
 	bool by_admin = false, in_guest = false, host = false;
@@ -283,8 +279,12 @@ void pci_p2pmem_grant_verdict(struct pci_p2pmem_grant *grant,
 
 	for (i = 0; i < grant->nr; i++) {
 		p2pmem_pair_verdict(grant->link[i].pair, verdict);
+		if (!verdict->reason && READ_ONCE(grant->link[i].pair->dead)) {
+			verdict->reason = PCI_P2PMEM_NOT_A_CLIENT;
+			verdict->mapping = PCI_P2PMEM_MAP_NONE;
+		}
 		if (verdict->reason)
-			return;
+			return false;
 		by_admin |= verdict->by_admin;
 		in_guest |= verdict->in_guest;
 		host |= verdict->mapping == PCI_P2PMEM_MAP_HOST_BRIDGE;
@@ -297,7 +297,9 @@ void pci_p2pmem_grant_verdict(struct pci_p2pmem_grant *grant,
 	if (p2pmem_grant_disproved(grant)) {
 		verdict->reason = PCI_P2PMEM_VERIFY_FAILED;
 		verdict->mapping = PCI_P2PMEM_MAP_NONE;
+		return false;
 	}
+	return p2pmem_grant_valid(grant);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_grant_verdict);
 

@@ -11,6 +11,7 @@
  */
 #include <linux/percpu-refcount.h>
 #include <linux/seq_file.h>
+#include <linux/slab.h>
 #include "p2pdma.h"
 
 /**
@@ -38,6 +39,7 @@ void p2pmem_grants_revoke(struct p2pmem_provider *p)
 void p2pmem_grants_evict(struct p2pmem_provider *p)
 {
 	struct pci_p2pmem_grant *g;
+	char *users;
 	long bytes;
 
 	guard(mutex)(&p->lock);
@@ -45,8 +47,10 @@ void p2pmem_grants_evict(struct p2pmem_provider *p)
 		bytes = p2pmem_grant_bytes(g);
 		if (!bytes || !g->ops || !g->ops->evict)
 			continue;
+		users = p2pmem_grant_describe(g);
 		pci_warn(p->pdev, "evicting %s, %ld bytes of peer-to-peer memory still in use\n",
-			 g->name, bytes);
+			 users ?: g->name, bytes);
+		kfree(users);
 		g->ops->evict(g);
 	}
 }
@@ -60,14 +64,18 @@ void p2pmem_grants_evict(struct p2pmem_provider *p)
 void p2pmem_grants_report(struct p2pmem_provider *p)
 {
 	struct pci_p2pmem_grant *g;
+	char *users;
 	long bytes;
 
 	guard(mutex)(&p->lock);
 	list_for_each_entry(g, &p->grants, node) {
 		bytes = p2pmem_grant_bytes(g);
-		if (bytes)
-			pci_warn(p->pdev, "%ld bytes of peer-to-peer memory are held by %s\n",
-				 bytes, g->name);
+		if (!bytes)
+			continue;
+		users = p2pmem_grant_describe(g);
+		pci_warn(p->pdev, "%ld bytes of peer-to-peer memory are held by %s\n",
+			 bytes, users ?: g->name);
+		kfree(users);
 	}
 }
 
@@ -81,13 +89,15 @@ void p2pmem_grants_report(struct p2pmem_provider *p)
 void p2pmem_grants_show(struct p2pmem_provider *p, struct seq_file *m)
 {
 	struct pci_p2pmem_grant *g;
-	char clients[128];
+	char clients[128], *users;
 
 	guard(mutex)(&p->lock);
 	list_for_each_entry(g, &p->grants, node) {
 		p2pmem_grant_clients(g, clients, sizeof(clients));
-		seq_printf(m, "%s %s %ld %d %s\n", pci_name(p->pdev), clients,
-			   p2pmem_grant_bytes(g), percpu_ref_is_dying(&g->ref),
-			   g->name);
+		users = p2pmem_grant_describe(g);
+		seq_printf(m, "%s %s %ld %d %u %s\n", pci_name(p->pdev), clients,
+			   p2pmem_grant_bytes(g), percpu_ref_is_dying(&g->ref), g->users,
+			   users ?: g->name);
+		kfree(users);
 	}
 }

@@ -106,7 +106,7 @@ struct p2pmem_region {
  * @lock: guards @regions against writers and @grants
  * @regions: registered ranges, struct p2pmem_region; readers under RCU
  * @grants: struct pci_p2pmem_grant
- * @nr_grants: number of grants that have not ended; written under @lock
+ * @users: number of users of the grants that have not ended; written under @lock
  * @pool: free pages of the pooled regions
  * @state_lock: guards changes of @state, @drain, @notified, @waited, @resume and @events;
  *	irq-safe, because the last page may be freed in any context
@@ -139,7 +139,7 @@ struct p2pmem_provider {
 	struct mutex lock;		/* see above */
 	struct list_head regions;
 	struct list_head grants;
-	unsigned int nr_grants;
+	unsigned int users;
 	struct p2pmem_pool *pool;
 	spinlock_t state_lock;		/* see above */
 	int state;
@@ -212,7 +212,7 @@ struct p2pmem_pair_count {
  * @serial: counts changes of the verdict, and proofs that were dropped
  * @stale: the last evaluation failed, @verdict is an earlier one
  * @sig: signature of the route of @verdict
- * @made: when the verdict was made, in seconds since boot
+ * @made: when the verdict was made, 0 before the first one
  * @proof: result of the last self-test
  * @proved_sig: signature of the route that was tested
  * @proved_how: mapping that was tested
@@ -242,7 +242,7 @@ struct p2pmem_pair {
 	unsigned int serial;
 	bool stale;
 	u64 sig;
-	time64_t made;
+	ktime_t made;
 	u8 proof;
 	u64 proved_sig;
 	u8 proved_how;
@@ -272,8 +272,7 @@ struct p2pmem_stamp {
  * struct p2pmem_link - a pair of a grant
  * @pair: referenced
  * @how: mapping of the grant's memory for the pair's client, fixed until it is freed
- * @disproofs: &p2pmem_pair.disproofs when the grant was created: once it has grown,
- *	contents of memory in use count as lost
+ * @disproofs: &p2pmem_pair.disproofs at creation: if it has grown, memory in use is lost
  */
 struct p2pmem_link {
 	struct p2pmem_pair *pair;
@@ -283,14 +282,14 @@ struct p2pmem_link {
 
 /**
  * struct pci_p2pmem_grant - an orchestrator's use of a provider, see grant.c
- * @node: entry in the provider's list, guarded by its lock; there until the grant
- *	is freed, so that every holder of memory can be named
+ * @node: entry in the provider's list until the grant is freed; guarded by its lock
  * @provider: referenced
  * @ref: references
  * @bytes: bytes in use under this grant: the sum of all CPUs
  * @ops: the orchestrator's callbacks, NULL once ended; guarded by the provider's lock
  * @priv: private data of the orchestrator
- * @name: name of the holder for the log; printable
+ * @name: name of the holder for the log; printable. Once ended: its last users
+ * @users: number of users; guarded by the provider's lock
  * @free_work: frees the grant in process context
  * @rcu: for freeing
  * @epoch: number of the provider's losses when the grant was created; it ends with the next
@@ -305,6 +304,7 @@ struct pci_p2pmem_grant {
 	const struct pci_p2pmem_grant_ops *ops;
 	void *priv;
 	char *name;
+	unsigned int users;
 	struct work_struct free_work;
 	struct rcu_head rcu;
 	u32 epoch;

@@ -238,7 +238,7 @@ bool p2pmem_pair_store(struct p2pmem_pair *pair, const struct pci_p2pmem_verdict
 	pair->verdict = *v;
 	pair->sig = sig;
 	WRITE_ONCE(pair->stale, false);
-	WRITE_ONCE(pair->made, ktime_get_seconds());
+	WRITE_ONCE(pair->made, ktime_get());
 	p2pmem_pair_set(pair, v);
 	spin_unlock_irqrestore(&p2pmem_pairs_lock, flags);
 
@@ -364,7 +364,7 @@ void p2pmem_pairs_drop(struct p2pmem_provider *p, struct device *client)
 	spin_lock_irqsave(&p2pmem_pairs_lock, flags);
 	hash_for_each_safe(p2pmem_pairs, i, next, pair, hash)
 		if ((!p || pair->provider == p) && (!client || pair->client == client)) {
-			pair->dead = true;
+			WRITE_ONCE(pair->dead, true);
 			hash_del_rcu(&pair->hash);
 			hlist_add_head(&pair->gone, &gone);
 		}

@@ -175,14 +175,18 @@ void p2pmem_lookup_verdict_locked(struct p2pmem_provider *p, struct device *clie
  * p2pmem_update_verdict_locked() - evaluate the pair, then look up its verdict
  * @p: the provider, held
  * @client: DMA device, which need not be a client
+ * @since: a verdict that was made at this time or later is not made again
  * @v: returns the verdict; if the evaluation fails, the earlier one
  *
  * Context: Process context, p2pmem_mutex held.
  */
 void p2pmem_update_verdict_locked(struct p2pmem_provider *p, struct device *client,
-				  struct pci_p2pmem_verdict *v)
+				  ktime_t since, struct pci_p2pmem_verdict *v)
 {
-	p2pmem_pair_update(p, client, P2PMEM_FORGET_OUTDATED);
+	struct p2pmem_pair *pair = client ? p2pmem_pair_find(p, client) : NULL;
+
+	if (!pair || pair->stale || !pair->made || ktime_before(pair->made, since))
+		p2pmem_pair_update(p, client, P2PMEM_FORGET_OUTDATED);
 	p2pmem_lookup_verdict_locked(p, client, v);
 }
 
@@ -324,7 +328,7 @@ static void p2pmem_query_verdict(struct pci_dev *provider, struct device *client
 		return;
 	}
 	if (update)
-		p2pmem_update_verdict_locked(p, client, verdict);
+		p2pmem_update_verdict_locked(p, client, KTIME_MAX, verdict);
 	else
 		p2pmem_lookup_verdict_locked(p, client, verdict);
 	p2pmem_verdict_add_state(p, verdict);

@@ -151,12 +151,12 @@ static void counters_and_grants(struct kunit *test)
 	expect_line(test, t, "%s %s 1 0 8192 8192 8192 pool-full=1\n", pci_name(k.card),
 		    dev_name(k.nic));
 	t = table(test, p2pmem_grants_file_show);
-	expect_line(test, t, "%s %s 8192 0 a name with blanks\n", pci_name(k.card),
+	expect_line(test, t, "%s %s 8192 0 1 a name with blanks\n", pci_name(k.card),
 		    dev_name(k.nic));
 	pci_p2pmem_unmap_sg(k.nic, sg, 1, DMA_TO_DEVICE);
 	pci_p2pmem_grant_end(g);
 	t = table(test, p2pmem_grants_file_show);
-	expect_line(test, t, "%s %s 8192 1 a name with blanks\n", pci_name(k.card),
+	expect_line(test, t, "%s %s 8192 1 0 a name with blanks\n", pci_name(k.card),
 		    dev_name(k.nic));
 	pci_p2pmem_sgl_free(sg);
 	mapkit_settle();
@@ -184,9 +184,48 @@ static void names_stay_in_their_line(struct kunit *test)
 				    "one\ntwo\x1b[2J", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
 	t = table(test, p2pmem_grants_file_show);
-	expect_line(test, t, "%s %s 0 0 one\\x0atwo\\x1b[2J\n", pci_name(k.card),
+	expect_line(test, t, "%s %s 0 0 1 one\\x0atwo\\x1b[2J\n", pci_name(k.card),
 		    dev_name(k.nic));
 	pci_p2pmem_grant_end(g);
+	mapkit_settle();
+}
+
+static void debugfs_describe(struct pci_p2pmem_grant *grant, char *buf, size_t len)
+{
+	unsigned int *users = pci_p2pmem_grant_priv(grant);
+
+	snprintf(buf, len, "%u\tusers", *users);
+}
+
+/* The users of a grant are described each time, a last time when it ends, and escaped. */
+static void users_of_a_grant(struct kunit *test)
+{
+	static const struct pci_p2pmem_grant_ops ops = { .describe = debugfs_describe };
+	struct pci_p2pmem_verdict why;
+	struct pci_p2pmem_grant *g;
+	struct scatterlist *sg;
+	unsigned int nents, users = 1;
+	struct mapkit k;
+	char *t;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
+	g = pci_p2pmem_grant_create(k.card, PCI_P2PMEM_NEAREST, &k.nic, 1, &ops, &users,
+				    "kunit", &why);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
+	sg = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_8K, GFP_KERNEL, NULL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(sg));
+	t = table(test, p2pmem_grants_file_show);
+	expect_line(test, t, "%s %s 8192 0 1 1\\x09users\n", pci_name(k.card), dev_name(k.nic));
+	users = 3;
+	pci_p2pmem_grant_set_users(g, users);
+	t = table(test, p2pmem_grants_file_show);
+	expect_line(test, t, "%s %s 8192 0 3 3\\x09users\n", pci_name(k.card), dev_name(k.nic));
+	users = 2;
+	pci_p2pmem_grant_end(g);
+	users = 0;
+	t = table(test, p2pmem_grants_file_show);
+	expect_line(test, t, "%s %s 8192 1 0 2\\x09users\n", pci_name(k.card), dev_name(k.nic));
+	pci_p2pmem_sgl_free(sg);
 	mapkit_settle();
 }
 
@@ -195,6 +234,7 @@ static struct kunit_case debugfs_cases[] = {
 	KUNIT_CASE(matrix_of_pairs),
 	KUNIT_CASE(counters_and_grants),
 	KUNIT_CASE(names_stay_in_their_line),
+	KUNIT_CASE(users_of_a_grant),
 	{ }
 };
 

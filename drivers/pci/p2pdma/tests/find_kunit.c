@@ -391,45 +391,6 @@ static void preference_within_a_class(struct kunit *test)
 	mapkit_free(n);
 }
 
-/* near and twin are equal: grants are distributed over both, equally in every run. */
-static void equal_rank_is_shared_out(struct kunit *test)
-{
-	static const char * const turns[] = { "near", "twin", "near", "twin" };
-	struct pci_p2pmem_grant *g[ARRAY_SIZE(turns)];
-	struct pci_p2pmem_verdict why;
-	struct device *nic;
-	struct fabric *f;
-	int i, run;
-
-	f = fabric_build(test, find_nodes);
-	nic = kit_client(test, f, "nic");
-	/* Create the one with the higher address first */
-	kit_lend(test, f, "twin");
-	kit_lend(test, f, "near");
-	for (run = 0; run < 2; run++) {
-		for (i = 0; i < ARRAY_SIZE(turns); i++) {
-			g[i] = pci_p2pmem_grant_create(NULL, PCI_P2PMEM_MOST_FREE, &nic, 1, NULL,
-						       NULL, "kunit", &why);
-			KUNIT_ASSERT_FALSE(test, IS_ERR(g[i]));
-			KUNIT_EXPECT_PTR_EQ_MSG(test, pci_p2pmem_grant_provider(g[i]),
-						fabric_pdev(f, turns[i]), "grant %d", i);
-		}
-		/* A grant that has ended does not count. */
-		pci_p2pmem_grant_end(g[1]);
-		g[1] = pci_p2pmem_grant_create(NULL, PCI_P2PMEM_NEAREST, &nic, 1, NULL, NULL,
-					       "kunit", &why);
-		KUNIT_ASSERT_FALSE(test, IS_ERR(g[1]));
-		KUNIT_EXPECT_PTR_EQ(test, pci_p2pmem_grant_provider(g[1]),
-				    fabric_pdev(f, "twin"));
-		for (i = 0; i < ARRAY_SIZE(turns); i++)
-			pci_p2pmem_grant_end(g[i]);
-		mapkit_settle();
-	}
-	KUNIT_EXPECT_EQ(test, -EINVAL,
-			PTR_ERR(pci_p2pmem_grant_create(NULL, PCI_P2PMEM_NEAREST, &nic,
-							0, NULL, NULL, "kunit", &why)));
-}
-
 static struct kunit_case find_cases[] = {
 	KUNIT_CASE(ranking_step_by_step),
 	KUNIT_CASE(a_client_s_own_memory),
@@ -437,7 +398,6 @@ static struct kunit_case find_cases[] = {
 	KUNIT_CASE(numa_node_then_free_memory),
 	KUNIT_CASE(numa_nodes_of_several_clients),
 	KUNIT_CASE(preference_within_a_class),
-	KUNIT_CASE(equal_rank_is_shared_out),
 	KUNIT_CASE(all_clients_must_reach_it),
 	KUNIT_CASE(providers_that_are_no_candidate),
 	KUNIT_CASE(reference_is_the_caller_s),

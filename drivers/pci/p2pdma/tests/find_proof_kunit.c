@@ -127,7 +127,14 @@ static void expect_granted(struct kunit *test, struct pci_dev *provider,
 {
 	struct pci_p2pmem_verdict why;
 	struct pci_p2pmem_grant *grant;
+	struct pci_dev *chosen;
 
+	/* The choice without a grant refuses the same. */
+	chosen = pci_p2pmem_choose_provider(provider, prefer, clients, nr, ktime_get(), &why);
+	KUNIT_EXPECT_PTR_EQ(test, chosen, expected);
+	KUNIT_EXPECT_STREQ(test, pci_p2pmem_reason_token(why.reason),
+			   expected ? "ok" : "split-command");
+	pci_dev_put(chosen);
 	grant = pci_p2pmem_grant_create(provider, prefer, clients, nr, NULL, NULL, "kunit", &why);
 	if (expected) {
 		KUNIT_ASSERT_FALSE(test, IS_ERR(grant));

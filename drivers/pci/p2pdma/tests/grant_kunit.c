@@ -409,6 +409,37 @@ static void stays_during_an_rcu_reader(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, grants(k.card, k.nic), 0);
 }
 
+/* A client whose driver left and came back has new pairs: a grant of the old ones is not joined. */
+static void client_that_left(struct kunit *test)
+{
+	struct pci_p2pmem_client *client;
+	struct pci_p2pmem_verdict v;
+	struct pci_p2pmem_grant *g;
+	struct device *card2;
+	struct mapkit k;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
+	card2 = &fabric_pdev(k.f, "card2")->dev;
+	client = pci_p2pmem_register_client(card2, NULL, NULL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(client));
+	g = grant(k.card, k.nic, card2, &v);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_verdict(g, &v));
+	pci_p2pmem_unregister_client(client);
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_verdict(g, &v));
+	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_NOT_A_CLIENT);
+	client = pci_p2pmem_register_client(card2, NULL, NULL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(client));
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_verdict(g, &v));
+	pci_p2pmem_grant_end(g);
+	g = grant(k.card, k.nic, card2, &v);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_verdict(g, &v));
+	pci_p2pmem_grant_end(g);
+	mapkit_settle();
+	pci_p2pmem_unregister_client(client);
+}
+
 static struct kunit_case grant_cases[] = {
 	KUNIT_CASE(several_clients),
 	KUNIT_CASE(one_of_several_is_refused),
@@ -421,6 +452,7 @@ static struct kunit_case grant_cases[] = {
 	KUNIT_CASE(stays_during_an_rcu_reader),
 	KUNIT_CASE(holds_after_the_path_was_refused),
 	KUNIT_CASE(keeps_its_verdict_without_memory),
+	KUNIT_CASE(client_that_left),
 	{ }
 };
 

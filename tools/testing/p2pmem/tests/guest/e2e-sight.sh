@@ -99,6 +99,8 @@ nvmet_link 1 "$hostile" || bail "port of a hostile name"
 echo >$T/trace
 echo 1 >$T/events/p2pmem/p2pmem_fallback/enable
 write_attr "/sys/bus/pci/devices/$card/p2pmem/quota" 4096 || bail "quota"
+# the grant is shared: only the first of its users is named
+nvme_disconnect $NQN >/dev/null || bail "disconnect"
 odd=$(e2e_connect "$hostile") || bail "connect by a hostile name"
 dd if="$odd" of=/dev/null bs=64k count=4 iflag=direct 2>/dev/null || bail "read"
 echo 0 >$T/events/p2pmem/p2pmem_fallback/enable
