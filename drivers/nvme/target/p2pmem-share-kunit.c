@@ -492,22 +492,24 @@ static void path_leaves_while_evict_runs(struct kunit *test)
 	struct p2pmem_provider *p = kit_provider(b->card);
 	struct nvmet_p2pmem_share *share = share_of(b->ctrl, BENCH_NSID);
 	struct share_revoke *revoke;
+	struct nvmet_ctrl *ctrl;
 	struct bench_req *r;
 
 	share_connect(s, 0, b->nic);
 	share_connect(s, 1, b->nic);
+	ctrl = s->host[1].ctrl;
 	r = bench_start(b, nvme_cmd_read, SZ_8K, b->nic);
 	KUNIT_ASSERT_PTR_EQ(test, r->req.p2p_dev, b->card);
 	KUNIT_EXPECT_EQ(test, bench_execute(b, r), NVME_SC_SUCCESS);
-	/* The walk waits at the controller of the first host: the second one leaves. */
-	mutex_lock(&s->host[0].ctrl->lock);
+	/* The walk waits at the controller that leaves: what comes after it in the list is read. */
+	mutex_lock(&ctrl->lock);
 	revoke = share_revoke(test, b->card);
 	KUNIT_EXPECT_TRUE(test, share_stuck(&share->lock));
 	KUNIT_EXPECT_TRUE(test, mutex_is_locked(&p->lock));
 	share_start(s, 1, share_leave);
 	msleep(50);
 	KUNIT_EXPECT_FALSE_MSG(test, READ_ONCE(s->host[1].over), "it did not wait");
-	mutex_unlock(&s->host[0].ctrl->lock);
+	mutex_unlock(&ctrl->lock);
 	flush_work(&s->host[1].work);
 	share_revoked(test, revoke);
 	KUNIT_EXPECT_TRUE(test, share_failed(b->ctrl));
