@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DOC: p2pmem snapshot: what everything is made from, in a file
+ *
+ * Floor 9.
+ *
+ * What was read of the machine, and nothing else. What identifies it is taken out: serial numbers
+ * in configuration space and in names below /dev/disk/by-id, MAC addresses in names of
+ * interfaces, words of the kernel's command line that are not about PCI.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <linux/pci_regs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+
+static uint32_t word_at(const unsigned char *c, size_t at)
+{
+	return c[at] | c[at + 1] << 8 | c[at + 2] << 16 | (uint32_t)c[at + 3] << 24;
+}
+
+/* The device serial number is an EUI-64: often the MAC address */
+static void clean_config(unsigned char *c, size_t size)
+{
+	unsigned int at = PCI_CFG_SPACE_SIZE, turns = 0;
+	uint32_t head;
+
+	while (at >= PCI_CFG_SPACE_SIZE && at + 12 <= size && turns++ < 1024) {
+		head = word_at(c, at);
+		if (PCI_EXT_CAP_ID(head) == PCI_EXT_CAP_ID_DSN)
+			memset(c + at + 4, 0, 8);
+		at = PCI_EXT_CAP_NEXT(head);
+	}
+}
+
+/* Words that decide something here */
+static void clean_cmdline(char *line)
+{
+	static const char * const keep[] = {
+		"pci=", "iommu", "amd_iommu", "intel_iommu", "swiotlb", "nvme.", "nvme_core.", "p2pdma.",
+		"pcie_", "vfio", "module_blacklist=", "modprobe.blacklist=",
+	};
+	char *copy = strdup(line), *word, *rest = NULL;
+	unsigned int i;
+
+	*line = '\0';
+	for (word = copy ? strtok_r(copy, " \n", &rest) : NULL; word;
+	     word = strtok_r(NULL, " \n", &rest))
+		for (i = 0; i < ARRAY_SIZE(keep); i++)
+			if (starts_with(word, keep[i])) {
+				strcat(strcat(line, *line ? " " : ""), word);
+				break;
+			}
+	strcat(line, "\n");
+	free(copy);
+}
+
+static bool is_mac(const char *s)
+{
+	return strspn(s, "0123456789abcdefABCDEF") >= 12;
+}
+
+/* enx001122334455: the address of the interface is its name */
+static bool hides_interface(const char *path)
+{
+	const char *at = path;
+
+	while ((at = strstr(at, "/enx"))) {
+		at += 4;
+		if (is_mac(at))
+			return true;
+	}
+	return false;
+}
+
+/* Of a device that is named by what is unique about it, what kind of name it was stays. */
+static void clean_device(char *data)
+{
+	char *by = strstr(data, "/dev/disk/by-"), *slash;
+
+	if (!by)
+		return;
+	slash = strchr(by + strlen("/dev/disk/by-"), '/');
+	if (slash)
+		strcpy(slash, "/removed\n");
+}
+
+static bool clean(const char *path, char *data, size_t *size)
+{
+	const char *name = base_name(path);
+	char *end;
+
+	if (hides_interface(path))
+		return false;
+	if (!strcmp(name, "config")) {
+		clean_config((unsigned char *)data, *size);
+		return true;
+	}
+	if (!strcmp(path, "proc/cmdline")) {
+		clean_cmdline(data);
+	} else if (!strcmp(path, "proc/cpuinfo")) {
+		/* Processors are alike. */
+		end = strstr(data, "\n\n");
+		if (end)
+			end[1] = '\0';
+	} else if (!strcmp(name, "device_path")) {
+		clean_device(data);
+	} else {
+		return true;
+	}
+	*size = strlen(data);
+	return true;
+}
+
+int command_snapshot(struct context *c, const char *file)
+{
+	FILE *out = strcmp(file, "-") ? fopen(file, "we") : c->out;
+	int ret;
+
+	if (!out) {
+		complain("%s: %s", file, strerror(errno));
+		return FAILED;
+	}
+	ret = tree_write(c->m->tree, out, clean);
+	if (out != c->out && fclose(out))
+		ret = ret ? ret : -errno;
+	if (ret) {
+		complain("%s: %s", file, strerror(-ret));
+		unlink(file);
+		return FAILED;
+	}
+	if (out != c->out)
+		say_missing(c);
+	return DONE;
+}
