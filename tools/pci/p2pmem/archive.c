@@ -314,6 +314,7 @@ static bool parse_entry(struct parser *p, struct archive *a, char *buf)
 	enum node_type type;
 	char path[TREE_PATH];
 	char kind = p->len ? *p->text : 0;
+	unsigned int line = p->line;
 	size_t size = 0;
 	int error = 0;
 
@@ -355,8 +356,10 @@ static bool parse_entry(struct parser *p, struct archive *a, char *buf)
 	default:
 		return bad(p, "not a kind (D, F, L, X, E), a blank and a path");
 	}
-	if (!archive_add(a, path, type, buf, size, error))
+	if (!archive_add(a, path, type, buf, size, error)) {
+		p->line = line;
 		return bad(p, "this path is there already, or below a file");
+	}
 	return true;
 }
 

@@ -30,12 +30,23 @@ void machine_refresh(struct machine *m)
 {
 	unsigned int i;
 
+	if (m->fixed)
+		arena_free(m->arena);
+	else
+		m->fixed = m->arena;
+	m->arena = arena_new();
 	for (i = 0; i < m->nr; i++)
 		m->function[i]->provider = NULL;
 	m->nr_providers = 0;
-	m->nr_pairs = 0;
-	m->nr_namespaces = 0;
-	m->nr_missing = 0;
+	m->provider = NULL;
+	m->nr_pairs = m->room_pairs = 0;
+	m->pair = NULL;
+	m->nr_namespaces = m->room_namespaces = 0;
+	m->ns = NULL;
+	m->nr_missing = m->room_missing = 0;
+	m->missing = NULL;
+	m->nr_broken = m->room_broken = 0;
+	m->broken = NULL;
 	read_lent(m);
 	read_kernel(m);
 	read_nvmet(m);
@@ -43,6 +54,10 @@ void machine_refresh(struct machine *m)
 
 void machine_free(struct machine *m)
 {
-	if (m)
-		arena_free(m->arena);
+	struct arena *fixed = m ? m->fixed : NULL;
+
+	if (!m)
+		return;
+	arena_free(m->arena);
+	arena_free(fixed);
 }

@@ -225,8 +225,15 @@ struct broken {
 	const char *what;
 };
 
+/**
+ * struct machine - the model
+ * @arena: what memory is taken from
+ * @fixed: that of what does not change; NULL before machine_refresh()
+ * The rest is described where it is declared.
+ */
 struct machine {
 	struct arena *arena;
+	struct arena *fixed;
 	struct tree *tree;
 	unsigned int nr, room;
 	struct function **function;
@@ -261,7 +268,10 @@ struct machine {
 };
 
 struct machine *machine_read(struct tree *t);
-/* Counters again: providers, pairs, namespaces */
+/*
+ * Counters again: providers, pairs, namespaces. Memory that was taken from the arena since the last
+ * time is free: a watch may run for weeks.
+ */
 void machine_refresh(struct machine *m);
 void machine_free(struct machine *m);
 
@@ -277,6 +287,8 @@ const char *role_name(enum role role);
 /* The name that people know it by: nvme0, mlx5_0, eth0; its address otherwise */
 const char *function_alias(const struct function *f);
 struct bar *function_memory_bar(struct function *f, int *number);
+/* By CMBLOC and CMBSZ; false when there is no controller memory buffer, or it is not known */
+bool function_cmb(const struct function *f, int *bar, uint64_t *offset, uint64_t *size);
 
 /* config.c: what registers say */
 struct registers;

@@ -143,3 +143,16 @@ struct bar *function_memory_bar(struct function *f, int *number)
 	}
 	return best;
 }
+
+bool function_cmb(const struct function *f, int *bar, uint64_t *offset, uint64_t *size)
+{
+	/* Units: 4 KiB, 64 KiB, ... 64 GiB */
+	unsigned int unit = 12 + 4 * (f->cmbsz >> 8 & 15);
+
+	*bar = f->cmbloc & 7;
+	if (!f->cmb_known || !f->cmbsz || *bar >= NR_BARS || unit > 36)
+		return false;
+	*offset = (uint64_t)(f->cmbloc >> 12) << unit;
+	*size = (uint64_t)(f->cmbsz >> 12) << unit;
+	return true;
+}

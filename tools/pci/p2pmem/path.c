@@ -201,8 +201,12 @@ static void print_verdict(struct way *w)
 		say(c, BAD, "Verdict:  refused: %s: %s%s%s\n", reason_token(v->reason),
 		    reason_text(v->reason), *v->at ? " at " : "", v->at);
 		judge_remedy(c->j, v, text, sizeof(text));
-		say(c, PLAIN, "Remedy:   %s%s\n", reason_remedy(v->reason),
-		    *text && !starts_with(text, "pci=") ? ", or" : "");
+		if (starts_with(text, "pci=")) {
+			say(c, PLAIN, "Remedy:   boot with ");
+			say(c, BOLD, "%s\n", text);
+			break;
+		}
+		say(c, PLAIN, "Remedy:   %s%s\n", reason_remedy(v->reason), *text ? ", or" : "");
 		if (*text)
 			say(c, BOLD, "          %s\n", text);
 		break;

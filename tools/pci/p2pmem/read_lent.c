@@ -21,12 +21,13 @@ static void guess_region(struct machine *m, struct provider *p)
 	struct function *f = p->function;
 	struct region *r = arena_alloc(m->arena, sizeof(*r));
 	struct bar *bar = function_memory_bar(f, &r->bar);
+	uint64_t offset, size;
+	int number;
 
-	if (f->role == ROLE_DRIVE && f->cmb_known && (f->cmbloc & 7) < NR_BARS) {
-		/* Offset and size are in units of 4 KiB << 4 * SZU. */
-		r->bar = f->cmbloc & 7;
-		bar = &f->bar[r->bar];
-		r->offset = (uint64_t)(f->cmbloc >> 12) << (12 + 4 * (f->cmbsz >> 8 & 7));
+	if (f->role == ROLE_DRIVE && function_cmb(f, &number, &offset, &size)) {
+		r->bar = number;
+		r->offset = offset;
+		bar = &f->bar[number];
 	}
 	if (!bar || !bar->size || r->offset >= bar->size)
 		return;

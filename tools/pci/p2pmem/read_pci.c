@@ -9,6 +9,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <linux/pci_regs.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,9 @@
 
 #define DEVICES		"sys/bus/pci/devices"
 #define SPACE		4096
+#define HEADER		64
+#define PCIE_SIZE	0x3c	/* of the capability, version 2 */
+#define ACS_SIZE	8	/* without its egress control vector */
 #define MAX_FUNCTIONS	65536
 
 /* Flags of a line in the file resource: include/linux/ioport.h */
@@ -117,7 +121,8 @@ static void read_resources(struct machine *m, const struct place *dir, struct fu
 	}
 }
 
-static void read_group(struct machine *m, const struct place *dir, struct function *f)
+static void read_group(struct machine *m, const struct place *dir, struct function *f,
+		       const struct function *last)
 {
 	char target[TREE_PATH], path[64], type[32];
 	uint64_t group;
@@ -130,6 +135,11 @@ static void read_group(struct machine *m, const struct place *dir, struct functi
 	if (!parse_u64(base_name(target), 10, INT32_MAX, &group))
 		return;
 	f->group = group;
+	/* Functions of a group often follow each other. */
+	if (last && last->group == f->group) {
+		f->translation = last->translation;
+		return;
+	}
 	snprintf(path, sizeof(path), "sys/kernel/iommu_groups/%d/type", f->group);
 	if (!read_line(m, NULL, path, type, sizeof(type)))
 		return;
@@ -141,32 +151,108 @@ static void read_group(struct machine *m, const struct place *dir, struct functi
 		f->translation = TRANSLATION_USER;
 }
 
-static void read_config(struct machine *m, const struct place *dir, struct function *f)
+static unsigned int dword(const unsigned char *c)
 {
-	char *buf = arena_alloc(m->arena, SPACE + 1);
-	int n = place_read(m->tree, dir, "config", buf, SPACE + 1);
-
-	f->config = (unsigned char *)buf;
-	if (n >= 64)
-		f->config_len = n;
-	if (n < 0)
-		machine_missing(m, "sys/bus/pci/devices/*/config", -n, "configuration space");
-	else if (n < 64)
-		machine_broken(m, dir->path, "config has fewer than 64 bytes");
+	return c[0] | c[1] << 8 | c[2] << 16 | (unsigned int)c[3] << 24;
 }
 
-static void read_function(struct machine *m, struct function *f, const struct place *dir)
+/* The header of each capability up to PCI Express, and all of that one; false without it */
+static bool read_pcie(struct bytes *b)
 {
-	char line[256];
+	unsigned int at = b->data[PCI_CAPABILITY_LIST] & ~3, turn;
+
+	for (turn = 0; at >= 0x40 && turn < 48; turn++) {
+		if (bytes_read(b, at, 4) < 4)
+			return false;
+		if (b->data[at] == PCI_CAP_ID_EXP)
+			return bytes_read(b, at, PCIE_SIZE) >= 0x14;
+		at = b->data[at + 1] & ~3;
+	}
+	return false;
+}
+
+/* The same of extended capabilities up to Access Control Services */
+static void read_acs(struct bytes *b)
+{
+	unsigned int at = 0x100, turn;
+
+	for (turn = 0; at >= 0x100 && turn < 1024; turn++) {
+		if (bytes_read(b, at, 4) < 4)
+			return;
+		if (PCI_EXT_CAP_ID(dword(b->data + at)) == PCI_EXT_CAP_ID_ACS) {
+			/* and no byte of what is behind it: that may be a serial number */
+			if (bytes_read(b, at, ACS_SIZE) == ACS_SIZE && b->data[at + 4] & PCI_ACS_EC)
+				bytes_read(b, at + ACS_SIZE,
+					   ((b->data[at + 5] ? b->data[at + 5] : 256) + 31) / 32 * 4);
+			return;
+		}
+		at = PCI_EXT_CAP_NEXT(dword(b->data + at));
+	}
+}
+
+/*
+ * Only what is looked at: each register is a transaction, or an exit from a guest. Without root
+ * there are 64 bytes.
+ */
+static void read_config(struct machine *m, const struct place *dir, struct function *f)
+{
+	struct bytes b;
+	int ret;
+
+	f->config = arena_alloc(m->arena, SPACE);
+	ret = bytes_open(m->tree, dir, "config", &b, f->config);
+	if (ret == -ENOENT)
+		machine_broken(m, dir->path, "it has no file config");
+	else if (ret)
+		machine_missing(m, "sys/bus/pci/devices/*/config", -ret, "configuration space");
+	if (ret)
+		return;
+	if (bytes_read(&b, 0, HEADER) == HEADER) {
+		f->config_len = HEADER;
+		if (b.size > HEADER && bytes_read(&b, HEADER, 4) == 4) {
+			f->config_len = b.size;
+			if (read_pcie(&b))
+				read_acs(&b);
+		}
+	} else {
+		machine_broken(m, dir->path, "config has fewer than 64 bytes");
+	}
+	bytes_close(m->tree, dir, "config", &b, f->config_len);
+}
+
+static void read_ids(struct machine *m, const struct place *dir, struct function *f)
+{
+	const unsigned char *c = f->config;
 	uint64_t n;
 
+	f->vendor = c[0] | c[1] << 8;
+	f->id = c[2] | c[3] << 8;
+	f->class = dword(c + 8) >> 8;
+	/* Registers of virtual functions do not have them; the kernel knows. */
+	if (f->config_len && f->vendor != 0xffff)
+		return;
 	if (read_number(m, dir, "vendor", 16, 0xffff, &n))
 		f->vendor = n;
 	if (read_number(m, dir, "device", 16, 0xffff, &n))
 		f->id = n;
 	if (read_number(m, dir, "class", 16, 0xffffff, &n))
 		f->class = n;
+}
+
+static void read_function(struct machine *m, struct function *f, const struct place *dir,
+			  const struct function *last)
+{
+	char line[256];
+	uint64_t n;
+
 	f->node = -1;
+	f->group = -1;
+	read_config(m, dir, f);
+	read_ids(m, dir, f);
+	f->bridge = f->class >> 8 == 0x0604;
+	/* Bridges neither lend nor do DMA: the rest is of no use. */
+	if (f->bridge)
+		return;
 	if (read_line(m, dir, "numa_node", line, sizeof(line)) && parse_u64(line, 10, 4095, &n))
 		f->node = n;
 	if (read_number(m, dir, "dma_mask_bits", 10, 64, &n))
@@ -175,10 +261,10 @@ static void read_function(struct machine *m, struct function *f, const struct pl
 		f->removable = !strcmp(line, "removable");
 	if (place_link(m->tree, dir, "driver", line, sizeof(line)) > 0)
 		f->driver = printable(arena_strdup(m->arena, base_name(line)));
-	f->bridge = f->class >> 8 == 0x0604;
-	read_config(m, dir, f);
+	if (place_link(m->tree, dir, "physfn", line, sizeof(line)) > 0)
+		f->physfn = (void *)arena_strdup(m->arena, base_name(line));
 	read_resources(m, dir, f);
-	read_group(m, dir, f);
+	read_group(m, dir, f, last);
 }
 
 static struct root_bus *root_at(struct machine *m, uint32_t domain, uint8_t bus)
@@ -321,7 +407,7 @@ static int open_function(struct machine *m, const char *name, struct place *dir,
 
 void read_functions(struct machine *m)
 {
-	char **path, target[TREE_PATH];
+	char **path;
 	struct registers *r;
 	struct place dir;
 	struct function *f;
@@ -345,9 +431,7 @@ void read_functions(struct machine *m)
 			machine_broken(m, path[good], "the directory of a function is missing");
 			continue;
 		}
-		read_function(m, f, &dir);
-		if (place_link(m->tree, &dir, "physfn", target, sizeof(target)) > 0)
-			f->physfn = (void *)arena_strdup(m->arena, base_name(target));
+		read_function(m, f, &dir, good ? m->function[good - 1] : NULL);
 		place_close(&dir);
 		registers_decode(r, f);
 		if (!linked)

@@ -4,37 +4,18 @@
  *
  * Floor 9.
  *
- * What was read of the machine, and nothing else. What identifies it is taken out: serial numbers
- * in configuration space and in names below /dev/disk/by-id, MAC addresses in names of
- * interfaces, words of the kernel's command line that are not about PCI.
+ * What was read of the machine, and nothing else; of configuration space that is the header and two
+ * capabilities, which have no serial number. What identifies it is taken out: names below
+ * /dev/disk/by-id, interfaces whose names are MAC addresses, words of the kernel's command line
+ * that are not about PCI.
  */
 #include <ctype.h>
 #include <errno.h>
-#include <linux/pci_regs.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "command.h"
-
-static uint32_t word_at(const unsigned char *c, size_t at)
-{
-	return c[at] | c[at + 1] << 8 | c[at + 2] << 16 | (uint32_t)c[at + 3] << 24;
-}
-
-/* The device serial number is an EUI-64: often the MAC address */
-static void clean_config(unsigned char *c, size_t size)
-{
-	unsigned int at = PCI_CFG_SPACE_SIZE, turns = 0;
-	uint32_t head;
-
-	while (at >= PCI_CFG_SPACE_SIZE && at + 12 <= size && turns++ < 1024) {
-		head = word_at(c, at);
-		if (PCI_EXT_CAP_ID(head) == PCI_EXT_CAP_ID_DSN)
-			memset(c + at + 4, 0, 8);
-		at = PCI_EXT_CAP_NEXT(head);
-	}
-}
 
 /* Words that decide something here */
 static void clean_cmdline(char *line)
@@ -95,10 +76,6 @@ static bool clean(const char *path, char *data, size_t *size)
 
 	if (hides_interface(path))
 		return false;
-	if (!strcmp(name, "config")) {
-		clean_config((unsigned char *)data, *size);
-		return true;
-	}
 	if (!strcmp(path, "proc/cmdline")) {
 		clean_cmdline(data);
 	} else if (!strcmp(path, "proc/cpuinfo")) {

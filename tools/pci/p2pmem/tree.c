@@ -178,6 +178,8 @@ static int open_in(struct tree *t, const struct place *at, const char *path, int
 	};
 	char full[TREE_PATH];
 
+	if (flags & O_PATH)
+		how.flags = flags | O_CLOEXEC;
 	/* On the running system there is nothing to keep in: the shorter way is faster. */
 	if (t->live)
 		return openat(at ? at->fd : t->fd, *path ? path : ".", how.flags);
@@ -268,6 +270,58 @@ int place_read(struct tree *t, const struct place *at, const char *path, char *b
 	buf[n] = '\0';
 	keep(t, at, path, NODE_FILE, buf, n, 0);
 	return n;
+}
+
+int bytes_open(struct tree *t, const struct place *at, const char *path, struct bytes *b,
+	       unsigned char *data)
+{
+	struct stat st;
+
+	*b = (struct bytes){ .fd = -1, .data = data };
+	if (t->archive) {
+		b->node = archive_find(t->archive, at ? at->node : NULL, path, true);
+		if (!b->node)
+			return failed(t, at, path);
+		if (b->node->type != NODE_FILE)
+			return -EISDIR;
+		b->size = b->node->size;
+	} else {
+		b->fd = open_in(t, at, path, 0);
+		if (b->fd < 0)
+			return failed(t, at, path);
+		if (fstat(b->fd, &st) || !S_ISREG(st.st_mode)) {
+			close(b->fd);
+			return -EINVAL;
+		}
+		b->size = st.st_size;
+	}
+	if (b->size > TREE_BYTES)
+		b->size = TREE_BYTES;
+	return 0;
+}
+
+int bytes_read(struct bytes *b, size_t offset, size_t len)
+{
+	ssize_t n;
+
+	if (offset >= b->size)
+		return 0;
+	if (len > b->size - offset)
+		len = b->size - offset;
+	if (b->node) {
+		memcpy(b->data + offset, b->node->data + offset, len);
+		return len;
+	}
+	n = pread(b->fd, b->data + offset, len, offset);
+	return n < 0 ? 0 : n;
+}
+
+void bytes_close(struct tree *t, const struct place *at, const char *path, struct bytes *b,
+		 size_t size)
+{
+	keep(t, at, path, NODE_FILE, (char *)b->data, size, 0);
+	if (b->fd >= 0)
+		close(b->fd);
 }
 
 int place_grep(struct tree *t, const char *path, const char *prefix, char *buf, size_t len)

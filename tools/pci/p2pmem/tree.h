@@ -37,6 +37,26 @@ int place_open(struct tree *t, const struct place *at, const char *path, struct 
 void place_close(struct place *place);
 /* Bytes that were read; there is a zero behind them, for which @len has room */
 int place_read(struct tree *t, const struct place *at, const char *path, char *buf, size_t len);
+/*
+ * A file of which only some bytes are read: configuration space is slow. What was read of it is kept
+ * by bytes_close().
+ */
+struct bytes {
+	int fd;
+	struct node *node;
+	size_t size;			/* of the file, TREE_BYTES at most */
+	unsigned char *data;		/* what was read, 0 elsewhere */
+};
+
+#define TREE_BYTES	4096
+
+int bytes_open(struct tree *t, const struct place *at, const char *path, struct bytes *b,
+	       unsigned char *data);
+/* The number of bytes that could be read, into the same place of @b->data */
+int bytes_read(struct bytes *b, size_t offset, size_t len);
+void bytes_close(struct tree *t, const struct place *at, const char *path, struct bytes *b,
+		 size_t size);
+
 /* The first line of a large file that begins with @prefix; nothing else of it is kept */
 int place_grep(struct tree *t, const char *path, const char *prefix, char *buf, size_t len);
 int place_link(struct tree *t, const struct place *at, const char *path, char *buf, size_t len);
