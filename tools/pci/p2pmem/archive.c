@@ -345,7 +345,7 @@ static bool parse_entry(struct parser *p, struct archive *a, char *buf)
 		buf[size] = '\0';
 		trim(buf);
 		size = strlen(buf);
-		if (!size || size >= TREE_PATH)
+		if (!size || size >= TREE_PATH || strpbrk(buf, "\n"))
 			return bad(p, "a link without a target");
 		break;
 	case 'E':
@@ -443,12 +443,12 @@ static void write_node(FILE *file, const struct node *n, const char *path,
 	buf[size] = '\0';
 	if (clean && !clean(path, buf, &size))
 		return;
-	if (n->type == NODE_LINK) {
+	if (n->type == NODE_LINK && !memchr(buf, '\n', size)) {
 		fprintf(file, "L %s\n %.*s\n", path, (int)size, buf);
-	} else if (is_text(buf, size)) {
+	} else if (n->type == NODE_FILE && is_text(buf, size)) {
 		fprintf(file, "F %s\n", path);
 		write_text(file, buf, size);
-	} else {
+	} else if (n->type == NODE_FILE) {
 		fprintf(file, "X %s\n", path);
 		write_bytes(file, buf, size);
 	}
@@ -462,7 +462,7 @@ static void write_below(FILE *file, const struct node *dir, char *path, size_t l
 
 	for (n = dir->children; n; n = n->next) {
 		add = strlen(n->name) + (len ? 1 : 0);
-		if (len + add >= TREE_PATH)
+		if (len + add >= TREE_PATH || strchr(n->name, '\n'))
 			continue;
 		sprintf(path + len, "%s%s", len ? "/" : "", n->name);
 		if (n->type != NODE_DIRECTORY)

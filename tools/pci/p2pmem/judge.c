@@ -32,7 +32,8 @@ static bool forced_bounce(const struct machine *m)
 	const char *at = m->cmdline ? strstr(m->cmdline, "swiotlb=") : NULL;
 	size_t len;
 
-	for (at += at ? strlen("swiotlb=") : 0; at; at = at[len] == ',' ? at + len + 1 : NULL) {
+	for (at = at ? at + strlen("swiotlb=") : NULL; at;
+	     at = at[len] == ',' ? at + len + 1 : NULL) {
 		len = strcspn(at, ", ");
 		if (len == strlen("force") && starts_with(at, "force"))
 			return true;

@@ -197,12 +197,17 @@ int place_open(struct tree *t, const struct place *at, const char *path, struct 
 	place->fd = -1;
 	if (!t->archive) {
 		place->fd = open_in(t, at, path, O_DIRECTORY);
-		return place->fd < 0 ? failed(t, at, path) : 0;
+		if (place->fd < 0)
+			return failed(t, at, path);
+	} else {
+		place->node = archive_find(t->archive, at ? at->node : NULL, path, true);
+		if (!place->node)
+			return failed(t, at, path);
+		if (place->node->type != NODE_DIRECTORY)
+			return -ENOTDIR;
 	}
-	place->node = archive_find(t->archive, at ? at->node : NULL, path, true);
-	if (!place->node)
-		return failed(t, at, path);
-	return place->node->type == NODE_DIRECTORY ? 0 : -ENOTDIR;
+	keep(t, at, path, NODE_DIRECTORY, NULL, 0, 0);
+	return 0;
 }
 
 void place_close(struct place *place)
@@ -400,7 +405,6 @@ int place_list(struct tree *t, const struct place *at, const char *path,
 	ret = place_open(t, at, path, &dir);
 	if (ret)
 		return ret;
-	keep(t, at, path, NODE_DIRECTORY, NULL, 0, 0);
 	if (t->archive) {
 		for (n = dir.node->children; n; n = n->next)
 			fn(n->name, arg);
