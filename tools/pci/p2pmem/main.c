@@ -23,7 +23,7 @@ static const char usage_text[] =
 	"       --tree            the bridges, with links and ACS\n"
 	"       --dot, --svg      a picture, for or by graphviz\n"
 	"  path PROVIDER CLIENT   one pair, hop by hop: the verdict, what is at fault, the remedy\n"
-	"       -q                only the exit status\n"
+	"       -q, --quiet       only the exit status\n"
 	"  stat                   bytes, failures and fallbacks\n"
 	"       --watch SECONDS   again and again (--count N: so often)\n"
 	"  check                  what keeps peer-to-peer from working, worst first\n"
