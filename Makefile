@@ -74,10 +74,10 @@ demo: modules
 	@tools/testing/p2pmem/demo/demo.sh
 
 # kernels that the tests need are built by these scripts
-check: modules
+check: modules command
 	@tools/testing/p2pmem/run-tests.sh
 
-check-full: modules
+check-full: modules command
 	@tools/testing/p2pmem/check-full.sh
 
 kunit: deps

@@ -3,7 +3,7 @@
 #
 # bytes.sh: known numbers of reads and writes of several sizes, through memory of the best
 # provider. To the host go what was moved and all counters; tests/bytes/run.sh compares them with
-# QEMU's trace. Marks in it: 1 reads and writes begin, 2 they have ended. Topology: one-switch.
+# QEMU's trace, and so it does with what the command p2pmem says (/extra/p2pmem). Marks in it: 1 reads and writes begin, 2 they have ended. Topology: one-switch.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
@@ -64,6 +64,11 @@ is "$(stat_of $NQN 1 fallbacks)" "$fallbacks" "no fallback"
 nvme_disconnect_all >/dev/null
 counters end
 put_file /run/counters
+/extra/p2pmem --json stat >/run/stat.json
+put_file /run/stat.json
+report provider "$provider"
+report drive "$drive"
+report adapter "$adapter"
 report moved "$bytes"
 report bar_start "$(pci_bar_start "$provider" 2)"
 report bar_size "$(pci_bar_size "$provider" 2)"
