@@ -254,7 +254,8 @@ static bool number(const struct parser *p, int base, uint64_t max, uint64_t *n, 
 	char digits[24];
 	size_t len = 0;
 
-	while (len + 1 < p->len && len < sizeof(digits) - 1 && isxdigit((unsigned char)p->text[len + 1])) {
+	while (len + 1 < p->len && len < sizeof(digits) - 1 &&
+	       isxdigit((unsigned char)p->text[len + 1])) {
 		digits[len] = p->text[len + 1];
 		len++;
 	}

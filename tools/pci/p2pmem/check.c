@@ -72,11 +72,13 @@ static void check_kernel(struct check *k)
 		      "p2pmem is installed for kernel %s and not loaded", release);
 	else if (m->installed.nr)
 		found(k, STOPS_ALL, "module-absent",
-		      text(k, "make modules && KVER=%s tools/packaging/install.sh install", release),
+		      text(k, "make modules && KVER=%s tools/packaging/install.sh install",
+			   release),
 		      "p2pmem is installed for kernel %s, and %s runs, without its modules: boot the "
 		      "other one, or install for this one", m->installed.name[0], release);
 	else
-		found(k, STOPS_ALL, "option-off", "make modules && tools/packaging/install.sh install",
+		found(k, STOPS_ALL, "option-off",
+		      "make modules && tools/packaging/install.sh install",
 		      "kernel %s was built without CONFIG_PCI_P2PDMA, and p2pmem is not installed",
 		      release);
 }

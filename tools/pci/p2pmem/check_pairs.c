@@ -16,7 +16,8 @@
  * struct group - pairs of one reason
  * @nr: how many
  * @first: one of them
- * @ports: whose ACS redirects, of all
+ * @nr_ports: how many of @port
+ * @port: whose ACS redirects, of all
  * @lost: a client of one of them reaches no lender at all
  */
 struct group {
@@ -126,6 +127,13 @@ static void report(struct groups *all, unsigned int reason)
 	      function_alias(v->provider), why);
 }
 
+/* A disk of another kind that reaches nothing is no loss: nobody would have it as a client. */
+static bool matters(const struct function *f)
+{
+	return f->role == ROLE_DRIVE || f->role == ROLE_RDMA || f->role == ROLE_GPU ||
+	       f->role == ROLE_ACCELERATOR;
+}
+
 /* What a machine without a provider would have to change is said, too. */
 void check_pairs(struct check *k)
 {
@@ -151,7 +159,7 @@ void check_pairs(struct check *k)
 				      "p2pmem/rescan of the provider", v.client->name,
 				      v.provider->name, v.kernel->reason, reason_token(v.reason));
 		}
-		all.group[PCI_P2PMEM_HOST_BRIDGE].lost |= rows && !reached;
+		all.group[PCI_P2PMEM_HOST_BRIDGE].lost |= rows && !reached && matters(column[n]);
 	}
 	for (i = 1; i <= DETOUR; i++)
 		report(&all, i);

@@ -35,7 +35,7 @@ struct registers *registers_open(bool names)
 	r.access->numeric_ids = !names;
 	if (names && getenv("P2PMEM_PCI_IDS"))
 		pci_set_name_list_path(r.access, getenv("P2PMEM_PCI_IDS"), 0);
-	/* The file of names is enough; the data base of udev would be asked for each unknown one. */
+	/* Of the file of names only: the data base of udev is slow for unknown ones. */
 	pci_set_param(r.access, "hwdb.disable", "1");
 	pci_init(r.access);
 	return &r;

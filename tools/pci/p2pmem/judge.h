@@ -28,7 +28,8 @@ enum permission {
 
 /**
  * struct verdict - what is to be said of a pair
- * @provider, @client: the pair
+ * @provider: lends
+ * @client: does DMA
  * @relation: how far apart they are
  * @permission: whether the path may be used
  * @reason: why not
@@ -38,7 +39,8 @@ enum permission {
  * @known: all that decides could be read
  * @kernel: what the kernel says, NULL where it says nothing
  * @differs: the kernel says something else
- * @needed, @limit: highest address of the memory, and of what the client reaches
+ * @needed: highest address of the memory
+ * @limit: highest address that the client reaches
  */
 struct verdict {
 	struct function *provider, *client;

@@ -51,7 +51,7 @@ struct names {
 };
 
 /**
- * struct link - a PCIe link, by its registers
+ * struct pcie_link - a PCIe link, by its registers
  * @speed: 1 for 2.5 GT/s up to 6 for 64 GT/s; 0 when it is down or not known
  * @width: lanes
  */
@@ -124,18 +124,49 @@ struct root_bus {
 
 /**
  * struct function - a PCI function
- * @up: the bridge above, NULL on a root bus
- * @physfn: of a virtual function
- * @config: configuration space, 4096 bytes; beyond @config_len they are 0
- * @config_len: how much of it could be read
- * @pcie_cap: offset of the PCI Express capability, 0 for none
- * @acs_cap: ditto of the Access Control Services
- * @pcie_type: PCI_EXP_TYPE_*, -1 when it is no PCIe function, or not known
- * @whole: all of the configuration space that there is could be read
- * @group: number of its IOMMU group, -1 for none
- * @dma_bits: of the DMA mask, 0 when not known
- * @mps, @mrrs: sizes as they are set, 0 without the capability
+ * @name: its address, as the kernel writes it
+ * @domain: of the address
+ * @bus: ditto
+ * @device: ditto
+ * @number: of the function in its device
  * @index: among all functions
+ * @vendor: PCI vendor id
+ * @id: PCI device id
+ * @class: class code, with programming interface
+ * @up: the bridge above, NULL on a root bus
+ * @physfn: the physical function of a virtual one
+ * @root: the root bus at the top
+ * @config: configuration space, 4096 bytes, of which those are 0 that were not read
+ * @config_len: how much of it can be read; 64 without root, 0 when nothing could be
+ * @whole: all that is looked at could be read
+ * @bridge: it is one
+ * @multifunction: as the kernel sees it
+ * @pcie_cap: offset of the PCI Express capability, 0 for none
+ * @acs_cap: ditto of Access Control Services
+ * @pcie_type: PCI_EXP_TYPE_*, -1 when it is no PCIe function, or not known
+ * @acs_ctrl: control word of @acs_cap
+ * @link: as it is
+ * @max_link: as it could be
+ * @mps: Max_Payload_Size as it is set, 0 without the capability
+ * @mps_max: what it could be
+ * @mrrs: Max_Read_Request_Size
+ * @bar: its BARs
+ * @node: NUMA node, -1 for not known
+ * @group: number of its IOMMU group, -1 for none
+ * @translation: what becomes of its DMA addresses
+ * @dma_bits: of the DMA mask, 0 when not known
+ * @removable: in an external slot
+ * @driver: that is bound, NULL for none
+ * @role: what it is for
+ * @nvme: its NVMe controllers
+ * @blocks: its block devices
+ * @rdma: its RDMA devices
+ * @nets: its network interfaces
+ * @cmb_known: the next two could be read
+ * @cmbloc: register CMBLOC of an NVMe drive
+ * @cmbsz: register CMBSZ
+ * @provider: what it lends, NULL for nothing
+ * @could_lend: it has memory that a driver could lend
  */
 struct function {
 	char name[16];
@@ -173,9 +204,7 @@ struct function {
 	bool could_lend;
 };
 
-/**
- * struct kernel_pair - what the kernel says of a pair (debugfs)
- */
+/* What the kernel says of a pair: columns of debugfs */
 struct kernel_pair {
 	struct function *provider;
 	const char *client;
@@ -225,11 +254,9 @@ struct broken {
 	const char *what;
 };
 
-/**
- * struct machine - the model
- * @arena: what memory is taken from
- * @fixed: that of what does not change; NULL before machine_refresh()
- * The rest is described where it is declared.
+/*
+ * The model. Memory is taken from @arena; that of what does not change is in @fixed after the first
+ * machine_refresh().
  */
 struct machine {
 	struct arena *arena;

@@ -73,7 +73,8 @@ static int show_json(struct context *c)
 static int show(struct context *c)
 {
 	static const char * const heads[] = {
-		"SUBSYSTEM", "NSID", "DEVICE", "ENABLED", "P2PMEM", "PREFER", "VERIFY", "CONTROLLERS",
+		"SUBSYSTEM", "NSID", "DEVICE", "ENABLED", "P2PMEM", "PREFER", "VERIFY",
+		"CONTROLLERS",
 	};
 	struct grid *g = grid_new(c, ARRAY_SIZE(heads));
 	const struct nvmet_namespace *ns;

@@ -202,7 +202,8 @@ static int restore_one(struct context *c, struct json_object *o, double *left)
 	if (!ns)
 		return -1;
 	if (!ns->attributes) {
-		complain("namespace %s of %s: this kernel's target has no attribute p2pmem", nsid, nqn);
+		complain("namespace %s of %s: this kernel's target has no attribute p2pmem", nsid,
+			 nqn);
 		return -1;
 	}
 	for (i = 0; i < NR_KEYS; i++)

@@ -136,7 +136,8 @@ static unsigned int last_cell(const struct grid *g, unsigned int first)
 
 void grid_print(struct grid *g)
 {
-	unsigned int *width = arena_alloc(g->c->m->arena, g->columns * sizeof(*width)), i, col, len, last = 0;
+	unsigned int *width = arena_alloc(g->c->m->arena, g->columns * sizeof(*width));
+	unsigned int i, col, len, last = 0;
 	FILE *out = g->c->out;
 	struct cell *cell;
 

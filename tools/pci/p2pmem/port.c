@@ -31,7 +31,8 @@ const char *acs_text(struct context *c, const struct function *f)
 		unsigned int bit;
 		const char *name;
 	} bits[] = {
-		{ PCI_ACS_SV, "SrcValid" }, { PCI_ACS_RR, "ReqRedir" }, { PCI_ACS_CR, "CmpltRedir" },
+		{ PCI_ACS_SV, "SrcValid" }, { PCI_ACS_RR, "ReqRedir" },
+		{ PCI_ACS_CR, "CmpltRedir" },
 		{ PCI_ACS_UF, "UpstreamFwd" }, { PCI_ACS_EC, "EgressCtrl" },
 		{ PCI_ACS_DT, "DirectTrans" },
 	};
@@ -51,7 +52,8 @@ const char *link_text(struct context *c, const struct function *f)
 {
 	if (!f->link.width || !f->link.speed)
 		return "";
-	if (f->link.width == f->max_link.width && f->link.speed == f->max_link.speed)
+	if (!f->max_link.width ||
+	    (f->link.width == f->max_link.width && f->link.speed == f->max_link.speed))
 		return arena_printf(c->m->arena, "x%u %s", f->link.width,
 				    link_speed(f->link.speed));
 	return arena_printf(c->m->arena, "x%u %s (of x%u %s)", f->link.width,

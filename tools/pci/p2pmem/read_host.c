@@ -113,7 +113,8 @@ static void installed(const char *name, void *arg)
 static void read_modules(struct machine *m)
 {
 	static const char * const matter[] = {
-		"p2pdma", "p2pmem_bar", "nvme", "nvmet", "nvmet_rdma", "ib_core", "vfio_pci", "iommufd",
+		"p2pdma", "p2pmem_bar", "nvme", "nvmet", "nvmet_rdma", "ib_core", "vfio_pci",
+		"iommufd",
 	};
 	struct module_walk w = { .m = m, .into = &m->holders, .path = "sys/module/p2pdma/holders" };
 	char path[64], line[64], list[4096];

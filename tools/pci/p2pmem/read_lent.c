@@ -123,9 +123,7 @@ static bool table_open(struct machine *m, struct table *t, const char *name)
 	n = place_read(m->tree, NULL, path, t->text, TREE_FILE);
 	if (n < 0) {
 		if (m->kernel == KERNEL_P2PMEM)
-			machine_missing(m, DEBUGFS, -n, n == -ENOENT ?
-					"the kernel's own verdicts and counters (debugfs is not mounted)" :
-					"the kernel's own verdicts and counters");
+			machine_missing(m, DEBUGFS, -n, "the kernel's own verdicts and counters");
 		return false;
 	}
 	t->next = t->text;

@@ -127,7 +127,7 @@ static bool is_partition(const char *path, const char *name)
 {
 	const char *end = strrchr(path, '/'), *start = end;
 
-	/* .../block/sda/sda1 and .../nvme0/nvme0n1/nvme0n1p1: below a device whose name it extends */
+	/* .../block/sda/sda1: below a device whose name it extends */
 	while (start && start > path && start[-1] != '/')
 		start--;
 	return start && end > start && starts_with(name, "") &&

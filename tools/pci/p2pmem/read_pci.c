@@ -174,16 +174,18 @@ static bool read_pcie(struct bytes *b)
 /* The same of extended capabilities up to Access Control Services */
 static void read_acs(struct bytes *b)
 {
-	unsigned int at = 0x100, turn;
+	unsigned int at = 0x100, turn, bits;
 
 	for (turn = 0; at >= 0x100 && turn < 1024; turn++) {
 		if (bytes_read(b, at, 4) < 4)
 			return;
 		if (PCI_EXT_CAP_ID(dword(b->data + at)) == PCI_EXT_CAP_ID_ACS) {
 			/* and no byte of what is behind it: that may be a serial number */
-			if (bytes_read(b, at, ACS_SIZE) == ACS_SIZE && b->data[at + 4] & PCI_ACS_EC)
-				bytes_read(b, at + ACS_SIZE,
-					   ((b->data[at + 5] ? b->data[at + 5] : 256) + 31) / 32 * 4);
+			if (bytes_read(b, at, ACS_SIZE) < ACS_SIZE ||
+			    !(b->data[at + 4] & PCI_ACS_EC))
+				return;
+			bits = b->data[at + 5] ? b->data[at + 5] : 256;
+			bytes_read(b, at + ACS_SIZE, (bits + 31) / 32 * 4);
 			return;
 		}
 		at = PCI_EXT_CAP_NEXT(dword(b->data + at));
@@ -350,7 +352,8 @@ static void break_circles(struct machine *m)
 
 	for (i = 0; i < m->nr; i++) {
 		f = m->function[i];
-		for (slow = f, fast = f->up; fast && fast->up; fast = fast->up->up, slow = slow->up) {
+		slow = f;
+		for (fast = f->up; fast && fast->up; fast = fast->up->up, slow = slow->up) {
 			if (fast != slow && fast->up != slow)
 				continue;
 			machine_broken(m, f->name, "it is above itself");

@@ -21,7 +21,8 @@
 static void clean_cmdline(char *line)
 {
 	static const char * const keep[] = {
-		"pci=", "iommu", "amd_iommu", "intel_iommu", "swiotlb", "nvme.", "nvme_core.", "p2pdma.",
+		"pci=", "iommu", "amd_iommu", "intel_iommu", "swiotlb", "nvme.", "nvme_core.",
+		"p2pdma.",
 		"pcie_", "vfio", "module_blacklist=", "modprobe.blacklist=",
 	};
 	char *copy = strdup(line), *word, *rest = NULL;

@@ -201,7 +201,8 @@ static void print_pairs(struct context *c)
 static void print_namespaces(struct context *c)
 {
 	static const char * const names[] = {
-		"SUBSYSTEM", "NSID", "PEER BYTES", "SYSTEM BYTES", "INLINE BYTES", "FALLBACKS", "REASONS",
+		"SUBSYSTEM", "NSID", "PEER BYTES", "SYSTEM BYTES", "INLINE BYTES", "FALLBACKS",
+		"REASONS",
 	};
 	struct grid *g = grid_new(c, ARRAY_SIZE(names));
 	const struct nvmet_namespace *ns;
@@ -243,11 +244,12 @@ static void print_rates(struct context *c, const struct totals *was, const struc
 
 	if (seconds <= 0)
 		seconds = 1;
-	fprintf(c->out, "in use %s, mapped %s/s, peer %s/s, system %s/s, fallbacks %.0f/s, failures %.0f/s\n",
+	fprintf(c->out, "in use %s, mapped %s/s, peer %s/s, system %s/s, ",
 		size_text(use, is->in_use),
 		size_text(mapped, (is->mapped - was->mapped) / seconds),
 		size_text(peer, (is->peer - was->peer) / seconds),
-		size_text(system, (is->system - was->system) / seconds),
+		size_text(system, (is->system - was->system) / seconds));
+	fprintf(c->out, "fallbacks %.0f/s, failures %.0f/s\n",
 		(is->fallbacks - was->fallbacks) / seconds,
 		(is->failures - was->failures) / seconds);
 }

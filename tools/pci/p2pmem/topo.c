@@ -24,9 +24,10 @@ struct matrix {
 
 static void judge_all(struct matrix *x)
 {
+	size_t cells = (size_t)x->rows * x->columns;
 	unsigned int i, k;
 
-	x->cell = arena_alloc(x->c->m->arena, ((size_t)x->rows * x->columns + 1) * sizeof(*x->cell));
+	x->cell = arena_alloc(x->c->m->arena, (cells + 1) * sizeof(*x->cell));
 	for (i = 0; i < x->rows; i++)
 		for (k = 0; k < x->columns; k++)
 			judge_pair(x->c->j, x->row[i], x->column[k], &x->cell[i * x->columns + k]);
@@ -94,10 +95,12 @@ static void print_matrix(struct matrix *x)
 	for (first = 0; first < x->columns; first = last) {
 		width = head;
 		last = first;
-		do {
-			width += GAP + cell_width(x->column[last++]);
-		} while (last < x->columns &&
-			 (!x->c->terminal || width + GAP + cell_width(x->column[last]) <= x->c->width));
+		while (last < x->columns) {
+			width += GAP + cell_width(x->column[last]);
+			if (last > first && x->c->terminal && width > x->c->width)
+				break;
+			last++;
+		}
 		if (first)
 			fputc('\n', x->c->out);
 		print_block(x, first, last, head);

@@ -62,7 +62,9 @@ static struct tree *tree_new(const char *name)
 {
 	struct tree *t = calloc(1, sizeof(*t));
 
-	if (!t || !(t->name = strdup(name))) {
+	if (t)
+		t->name = strdup(name);
+	if (!t || !t->name) {
 		fputs("p2pmem: out of memory\n", stderr);
 		exit(1);
 	}
@@ -96,7 +98,7 @@ struct tree *tree_open(const char *path, char *error, size_t len)
 		t = tree_new(path);
 		t->live = !strcmp(path, "/");
 		t->fd = fd;
-		return t;
+		fd = -1;
 	} else {
 		text = read_all(fd, &size, error, len, path);
 		if (text)

@@ -38,8 +38,8 @@ void place_close(struct place *place);
 /* Bytes that were read; there is a zero behind them, for which @len has room */
 int place_read(struct tree *t, const struct place *at, const char *path, char *buf, size_t len);
 /*
- * A file of which only some bytes are read: configuration space is slow. What was read of it is kept
- * by bytes_close().
+ * A file of which only some bytes are read: configuration space is slow. What was read of it is
+ * kept by bytes_close().
  */
 struct bytes {
 	int fd;

@@ -18,7 +18,7 @@ struct chunk {
 	struct chunk *next;
 	size_t size;
 	size_t used;
-	_Alignas(max_align_t) char data[];
+	max_align_t data[];
 };
 
 struct arena {
@@ -72,7 +72,7 @@ void *arena_alloc(struct arena *a, size_t size)
 			a->chunk = c;
 		}
 	}
-	p = c->data + c->used;
+	p = (char *)c->data + c->used;
 	c->used += size;
 	memset(p, 0, size);
 	return p;

@@ -71,7 +71,7 @@ build_all()
 		# shellcheck disable=SC2086
 		${CLANG:-clang} -std=gnu11 -O1 -g -w -D_GNU_SOURCE $san -fsanitize=fuzzer-no-link -I "$build/objects/include" \
 			-I "$command" -c -o "$build/fault-$name/fault.o" "$build/fault-$name/$source" || return 1
-		# shellcheck disable=SC2086
+		# shellcheck disable=SC2046	# one word a file
 		link "$build/fault-$name" $(echo "$objects" | grep -v "/own/${source%.c}\.o$") "$build/fault-$name/fault.o" || return 1
 	done
 }
