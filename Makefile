@@ -7,7 +7,7 @@ BUILD ?= build
 RIG := tools/testing/p2pmem/rig
 export BUILD KDIR KSRC KIMAGE
 
-.PHONY: help deps modules command vm demo check check-full kunit mutants graft patches ungraft clean kunit-fast fuzz lint picture
+.PHONY: help deps modules command docs vm demo check check-full kunit mutants graft patches ungraft clean kunit-fast fuzz lint picture
 .DEFAULT_GOAL := help
 
 help:
@@ -17,6 +17,7 @@ help:
 #help   deps       install what is missing from Debian's archive, find the kernel, unpack its source
 #help   modules    build the modules for that kernel, checked, into $(BUILD)/stock/<release>/modules
 #help   command    build the command p2pmem, which runs on any kernel: $(BUILD)/command/p2pmem
+#help   docs       write what documentation shows of the command, and the pictures
 #help   vm         boot a topology and run a script in the guest (variables below)
 #help   demo       NVMe over Fabrics with its payload in peer memory, proved by addresses
 #help   check      the tests, 40 minutes at most; ends in "N passed, N failed"
@@ -65,6 +66,11 @@ command:
 	@$(RIG)/deps.sh libpci-dev libjson-c-dev pci.ids
 	@$(MAKE) --no-print-directory -s -C tools/pci/p2pmem O=$(abspath $(BUILD))/command
 	@echo "$(BUILD)/command/p2pmem"
+
+docs: command
+	@$(RIG)/deps.sh graphviz
+	@tools/testing/p2pmem/tests/docs/session.sh make $(BUILD)/command/p2pmem
+	@tools/testing/p2pmem/tests/docs/picture.sh make
 
 # the run's variables reach vm.py by the environment
 vm: modules

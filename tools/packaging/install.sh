@@ -3,7 +3,8 @@
 #
 # install.sh: put the modules that "make modules" built onto this machine, or take them off.
 #
-#   install.sh install     copy to /lib/modules/KVER/updates/p2pmem, depmod, initramfs
+#   install.sh install     copy to /lib/modules/KVER/updates/p2pmem, depmod, initramfs; the command p2pmem
+#                          to PREFIX, if it was built
 #   install.sh uninstall   the way back to the distribution's modules
 #   install.sh status      what modprobe would load, and what is loaded
 #
@@ -11,6 +12,7 @@
 #   BUILD=dir              where "make modules" built (build)
 #   KVER=release           the kernel (the one that was built for; uninstall and status: ditto)
 #   SIGN_KEY= SIGN_CERT=   sign the modules with this key and certificate (Secure Boot)
+#   PREFIX=dir             where the command goes (/usr/local)
 #   INITRAMFS=no           leave the initramfs alone
 #   DESTDIR=dir            install below this directory; never touches an initramfs
 #
@@ -162,7 +164,25 @@ install_modules()
 	sign "$aside.new"
 	exchange "$aside.new" yes
 	say "installed in $dir: $modules"
+	install_command
 	say "reboot into $kver; \"install.sh status\" then says what is loaded"
+}
+
+# make install or uninstall of the command p2pmem, for any kernel
+command_files()
+{
+	make -s -C "$top/tools/pci/p2pmem" O="$(cd "$build" && pwd)/command" DESTDIR="$root" PREFIX="${PREFIX:-/usr/local}" "$1"
+}
+
+install_command()
+{
+	if [ ! -x "$build/command/p2pmem" ]; then
+		say "the command p2pmem was not built (make command): left out"
+	elif command_files install; then
+		say "installed the command p2pmem below $root${PREFIX:-/usr/local}"
+	else
+		say "the command p2pmem could not be installed (see above)"
+	fi
 }
 
 uninstall_modules()
@@ -173,6 +193,7 @@ uninstall_modules()
 	fi
 	exchange "" no
 	rmdir "$moddir/updates" 2>/dev/null || true
+	command_files uninstall
 	say "removed $dir; reboot into $kver to load the distribution's modules"
 }
 

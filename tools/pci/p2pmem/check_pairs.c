@@ -138,7 +138,7 @@ static bool matters(const struct function *f)
 void check_pairs(struct check *k)
 {
 	struct groups all = { .k = k };
-	unsigned int rows, columns, i, n, reached;
+	unsigned int rows, columns, i, n, reached, worst;
 	struct context *c = k->c;
 	struct function **row = lenders(c, &rows), **column = clients(c, &columns);
 	struct verdict v;
@@ -161,6 +161,12 @@ void check_pairs(struct check *k)
 		}
 		all.group[PCI_P2PMEM_HOST_BRIDGE].lost |= rows && !reached && matters(column[n]);
 	}
-	for (i = 1; i <= DETOUR; i++)
-		report(&all, i);
+	/* the reason of most pairs first */
+	for (i = 1; i <= DETOUR; i++) {
+		for (n = worst = 0; n <= DETOUR; n++)
+			if (all.group[n].nr > all.group[worst].nr)
+				worst = n;
+		report(&all, worst);
+		all.group[worst].nr = 0;
+	}
 }

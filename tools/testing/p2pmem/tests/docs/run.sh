@@ -131,6 +131,8 @@ check "pages and files that the documentation names" "$here/rst.py" references
 check "Sphinx builds every page without a warning" sphinx_pages
 check "and warns of a faulty one" sphinx_faults
 check "the picture is what its description says" "$here/picture.sh" check
+check "the command builds" make -s -C tools/pci/p2pmem O="$work/command"
+check "what is shown of the command is what it writes" "$here/session.sh" check "$work/command/p2pmem"
 check "code in pages is included from files that are built" "$here/rst.py" examples
 check "exports, enums and trace events have kernel-doc" "$here/rst.py" complete "$scripts/kernel-doc"
 check "log lines that pages quote are in the sources" "$here/rst.py" quotes

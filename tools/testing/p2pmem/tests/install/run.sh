@@ -124,7 +124,9 @@ cp "$BUILD/stock/$KVER/modules/ib_core.ko" "$lib/updates/dkms/"
 refuses "a vendor's ib_core in updates/" "replaces ib_core already" "$script" install
 rm -rf "$lib/updates"
 
+check "the command builds" make -s -C "$top/tools/pci/p2pmem" O="$BUILD/command"
 check "install" "$script" install
+check "the command is installed" "$DESTDIR/usr/local/bin/p2pmem" --version
 check "after: modprobe takes ours" ours
 check "nvme brings p2pdma" needs nvme p2pdma
 check "nvmet-rdma brings nvmet" needs nvmet-rdma nvmet
@@ -154,6 +156,7 @@ refuses "depmod fails while uninstalling: undone" "as it was before" env PATH="$
 check "and modprobe still takes ours" ours
 
 check "uninstall" "$script" uninstall
+check "and the command is gone" test ! -e "$DESTDIR/usr/local/bin/p2pmem"
 check "after that: modprobe takes the distribution's" distribution
 check "and no directory is left" test ! -e "$lib/updates"
 rm -f "$work/failed-once"
