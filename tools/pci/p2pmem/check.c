@@ -19,30 +19,6 @@
 #define CMBSZ_WDS	0x10
 #define BLOCK		(2ULL << 20)	/* of struct pages: what is lent is whole ones */
 
-void found(struct check *k, enum severity severity, const char *id, const char *remedy,
-	   const char *format, ...)
-{
-	struct arena *a = k->c->m->arena;
-	char buf[1024];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(buf, sizeof(buf), format, args);
-	va_end(args);
-	if (k->nr == k->room) {
-		k->room = k->room * 2 + 16;
-		k->finding = arena_grow(a, k->finding, sizeof(*k->finding), k->nr, k->room);
-	}
-	k->finding[k->nr] = (struct finding){
-		.severity = severity,
-		.id = id,
-		.text = arena_strdup(a, buf),
-		.remedy = remedy,
-		.order = k->nr,
-	};
-	k->nr++;
-}
-
 static const char *text(struct check *k, const char *format, ...)
 {
 	char buf[1024];

@@ -2,7 +2,7 @@
 /*
  * DOC: what the registers of a function say
  *
- * Floor 4.
+ * Floor 3.
  *
  * The only user of libpci: it walks capabilities in bytes that were read before, and knows names.
  */

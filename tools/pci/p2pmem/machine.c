@@ -2,7 +2,7 @@
 /*
  * DOC: one model of a machine
  *
- * Floor 5.
+ * Floor 6.
  */
 #include <errno.h>
 #include <stdlib.h>

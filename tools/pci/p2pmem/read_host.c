@@ -2,7 +2,7 @@
 /*
  * DOC: reading what a machine is apart from its PCI functions
  *
- * Floor 4.
+ * Floor 5.
  *
  * Processor, kernel, what the kernel was booted with, which modules there are.
  */

@@ -2,7 +2,7 @@
 /*
  * DOC: reading which functions lend memory, and what the kernel says of pairs
  *
- * Floor 4.
+ * Floor 5.
  *
  * sysfs has the same names for p2pmem and for the kernel's own P2PDMA. Tables of p2pmem are in
  * debugfs, for root: their first line names the columns, so that later ones do no harm.

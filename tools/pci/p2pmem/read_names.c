@@ -2,7 +2,7 @@
 /*
  * DOC: reading what functions are for, and by which names people know them
  *
- * Floor 4.
+ * Floor 5.
  *
  * The links of sys/class lead to the function that a drive, an adapter or a network interface
  * belongs to.

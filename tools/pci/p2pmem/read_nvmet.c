@@ -2,7 +2,7 @@
 /*
  * DOC: reading the namespaces of the NVMe target
  *
- * Floor 4.
+ * Floor 5.
  *
  * The files of configfs: the attributes and counters of p2pmem, or of the kernel's own P2PDMA,
  * which has the attribute p2pmem only.

@@ -2,7 +2,7 @@
 /*
  * DOC: reading the PCI functions of a machine
  *
- * Floor 4.
+ * Floor 5.
  *
  * The hierarchy is that of the kernel: the path of a function's directory below sys/devices. A
  * captured tree without links has only configuration space to say who is above whom.
@@ -25,29 +25,6 @@
 /* Flags of a line in the file resource: include/linux/ioport.h */
 #define RESOURCE_MEM		0x200
 #define RESOURCE_PREFETCH	0x2000
-
-bool read_line(struct machine *m, const struct place *at, const char *path, char *buf, size_t len)
-{
-	if (place_read(m->tree, at, path, buf, len) < 0)
-		return false;
-	buf[strcspn(buf, "\n")] = '\0';
-	trim(buf);
-	return true;
-}
-
-bool read_number(struct machine *m, const struct place *at, const char *path, int base,
-		 uint64_t max, uint64_t *value)
-{
-	char line[64], full[TREE_PATH + 64];
-
-	if (!read_line(m, at, path, line, sizeof(line)))
-		return false;
-	if (parse_u64(line, base, max, value))
-		return true;
-	snprintf(full, sizeof(full), "%s/%s", at ? at->path : "", path);
-	machine_broken(m, full, "not a number");
-	return false;
-}
 
 /* "DDDD:BB:DD.F", of which the domain may have up to eight digits */
 static bool parse_name(const char *s, struct function *f)

@@ -2,7 +2,7 @@
 /*
  * DOC: names of what verdicts consist of, and how far apart two functions are
  *
- * Floor 4.
+ * Floor 3.
  */
 #include <stddef.h>
 

@@ -297,6 +297,27 @@ def secrets(tap, program, directory):
         tap.result(kept in text, f"a snapshot has {kept}", text)
 
 
+def floors(tap, objects):
+    """A file of the command calls files of lower floors only; the kernel's own stand on theirs."""
+    source = TOP / "tools/pci/p2pmem"
+    level = {f.stem: re.search(r"^ \* Floor (\d+)\.$", f.read_text(), re.M) for f in source.glob("*.c")}
+    missing = [f for f, m in level.items() if not m]
+    tap.result(not missing and len(level) > 20, "every file of the command names its floor", missing)
+    out = subprocess.run(["nm", "-A", "-P", *(objects / f"{f}.o" for f in level)], capture_output=True, text=True, check=True)
+    home, needs, wrong = {}, [], []
+    for line in out.stdout.splitlines():
+        where, symbol, kind = line.split()[:3]
+        file = Path(where.rstrip(":")).stem
+        if kind in "TDBRC":
+            home[symbol] = file
+        elif kind == "U":
+            needs.append((file, symbol))
+    for file, symbol in needs:
+        if symbol in home and int(level[home[symbol]][1]) >= int(level[file][1]):
+            wrong.append(f"{file}.c calls {symbol}() of {home[symbol]}.c, which is not on a lower floor")
+    tap.result(not wrong and needs, "a file calls files of lower floors only", "\n".join(wrong))
+
+
 def large():
     """1,024 functions, 64 of which lend"""
     lines = ["kernel 6.12.117-amd64 p2pmem", "cpu AuthenticAMD 25 17"]
@@ -351,6 +372,7 @@ def main(arguments):
     malformed(tap, sanitized, directory)
     calls(tap, sanitized, directory)
     secrets(tap, sanitized, directory)
+    floors(tap, command.parent / "own")
     speed(tap, command, directory)
     print(f"1..{tap.number}")
     return 1 if tap.failed else 0
