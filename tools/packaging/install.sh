@@ -171,7 +171,9 @@ install_modules()
 # make install or uninstall of the command p2pmem, for any kernel
 command_files()
 {
-	make -s -C "$top/tools/pci/p2pmem" O="$(cd "$build" && pwd)/command" DESTDIR="$root" PREFIX="${PREFIX:-/usr/local}" "$1"
+	built=none
+	[ "$1" = uninstall ] || built=$(cd "$build" && pwd)/command
+	make -s -C "$top/tools/pci/p2pmem" O="$built" DESTDIR="$root" PREFIX="${PREFIX:-/usr/local}" "$1"
 }
 
 install_command()

@@ -211,6 +211,9 @@ static void print_verdict(struct way *w)
 			say(c, BOLD, "          %s\n", text);
 		break;
 	}
+	if (!w->provider->provider && w->client->provider)
+		say(c, PLAIN, "Note:     %s lends nothing, %s does: the provider is named first\n",
+		    w->provider->name, w->client->name);
 	if (v->kernel)
 		say(c, v->differs ? BAD : PLAIN, "Kernel:   %s, mapping %s, %s%s\n",
 		    v->kernel->reason, v->kernel->mapping, v->kernel->proof,

@@ -69,11 +69,18 @@ static void read_cpu(struct machine *m)
 static enum kernel_kind kind_by_config(struct machine *m)
 {
 	char path[256], line[128];
+	int n;
 
 	if (!m->release || strchr(m->release, '/'))
 		return KERNEL_UNKNOWN;
 	snprintf(path, sizeof(path), "boot/config-%s", m->release);
-	if (place_grep(m->tree, path, "CONFIG_PCI_P2PDMA=", line, sizeof(line)) < 0)
+	n = place_grep(m->tree, path, "CONFIG_PCI_P2PDMA=", line, sizeof(line));
+	if (n < 0) {
+		/* where other distributions have it */
+		snprintf(path, sizeof(path), "lib/modules/%s/config", m->release);
+		n = place_grep(m->tree, path, "CONFIG_PCI_P2PDMA=", line, sizeof(line));
+	}
+	if (n < 0)
 		return KERNEL_UNKNOWN;
 	return starts_with(line, "CONFIG_PCI_P2PDMA=y") ? KERNEL_UPSTREAM : KERNEL_NEITHER;
 }

@@ -232,6 +232,10 @@ def calls(tap, program, directory):
                    "the matrix is as wide as the terminal", out)
     status, out, err = ask(program, "--from", snapshot, "stat", "--watch", "0.05", "--count", "3")
     tap.result(status == 0 and out.count("in use 32 MiB") == 3 and not err, "stat --watch: a line each interval", out + err)
+    status, out, err = ask(program, "--from", snapshot, "--json", "stat", "--watch", "0.05", "--count", "2")
+    documents = [json.loads(d) for d in re.split(r"(?<=^})\n", out, flags=re.M) if d.strip()]
+    tap.result(status == 0 and len(documents) == 2 and all(VALIDATOR.is_valid(d) for d in documents),
+               "stat --watch --json: a document each interval", out + err)
     done = subprocess.run(f"{shlex.quote(str(program))} --from {shlex.quote(snapshot)} topo >/dev/full", shell=True, env=ENV,
                           capture_output=True, text=True, check=False)
     tap.result(done.returncode == 1 and "cannot be written" in done.stderr, "a full disk is an error", done.stderr)
@@ -318,6 +322,13 @@ def floors(tap, objects):
     tap.result(not wrong and needs, "a file calls files of lower floors only", "\n".join(wrong))
 
 
+def constants(tap):
+    """What kernel.h says again is what the module's private header says."""
+    pattern = r"^#define P2PMEM_POLICY_MAX\s+(\d+)$"
+    said = [re.findall(pattern, (TOP / f).read_text(), re.M) for f in ("drivers/pci/p2pdma/p2pdma.h", "tools/pci/p2pmem/kernel.h")]
+    tap.result(said[0] == said[1] and len(said[0]) == 1, f"entries of the administrator: {said[0]}, as in the module", said)
+
+
 def large():
     """1,024 functions, 64 of which lend"""
     lines = ["kernel 6.12.117-amd64 p2pmem", "cpu AuthenticAMD 25 17"]
@@ -373,6 +384,7 @@ def main(arguments):
     calls(tap, sanitized, directory)
     secrets(tap, sanitized, directory)
     floors(tap, command.parent / "own")
+    constants(tap)
     speed(tap, command, directory)
     print(f"1..{tap.number}")
     return 1 if tap.failed else 0
