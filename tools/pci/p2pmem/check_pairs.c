@@ -138,18 +138,19 @@ static bool matters(const struct function *f)
 void check_pairs(struct check *k)
 {
 	struct groups all = { .k = k };
-	unsigned int rows, columns, i, n, reached, worst;
+	unsigned int rows, columns, i, n, judged, reached, worst;
 	struct context *c = k->c;
 	struct function **row = lenders(c, &rows), **column = clients(c, &columns);
 	struct verdict v;
 
 	for (n = 0; n < columns; n++) {
-		reached = 0;
+		reached = judged = 0;
 		for (i = 0; i < rows; i++) {
 			if (row[i] == column[n])
 				continue;
 			judge_pair(c->j, row[i], column[n], &v);
 			all.pairs++;
+			judged++;
 			reached += v.permission != REFUSED;
 			add_pair(&all, &v);
 			if (v.differs)
@@ -159,7 +160,8 @@ void check_pairs(struct check *k)
 				      "p2pmem/rescan of the provider", v.client->name,
 				      v.provider->name, v.kernel->reason, reason_token(v.reason));
 		}
-		all.group[PCI_P2PMEM_HOST_BRIDGE].lost |= rows && !reached && matters(column[n]);
+		all.group[PCI_P2PMEM_HOST_BRIDGE].lost |= judged && !reached &&
+							  matters(column[n]);
 	}
 	/* the reason of most pairs first */
 	for (i = 1; i <= DETOUR; i++) {
