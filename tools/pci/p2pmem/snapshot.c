@@ -45,16 +45,17 @@ static bool is_mac(const char *s)
 	return strspn(s, "0123456789abcdefABCDEF") >= 12;
 }
 
-/* enx001122334455: the address of the interface is its name */
+/* enx001122334455, wlx...: the address of the interface is its name */
 static bool hides_interface(const char *path)
 {
-	const char *at = path;
+	static const char * const kinds[] = { "/enx", "/wlx", "/wwx", "/ibx", "/slx" };
+	const char *at;
+	unsigned int i;
 
-	while ((at = strstr(at, "/enx"))) {
-		at += 4;
-		if (is_mac(at))
-			return true;
-	}
+	for (i = 0; i < ARRAY_SIZE(kinds); i++)
+		for (at = strstr(path, kinds[i]); at; at = strstr(at + 1, kinds[i]))
+			if (is_mac(at + strlen(kinds[i])))
+				return true;
 	return false;
 }
 

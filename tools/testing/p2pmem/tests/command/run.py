@@ -281,6 +281,8 @@ X sys/devices/pci0000:00/0000:01:00.0/config
  150: 03 00 01 00 ec 0d 9a ff fe 12 34 56
 L sys/class/net/enx001122334455
  ../../devices/pci0000:00/0000:01:00.0/net/enx001122334455
+L sys/class/net/wlxaabbccddeeff
+ ../../devices/pci0000:00/0000:01:00.0/net/wlxaabbccddeeff
 F proc/cmdline
  root=UUID=aaaa-bbbb serial=SECRET1 pci=noaer BOOTIF=01-00-11-22-33-44-55 iommu=pt
 F sys/kernel/config/nvmet/subsystems/nqn.a/namespaces/1/device_path
@@ -295,7 +297,7 @@ def secrets(tap, program, directory):
     source.write_text(SECRETS)
     status, _, err = ask(program, "--from", str(source), "snapshot", str(target))
     text = target.read_text() if target.exists() else ""
-    for secret in ("SECRET1", "SECRET2", "001122334455", "00-11-22", "aaaa", "ec 0d 9a", "12 34 56"):
+    for secret in ("SECRET1", "SECRET2", "001122334455", "aabbccddeeff", "00-11-22", "aaaa", "ec 0d 9a", "12 34 56"):
         tap.result(status == 0 and secret not in text, f"a snapshot does not have {secret}", err or text)
     for kept in ("pci=noaer", "iommu=pt", "/dev/disk/by-id/removed"):
         tap.result(kept in text, f"a snapshot has {kept}", text)
