@@ -32,6 +32,7 @@ typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
 typedef int16_t s16;
+typedef int64_t s64, ktime_t, time64_t;
 typedef uint64_t phys_addr_t, dma_addr_t, pci_bus_addr_t;
 typedef unsigned int gfp_t;
 #define U16_MAX			UINT16_MAX
@@ -54,6 +55,8 @@ typedef unsigned int gfp_t;
 
 /* One process, one thread: nothing is locked, nothing is freed under anyone. */
 struct mutex { int unused; };
+struct range { u64 start, end; };
+struct work_struct;
 #define DEFINE_MUTEX(name)	struct mutex name
 #define guard(kind)		guard_##kind
 #define guard_rcu()		do { } while (0)
@@ -233,37 +236,11 @@ struct p2pmem_provider {
 	u64 phys_end;
 };
 
-extern struct workqueue_struct *p2pmem_wq;
-extern void (*p2pmem_policy_changed)(unsigned int *pairs, unsigned int *changed);
+/* What they have for each other. As of a system: of most there is no type here. */
+enum p2pmem_state;
+enum p2pmem_forget;
+#include <floors.h>
 bool p2pmem_is_client(struct device *dev);
-const char *p2pmem_token(enum pci_p2pmem_reason reason);
-int p2pmem_errno(enum pci_p2pmem_reason reason);
-int p2pmem_explain_text(char *buf, size_t len, const char *lender, const char *borrower,
-			const struct pci_p2pmem_verdict *verdict);
-u8 p2pmem_fact(const struct p2pmem_entry *e);
-void p2pmem_facts_show(struct seq_file *m);
-int p2pmem_policy_set(const char *val);
-int p2pmem_policy_get(char *buf, size_t len);
-void p2pmem_policy_id(u16 vendor, u16 device, u8 *known, u8 *admin);
-u8 p2pmem_policy_taken(u16 vendor, u16 device);
-void p2pmem_policy_cpu(const struct p2pmem_entry *cpu, u8 *known, u8 *admin);
-void p2pmem_policy_show(struct seq_file *m);
-void p2pmem_policy_reset(void);
-void p2pmem_policy_load(const char *val);
-void p2pmem_cpu_id(struct p2pmem_entry *cpu);
-bool p2pmem_in_guest(void);
-void p2pmem_host_judge(struct pci_dev *first, struct pci_dev *top, struct p2pmem_host *h);
-void p2pmem_host_entry(struct pci_dev *first, struct pci_dev *top, bool across, char *buf,
-		       size_t len);
-struct pci_dev *p2pmem_host_function(struct pci_host_bridge *host);
-int p2pmem_route_judge(struct p2pmem_provider *p, struct device *client,
-		       struct pci_p2pmem_verdict *v, u64 *sig);
-int p2pmem_path_acs_list(struct pci_dev *provider, struct pci_dev *client, char *buf,
-			 size_t len);
-int p2pmem_path_entries(struct pci_dev *provider, struct pci_dev *client, char *buf,
-			size_t len);
-bool p2pmem_client_translates(struct device *client);
-bool p2pmem_guest_encrypted(void);
 
 /* What suites put in the place of the machine's, the command does */
 void command_p2pmem_cpu_id(struct p2pmem_entry *cpu);
