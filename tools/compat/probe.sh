@@ -4,7 +4,7 @@
 # probe.sh KDIR WORK HEADER: does this kernel have the interfaces that we need?
 #
 # Each probes/*.c is compiled against KDIR and decides one question by whether it compiles,
-# never by a version number. Its head comment says what is asked ("Needs:"), since when
+# never by a version number. Its head comment has the question ("Needs:"), since when
 # kernels have it ("Since:") and what to do without it ("Remedy:"). HEADER is written with
 # one definition for every interface that is there.
 

@@ -101,7 +101,7 @@ static void malformed_values(struct kunit *test)
 }
 
 /* Only what lends published memory can be named. */
-static void functions_that_lend_nothing(struct kunit *test)
+static void functions_without_memory(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_build(test);
 	char value[32];
@@ -182,7 +182,7 @@ static void busy_while_enabled(struct kunit *test)
 }
 
 /* A provider that was named must be able to serve the drive; any provider need not. */
-static void what_is_asked_when_it_is_enabled(struct kunit *test)
+static void checks_at_enable(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_build(test);
 
@@ -369,6 +369,30 @@ static void integrity_that_comes_later(struct kunit *test)
 }
 #endif
 
+/* No driver of a Fibre Channel adapter is a client: the remedy is none that needs one. */
+static void host_by_fibre_channel(struct kunit *test)
+{
+	struct nvmet_bench *b = bench_build(test);
+	struct logged *l = logged_begin(test, "using system memory for nsid");
+	const char *line;
+
+	bench_clients(b);
+	KUNIT_ASSERT_EQ(test, bench_store(b, "1"), 1);
+	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
+	bench_connect(b, NULL, NVMF_TRTYPE_FC);
+	line = logged_line(l, 5);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(line, "not-a-client: "), "%s", line);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(line, "; connect the host by RDMA"), "%s", line);
+	KUNIT_EXPECT_PTR_EQ_MSG(test, strchr(line, ';'), strrchr(line, ';'), "two remedies: %s",
+				line);
+	bench_disconnect(b);
+	/* Of RDMA that would be done already. */
+	bench_connect(b, NULL, NVMF_TRTYPE_RDMA);
+	line = logged_line(l, 5);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(line, "no-dma-device: "), "%s", line);
+	KUNIT_EXPECT_NULL_MSG(test, strstr(line, "by RDMA"), "%s", line);
+}
+
 /* What must be proved and is not, because nobody can; and what nobody lends */
 static void paths_that_are_not_used(struct kunit *test)
 {
@@ -381,7 +405,7 @@ static void paths_that_are_not_used(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
 	bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
 	told(b, l, dev_name(b->drive), pci_name(b->card),
-	     "not-verified: the path must be proved by a self-test before it is used, and is not (the client's driver has no self-test); write warn to p2pmem_verify of the namespace");
+	     "not-verified: the path has not passed the self-test that is required before its use (the client's driver has no self-test); write warn to the namespace's p2pmem_verify");
 	KUNIT_EXPECT_NULL(test, bench_io(b, nvme_cmd_read, SZ_4K));
 	KUNIT_EXPECT_EQ(test, bench_count(b, "not-verified"), 1);
 	bench_disconnect(b);
@@ -484,16 +508,17 @@ static void reset_under_load(struct kunit *test)
 static struct kunit_case nvmet_attr_cases[] = {
 	KUNIT_CASE(values),
 	KUNIT_CASE(malformed_values),
-	KUNIT_CASE(functions_that_lend_nothing),
+	KUNIT_CASE(functions_without_memory),
 	KUNIT_CASE(preference),
 	KUNIT_CASE(busy_while_enabled),
-	KUNIT_CASE(what_is_asked_when_it_is_enabled),
+	KUNIT_CASE(checks_at_enable),
 	KUNIT_CASE(namespaces_of_files),
 #ifdef CONFIG_BLK_DEV_INTEGRITY
 	KUNIT_CASE(drives_with_integrity),
 	KUNIT_CASE(integrity_that_comes_later),
 	KUNIT_CASE(integrity_outside_of_the_drive),
 #endif
+	KUNIT_CASE(host_by_fibre_channel),
 	KUNIT_CASE(paths_that_are_not_used),
 	KUNIT_CASE(reset_under_load),
 	{}

@@ -13,7 +13,9 @@ MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
  *	host -- rp0 -- up -+- dn0 -- card	lends 4 MiB; rp0, rp1: BENCH_ROOT_PORT
  *	     |		   +- dn1 -- card2	lends 4 MiB
  *	     |		   +- dn2 -- nic	the adapter
- *	     |		   `- dn3, ACS -- drive	below it the block device; may lend
+ *	     |		   +- dn3, ACS -- drive	below it the block device; may lend
+ *	     |		   +- dn4 -- nic2	another adapter
+ *	     |		   `- dn5 -- drive2	another drive, without a block device yet
  *	     `- rp1 -- far			lends 4 MiB; the host bridge forwards nothing
  */
 static const struct fabric_node bench_tree[] = {
@@ -27,19 +29,21 @@ static const struct fabric_node bench_tree[] = {
 	{ .name = "dn2", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 2 },
 	{ .name = "dn3", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 3,
 	  .acs_cap = PCI_ACS_RR },
+	{ .name = "dn4", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 4 },
+	{ .name = "dn5", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 5 },
 	{ .name = "card", .type = FABRIC_ENDPOINT, .parent = "dn0",
 	  .bar = { [2] = { .size = BENCH_LENT, .flags = FABRIC_BAR_64 } } },
 	{ .name = "card2", .type = FABRIC_ENDPOINT, .parent = "dn1",
 	  .bar = { [2] = { .size = BENCH_LENT, .flags = FABRIC_BAR_64 } } },
 	{ .name = "nic", .type = FABRIC_ENDPOINT, .parent = "dn2" },
+	{ .name = "nic2", .type = FABRIC_ENDPOINT, .parent = "dn4" },
+	{ .name = "drive2", .type = FABRIC_ENDPOINT, .parent = "dn5" },
 	{ .name = "drive", .type = FABRIC_ENDPOINT, .parent = "dn3",
 	  .bar = { [2] = { .size = BENCH_LENT, .flags = FABRIC_BAR_64 } } },
 	{ .name = "far", .type = FABRIC_ENDPOINT, .parent = "rp1",
 	  .bar = { [2] = { .size = BENCH_LENT, .flags = FABRIC_BAR_64 } } },
 	{ }
 };
-
-#define BENCH_DISK	"p2pmem-kunit"
 
 static void bench_submit_bio(struct bio *bio)
 {
@@ -57,6 +61,8 @@ static void bench_submit_bio(struct bio *bio)
 	}
 	if (b->on_io)
 		b->on_io(b);
+	if (b->on_bio)
+		b->on_bio(b, bio);
 	if (b->hold) {
 		b->held = bio;
 		return;
@@ -72,26 +78,38 @@ static const struct block_device_operations bench_fops = {
 
 static void bench_del_disk(void *data)
 {
-	struct nvmet_bench *b = data;
+	struct gendisk *disk = data;
 
-	del_gendisk(b->disk);
-	put_disk(b->disk);
+	del_gendisk(disk);
+	put_disk(disk);
 }
 
-static void bench_add_disk(struct nvmet_bench *b, struct queue_limits *lim)
+/**
+ * bench_new_disk() - a block device
+ * @b: the target
+ * @drive: function of the drive that it is below
+ * @name: its name in /dev
+ *
+ * Return: the disk; removed when the test ends.
+ */
+struct gendisk *bench_new_disk(struct nvmet_bench *b, struct device *drive, const char *name)
 {
-	b->disk = blk_alloc_disk(lim, NUMA_NO_NODE);
-	KUNIT_ASSERT_FALSE(b->test, IS_ERR(b->disk));
-	b->disk->flags |= GENHD_FL_NO_PART;
-	b->disk->fops = &bench_fops;
-	b->disk->private_data = b;
-	strscpy(b->disk->disk_name, BENCH_DISK, DISK_NAME_LEN);
-	set_capacity(b->disk, SZ_64M >> SECTOR_SHIFT);
-	if (device_add_disk(b->drive, b->disk, NULL)) {
-		put_disk(b->disk);
+	/* Smaller than a page, so that a request's blocks can be told apart */
+	struct queue_limits lim = { .logical_block_size = BENCH_BLOCK };
+	struct gendisk *disk = blk_alloc_disk(&lim, NUMA_NO_NODE);
+
+	KUNIT_ASSERT_FALSE(b->test, IS_ERR(disk));
+	disk->flags |= GENHD_FL_NO_PART;
+	disk->fops = &bench_fops;
+	disk->private_data = b;
+	strscpy(disk->disk_name, name, DISK_NAME_LEN);
+	set_capacity(disk, SZ_64M >> SECTOR_SHIFT);
+	if (device_add_disk(drive, disk, NULL)) {
+		put_disk(disk);
 		KUNIT_FAIL_AND_ABORT(b->test, "no block device");
 	}
-	KUNIT_ASSERT_EQ(b->test, kunit_add_action_or_reset(b->test, bench_del_disk, b), 0);
+	KUNIT_ASSERT_EQ(b->test, kunit_add_action_or_reset(b->test, bench_del_disk, disk), 0);
+	return disk;
 }
 
 static void bench_queue_response(struct nvmet_req *req)
@@ -121,6 +139,30 @@ static void bench_put_target(void *data)
 	free_page((unsigned long)b->page);
 }
 
+/**
+ * bench_new_ns() - a namespace, not enabled
+ * @b: the target
+ * @subsys: its subsystem
+ * @nsid: its identifier
+ * @disk: name of its block device
+ *
+ * Return: the namespace, which asks for nothing; nvmet_ns_free() frees it.
+ */
+struct nvmet_ns *bench_new_ns(struct nvmet_bench *b, struct nvmet_subsys *subsys, u32 nsid,
+			      const char *disk)
+{
+	struct nvmet_ns *ns = nvmet_ns_alloc(subsys, nsid);
+
+	KUNIT_ASSERT_NOT_NULL(b->test, ns);
+	config_group_init_type_name(&ns->group, "1", &bench_ns_type);
+	KUNIT_ASSERT_EQ(b->test, nvmet_p2pmem_ns_init(ns), 0);
+	/* Peer memory at once: suites that are about the self-test write what they want. */
+	nvmet_p2pmem_record(ns)->verify = NVMET_P2PMEM_OFF;
+	ns->device_path = kasprintf(GFP_KERNEL, "/dev/%s", disk);
+	KUNIT_ASSERT_NOT_NULL(b->test, ns->device_path);
+	return ns;
+}
+
 static void bench_add_target(struct nvmet_bench *b)
 {
 	struct kunit *test = b->test;
@@ -134,14 +176,7 @@ static void bench_add_target(struct nvmet_bench *b)
 	b->page = (char *)get_zeroed_page(GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, b->page);
 
-	b->ns = nvmet_ns_alloc(b->subsys, BENCH_NSID);
-	KUNIT_ASSERT_NOT_NULL(test, b->ns);
-	config_group_init_type_name(&b->ns->group, "1", &bench_ns_type);
-	KUNIT_ASSERT_EQ(test, nvmet_p2pmem_ns_init(b->ns), 0);
-	/* Peer memory at once: suites that are about the self-test write what they want. */
-	nvmet_p2pmem_record(b->ns)->verify = NVMET_P2PMEM_OFF;
-	b->ns->device_path = kstrdup("/dev/" BENCH_DISK, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, b->ns->device_path);
+	b->ns = bench_new_ns(b, b->subsys, BENCH_NSID, BENCH_DISK);
 
 	INIT_LIST_HEAD(&b->port.subsystems);
 	b->link.subsys = b->subsys;
@@ -163,8 +198,6 @@ static void bench_add_target(struct nvmet_bench *b)
 struct nvmet_bench *bench_build(struct kunit *test)
 {
 	struct nvmet_bench *b = kunit_kzalloc(test, sizeof(*b), GFP_KERNEL);
-	/* Smaller than a page, so that a request's blocks can be told apart */
-	struct queue_limits lim = { .logical_block_size = BENCH_BLOCK };
 
 	KUNIT_ASSERT_NOT_NULL(test, b);
 	b->test = test;
@@ -174,7 +207,7 @@ struct nvmet_bench *bench_build(struct kunit *test)
 	b->far = kit_lend(test, b->f, "far");
 	b->nic = &fabric_pdev(b->f, "nic")->dev;
 	b->drive = &fabric_pdev(b->f, "drive")->dev;
-	bench_add_disk(b, &lim);
+	b->disk = bench_new_disk(b, b->drive, BENCH_DISK);
 	bench_add_target(b);
 	return b;
 }
@@ -191,32 +224,57 @@ int bench_enable(struct nvmet_bench *b)
 }
 
 /**
- * bench_connect() - a host connects
+ * bench_new_ctrl() - a host connects
+ * @b: the target
+ * @subsysnqn: to which subsystem
+ * @adapter: its DMA device, NULL for none
+ * @sq: its queue; keeps the controller until nvmet_sq_destroy()
+ * @cq: ditto
+ *
+ * Return: the controller, or NULL. May be called by any thread.
+ */
+struct nvmet_ctrl *bench_new_ctrl(struct nvmet_bench *b, const char *subsysnqn,
+				  struct device *adapter, struct nvmet_sq *sq,
+				  struct nvmet_cq *cq)
+{
+	struct bench_req *r = kzalloc(sizeof(*r), GFP_KERNEL);
+	struct nvmet_ctrl *ctrl = NULL;
+
+	if (!r)
+		return NULL;
+	r->req.cqe = &r->cqe;
+	r->req.cmd = &r->cmd;
+	r->req.port = &b->port;
+	r->req.ops = &b->ops;
+	r->req.p2p_client = adapter;
+	if (nvmet_sq_init(sq))
+		goto free_req;
+	if (nvmet_alloc_ctrl(subsysnqn, b->hostnqn, &r->req, 0, &ctrl)) {
+		nvmet_sq_destroy(sq);
+		ctrl = NULL;
+		goto free_req;
+	}
+	ctrl->cc = NVME_CC_ENABLE;
+	ctrl->csts = NVME_CSTS_RDY;
+	sq->ctrl = ctrl;
+	nvmet_cq_setup(ctrl, cq, 1, 32);
+	nvmet_sq_setup(ctrl, sq, 1, 32);
+free_req:
+	kfree(r);
+	return ctrl;
+}
+
+/**
+ * bench_connect() - the host of the target connects
  * @b: the target
  * @adapter: its DMA device, NULL for none
  * @type: NVMF_TRTYPE_RDMA, for example
  */
 void bench_connect(struct nvmet_bench *b, struct device *adapter, unsigned int type)
 {
-	struct bench_req *r = kunit_kzalloc(b->test, sizeof(*r), GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(b->test, r);
 	b->ops.type = type;
-	r->req.cqe = &r->cqe;
-	r->req.cmd = &r->cmd;
-	r->req.port = &b->port;
-	r->req.ops = &b->ops;
-	r->req.p2p_client = adapter;
-	KUNIT_ASSERT_EQ(b->test, nvmet_sq_init(&b->sq), 0);
-	if (nvmet_alloc_ctrl(b->subsysnqn, b->hostnqn, &r->req, 0, &b->ctrl)) {
-		nvmet_sq_destroy(&b->sq);
-		KUNIT_FAIL_AND_ABORT(b->test, "no controller");
-	}
-	b->ctrl->cc = NVME_CC_ENABLE;
-	b->ctrl->csts = NVME_CSTS_RDY;
-	b->sq.ctrl = b->ctrl;
-	nvmet_cq_setup(b->ctrl, &b->cq, 1, 32);
-	nvmet_sq_setup(b->ctrl, &b->sq, 1, 32);
+	b->ctrl = bench_new_ctrl(b, b->subsysnqn, adapter, &b->sq, &b->cq);
+	KUNIT_ASSERT_NOT_NULL(b->test, b->ctrl);
 }
 
 /**

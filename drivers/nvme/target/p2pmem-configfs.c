@@ -2,10 +2,10 @@
 /**
  * DOC: the namespace attributes p2pmem, p2pmem_prefer and p2pmem_verify
  *
- * What an administrator may ask for: a boolean, whether to use peer memory of any provider
- * that suits; or the PCI address of a provider. Which of several is the best, and what a
- * path has to show before it is used. And the check, when a namespace is enabled, that a
- * provider which was named can serve its drive. None is changed while it is enabled.
+ * p2pmem is a boolean, whether to use peer memory of any suitable provider, or the PCI address
+ * of a provider. p2pmem_prefer decides between several providers, and p2pmem_verify what a
+ * self-test must show before a path is used. Enabling a namespace checks that a named provider
+ * can serve its drive. No attribute can be changed while the namespace is enabled.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -27,14 +27,14 @@ static const char * const nvmet_p2pmem_modes[] = {
 	NULL
 };
 
-static const char * const nvmet_p2pmem_orders[] = {
+static const char * const nvmet_p2pmem_prefer_names[] = {
 	[PCI_P2PMEM_NEAREST] = "nearest",
 	[PCI_P2PMEM_MOST_FREE] = "most-free",
 	[PCI_P2PMEM_SAME_NODE] = "same-node",
 	NULL
 };
 
-struct nvmet_p2pmem_wish {
+struct nvmet_p2pmem_setting {
 	bool any;
 	bool fixed;
 	u32 domain;
@@ -42,7 +42,7 @@ struct nvmet_p2pmem_wish {
 	u8 devfn;
 };
 
-/* Hexadecimal digits at the beginning of @s; fails when there are fewer */
+/* Parse hexadecimal digits at the beginning of @s; fail if there are fewer */
 static bool nvmet_p2pmem_hex(const char *s, unsigned int digits, u32 *value)
 {
 	for (*value = 0; digits; digits--, s++) {
@@ -55,9 +55,9 @@ static bool nvmet_p2pmem_hex(const char *s, unsigned int digits, u32 *value)
 	return true;
 }
 
-/* DDDD:BB:DD.F as lspci -D prints it; no digit more, none less */
+/* Parse DDDD:BB:DD.F as lspci -D prints it, with exactly as many digits */
 static bool nvmet_p2pmem_parse_address(const char *s, size_t len,
-				       struct nvmet_p2pmem_wish *wish)
+				       struct nvmet_p2pmem_setting *wish)
 {
 	static const char tail[] = ":BB:DD.F";
 	size_t digits = strcspn(s, ":");
@@ -86,7 +86,7 @@ static bool nvmet_p2pmem_parse_address(const char *s, size_t len,
 }
 
 static bool nvmet_p2pmem_parse(const char *page, size_t count,
-			       struct nvmet_p2pmem_wish *wish)
+			       struct nvmet_p2pmem_setting *wish)
 {
 	size_t len = strnlen(page, count);
 
@@ -95,13 +95,13 @@ static bool nvmet_p2pmem_parse(const char *page, size_t count,
 		return false;	/* a zero byte in it */
 	if (len && page[len - 1] == '\n')
 		len--;
-	/* What begins with a digit, or has the marks of an address, is no word. */
+	/* A value that begins with a digit or looks like an address is no boolean. */
 	if (len != 1 && len && (isdigit(*page) || strpbrk(page, ":.")))
 		return nvmet_p2pmem_parse_address(page, len, wish);
 	return !kstrtobool(page, &wish->any);
 }
 
-/* Whether it is too late to change an attribute; tells so. ns->subsys->lock held */
+/* True if the namespace is enabled: logs that the attribute cannot be changed now */
 static bool nvmet_p2pmem_busy(struct nvmet_ns *ns, const char *attr)
 {
 	if (ns->enabled)
@@ -110,7 +110,7 @@ static bool nvmet_p2pmem_busy(struct nvmet_ns *ns, const char *attr)
 	return ns->enabled;
 }
 
-/* That a value was refused, and what else to write */
+/* Log that a value is invalid, and what is expected */
 static void nvmet_p2pmem_malformed(struct nvmet_ns *ns, const char *attr, const char *page,
 				   const char *values)
 {
@@ -132,9 +132,9 @@ static ssize_t nvmet_ns_p2pmem_show(struct config_item *item, char *page)
 	return sysfs_emit(page, "%d\n", !!ns->use_p2pmem);
 }
 
-/* Whether there is a function at that address which lends; tells when not */
+/* Check that the function at that address lends memory; log if it does not */
 static int nvmet_p2pmem_check_provider(struct nvmet_ns *ns,
-				       const struct nvmet_p2pmem_wish *wish)
+				       const struct nvmet_p2pmem_setting *wish)
 {
 	struct pci_dev *provider;
 	bool lends;
@@ -155,7 +155,7 @@ static ssize_t nvmet_ns_p2pmem_store(struct config_item *item, const char *page,
 {
 	struct nvmet_ns *ns = to_nvmet_ns(item);
 	struct nvmet_p2pmem_ns *rec = nvmet_p2pmem_record(ns);
-	struct nvmet_p2pmem_wish wish;
+	struct nvmet_p2pmem_setting wish;
 	int ret;
 
 	if (!rec)
@@ -176,6 +176,7 @@ static ssize_t nvmet_ns_p2pmem_store(struct config_item *item, const char *page,
 	}
 
 	ns->use_p2pmem = wish.any || wish.fixed;
+	nvmet_p2pmem_forget_provider(rec);
 	rec->fixed = wish.fixed;
 	rec->domain = wish.domain;
 	rec->bus = wish.bus;
@@ -208,7 +209,7 @@ struct nvmet_p2pmem_choice {
 
 static const struct nvmet_p2pmem_choice nvmet_p2pmem_prefer = {
 	.attr = "p2pmem_prefer",
-	.words = nvmet_p2pmem_orders,
+	.words = nvmet_p2pmem_prefer_names,
 	.values = "nearest, most-free or same-node",
 	.member = offsetof(struct nvmet_p2pmem_ns, prefer),
 };
@@ -277,7 +278,7 @@ struct configfs_attribute nvmet_ns_attr_p2pmem_##_name = {			\
 NVMET_P2PMEM_CHOICE(prefer);
 NVMET_P2PMEM_CHOICE(verify);
 
-/* Whether the provider that was named can serve the drive; tells why not */
+/* Check that the named provider can serve the drive; log why it cannot */
 static int nvmet_p2pmem_check_drive(struct nvmet_ns *ns, struct nvmet_p2pmem_ns *rec)
 {
 	struct pci_p2pmem_verdict why = { .distance = -1 };
@@ -286,7 +287,7 @@ static int nvmet_p2pmem_check_drive(struct nvmet_ns *ns, struct nvmet_p2pmem_ns 
 	struct pci_dev *provider;
 	int ret = 0;
 
-	provider = nvmet_p2pmem_fixed_provider(rec, &why);
+	provider = nvmet_p2pmem_fixed_provider(rec, ktime_get(), &why);
 	if (!provider || !pci_p2pmem_is_provider(provider)) {
 		why.reason = PCI_P2PMEM_NOT_A_PROVIDER;
 		ret = -ENODEV;
@@ -297,11 +298,11 @@ static int nvmet_p2pmem_check_drive(struct nvmet_ns *ns, struct nvmet_p2pmem_ns 
 		ret = -EOPNOTSUPP;
 		goto out;
 	}
-	/* Its ACS words may have been written to make it possible. */
+	/* An administrator may have changed ACS to make it possible. */
 	pci_p2pmem_verdict_update(provider, drive, &why);
 	if (why.reason)
 		ret = pci_p2pmem_distance(provider, &drive, 1);
-	/* What a self-test found holds until something changes: system memory till then. */
+	/* A failed self-test is no reason to refuse: system memory is used until it is repeated. */
 	if (why.reason == PCI_P2PMEM_VERIFY_FAILED)
 		ret = 0;
 out:
@@ -321,10 +322,9 @@ out:
  * nvmet_p2pmem_enable() - a namespace is being enabled
  * @ns: namespace whose drive or file is open
  *
- * A provider that the administrator named must be able to serve the drive. With
- * "any provider" there is nothing to refuse: one that suits may come later, and
- * until then each controller that is attached tells and counts why. The same goes for a
- * path that only a self-test has refused.
+ * A provider that the administrator named must be able to serve the drive. "Any provider"
+ * is never refused: a suitable one may be added later, and until then each controller
+ * logs and counts the reason. The same holds for a path that only a self-test refuses.
  *
  * Context: Process context, ns->subsys->lock held.
  * Return: 0; for a provider that was named: -EINVAL for a namespace that is
@@ -339,6 +339,8 @@ int nvmet_p2pmem_enable(struct nvmet_ns *ns)
 
 	if (!rec || !ns->use_p2pmem)
 		return 0;
+	/* Next, all controllers are attached: pairs that they have in common are judged once. */
+	rec->enabled = ktime_get();
 	clear_bit(0, &rec->warned);
 	if (!rec->fixed)
 		return 0;

@@ -2,8 +2,9 @@
 /**
  * DOC: what of a namespace does DMA, and which provider was named for it
  *
- * The two ends that are found by looking at a namespace alone. Nothing here keeps or
- * changes anything.
+ * The two ends that are found by looking at a namespace alone. All that is kept is where the
+ * named provider was found: a look-up by address walks all functions of the machine, and each
+ * path of the namespace needs it under subsys->lock.
  */
 #include <linux/blk-integrity.h>
 #include <linux/module.h>
@@ -79,17 +80,27 @@ struct device *nvmet_p2pmem_drive(struct nvmet_ns *ns, enum pci_p2pmem_reason *r
 /**
  * nvmet_p2pmem_fixed_provider() - the function that the administrator named
  * @rec: record of a namespace that has one
+ * @since: if it was absent at this time or later, it is not looked up again
  * @why: returns its name: there may be no device to ask
  *
- * By address, each time: it may have been removed and come back.
+ * Another function may have its address after a hotplug: one that was removed is looked up
+ * again.
  *
- * Context: Process context, may sleep.
+ * Context: Process context, the namespace's subsys->lock held.
  * Return: the function with a reference, or NULL when it is absent.
  */
-struct pci_dev *nvmet_p2pmem_fixed_provider(struct nvmet_p2pmem_ns *rec,
+struct pci_dev *nvmet_p2pmem_fixed_provider(struct nvmet_p2pmem_ns *rec, ktime_t since,
 					    struct pci_p2pmem_verdict *why)
 {
+	lockdep_assert_held(&rec->ns->subsys->lock);
+
 	scnprintf(why->provider, sizeof(why->provider), "%04x:%02x:%02x.%d", rec->domain,
 		  rec->bus, PCI_SLOT(rec->devfn), PCI_FUNC(rec->devfn));
-	return pci_get_domain_bus_and_slot(rec->domain, rec->bus, rec->devfn);
+	if (rec->found && !device_is_registered(&rec->found->dev))
+		nvmet_p2pmem_forget_provider(rec);
+	if (!rec->found && ktime_before(rec->absent, since)) {
+		rec->found = pci_get_domain_bus_and_slot(rec->domain, rec->bus, rec->devfn);
+		rec->absent = rec->found ? 0 : ktime_get();
+	}
+	return pci_dev_get(rec->found);
 }

@@ -71,7 +71,7 @@ static void data_in_peer_memory(struct kunit *test)
 }
 
 /* A namespace that does not ask has system memory; nothing is a fallback, and bios merge. */
-static void nobody_asked(struct kunit *test)
+static void no_verify_call(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_ready(test, "0");
 
@@ -293,8 +293,71 @@ static void status_after_a_loss(struct kunit *test)
 	}
 }
 
+/**
+ * struct bench_pool - a pool of bios that forgets the status of a bio that was put
+ * @set: the pool that bios go to
+ * @real: the pool that they are of
+ * @puts: how many came
+ */
+struct bench_pool {
+	struct bio_set set;
+	struct bio_set *real;
+	unsigned int puts;
+};
+
+static struct bench_pool *bench_pool;
+
+static void bench_pool_free(void *element, void *data)
+{
+	struct bench_pool *pool = data;
+	struct bio *bio = element;
+
+	/* As if it were another request's by now */
+	bio->bi_status = BLK_STS_OK;
+	pool->puts++;
+	mempool_free(element, &pool->real->bio_pool);
+}
+
+/* The drive cannot map the memory; whoever puts the bio gives it to somebody else. */
+static void bench_cannot_map(struct nvmet_bench *b, struct bio *bio)
+{
+	bench_pool->real = bio->bi_pool;
+	bio->bi_pool = &bench_pool->set;
+	bio->bi_opf &= ~REQ_ALLOC_CACHE;
+}
+
+static void bench_pool_exit(void *data)
+{
+	bench_pool = NULL;
+}
+
+/* What the block layer made of a request is known when its bio is another one's already. */
+static void status_of_a_bio_that_was_put(struct kunit *test)
+{
+	struct nvmet_bench *b = bench_ready(test, NULL);
+	struct bench_req *r;
+
+	bench_pool = kunit_kzalloc(test, sizeof(*bench_pool), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, bench_pool);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, bench_pool_exit, NULL), 0);
+	/* Holds nothing of its own: all that is put into it is freed. */
+	spin_lock_init(&bench_pool->set.bio_pool.lock);
+	init_waitqueue_head(&bench_pool->set.bio_pool.wait);
+	bench_pool->set.bio_pool.free = bench_pool_free;
+	bench_pool->set.bio_pool.pool_data = bench_pool;
+
+	/* Too long for the bio that is a part of the request */
+	r = bench_start(b, nvme_cmd_read, SZ_64K, b->nic);
+	KUNIT_ASSERT_PTR_EQ(test, r->req.p2p_dev, b->card);
+	b->status = BLK_STS_TRANSPORT;
+	b->on_bio = bench_cannot_map;
+	KUNIT_EXPECT_EQ(test, bench_execute(b, r), NVME_SC_INTERNAL_PATH_ERROR);
+	KUNIT_EXPECT_EQ(test, bench_pool->puts, 1);
+	bench_free(r);
+}
+
 /* System memory is not lost with a provider, and an error of the drive is one. */
-static void status_as_the_drive_says(struct kunit *test)
+static void status_of_the_drive(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_ready(test, NULL);
 	struct bench_req *r;
@@ -513,7 +576,7 @@ static void attach_and_request_without_memory(struct kunit *test)
 
 static struct kunit_case nvmet_p2pmem_cases[] = {
 	KUNIT_CASE(data_in_peer_memory),
-	KUNIT_CASE(nobody_asked),
+	KUNIT_CASE(no_verify_call),
 	KUNIT_CASE(choice_of_provider),
 	KUNIT_CASE(fallback_without_a_client),
 	KUNIT_CASE(fallback_of_other_transports),
@@ -522,7 +585,8 @@ static struct kunit_case nvmet_p2pmem_cases[] = {
 	KUNIT_CASE(fallback_of_another_adapter),
 	KUNIT_CASE(all_bytes_are_counted),
 	KUNIT_CASE(status_after_a_loss),
-	KUNIT_CASE(status_as_the_drive_says),
+	KUNIT_CASE(status_of_a_bio_that_was_put),
+	KUNIT_CASE(status_of_the_drive),
 	KUNIT_CASE(status_while_it_is_revoked),
 	KUNIT_CASE(memory_outlives_its_namespace),
 	KUNIT_CASE(commands_of_a_wrong_length),

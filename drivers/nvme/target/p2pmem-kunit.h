@@ -18,6 +18,7 @@
 #include "p2pmem-priv.h"
 
 #define BENCH_NSID	1
+#define BENCH_DISK	"p2pmem-kunit"
 #define BENCH_BLOCK	SECTOR_SIZE
 #define BENCH_LENT	SZ_4M
 #define BENCH_ROOT_PORT	"fab0:1000"
@@ -49,6 +50,7 @@
  * @system: pages of system memory that it got
  * @status: what the drive makes of a bio
  * @on_io: called for each bio
+ * @on_bio: ditto, with the bio
  * @hold: keep the bio for bench_release()
  * @held: that bio
  * @page: for attributes
@@ -79,6 +81,7 @@ struct nvmet_bench {
 	unsigned int system;
 	blk_status_t status;
 	void (*on_io)(struct nvmet_bench *b);
+	void (*on_bio)(struct nvmet_bench *b, struct bio *bio);
 	bool hold;
 	struct bio *held;
 	char *page;
@@ -104,6 +107,13 @@ struct nvmet_bench *bench_build(struct kunit *test);
 void bench_clients(struct nvmet_bench *b);
 /* Opens the drive; returns what nvmet_ns_enable() returns */
 int bench_enable(struct nvmet_bench *b);
+/* What else a suite wants of the target: see p2pmem-bench-kunit.c */
+struct gendisk *bench_new_disk(struct nvmet_bench *b, struct device *drive, const char *name);
+struct nvmet_ns *bench_new_ns(struct nvmet_bench *b, struct nvmet_subsys *subsys, u32 nsid,
+			      const char *disk);
+struct nvmet_ctrl *bench_new_ctrl(struct nvmet_bench *b, const char *subsysnqn,
+				  struct device *adapter, struct nvmet_sq *sq,
+				  struct nvmet_cq *cq);
 /* A host connects through @adapter, over a transport of that type */
 void bench_connect(struct nvmet_bench *b, struct device *adapter, unsigned int type);
 void bench_disconnect(struct nvmet_bench *b);

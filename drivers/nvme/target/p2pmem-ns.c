@@ -2,19 +2,19 @@
 /**
  * DOC: the record of a namespace, and its counters in configfs
  *
- * struct nvmet_ns has no room for what we keep, and may not grow. So every
+ * struct nvmet_ns has no room for our members, and may not grow. So every
  * namespace has a record, found by a hash of its address.
  *
- * Who keeps a record:
+ * Who holds a record:
  * - Requests that are executing hold a reference to their namespace, and
  *   nvmet_ns_free() waits for these in nvmet_ns_disable() before it calls
  *   nvmet_p2pmem_ns_exit(). So a request finds the record and may use it without
  *   a reference. A request that is complete (it frees its memory later) does not.
  * - The configfs directory p2pmem_stats is a default group of the namespace, and
- *   configfs leaves its last reference to the one who made it: ours is dropped in
- *   nvmet_p2pmem_ns_exit(). Somebody else may have taken one, so the group holds a
+ *   configfs leaves its last reference to its creator: ours is dropped in
+ *   nvmet_p2pmem_ns_exit(). Others may hold one too, so the group holds a
  *   reference to the record.
- * - Readers that pass by in the hash read no more than key and link of it: freed
+ * - Readers that walk the hash only read the key and the link of a record: it is freed
  *   after a grace period.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -65,9 +65,9 @@ bool nvmet_p2pmem_no_records(void)
  * @req: the request
  * @grant: what it might have had memory of, held; or NULL
  * @reason: why
- * @testing: a self-test of its path runs: that will pass, and is no news
+ * @testing: a self-test of its path runs: a temporary reason, not worth a line in the log
  *
- * Counts it, and tells the log once for as long as the namespace is enabled.
+ * Counts the fallback, and logs the first one since the namespace was enabled.
  *
  * Context: Any.
  */
@@ -87,12 +87,12 @@ void nvmet_p2pmem_fallback(struct nvmet_p2pmem_ns *rec, struct nvmet_req *req,
 		return;
 	if (likely(READ_ONCE(rec->warned)) || test_and_set_bit(0, &rec->warned))
 		return;
-	/* Once for a namespace: its name may have any byte but a slash. */
+	/* A subsystem's name may have any byte but a slash. */
 	nqn = kasprintf(GFP_ATOMIC, "%*pE", (int)strlen(rec->ns->subsys->subsysnqn),
 			rec->ns->subsys->subsysnqn);
 	pr_warn("nsid %u of %s asks for peer-to-peer memory and uses system memory (%s); p2pmem_stats of the namespace has the counts\n",
 		rec->ns->nsid, nqn ?: "a subsystem", pci_p2pmem_reason_token(reason));
-	/* A file is no device: the event is the adapter's then. */
+	/* The event of a file-backed namespace is sent for the adapter. */
 	pci_p2pmem_fallback_event(nvmet_ns_dev(rec->ns) ?: req->sq->ctrl->p2p_client, reason,
 				  nqn ?: "nvmet", rec->ns->nsid);
 	kfree(nqn);
@@ -103,7 +103,7 @@ static struct nvmet_p2pmem_ns *to_record(struct config_item *item)
 	return container_of(to_config_group(item), struct nvmet_p2pmem_ns, group);
 }
 
-/* The sum over all CPUs of one member of struct nvmet_p2pmem_stats, since ever */
+/* Sum one member of struct nvmet_p2pmem_stats over all CPUs, ignoring resets */
 static u64 nvmet_p2pmem_total(struct nvmet_p2pmem_ns *rec, size_t offset)
 {
 	u64 sum = 0;
@@ -115,12 +115,10 @@ static u64 nvmet_p2pmem_total(struct nvmet_p2pmem_ns *rec, size_t offset)
 }
 
 /*
- * The same since the last reset. Counters are never written but by those who count, each
- * byte by one addition to one of them. A reset remembers what they are: an addition is
- * before that look at its counter, and never seen again, or after it, and seen. So what is
- * counted after a reset is in one of the three kinds of bytes, once, as before it, and that
- * they are all bytes stays true. A counter only grows, and the lock keeps the base from
- * being newer than the sum that it is taken from: nothing shows less than zero.
+ * The same since the last reset. A reset does not write the counters: it stores their values
+ * as the base, which is subtracted here. An addition is either part of the base or counted
+ * after it, so peer, inline and system bytes still add up to all bytes. A counter only grows,
+ * and the lock keeps the base from being newer than the sum: no difference is negative.
  */
 static u64 nvmet_p2pmem_sum(struct nvmet_p2pmem_ns *rec, size_t offset)
 {
@@ -150,10 +148,10 @@ static struct configfs_attribute nvmet_p2pmem_attr_reset = {
 	.store = nvmet_p2pmem_reset_store,
 };
 
-/* A line for each controller; "..." when there are more than a page has room for */
+/* Show a line for each controller; "..." if there are more than fit into a page */
 static ssize_t nvmet_p2pmem_provider_show(struct config_item *item, char *page)
 {
-	/* configfs keeps who reads here and who removes the namespace apart. */
+	/* configfs serializes readers with the removal of the namespace. */
 	struct nvmet_ns *ns = to_record(item)->ns;
 	static const char more[] = "...\n";
 	struct nvmet_ctrl *ctrl;
@@ -273,10 +271,10 @@ static const struct config_item_type nvmet_p2pmem_stats_type = {
 };
 
 /**
- * nvmet_p2pmem_ns_init() - make the record of a new namespace
+ * nvmet_p2pmem_ns_init() - create the record of a new namespace
  * @ns: namespace whose configfs group is initialised, but not yet in configfs
  *
- * Also gives it the default group p2pmem_stats.
+ * Also adds the default group p2pmem_stats.
  *
  * Context: Process context, may sleep; configfs holds its su_mutex.
  * Return: 0 or -ENOMEM. Nothing has to be undone after an error; the caller
@@ -309,7 +307,20 @@ int nvmet_p2pmem_ns_init(struct nvmet_ns *ns)
 }
 
 /**
- * nvmet_p2pmem_ns_exit() - give up the record of a namespace
+ * nvmet_p2pmem_forget_provider() - look up the named provider again next time
+ * @rec: record of a namespace
+ *
+ * Context: Process context; the namespace's subsys->lock held, or nobody else uses @rec.
+ */
+void nvmet_p2pmem_forget_provider(struct nvmet_p2pmem_ns *rec)
+{
+	pci_dev_put(rec->found);
+	rec->found = NULL;
+	rec->absent = 0;
+}
+
+/**
+ * nvmet_p2pmem_ns_exit() - drop the record of a namespace
  * @ns: namespace that is disabled and about to be freed; one without a record
  *	is fine
  *
@@ -326,11 +337,12 @@ void nvmet_p2pmem_ns_exit(struct nvmet_ns *ns)
 		hash_del_rcu(&rec->hash);
 		list_del(&rec->entry);
 	}
+	nvmet_p2pmem_forget_provider(rec);
 	configfs_remove_default_groups(&ns->group);
 	kref_put(&rec->ref, nvmet_p2pmem_record_free);
 }
 
-/* The function of that name now: enough for words, no more */
+/* Find the function of that name, to explain a verdict */
 static struct pci_dev *nvmet_p2pmem_named(const char *name)
 {
 	unsigned int domain, bus, dev, fn;

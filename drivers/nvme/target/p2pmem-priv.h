@@ -4,16 +4,19 @@
  *
  *   p2pmem.c           requests: memory for their data, what became of it
  *   p2pmem-attach.c    which provider serves a namespace to a controller
- *   p2pmem-verify.c    the self-test before it does
+ *   p2pmem-rescan.c    paths are examined again after an event
+ *   p2pmem-share.c     one grant for all paths of an adapter, a drive and a provider
+ *   p2pmem-test.c      the self-test before requests use it
+ *   p2pmem-verify.c    what the result means for a path
  *   p2pmem-tell.c      the state of a path, and what is said of it
  *   p2pmem-drive.c     the DMA device of a namespace
  *   p2pmem-ns.c        the record of a namespace, its counters in configfs
  *   p2pmem-configfs.c  the attributes that ask for peer memory
  *
  * Lock order: nvmet_p2pmem_lock, then ctrl->subsys->lock (only by trylock where
- * the first is held), then the locks of the core, then ctrl->lock (taken by the
- * callbacks of a grant). nvmet_config_sem and configfs' su_mutex are outside all
- * of them.
+ * the first is held), then nvmet_p2pmem_shares_lock, then the locks of the core, then
+ * &nvmet_p2pmem_share.lock, then ctrl->lock (the last two are taken by the callbacks of a
+ * grant). nvmet_config_sem and configfs' su_mutex are outside all of them.
  */
 #ifndef _NVMET_P2PMEM_PRIV_H
 #define _NVMET_P2PMEM_PRIV_H
@@ -24,6 +27,7 @@
 #include "p2pmem.h"
 
 #define NVMET_P2PMEM_AGAIN	HZ	/* until what could not be done is tried again */
+#define NVMET_P2PMEM_PAIRS	2	/* of a grant: adapter and drive with the provider */
 
 struct nvmet_p2pmem_test;
 
@@ -104,11 +108,15 @@ struct nvmet_p2pmem_stats {
  * @base: what the counters were when they were reset
  * @verify: what to do about the self-test; guarded by ns->subsys->lock
  * @prefer: what counts most when any provider may serve; ditto
+ * @enabled: when it was last enabled
  * @fixed: the administrator named a provider: @domain, @bus and @devfn; guarded
  *	by ns->subsys->lock, like all that the attribute sets
  * @domain: PCI domain of that provider
  * @bus: its bus
  * @devfn: its device and function
+ * @found: the function at that address, referenced, when it was last looked up
+ * @absent: when that found none, else 0
+ * @due: the work looks at its paths when it runs next
  * @warned: somebody was told that system memory is used although peer memory
  *	was asked for
  *
@@ -126,11 +134,41 @@ struct nvmet_p2pmem_ns {
 	struct nvmet_p2pmem_stats base;
 	enum nvmet_p2pmem_mode verify;
 	enum pci_p2pmem_prefer prefer;
+	ktime_t enabled;
 	bool fixed;
 	u32 domain;
 	u8 bus;
 	u8 devfn;
+	struct pci_dev *found;
+	ktime_t absent;
+	int due;
 	unsigned long warned;
+};
+
+/**
+ * struct nvmet_p2pmem_share - a grant, and the paths that use it
+ * @hash: entry in the hash of shares; not in it once no more paths may join
+ * @adapter: DMA device of the adapter; kept by @grant, like the other two
+ * @drive: DMA device of the drive
+ * @provider: the provider
+ * @grant: the grant
+ * @users: number of paths
+ * @lock: guards @paths and @test; callbacks of @grant take it
+ * @paths: struct nvmet_p2pmem_path
+ * @test: the self-test that paths wait for, or whose result they have not all seen; or NULL
+ *
+ * See p2pmem-share.c.
+ */
+struct nvmet_p2pmem_share {
+	struct hlist_node hash;
+	struct device *adapter;
+	struct device *drive;
+	struct pci_dev *provider;
+	struct pci_p2pmem_grant *grant;
+	unsigned int users;
+	struct mutex lock;		/* see above */
+	struct list_head paths;
+	struct nvmet_p2pmem_test *test;
 };
 
 /**
@@ -139,10 +177,12 @@ struct nvmet_p2pmem_ns {
  * @ns: the namespace; ditto
  * @state: what requests get; @state, @reason, @grant and @told are written by
  *	nvmet_p2pmem_enter() only, under ctrl->subsys->lock, and read under RCU
- * @grant: peer memory for both; NULL in any state but NVMET_P2PMEM_PEER
+ * @share: the share that the path has joined, or NULL; under ctrl->subsys->lock
+ * @entry: entry in the share's list of paths, under its lock
+ * @grant: the share's grant in the state NVMET_P2PMEM_PEER, NULL in any other
  * @reason: why there is no grant; what a request that reads it counts
  * @told: the state that the log has, for @reason; set by whoever writes the log
- * @test: the self-test of a grant that requests do not see yet, or NULL; under
+ * @test: the self-test of the share's grant that the path waits for, or NULL; under
  *	ctrl->subsys->lock
  * @tries: tests in a row, with one provider, that could not show anything
  * @tried: that provider, by its PCI address
@@ -162,6 +202,8 @@ struct nvmet_p2pmem_path {
 	struct nvmet_ctrl *ctrl;
 	struct nvmet_ns *ns;
 	enum nvmet_p2pmem_state state;
+	struct nvmet_p2pmem_share *share;
+	struct list_head entry;
 	struct pci_p2pmem_grant __rcu *grant;
 	enum pci_p2pmem_reason reason;
 	enum nvmet_p2pmem_state told;
@@ -193,42 +235,67 @@ void nvmet_p2pmem_fallback(struct nvmet_p2pmem_ns *rec, struct nvmet_req *req,
 			   struct pci_p2pmem_grant *grant, enum pci_p2pmem_reason reason,
 			   bool testing);
 bool nvmet_p2pmem_no_records(void);
+void nvmet_p2pmem_forget_provider(struct nvmet_p2pmem_ns *rec);
 char *nvmet_p2pmem_explain(struct pci_dev *provider, struct device *client,
 			   const struct pci_p2pmem_verdict *why);
 
 /* p2pmem-drive.c */
-struct pci_dev *nvmet_p2pmem_fixed_provider(struct nvmet_p2pmem_ns *rec,
+struct pci_dev *nvmet_p2pmem_fixed_provider(struct nvmet_p2pmem_ns *rec, ktime_t since,
 					    struct pci_p2pmem_verdict *why);
 struct device *nvmet_p2pmem_drive(struct nvmet_ns *ns, enum pci_p2pmem_reason *reason);
 bool nvmet_p2pmem_cpu_integrity(struct nvmet_ns *ns);
 
 /* p2pmem-attach.c */
+void nvmet_p2pmem_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant);
+void nvmet_p2pmem_refuse(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
+			 struct device *drive, const struct pci_p2pmem_verdict *why,
+			 enum nvmet_p2pmem_state state);
+void nvmet_p2pmem_connect(struct nvmet_p2pmem_path *path, ktime_t since);
+void nvmet_p2pmem_disconnect(struct nvmet_p2pmem_path *path);
+void nvmet_p2pmem_attach_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns, ktime_t since);
+
+/* p2pmem-rescan.c */
 void nvmet_p2pmem_rescan(unsigned long delay);
+void nvmet_p2pmem_rescan_one(struct nvmet_p2pmem_ns *rec);
+
+/* p2pmem-share.c */
+bool nvmet_p2pmem_share_join(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
+			     enum pci_p2pmem_prefer prefer, struct device *drive,
+			     struct pci_p2pmem_verdict *why);
+void nvmet_p2pmem_share_leave(struct nvmet_p2pmem_path *path);
+bool nvmet_p2pmem_no_shares(void);
 
 /* p2pmem-verify.c */
-enum nvmet_p2pmem_ruling nvmet_p2pmem_judge(struct nvmet_p2pmem_path *path,
-					    struct pci_p2pmem_grant *grant,
-					    struct device *drive,
-					    struct pci_p2pmem_verdict *why);
+enum nvmet_p2pmem_ruling nvmet_p2pmem_rule(struct nvmet_p2pmem_path *path,
+					   const struct pci_p2pmem_verdict *v,
+					   struct pci_p2pmem_verdict *why);
+bool nvmet_p2pmem_is_short(enum pci_p2pmem_reason reason);
+u64 nvmet_p2pmem_address(struct pci_p2pmem_grant *grant);
+enum nvmet_p2pmem_ruling nvmet_p2pmem_evaluate(struct nvmet_p2pmem_path *path,
+					       struct pci_p2pmem_grant *grant,
+					       struct device *drive,
+					       struct pci_p2pmem_verdict *why);
 bool nvmet_p2pmem_still_proved(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant);
-int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant,
-			    struct device *drive);
+
+/* p2pmem-test.c */
+int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path);
 bool nvmet_p2pmem_test_done(struct nvmet_p2pmem_path *path);
+bool nvmet_p2pmem_test_foreign(struct nvmet_p2pmem_path *path);
 bool nvmet_p2pmem_test_usable(struct nvmet_p2pmem_path *path);
 void nvmet_p2pmem_test_drop(struct nvmet_p2pmem_path *path);
 void nvmet_p2pmem_test_again(struct nvmet_p2pmem_path *path);
 struct pci_p2pmem_grant *nvmet_p2pmem_test_end(struct nvmet_p2pmem_path *path,
 					       struct pci_p2pmem_verdict *why,
 					       enum nvmet_p2pmem_state *state);
-int nvmet_p2pmem_verify_init(void);
-void nvmet_p2pmem_verify_exit(void);
+int nvmet_p2pmem_test_init(void);
+void nvmet_p2pmem_test_exit(void);
 
 /* p2pmem-tell.c */
 void nvmet_p2pmem_enter(struct nvmet_p2pmem_path *path, enum nvmet_p2pmem_state state,
 			struct pci_p2pmem_grant *grant, enum pci_p2pmem_reason reason);
-void nvmet_p2pmem_tell_refusal(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
-			       struct device *drive, const struct pci_p2pmem_verdict *why);
-void nvmet_p2pmem_tell_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant);
+void nvmet_p2pmem_log_refusal(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
+			      struct device *drive, const struct pci_p2pmem_verdict *why);
+void nvmet_p2pmem_log_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant);
 int nvmet_p2pmem_show_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns, char *line,
 			   size_t len);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: the state of a path, and what is said of it in the log and in configfs
+ * DOC: the state of a path, in the log and in configfs too
  *
- * The states of a path (&enum nvmet_p2pmem_state), which nvmet_p2pmem_enter() alone changes:
+ * The states of a path (&enum nvmet_p2pmem_state); only nvmet_p2pmem_enter() changes them:
  *
  *	            .------------- a grant that needs no test ---------------.
  *	            |                                                        v
@@ -12,20 +12,20 @@
  *	         | |                                  v  |                    |
  *	         | `-- refused, provider gone ------- RETRY -- proved by -----+-> PEER
  *	         |                                           another path     |
- *	         `---- the grant would not be given any more, or its --------'
+ *	         `---- the grant would not be created any more, or its ------'
  *	               provider left and the memory is back
  *
- * PEER is left only for SYSTEM, and every other change of state may also be a change of
- * nothing but the reason. A grant is of one life of its provider, so that a path in PEER
- * whose provider was reset gives requests nothing until it has been through SYSTEM again.
+ * A path leaves PEER only for SYSTEM. Every other state may be entered again with a different
+ * reason. A grant belongs to one life of its provider: a path in PEER whose provider was reset
+ * has no peer memory for requests until it has been in SYSTEM again.
  *
- * What requests read, in this order: the state (acquire), the grant, the reason. A change
- * writes grant and reason first and the state last (release): a request that sees TESTING and
- * no grant began before the result of the test was known.
+ * Requests read the state (acquire), the grant and the reason in this order. A change writes
+ * grant and reason first and the state last (release): a request that sees TESTING and no grant
+ * began before the result of the test was known.
  *
- * In the log one line for each change of a path: that it uses peer memory and how sure
- * that is, or that it does not, with both ends, the reason and the remedy. In configfs
- * one line for what it is now.
+ * The log has one line for each change of a path: that it uses peer memory, and whether that is
+ * proved; or that it does not, with both ends, the reason and the remedy. configfs has one line
+ * for the present state.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -40,7 +40,7 @@
  * @grant: what requests use from now on; NULL in any state but NVMET_P2PMEM_PEER
  * @reason: why there is none; PCI_P2PMEM_OK with @grant
  *
- * The only writer of state, grant and reason. The caller ends the grant that was used before.
+ * The only writer of state, grant and reason. The caller leaves the share that was used before.
  *
  * Context: Process context, path->ctrl->subsys->lock held.
  */
@@ -48,7 +48,7 @@ void nvmet_p2pmem_enter(struct nvmet_p2pmem_path *path, enum nvmet_p2pmem_state 
 			struct pci_p2pmem_grant *grant, enum pci_p2pmem_reason reason)
 {
 	static const u8 from[NVMET_P2PMEM_NR_STATES] = {
-		/* [NVMET_P2PMEM_NEW]: none, a path only begins there */
+		/* [NVMET_P2PMEM_NEW]: the initial state, never entered again */
 		[NVMET_P2PMEM_SYSTEM] = BIT(NVMET_P2PMEM_NR_STATES) - 1,
 		[NVMET_P2PMEM_TESTING] = BIT(NVMET_P2PMEM_PEER) - 1,
 		[NVMET_P2PMEM_RETRY] = BIT(NVMET_P2PMEM_PEER) - 1,
@@ -59,7 +59,7 @@ void nvmet_p2pmem_enter(struct nvmet_p2pmem_path *path, enum nvmet_p2pmem_state 
 	WARN_ON_ONCE(!(from[state] & BIT(path->state)));
 	WARN_ON_ONCE(!grant != !!reason || !grant != (state != NVMET_P2PMEM_PEER));
 
-	/* Use of a grant is always told, a refusal when its reason or its remedy is another. */
+	/* Log each use of a grant, and a refusal if its reason or remedy changed. */
 	if (state == NVMET_P2PMEM_PEER || path->state == NVMET_P2PMEM_PEER ||
 	    reason != path->reason)
 		path->told = NVMET_P2PMEM_NEW;
@@ -71,7 +71,7 @@ void nvmet_p2pmem_enter(struct nvmet_p2pmem_path *path, enum nvmet_p2pmem_state 
 	smp_store_release(&path->state, state);
 }
 
-/* The end that @why is about, for the log; NULL where @why names it */
+/* The end that @why is about, for the log; NULL if @why names it */
 static struct device *nvmet_p2pmem_end(struct nvmet_p2pmem_path *path,
 				       struct pci_dev *provider, struct device *drive,
 				       const struct pci_p2pmem_verdict *why)
@@ -95,9 +95,9 @@ static struct device *nvmet_p2pmem_end(struct nvmet_p2pmem_path *path,
 }
 
 /*
- * The remedy where that of the reason is done already or cannot help; NULL where it can. A
- * self-test that could show nothing is repeated, whatever the mode; one that was answered is
- * not, and there the mode decides.
+ * The remedy if that of the reason is in place already or cannot help, else NULL. A self-test
+ * that showed nothing is repeated, whatever the mode; one with a result is not, and the mode
+ * decides.
  */
 static const char *nvmet_p2pmem_remedy(struct nvmet_p2pmem_path *path,
 				       const struct pci_p2pmem_verdict *why)
@@ -111,9 +111,9 @@ static const char *nvmet_p2pmem_remedy(struct nvmet_p2pmem_path *path,
 	return NULL;
 }
 
-/* A refusal in words, without what a reader of this line knows or has done already */
-static char *nvmet_p2pmem_words(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
-				struct device *end, const struct pci_p2pmem_verdict *why)
+/* Explain a refusal, with a remedy that can help */
+static char *nvmet_p2pmem_format_reason(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
+					struct device *end, const struct pci_p2pmem_verdict *why)
 {
 	const char *remedy = nvmet_p2pmem_remedy(path, why);
 	char *text = nvmet_p2pmem_explain(provider, end, why);
@@ -127,7 +127,7 @@ static char *nvmet_p2pmem_words(struct nvmet_p2pmem_path *path, struct pci_dev *
 			strscpy(part, remedy, PCI_P2PMEM_TEXT - (part - text));
 	}
 	if (why->reason == PCI_P2PMEM_NOT_A_DRIVE) {
-		/* A file is none of two ends. */
+		/* A file-backed namespace has no two ends to name. */
 		part = strstr(text, pci_p2pmem_reason_token(why->reason));
 		if (part)
 			memmove(text, part, strlen(part) + 1);
@@ -136,7 +136,7 @@ static char *nvmet_p2pmem_words(struct nvmet_p2pmem_path *path, struct pci_dev *
 }
 
 /**
- * nvmet_p2pmem_tell_refusal() - a path uses system memory
+ * nvmet_p2pmem_log_refusal() - a path uses system memory
  * @path: the path
  * @provider: the provider that it asks for, NULL for any
  * @drive: DMA device of its drive, or NULL
@@ -144,12 +144,12 @@ static char *nvmet_p2pmem_words(struct nvmet_p2pmem_path *path, struct pci_dev *
  *
  * Context: Process context.
  */
-void nvmet_p2pmem_tell_refusal(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
-			       struct device *drive, const struct pci_p2pmem_verdict *why)
+void nvmet_p2pmem_log_refusal(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
+			      struct device *drive, const struct pci_p2pmem_verdict *why)
 {
 	struct device *adapter = path->ctrl->p2p_client;
-	char *text = nvmet_p2pmem_words(path, provider,
-					nvmet_p2pmem_end(path, provider, drive, why), why);
+	char *text = nvmet_p2pmem_format_reason(path, provider,
+						nvmet_p2pmem_end(path, provider, drive, why), why);
 
 	path->told = path->state;
 	pr_warn("using system memory for nsid %u of controller %u (%*pE, adapter %s): %s\n",
@@ -160,13 +160,13 @@ void nvmet_p2pmem_tell_refusal(struct nvmet_p2pmem_path *path, struct pci_dev *p
 }
 
 /**
- * nvmet_p2pmem_tell_use() - a path uses peer memory
+ * nvmet_p2pmem_log_use() - a path uses peer memory
  * @path: the path
  * @grant: its grant
  *
  * Context: Process context.
  */
-void nvmet_p2pmem_tell_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant)
+void nvmet_p2pmem_log_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant)
 {
 	path->told = path->state;
 	pr_info("using peer-to-peer memory of %s%s for nsid %u of controller %u%s%s%s\n",

@@ -7,6 +7,7 @@
  * when namespace, controller or provider go under a test. All cases: the hierarchy of
  * p2pmem-bench-kunit.c.
  */
+#include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
@@ -38,7 +39,7 @@ struct end {
  * @drive: one end
  * @nic: the other
  * @odd: provider with which the drive has an answer of its own
- * @odd_says: that answer
+ * @odd_proof: that answer
  * @hold: tests do not end before @go
  * @go: see there
  * @release: completes @go later
@@ -49,7 +50,7 @@ struct verify {
 	struct end drive;
 	struct end nic;
 	struct pci_dev *odd;
-	enum pci_p2pmem_proof odd_says;
+	enum pci_p2pmem_proof odd_proof;
 	bool hold;
 	struct completion go;
 	struct delayed_work release;
@@ -76,7 +77,7 @@ static enum pci_p2pmem_proof end_verify(struct pci_p2pmem_client *client,
 	scnprintf(test->note, PCI_P2PMEM_NOTE, "kunit says %d", e->says);
 	test->local = e->local;
 	if (e->v->odd && pci_p2pmem_grant_provider(grant) == e->v->odd)
-		return e->v->odd_says;
+		return e->v->odd_proof;
 	return READ_ONCE(e->says);
 }
 
@@ -305,7 +306,7 @@ static void another_provider(struct kunit *test)
 	struct verify *v = verify_ready(test, "1", "warn");
 
 	v->odd = v->b->card;
-	v->odd_says = PCI_P2PMEM_DISPROVED;
+	v->odd_proof = PCI_P2PMEM_DISPROVED;
 	verify_connect(v);
 	verify_expect(v, v->b->card2, "ok proved");
 	bench_disconnect(v->b);
@@ -321,7 +322,7 @@ static void another_provider_that_can_be_proved(struct kunit *test)
 	struct verify *v = verify_ready(test, "1", "require");
 
 	v->odd = v->b->card;
-	v->odd_says = PCI_P2PMEM_UNPROVED;
+	v->odd_proof = PCI_P2PMEM_UNPROVED;
 	verify_connect(v);
 	verify_expect(v, v->b->card2, "ok proved");
 	/* Who comes after is not sent through the first one again. */
@@ -347,7 +348,7 @@ static void by_an_administrator_s_entry(struct kunit *test)
 	struct nvmet_bench *b = v->b;
 
 	v->odd = b->far;
-	v->odd_says = PCI_P2PMEM_UNPROVED;
+	v->odd_proof = PCI_P2PMEM_UNPROVED;
 	nvmet_ns_disable(b->ns);
 	kit_allow(test, BENCH_ROOT_PORT);
 	KUNIT_ASSERT_GT(test, bench_store(b, pci_name(b->far)), 0);
@@ -365,7 +366,7 @@ static void by_an_administrator_s_entry(struct kunit *test)
 	nvmet_ns_disable(b->ns);
 
 	KUNIT_ASSERT_GT(test, verify_store(b, "auto"), 0);
-	v->odd_says = PCI_P2PMEM_PROVED;
+	v->odd_proof = PCI_P2PMEM_PROVED;
 	kit_forget(NULL);
 	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
 	verify_connect(v);
@@ -381,6 +382,7 @@ static void route_that_changes(struct kunit *test)
 	struct verify *v = verify_ready(test, NULL, "auto");
 	struct nvmet_bench *b = v->b;
 	struct pci_p2pmem_verdict now;
+	int i;
 
 	verify_connect(v);
 	verify_expect(v, b->card, "ok proved");
@@ -391,12 +393,15 @@ static void route_that_changes(struct kunit *test)
 	pci_p2pmem_verdict_update(b->card, b->drive, &now);
 	KUNIT_EXPECT_EQ(test, now.mapping, PCI_P2PMEM_MAP_HOST_BRIDGE);
 	KUNIT_EXPECT_TRUE_MSG(test, bench_settles(b, NULL), "the other route carries data");
+	/* Nothing can be allocated under the old grant, so that says nothing of a test yet. */
+	for (i = 0; i < 400 && READ_ONCE(v->drive.calls) < 2; i++)
+		schedule_timeout_uninterruptible(HZ / 20);
 	verify_expect(v, NULL, "verify-failed disproved");
 	KUNIT_EXPECT_EQ(test, v->drive.calls, 2);
 }
 
 /* What cannot be shown of this namespace is no reason to use, or refuse, another one. */
-static void what_is_of_one_namespace(struct kunit *test)
+static void state_of_each_namespace(struct kunit *test)
 {
 	struct logged *l = logged_begin(test, "using system memory for nsid");
 	struct verify *v = verify_ready(test, NULL, "require");
@@ -408,7 +413,9 @@ static void what_is_of_one_namespace(struct kunit *test)
 	verify_connect(v);
 	verify_expect(v, NULL, "not-verified unproved");
 	line = logged_line(l, 10);
-	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(line, "; write warn to p2pmem_verify"), "%s", line);
+	KUNIT_EXPECT_NOT_NULL_MSG(test,
+				  strstr(line, "; write warn to the namespace's p2pmem_verify"),
+				  "%s", line);
 	pci_p2pmem_verdict(v->b->card, v->b->drive, &known);
 	KUNIT_EXPECT_EQ(test, known.proof, PCI_P2PMEM_UNTRIED);
 	bench_disconnect(v->b);
@@ -498,7 +505,7 @@ static void disconnect_while_it_is_tested(struct kunit *test)
 }
 
 /* A provider that goes under its test: another one is found, and the first one after it. */
-static void provider_goes_while_it_is_tested(struct kunit *test)
+static void provider_removed_during_self_test(struct kunit *test)
 {
 	struct verify *v = verify_ready(test, NULL, "warn");
 
@@ -581,6 +588,165 @@ static void required_after_a_proof_is_outdated(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, v->drive.calls, 2);
 }
 
+/**
+ * struct verify_more - hosts and a namespace beside those of the target
+ * @v: the whole
+ * @ns: the namespace, of the same drive
+ * @ctrl: controllers
+ * @sq: their queues
+ * @cq: ditto
+ */
+struct verify_more {
+	struct verify *v;
+	struct nvmet_ns *ns;
+	struct nvmet_ctrl *ctrl[3];
+	struct nvmet_sq sq[3];
+	struct nvmet_cq cq[3];
+};
+
+static void verify_more_exit(void *data)
+{
+	struct verify_more *m = data;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(m->ctrl); i++)
+		if (m->ctrl[i])
+			nvmet_sq_destroy(&m->sq[i]);
+	bench_disconnect(m->v->b);
+	nvmet_ns_free(m->ns);
+}
+
+/* All of it connects while no test ends */
+static struct verify_more *verify_more(struct kunit *test, struct verify *v)
+{
+	struct verify_more *m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);
+	struct nvmet_bench *b = v->b;
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, m);
+	m->v = v;
+	m->ns = bench_new_ns(b, b->subsys, BENCH_NSID + 1, BENCH_DISK);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, verify_more_exit, m), 0);
+	nvmet_p2pmem_record(m->ns)->verify = nvmet_p2pmem_record(b->ns)->verify;
+	strscpy(b->page, pci_name(b->card), PAGE_SIZE);
+	KUNIT_ASSERT_GT(test, nvmet_ns_attr_p2pmem.store(&m->ns->group.cg_item, b->page,
+							 strlen(b->page)), 0);
+	v->hold = true;
+	verify_connect(v);
+	verify_wait_running(v);
+	KUNIT_ASSERT_EQ(test, nvmet_ns_enable(m->ns), 0);
+	for (i = 0; i < ARRAY_SIZE(m->ctrl); i++) {
+		m->ctrl[i] = bench_new_ctrl(b, b->subsysnqn, b->nic, &m->sq[i], &m->cq[i]);
+		KUNIT_ASSERT_NOT_NULL(test, m->ctrl[i]);
+	}
+	return m;
+}
+
+/* Waits until all paths of a namespace are in a state; how many are */
+static int verify_paths(struct verify_more *m, u32 nsid, enum nvmet_p2pmem_state state)
+{
+	struct nvmet_bench *b = m->v->b;
+	struct nvmet_p2pmem_path *path;
+	struct nvmet_ctrl *ctrl;
+	int tries, n = 0;
+
+	for (tries = 0; tries < 200; tries++) {
+		n = 0;
+		mutex_lock(&b->subsys->lock);
+		list_for_each_entry(ctrl, &b->subsys->ctrls, subsys_entry) {
+			path = radix_tree_lookup(&ctrl->p2p_ns_map, nsid);
+			n += path && path->state == state;
+		}
+		mutex_unlock(&b->subsys->lock);
+		if (n == 1 + ARRAY_SIZE(m->ctrl))
+			break;
+		schedule_timeout_uninterruptible(HZ / 50);
+	}
+	return n;
+}
+
+/* Files are closed by a work item. */
+static void verify_drive_closes(struct verify *v)
+{
+	struct block_device *bdev = v->b->disk->part0;
+	int i;
+
+	for (i = 0; i < 400 && atomic_read(&bdev->bd_openers); i++)
+		schedule_timeout_uninterruptible(HZ / 20);
+	KUNIT_EXPECT_EQ_MSG(v->b->test, atomic_read(&bdev->bd_openers), 0, "the drive stays open");
+}
+
+/* Four hosts and two namespaces: each end is tested once. */
+static void one_test_for_all_paths(struct kunit *test)
+{
+	struct verify *v = verify_ready(test, NULL, "auto");
+	struct verify_more *m = verify_more(test, v);
+
+	KUNIT_EXPECT_EQ(test, verify_paths(m, 1, NVMET_P2PMEM_TESTING), 4);
+	KUNIT_EXPECT_EQ(test, verify_paths(m, 2, NVMET_P2PMEM_TESTING), 4);
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&v->running), 1, "tests run beside each other");
+	complete_all(&v->go);
+	KUNIT_EXPECT_EQ(test, verify_paths(m, 1, NVMET_P2PMEM_PEER), 4);
+	KUNIT_EXPECT_EQ(test, verify_paths(m, 2, NVMET_P2PMEM_PEER), 4);
+	KUNIT_EXPECT_EQ(test, v->drive.calls, 1);
+	KUNIT_EXPECT_EQ(test, v->nic.calls, 1);
+	KUNIT_EXPECT_PTR_EQ(test, bench_io(v->b, nvme_cmd_read, SZ_4K), v->b->card);
+}
+
+/* What was shown with one namespace only decides for its paths; the other one has its test. */
+static void test_of_another_namespace(struct kunit *test)
+{
+	struct verify *v = verify_ready(test, NULL, "require");
+	struct verify_more *m;
+
+	v->drive.local = true;
+	v->drive.says = PCI_P2PMEM_UNPROVED;
+	m = verify_more(test, v);
+	complete_all(&v->go);
+	KUNIT_EXPECT_EQ(test, verify_paths(m, 1, NVMET_P2PMEM_SYSTEM), 4);
+	KUNIT_EXPECT_EQ(test, verify_paths(m, 2, NVMET_P2PMEM_SYSTEM), 4);
+	KUNIT_EXPECT_EQ_MSG(test, v->drive.calls, 2, "one for each namespace, whatever the hosts");
+	/* The adapter's answer is remembered. */
+	KUNIT_EXPECT_EQ(test, v->nic.calls, 1);
+}
+
+/*
+ * The namespace under test is disabled. Paths of the other one still wait for the test, which
+ * goes on for them, but keeps the drive open no longer than it needs it.
+ */
+static void disable_while_others_wait(struct kunit *test)
+{
+	struct verify *v = verify_ready(test, NULL, "auto");
+	struct verify_more *m = verify_more(test, v);
+
+	nvmet_ns_disable(v->b->ns);
+	KUNIT_EXPECT_GT(test, atomic_read(&v->running), 0);
+	KUNIT_EXPECT_EQ(test, verify_paths(m, 2, NVMET_P2PMEM_TESTING), 4);
+	complete_all(&v->go);
+	KUNIT_EXPECT_EQ(test, verify_paths(m, 2, NVMET_P2PMEM_PEER), 4);
+	KUNIT_EXPECT_EQ(test, v->drive.calls, 1);
+	KUNIT_EXPECT_EQ(test, v->nic.calls, 1);
+	nvmet_ns_disable(m->ns);
+	verify_drive_closes(v);
+}
+
+/* When the last path that waits for it goes, the test stops: the adapter is not tested any more. */
+static void test_that_nobody_waits_for(struct kunit *test)
+{
+	struct verify *v = verify_ready(test, NULL, "auto");
+	struct verify_more *m = verify_more(test, v);
+
+	nvmet_ns_disable(v->b->ns);
+	nvmet_ns_disable(m->ns);
+	complete_all(&v->go);
+	verify_drive_closes(v);
+	msleep(100);
+	KUNIT_EXPECT_EQ(test, v->drive.calls, 1);
+	KUNIT_EXPECT_EQ(test, v->nic.calls, 0);
+	KUNIT_EXPECT_TRUE(test, nvmet_p2pmem_no_shares());
+	KUNIT_EXPECT_EQ(test, kit_available(v->b->card), BENCH_LENT);
+}
+
 static struct kunit_case nvmet_verify_cases[] = {
 	KUNIT_CASE(values_of_the_attribute),
 	KUNIT_CASE(memory_only_after_the_test),
@@ -589,14 +755,18 @@ static struct kunit_case nvmet_verify_cases[] = {
 	KUNIT_CASE(another_provider_that_can_be_proved),
 	KUNIT_CASE(by_an_administrator_s_entry),
 	KUNIT_CASE(route_that_changes),
-	KUNIT_CASE(what_is_of_one_namespace),
+	KUNIT_CASE(state_of_each_namespace),
 	KUNIT_CASE(required_and_not_known_yet),
 	KUNIT_CASE(disable_while_it_is_tested),
 	KUNIT_CASE(disconnect_while_it_is_tested),
-	KUNIT_CASE(provider_goes_while_it_is_tested),
+	KUNIT_CASE(provider_removed_during_self_test),
 	KUNIT_CASE(required_after_a_short_reset),
 	KUNIT_CASE(required_after_a_proof_is_outdated),
 	KUNIT_CASE(test_of_a_full_pool),
+	KUNIT_CASE(one_test_for_all_paths),
+	KUNIT_CASE(test_of_another_namespace),
+	KUNIT_CASE(disable_while_others_wait),
+	KUNIT_CASE(test_that_nobody_waits_for),
 	{}
 };
 

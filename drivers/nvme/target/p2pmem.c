@@ -2,13 +2,12 @@
 /**
  * DOC: peer-to-peer memory for the data of NVMe-oF requests
  *
- * Where the payload of a Read or Write lives: in memory of the provider that
- * serves its controller and namespace, or, with the same data, in system memory,
- * counted by reason. Metadata, the payload of all other commands and what comes
- * inside a command capsule are always in system memory.
+ * The payload of a Read or Write is in memory of the provider that serves its controller and
+ * namespace, or in system memory, which is counted by reason. Metadata, the payload of all
+ * other commands and data inside a command capsule are always in system memory.
  *
- * The path of a request (p2pmem-attach.c) is looked up under RCU and says all
- * that has to be known: no verdict is made here.
+ * The path of a request (p2pmem-attach.c) is looked up under RCU and has all that is needed:
+ * no verdict is made here.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -34,13 +33,13 @@ static bool nvmet_p2pmem_is_inline(struct nvmet_req *req)
 		(NVME_SGL_FMT_DATA_DESC << 4 | NVME_SGL_FMT_OFFSET);
 }
 
-/* The path that a request's data takes, or NULL; under RCU */
+/* The path of a request's controller and namespace, or NULL; RCU read side */
 static struct nvmet_p2pmem_path *nvmet_p2pmem_req_path(struct nvmet_req *req)
 {
 	return radix_tree_lookup(&req->sq->ctrl->p2p_ns_map, req->ns->nsid);
 }
 
-/* Whether a mapping failed a short time ago: what comes meanwhile uses system memory. */
+/* Whether a mapping failed a short time ago: requests use system memory for a while. */
 static bool nvmet_p2pmem_map_pauses(struct nvmet_p2pmem_path *path)
 {
 	unsigned long until = READ_ONCE(path->map_failed);
@@ -51,7 +50,10 @@ static bool nvmet_p2pmem_map_pauses(struct nvmet_p2pmem_path *path)
 	return false;
 }
 
-/* The path's grant, referenced, or NULL, the reason, and whether a self-test is all it is */
+/*
+ * Look up the path's grant and take a reference; on failure return NULL and set @reason.
+ * @testing: the path only waits for a self-test.
+ */
 static struct pci_p2pmem_grant *nvmet_p2pmem_get_grant(struct nvmet_req *req,
 						       enum pci_p2pmem_reason *reason,
 						       bool *testing)
@@ -64,16 +66,16 @@ static struct pci_p2pmem_grant *nvmet_p2pmem_get_grant(struct nvmet_req *req,
 	guard(rcu)();
 	path = nvmet_p2pmem_req_path(req);
 	if (!path) {
-		/* An enabled namespace has a path unless memory was short when it was made. */
+		/* An enabled namespace has a path unless memory was short at its creation. */
 		*reason = READ_ONCE(req->ns->enabled) ? PCI_P2PMEM_NO_MEMORY :
 							PCI_P2PMEM_NO_PROVIDER;
 		return NULL;
 	}
-	/* Pairs with nvmet_p2pmem_enter(): first this, then what has become of a test. */
+	/* Pairs with nvmet_p2pmem_enter(): read the state first, then the result of a test. */
 	state = smp_load_acquire(&path->state);
 	grant = rcu_dereference(path->grant);
 	if (!grant) {
-		/* OK: it was taken from the path or is given to it at this moment. */
+		/* OK: the path is losing or getting its grant at this moment. */
 		*reason = READ_ONCE(path->reason) ?: PCI_P2PMEM_REVOKED;
 		*testing = state == NVMET_P2PMEM_TESTING;
 		return NULL;
@@ -91,9 +93,9 @@ static struct pci_p2pmem_grant *nvmet_p2pmem_get_grant(struct nvmet_req *req,
 }
 
 /*
- * The largest transfer that the controller has told the host (Maximum Data Transfer Size).
- * nvmet executes a longer command all the same, but it gets no peer memory: one command
- * must not take what many others need.
+ * Whether a transfer exceeds the Maximum Data Transfer Size that the controller reports. nvmet
+ * executes the command all the same, but in system memory: one command must not use memory
+ * that many others need.
  */
 static bool nvmet_p2pmem_too_long(struct nvmet_req *req)
 {
@@ -103,8 +105,8 @@ static bool nvmet_p2pmem_too_long(struct nvmet_req *req)
 	return mdts && req->transfer_len - req->metadata_len > SZ_4K << mdts;
 }
 
-static enum pci_p2pmem_reason nvmet_p2pmem_take(struct nvmet_req *req,
-						struct pci_p2pmem_grant *grant)
+static enum pci_p2pmem_reason nvmet_p2pmem_alloc_req(struct nvmet_req *req,
+						     struct pci_p2pmem_grant *grant)
 {
 	struct scatterlist *sg, *metadata_sg = NULL;
 	unsigned int nents, metadata_nents = 0;
@@ -132,11 +134,12 @@ static enum pci_p2pmem_reason nvmet_p2pmem_take(struct nvmet_req *req,
 }
 
 /*
- * Whether the path of a request should be looked at again: its provider was lost without
- * notice, one of its pairs was refused or disproved since the grant was made, or memory was
- * short. What depends on this request alone, or on how much is out, says nothing of the path.
+ * Whether the path of a request should be examined again: its provider was lost without
+ * notice, one of its pairs was refused or disproved since the grant was created, or memory was
+ * short. Reasons that depend on this request alone, or on how much memory is in use, do not
+ * concern the path.
  */
-static bool nvmet_p2pmem_passing(enum pci_p2pmem_reason reason)
+static bool nvmet_p2pmem_is_temporary(enum pci_p2pmem_reason reason)
 {
 	switch (reason) {
 	case PCI_P2PMEM_NOT_A_CLIENT:
@@ -157,8 +160,8 @@ static bool nvmet_p2pmem_passing(enum pci_p2pmem_reason reason)
  *
  * Context: Process context, may sleep.
  * Return: true when @req has all of its memory: data in peer memory, metadata in
- * system memory. False when it has none: then it gets system memory, and if it
- * asked for peer memory that has been counted.
+ * system memory. False when it has none: it gets system memory, and a fallback has been
+ * counted if peer memory is wanted.
  */
 bool nvmet_p2pmem_alloc(struct nvmet_req *req)
 {
@@ -169,7 +172,7 @@ bool nvmet_p2pmem_alloc(struct nvmet_req *req)
 
 	if (!nvmet_p2pmem_wanted(req) || req->transfer_len <= req->metadata_len)
 		return false;
-	/* Such a command fails when it is executed, in whatever memory, and moves nothing. */
+	/* Such a command fails when it is executed, and transfers nothing. */
 	if (unlikely(req->transfer_len != nvmet_rw_data_len(req) + req->metadata_len))
 		return false;
 
@@ -179,12 +182,12 @@ bool nvmet_p2pmem_alloc(struct nvmet_req *req)
 			/* This queue is connected through another adapter. */
 			reason = PCI_P2PMEM_NOT_A_CLIENT;
 		else if (unlikely(!req->metadata_len && nvmet_p2pmem_cpu_integrity(req->ns)))
-			/* It was switched on since the path was made. */
+			/* Integrity was enabled after the path was created. */
 			reason = PCI_P2PMEM_CPU_INTEGRITY;
 		else if (unlikely(nvmet_p2pmem_too_long(req)))
 			reason = PCI_P2PMEM_BAD_RANGE;
 		else
-			reason = nvmet_p2pmem_take(req, grant);
+			reason = nvmet_p2pmem_alloc_req(req, grant);
 	}
 	if (likely(!reason)) {
 		pci_p2pmem_grant_put(grant);
@@ -194,8 +197,8 @@ bool nvmet_p2pmem_alloc(struct nvmet_req *req)
 	rec = nvmet_p2pmem_record(req->ns);
 	if (rec)
 		nvmet_p2pmem_fallback(rec, req, grant, reason, testing);
-	/* Without a grant the path has been looked at already, unless it is losing its grant. */
-	if (reason == PCI_P2PMEM_REVOKED || (grant && nvmet_p2pmem_passing(reason)))
+	/* A path without a grant has been examined already, unless it is losing its grant. */
+	if (reason == PCI_P2PMEM_REVOKED || (grant && nvmet_p2pmem_is_temporary(reason)))
 		nvmet_p2pmem_rescan(NVMET_P2PMEM_AGAIN);
 	if (grant)
 		pci_p2pmem_grant_put(grant);
@@ -203,9 +206,8 @@ bool nvmet_p2pmem_alloc(struct nvmet_req *req)
 }
 
 /**
- * nvmet_p2pmem_free() - give back what nvmet_p2pmem_alloc() took
- * @req: any request; only its memory is looked at, because its namespace and
- *	controller may be gone
+ * nvmet_p2pmem_free() - free the memory of nvmet_p2pmem_alloc()
+ * @req: any request; only its memory is used, because its namespace and controller may be gone
  *
  * Context: Any but NMI and hard interrupts.
  * Return: true when @req had peer memory and has no memory any more; false when
@@ -231,8 +233,8 @@ bool nvmet_p2pmem_free(struct nvmet_req *req)
  * @req: request that nothing is mapped for
  * @error: what mapping returned
  *
- * A failure of the IOMMU passes, and so does the loss of a provider: the command goes on in
- * system memory instead of failing at the host, and is counted.
+ * A failure of the IOMMU is temporary, and so is the loss of a provider: the command uses
+ * system memory instead of failing at the host, and a fallback is counted.
  *
  * Context: Process context, may sleep.
  * Return: true when @req had peer memory and has system memory now: map it. False when
@@ -324,7 +326,7 @@ bool nvmet_p2pmem_account(struct nvmet_req *req)
 	return false;
 }
 
-/* The drive could not map peer memory: its IOMMU may be short of something for a while. */
+/* The drive could not map peer memory, perhaps for want of IOMMU addresses: pause its use. */
 static void nvmet_p2pmem_pause(struct nvmet_req *req)
 {
 	struct nvmet_p2pmem_path *path;
@@ -335,7 +337,7 @@ static void nvmet_p2pmem_pause(struct nvmet_req *req)
 		WRITE_ONCE(path->map_failed, (jiffies + NVMET_P2PMEM_AGAIN) | 1);
 }
 
-/* Whether the provider of a request's memory lends no more */
+/* Whether the provider of a request's memory is revoked or lost */
 static bool nvmet_p2pmem_revoked(struct nvmet_req *req)
 {
 	struct pci_p2pmem_grant *grant;
@@ -350,17 +352,15 @@ static bool nvmet_p2pmem_revoked(struct nvmet_req *req)
 
 /**
  * nvmet_p2pmem_status() - the status of a request whose data was moved
- * @req: request that the drive is done with and that is not complete yet
- * @status: what the drive made of it
- * @blk: what the block layer made of it
+ * @req: request that the drive has finished and that is not complete yet
+ * @status: status by the drive
+ * @blk: status by the block layer
  *
- * When the contents of the memory may have been lost, a success means nothing;
- * when the provider is being taken away, an error may come of that. In both cases the
- * host repeats the command, which gets fresh memory. When the drive's driver could not
- * map the memory, the host repeats it, too, and it gets system memory for some time. The
- * status is one that a host retries without having asked for anything (Command
- * Interrupted needs Advanced Command Retry Enable), and that fails over where the host
- * has another path.
+ * If the contents of the memory may be lost, a success means nothing. If the provider is being
+ * revoked, an error may be a consequence. In both cases the host retries the command, which
+ * gets other memory. If the drive's driver could not map the memory, the host retries too, and
+ * requests of the path use system memory for some time. Any host retries this status, on
+ * another path if it has one (Command Interrupted needs Advanced Command Retry Enable).
  *
  * Context: Any but NMI.
  * Return: @status, or NVME_SC_INTERNAL_PATH_ERROR, which is retried.
@@ -369,7 +369,7 @@ u16 nvmet_p2pmem_status(struct nvmet_req *req, u16 status, blk_status_t blk)
 {
 	if (likely(!req->p2p_dev))
 		return status;
-	/* The drive's driver says so of memory that it could not map. */
+	/* The status of a drive's driver for memory that it could not map */
 	if (unlikely(blk == BLK_STS_TRANSPORT))
 		nvmet_p2pmem_pause(req);
 	if (pci_p2pmem_sgl_lost(req->sg) || blk == BLK_STS_TRANSPORT ||

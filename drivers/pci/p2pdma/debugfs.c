@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: all that the core knows, in debugfs
+ * DOC: state of the core in debugfs
  *
  * Floor 9.
  *
- * Tables with a line of names and a line for each provider, region, grant or pair,
+ * Tables with a header line and a line for each provider, region, grant or pair,
  * for people and scripts. See Documentation/ABI/testing/debugfs-p2pmem. Reading
- * changes nothing: no verdict is made anew or remembered for it.
+ * changes nothing: it evaluates no pair and stores no verdict.
  *
- * Tables are written under p2pmem_mutex: a provider or client that is seen in its
- * register is there until its line is written, and its pairs with it, because who
- * goes takes that mutex before it drops them. A table that does not fit a buffer is
- * written again into a larger one.
+ * Tables are written under p2pmem_mutex: a provider or client that is found in its
+ * register, and its pairs, exist until its line is written, because removal takes that
+ * mutex before it drops them. If a table does not fit into a buffer, seq_file calls the
+ * function again with a larger one.
  *
  * Nobody depends on these files: where there is no debugfs, nothing is missing.
  */
@@ -80,7 +80,7 @@ static void p2pmem_show_grants(struct p2pmem_provider *p, void *m)
 
 VISIBLE_IF_KUNIT int p2pmem_grants_file_show(struct seq_file *m, void *unused)
 {
-	seq_puts(m, "provider clients bytes ended name\n");
+	seq_puts(m, "provider clients bytes ended users name\n");
 	p2pmem_for_each_provider(p2pmem_show_grants, m);
 	return 0;
 }
@@ -108,7 +108,9 @@ static void p2pmem_show_path(struct p2pmem_provider *p, struct device *client, v
 		   p2pmem_token(v.reason), mappings[v.mapping], v.distance,
 		   *v.at ? v.at : "-", proofs[v.proof], v.by_admin);
 	if (pair && pair->made)
-		seq_printf(m, "%lld %d %d\n", ktime_get_seconds() - READ_ONCE(pair->made),
+		seq_printf(m, "%lld %d %d\n",
+			   ktime_divns(ktime_sub(ktime_get(), READ_ONCE(pair->made)),
+				       NSEC_PER_SEC),
 			   !READ_ONCE(pair->stale), atomic_read(&pair->grants));
 	else
 		seq_puts(m, "- 0 0\n");
@@ -163,7 +165,7 @@ static int p2pmem_policy_file_show(struct seq_file *m, void *unused)
 DEFINE_SHOW_ATTRIBUTE(p2pmem_policy_file);
 
 /**
- * p2pmem_debugfs_init() - make the files
+ * p2pmem_debugfs_init() - create the files
  *
  * Context: Module init.
  */
@@ -181,7 +183,7 @@ void p2pmem_debugfs_init(void)
 }
 
 /**
- * p2pmem_debugfs_exit() - remove them
+ * p2pmem_debugfs_exit() - remove the files
  *
  * Context: Module exit, waits for readers.
  */

@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: the choice among providers, and the creation of grants
+ * DOC: choice of a provider, and creation of grants
  *
  * Floor 7.
  *
- * Ranks every published provider that all clients reach: those that need no host
- * bridge before those that do, and among the former one that is itself a client
- * (a drive's own memory) first; within that the nearest, then one on the clients'
- * NUMA node, then the one with most memory free, unless the caller prefers another
- * order of these three. What is equal in all of them is shared out: the one with the
- * fewest grants, and at last the one with the lowest PCI address.
+ * Ranks every published provider that all clients reach. Providers that need no host
+ * bridge come before those that do, and among the former one that is itself a client
+ * (a drive's own memory) comes first. Within a class the nearest is best, then one on the
+ * clients' NUMA node, then the one with most free memory, unless the caller prefers
+ * another order of these three. Ties go to the provider whose grants have the fewest
+ * users, then to the lowest PCI address.
  *
- * Before all that: a path which somebody will refuse because it was tested and not
- * proved goes last, so that a caller who asks again after a test gets the next one.
+ * A path that the caller will refuse because its self-test could not prove it ranks last,
+ * so that a caller that searches again after a test gets the next provider.
  */
 #include <linux/module.h>
 #include "p2pdma.h"
 
 /**
- * struct p2pmem_rank - how good a provider is; smaller is better, member by member
- * @unproved: a self-test could not prove it for all clients, and that matters
+ * struct p2pmem_rank - rank of a provider; smaller is better, compared member by member
+ * @unproved: a self-test could not prove it for all clients, and the caller needs a proof
  * @class: 0 same function, 1 bus addresses only, 2 through a host bridge
  * @distance: sum of the distances
  * @foreign: number of clients on another NUMA node
  * @free: free bytes; larger is better
- * @grants: how many use it already
+ * @users: number of users of all its grants
  * @address: domain, bus, device and function
  */
 struct p2pmem_rank {
@@ -33,18 +33,19 @@ struct p2pmem_rank {
 	int distance;
 	int foreign;
 	size_t free;
-	unsigned int grants;
+	unsigned int users;
 	u64 address;
 };
 
 /**
  * struct p2pmem_choice - state of a search
- * @clients: for whom
- * @nr: how many
- * @prefer: what counts most within a class
- * @provable: what is not proved matters, be it allowed by whom it may
+ * @clients: DMA devices that must reach the provider
+ * @nr: number of @clients
+ * @prefer: first criterion within a class
+ * @provable: rank unproved paths last even if no administrator's entry allowed them
  * @split: commands have a part in system memory
- * @update: judge the pairs: the caller is about to use the provider
+ * @since: evaluate pairs whose verdict is older than this time, because the caller is about
+ *	to use the provider; 0 to evaluate none
  * @best: rank of @found
  * @found: best so far, referenced
  */
@@ -54,17 +55,17 @@ struct p2pmem_choice {
 	enum pci_p2pmem_prefer prefer;
 	bool provable;
 	bool split;
-	bool update;
+	ktime_t since;
 	struct p2pmem_rank best;
 	struct pci_dev *found;
 };
 
 /*
- * Whether the provider is one of the clients, and takes no command of which a part is
- * elsewhere. @why, unless NULL, returns the refusal.
+ * Returns true if the provider is one of the clients and accepts no command of which a part
+ * is elsewhere. @why, unless NULL, returns the refusal.
  */
-static bool p2pmem_splits(struct p2pmem_provider *p, struct device **clients, int nr,
-			  struct pci_p2pmem_verdict *why)
+static bool p2pmem_refuses_split(struct p2pmem_provider *p, struct device **clients, int nr,
+				 struct pci_p2pmem_verdict *why)
 {
 	int i;
 
@@ -81,7 +82,7 @@ static bool p2pmem_splits(struct p2pmem_provider *p, struct device **clients, in
 	return false;
 }
 
-/* p2pmem_mutex is held by the walk of the providers. */
+/* The walk of the providers holds p2pmem_mutex. */
 static enum pci_p2pmem_reason p2pmem_rank(struct p2pmem_provider *p,
 					  struct p2pmem_choice *c,
 					  struct p2pmem_rank *rank)
@@ -93,8 +94,8 @@ static enum pci_p2pmem_reason p2pmem_rank(struct p2pmem_provider *p,
 
 	*rank = (struct p2pmem_rank){ .class = 1 };
 	for (i = 0; i < c->nr; i++) {
-		if (c->update)
-			p2pmem_update_verdict_locked(p, c->clients[i], &v);
+		if (c->since)
+			p2pmem_update_verdict_locked(p, c->clients[i], c->since, &v);
 		else
 			p2pmem_lookup_verdict_locked(p, c->clients[i], &v);
 		if (v.reason)
@@ -110,7 +111,7 @@ static enum pci_p2pmem_reason p2pmem_rank(struct p2pmem_provider *p,
 	}
 	rank->unproved &= matters;
 	rank->free = p2pmem_pool_available(p->pool);
-	rank->grants = READ_ONCE(p->nr_grants);
+	rank->users = READ_ONCE(p->users);
 	rank->address = (u64)pci_domain_nr(p->pdev->bus) << 16 | pci_dev_id(p->pdev);
 	return PCI_P2PMEM_OK;
 }
@@ -124,7 +125,7 @@ static enum pci_p2pmem_reason p2pmem_rank(struct p2pmem_provider *p,
 		(_a > _b) - (_a < _b);						\
 	})
 
-/* Below zero when @a is the better one */
+/* Negative if @a is better */
 static int p2pmem_compare(const struct p2pmem_rank *a, const struct p2pmem_rank *b,
 			  enum pci_p2pmem_prefer prefer)
 {
@@ -145,7 +146,7 @@ static int p2pmem_compare(const struct p2pmem_rank *a, const struct p2pmem_rank 
 	}
 	return p2pmem_cmp(a->unproved, b->unproved) ?:
 	       p2pmem_cmp(a->class, b->class) ?: order ?:
-	       p2pmem_cmp(a->grants, b->grants) ?: p2pmem_cmp(a->address, b->address);
+	       p2pmem_cmp(a->users, b->users) ?: p2pmem_cmp(a->address, b->address);
 }
 
 static void p2pmem_consider(struct p2pmem_provider *p, void *arg)
@@ -153,7 +154,8 @@ static void p2pmem_consider(struct p2pmem_provider *p, void *arg)
 	struct p2pmem_choice *c = arg;
 	struct p2pmem_rank rank;
 
-	if (!p2pmem_offers(p) || (c->split && p2pmem_splits(p, c->clients, c->nr, NULL)) ||
+	if (!p2pmem_is_published(p) ||
+	    (c->split && p2pmem_refuses_split(p, c->clients, c->nr, NULL)) ||
 	    p2pmem_rank(p, c, &rank))
 		return;
 	if (c->found && p2pmem_compare(&rank, &c->best, c->prefer) >= 0)
@@ -164,7 +166,7 @@ static void p2pmem_consider(struct p2pmem_provider *p, void *arg)
 }
 
 static struct pci_dev *p2pmem_choose(struct device **clients, int nr,
-				     enum pci_p2pmem_prefer prefer, bool update)
+				     enum pci_p2pmem_prefer prefer, ktime_t since)
 {
 	struct p2pmem_choice choice = {
 		.clients = clients,
@@ -172,7 +174,7 @@ static struct pci_dev *p2pmem_choose(struct device **clients, int nr,
 		.prefer = prefer & ~(PCI_P2PMEM_PROVABLE | PCI_P2PMEM_SPLIT),
 		.provable = prefer & PCI_P2PMEM_PROVABLE,
 		.split = prefer & PCI_P2PMEM_SPLIT,
-		.update = update,
+		.since = since,
 	};
 
 	if (nr < 1)
@@ -184,8 +186,8 @@ static struct pci_dev *p2pmem_choose(struct device **clients, int nr,
 /**
  * p2pmem_find_preferred() - the best published provider for some clients
  * @clients: DMA devices that must all reach it
- * @nr: how many
- * @prefer: what counts most, and with PCI_P2PMEM_PROVABLE whether proofs count
+ * @nr: number of @clients
+ * @prefer: first criterion; with PCI_P2PMEM_PROVABLE unproved paths rank last
  *
  * Context: Process context, may sleep.
  * Return: the function with a reference (pci_dev_put()), or NULL.
@@ -193,15 +195,15 @@ static struct pci_dev *p2pmem_choose(struct device **clients, int nr,
 struct pci_dev *p2pmem_find_preferred(struct device **clients, int nr,
 				      enum pci_p2pmem_prefer prefer)
 {
-	return p2pmem_choose(clients, nr, prefer, false);
+	return p2pmem_choose(clients, nr, prefer, 0);
 }
 
 /**
  * pci_p2pmem_find_provider() - the best published provider for some clients
  * @clients: DMA devices that must all reach it
- * @nr: how many
+ * @nr: number of @clients
  *
- * The nearest, see PCI_P2PMEM_NEAREST.
+ * Ranks by PCI_P2PMEM_NEAREST.
  *
  * Context: Process context, may sleep.
  * Return: the function with a reference (pci_dev_put()), or NULL.
@@ -213,11 +215,11 @@ struct pci_dev *pci_p2pmem_find_provider(struct device **clients, int nr)
 EXPORT_SYMBOL_GPL(pci_p2pmem_find_provider);
 
 /**
- * struct p2pmem_refusal - why there is no provider
- * @clients: for whom
- * @nr: how many
+ * struct p2pmem_refusal - search for the reason why there is no provider
+ * @clients: DMA devices
+ * @nr: number of @clients
  * @split: commands have a part in system memory
- * @why: the refusal of the provider that came nearest to being chosen
+ * @why: returns the most relevant refusal
  */
 struct p2pmem_refusal {
 	struct device **clients;
@@ -232,15 +234,15 @@ static void p2pmem_note_refusal(struct p2pmem_provider *p, void *arg)
 	struct pci_p2pmem_verdict v;
 	int i;
 
-	if (!p2pmem_offers(p))
+	if (!p2pmem_is_published(p))
 		return;
 	for (i = 0; i < r->nr; i++) {
 		p2pmem_lookup_verdict_locked(p, r->clients[i], &v);
 		if (!v.reason)
 			continue;
 		/*
-		 * Of several refusals the nearest provider's says most; but one for want
-		 * of memory is none of the machine's, and may be gone in a moment.
+		 * Of several refusals report that of the nearest provider. A lack of
+		 * memory comes first: it is transient and says nothing of the machine.
 		 */
 		if (r->why->reason == PCI_P2PMEM_NO_MEMORY)
 			return;
@@ -249,23 +251,23 @@ static void p2pmem_note_refusal(struct p2pmem_provider *p, void *arg)
 			*r->why = v;
 		return;
 	}
-	/* All clients reach it: nothing else kept it from being chosen. */
+	/* All clients can use it, so this is the only reason against it. */
 	if (r->split)
-		p2pmem_splits(p, r->clients, r->nr, r->why);
+		p2pmem_refuses_split(p, r->clients, r->nr, r->why);
 }
 
 /**
- * p2pmem_why_none() - the reason when no provider was found
+ * p2pmem_no_provider_reason() - the reason why no provider was found
  * @clients: DMA devices
- * @nr: how many
- * @prefer: as for the choice; only PCI_P2PMEM_SPLIT counts
- * @why: returns the verdict of the nearest provider that refused, or
- *	PCI_P2PMEM_NO_PROVIDER when none is published
+ * @nr: number of @clients
+ * @prefer: as for the choice; only PCI_P2PMEM_SPLIT is used
+ * @why: returns the verdict of the nearest provider that was refused, or
+ *	PCI_P2PMEM_NO_PROVIDER if none is published
  *
  * Context: Process context, may sleep.
  */
-void p2pmem_why_none(struct device **clients, int nr, enum pci_p2pmem_prefer prefer,
-		     struct pci_p2pmem_verdict *why)
+void p2pmem_no_provider_reason(struct device **clients, int nr, enum pci_p2pmem_prefer prefer,
+			       struct pci_p2pmem_verdict *why)
 {
 	struct p2pmem_refusal r = {
 		.clients = clients,
@@ -280,22 +282,77 @@ void p2pmem_why_none(struct device **clients, int nr, enum pci_p2pmem_prefer pre
 }
 
 /**
+ * pci_p2pmem_choose_provider() - choose the provider of a grant
+ * @provider: the providing function, or NULL for the best published one that all
+ *	clients reach
+ * @prefer: as for pci_p2pmem_grant_create()
+ * @clients: DMA devices that will be mapped for
+ * @nr: how many
+ * @since: verdicts from before this time are made again; ktime_get() for all of them
+ * @why: returns the reason if there is none
+ *
+ * The choice of pci_p2pmem_grant_create() without the grant, for an orchestrator that may have
+ * one for this provider and these clients already. The pairs are evaluated:
+ * pci_p2pmem_grant_verdict() of an existing grant then says whether a user may join it. Of a
+ * named @provider only what does not depend on its pairs is refused here.
+ *
+ * Evaluation reads configuration space. An orchestrator that chooses for many users of the same
+ * clients at one occasion passes the time at which that began, and each pair is evaluated once.
+ *
+ * Context: Process context, may sleep.
+ * Return: the function with a reference (pci_dev_put()), or NULL.
+ */
+struct pci_dev *
+pci_p2pmem_choose_provider(struct pci_dev *provider, enum pci_p2pmem_prefer prefer,
+			   struct device **clients, int nr, ktime_t since,
+			   struct pci_p2pmem_verdict *why)
+{
+	struct pci_p2pmem_verdict v;
+	struct pci_dev *found;
+	struct p2pmem_provider *p;
+	int i;
+
+	*why = (struct pci_p2pmem_verdict){ .distance = -1 };
+	if (!provider) {
+		found = p2pmem_choose(clients, nr, prefer, since);
+		if (!found)
+			p2pmem_no_provider_reason(clients, nr, prefer, why);
+		return found;
+	}
+	p = p2pmem_provider_get(provider);
+	if (!p) {
+		why->reason = PCI_P2PMEM_NOT_A_PROVIDER;
+		return NULL;
+	}
+	if (prefer & PCI_P2PMEM_SPLIT && p2pmem_refuses_split(p, clients, nr, why)) {
+		p2pmem_provider_put(p);
+		return NULL;
+	}
+	scoped_guard(mutex, &p2pmem_mutex)
+		for (i = 0; i < nr; i++)
+			p2pmem_update_verdict_locked(p, clients[i], since, &v);
+	p2pmem_provider_put(p);
+	return pci_dev_get(provider);
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_choose_provider);
+
+/**
  * pci_p2pmem_grant_create() - create a grant
  * @provider: the providing function, or NULL for the best published one that all
  *	clients reach
- * @prefer: what counts most in that choice; with @provider only PCI_P2PMEM_SPLIT counts
- * @clients: DMA devices that will be mapped for
- * @nr: how many
- * @ops: what the caller wants to be told; must outlive the grant's end
- * @priv: the caller's
- * @name: who this is, for the log
- * @why: returns the verdict that decided: of the first pair that was refused,
- *	or of the last pair; without a provider that of the nearest one that refused
+ * @prefer: first criterion of that choice; with @provider only PCI_P2PMEM_SPLIT is used
+ * @clients: DMA devices that memory will be mapped for
+ * @nr: number of @clients
+ * @ops: callbacks of the caller; must outlive the grant's end
+ * @priv: private data of the caller
+ * @name: name of the user for the log
+ * @why: returns the decisive verdict: that of the first refused pair, or of the last
+ *	pair; if no provider was found, that of the nearest one that was refused
  *
  * Context: Process context, may sleep.
  * Return: the grant; end it with pci_p2pmem_grant_end(). -ENODEV, -EXDEV,
  * -EOPNOTSUPP with the reason in @why; -EINVAL without clients; -ENOMEM with
- * PCI_P2PMEM_NO_MEMORY when the kernel is short of memory: to be tried again soon.
+ * PCI_P2PMEM_NO_MEMORY if the kernel is out of memory: the caller should try again soon.
  */
 struct pci_p2pmem_grant *
 pci_p2pmem_grant_create(struct pci_dev *provider, enum pci_p2pmem_prefer prefer,
@@ -311,21 +368,21 @@ pci_p2pmem_grant_create(struct pci_dev *provider, enum pci_p2pmem_prefer prefer,
 	if (nr < 1)
 		return ERR_PTR(-EINVAL);
 	if (!provider) {
-		found = p2pmem_choose(clients, nr, prefer, true);
+		found = p2pmem_choose(clients, nr, prefer, KTIME_MAX);
 		provider = found;
 	}
 	if (!provider) {
-		p2pmem_why_none(clients, nr, prefer, why);
+		p2pmem_no_provider_reason(clients, nr, prefer, why);
 		return ERR_PTR(p2pmem_errno(why->reason));
 	}
 	p = p2pmem_provider_get(provider);
 	if (!p) {
 		why->reason = PCI_P2PMEM_NOT_A_PROVIDER;
 		g = ERR_PTR(-ENODEV);
-	} else if (prefer & PCI_P2PMEM_SPLIT && p2pmem_splits(p, clients, nr, why)) {
+	} else if (prefer & PCI_P2PMEM_SPLIT && p2pmem_refuses_split(p, clients, nr, why)) {
 		g = ERR_PTR(p2pmem_errno(why->reason));
 	} else {
-		g = p2pmem_grant_make(p, clients, nr, ops, priv, name, why);
+		g = p2pmem_grant_create(p, clients, nr, ops, priv, name, why);
 	}
 	if (p)
 		p2pmem_provider_put(p);

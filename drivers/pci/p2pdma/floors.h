@@ -1,44 +1,45 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
- * DOC: what each file of the p2pdma module has for the floors above it
+ * DOC: what each file of the p2pdma module declares for the floors above it
  *
- * The files stand on floors, and a file calls lower floors only. What must go up goes
- * through a pointer (&p2pmem_provider.release), a work item or the notifier. The number
- * of a file's floor stands in its head comment; "make lint" proves it.
+ * Each file belongs to a floor and calls lower floors only. Calls upwards go through a
+ * pointer (&p2pmem_provider.release), a work item or the notifier. The head comment of
+ * each file names its floor; "make lint" checks the calls.
  *
  *  10  main.c        init and exit, events of the bus, changes of policy
  *   9  sysfs.c       the p2pmem group of a providing function
  *      debugfs.c     everything the core knows, as tables
- *   8  lend.c        a driver lends a BAR: add, withdraw
+ *   8  lend.c        registration and withdrawal of BAR ranges
  *      map.c         scatterlists and regions to DMA addresses
  *   7  client.c      registration of DMA devices
- *      find.c        the choice among providers, creation of grants
+ *      find.c        choice of a provider, creation of grants
  *      memory.c      allocation: runs and scatterlists
- *      pin.c         memory that its driver allocates itself
- *      refuse.c      what is refused is counted and logged
- *      revoke.c      a provider stops lending, and resumes
+ *      pin.c         memory that the provider's driver allocates itself
+ *      refuse.c      counts and logs refusals
+ *      revoke.c      revocation, suspend, loss and resume of a provider
  *      verify.c      the self-test of a pair
  *   6  grant.c       an orchestrator's use of a provider for a set of clients
- *      holders.c     all grants of a provider: to tell, to evict, to name
- *      explain.c     a verdict in words, with an exact remedy
- *   5  verdict.c     the only maker of verdicts
- *      charge.c      memory that is out under a grant: quota, peak
+ *      holders.c     all grants of a provider: notify, evict, report
+ *      explain.c     text of a verdict with an exact remedy
+ *   5  verdict.c     makes all verdicts
+ *      charge.c      memory in use under a grant: quota, peak
+ *      users.c       the users of a grant: number and names
  *   4  pair.c        the table of pairs: verdict, proof
  *      pages.c       ZONE_DEVICE pages; the only user of dev_pagemap
  *      iova.c        addresses through a host bridge
- *   3  route.c       the only walker of struct pci_dev: the verdict of a pair
+ *   3  route.c       the only file that walks struct pci_dev: evaluates a pair
  *      state.c       the states of a provider: live, draining, lost
  *      count.c       counters of a pair
- *   2  hostbridge.c  which of the allowed host bridges this machine has
- *      region.c      which ranges of which BARs
- *   1  policy.c      which host bridges are allowed, and who says so
+ *   2  hostbridge.c  whether the host bridges of this machine are allowed
+ *      region.c      validation of BAR ranges
+ *   1  policy.c      which host bridges are allowed, and by whom
  *      event.c       uevents
- *   0  registry.c    who lends, who may borrow: look-up, references, notifier
+ *   0  registry.c    providers and clients: look-up, references, notifier
  *      topology.c    distance and reachability on plain nodes
  *      pool.c        the allocator
  *      reason.c      token, errno and text of a reason
- *      parse.c       what administrators write into parameters
- *      facts.c       host bridges that are known to forward
+ *      parse.c       parser of module parameters
+ *      facts.c       built-in list of host bridges that forward
  */
 #ifndef _P2PMEM_FLOORS_H
 #define _P2PMEM_FLOORS_H
@@ -95,7 +96,7 @@ extern void (*p2pmem_policy_changed)(unsigned int *pairs, unsigned int *changed)
 int p2pmem_policy_set(const char *val);
 int p2pmem_policy_get(char *buf, size_t len);
 void p2pmem_policy_id(u16 vendor, u16 device, u8 *known, u8 *admin);
-u8 p2pmem_policy_taken(u16 vendor, u16 device);
+u8 p2pmem_policy_removed(u16 vendor, u16 device);
 void p2pmem_policy_cpu(const struct p2pmem_entry *cpu, u8 *known, u8 *admin);
 void p2pmem_policy_show(struct seq_file *m);
 #if IS_ENABLED(CONFIG_KUNIT)
@@ -106,7 +107,7 @@ void p2pmem_policy_load(const char *val);
 /* hostbridge.c */
 void p2pmem_cpu_id(struct p2pmem_entry *cpu);
 bool p2pmem_in_guest(void);
-void p2pmem_host_judge(struct pci_dev *first, struct pci_dev *top, struct p2pmem_host *h);
+void p2pmem_host_evaluate(struct pci_dev *first, struct pci_dev *top, struct p2pmem_host *h);
 void p2pmem_host_entry(struct pci_dev *first, struct pci_dev *top, bool across, char *buf,
 		       size_t len);
 
@@ -124,30 +125,30 @@ u64 p2pmem_memory_available(void);
 struct range p2pmem_memory_range(void);
 
 /* state.c */
-bool p2pmem_lends(const struct p2pmem_provider *p);
-bool p2pmem_offers(struct p2pmem_provider *p);
-long p2pmem_out(struct p2pmem_provider *p);
-bool p2pmem_idle(struct p2pmem_provider *p);
-bool p2pmem_empty(struct p2pmem_provider *p);
-void p2pmem_kick(struct p2pmem_provider *p);
-void p2pmem_came_back(struct p2pmem_provider *p);
+bool p2pmem_is_live(const struct p2pmem_provider *p);
+bool p2pmem_is_published(struct p2pmem_provider *p);
+long p2pmem_bytes_in_use(struct p2pmem_provider *p);
+bool p2pmem_is_idle(struct p2pmem_provider *p);
+bool p2pmem_is_empty(struct p2pmem_provider *p);
+void p2pmem_queue_provider_work(struct p2pmem_provider *p);
+void p2pmem_wake_waiters(struct p2pmem_provider *p);
 void p2pmem_state_init(struct p2pmem_provider *p, bool stopped);
 bool p2pmem_leave_live(struct p2pmem_provider *p, enum p2pmem_state state,
 		       unsigned long event, unsigned int *drain);
 void p2pmem_end_drain(struct p2pmem_provider *p, unsigned int drain);
-void p2pmem_waited(struct p2pmem_provider *p, unsigned int drain);
-bool p2pmem_drains(struct p2pmem_provider *p, unsigned int drain);
+void p2pmem_drain_waited(struct p2pmem_provider *p, unsigned int drain);
+bool p2pmem_in_drain(struct p2pmem_provider *p, unsigned int drain);
 long p2pmem_wait_idle(struct p2pmem_provider *p, unsigned int drain, long timeout);
-bool p2pmem_first_notice(struct p2pmem_provider *p);
-void p2pmem_want_resume(struct p2pmem_provider *p);
-bool p2pmem_may_resume(struct p2pmem_provider *p);
+bool p2pmem_drain_notify_once(struct p2pmem_provider *p);
+void p2pmem_request_resume(struct p2pmem_provider *p);
+bool p2pmem_can_resume(struct p2pmem_provider *p);
 bool p2pmem_try_resume(struct p2pmem_provider *p);
-unsigned long p2pmem_take_events(struct p2pmem_provider *p, bool *live);
+unsigned long p2pmem_fetch_events(struct p2pmem_provider *p, bool *live);
 
 /* route.c */
 struct pci_dev *p2pmem_host_function(struct pci_host_bridge *host);
-int p2pmem_route_judge(struct p2pmem_provider *p, struct device *client,
-		       struct pci_p2pmem_verdict *v, u64 *sig);
+int p2pmem_route_evaluate(struct p2pmem_provider *p, struct device *client,
+			  struct pci_p2pmem_verdict *v, u64 *sig);
 int p2pmem_path_acs_list(struct pci_dev *provider, struct pci_dev *client,
 			 char *buf, size_t len);
 int p2pmem_path_entries(struct pci_dev *provider, struct pci_dev *client,
@@ -164,7 +165,7 @@ void p2pmem_pair_settle(struct p2pmem_pair *pair);
 /* pair.c */
 unsigned int p2pmem_pairs_count(void);
 struct p2pmem_pair *p2pmem_pair_find(struct p2pmem_provider *p, struct device *client);
-struct p2pmem_pair *p2pmem_pair_make(struct p2pmem_provider *p, struct device *client);
+struct p2pmem_pair *p2pmem_pair_create(struct p2pmem_provider *p, struct device *client);
 void p2pmem_pair_put(struct p2pmem_pair *pair);
 bool p2pmem_pair_was_allowed(struct p2pmem_provider *p, struct device *client);
 void p2pmem_pair_verdict(struct p2pmem_pair *pair, struct pci_p2pmem_verdict *v);
@@ -207,6 +208,11 @@ int p2pmem_grant_charge(struct pci_p2pmem_grant *grant, unsigned long bytes);
 void p2pmem_grant_uncharge(struct pci_p2pmem_grant *grant, unsigned long bytes);
 void p2pmem_grant_failed(struct pci_p2pmem_grant *grant, enum pci_p2pmem_reason reason);
 
+/* users.c */
+char *p2pmem_printable(const char *name, gfp_t gfp);
+char *p2pmem_grant_describe(struct pci_p2pmem_grant *g);
+void p2pmem_grant_count_users(struct pci_p2pmem_grant *g, unsigned int users);
+
 /* verdict.c */
 struct p2pmem_pair *p2pmem_pair_update(struct p2pmem_provider *p, struct device *client,
 				       enum p2pmem_forget forget);
@@ -214,20 +220,20 @@ struct p2pmem_pair *p2pmem_pair_get(struct p2pmem_provider *p, struct device *cl
 void p2pmem_lookup_verdict_locked(struct p2pmem_provider *p, struct device *client,
 				  struct pci_p2pmem_verdict *v);
 void p2pmem_update_verdict_locked(struct p2pmem_provider *p, struct device *client,
-				  struct pci_p2pmem_verdict *v);
+				  ktime_t since, struct pci_p2pmem_verdict *v);
 void p2pmem_verdict_add_state(struct p2pmem_provider *p, struct pci_p2pmem_verdict *v);
 void p2pmem_lookup_verdict(struct p2pmem_provider *p, struct device *client,
 			   struct pci_p2pmem_verdict *v);
 unsigned int p2pmem_pairs_update(struct p2pmem_provider *p, struct device *client,
 				 enum p2pmem_forget forget, unsigned int *pairs);
-void p2pmem_pairs_moved_event(void);
+void p2pmem_pairs_hotplug_event(void);
 void p2pmem_pairs_exit(void);
 
 /* grant.c */
 struct pci_p2pmem_grant *
-p2pmem_grant_make(struct p2pmem_provider *p, struct device **clients, int nr,
-		  const struct pci_p2pmem_grant_ops *ops, void *priv, const char *name,
-		  struct pci_p2pmem_verdict *why);
+p2pmem_grant_create(struct p2pmem_provider *p, struct device **clients, int nr,
+		    const struct pci_p2pmem_grant_ops *ops, void *priv, const char *name,
+		    struct pci_p2pmem_verdict *why);
 enum pci_p2pmem_reason p2pmem_grant_reason(const struct pci_p2pmem_grant *grant);
 
 /* holders.c */
@@ -239,8 +245,8 @@ void p2pmem_grants_show(struct p2pmem_provider *p, struct seq_file *m);
 /* find.c */
 struct pci_dev *p2pmem_find_preferred(struct device **clients, int nr,
 				      enum pci_p2pmem_prefer prefer);
-void p2pmem_why_none(struct device **clients, int nr, enum pci_p2pmem_prefer prefer,
-		     struct pci_p2pmem_verdict *why);
+void p2pmem_no_provider_reason(struct device **clients, int nr, enum pci_p2pmem_prefer prefer,
+			       struct pci_p2pmem_verdict *why);
 
 /* refuse.c */
 int p2pmem_refuse_pair(struct p2pmem_pair *pair, size_t bytes, enum pci_p2pmem_reason reason);
@@ -254,7 +260,7 @@ void p2pmem_report(struct p2pmem_provider *p);
 
 /* lend.c */
 extern const struct attribute_group *p2pmem_group;
-void p2pmem_function_gone(struct pci_dev *pdev);
+void p2pmem_function_removed(struct pci_dev *pdev);
 #if IS_ENABLED(CONFIG_KUNIT)
 void p2pmem_provider_destroy(struct p2pmem_provider *p);
 #endif

@@ -4,21 +4,21 @@
  *
  * Floor 6.
  *
- * A grant is created once per pairing and lives as long as the last memory that was taken
- * under it. The mapping belongs to the grant: memory that was taken under it is mapped as
- * the pairs were when it was created, whatever becomes of their verdicts, and memory that
- * was not is none of its business. A verdict that goes bad stops new allocations at once.
- * A self-test that disproves a pair makes the contents of what is out as good as lost.
+ * A grant is created once per pairing and lives until the last memory that was allocated
+ * under it is freed. The mapping belongs to the grant: memory allocated under it is mapped
+ * as the pairs were when it was created, even if their verdicts change, and other memory
+ * is not affected. A verdict that turns into a refusal stops new allocations at once. If a
+ * self-test disproves a pair, the contents of memory in use count as lost.
  *
  * A grant belongs to one life of its provider. A reset may change what was proved of the
  * pairs, so nothing can be allocated under a grant from before it, however short the
- * provider was away: its orchestrator creates a new grant, for which the pairs are judged as
- * they are then. The number of losses (the epoch) tells the lives apart.
+ * provider was away: its orchestrator creates a new grant, for which the pairs are evaluated
+ * again. The number of losses (the epoch) distinguishes the lives.
  *
  * References: the orchestrator's own until pci_p2pmem_grant_end(), one for each
  * scatterlist, one for each pci_p2pmem_grant_tryget(). Readers find a grant by the
- * orchestrator's own pointer under RCU, or by a page that they hold; the structure goes a
- * grace period after the last reference.
+ * orchestrator's own pointer under RCU, or by a page that they hold; the structure is freed
+ * a grace period after the last reference is dropped.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
@@ -26,7 +26,6 @@
 #include <linux/percpu.h>
 #include <linux/percpu-refcount.h>
 #include <linux/slab.h>
-#include <linux/string_helpers.h>
 #include "p2pdma.h"
 
 static void p2pmem_grant_free_worker(struct work_struct *work)
@@ -55,7 +54,7 @@ static void p2pmem_grant_release(struct percpu_ref *ref)
 	queue_work(p2pmem_wq, &g->free_work);
 }
 
-/* Adds the pair of a client; returns 0, or an errno with the reason in @why. */
+/* Adds the pair of a client. Returns 0, or an errno with the reason in @why. */
 static int p2pmem_grant_add(struct pci_p2pmem_grant *g, struct device *client,
 			    struct pci_p2pmem_verdict *why)
 {
@@ -63,7 +62,7 @@ static int p2pmem_grant_add(struct pci_p2pmem_grant *g, struct device *client,
 
 	if (IS_ERR(pair)) {
 		p2pmem_lookup_verdict(g->provider, client, why);
-		/* It was made after that, or the pair keeps an earlier one. */
+		/* The evaluation failed, but a later or an earlier one allows the pair. */
 		if (!why->reason)
 			why->reason = PCI_P2PMEM_NO_MEMORY;
 		return p2pmem_errno(why->reason);
@@ -74,7 +73,7 @@ static int p2pmem_grant_add(struct pci_p2pmem_grant *g, struct device *client,
 		p2pmem_pair_put(pair);
 		return p2pmem_errno(why->reason);
 	}
-	/* A client that is named twice has the memory once. */
+	/* A client that is listed twice is added once. */
 	if (p2pmem_grant_link(g, client)) {
 		p2pmem_pair_put(pair);
 		return 0;
@@ -86,18 +85,6 @@ static int p2pmem_grant_add(struct pci_p2pmem_grant *g, struct device *client,
 	return 0;
 }
 
-/* It comes from outside, an NQN for example, and goes to logs and tables. */
-static char *p2pmem_printable(const char *name)
-{
-	size_t len = strlen(name), room = 4 * len + 1;
-	char *text = kmalloc(room, GFP_KERNEL);
-
-	if (text)
-		text[string_escape_mem(name, len, text, room - 1, ESCAPE_NAP | ESCAPE_HEX,
-				       NULL)] = '\0';
-	return text;
-}
-
 static struct pci_p2pmem_grant *p2pmem_grant_alloc(struct p2pmem_provider *p, int nr,
 						   const char *name)
 {
@@ -105,7 +92,7 @@ static struct pci_p2pmem_grant *p2pmem_grant_alloc(struct p2pmem_provider *p, in
 
 	if (!g)
 		return NULL;
-	g->name = p2pmem_printable(name);
+	g->name = p2pmem_printable(name, GFP_KERNEL);
 	if (!g->name)
 		goto free_grant;
 	g->bytes = alloc_percpu(long);
@@ -117,7 +104,7 @@ static struct pci_p2pmem_grant *p2pmem_grant_alloc(struct p2pmem_provider *p, in
 	INIT_WORK(&g->free_work, p2pmem_grant_free_worker);
 	kref_get(&p->ref);
 	g->provider = p;
-	/* Before the pairs are looked up: a proof from before a loss is not of this life. */
+	/* Read this before the lookup of the pairs, because a loss invalidates older proofs. */
 	g->epoch = smp_load_acquire(&p->epoch);
 	return g;
 
@@ -131,22 +118,22 @@ free_grant:
 }
 
 /**
- * p2pmem_grant_make() - create a grant of one provider
+ * p2pmem_grant_create() - create a grant of one provider
  * @p: the provider, held
- * @clients: DMA devices that will be mapped for
- * @nr: how many
+ * @clients: DMA devices that memory will be mapped for
+ * @nr: number of @clients
  * @ops: the orchestrator's callbacks
- * @priv: the orchestrator's
- * @name: who this is, for the log
- * @why: returns the verdict that decided
+ * @priv: private data of the orchestrator
+ * @name: name of the user for the log
+ * @why: returns the decisive verdict
  *
  * Context: Process context, may sleep.
  * Return: the grant, or an error pointer; see pci_p2pmem_grant_create().
  */
 struct pci_p2pmem_grant *
-p2pmem_grant_make(struct p2pmem_provider *p, struct device **clients, int nr,
-		  const struct pci_p2pmem_grant_ops *ops, void *priv, const char *name,
-		  struct pci_p2pmem_verdict *why)
+p2pmem_grant_create(struct p2pmem_provider *p, struct device **clients, int nr,
+		    const struct pci_p2pmem_grant_ops *ops, void *priv, const char *name,
+		    struct pci_p2pmem_verdict *why)
 {
 	struct pci_p2pmem_grant *g;
 	int i, ret = 0;
@@ -163,11 +150,11 @@ p2pmem_grant_make(struct p2pmem_provider *p, struct device **clients, int nr,
 	if (ret)
 		goto end;
 
-	/* The lock orders us against a revocation: it sees us, or we see it. */
+	/* Under the lock either a revocation finds the grant, or the check below fails. */
 	mutex_lock(&p->lock);
-	if (p2pmem_lends(p) && !p2pmem_grant_outlived(g)) {
+	if (p2pmem_is_live(p) && !p2pmem_grant_is_stale(g)) {
 		list_add_tail(&g->node, &p->grants);
-		WRITE_ONCE(p->nr_grants, p->nr_grants + 1);
+		p2pmem_grant_count_users(g, 1);
 	} else {
 		why->reason = PCI_P2PMEM_REVOKED;
 		ret = -ENODEV;
@@ -181,11 +168,11 @@ end:
 }
 
 /**
- * p2pmem_grant_reason() - why memory cannot be had under a grant
+ * p2pmem_grant_reason() - why a grant does not allow new allocations
  * @grant: the grant, held; p2pmem_grant_valid() is false
  *
  * Context: Any but NMI.
- * Return: the reason of the first pair that stands against it.
+ * Return: the reason of the first pair that refuses.
  */
 enum pci_p2pmem_reason p2pmem_grant_reason(const struct pci_p2pmem_grant *grant)
 {
@@ -199,7 +186,7 @@ enum pci_p2pmem_reason p2pmem_grant_reason(const struct pci_p2pmem_grant *grant)
 		if (v.reason)
 			return v.reason;
 	}
-	/* A pair has another way now: only ACS that was written does that. */
+	/* A pair has another mapping now: only a write to ACS registers can cause that. */
 	return PCI_P2PMEM_ACS_REDIRECT;
 }
 
@@ -207,29 +194,35 @@ enum pci_p2pmem_reason p2pmem_grant_reason(const struct pci_p2pmem_grant *grant)
  * pci_p2pmem_grant_end() - end a grant
  * @grant: from pci_p2pmem_grant_create()
  *
- * Memory that is out under it stays good until it is given back. None of the
- * grant's callbacks runs any more when this returns.
+ * Memory in use stays valid until it is freed. None of the grant's callbacks runs after
+ * this returns; describe may be called a last time before, because the users are named
+ * until their last memory is freed.
  *
  * Context: Process context, may sleep.
  */
 void pci_p2pmem_grant_end(struct pci_p2pmem_grant *grant)
 {
 	struct p2pmem_provider *p = grant->provider;
+	char *last;
 
 	scoped_guard(mutex, &p->lock) {
+		last = p2pmem_grant_describe(grant);
+		if (last)
+			swap(grant->name, last);
 		grant->ops = NULL;
-		WRITE_ONCE(p->nr_grants, p->nr_grants - 1);
+		p2pmem_grant_count_users(grant, 0);
 	}
+	kfree(last);
 	percpu_ref_kill(&grant->ref);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_grant_end);
 
 /**
  * pci_p2pmem_grant_tryget() - take a reference
- * @grant: a grant that the caller sees under RCU, or holds
+ * @grant: a grant that the caller found under RCU, or holds
  *
  * Context: Any but NMI.
- * Return: false when it has ended.
+ * Return: false if the grant has ended.
  */
 bool pci_p2pmem_grant_tryget(struct pci_p2pmem_grant *grant)
 {
@@ -250,32 +243,35 @@ void pci_p2pmem_grant_put(struct pci_p2pmem_grant *grant)
 EXPORT_SYMBOL_GPL(pci_p2pmem_grant_put);
 
 /**
- * pci_p2pmem_grant_usable() - whether memory can be had under a grant
+ * pci_p2pmem_grant_usable() - whether the provider of a grant is live
  * @grant: the grant
  *
- * Context: Any; the caller holds or sees the grant.
- * Return: false when its provider is revoked or lost, or was lost since the grant was
- * created: the grant stays unusable even if the provider resumes.
+ * Context: Any; the caller holds the grant or found it under RCU.
+ * Return: false if its provider is revoked or lost, or was lost since the grant was
+ * created: the grant stays unusable even if the provider goes live again.
  */
 bool pci_p2pmem_grant_usable(struct pci_p2pmem_grant *grant)
 {
-	return p2pmem_lends(grant->provider) && !p2pmem_grant_outlived(grant);
+	return p2pmem_is_live(grant->provider) && !p2pmem_grant_is_stale(grant);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_grant_usable);
 
 /**
- * pci_p2pmem_grant_verdict() - what is known of a grant's pairs now
+ * pci_p2pmem_grant_verdict() - current verdict of a grant's pairs
  * @grant: a grant that the caller holds and has not ended
- * @verdict: returns the first pair's verdict that refuses; else the last pair's, with
- *	by_admin, in_guest, and mapping through a host bridge, when any of them has it
+ * @verdict: returns the verdict of the first pair that refuses; else that of the last
+ *	pair, with by_admin, in_guest, and mapping through a host bridge if any pair has it
  *
- * Memory that is out under a grant stays mapped, whatever becomes of its pairs. An
- * orchestrator that is notified of PCI_P2PMEM_EVENT_VERDICT asks this, and ends a grant
- * that would not be created any more.
+ * Memory in use under a grant stays mapped even if its verdicts change. An orchestrator
+ * calls this when it is notified of PCI_P2PMEM_EVENT_VERDICT, and ends a grant that would
+ * not be created any more. The same holds before a user joins an existing grant.
  *
  * Context: Any but NMI.
+ * Return: false if a pair is refused, mapped otherwise than when the grant was created, or
+ * its client is registered no more: no memory can be allocated under the grant, and a new one
+ * is needed even if @verdict has no reason.
  */
-void pci_p2pmem_grant_verdict(struct pci_p2pmem_grant *grant,
+bool pci_p2pmem_grant_verdict(struct pci_p2pmem_grant *grant,
 			      struct pci_p2pmem_verdict *verdict)
 {
 	bool by_admin = false, in_guest = false, host = false;
@@ -283,8 +279,12 @@ void pci_p2pmem_grant_verdict(struct pci_p2pmem_grant *grant,
 
 	for (i = 0; i < grant->nr; i++) {
 		p2pmem_pair_verdict(grant->link[i].pair, verdict);
+		if (!verdict->reason && READ_ONCE(grant->link[i].pair->dead)) {
+			verdict->reason = PCI_P2PMEM_NOT_A_CLIENT;
+			verdict->mapping = PCI_P2PMEM_MAP_NONE;
+		}
 		if (verdict->reason)
-			return;
+			return false;
 		by_admin |= verdict->by_admin;
 		in_guest |= verdict->in_guest;
 		host |= verdict->mapping == PCI_P2PMEM_MAP_HOST_BRIDGE;
@@ -293,20 +293,22 @@ void pci_p2pmem_grant_verdict(struct pci_p2pmem_grant *grant,
 	verdict->in_guest = in_guest;
 	if (host)
 		verdict->mapping = PCI_P2PMEM_MAP_HOST_BRIDGE;
-	/* It may have been tested again since: what is out is lost all the same. */
+	/* Even if a later self-test passed, memory in use stays lost. */
 	if (p2pmem_grant_disproved(grant)) {
 		verdict->reason = PCI_P2PMEM_VERIFY_FAILED;
 		verdict->mapping = PCI_P2PMEM_MAP_NONE;
+		return false;
 	}
+	return p2pmem_grant_valid(grant);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_grant_verdict);
 
 /**
- * pci_p2pmem_grant_idle() - whether all memory of a grant is back
+ * pci_p2pmem_grant_idle() - whether a grant has no memory in use
  * @grant: the grant
  *
  * Context: Process context; the caller holds the grant.
- * Return: true when nothing is out under it.
+ * Return: true if all its memory is free.
  */
 bool pci_p2pmem_grant_idle(struct pci_p2pmem_grant *grant)
 {
@@ -315,11 +317,11 @@ bool pci_p2pmem_grant_idle(struct pci_p2pmem_grant *grant)
 EXPORT_SYMBOL_GPL(pci_p2pmem_grant_idle);
 
 /**
- * pci_p2pmem_grant_priv() - what the orchestrator gave
+ * pci_p2pmem_grant_priv() - private data of the orchestrator
  * @grant: the grant
  *
  * Context: Any.
- * Return: the pointer.
+ * Return: the pointer that was passed at creation.
  */
 void *pci_p2pmem_grant_priv(struct pci_p2pmem_grant *grant)
 {
@@ -328,12 +330,12 @@ void *pci_p2pmem_grant_priv(struct pci_p2pmem_grant *grant)
 EXPORT_SYMBOL_GPL(pci_p2pmem_grant_priv);
 
 /**
- * pci_p2pmem_grant_provider() - whose memory it is
+ * pci_p2pmem_grant_provider() - the providing function of a grant
  * @grant: the grant
  *
  * Context: Any.
- * Return: the providing function; its structure is valid while the caller holds
- * memory of the grant or knows that its driver is bound.
+ * Return: the function; its structure is valid while the caller holds memory of the grant
+ * or knows that the function's driver is bound.
  */
 struct pci_dev *pci_p2pmem_grant_provider(struct pci_p2pmem_grant *grant)
 {

@@ -4,17 +4,18 @@
  *
  * Floor 6.
  *
- * To tell their orchestrators that the provider goes, to evict users, to name them. A
- * grant is in the provider's list, under its lock, from its creation until it is freed;
- * its callbacks are called under that lock, and none after pci_p2pmem_grant_end() has
- * taken it.
+ * Notifies orchestrators that the provider is revoked, evicts users of memory and names
+ * them in the log. A grant is in the provider's list, guarded by the provider's lock, from
+ * its creation until it is freed. Its callbacks run under that lock, so none runs after
+ * pci_p2pmem_grant_end() has held it.
  */
 #include <linux/percpu-refcount.h>
 #include <linux/seq_file.h>
+#include <linux/slab.h>
 #include "p2pdma.h"
 
 /**
- * p2pmem_grants_revoke() - tell the orchestrators of a provider to stop
+ * p2pmem_grants_revoke() - notify the orchestrators of a provider that it is revoked
  * @p: the provider, no longer live
  *
  * Context: Process context, may sleep.
@@ -30,7 +31,7 @@ void p2pmem_grants_revoke(struct p2pmem_provider *p)
 }
 
 /**
- * p2pmem_grants_evict() - tell those that still hold memory to end its users
+ * p2pmem_grants_evict() - request that orchestrators end the users of a provider's memory
  * @p: the provider
  *
  * Context: Process context, may sleep.
@@ -38,6 +39,7 @@ void p2pmem_grants_revoke(struct p2pmem_provider *p)
 void p2pmem_grants_evict(struct p2pmem_provider *p)
 {
 	struct pci_p2pmem_grant *g;
+	char *users;
 	long bytes;
 
 	guard(mutex)(&p->lock);
@@ -45,14 +47,16 @@ void p2pmem_grants_evict(struct p2pmem_provider *p)
 		bytes = p2pmem_grant_bytes(g);
 		if (!bytes || !g->ops || !g->ops->evict)
 			continue;
+		users = p2pmem_grant_describe(g);
 		pci_warn(p->pdev, "evicting %s, %ld bytes of peer-to-peer memory still in use\n",
-			 g->name, bytes);
+			 users ?: g->name, bytes);
+		kfree(users);
 		g->ops->evict(g);
 	}
 }
 
 /**
- * p2pmem_grants_report() - name whoever still holds memory
+ * p2pmem_grants_report() - log the grants that have memory in use
  * @p: the provider
  *
  * Context: Process context, may sleep.
@@ -60,34 +64,40 @@ void p2pmem_grants_evict(struct p2pmem_provider *p)
 void p2pmem_grants_report(struct p2pmem_provider *p)
 {
 	struct pci_p2pmem_grant *g;
+	char *users;
 	long bytes;
 
 	guard(mutex)(&p->lock);
 	list_for_each_entry(g, &p->grants, node) {
 		bytes = p2pmem_grant_bytes(g);
-		if (bytes)
-			pci_warn(p->pdev, "%ld bytes of peer-to-peer memory are held by %s\n",
-				 bytes, g->name);
+		if (!bytes)
+			continue;
+		users = p2pmem_grant_describe(g);
+		pci_warn(p->pdev, "%ld bytes of peer-to-peer memory are held by %s\n",
+			 bytes, users ?: g->name);
+		kfree(users);
 	}
 }
 
 /**
- * p2pmem_grants_show() - a line for each grant of a provider
+ * p2pmem_grants_show() - print a line for each grant of a provider
  * @p: the provider
- * @m: where to
+ * @m: output
  *
  * Context: Process context, may sleep.
  */
 void p2pmem_grants_show(struct p2pmem_provider *p, struct seq_file *m)
 {
 	struct pci_p2pmem_grant *g;
-	char clients[128];
+	char clients[128], *users;
 
 	guard(mutex)(&p->lock);
 	list_for_each_entry(g, &p->grants, node) {
 		p2pmem_grant_clients(g, clients, sizeof(clients));
-		seq_printf(m, "%s %s %ld %d %s\n", pci_name(p->pdev), clients,
-			   p2pmem_grant_bytes(g), percpu_ref_is_dying(&g->ref),
-			   g->name);
+		users = p2pmem_grant_describe(g);
+		seq_printf(m, "%s %s %ld %d %u %s\n", pci_name(p->pdev), clients,
+			   p2pmem_grant_bytes(g), percpu_ref_is_dying(&g->ref), g->users,
+			   users ?: g->name);
+		kfree(users);
 	}
 }

@@ -39,12 +39,12 @@ static struct p2pmem_sgl *to_sgl(struct scatterlist *sg)
 }
 
 /* RCU makes sure that a revocation which we did not see waits for us. */
-static void *p2pmem_take(struct p2pmem_provider *p, size_t size)
+static void *p2pmem_alloc_run(struct p2pmem_provider *p, size_t size)
 {
 	void *addr;
 
 	guard(rcu)();
-	if (!p2pmem_lends(p))
+	if (!p2pmem_is_live(p))
 		return ERR_PTR(-ENODEV);
 	addr = p2pmem_pool_alloc(p->pool, size);
 	return addr ?: ERR_PTR(-ENOMEM);
@@ -83,7 +83,7 @@ static void p2pmem_clear(void *addr, size_t size)
 	memset_io((void __iomem __force *)addr, 0, PAGE_ALIGN(size));
 }
 
-static void p2pmem_give(void *addr, size_t size)
+static void p2pmem_free_run(void *addr, size_t size)
 {
 	struct page *page = virt_to_page(addr);
 
@@ -114,12 +114,12 @@ void *pci_p2pmem_alloc(struct pci_dev *provider, size_t size, gfp_t gfp)
 		p = p2pmem_find(provider);
 		if (!p)
 			return NULL;
-		addr = p2pmem_take(p, size);
+		addr = p2pmem_alloc_run(p, size);
 		p2pmem_trace_alloc(p, NULL, size, addr);
 	}
 	if (IS_ERR(addr))
 		return NULL;
-	p2pmem_own_pages(virt_to_page(addr), size, NULL);
+	p2pmem_set_page_grant(virt_to_page(addr), size, NULL);
 	if (gfp & __GFP_ZERO)
 		p2pmem_clear(addr, size);
 	return addr;
@@ -142,7 +142,7 @@ void pci_p2pmem_free(void *addr, size_t size)
 		return;
 	/* Trace first: freeing may drop the last reference to the provider. */
 	trace_p2pmem_free(p2pmem_page_region(page)->provider->pdev, NULL, size);
-	p2pmem_give(addr, size);
+	p2pmem_free_run(addr, size);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_free);
 
@@ -167,12 +167,12 @@ pci_bus_addr_t pci_p2pmem_bus_addr(void *addr)
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_bus_addr);
 
-static void p2pmem_sgl_give(struct p2pmem_sgl *s)
+static void p2pmem_sgl_free_pages(struct p2pmem_sgl *s)
 {
 	unsigned int i;
 
 	for (i = 0; i < s->nents; i++)
-		p2pmem_give(sg_virt(&s->sg[i]), s->sg[i].length);
+		p2pmem_free_run(sg_virt(&s->sg[i]), s->sg[i].length);
 }
 
 static struct p2pmem_sgl *p2pmem_sgl_make(struct p2pmem_provider *p,
@@ -207,18 +207,18 @@ static int p2pmem_sgl_fill(struct p2pmem_sgl *s, u32 length, unsigned int max, g
 
 	while (left) {
 		run = min(run, left);
-		addr = p2pmem_take(s->provider, run);
+		addr = p2pmem_alloc_run(s->provider, run);
 		if (!IS_ERR(addr)) {
 			if (gfp & __GFP_ZERO)
 				p2pmem_clear(addr, run);
 			sg_set_buf(&s->sg[s->nents], addr, run);
-			p2pmem_own_pages(sg_page(&s->sg[s->nents]), run, s->grant);
+			p2pmem_set_page_grant(sg_page(&s->sg[s->nents]), run, s->grant);
 			s->nents++;
 			left -= run;
 			continue;
 		}
 		if (addr == ERR_PTR(-ENODEV) || run <= PAGE_SIZE || max == 1) {
-			p2pmem_sgl_give(s);
+			p2pmem_sgl_free_pages(s);
 			s->nents = 0;
 			return PTR_ERR(addr);
 		}
@@ -233,7 +233,7 @@ static int p2pmem_sgl_fill(struct p2pmem_sgl *s, u32 length, unsigned int max, g
 static bool p2pmem_has(struct p2pmem_provider *p, size_t size)
 {
 	guard(rcu)();
-	return p2pmem_lends(p) && p2pmem_pool_available(p->pool) >= size;
+	return p2pmem_is_live(p) && p2pmem_pool_available(p->pool) >= size;
 }
 
 /* The error is -ENOMEM when the pool is full, -ENOBUFS when the kernel has no memory. */
@@ -322,7 +322,7 @@ static struct p2pmem_sgl *p2pmem_grant_sgl(struct pci_p2pmem_grant *grant, u32 l
 		*why = p2pmem_alloc_reason(grant->provider, bytes, PTR_ERR(s));
 		return NULL;
 	}
-	if (unlikely(p2pmem_grant_outlived(grant))) {
+	if (unlikely(p2pmem_grant_is_stale(grant))) {
 		*why = PCI_P2PMEM_REVOKED;
 		goto give;
 	}
@@ -332,7 +332,7 @@ static struct p2pmem_sgl *p2pmem_grant_sgl(struct pci_p2pmem_grant *grant, u32 l
 	return s;
 
 give:
-	p2pmem_sgl_give(s);
+	p2pmem_sgl_free_pages(s);
 	kvfree(s);
 	return NULL;
 }
@@ -398,7 +398,7 @@ void pci_p2pmem_sgl_free(struct scatterlist *sgl)
 	/* Uncharged first: what is charged is never more than what is out. */
 	if (s->grant)
 		p2pmem_grant_uncharge(s->grant, PAGE_ALIGN((size_t)s->length));
-	p2pmem_sgl_give(s);
+	p2pmem_sgl_free_pages(s);
 	if (s->grant)
 		pci_p2pmem_grant_put(s->grant);
 	else

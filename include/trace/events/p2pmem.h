@@ -2,14 +2,13 @@
 /**
  * DOC: trace events of PCI peer-to-peer memory
  *
- * What becomes of the memory that is lent, event by event: it is taken and given
- * back, mapped and unmapped, a pair is judged, an orchestrator falls back to system
- * memory, a path is proved, a provider goes and comes back. A name that is not
- * known is "-". Reasons are those of <linux/pci-p2pmem-reason.h>.
+ * Events for allocating and freeing, mapping and unmapping of peer memory, for verdicts
+ * of pairs, fallbacks of an orchestrator to system memory, self-tests, and revocation and
+ * resume of providers. An unknown name is "-". Reasons are those of
+ * <linux/pci-p2pmem-reason.h>.
  *
- * Arguments are what the caller has at hand: all that has to be looked up or added
- * up for an event is done in its TP_fast_assign(), or where the event is known to
- * be enabled.
+ * Arguments are values that the caller has anyway: anything that has to be looked up or
+ * computed for an event is done in its TP_fast_assign(), or only if the event is enabled.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM p2pmem
@@ -49,7 +48,7 @@ TRACE_DEFINE_ENUM(PCI_P2PMEM_DISPROVED);
 			 { PCI_P2PMEM_UNPROVED, "unproved" },			\
 			 { PCI_P2PMEM_DISPROVED, "disproved" })
 
-/* Text from outside, an NQN for example: escaped as in the log of grants. Returns its length. */
+/* Escape untrusted text, for example an NQN, as in the log of grants. Returns its length. */
 #define p2pmem_trace_escape(text, buf, size)					\
 	string_escape_str(text, buf, size, ESCAPE_NAP | ESCAPE_HEX, NULL)
 
@@ -57,7 +56,7 @@ TRACE_DEFINE_ENUM(PCI_P2PMEM_DISPROVED);
  * p2pmem_alloc - allocation of peer memory succeeded or failed, once for each call
  * @provider: the providing function
  * @grant: the grant it was allocated under, or NULL
- * @bytes: bytes asked for
+ * @bytes: requested bytes
  * @reason: PCI_P2PMEM_OK, or why it failed
  */
 TRACE_EVENT(p2pmem_alloc,
@@ -84,7 +83,7 @@ TRACE_EVENT(p2pmem_alloc,
  * p2pmem_free - peer memory was freed
  * @provider: the providing function
  * @grant: the grant it was allocated under, or NULL
- * @bytes: bytes that were asked for
+ * @bytes: bytes of the allocation
  */
 TRACE_EVENT(p2pmem_free,
 	TP_PROTO(struct pci_dev *provider, struct pci_p2pmem_grant *grant, size_t bytes),
@@ -195,11 +194,11 @@ TRACE_EVENT(p2pmem_verdict,
 );
 
 /**
- * p2pmem_fallback - a request uses system memory in place of peer memory
+ * p2pmem_fallback - a request uses system memory instead of peer memory
  * @provider: the provider that could not be used; NULL without a grant
  * @client: the DMA device, or NULL
- * @user: whose request it is, in the orchestrator's words: the NVMe target's subsystem
- * @nsid: which namespace of it the request is for
+ * @user: the orchestrator's name for the user of the request: the NVMe target's subsystem
+ * @nsid: namespace of the request in that subsystem
  * @bytes: payload of the request
  * @reason: why
  */
@@ -261,11 +260,11 @@ TRACE_EVENT(p2pmem_verify,
 );
 
 /**
- * p2pmem_revoke - a provider stopped or resumed lending
+ * p2pmem_revoke - a provider was revoked, lost or resumed
  * @provider: the providing function
  * @what: "revoked", "lost" or "resumed"
  * @bytes: bytes in use at that moment, without those of the provider's own driver
- * @reason: PCI_P2PMEM_OK, or why it does not lend
+ * @reason: PCI_P2PMEM_OK, or why it is not live
  */
 TRACE_EVENT(p2pmem_revoke,
 	TP_PROTO(struct pci_dev *provider, const char *what, long bytes,

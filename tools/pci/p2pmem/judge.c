@@ -233,7 +233,7 @@ static void judge_raw(struct judge *j, struct function *provider, struct functio
 	be_present(j);
 	if (!p->pdev)
 		make_provider(j, provider);
-	ret = p2pmem_route_judge(p, &j->dev[client->index].dev, v, NULL);
+	ret = p2pmem_route_evaluate(p, &j->dev[client->index].dev, v, NULL);
 	v->limit = client_limit(client, kernel);
 	if (!ret && !v->reason && v->needed > v->limit)
 		v->reason = PCI_P2PMEM_DMA_MASK;
@@ -356,7 +356,7 @@ void judge_host(struct judge *j, struct function *f, struct forwards *forwards)
 	while (function_up(top))
 		top = function_up(top);
 	be_present(j);
-	p2pmem_host_judge(p2pmem_host_function(command_host(j->dev[f->index].bus)),
+	p2pmem_host_evaluate(p2pmem_host_function(command_host(j->dev[f->index].bus)),
 			  &j->dev[top->index], &h);
 	*forwards = (struct forwards){
 		.within = h.allowed,

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * DOC: what p2pmem-engine offers to other drivers
+ * DOC: functions of p2pmem-engine for other drivers
  */
 #ifndef _P2PMEM_SAMPLES_ENGINE_H
 #define _P2PMEM_SAMPLES_ENGINE_H
 
 #include <linux/dma-direction.h>
 
-#define ENGINE_BYTES	2048	/* of 4096: QEMU ends when a transfer reaches the last byte */
+#define ENGINE_BYTES	2048	/* of 4096: QEMU exits if a transfer includes the last byte */
 
 struct device;
 struct scatterlist;

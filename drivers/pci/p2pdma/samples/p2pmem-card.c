@@ -2,7 +2,7 @@
 /*
  * DOC: p2pmem-card, a sample provider: a memory card
  *
- * A complete driver for a PCI function that lends BAR 2 as peer-to-peer memory. It binds
+ * A complete driver for a PCI function that provides BAR 2 as peer-to-peer memory. It binds
  * to the memory card that QEMU has (ivshmem-plain, 1af4:1110), so that it can be tried
  * without hardware.
  *

@@ -85,7 +85,7 @@ static int engine_map(struct engine *e, struct scatterlist *sgl, unsigned int ne
 static void engine_unmap(struct engine *e, struct scatterlist *sgl, unsigned int nents,
 			 enum dma_data_direction dir)
 {
-	/* A list that was mapped is of one kind: its first page tells which. */
+	/* A list that was mapped is of one kind, which its first page shows. */
 	if (is_pci_p2pmem_page(sg_page(sgl)))
 		pci_p2pmem_unmap_sg(&e->pdev->dev, sgl, nents, dir);
 	else
@@ -264,12 +264,12 @@ static void engine_remove(struct pci_dev *pdev)
 
 	scoped_guard(mutex, &engine_lock)
 		list_del(&e->list);
-	/* Waits for engine_verify(): without engine_lock. */
+	/* Waits for engine_verify(), so engine_lock must not be held. */
 	pci_p2pmem_unregister_client(e->client);
 	pci_clear_master(pdev);
 }
 
-/* The lock waits for the transfer that is running; the next one is refused. */
+/* Taking the lock waits for a running transfer; later ones are refused. */
 static int engine_suspend(struct device *dev)
 {
 	struct engine *e = dev_get_drvdata(dev);

@@ -2,8 +2,8 @@
 /**
  * DOC: suite p2pmem-debugfs: the tables
  *
- * Each table has its line of names, as many values a line as names, a line for each of
- * what it is of, and nothing comes into being because it is read.
+ * Each table has a head line of names, lines with as many values as names, and one line
+ * for each object. Reading a table creates no objects.
  */
 #include <linux/seq_file.h>
 
@@ -12,7 +12,7 @@
 
 #define TABLE_BYTES	SZ_32K
 
-/* What a file says; lines end in a newline */
+/* Read a file; lines end in a newline */
 static char *table(struct kunit *test, int (*show)(struct seq_file *m, void *unused))
 {
 	struct seq_file m = { .size = TABLE_BYTES - 1 };
@@ -34,7 +34,7 @@ static int blanks(const char *line)
 	return n;
 }
 
-/* The lines that begin with @start; each has as many values as the first line has names */
+/* Count the lines that begin with @start; each must have a value for each name */
 static int lines(struct kunit *test, char *text, const char *start)
 {
 	int names = blanks(text), n = 0;
@@ -71,7 +71,7 @@ static void providers_and_regions(struct kunit *test)
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
 	KUNIT_ASSERT_EQ(test, 0, kit_add(test, k.f, "card", 0, SZ_4K, SZ_4K,
 					 PCI_P2PMEM_REGISTERS));
-	hold = lend_take(test, k.card, SZ_1M);
+	hold = lend_alloc(test, k.card, SZ_1M);
 	t = table(test, p2pmem_providers_show);
 	KUNIT_EXPECT_EQ(test, lines(test, t, pci_name(k.card)), 1);
 	expect_line(test, t, "%s 1 live 4194304 3145728 0 0 0\n", pci_name(k.card));
@@ -84,7 +84,7 @@ static void providers_and_regions(struct kunit *test)
 	pci_p2pmem_lost(k.card);
 	t = table(test, p2pmem_providers_show);
 	expect_line(test, t, "%s 1 lost ", pci_name(k.card));
-	lend_give(test, hold);
+	lend_free(test, hold);
 	fabric_unbind(k.f, "card");
 	t = table(test, p2pmem_providers_show);
 	KUNIT_EXPECT_EQ(test, lines(test, t, pci_name(k.card)), 0);
@@ -92,7 +92,7 @@ static void providers_and_regions(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lines(test, t, pci_name(k.card)), 0);
 }
 
-/* Every provider with every client, once, whether somebody asked or not */
+/* Every provider with every client, once, whether or not the pair exists */
 static void matrix_of_pairs(struct kunit *test)
 {
 	struct pci_p2pmem_client *again;
@@ -111,7 +111,7 @@ static void matrix_of_pairs(struct kunit *test)
 	expect_line(test, t, "%s %s ok bus 4 - untried 0 0 1 0\n", pci_name(k.card),
 		    dev_name(drive));
 
-	/* What is remembered is shown: reading changes nothing. */
+	/* Cached verdicts are shown; reading does not update them. */
 	fabric_set_acs_ctrl(k.f, "dn1", PCI_ACS_RR);
 	t = table(test, p2pmem_paths_show);
 	expect_line(test, t, "%s %s ok bus 4 - untried 0 0 1 0\n", pci_name(k.card),
@@ -151,12 +151,12 @@ static void counters_and_grants(struct kunit *test)
 	expect_line(test, t, "%s %s 1 0 8192 8192 8192 pool-full=1\n", pci_name(k.card),
 		    dev_name(k.nic));
 	t = table(test, p2pmem_grants_file_show);
-	expect_line(test, t, "%s %s 8192 0 a name with blanks\n", pci_name(k.card),
+	expect_line(test, t, "%s %s 8192 0 1 a name with blanks\n", pci_name(k.card),
 		    dev_name(k.nic));
 	pci_p2pmem_unmap_sg(k.nic, sg, 1, DMA_TO_DEVICE);
 	pci_p2pmem_grant_end(g);
 	t = table(test, p2pmem_grants_file_show);
-	expect_line(test, t, "%s %s 8192 1 a name with blanks\n", pci_name(k.card),
+	expect_line(test, t, "%s %s 8192 1 0 a name with blanks\n", pci_name(k.card),
 		    dev_name(k.nic));
 	pci_p2pmem_sgl_free(sg);
 	mapkit_settle();
@@ -165,13 +165,13 @@ static void counters_and_grants(struct kunit *test)
 		    dev_name(k.nic));
 	t = table(test, p2pmem_grants_file_show);
 	KUNIT_EXPECT_EQ(test, lines(test, t, pci_name(k.card)), 0);
-	/* a pair that could not be kept has no counters */
+	/* a pair that could not be stored has no counters */
 	kit_drop_pairs(kit_provider(k.card), k.nic);
 	t = table(test, p2pmem_counters_show);
 	KUNIT_EXPECT_EQ(test, lines(test, t, pci_name(k.card)), 0);
 }
 
-/* A host chooses its name: it begins no line of a table or of the log. */
+/* A host chooses its name, which must not start a new line of a table or of the log. */
 static void names_stay_in_their_line(struct kunit *test)
 {
 	struct pci_p2pmem_verdict why;
@@ -184,9 +184,48 @@ static void names_stay_in_their_line(struct kunit *test)
 				    "one\ntwo\x1b[2J", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
 	t = table(test, p2pmem_grants_file_show);
-	expect_line(test, t, "%s %s 0 0 one\\x0atwo\\x1b[2J\n", pci_name(k.card),
+	expect_line(test, t, "%s %s 0 0 1 one\\x0atwo\\x1b[2J\n", pci_name(k.card),
 		    dev_name(k.nic));
 	pci_p2pmem_grant_end(g);
+	mapkit_settle();
+}
+
+static void debugfs_describe(struct pci_p2pmem_grant *grant, char *buf, size_t len)
+{
+	unsigned int *users = pci_p2pmem_grant_priv(grant);
+
+	snprintf(buf, len, "%u\tusers", *users);
+}
+
+/* The users of a grant are described each time, a last time when it ends, and escaped. */
+static void users_of_a_grant(struct kunit *test)
+{
+	static const struct pci_p2pmem_grant_ops ops = { .describe = debugfs_describe };
+	struct pci_p2pmem_verdict why;
+	struct pci_p2pmem_grant *g;
+	struct scatterlist *sg;
+	unsigned int nents, users = 1;
+	struct mapkit k;
+	char *t;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
+	g = pci_p2pmem_grant_create(k.card, PCI_P2PMEM_NEAREST, &k.nic, 1, &ops, &users,
+				    "kunit", &why);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
+	sg = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_8K, GFP_KERNEL, NULL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(sg));
+	t = table(test, p2pmem_grants_file_show);
+	expect_line(test, t, "%s %s 8192 0 1 1\\x09users\n", pci_name(k.card), dev_name(k.nic));
+	users = 3;
+	pci_p2pmem_grant_set_users(g, users);
+	t = table(test, p2pmem_grants_file_show);
+	expect_line(test, t, "%s %s 8192 0 3 3\\x09users\n", pci_name(k.card), dev_name(k.nic));
+	users = 2;
+	pci_p2pmem_grant_end(g);
+	users = 0;
+	t = table(test, p2pmem_grants_file_show);
+	expect_line(test, t, "%s %s 8192 1 0 2\\x09users\n", pci_name(k.card), dev_name(k.nic));
+	pci_p2pmem_sgl_free(sg);
 	mapkit_settle();
 }
 
@@ -195,6 +234,7 @@ static struct kunit_case debugfs_cases[] = {
 	KUNIT_CASE(matrix_of_pairs),
 	KUNIT_CASE(counters_and_grants),
 	KUNIT_CASE(names_stay_in_their_line),
+	KUNIT_CASE(users_of_a_grant),
 	{ }
 };
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: what the suites on lending have in common
+ * DOC: shared by the suites about providers
  *
- * See lendkit.h. Memory that is out when a test fails must come back before its
- * hierarchy goes, or taking that down would wait for it: hence the actions.
+ * See lendkit.h. If a test fails, actions free its memory before its hierarchy is
+ * removed, because the removal would wait for the memory.
  */
 #include <linux/io.h>
 #include <linux/kernfs.h>
@@ -14,14 +14,14 @@
 
 #include "lendkit.h"
 
-static void lend_give_action(void *arg)
+static void lend_free_action(void *arg)
 {
 	struct lend_hold *hold = arg;
 
 	pci_p2pmem_free(hold->addr, hold->size);
 }
 
-struct lend_hold *lend_take(struct kunit *test, struct pci_dev *pdev, size_t size)
+struct lend_hold *lend_alloc(struct kunit *test, struct pci_dev *pdev, size_t size)
 {
 	struct lend_hold *hold = kunit_kzalloc(test, sizeof(*hold), GFP_KERNEL);
 
@@ -29,14 +29,14 @@ struct lend_hold *lend_take(struct kunit *test, struct pci_dev *pdev, size_t siz
 	hold->pdev = pdev;
 	hold->size = size;
 	hold->addr = pci_p2pmem_alloc(pdev, size, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL_MSG(test, hold->addr, "%zu bytes were not to be had", size);
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, lend_give_action, hold));
+	KUNIT_ASSERT_NOT_NULL_MSG(test, hold->addr, "cannot allocate %zu bytes", size);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, lend_free_action, hold));
 	return hold;
 }
 
-void lend_give(struct kunit *test, struct lend_hold *hold)
+void lend_free(struct kunit *test, struct lend_hold *hold)
 {
-	kunit_release_action(test, lend_give_action, hold);
+	kunit_release_action(test, lend_free_action, hold);
 }
 
 static void lend_unref_action(void *page)
@@ -122,7 +122,7 @@ int lend_sysfs_write(struct pci_dev *pdev, struct pci_dev *whose, const char *fi
 	return ret;
 }
 
-bool lend_gone(struct pci_dev *pdev)
+bool lend_is_removed(struct pci_dev *pdev)
 {
 	struct p2pmem_provider *p = p2pmem_provider_get(pdev);
 
@@ -165,7 +165,7 @@ static void lend_task_action(void *arg)
 	put_task_struct(t->task);
 }
 
-/* The structure is in the action's hands until the task is over, so it may be the test's. */
+/* The action waits for the task, so the structure may be allocated for the test. */
 struct lend_task *lend_start(struct kunit *test, void (*fn)(void *arg), void *arg)
 {
 	struct lend_task *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
@@ -210,34 +210,35 @@ void lend_live(void)
 	disallow_signal(SIGKILL);
 }
 
-static int lend_heard(struct notifier_block *nb, unsigned long event, void *data)
+static int lend_notifier_call(struct notifier_block *nb, unsigned long event, void *data)
 {
-	struct lend_news *news = container_of(nb, struct lend_news, nb);
+	struct lend_events *events = container_of(nb, struct lend_events, nb);
 
-	WRITE_ONCE(news->last, data);
+	WRITE_ONCE(events->last, data);
 	if (event == PCI_P2PMEM_EVENT_PROVIDER)
-		atomic_inc(&news->providers);
+		atomic_inc(&events->providers);
 	else if (event == PCI_P2PMEM_EVENT_CLIENT)
-		atomic_inc(&news->clients);
+		atomic_inc(&events->clients);
 	else if (event == PCI_P2PMEM_EVENT_VERDICT)
-		atomic_inc(&news->policies);
+		atomic_inc(&events->policies);
 	return NOTIFY_OK;
 }
 
-static void lend_deaf_action(void *nb)
+static void lend_unlisten_action(void *nb)
 {
 	pci_p2pmem_unregister_notifier(nb);
 }
 
-struct lend_news *lend_listen(struct kunit *test)
+struct lend_events *lend_listen(struct kunit *test)
 {
-	struct lend_news *news = kunit_kzalloc(test, sizeof(*news), GFP_KERNEL);
+	struct lend_events *events = kunit_kzalloc(test, sizeof(*events), GFP_KERNEL);
 
-	KUNIT_ASSERT_NOT_NULL(test, news);
-	news->nb.notifier_call = lend_heard;
-	/* what the fabric was news of */
+	KUNIT_ASSERT_NOT_NULL(test, events);
+	events->nb.notifier_call = lend_notifier_call;
+	/* drop the events of creating the fabric */
 	flush_workqueue(p2pmem_wq);
-	KUNIT_ASSERT_EQ(test, 0, pci_p2pmem_register_notifier(&news->nb));
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, lend_deaf_action, &news->nb));
-	return news;
+	KUNIT_ASSERT_EQ(test, 0, pci_p2pmem_register_notifier(&events->nb));
+	KUNIT_ASSERT_EQ(test, 0,
+			kunit_add_action_or_reset(test, lend_unlisten_action, &events->nb));
+	return events;
 }

@@ -4,11 +4,11 @@
  *
  *	live -- revoke --> draining -- last page back, or killed --> lost
  *	  ^ `-- lost ------------------------------------------------> |
- *	  `---- resume, once the last page is back ------------------- '
+ *	  `---- resume, once the last page is free ------------------- '
  *
- * All on kit_one_switch: card lends, nic and drive borrow. A revocation that waits
- * runs in a task of its own; one that shall give up at once runs in a task that has
- * been killed.
+ * All cases use kit_one_switch: card is the provider, nic and drive are clients. A
+ * revocation that waits runs in another task; one that must return at once runs in a
+ * task with a fatal signal.
  */
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
@@ -27,7 +27,7 @@ static int revoke_state(struct pci_dev *pdev)
 	return READ_ONCE(kit_provider(pdev)->state);
 }
 
-/* What nobody can have any more, whatever the state that is not live is called */
+/* Operations that fail in all states except live */
 static void revoke_expect_nothing(struct kunit *test, struct pci_dev *card)
 {
 	unsigned int nents;
@@ -44,7 +44,7 @@ static void idle_provider_is_lost_at_once(struct kunit *test)
 	struct pci_dev *card = revoke_card(test, &f);
 	u32 epoch = kit_provider(card)->epoch;
 
-	lend_give(test, lend_take(test, card, SZ_1M));
+	lend_free(test, lend_alloc(test, card, SZ_1M));
 	pci_p2pmem_revoke(card);
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LOST);
 	KUNIT_EXPECT_EQ(test, kit_provider(card)->epoch, epoch + 1);
@@ -55,16 +55,16 @@ static void idle_provider_is_lost_at_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LIVE);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(card));
 	KUNIT_EXPECT_EQ(test, lend_sysfs(card, "published"), 1);
-	lend_give(test, lend_take(test, card, SZ_4M));
+	lend_free(test, lend_alloc(test, card, SZ_4M));
 }
 
-/*	card: draining		nic may still map what is out, and nothing else */
-static void draining_waits_and_maps_what_is_out(struct kunit *test)
+/*	card: draining		nic may still map memory in use, and nothing else */
+static void draining_waits_and_maps_memory_in_use(struct kunit *test)
 {
 	struct fabric *f;
 	struct pci_dev *card = revoke_card(test, &f);
 	struct device *nic = kit_client(test, f, "nic");
-	struct lend_hold *hold = lend_take(test, card, PAGE_SIZE);
+	struct lend_hold *hold = lend_alloc(test, card, PAGE_SIZE);
 	struct pci_p2pmem_verdict v;
 	struct scatterlist sg;
 	struct lend_task *t;
@@ -77,14 +77,15 @@ static void draining_waits_and_maps_what_is_out(struct kunit *test)
 	pci_p2pmem_verdict(card, nic, &v);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_REVOKED);
 	ret = pci_p2pmem_map_sg(nic, &sg, 1, DMA_TO_DEVICE);
-	KUNIT_EXPECT_EQ_MSG(test, ret, 1, "what is out could not be mapped while it drains");
+	KUNIT_EXPECT_EQ_MSG(test, ret, 1,
+			    "memory in use cannot be mapped while the provider drains");
 	if (ret == 1)
 		pci_p2pmem_unmap_sg(nic, &sg, 1, DMA_TO_DEVICE);
 	pci_p2pmem_resume(card);
-	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_DRAINING, "resumed half way");
+	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_DRAINING, "resumed too early");
 	msleep(50);
 	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(t), "it did not wait");
-	lend_give(test, hold);
+	lend_free(test, hold);
 	lend_join(test, t);
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LOST);
 }
@@ -92,8 +93,8 @@ static void draining_waits_and_maps_what_is_out(struct kunit *test)
 static void revoke_put_worker(struct work_struct *work);
 
 /**
- * struct revoke_put - a page that comes back from a workqueue
- * @work: there
+ * struct revoke_put - a page that a workqueue frees
+ * @work: the work item
  * @page: the page
  */
 struct revoke_put {
@@ -111,7 +112,7 @@ static void last_reference_ends_the_wait(struct kunit *test)
 	struct revoke_put *put = kunit_kzalloc(test, sizeof(*put), GFP_KERNEL);
 	struct fabric *f;
 	struct pci_dev *card = revoke_card(test, &f);
-	struct lend_hold *hold = lend_take(test, card, 3 * PAGE_SIZE);
+	struct lend_hold *hold = lend_alloc(test, card, 3 * PAGE_SIZE);
 	struct lend_task *t;
 
 	KUNIT_ASSERT_NOT_NULL(test, put);
@@ -120,10 +121,10 @@ static void last_reference_ends_the_wait(struct kunit *test)
 	get_page(put->page);
 	t = lend_start(test, lend_revoke, card);
 	KUNIT_EXPECT_TRUE(test, lend_wait(revoke_state(card) == P2PMEM_DRAINING));
-	lend_give(test, hold);
+	lend_free(test, hold);
 	KUNIT_EXPECT_EQ(test, lend_used(card), PAGE_SIZE);
 	msleep(50);
-	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(t), "a page that is referenced was forgotten");
+	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(t), "it did not wait for a referenced page");
 	schedule_delayed_work(&put->work, 2);
 	lend_join(test, t);
 	flush_delayed_work(&put->work);
@@ -135,7 +136,7 @@ static void two_revocations_wait_both(struct kunit *test)
 {
 	struct fabric *f;
 	struct pci_dev *card = revoke_card(test, &f);
-	struct lend_hold *hold = lend_take(test, card, PAGE_SIZE);
+	struct lend_hold *hold = lend_alloc(test, card, PAGE_SIZE);
 	u32 epoch = kit_provider(card)->epoch;
 	struct lend_task *one, *two;
 
@@ -144,16 +145,16 @@ static void two_revocations_wait_both(struct kunit *test)
 	two = lend_start(test, lend_revoke, card);
 	msleep(50);
 	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(one) || lend_is_over(two),
-			       "one of them cut the users off");
+			       "one of them declared the memory lost");
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_DRAINING);
-	lend_give(test, hold);
+	lend_free(test, hold);
 	lend_join(test, one);
 	lend_join(test, two);
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LOST);
 	KUNIT_EXPECT_EQ(test, kit_provider(card)->epoch, epoch + 1);
 }
 
-/* Whoever waited in an earlier drain does not declare the next one's memory lost. */
+/* A waiter of an earlier drain does not declare the memory of the next one lost. */
 static void late_waiter_ends_nothing(struct kunit *test)
 {
 	struct fabric *f;
@@ -169,23 +170,23 @@ static void late_waiter_ends_nothing(struct kunit *test)
 	pci_p2pmem_resume(card);
 	KUNIT_ASSERT_EQ(test, revoke_state(card), P2PMEM_LIVE);
 	epoch = p->epoch;
-	hold = lend_take(test, card, PAGE_SIZE);
+	hold = lend_alloc(test, card, PAGE_SIZE);
 	t = lend_start(test, lend_revoke, card);
 	KUNIT_ASSERT_TRUE(test, lend_wait(revoke_state(card) == P2PMEM_DRAINING));
 	p2pmem_end_drain(p, earlier);
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_DRAINING);
 	KUNIT_EXPECT_EQ(test, p->epoch, epoch);
-	lend_give(test, hold);
+	lend_free(test, hold);
 	lend_join(test, t);
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LOST);
 }
 
-static void killed_revocation_gives_up(struct kunit *test)
+static void killed_revocation_returns(struct kunit *test)
 {
 	struct fabric *f;
 	struct pci_dev *card = revoke_card(test, &f);
 	struct device *nic = kit_client(test, f, "nic");
-	struct lend_hold *hold = lend_take(test, card, PAGE_SIZE);
+	struct lend_hold *hold = lend_alloc(test, card, PAGE_SIZE);
 	struct scatterlist sg;
 
 	sg_init_one(&sg, hold->addr, PAGE_SIZE);
@@ -194,9 +195,9 @@ static void killed_revocation_gives_up(struct kunit *test)
 	lend_live();
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LOST);
 	KUNIT_EXPECT_EQ_MSG(test, pci_p2pmem_map_sg(nic, &sg, 1, DMA_TO_DEVICE), -ENODEV,
-			    "lost contents could be mapped");
+			    "lost contents can be mapped");
 	KUNIT_EXPECT_EQ(test, lend_used(card), PAGE_SIZE);
-	lend_give(test, hold);
+	lend_free(test, hold);
 	KUNIT_EXPECT_EQ(test, lend_used(card), 0);
 }
 
@@ -204,8 +205,8 @@ static void loss_does_not_wait(struct kunit *test)
 {
 	struct fabric *f;
 	struct pci_dev *card = revoke_card(test, &f);
-	struct lend_news *news = lend_listen(test);
-	struct lend_hold *hold = lend_take(test, card, 2 * PAGE_SIZE);
+	struct lend_events *events = lend_listen(test);
+	struct lend_hold *hold = lend_alloc(test, card, 2 * PAGE_SIZE);
 	struct page *page = lend_ref(test, hold, 0);
 	u32 epoch = kit_provider(card)->epoch;
 
@@ -216,30 +217,30 @@ static void loss_does_not_wait(struct kunit *test)
 	revoke_expect_nothing(test, card);
 
 	pci_p2pmem_resume(card);
-	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_LOST, "with memory of before out");
-	lend_give(test, hold);
-	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_LOST, "with a page of before out");
-	KUNIT_EXPECT_EQ(test, atomic_read(&news->providers), 0);
+	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_LOST, "with older memory in use");
+	lend_free(test, hold);
+	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_LOST, "with an older page in use");
+	KUNIT_EXPECT_EQ(test, atomic_read(&events->providers), 0);
 	lend_unref(test, page);
 	KUNIT_EXPECT_TRUE_MSG(test, lend_wait(revoke_state(card) == P2PMEM_LIVE),
 			      "the last page did not make it live");
-	KUNIT_EXPECT_TRUE_MSG(test, lend_wait(atomic_read(&news->providers) == 1),
-			      "nobody was told that it lends again");
-	lend_give(test, lend_take(test, card, SZ_4M));
+	KUNIT_EXPECT_TRUE_MSG(test, lend_wait(atomic_read(&events->providers) == 1),
+			      "no notification that it is live again");
+	lend_free(test, lend_alloc(test, card, SZ_4M));
 }
 
-static void revocation_takes_a_resume_back(struct kunit *test)
+static void revocation_cancels_a_resume(struct kunit *test)
 {
 	struct fabric *f;
 	struct pci_dev *card = revoke_card(test, &f);
-	struct lend_hold *hold = lend_take(test, card, PAGE_SIZE);
+	struct lend_hold *hold = lend_alloc(test, card, PAGE_SIZE);
 
 	pci_p2pmem_lost(card);
 	pci_p2pmem_resume(card);
 	pci_p2pmem_lost(card);
-	lend_give(test, hold);
+	lend_free(test, hold);
 	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_LOST,
-			    "live by a resume from before the second loss");
+			    "live by a resume that preceded the second loss");
 	pci_p2pmem_resume(card);
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LIVE);
 	pci_p2pmem_resume(card);
@@ -250,17 +251,17 @@ static void unpublished_memory_resumes_in_silence(struct kunit *test)
 {
 	struct fabric *f;
 	struct pci_dev *card = revoke_card(test, &f);
-	struct lend_news *news = lend_listen(test);
+	struct lend_events *events = lend_listen(test);
 
 	pci_p2pmem_set_published(card, false);
 	pci_p2pmem_revoke(card);
 	pci_p2pmem_resume(card);
 	flush_workqueue(p2pmem_wq);
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LIVE);
-	KUNIT_EXPECT_EQ(test, atomic_read(&news->providers), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&events->providers), 0);
 }
 
-/* Its references must balance, wherever the worker is when the next loss comes */
+/* References must balance for every state of the worker at the time of the next loss */
 static void losses_follow_each_other(struct kunit *test)
 {
 	struct fabric *f;
@@ -278,16 +279,16 @@ static void losses_follow_each_other(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kit_provider(card)->epoch, epoch + 20);
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LIVE);
 	KUNIT_EXPECT_EQ_MSG(test, kref_read(&kit_provider(card)->ref), 1,
-			    "a loss kept its reference");
+			    "a loss did not drop its reference");
 }
 
 /**
- * struct revoke_told - who was told what
+ * struct revoke_notified - callbacks that ran
  * @revokes: revoke operations that ran
  * @evicts: evict operations that ran
- * @card: whose memory it was
+ * @card: provider of the memory
  */
-struct revoke_told {
+struct revoke_notified {
 	atomic_t revokes;
 	atomic_t evicts;
 	struct pci_dev *card;
@@ -295,17 +296,17 @@ struct revoke_told {
 
 static void revoke_grant_revoke(struct pci_p2pmem_grant *grant)
 {
-	struct revoke_told *told = pci_p2pmem_grant_priv(grant);
+	struct revoke_notified *notified = pci_p2pmem_grant_priv(grant);
 
-	atomic_inc(&told->revokes);
-	told->card = pci_p2pmem_grant_provider(grant);
+	atomic_inc(&notified->revokes);
+	notified->card = pci_p2pmem_grant_provider(grant);
 }
 
 static void revoke_grant_evict(struct pci_p2pmem_grant *grant)
 {
-	struct revoke_told *told = pci_p2pmem_grant_priv(grant);
+	struct revoke_notified *notified = pci_p2pmem_grant_priv(grant);
 
-	atomic_inc(&told->evicts);
+	atomic_inc(&notified->evicts);
 }
 
 static const struct pci_p2pmem_grant_ops revoke_grant_ops = {
@@ -315,10 +316,10 @@ static const struct pci_p2pmem_grant_ops revoke_grant_ops = {
 
 static void revoke_client_revoke(struct pci_p2pmem_client *client, struct pci_dev *card)
 {
-	struct revoke_told *told = pci_p2pmem_client_priv(client);
+	struct revoke_notified *notified = pci_p2pmem_client_priv(client);
 
-	atomic_inc(&told->revokes);
-	told->card = card;
+	atomic_inc(&notified->revokes);
+	notified->card = card;
 }
 
 static const struct pci_p2pmem_client_ops revoke_client_ops = {
@@ -330,20 +331,21 @@ static void revoke_unregister_action(void *client)
 	pci_p2pmem_unregister_client(client);
 }
 
-static void revoke_client(struct kunit *test, struct pci_dev *pdev, struct revoke_told *told)
+static void revoke_client(struct kunit *test, struct pci_dev *pdev,
+			  struct revoke_notified *notified)
 {
 	struct pci_p2pmem_client *c;
 
-	c = pci_p2pmem_register_client(&pdev->dev, &revoke_client_ops, told);
+	c = pci_p2pmem_register_client(&pdev->dev, &revoke_client_ops, notified);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, c);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, revoke_unregister_action, c));
 }
 
-/*	holder: a grant with memory out		idle: a grant without	*/
-static void holders_are_told_to_stop_and_then_to_end(struct kunit *test)
+/*	holder: a grant with memory in use	idle: a grant without	*/
+static void holders_are_revoked_and_then_evicted(struct kunit *test)
 {
-	struct revoke_told *holder = kunit_kzalloc(test, 2 * sizeof(*holder), GFP_KERNEL);
-	struct revoke_told *idle = holder + 1;
+	struct revoke_notified *holder = kunit_kzalloc(test, 2 * sizeof(*holder), GFP_KERNEL);
+	struct revoke_notified *idle = holder + 1;
 	struct pci_p2pmem_grant *g[2];
 	struct pci_p2pmem_verdict why;
 	struct scatterlist *sgl;
@@ -367,31 +369,31 @@ static void holders_are_told_to_stop_and_then_to_end(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&holder->evicts), 1);
 	KUNIT_EXPECT_PTR_EQ(test, holder->card, card);
 	KUNIT_EXPECT_EQ(test, atomic_read(&idle->revokes), 1);
-	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&idle->evicts), 0, "it holds nothing");
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&idle->evicts), 0, "it has no memory in use");
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_usable(g[0]));
 	pci_p2pmem_revoke(card);
-	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&holder->revokes), 1, "told twice");
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&holder->revokes), 1, "notified twice");
 	pci_p2pmem_sgl_free(sgl);
 	pci_p2pmem_resume(card);
 	pci_p2pmem_revoke(card);
-	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&holder->revokes), 2, "not told after a resume");
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&holder->revokes), 2, "no callback after a resume");
 	KUNIT_EXPECT_EQ(test, atomic_read(&holder->evicts), 1);
 	pci_p2pmem_grant_end(g[0]);
 	pci_p2pmem_grant_end(g[1]);
 }
 
 /*	the pair of nic and card is allowed, that of drive and card is not	*/
-static void clients_with_a_pair_are_told(struct kunit *test)
+static void clients_with_a_pair_are_notified(struct kunit *test)
 {
-	struct revoke_told *nic = kunit_kzalloc(test, 2 * sizeof(*nic), GFP_KERNEL);
-	struct revoke_told *drive = nic + 1;
+	struct revoke_notified *nic = kunit_kzalloc(test, 2 * sizeof(*nic), GFP_KERNEL);
+	struct revoke_notified *drive = nic + 1;
 	struct pci_p2pmem_verdict v;
 	struct fabric *f;
 	struct pci_dev *card = revoke_card(test, &f);
 
 	KUNIT_ASSERT_NOT_NULL(test, nic);
 	revoke_client(test, fabric_pdev(f, "nic"), nic);
-	/* A pair that was never allowed has no mappings to give back. */
+	/* A pair that was never allowed has no mappings to undo. */
 	fabric_pdev(f, "drive")->untrusted = 1;
 	revoke_client(test, fabric_pdev(f, "drive"), drive);
 	pci_p2pmem_verdict(card, &fabric_pdev(f, "nic")->dev, &v);
@@ -402,22 +404,22 @@ static void clients_with_a_pair_are_told(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&drive->revokes), 0);
 	pci_p2pmem_resume(card);
 
-	/* A loss tells them, too, a little later, because it cannot wait. */
+	/* A loss notifies them too, but asynchronously, because it must not wait. */
 	flush_workqueue(p2pmem_wq);
 	pci_p2pmem_lost(card);
 	KUNIT_EXPECT_TRUE(test, lend_wait(atomic_read(&nic->revokes) == 2));
 	flush_workqueue(p2pmem_wq);
 	pci_p2pmem_revoke(card);
-	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&nic->revokes), 2, "told of one loss twice");
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&nic->revokes), 2, "notified twice of one loss");
 	KUNIT_EXPECT_EQ(test, atomic_read(&drive->revokes), 0);
 }
 
-/*	queues of the driver's own stay out over a reset	*/
+/*	the driver's own queues stay allocated during a reset	*/
 static void own_memory_is_not_waited_for(struct kunit *test)
 {
 	struct fabric *f;
 	struct pci_dev *card = revoke_card(test, &f);
-	struct lend_hold *queues = lend_take(test, card, 2 * PAGE_SIZE);
+	struct lend_hold *queues = lend_alloc(test, card, 2 * PAGE_SIZE);
 	struct lend_hold *other;
 	struct lend_task *t;
 
@@ -425,22 +427,24 @@ static void own_memory_is_not_waited_for(struct kunit *test)
 	pci_p2pmem_revoke(card);
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LOST);
 	pci_p2pmem_resume(card);
-	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_LIVE, "waits for the driver's own");
+	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_LIVE,
+			    "waits for the driver's own memory");
 
-	other = lend_take(test, card, PAGE_SIZE);
+	other = lend_alloc(test, card, PAGE_SIZE);
 	t = lend_start(test, lend_revoke, card);
 	KUNIT_EXPECT_TRUE(test, lend_wait(revoke_state(card) == P2PMEM_DRAINING));
 	msleep(50);
-	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(t), "another's page was taken for its own");
-	/* The driver takes that one over as well: nothing is left to wait for. */
+	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(t),
+			       "a page of another user counts as the driver's own");
+	/* The driver now owns that page as well, so the wait ends. */
 	pci_p2pmem_own(card, PAGE_SIZE, true);
 	lend_join(test, t);
 
 	pci_p2pmem_own(card, 3 * PAGE_SIZE, false);
 	pci_p2pmem_resume(card);
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LOST);
-	lend_give(test, other);
-	lend_give(test, queues);
+	lend_free(test, other);
+	lend_free(test, queues);
 	flush_workqueue(p2pmem_wq);
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LIVE);
 }
@@ -456,22 +460,22 @@ static void others_are_left_alone(struct kunit *test)
 	pci_p2pmem_own(nic, PAGE_SIZE, true);
 	pci_p2pmem_set_published(nic, true);
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(nic));
-	KUNIT_EXPECT_TRUE(test, lend_gone(nic));
+	KUNIT_EXPECT_TRUE(test, lend_is_removed(nic));
 }
 
 static struct kunit_case revoke_cases[] = {
 	KUNIT_CASE(idle_provider_is_lost_at_once),
-	KUNIT_CASE(draining_waits_and_maps_what_is_out),
+	KUNIT_CASE(draining_waits_and_maps_memory_in_use),
 	KUNIT_CASE(last_reference_ends_the_wait),
 	KUNIT_CASE(two_revocations_wait_both),
 	KUNIT_CASE(late_waiter_ends_nothing),
-	KUNIT_CASE(killed_revocation_gives_up),
+	KUNIT_CASE(killed_revocation_returns),
 	KUNIT_CASE(loss_does_not_wait),
-	KUNIT_CASE(revocation_takes_a_resume_back),
+	KUNIT_CASE(revocation_cancels_a_resume),
 	KUNIT_CASE(unpublished_memory_resumes_in_silence),
 	KUNIT_CASE(losses_follow_each_other),
-	KUNIT_CASE(holders_are_told_to_stop_and_then_to_end),
-	KUNIT_CASE(clients_with_a_pair_are_told),
+	KUNIT_CASE(holders_are_revoked_and_then_evicted),
+	KUNIT_CASE(clients_with_a_pair_are_notified),
 	KUNIT_CASE(own_memory_is_not_waited_for),
 	KUNIT_CASE(others_are_left_alone),
 	{ }

@@ -2,8 +2,8 @@
 /**
  * DOC: the p2pmem group of a providing function
  *
- * It is there while something is lent, its files can be read and not be written, and
- * they say what the pool says. On kit_one_switch, whose card lends.
+ * The group exists while the provider exists; its files can be read but not written, and
+ * match the pool. The cases use kit_one_switch, whose card is the provider.
  */
 #include <linux/kernfs.h>
 #include <linux/mm.h>
@@ -20,7 +20,7 @@ static struct device_attribute *sysfs_file(struct pci_dev *pdev, const char *nam
 	struct kernfs_node *kn = dir ? kernfs_find_and_get(dir, name) : NULL;
 	struct device_attribute *attr = NULL;
 
-	/* The attribute is the module's: it outlives the file. */
+	/* The attribute belongs to the module, so it exists longer than the file. */
 	if (kn)
 		attr = container_of((struct attribute *)kn->priv, struct device_attribute, attr);
 	kernfs_put(kn);
@@ -42,12 +42,12 @@ static void group_is_there_while_lending(struct kunit *test)
 		KUNIT_EXPECT_NOT_NULL_MSG(test, sysfs_file(card, sysfs_files[i]), "%s",
 					  sysfs_files[i]);
 	pci_p2pmem_lost(card);
-	KUNIT_EXPECT_TRUE_MSG(test, lend_has_group(card), "it is lost, not gone");
+	KUNIT_EXPECT_TRUE_MSG(test, lend_has_group(card), "lost, but not removed");
 	fabric_unbind(f, "card");
 	KUNIT_EXPECT_FALSE(test, lend_has_group(card));
 }
 
-static void files_say_what_the_pool_says(struct kunit *test)
+static void files_match_the_pool(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);
 	struct pci_dev *card = kit_lend(test, f, "card");
@@ -56,19 +56,19 @@ static void files_say_what_the_pool_says(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lend_sysfs(card, "size"), SZ_4M);
 	KUNIT_EXPECT_EQ(test, lend_sysfs(card, "available"), SZ_4M);
 	KUNIT_EXPECT_EQ(test, lend_sysfs(card, "published"), 1);
-	hold = lend_take(test, card, SZ_1M + 1);
+	hold = lend_alloc(test, card, SZ_1M + 1);
 	KUNIT_EXPECT_EQ(test, lend_sysfs(card, "size"), SZ_4M);
 	KUNIT_EXPECT_EQ(test, lend_sysfs(card, "available"), SZ_2M + SZ_1M - PAGE_SIZE);
-	lend_give(test, hold);
+	lend_free(test, hold);
 	KUNIT_EXPECT_EQ(test, lend_sysfs(card, "available"), SZ_4M);
-	hold = lend_take(test, card, SZ_4M);
+	hold = lend_alloc(test, card, SZ_4M);
 	KUNIT_EXPECT_EQ(test, lend_sysfs(card, "available"), 0);
-	lend_give(test, hold);
+	lend_free(test, hold);
 	pci_p2pmem_set_published(card, false);
 	KUNIT_EXPECT_EQ(test, lend_sysfs(card, "published"), 0);
 	pci_p2pmem_set_published(card, true);
 	pci_p2pmem_lost(card);
-	KUNIT_EXPECT_EQ_MSG(test, lend_sysfs(card, "published"), 0, "lost memory is offered");
+	KUNIT_EXPECT_EQ_MSG(test, lend_sysfs(card, "published"), 0, "lost memory is published");
 	pci_p2pmem_resume(card);
 	KUNIT_EXPECT_EQ(test, lend_sysfs(card, "published"), 1);
 }
@@ -101,8 +101,8 @@ static void files_cannot_be_written(struct kunit *test)
 	}
 }
 
-/* A file that somebody has open outlives the provider by a moment: it says 0. */
-static void files_of_no_provider_say_zero(struct kunit *test)
+/* An open file may exist a little longer than the provider, and reads 0. */
+static void files_of_no_provider_read_zero(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);
 	struct pci_dev *card = kit_lend(test, f, "card");
@@ -121,10 +121,10 @@ static void files_of_no_provider_say_zero(struct kunit *test)
 
 static struct kunit_case sysfs_cases[] = {
 	KUNIT_CASE(group_is_there_while_lending),
-	KUNIT_CASE(files_say_what_the_pool_says),
+	KUNIT_CASE(files_match_the_pool),
 	KUNIT_CASE(registers_are_not_counted),
 	KUNIT_CASE(files_cannot_be_written),
-	KUNIT_CASE(files_of_no_provider_say_zero),
+	KUNIT_CASE(files_of_no_provider_read_zero),
 	{ }
 };
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: suite p2pmem-verdict-refused: words for what has a path and is refused all the same
+ * DOC: suite p2pmem-verdict-refused: text of refusals despite a path
  *
- * The reasons that no topology makes: an encrypted guest, wrong data, no provider, and
- * what mapping and allocating refuse. Each of them is brought about, and all that is said
- * of it is compared. Those of topology and devices are in verdict_text_kunit.c, those of a
- * namespace in the suites of the NVMe target.
+ * The reasons that do not depend on topology: an encrypted guest, wrong data, no provider,
+ * and refusals by map and alloc. Each case causes one of them and compares the whole
+ * text. Reasons of topology and devices are in verdict_text_kunit.c, those of a namespace
+ * in the suites of the NVMe target.
  */
 #include <kunit/static_stub.h>
 
@@ -13,40 +13,40 @@
 #include "mapkit.h"
 
 /*
- * All cases (mapkit_host), the host bridge being known to forward:
+ * All cases (mapkit_host), with a host bridge that forwards:
  *
  *	host -+- rp0 -- card    lends BAR 2, 4 MiB
  *	      +- rp1 -- nic     client, behind an IOMMU
  *	      `- rp2 -- card2   lends BAR 2
  */
 
-/* What they say, after both ends */
+/* Text that follows both ends */
 #define WORDS_MIXED \
 	"mixed-list: the scatterlist mixes providers, or peer and system memory; build one list per provider"
 #define WORDS_MAP_FAILED \
-	"map-failed: the IOMMU could not map the provider's memory for the client; see the message of the IOMMU driver"
+	"map-failed: the IOMMU could not map the provider's memory for the client; check the log for messages of the IOMMU driver"
 #define WORDS_BAD_RANGE \
-	"bad-range: the range is not within one region that is lent; stay inside a range that was given to pci_p2pmem_add_resource()"
+	"bad-range: the range is not within one registered region; use a range within one registered with pci_p2pmem_add_resource()"
 #define WORDS_FULL \
-	"pool-full: the provider has no free memory; lend a larger range, or lower the queue depth"
+	"pool-full: the provider has no free memory; provide a larger range, or lower the queue depth"
 #define WORDS_QUOTA \
-	"quota: the client has all that it may have of the provider's memory; raise p2pmem/quota of the provider, or lower the queue depth"
+	"quota: the client has used up its quota of the provider's memory; raise the provider's p2pmem/quota, or lower the queue depth"
 #define WORDS_ENCRYPTED \
-	"encrypted-guest: this is a guest with encrypted memory; none: peer-to-peer traffic is not encrypted"
+	"encrypted-guest: this guest's memory is encrypted; none: peer-to-peer traffic is not encrypted"
 #define WORDS_DATA \
 	"verify-failed: a self-test with real DMA found wrong data on this path"
-/* The host bridge of QEMU, where the suites run */
+/* Only with the host bridge of QEMU, where the suites run */
 #define WORDS_GUEST \
-	" through a host bridge that is a virtual machine's"
+	" through a virtual machine's host bridge"
 #define WORDS_NOTE \
 	" (512 bytes at 4096 are not what was written); do not use this path: "
 
 /**
- * struct refused - a pair, and what can be refused to it
+ * struct refused - a pair, and objects for refused requests
  * @test: the test
  * @k: the hierarchy
- * @iommu: in front of nic
- * @grant: for card and nic
+ * @iommu: IOMMU of nic
+ * @grant: grant for card and nic
  * @memory: two pages of card
  * @other: a page of card2
  * @system: a page of system memory
@@ -73,8 +73,8 @@ static void refused_build(struct kunit *test, struct refused *r)
 	KUNIT_ASSERT_NOT_NULL(test, r->system);
 }
 
-/* "BORROWER and LENDER: WORDS" is all that is said of @v. */
-static void refused_expect(struct kunit *test, struct pci_dev *lender, struct device *borrower,
+/* Checks that "CLIENT and PROVIDER: TEXT" is the whole text of @v. */
+static void refused_expect(struct kunit *test, struct pci_dev *provider, struct device *client,
 			   const struct pci_p2pmem_verdict *v, const char *words)
 {
 	char *got = kunit_kzalloc(test, PCI_P2PMEM_TEXT, GFP_KERNEL);
@@ -82,13 +82,13 @@ static void refused_expect(struct kunit *test, struct pci_dev *lender, struct de
 
 	KUNIT_ASSERT_NOT_NULL(test, got);
 	KUNIT_ASSERT_NOT_NULL(test, want);
-	snprintf(want, PCI_P2PMEM_TEXT, "%s and %s: %s", dev_name(borrower),
-		 lender ? pci_name(lender) : "(no provider)", words);
-	pci_p2pmem_explain(got, PCI_P2PMEM_TEXT, lender, borrower, v);
+	snprintf(want, PCI_P2PMEM_TEXT, "%s and %s: %s", dev_name(client),
+		 provider ? pci_name(provider) : "(no provider)", words);
+	pci_p2pmem_explain(got, PCI_P2PMEM_TEXT, provider, client, v);
 	KUNIT_EXPECT_STREQ(test, got, want);
 }
 
-/* The one reason that was counted since @before, once; OK when it was none, or several */
+/* Returns the only reason that was counted since @before; OK for none or several */
 static enum pci_p2pmem_reason refused_since(struct refused *r,
 					    const struct mapkit_count *before)
 {
@@ -103,7 +103,7 @@ static enum pci_p2pmem_reason refused_since(struct refused *r,
 	return found;
 }
 
-/* A page of card, and then one that is elsewhere */
+/* A page of card, and then one of other memory */
 static int refused_list(struct refused *r, void *second)
 {
 	static const struct mapkit_piece first[] = { { 0, SZ_4K }, { SZ_4K, SZ_4K } };
@@ -156,12 +156,12 @@ static int beyond_its_end(struct refused *r)
 	return refused_region(r, 2, SZ_4M - SZ_4K, SZ_8K);
 }
 
-static int bar_that_is_not_lent(struct refused *r)
+static int bar_without_a_region(struct refused *r)
 {
 	return refused_region(r, 0, 0, SZ_4K);
 }
 
-static int refused_take(struct refused *r, u32 length)
+static int refused_alloc(struct refused *r, u32 length)
 {
 	unsigned int nents;
 	struct scatterlist *sgl = pci_p2pmem_grant_sgl_alloc(r->grant, &nents, length, GFP_KERNEL,
@@ -173,24 +173,24 @@ static int refused_take(struct refused *r, u32 length)
 	return 0;
 }
 
-static int more_than_there_is(struct refused *r)
+static int pool_is_exhausted(struct refused *r)
 {
-	return refused_take(r, SZ_4M);
+	return refused_alloc(r, SZ_4M);
 }
 
-static int more_than_it_may_have(struct refused *r)
+static int quota_is_exceeded(struct refused *r)
 {
 	struct p2pmem_provider *p = kit_provider(r->k.card);
 	int ret;
 
 	WRITE_ONCE(p->quota, SZ_4K);
-	ret = refused_take(r, SZ_8K);
+	ret = refused_alloc(r, SZ_8K);
 	WRITE_ONCE(p->quota, 0);
 	return ret;
 }
 
-/* What no verdict has: it is counted, and told with both ends like any other. */
-static void words_for_what_is_counted(struct kunit *test)
+/* Reasons that no verdict has are counted, and have a text with both ends as well. */
+static void text_for_counted_reasons(struct kunit *test)
 {
 	static const struct {
 		int (*refused)(struct refused *r);
@@ -202,9 +202,9 @@ static void words_for_what_is_counted(struct kunit *test)
 		{ list_that_the_iommu_refuses, -EIO, WORDS_MAP_FAILED },
 		{ region_that_the_iommu_refuses, -EIO, WORDS_MAP_FAILED },
 		{ beyond_its_end, -EINVAL, WORDS_BAD_RANGE },
-		{ bar_that_is_not_lent, -EINVAL, WORDS_BAD_RANGE },
-		{ more_than_there_is, -ENOMEM, WORDS_FULL },
-		{ more_than_it_may_have, -EDQUOT, WORDS_QUOTA },
+		{ bar_without_a_region, -EINVAL, WORDS_BAD_RANGE },
+		{ pool_is_exhausted, -ENOMEM, WORDS_FULL },
+		{ quota_is_exceeded, -EDQUOT, WORDS_QUOTA },
 	};
 	struct mapkit_count before;
 	struct pci_p2pmem_verdict v;
@@ -215,21 +215,21 @@ static void words_for_what_is_counted(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(t); i++) {
 		before = mapkit_count(r.k.card, r.k.nic);
 		KUNIT_EXPECT_EQ_MSG(test, t[i].refused(&r), t[i].error, "%s", t[i].words);
-		/* as p2pmem_refuse() has it */
+		/* the same as in p2pmem_refuse() */
 		v = (struct pci_p2pmem_verdict){ .reason = refused_since(&r, &before),
 						 .distance = -1 };
 		refused_expect(test, r.k.card, r.k.nic, &v, t[i].words);
 	}
-	/* And nothing is left of it: the same things go well. */
+	/* The refusals have no lasting effect: valid requests succeed. */
 	r.iommu->fail_at = 0;
 	KUNIT_EXPECT_GT(test, refused_list(&r, NULL), 0);
 	KUNIT_EXPECT_EQ(test, refused_region(&r, 2, 0, SZ_4K), 0);
-	KUNIT_EXPECT_EQ(test, refused_take(&r, SZ_8K), 0);
+	KUNIT_EXPECT_EQ(test, refused_alloc(&r, SZ_8K), 0);
 	mapkit_expect_count(test, r.k.card, r.k.nic, 2, 2, ARRAY_SIZE(t));
 }
 
-/* The first refusal of a pair for a reason is told; a driver that goes on fills no log. */
-static void words_in_the_log(struct kunit *test)
+/* The first refusal of a pair for a reason is logged; further ones do not fill the log. */
+static void text_in_the_log(struct kunit *test)
 {
 	static const struct {
 		int (*refused)(struct refused *r);
@@ -246,7 +246,7 @@ static void words_in_the_log(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, want);
 	refused_build(test, &r);
-	/* a pair that could not be kept has nothing to say */
+	/* a pair that could not be stored logs nothing */
 	kit_drop_pairs(kit_provider(fabric_pdev(r.k.f, "card2")), r.k.nic);
 	l = logged_begin(test, "cannot map peer-to-peer memory");
 	for (i = 0; i < ARRAY_SIZE(t); i++) {
@@ -255,11 +255,11 @@ static void words_in_the_log(struct kunit *test)
 			 dev_name(r.k.nic), pci_name(r.k.card), t[i].words);
 		KUNIT_EXPECT_LT(test, t[i].refused(&r), 0);
 		KUNIT_EXPECT_STREQ(test, logged_line(l, 5), want);
-		/* The verdict is made anew, and is the same. */
+		/* The pair is re-evaluated, with the same verdict. */
 		kit_reevaluate();
 		for (n = 0; n < 3; n++)
 			KUNIT_EXPECT_LT(test, t[i].refused(&r), 0);
-		KUNIT_EXPECT_STREQ_MSG(test, logged_line(l, 1), "", "it is no news");
+		KUNIT_EXPECT_STREQ_MSG(test, logged_line(l, 1), "", "unchanged verdict");
 	}
 }
 
@@ -268,8 +268,8 @@ static bool refused_encrypted(void)
 	return true;
 }
 
-/* Nobody is granted it and nobody maps it, and that is for as long as the guest is one. */
-static void words_for_an_encrypted_guest(struct kunit *test)
+/* Grants and mappings are refused, permanently. */
+static void text_for_an_encrypted_guest(struct kunit *test)
 {
 	struct mapkit_count before;
 	struct pci_p2pmem_verdict v;
@@ -291,9 +291,9 @@ static void words_for_an_encrypted_guest(struct kunit *test)
 	before = mapkit_count(r.k.card, r.k.nic);
 	KUNIT_EXPECT_EQ(test, refused_list(&r, NULL), -EXDEV);
 	KUNIT_EXPECT_EQ(test, refused_since(&r, &before), PCI_P2PMEM_ENCRYPTED);
-	KUNIT_EXPECT_EQ_MSG(test, r.iommu->calls, 0, "the IOMMU was asked");
+	KUNIT_EXPECT_EQ_MSG(test, r.iommu->calls, 0, "the IOMMU was used");
 	kit_reevaluate();
-	KUNIT_EXPECT_NULL_MSG(test, pci_p2pmem_find_provider(&r.k.nic, 1), "it is chosen");
+	KUNIT_EXPECT_NULL_MSG(test, pci_p2pmem_find_provider(&r.k.nic, 1), "it was chosen");
 
 	kunit_deactivate_static_stub(test, p2pmem_guest_encrypted);
 	kit_reevaluate();
@@ -320,23 +320,23 @@ static void refused_forget(void *client)
 	pci_p2pmem_unregister_client(client);
 }
 
-/* What the self-test has found, and what may be the cause, in every verdict from then on */
-static void words_for_wrong_data(struct kunit *test)
+/* All later verdicts have the note of the self-test and the possible causes */
+static void text_for_wrong_data(struct kunit *test)
 {
 	static const struct {
-		bool plain;		/* no IOMMU is between them */
-		bool by_admin;		/* what is built in is not */
+		bool plain;		/* without an IOMMU */
+		bool by_admin;		/* allowed by an administrator */
 		const char *words;
 	} t[] = {
 		{ false, false, WORDS_DATA WORDS_GUEST WORDS_NOTE
-		  "the client's IOMMU may stop its requests, boot with iommu=pt",
+		  "the client's IOMMU may block its requests, boot with iommu=pt",
 		},
 		{ true, false, WORDS_DATA WORDS_GUEST WORDS_NOTE
-		  "put both devices into other slots, below one PCIe switch",
+		  "move both devices to slots below one PCIe switch",
 		},
 		{ true, true,
 		  WORDS_DATA " through a host bridge that the administrator allowed" WORDS_NOTE
-		  "take back what allows its host bridge in /sys/module/p2pdma/parameters/host_bridges, or put both devices below one PCIe switch",
+		  "remove the entry that allows its host bridge from /sys/module/p2pdma/parameters/host_bridges, or put both devices below one PCIe switch",
 		},
 	};
 	struct pci_p2pmem_client *client;
@@ -345,7 +345,7 @@ static void words_for_wrong_data(struct kunit *test)
 	int i;
 
 	refused_build(test, &r);
-	/* one of the two can be chosen */
+	/* choose one of the two */
 	pci_p2pmem_set_published(r.other->provider, false);
 	client = pci_p2pmem_register_client(r.k.nic, &refused_ops, NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(client));
@@ -354,7 +354,7 @@ static void words_for_wrong_data(struct kunit *test)
 		mapkit_grant_end(test, r.grant);
 		r.iommu->plain = t[i].plain;
 		if (t[i].by_admin) {
-			/* the ports of the two that are not built in */
+			/* the ports of the two without a built-in entry */
 			kit_allow(test, "-8086:2030,+fab0:0002");
 			pci_p2pmem_set_published(r.k.card, false);
 			pci_p2pmem_set_published(r.other->provider, true);
@@ -375,8 +375,8 @@ static void words_for_wrong_data(struct kunit *test)
 	}
 }
 
-/* Nothing is published that the client could be given: there is no other end to name. */
-static void words_for_no_provider(struct kunit *test)
+/* No published provider: the text has no other end. */
+static void text_for_no_provider(struct kunit *test)
 {
 	struct pci_p2pmem_verdict v;
 	struct mapkit k;
@@ -392,11 +392,11 @@ static void words_for_no_provider(struct kunit *test)
 }
 
 static struct kunit_case refused_cases[] = {
-	KUNIT_CASE(words_for_what_is_counted),
-	KUNIT_CASE(words_in_the_log),
-	KUNIT_CASE(words_for_an_encrypted_guest),
-	KUNIT_CASE(words_for_wrong_data),
-	KUNIT_CASE(words_for_no_provider),
+	KUNIT_CASE(text_for_counted_reasons),
+	KUNIT_CASE(text_in_the_log),
+	KUNIT_CASE(text_for_an_encrypted_guest),
+	KUNIT_CASE(text_for_wrong_data),
+	KUNIT_CASE(text_for_no_provider),
 	{ }
 };
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: verdicts in words
+ * DOC: text of verdicts
  *
- * For every reason that a machine can have: both ends, the token, the text, the device
- * at fault and the remedy, as an administrator reads them.
+ * For every reason that depends on the machine: both ends, the token, the text, the
+ * device that causes the refusal, and the remedy.
  */
 #include <kunit/device.h>
 #include <kunit/static_stub.h>
@@ -33,7 +33,7 @@ static void text_exit(struct kunit *test)
  *	      |			`- 02.0 dn2 -- narrow, which addresses 32 bits
  *	      `- 01.0 rp1 -- lone
  *	next --- 00.0 rp2 -- far
- *	root --- 03.0 inside, which no port is above of, and nothing stands for its host bridge
+ *	root --- 03.0 inside, without a port above, and without a function for its host bridge
  *	sky ---- 00.0 rp3, which is on the built-in list -- known
  */
 #define TEXT_PORT(_id)	.vendor = FABRIC_VENDOR, .device = _id
@@ -88,7 +88,7 @@ static void text_expect(struct kunit *test, struct pci_dev *provider, struct dev
 	KUNIT_EXPECT_EQ(test, n, strlen(want));
 }
 
-/* "CLIENT and PROVIDER: WORDS", where each @ in the words is the next of the names */
+/* Checks "CLIENT and PROVIDER: TEXT"; each @ in the text is replaced by the next name */
 static void text_pair(struct kunit *test, struct fabric *f, const char *client,
 		      const char *words, const char * const names[])
 {
@@ -108,7 +108,7 @@ static void text_pair(struct kunit *test, struct fabric *f, const char *client,
 	text_expect(test, fabric_pdev(f, "card"), &fabric_pdev(f, client)->dev, want);
 }
 
-static void words_for_a_path(struct kunit *test)
+static void text_for_a_path(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
 
@@ -123,12 +123,12 @@ static void words_for_a_path(struct kunit *test)
 
 	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
 	text_pair(test, f, "nic",
-		  "acs-redirect: ACS sends requests between them up to a host bridge that is not known to forward them at @; boot with pci=disable_acs_redir=@"
+		  "acs-redirect: ACS redirects requests between them to a host bridge that is not known to forward them at @; boot with pci=disable_acs_redir=@"
 		  TEXT_ALLOW("+fab0:1000"),
 		  (const char *[]){ "dn1", "dn1" });
 	fabric_set_acs_ctrl(f, "dn0", PCI_ACS_RR);
 	text_pair(test, f, "nic",
-		  "acs-redirect: ACS sends requests between them up to a host bridge that is not known to forward them at @; boot with pci=disable_acs_redir=@;@"
+		  "acs-redirect: ACS redirects requests between them to a host bridge that is not known to forward them at @; boot with pci=disable_acs_redir=@;@"
 		  TEXT_ALLOW("+fab0:1000"),
 		  (const char *[]){ "dn0", "dn0", "dn1" });
 	fabric_set_acs_ctrl(f, "dn0", 0);
@@ -139,8 +139,8 @@ static void words_for_a_path(struct kunit *test)
 		  (const char *[]){ "dn1" });
 }
 
-/* The entry is for this pair, and when it was written the pair is allowed. */
-static void words_for_an_entry(struct kunit *test)
+/* The entry is for this pair: after it is written, the pair is allowed. */
+static void text_for_an_entry(struct kunit *test)
 {
 	static const struct {
 		const char *client;
@@ -153,7 +153,7 @@ static void words_for_an_entry(struct kunit *test)
 		{ "far", NULL, "+fab0:1000/across", TEXT_ALLOW("+fab0:1000/across") },
 		{ "far", "+fab0:1000", "+fab0:1000/across", TEXT_ALLOW("+fab0:1000/across") },
 		{ "known", NULL, "+fab0:1000/across", TEXT_ALLOW("+fab0:1000/across") },
-		/* what was taken back is given again */
+		/* a removed entry is added again */
 		{ "known", "-8086:2030", "+fab0:1000/across,+8086:2030/across",
 		  TEXT_ALLOW("+fab0:1000/across,+8086:2030/across") },
 		{ "inside", NULL, "+fab0:1000/across,+cpu:GenuineIntel:0x6:0x2d",
@@ -190,8 +190,8 @@ static void text_no_x86(struct p2pmem_entry *cpu)
 	*cpu = (struct p2pmem_entry){};
 }
 
-/* Where no id and no processor can be named, there is nothing to write. */
-static void no_words_for_no_entry(struct kunit *test)
+/* Without an ID or a processor there is no entry to write. */
+static void no_text_without_an_entry(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
 
@@ -204,33 +204,33 @@ static void no_words_for_no_entry(struct kunit *test)
 		  (const char *[]){ "host" });
 }
 
-static void words_for_a_mask(struct kunit *test)
+static void text_for_a_mask(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
 
 	kit_lend(test, f, "card");
 	kit_client(test, f, "narrow");
 	text_pair(test, f, "narrow",
-		  "dma-mask: the provider's memory lies beyond what the client can address: in BAR 2 at 0x100000000 it ends at 0x1001fffff, the client reaches 32 bits; place the provider's BAR below that limit",
+		  "dma-mask: the client cannot address all of the provider's memory: BAR 2 [0x100000000-0x1001fffff] exceeds the client's 32-bit DMA mask; place the provider's BAR below that limit",
 		  NULL);
 }
 
-static void words_for_a_client(struct kunit *test)
+static void text_for_a_client(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
 	struct pci_dev *nic = fabric_pdev(f, "nic");
 	unsigned int class;
 
 	text_pair(test, f, "nic",
-		  "not-a-provider: the device lends no published memory; choose a device that has p2pmem/published 1 in sysfs",
+		  "not-a-provider: the device provides no published memory; choose a device whose p2pmem/published is 1 in sysfs",
 		  NULL);
 	kit_lend(test, f, "card");
 	text_pair(test, f, "nic",
-		  "not-a-client: the driver of the client has not registered it; load the driver that was built with p2pmem: p2pmem-fabric, or ib_core where it is an RDMA adapter",
+		  "not-a-client: the driver of the client has not registered it; load the driver that was built with p2pmem: p2pmem-fabric, or ib_core if it is an RDMA adapter",
 		  NULL);
 	fabric_unbind(f, "nic");
 	text_pair(test, f, "nic",
-		  "not-a-client: the driver of the client has not registered it; load the driver that was built with p2pmem: it has no driver now",
+		  "not-a-client: the driver of the client has not registered it; load the driver that was built with p2pmem: no driver is bound to it",
 		  NULL);
 	KUNIT_ASSERT_EQ(test, fabric_bind(f, "nic"), 0);
 	class = nic->class;
@@ -242,7 +242,7 @@ static void words_for_a_client(struct kunit *test)
 	kit_client(test, f, "nic");
 	nic->untrusted = 1;
 	text_pair(test, f, "nic",
-		  "untrusted: one of them is an untrusted device at @; use a device in an internal slot",
+		  "untrusted: one of the two devices is untrusted at @; use a device in an internal slot",
 		  (const char * const []){ "nic" });
 	nic->untrusted = 0;
 	pci_p2pmem_revoke(fabric_pdev(f, "card"));
@@ -252,7 +252,7 @@ static void words_for_a_client(struct kunit *test)
 }
 
 #ifdef CONFIG_SWIOTLB
-static void words_for_bounce_buffers(struct kunit *test)
+static void text_for_bounce_buffers(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
 	struct device *nic = kit_client(test, f, "nic");
@@ -276,7 +276,7 @@ static void text_forget(void *client)
 }
 
 /* Clients that are no PCI function, or no device at all */
-static void words_for_other_devices(struct kunit *test)
+static void text_for_other_devices(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
 	struct pci_dev *card = kit_lend(test, f, "card");
@@ -304,8 +304,8 @@ static void words_for_other_devices(struct kunit *test)
 	text_expect(test, card, dev, want);
 }
 
-/* The devices may be gone: their names are in the verdict, and the list is what it names. */
-static void words_without_the_devices(struct kunit *test)
+/* After removal of the devices, their names and the list are those in the verdict. */
+static void text_without_the_devices(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
 	struct pci_dev *card = kit_lend(test, f, "card");
@@ -318,7 +318,7 @@ static void words_without_the_devices(struct kunit *test)
 	kit_reevaluate();
 	pci_p2pmem_verdict(card, nic, &v);
 	snprintf(want, TEXT_SIZE,
-		 "%s and %s: acs-redirect: ACS sends requests between them up to a host bridge that is not known to forward them at %s; boot with pci=disable_acs_redir=%s",
+		 "%s and %s: acs-redirect: ACS redirects requests between them to a host bridge that is not known to forward them at %s; boot with pci=disable_acs_redir=%s",
 		 dev_name(nic), pci_name(card), pairkit_name(f, "dn0"), pairkit_name(f, "dn0"));
 	pci_p2pmem_explain(got, TEXT_SIZE, NULL, NULL, &v);
 	KUNIT_EXPECT_STREQ(test, got, want);
@@ -328,7 +328,7 @@ static void words_without_the_devices(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, got, want);
 }
 
-static void words_stay_within_their_buffer(struct kunit *test)
+static void text_stays_within_its_buffer(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
 	struct pci_dev *card = kit_lend(test, f, "card");
@@ -343,7 +343,7 @@ static void words_stay_within_their_buffer(struct kunit *test)
 	pci_p2pmem_verdict(card, nic, &v);
 	all = pci_p2pmem_explain(whole, TEXT_SIZE, card, nic, &v);
 	list = strchr(whole, '=') - whole;
-	/* the command stands there wholly, or not at all */
+	/* the command is complete or absent */
 	part = strstr(whole, ", or allow") - whole;
 	for (len = 0; len < TEXT_SIZE; len++) {
 		memset(buf, 0x5a, TEXT_SIZE);
@@ -352,7 +352,7 @@ static void words_stay_within_their_buffer(struct kunit *test)
 			want = all;
 		else
 			want = len ? min(len - 1, part) : 0;
-		/* the list, when it is cut between two names, does not end in the separator */
+		/* a list that is truncated between two names does not end with a separator */
 		if (want > list && want < part && whole[want - 1] == ';')
 			want--;
 		KUNIT_EXPECT_EQ_MSG(test, n, want, "%d bytes", len);
@@ -361,8 +361,8 @@ static void words_stay_within_their_buffer(struct kunit *test)
 	}
 }
 
-/* A verdict of a later version, or one that was written over */
-static void words_for_what_is_not_known(struct kunit *test)
+/* A verdict with an unknown reason */
+static void text_for_unknown_values(struct kunit *test)
 {
 	struct pci_p2pmem_verdict v = { .reason = PCI_P2PMEM_NR_REASONS };
 	char got[40], want[40];
@@ -375,18 +375,18 @@ static void words_for_what_is_not_known(struct kunit *test)
 }
 
 static struct kunit_case text_cases[] = {
-	KUNIT_CASE(words_for_a_path),
-	KUNIT_CASE(words_for_an_entry),
-	KUNIT_CASE(no_words_for_no_entry),
-	KUNIT_CASE(words_for_a_mask),
-	KUNIT_CASE(words_for_a_client),
+	KUNIT_CASE(text_for_a_path),
+	KUNIT_CASE(text_for_an_entry),
+	KUNIT_CASE(no_text_without_an_entry),
+	KUNIT_CASE(text_for_a_mask),
+	KUNIT_CASE(text_for_a_client),
 #ifdef CONFIG_SWIOTLB
-	KUNIT_CASE(words_for_bounce_buffers),
+	KUNIT_CASE(text_for_bounce_buffers),
 #endif
-	KUNIT_CASE(words_for_other_devices),
-	KUNIT_CASE(words_without_the_devices),
-	KUNIT_CASE(words_stay_within_their_buffer),
-	KUNIT_CASE(words_for_what_is_not_known),
+	KUNIT_CASE(text_for_other_devices),
+	KUNIT_CASE(text_without_the_devices),
+	KUNIT_CASE(text_stays_within_its_buffer),
+	KUNIT_CASE(text_for_unknown_values),
 	{}
 };
 

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Tests run-tests.sh itself: what it counts, prints last and exits with, for tests that pass,
-# fail, skip, break off and say nothing. Prints TAP.
+# Tests run-tests.sh itself: its counts, last line and exit status, for tests that pass, fail,
+# skip, bail out or print nothing. Prints TAP.
 #
 # runner.sh BUILD_DIR
 
@@ -81,36 +81,36 @@ runs "fewer than planned" 1 "1 passed, 1 failed" short
 runs "no plan" 1 "1 passed, 1 failed" unplanned
 runs "silence" 1 "0 passed, 1 failed" silent
 runs "two plans" 1 "1 passed, 1 failed" twice
-runs "a number that comes twice" 1 "2 passed, 1 failed" order
-runs "a word that begins as a result does" 1 "0 passed, 1 failed" prose
-runs "breaking off" 1 "1 passed, 1 failed" bail
+runs "a duplicate number" 1 "2 passed, 1 failed" order
+runs "a word that begins like a result" 1 "0 passed, 1 failed" prose
+runs "bailing out" 1 "1 passed, 1 failed" bail
 runs "a skip with a reason" 0 "1 passed, 0 failed, 1 skipped" skip
-runs "a skip without" 1 "1 passed, 1 failed" skipsilent
-runs "nothing but a skip" 1 "0 passed, 0 failed, 1 skipped" skiponly
+runs "a skip without a reason" 1 "1 passed, 1 failed" skipsilent
+runs "only a skip" 1 "0 passed, 0 failed, 1 skipped" skiponly
 runs "a script that does not exist" 1 "2 passed, 1 failed" good nowhere
 select="go*"
-runs "only what is selected" 0 "2 passed, 0 failed" good wrong
+runs "only selected tests" 0 "2 passed, 0 failed" good wrong
 select="nothing"
-runs "a selection of nothing" 1 "0 passed, 0 failed" good
+runs "an empty selection" 1 "0 passed, 0 failed" good
 select=
-runs "two of one name" 2 "run-tests: $dir/list: two tests are called good" good good
+runs "two tests with one name" 2 "run-tests: $dir/list: two tests are called good" good good
 runs "a failure to explain" 1 "2 passed, 1 failed" wrong
 count=$((count + 1))
 if grep -q 'wrong: *three is not four' "$dir/out"; then
-	echo "ok $count - what a test says of its failure is in the summary"
+	echo "ok $count - the summary has the message of a failed test"
 else
 	bad=1
-	echo "not ok $count - what a test says of its failure is not in the summary"
+	echo "not ok $count - the summary has no message of a failed test"
 fi
 
-# What is kept of a run that broke off: "once" leaves a line each time that it runs.
+# Results kept from a stopped run: "once" writes a line each time that it runs.
 printf '#!/bin/sh\necho ran >>%s/ran\nprintf "ok 1 - a\\n1..1\\n"\n' "$dir" >"$dir/once.sh"
 chmod +x "$dir/once.sh"
 rm -rf "$dir/b/k" "$dir/ran"
 mkdir -p "$dir/b/kernel"
 echo KVER=one >"$dir/b/kernel/env"
 
-# kept NAME TIMES STATUS LAST-LINE FAKE...: as runs, with KEEP; "once" has run so often by then
+# kept NAME TIMES STATUS LAST-LINE FAKE...: like runs, with KEEP; "once" must have run TIMES times
 kept()
 {
 	times=$2
@@ -123,15 +123,15 @@ kept()
 	count=$((count + 1))
 	found=$(wc -l <"$dir/ran")
 	if [ "$found" -eq "$times" ]; then
-		echo "ok $count - ... after $times runs of what passes"
+		echo "ok $count - ... after $times runs of the passing test"
 	else
 		bad=1
-		echo "not ok $count - ... after $found runs of what passes, not $times"
+		echo "not ok $count - ... after $found runs of the passing test, not $times"
 	fi
 }
 
 kept "with KEEP, the first time" 1 1 "3 passed, 1 failed" once wrong
-kept "what passed is counted and not run again, what failed is run" 1 1 "3 passed, 1 failed" once wrong
+kept "passed tests are counted and not run again, failed ones are run" 1 1 "3 passed, 1 failed" once wrong
 fake wrong "1..1
 ok 1 - it is right" 0
 kept "until it passes" 1 0 "2 passed, 0 failed" once wrong
@@ -170,10 +170,10 @@ debug-one one-switch	x.sh LANE=debug
 three	one-switch	x.sh	# not least
 E2
 printf 'again\nfour one-switch x.sh\nwait\nlast host x.sh\n' >"$dir/list2"
-order "what is to run again stands where a list says so, once" debug \
+order "tests to run again replace the line in a list, once" debug \
 	"one here two debug-one three debug-three debug-four four wait last"
-order "and nowhere when nothing is to run again" "" "one here two debug-one three four wait last"
+order "no tests to run again" "" "one here two debug-one three four wait last"
 sed -i /again/d "$dir/list2"
-order "or at the end of the lists" debug "one here two debug-one three four wait last debug-three debug-four"
+order "tests to run again follow the lists" debug "one here two debug-one three four wait last debug-three debug-four"
 echo "1..$count"
 exit $bad

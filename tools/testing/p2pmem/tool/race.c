@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DOC: p2pmem_race, a data race on purpose
+ * DOC: p2pmem_race, a deliberate data race
  *
  * Floor 0.
  *
- * Two threads add to one number without a lock for @ms milliseconds while the module is loaded.
- * A kernel that looks for data races must report it (tests/guest/kcsan.sh); elsewhere nothing
- * comes of it.
+ * When the module is loaded, two threads increment a number without a lock for @ms milliseconds.
+ * A kernel with KCSAN must report that (tests/guest/kcsan.sh); otherwise it has no effect.
  *
  * For tests: never part of a production kernel.
  */
@@ -18,11 +17,11 @@
 
 static unsigned int ms = 2000;
 module_param(ms, uint, 0444);
-MODULE_PARM_DESC(ms, "milliseconds that the race goes on while the module is loaded (default 2000)");
+MODULE_PARM_DESC(ms, "duration of the race in milliseconds (default 2000)");
 
 static unsigned long race_number;
 
-/* By both threads, so that a report names this function twice */
+/* Both threads run this function, so a report has its name twice */
 static noinline void race_add(void)
 {
 	race_number++;

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DOC: p2pmem_tool: what a request's use of peer memory costs
+ * DOC: p2pmem_tool: cost of peer memory per request
  *
  * Floor 2.
  *
  *	speed P C1 C2 ROUNDS LEN   memory under a grant for both clients, mapped for C1
  *
- * Prints the ticks of the time stamp counter that each step takes, the fewest of all
- * rounds: "alloc", "lookup" (the cached verdict of a pair), "map", "unmap", "free", and
- * "all", the fewest of them together. Under QEMU's -icount shift=0 a tick is an executed
- * instruction. Two readings of the counter one after the other are taken off each.
+ * Prints the ticks of the time stamp counter for each step, the minimum of all rounds:
+ * "alloc", "lookup" (the cached verdict of a pair), "map", "unmap", "free", and "all",
+ * the minimum of their sum. Under QEMU's -icount shift=0 a tick is an executed
+ * instruction. The cost of reading the counter is subtracted from each step.
  *
- * The look-up has no interface of its own. It is called by its address, which a probe
- * finds; the call by pointer counts.
+ * The lookup is not exported. It is called through its address, which a kprobe finds;
+ * the indirect call is included.
  */
 #include <linux/kprobes.h>
 #include <linux/rcupdate.h>
@@ -29,16 +29,16 @@ static const char * const speed_names[] = { "alloc", "lookup", "map", "unmap", "
 /**
  * struct speed - state of a measurement
  * @pdev: provider
- * @provider: what the core has of it
+ * @provider: the core's structure for it
  * @grant: for both clients
- * @look: the core's look-up of a pair
+ * @lookup: the core's function to look up a pair
  * @least: fewest ticks of each step
  */
 struct speed {
 	struct pci_dev *pdev;
 	struct p2pmem_provider *provider;
 	struct pci_p2pmem_grant *grant;
-	struct p2pmem_path *(*look)(struct p2pmem_provider *p, struct device *client);
+	struct p2pmem_path *(*lookup)(struct p2pmem_provider *p, struct device *client);
 	u64 least[SPEED_NR];
 };
 
@@ -54,7 +54,7 @@ static void *speed_address(const char *name)
 	return addr;
 }
 
-/* With interrupts off: whatever else runs would be counted too. */
+/* Runs with interrupts off, because interrupts would be counted as well. */
 static int speed_round(struct speed *s, struct device *client, u32 len)
 {
 	u64 begin[SPEED_ALL], end[SPEED_ALL], none, all = 0;
@@ -76,7 +76,7 @@ static int speed_round(struct speed *s, struct device *client, u32 len)
 	}
 	rcu_read_lock();
 	begin[SPEED_LOOKUP] = rdtsc();
-	s->look(s->provider, client);
+	s->lookup(s->provider, client);
 	end[SPEED_LOOKUP] = rdtsc();
 	rcu_read_unlock();
 
@@ -110,10 +110,10 @@ static int speed_run(struct speed *s, struct device *dev[2], unsigned int rounds
 	struct pci_p2pmem_verdict why;
 	int i, ret = 0;
 
-	s->look = speed_address("p2pmem_pair_find");
-	if (!find || !s->look)
+	s->lookup = speed_address("p2pmem_pair_find");
+	if (!find || !s->lookup)
 		return -ENOENT;
-	/* The grant holds the provider. */
+	/* The grant has a reference on the provider. */
 	s->grant = pci_p2pmem_grant_create(s->pdev, PCI_P2PMEM_NEAREST, dev, 2, NULL, NULL,
 					   "speed", &why);
 	if (IS_ERR(s->grant))
@@ -128,7 +128,7 @@ static int speed_run(struct speed *s, struct device *dev[2], unsigned int rounds
 	}
 	pci_p2pmem_grant_end(s->grant);
 	for (i = 0; !ret && i < SPEED_NR; i++)
-		tool_say("%s %llu\n", speed_names[i], s->least[i]);
+		tool_print("%s %llu\n", speed_names[i], s->least[i]);
 	return ret;
 }
 

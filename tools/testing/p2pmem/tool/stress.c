@@ -4,12 +4,12 @@
  *
  * Floor 2.
  *
- *	stress P ROUNDS SEED    random runs and lists, taken and given back
- *	cycle P C ROUNDS LEN    take a list, map it, unmap it, give it back
+ *	stress P ROUNDS SEED    allocate and free random runs and lists
+ *	cycle P C ROUNDS LEN    allocate a list, map it, unmap it, free it
  *
- * "stress" keeps its own record of every page that is out and fails with EUCLEAN when
- * one is handed out twice or lies outside of what was handed out before everything
- * was free. Its numbers come from its seed alone.
+ * "stress" records every allocated page and fails with EUCLEAN if a page is allocated
+ * twice, or is outside of the pages seen before everything was free. Its random
+ * numbers depend only on SEED.
  */
 #include <linux/bitmap.h>
 #include <linux/prandom.h>
@@ -21,10 +21,10 @@
 #define TOOL_PAGES	BIT(18)	/* 1 GiB of 4 KiB pages */
 
 /**
- * struct tool_live - memory that is out
- * @addr: of a run
- * @size: of a run
- * @sg: a list instead
+ * struct tool_live - allocated memory
+ * @addr: address of a run
+ * @size: size of a run
+ * @sg: or a list
  * @nents: its entries
  */
 struct tool_live {
@@ -39,11 +39,11 @@ struct tool_live {
  * @pdev: provider
  * @rnd: random numbers
  * @base: page frame number of bit 0 of @out
- * @out: pages that are out
- * @live: what is out
- * @full: how often nothing was free
- * @split: how often a list had several entries
- * @taken: how often something was taken
+ * @out: allocated pages
+ * @live: current allocations
+ * @full: number of failed allocations
+ * @split: number of lists with several entries
+ * @allocated: number of allocations
  */
 struct tool_stress {
 	struct pci_dev *pdev;
@@ -53,10 +53,10 @@ struct tool_stress {
 	struct tool_live live[TOOL_LIVE];
 	unsigned int full;
 	unsigned int split;
-	unsigned int taken;
+	unsigned int allocated;
 };
 
-/* Records pages as out (or as back); false when they were already. */
+/* Records pages as allocated or free; returns false if they already were. */
 static bool tool_record(struct tool_stress *s, void *addr, size_t size, bool out)
 {
 	unsigned long bit = page_to_pfn(virt_to_page(addr)) - s->base;
@@ -77,7 +77,7 @@ static bool tool_record(struct tool_stress *s, void *addr, size_t size, bool out
 	return true;
 }
 
-static int tool_take(struct tool_stress *s, struct tool_live *l)
+static int tool_alloc(struct tool_stress *s, struct tool_live *l)
 {
 	size_t size = prandom_u32_state(&s->rnd) % (4UL << (prandom_u32_state(&s->rnd) % 20)) + 1;
 	struct scatterlist *sg;
@@ -101,13 +101,13 @@ static int tool_take(struct tool_stress *s, struct tool_live *l)
 		s->split += l->sg && l->nents > 1;
 	}
 	if (l->addr || l->sg)
-		s->taken++;
+		s->allocated++;
 	else
 		s->full++;
 	return 0;
 }
 
-static int tool_give(struct tool_stress *s, struct tool_live *l)
+static int tool_free(struct tool_stress *s, struct tool_live *l)
 {
 	struct scatterlist *sg;
 	unsigned int i;
@@ -127,7 +127,7 @@ static int tool_give(struct tool_stress *s, struct tool_live *l)
 	return ret;
 }
 
-/* The lowest page: first fit or not, an empty pool hands it out sooner or later. */
+/* Finds the lowest page frame of the function's memory BARs. */
 static int tool_stress_base(struct tool_stress *s)
 {
 	int bar;
@@ -161,14 +161,14 @@ static int tool_cmd_stress(int argc, char **argv)
 	prandom_seed_state(&s->rnd, seed);
 	for (i = 0; i < rounds && !ret; i++) {
 		l = &s->live[prandom_u32_state(&s->rnd) % TOOL_LIVE];
-		ret = l->addr || l->sg ? tool_give(s, l) : tool_take(s, l);
+		ret = l->addr || l->sg ? tool_free(s, l) : tool_alloc(s, l);
 		cond_resched();
 	}
 	for (i = 0; i < TOOL_LIVE; i++)
-		ret = tool_give(s, &s->live[i]) ?: ret;
+		ret = tool_free(s, &s->live[i]) ?: ret;
 	if (!ret && !bitmap_empty(s->out, TOOL_PAGES))
 		ret = -EUCLEAN;
-	tool_say("taken %u\nfull %u\nsplit %u\n", s->taken, s->full, s->split);
+	tool_print("allocated %u\nfull %u\nsplit %u\n", s->allocated, s->full, s->split);
 out:
 	bitmap_free(s->out);
 	pci_dev_put(s->pdev);

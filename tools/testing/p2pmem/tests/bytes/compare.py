@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """
-compare.py VMDIR FILE: what QEMU traced in a run of guest/bytes.sh, and what the guest counted.
+compare.py VMDIR FILE: compare QEMU's trace of a run of guest/bytes.sh with the guest's counters.
 
 Writes "TRACED COUNTED NAME" lines. Bytes are those to and from the provider's BAR.
 """
@@ -29,9 +29,9 @@ def numbers(vm):
     trace = Trace(vm / "trace.log", data["bar_start"], data["bar_size"], phases=3)
     for who, moved in (("drive", trace.drive[True]), ("adapter", trace.adapter[True])):
         tested, peer = data[f"tested_{who}"], seen["end.nvmet.peer_bytes"][0]
-        yield moved[MOVING], data["moved"], f"{who}: what the host read and wrote"
-        yield moved[BEFORE], tested + seen["begin.nvmet.peer_bytes"][0], f"{who}: the self-test and what came before"
-        yield moved[AFTER], 0, f"{who}: nothing afterwards"
+        yield moved[MOVING], data["moved"], f"{who}: bytes that the host read and wrote"
+        yield moved[BEFORE], tested + seen["begin.nvmet.peer_bytes"][0], f"{who}: bytes of the self-test and earlier ones"
+        yield moved[AFTER], 0, f"{who}: no bytes afterwards"
         yield sum(moved) - tested, peer, f"{who}: nvmet's peer_bytes"
         yield sum(moved), seen[f"end.pair.{who}"][0], f"{who}: the core's counter of the pair"
         yield 0, seen[f"end.pair.{who}"][3], f"{who}: bytes in use at the end"

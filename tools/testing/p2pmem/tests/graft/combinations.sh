@@ -242,7 +242,7 @@ patch()
 	# with a new option the kernel has what this selects
 	if grep -q '^+config ' "$1"; then
 		config m m CONFIG_PCI_P2PMEM_KUNIT_TEST=y || return 1
-		# by itself: beside vmlinux, modules would be looked at one by one, without each other
+		# by itself: beside vmlinux, modules would be checked one by one, without each other
 		build step vmlinux || return 1
 	fi
 	if [ -f "$src/drivers/pci/p2pdma/Kconfig" ]; then

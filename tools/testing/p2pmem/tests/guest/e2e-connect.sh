@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-connect.sh: connect, read and disconnect 100 times; nothing is left, neither peer
-# memory nor objects of the adapter nor slab memory that grows. Topology: one-switch.
+# e2e-connect.sh: connect, read and disconnect 100 times. Peer memory, objects of the adapter and
+# slab memory must not leak. Topology: one-switch.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
@@ -28,7 +28,7 @@ no_qp()
 
 e2e_start || bail "the guest cannot be set up"
 card=$(pci_cards 1)
-pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+pci_bind "$card" p2pmem-bar || bail "the card is no provider"
 e2e_export $NQN 1 "$(nvme_disk plain0)" 1 || bail "namespace"
 e2e_port 0 || bail "port"
 log_mark

@@ -30,7 +30,7 @@ card=$(pci_cards 1) drive=$(nvme_bdf plain0) adapter=$(pci_adapters 1)
 for f in "$card" "$drive" "$adapter"; do
 	like "$(cat "/sys/bus/pci/devices/$f/iommu_group/type")" '^DMA' "the IOMMU translates for $f"
 done
-pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+pci_bind "$card" p2pmem-bar || bail "the card is no provider"
 write_attr /sys/module/p2pdma/parameters/host_bridges +1b36:000c || bail "no entry of the host bridge"
 log_mark
 e2e_export $NQN 1 "$(nvme_disk plain0)" "$card" || bail "namespace"
@@ -39,7 +39,7 @@ disk=$(e2e_connect $NQN) || bail "connect"
 is "$(e2e_provider $NQN 1)" "$card ok proved by-admin" "the path is proved"
 for f in "$drive" "$adapter"; do
 	is "$(grep "^$card $f " /sys/kernel/debug/p2pmem/paths | cut -d' ' -f3,4,7,8)" "ok host proved 1" \
-		"$f reaches it through the host bridge, proved"
+		"$f reaches the card through the host bridge, proved"
 done
 
 # adjacent pages, then 4 KiB blocks whose pages lie apart, both directions
@@ -52,7 +52,7 @@ check "separate pages" \
 trace_mark 2
 report moved $(($(host_bytes "$disk") - before))
 is "$(stat_of $NQN 1 fallbacks)" "$fallbacks" "no fallback once the path is proved"
-compare "$(stat_of $NQN 1 peer_bytes)" -ge $((2 * 12 * 1048576)) "all of it in peer memory"
+compare "$(stat_of $NQN 1 peer_bytes)" -ge $((2 * 12 * 1048576)) "all transfers used peer memory"
 is "$(stat_all $NQN 1)" "$(host_bytes "$disk")" "every byte is counted"
 
 # the provider goes and comes back

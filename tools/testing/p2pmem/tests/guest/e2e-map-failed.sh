@@ -1,11 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-map-failed.sh: the IOMMU cannot map peer memory for a while. Mappings of the drive, then of the
-# adapter, then of both fail now and then, and then all of them. That passes: requests are served from
-# system memory or repeated, each is counted as map-failed, the host sees no error, the data is right, no
-# path is disproved, and peer memory is used again afterwards. Topology: iommu-host.topo, with
-# intel_iommu=on.
+# e2e-map-failed.sh: the IOMMU temporarily cannot map peer memory. Some mappings of the drive, then of
+# the adapter, then of both fail, and finally all mappings. Requests use system memory or are retried,
+# each is counted as map-failed, the host sees no error, the data is right, no path is disproved, and
+# peer memory is used again afterwards. Topology: iommu-host.topo, with intel_iommu=on.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
@@ -36,22 +35,22 @@ failing()
 e2e_start || bail "the guest cannot be set up"
 modprobe p2pmem_fail || bail "mappings cannot be made to fail"
 card=$(pci_cards 1) drive=$(nvme_bdf plain0) adapter=$(pci_adapters 1)
-pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+pci_bind "$card" p2pmem-bar || bail "the card is no provider"
 write_attr /sys/module/p2pdma/parameters/host_bridges +1b36:000c || bail "no entry of the host bridge"
 e2e_export $NQN 1 "$(nvme_disk plain0)" "$card" || bail "namespace"
 e2e_port 0 || bail "port"
 disk=$(e2e_connect $NQN) || bail "connect"
 check "peer memory is used" e2e_peer_grows $NQN "$disk" 1
-failing 5 "$drive" "the drive, now and then"
-failing 5 "$adapter" "the adapter, now and then"
-failing 3 "" "both, now and then"
+failing 5 "$drive" "some mappings of the drive"
+failing 5 "$adapter" "some mappings of the adapter"
+failing 3 "" "some mappings of both"
 failing 1 "" "all"
 
 # a self-test whose mappings fail has shown nothing about the path
 before=$(cat $fail/failed)
 echo 1 >$fail/every
 write_attr "/sys/bus/pci/devices/$card/p2pmem/rescan" 1 || bail "rescan of $card"
-e2e_again $NQN 1 p2pmem_verify=warn || :
+e2e_reconfigure $NQN 1 p2pmem_verify=warn || :
 echo 0 >$fail/every
 compare "$(cat $fail/failed)" -gt "$before" "mappings of a self-test failed"
 is "$(grep -c disproved /sys/kernel/debug/p2pmem/paths)" 0 "no path was disproved"

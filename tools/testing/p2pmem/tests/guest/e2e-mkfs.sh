@@ -14,7 +14,7 @@ NQN=nqn.2026-01.test:mkfs
 e2e_start || bail "the guest cannot be set up"
 load_modules ext4 || bail "no ext4"
 card=$(pci_cards 1)
-pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+pci_bind "$card" p2pmem-bar || bail "the card is no provider"
 e2e_export $NQN 1 "$(nvme_disk plain0)" 1 p2pmem_verify=off || bail "namespace"
 e2e_port 0 || bail "port"
 disk=$(e2e_connect $NQN) || bail "connect"

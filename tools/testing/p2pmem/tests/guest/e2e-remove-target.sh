@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-remove-target.sh: the target goes while a host does I/O: namespace disabled and
-# enabled again, port unlinked, subsystem and modules removed. Nothing hangs, all memory
-# comes back, and the modules can be loaded again. Topology: one-switch.
+# e2e-remove-target.sh: the target is removed while a host does I/O: namespace disabled and
+# enabled again, port unlinked, subsystem and modules removed. Nothing hangs, all memory is
+# freed, and the modules can be loaded again. Topology: one-switch.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
@@ -23,7 +23,7 @@ allow 'nvme[0-9]+n[0-9]+: '
 allow 'I/O error, dev nvme'
 allow 'Buffer I/O error'
 card=$(pci_cards 1)
-pci_bind "$card" p2pmem-bar || bail "the card does not lend"
+pci_bind "$card" p2pmem-bar || bail "the card is no provider"
 
 for round in 1 2; do
 	e2e_export $NQN 1 "$(nvme_disk plain0)" "$card" || bail "namespace, round $round"
@@ -35,17 +35,17 @@ for round in 1 2; do
 	sleep 1
 	check "round $round: the namespace is disabled during I/O" \
 		bounded 30 write_attr "$e2e_stats/$NQN/namespaces/1/enable" 0
-	check "round $round: all memory is back" wait_for 5 all_back
+	check "round $round: all memory is freed" wait_for 5 all_back
 	kill -9 "$fio_pid" 2>/dev/null
 	wait "$fio_pid" 2>/dev/null
-	check "round $round: and enabled again" \
+	check "round $round: enabled again" \
 		bounded 30 write_attr "$e2e_stats/$NQN/namespaces/1/enable" 1
 
 	disk=$(nvme_host_disk $NQN) || bail "the disk does not come back"
 	fio_load "$disk" 6
 	sleep 1
 	check "round $round: the target is removed during I/O" bounded 60 nvmet_remove_all
-	check "round $round: all memory is back" wait_for 10 all_back
+	check "round $round: all memory is freed" wait_for 10 all_back
 	kill -9 "$fio_pid" 2>/dev/null
 	nvme_disconnect_all >/dev/null
 	wait "$fio_pid" 2>/dev/null

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=dash
 #
-# kunit.sh: load the modules that carry suites, so that these run, and print their cases as TAP.
-# Boot with kunit.enable=1; kunit.filter_glob= chooses suites. p2pmem.suites= says how many of
-# them there must be at least, p2pmem.modules= what to load (p2pdma,nvmet,ib_core).
+# kunit.sh: load the modules with suites, which runs the suites, and print their cases as TAP.
+# Boot with kunit.enable=1; kunit.filter_glob= selects suites. p2pmem.suites= is the minimum number
+# of suites that must run, p2pmem.modules= lists the modules to load (p2pdma,nvmet,ib_core).
 
 . /lib/p2pmem.sh
 
 [ -d /sys/kernel/debug/kunit ] || mount -t debugfs none /sys/kernel/debug 2>/dev/null
-# The kernel fails only allocations that may not sleep, unless told otherwise. Those of its own
+# By default the kernel fails only allocations that must not sleep. Those of its own
 # debugging come when its stores run low, so a walk over every allocation would miss one then.
 f=/sys/kernel/debug/failslab
 if [ -d $f ]; then
@@ -38,7 +38,7 @@ for results in /sys/kernel/debug/kunit/*/results; do
 	cases=$(grep -a -E '^    (not )?ok [0-9]+ ' "$results" | sed 's/^    //')
 	[ -n "$cases" ] || grep -q '^not ok' "$results" || continue
 	suites=$((suites + 1))
-	# what was expected stands in the lines below, up to the next remark or result
+	# the expectation is in the lines below, up to the next remark or result
 	awk '/^ *#/ { on = /(FAILED|EXPECT|ASSERT)/ } /^ *(not )?ok / { on = /^        not ok/ }
 	     on { print "# " $0 }' "$results"
 	: >/run/cases

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # nvmet-attribute.sh: the namespace attribute p2pmem and the group p2pmem_stats of the NVMe
-# target: every legal value, illegal ones with their errno and one line in the log, what
-# enabling does with each, what the counters say for rdma, tcp, loop and files, and what
-# happens when the provider goes and comes back. Topology: nvmet-attribute.topo.
+# target: all valid values, invalid ones with their errno and one line in the log, enabling a
+# namespace with each, the counters for rdma, tcp, loop and files, and removing and adding the
+# provider. Topology: nvmet-attribute.topo.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
@@ -44,7 +44,7 @@ illegal()
 	log_mark
 	refuses "$3: $2" "$2" put "$1"
 	is "$(cat "$attr")" "$illegal_old" "$3: the old value stays"
-	is "$(news | grep -c 'nvmet: nsid')" 1 "$3: one line in the log"
+	is "$(log_lines | grep -c 'nvmet: nsid')" 1 "$3: one line in the log"
 }
 
 ns_enable()
@@ -60,14 +60,14 @@ ns_on()
 }
 
 # the log's lines since log_mark
-news()
+log_lines()
 {
 	dmesg | awk -v mark="${log_stamp:-}" 'seen; index($0, mark) { seen = 1 }'
 }
 
 said()
 {
-	news | grep -E -q -- "$1"
+	log_lines | grep -E -q -- "$1"
 }
 
 # a fresh namespace: DEVICE [VALUE]
@@ -220,7 +220,7 @@ fresh "$drive" "$near"
 pci_unbind "$near"
 refuses "a provider that went before: ENODEV" "$nodev" ns_enable 1
 pci_bind "$near" p2pmem-bar || bail "card"
-check "and that came back" ns_enable 1
+check "a provider that is back can be enabled" ns_enable 1
 
 fresh /dev/ram0 "$near"
 refuses "a block device that is no drive, with an address: EOPNOTSUPP" 'ot supported' ns_enable 1
@@ -285,7 +285,7 @@ sum()
 # counted NAME: all that the host moved was counted
 counted()
 {
-	is "$(sum)" "$hostbytes" "$1: peer, inline and system bytes are all bytes"
+	is "$(sum)" "$hostbytes" "$1: peer, inline and system bytes add up to all bytes"
 }
 
 fresh "$drive" "$near"
@@ -295,7 +295,7 @@ if traffic 1 rdma 4420; then ok "rdma, a named provider: data"; else not_ok "rdm
 counted "rdma, a named provider"
 is "$(counter peer_bytes)" "$hostbytes" "rdma, a named provider: all in peer memory"
 is "$(counter fallbacks)" 0 "rdma, a named provider: no fallback"
-is "$(news | grep -c "using peer-to-peer memory of $near for nsid 1 of controller")" 1 \
+is "$(log_lines | grep -c "using peer-to-peer memory of $near for nsid 1 of controller")" 1 \
 	"rdma, a named provider: one line in the log"
 
 fresh "$drive" 1
@@ -310,7 +310,7 @@ ns_on
 if traffic 1 rdma 4420; then ok "rdma, off: data"; else not_ok "rdma, off: data"; fi
 counted "rdma, off"
 is "$(counter system_bytes)" "$hostbytes" "rdma, off: all in system memory"
-is "$(counter fallbacks)" 0 "rdma, off: nothing was asked for"
+is "$(counter fallbacks)" 0 "rdma, off: no fallback is counted"
 
 for t in "2 tcp 4421" "3 loop 0"; do
 	# shellcheck disable=SC2086
@@ -324,7 +324,7 @@ for t in "2 tcp 4421" "3 loop 0"; do
 		is "$(only_reasons no-dma-device)" "" "$2, p2pmem $value: no other reason"
 		is "$(counter fallbacks)" "$(counter no-dma-device)" "$2, p2pmem $value: fallbacks are the sum"
 		if [ "$value" = 0 ]; then
-			is "$(counter fallbacks)" 0 "$2, p2pmem 0: nothing was asked for"
+			is "$(counter fallbacks)" 0 "$2, p2pmem 0: no fallback is counted"
 		else
 			compare "$(counter fallbacks)" -gt 0 "$2, p2pmem $value: fallbacks are counted"
 		fi
@@ -334,7 +334,7 @@ done
 # what the log says of the path, without time and subsystem
 refusal()
 {
-	news | sed -n 's/.*nvmet: using system memory for //p'
+	log_lines | sed -n 's/.*nvmet: using system memory for //p'
 }
 
 fresh /dev/shm/file 1
@@ -347,7 +347,7 @@ counted "a file over rdma"
 is "$(counter peer_bytes)" 0 "a file over rdma: no peer memory"
 is "$(only_reasons not-a-drive)" "" "a file over rdma: no other reason"
 compare "$(counter not-a-drive)" -gt 0 "a file over rdma: fallbacks are counted"
-is "$(news | grep -c 'asks for peer-to-peer memory')" 1 "a file over rdma: one warning"
+is "$(log_lines | grep -c 'asks for peer-to-peer memory')" 1 "a file over rdma: one warning"
 is "$(refusal)" "nsid 1 of controller 1 (/dev/shm/file, adapter $adapter): \
 not-a-drive: the namespace is backed by a file; export a block device" "a file over rdma: reason and remedy, once"
 check "a file over rdma: a uevent" wait_for 10 grep -q "P2PMEM_REASON=not-a-drive" /run/uevents
@@ -423,6 +423,6 @@ while [ $i -lt 50 ]; do
 	ns_on || break
 	i=$((i + 1))
 done
-is $i 50 "made, enabled and removed 50 times"
+is $i 50 "created, enabled and removed 50 times"
 
 done_testing

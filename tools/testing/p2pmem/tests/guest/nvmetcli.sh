@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# nvmetcli.sh: a configuration of the NVMe target that survives a boot. The kernel parameter
-# nvmetcli.phase says what to do:
+# nvmetcli.sh: tests a persistent configuration of the NVMe target. The kernel parameter
+# nvmetcli.phase selects the test:
 #
 #   save      configure, see that nvmetcli loses the p2pmem attributes and that "p2pmem nvmet"
 #             restores them, and send both files to the host
@@ -32,7 +32,7 @@ ours()
 	env -u LD_LIBRARY_PATH "$root/usr/bin/p2pmem" nvmet "$@"
 }
 
-# what the namespaces are: "NSID p2pmem prefer verify enabled", one a line
+# prints the namespaces, one in each line: "NSID p2pmem prefer verify enabled"
 namespaces()
 {
 	for d in "$sub"/namespaces/*; do
@@ -41,8 +41,8 @@ namespaces()
 	done
 }
 
-# A drive may have another name after a boot: the name in the configuration is one that stays, as
-# those in /dev/disk/by-id do.
+# The name of a drive may change after a boot. The configuration has a constant name, like those in
+# /dev/disk/by-id.
 drives()
 {
 	wait_for 20 nvme_disk plain0 || bail "no drive"
@@ -84,10 +84,10 @@ phase_save()
 
 	check "nvmetcli alone: save" alone save /run/alone.json
 	check "nvmetcli alone: clear" alone clear
-	is "$(namespaces)" "" "nvmetcli alone: nothing is left"
+	is "$(namespaces)" "" "nvmetcli alone: no namespace is left"
 	check "nvmetcli alone: restore" alone restore /run/alone.json
 	is "$(cat "$sub/namespaces/1/p2pmem" "$sub/namespaces/1/enable" | tr '\n' ' ')" "0 1 " \
-		"nvmetcli alone: the namespace is enabled, and without peer memory"
+		"nvmetcli alone: the namespace is enabled without peer memory"
 
 	alone clear
 	configure
@@ -131,23 +131,23 @@ phase_restore()
 
 	# the provider comes late
 	(sleep 4; pci_bind "$near" p2pmem-bar) &
-	check "with a provider that comes late: restore" ours restore $file
+	check "with a provider that appears late: restore" ours restore $file
 	wait
-	is "$(namespaces)" "$wanted" "every attribute is as it was before the boot"
+	is "$(namespaces)" "$wanted" "all attributes are as before the boot"
 
 	dd if=/dev/urandom of=/dev/shm/data bs=64k count=64 status=none
 	nvme_connect rdma $NQN >/dev/null || bail "no connection"
 	disk=$(nvme_host_disk $NQN) || bail "no disk"
-	check "data are written" dd if=/dev/shm/data of="$disk" bs=64k oflag=direct
+	check "data is written" dd if=/dev/shm/data of="$disk" bs=64k oflag=direct
 	dd if="$disk" of=/dev/shm/back bs=64k count=64 iflag=direct status=none
-	is "$(checksum /dev/shm/back)" "$(checksum /dev/shm/data)" "and read back"
-	compare "$(cat "$sub/namespaces/1/p2pmem_stats/peer_bytes")" -ge $((8 * 1024 * 1024)) "through peer memory"
-	is "$(cat "$sub/namespaces/1/p2pmem_stats/fallbacks")" 0 "without a fallback"
+	is "$(checksum /dev/shm/back)" "$(checksum /dev/shm/data)" "the same data is read"
+	compare "$(cat "$sub/namespaces/1/p2pmem_stats/peer_bytes")" -ge $((8 * 1024 * 1024)) "peer memory was used"
+	is "$(cat "$sub/namespaces/1/p2pmem_stats/fallbacks")" 0 "no fallback"
 	nvme_disconnect $NQN >/dev/null
 }
 
 case $phase in
 save | restore)	"phase_$phase" ;;
-*)		bail "nvmetcli.phase is '$phase', neither save nor restore" ;;
+*)		bail "invalid nvmetcli.phase '$phase', expected save or restore" ;;
 esac
 done_testing

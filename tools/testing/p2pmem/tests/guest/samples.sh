@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# samples.sh: the sample drivers that the documentation includes work together. The copier
-# uses memory of the card, falls back without it, and uses it again after the card was bound
-# again, and after a suspend. Every copy is compared. Topology: samples.
+# samples.sh: tests the sample drivers of the documentation together. The copier uses memory of
+# the card, falls back without it, and uses it again after the card is bound again, and after a
+# suspend. Every copy is compared. Topology: samples.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
@@ -12,7 +12,7 @@ P=/sys/module/p2pmem_copier/parameters
 card=$(pci_cards 1)
 S=/sys/bus/pci/devices/$card/p2pmem
 
-# copies NAME: one copy, sets $peer and $system to what it added to the counters
+# copies NAME: makes one copy, sets $peer and $system to the increments of the counters
 copies()
 {
 	peer=$(cat $P/peer_bytes) system=$(cat $P/system_bytes)
@@ -20,7 +20,7 @@ copies()
 	peer=$(($(cat $P/peer_bytes) - peer)) system=$(($(cat $P/system_bytes) - system))
 }
 
-# peer_again: a copy that peer memory carried; to be waited for
+# peer_again: makes a copy, succeeds if peer memory was used
 peer_again()
 {
 	was=$(cat $P/peer_bytes)
@@ -31,23 +31,23 @@ load_modules p2pmem-card p2pmem-engine:dma_bits=32 || bail "modules"
 one=$(pci_at 04.0/00.0/01.0/00.0) two=$(pci_at 04.0/00.0/02.0/00.0)
 is "$(pci_driver "$card")" p2pmem-card "the card has its driver"
 is "$(pci_driver "$one") $(pci_driver "$two")" "p2pmem-engine p2pmem-engine" "the engines have theirs"
-is "$(cat "$S/size") $(cat "$S/published")" "$((64 << 20)) 1" "the card lends its BAR"
+is "$(cat "$S/size") $(cat "$S/published")" "$((64 << 20)) 1" "the card provides its BAR"
 refuses "a copier without engines is refused" "No such device" \
 	modprobe p2pmem-copier from=0000:ff:1f.7 to="$two"
-check "the copier loads" modprobe p2pmem-copier from="$one" to="$two" || bail "no copier"
+check "the copier can be loaded" modprobe p2pmem-copier from="$one" to="$two" || bail "no copier"
 
 # --- peer memory: proved, then used ------------------------------------------------------
 check "peer memory is used" wait_for 20 peer_again
 copies "peer memory"
-is "$peer $system" "2048 0" "all of it went through the card"
-is "$(cat "$S/available")" "$((64 << 20))" "the card has all of its memory back"
-is "$(grep -c " proved " /sys/kernel/debug/p2pmem/paths)" 2 "both engines proved their way to it"
+is "$peer $system" "2048 0" "all bytes were in the card's memory"
+is "$(cat "$S/available")" "$((64 << 20))" "all memory of the card is freed"
+is "$(grep -c " proved " /sys/kernel/debug/p2pmem/paths)" 2 "both engines proved their paths to the card"
 refuses "no copy beyond the buffer" "Invalid argument" write_attr $P/copy 2049
 
 # --- without the card ----------------------------------------------------------------------
 check "the card is unbound" bounded 60 pci_unbind "$card"
 copies "without the card"
-is "$peer $system" "0 2048" "system memory carried it"
+is "$peer $system" "0 2048" "system memory was used"
 like "$(cat $P/fallbacks)" "^(no-provider|provider-revoked) " "the reason is counted"
 check "the card is bound again" pci_bind "$card" p2pmem-card
 check "peer memory is used again" wait_for 20 peer_again
@@ -58,18 +58,18 @@ echo devices >/sys/power/pm_test
 log_mark
 check "suspend and resume" bounded 60 write_attr /sys/power/state freeze
 echo none >/sys/power/pm_test
-is "$(cat "$S/published")" 1 "the card lends after resume"
+is "$(cat "$S/published")" 1 "the card is published after resume"
 check "peer memory is used after resume" wait_for 20 peer_again
 copies "after resume"
-is "$peer $system" "2048 0" "all of it went through the card"
+is "$peer $system" "2048 0" "all bytes were in the card's memory"
 
-# --- an engine goes, and the modules in the order of their use -----------------------------
+# --- removal of an engine, then of the modules ---------------------------------------------
 check "an engine is unbound" bounded 60 pci_unbind "$one"
 refuses "no copy without it" "No such device" write_attr $P/copy 512
 check "it is bound again" pci_bind "$one" p2pmem-engine
-check "peer memory is used by it" wait_for 20 peer_again
-check "the copier unloads" bounded 60 rmmod p2pmem_copier
-is "$(cat "$S/available")" "$((64 << 20))" "it left no memory in use"
-check "the engine unloads" bounded 60 rmmod p2pmem_engine
-check "the card unloads" bounded 60 rmmod p2pmem_card
+check "it uses peer memory" wait_for 20 peer_again
+check "the copier can be unloaded" bounded 60 rmmod p2pmem_copier
+is "$(cat "$S/available")" "$((64 << 20))" "no memory is in use"
+check "the engine can be unloaded" bounded 60 rmmod p2pmem_engine
+check "the card driver can be unloaded" bounded 60 rmmod p2pmem_card
 done_testing

@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Tests tools/packaging/install.sh on a copy of the distribution's modules below BUILD_DIR:
-# what depmod and modprobe make of an installed machine, the way back, signatures, and that
-# whatever is refused leaves everything as it was. Prints TAP.
+# Tests tools/packaging/install.sh on a copy of the distribution's modules below BUILD_DIR: the
+# modules that depmod and modprobe select after installing and uninstalling, signatures, and that
+# failures change nothing. Prints TAP.
 #
 # run.sh BUILD_DIR
 #
 # The project's build directory is $BUILD (build), after "make modules".
-# Exit status: 0 all passed, 1 a test failed, 2 wrong call.
+# Exit status: 0 all passed, 1 a test failed, 2 usage error.
 set -eu
 
 # shellcheck source=tools/testing/p2pmem/tests/host.sh
@@ -18,7 +18,7 @@ DESTDIR=$work/root
 export DESTDIR
 lib=$DESTDIR/lib/modules/$KVER
 
-# refuses NAME TEXT COMMAND...: fails, says TEXT, changes nothing
+# refuses NAME TEXT COMMAND...: COMMAND must fail with TEXT and change nothing
 refuses()
 {
 	name=$1 text=$2
@@ -30,7 +30,7 @@ refuses()
 	fi
 	tree >"$work/after"
 	if ! grep -q "$text" "$work/out"; then
-		not_ok "$name: says \"$text\""
+		not_ok "$name: reports \"$text\""
 	elif ! cmp -s "$work/before" "$work/after"; then
 		not_ok "$name: changes nothing"
 	else
@@ -38,7 +38,7 @@ refuses()
 	fi
 }
 
-# every file that modprobe could see, and what it holds; modules of the distribution by name
+# prints checksums of all files below lib/modules, except modules of the distribution
 tree()
 {
 	(cd "$DESTDIR/lib/modules" && find . -path './*/kernel' -prune -o -type f -print | LC_ALL=C sort |
@@ -65,13 +65,13 @@ distribution()
 	! from p2pdma 2>/dev/null
 }
 
-# what would be loaded, first to last
+# prints the modules that would be loaded, in order
 loads()
 {
 	modprobe -d "$DESTDIR" -S "$KVER" --show-depends "$1"
 }
 
-# a dependency comes before its user, and both are ours
+# succeeds if a dependency is loaded before its user, and both are our modules
 needs()
 {
 	loads "$1" | awk -v user="/updates/p2pmem/$1.ko" -v dep="/updates/p2pmem/$2.ko" '
@@ -89,7 +89,7 @@ fresh()
 {
 	rm -rf "$DESTDIR"
 	mkdir -p "$lib"
-	# of the distribution's 4,000 modules those that ours stand beside
+	# those of the distribution's 4,000 modules that use or resemble ours
 	for d in drivers/nvme drivers/infiniband drivers/block drivers/net/ethernet/mellanox net/rds \
 		drivers/target lib crypto arch; do
 		[ ! -d "$KIMAGE/lib/modules/$KVER/kernel/$d" ] || {
@@ -102,14 +102,14 @@ fresh()
 }
 
 : >"$work/out"
-[ -n "$KIMAGE" ] || { echo "1..0 # SKIP KIMAGE is not given: there are no modules of the distribution to stand beside"; exit 0; }
+[ -n "$KIMAGE" ] || { echo "1..0 # SKIP KIMAGE is not set: no modules of the distribution to install beside"; exit 0; }
 fresh
-check "before: modprobe takes the distribution's" distribution
-check "uninstall where nothing is installed" "$script" uninstall
-refuses "a wrong word" "usage\|install.sh install" "$script" remove
-refuses "no word" "install.sh install" "$script"
-refuses "a kernel that is not installed" "is 1.2.3-none installed" env KVER=1.2.3-none "$script" install
-refuses "no build" "for which kernel" env -u KVER BUILD="$work/none" "$script" install
+check "before: modprobe selects the distribution's modules" distribution
+check "uninstall without an installation" "$script" uninstall
+refuses "an unknown command" "usage\|install.sh install" "$script" remove
+refuses "no command" "install.sh install" "$script"
+refuses "a kernel that is not installed" "install kernel 1.2.3-none" env KVER=1.2.3-none "$script" install
+refuses "no build" "kernel release unknown" env -u KVER BUILD="$work/none" "$script" install
 refuses "nothing built for this kernel" 'run "make modules" first' env BUILD="$work/none" KVER="$KVER" "$script" install
 
 mkdir -p "$work/other/stock/$KVER" "$work/other/kernel"
@@ -127,16 +127,16 @@ rm -rf "$lib/updates"
 check "the command builds" make -s -C "$top/tools/pci/p2pmem" O="$BUILD/command"
 check "install" "$script" install
 check "the command is installed" "$DESTDIR/usr/local/bin/p2pmem" --version
-check "after: modprobe takes ours" ours
-check "nvme brings p2pdma" needs nvme p2pdma
-check "nvmet-rdma brings nvmet" needs nvmet-rdma nvmet
-check "nvmet-rdma brings ib_core" needs nvmet-rdma ib_core
-check "p2pmem-bar brings p2pdma" needs p2pmem-bar p2pdma
-check "a driver of the distribution gets our ib_core" sh -c "modprobe -d '$DESTDIR' -S '$KVER' --show-depends rdma_cm | grep updates/p2pmem/ib_core"
+check "after: modprobe selects our modules" ours
+check "nvme loads p2pdma" needs nvme p2pdma
+check "nvmet-rdma loads nvmet" needs nvmet-rdma nvmet
+check "nvmet-rdma loads ib_core" needs nvmet-rdma ib_core
+check "p2pmem-bar loads p2pdma" needs p2pmem-bar p2pdma
+check "a driver of the distribution loads our ib_core" sh -c "modprobe -d '$DESTDIR' -S '$KVER' --show-depends rdma_cm | grep updates/p2pmem/ib_core"
 check "no module of the tests is installed" no_tests_modules
-check "status names them" sh -c "'$script' status | grep -c updates/p2pmem | grep -qx 6"
+check "status lists them" sh -c "'$script' status | grep -c updates/p2pmem | grep -qx 6"
 check "install again" "$script" install
-check "install again: modprobe takes ours" ours
+check "install again: modprobe selects our modules" ours
 
 # a step that fails
 tree >"$work/before"
@@ -149,19 +149,19 @@ exec $(command -v depmod) "\$@"
 END
 chmod +x "$work/bin/depmod"
 rm -f "$work/failed-once"
-refuses "depmod fails while installing: undone" "as it was before" env PATH="$work/bin:$PATH" "$script" install
-check "and modprobe still takes ours" ours
+refuses "depmod fails while installing: rolled back" "as it was before" env PATH="$work/bin:$PATH" "$script" install
+check "modprobe still selects our modules" ours
 rm -f "$work/failed-once"
-refuses "depmod fails while uninstalling: undone" "as it was before" env PATH="$work/bin:$PATH" "$script" uninstall
-check "and modprobe still takes ours" ours
+refuses "depmod fails while uninstalling: rolled back" "as it was before" env PATH="$work/bin:$PATH" "$script" uninstall
+check "modprobe still selects our modules" ours
 
 check "uninstall" "$script" uninstall
 check "and the command is gone" test ! -e "$DESTDIR/usr/local/bin/p2pmem"
-check "after that: modprobe takes the distribution's" distribution
-check "and no directory is left" test ! -e "$lib/updates"
+check "after uninstalling, modprobe selects the distribution's modules" distribution
+check "no directory is left" test ! -e "$lib/updates"
 rm -f "$work/failed-once"
-refuses "depmod fails at the first installation: undone" "as it was before" env PATH="$work/bin:$PATH" "$script" install
-check "and modprobe takes the distribution's" distribution
+refuses "depmod fails at the first installation: rolled back" "as it was before" env PATH="$work/bin:$PATH" "$script" install
+check "modprobe selects the distribution's modules" distribution
 
 refuses "a key without a certificate" "cannot be read" env SIGN_KEY=/dev/null "$script" install
 refuses "a certificate without a key" "cannot be read" env SIGN_CERT=/dev/null "$script" install
@@ -169,12 +169,12 @@ check "a key to sign with" openssl req -new -x509 -newkey rsa:2048 -nodes -days 
 	-outform DER -keyout "$work/key.pem" -out "$work/cert.der"
 check "install, signed" env SIGN_KEY="$work/key.pem" SIGN_CERT="$work/cert.der" "$script" install
 for m in p2pdma p2pmem-bar ib_core nvme nvmet nvmet-rdma; do
-	check "$m carries the signature" sh -c "modinfo -F signer '$lib/updates/p2pmem/$m.ko' | grep -qx 'p2pmem test'"
+	check "$m has the signature" sh -c "modinfo -F signer '$lib/updates/p2pmem/$m.ko' | grep -qx 'p2pmem test'"
 done
-refuses "a key that is none" "could not be signed" env SIGN_KEY=/dev/null SIGN_CERT="$work/cert.der" "$script" install
-check "the signed ones are still there" sh -c "modinfo -F signer '$lib/updates/p2pmem/nvme.ko' | grep -qx 'p2pmem test'"
+refuses "an invalid key" "cannot sign" env SIGN_KEY=/dev/null SIGN_CERT="$work/cert.der" "$script" install
+check "the signed modules are still installed" sh -c "modinfo -F signer '$lib/updates/p2pmem/nvme.ko' | grep -qx 'p2pmem test'"
 
-check "nothing is left aside" sh -c "! ls -d '$DESTDIR'/lib/modules/.p2pmem* 2>/dev/null"
+check "no temporary directory is left" sh -c "! ls -d '$DESTDIR'/lib/modules/.p2pmem* 2>/dev/null"
 rm -rf "$DESTDIR" "$work/other"
 echo "1..$n"
 [ $failed = 0 ]

@@ -1,17 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A configuration of the NVMe target that survives a boot: one guest saves it with
-# nvmetcli and "p2pmem nvmet", a second one, which has just booted, restores it
-# (guest/nvmetcli.sh). Prints TAP.
+# Tests a persistent configuration of the NVMe target: one guest saves it with
+# nvmetcli and "p2pmem nvmet", a second guest restores it (guest/nvmetcli.sh). Prints TAP.
 #
 # run.sh BUILD_DIR
 #
-# nvmetcli is in Debian's unstable suite only. It is plain Python: its package is fetched from the
-# mirror that this machine uses, by an apt with lists of its own, and only unpacked, in BUILD_DIR; the
-# next run finds it there. NVMETCLI=file: this package instead.
+# nvmetcli is in Debian's unstable suite only. Its package, which is plain Python, is fetched from this
+# machine's mirror by an apt with separate lists, and unpacked in BUILD_DIR, where the next run finds
+# it. NVMETCLI=file: use this package instead.
 #
-# Exit status: 0 all passed, 1 a test failed, 2 wrong call.
+# Exit status: 0 all passed, 1 a test failed, 2 usage error.
 set -eu
 
 # shellcheck source=tools/testing/p2pmem/tests/host.sh
@@ -28,7 +27,7 @@ mirror()
 		awk '$2 == "Debian" && $3 !~ /security/ { print $1; exit }' | grep .
 }
 
-# into $work/nvmetcli.deb
+# downloads $work/nvmetcli.deb
 fetch()
 {
 	apt=$work/tmp/apt
@@ -48,10 +47,10 @@ fetch()
 	mv "$apt"/nvmetcli_*.deb "$work/nvmetcli.deb"
 }
 
-# Python of this machine, the modules that nvmetcli needs, nvmetcli, and what is tested
+# Python of this machine, nvmetcli and the modules that it needs, and the tested program
 guest_root()
 {
-	# the distribution's, whatever else is in PATH
+	# the distribution's program, even if PATH has another one
 	python=$(readlink -f /usr/bin/python3)
 	version=${python##*/}
 	mkdir -p "$root/usr/bin" "$root/usr/lib" "$root/lib" || return 1

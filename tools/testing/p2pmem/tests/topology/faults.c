@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DOC: faults: deliberately wrong variants that the comparison must catch
+ * DOC: faults: wrong variants of the code under test that the comparison must detect
  *
- * Each variant is the real thing with one mistake: some falsify the result,
- * others change the nodes on the way in, as a wrong rule would read them. One
- * that gets through means that the comparison with the oracle proves nothing
- * about that rule.
+ * Each variant has one fault: some change the result, others change the nodes before
+ * the call, as a wrong rule would read them. If a variant is not detected, then the
+ * comparison with the oracle does not test that rule.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "test.h"
 
-/* Enough for the rarest of them at any seed */
+/* Enough trees to detect every fault with any seed */
 #define FAULT_TREES	4000
 
-/* Mistakes in the result */
+/* Faults in the result */
 
 static void wrong_reason(const struct p2pmem_chain *p, const struct p2pmem_chain *c,
 			 struct p2pmem_route *r)
@@ -62,8 +61,8 @@ static void wrong_client_mask(const struct p2pmem_chain *p, const struct p2pmem_
 	r->client_acs &= ~1ull;
 }
 
-static void egress_asks_the_host(const struct p2pmem_chain *p, const struct p2pmem_chain *c,
-				 struct p2pmem_route *r)
+static void egress_depends_on_the_host(const struct p2pmem_chain *p, const struct p2pmem_chain *c,
+				       struct p2pmem_route *r)
 {
 	p2pmem_topology_route(p, c, r);
 	if (r->reason == PCI_P2PMEM_ACS_EGRESS && p->host.allowed) {
@@ -80,7 +79,7 @@ static void redirect_names_no_host(const struct p2pmem_chain *p, const struct p2
 		r->reason = PCI_P2PMEM_HOST_BRIDGE;
 }
 
-/* Mistakes on the way in */
+/* Faults in the nodes */
 
 static void copy_chain(struct p2pmem_chain *to, const struct p2pmem_chain *from)
 {
@@ -104,7 +103,7 @@ static void move_at(struct p2pmem_route *r, const struct p2pmem_chain *from,
 	}
 }
 
-/* The real thing on changed copies; @at is translated back */
+/* Call the code under test with changed copies of the nodes, and translate @at back */
 static void route_changed(const struct p2pmem_chain *p, const struct p2pmem_chain *c,
 			  struct p2pmem_route *r,
 			  void (*change)(struct p2pmem_chain *p, struct p2pmem_chain *c))
@@ -132,7 +131,7 @@ static void each_node(struct p2pmem_chain *p, struct p2pmem_chain *c,
 		change(&c->node[i]);
 }
 
-/* A variant that changes each node, and one that changes the chains */
+/* Define a variant that changes each node, or one that changes the chains */
 #define NODE_FAULT(name)							\
 static void name##_chains(struct p2pmem_chain *p, struct p2pmem_chain *c)	\
 {										\
@@ -167,12 +166,12 @@ static void no_egress_control_node(struct p2pmem_node *node)
 
 NODE_FAULT(no_egress_control)
 
-static void capability_not_asked_node(struct p2pmem_node *node)
+static void capability_ignored_node(struct p2pmem_node *node)
 {
 	node->has_acs = true;
 }
 
-NODE_FAULT(capability_not_asked)
+NODE_FAULT(capability_ignored)
 
 static void single_functions_count_node(struct p2pmem_node *node)
 {
@@ -298,13 +297,13 @@ static void ends_have_no_tags_node(struct p2pmem_node *node)
 
 NODE_FAULT(ends_have_no_tags)
 
-static void ports_take_any_size_node(struct p2pmem_node *node)
+static void ports_accept_any_size_node(struct p2pmem_node *node)
 {
 	if (node->type != P2PMEM_NODE_ENDPOINT && node->payload)
 		node->payload = 4096;
 }
 
-NODE_FAULT(ports_take_any_size)
+NODE_FAULT(ports_accept_any_size)
 
 static void completions_are_not_limited_node(struct p2pmem_node *node)
 {
@@ -339,12 +338,12 @@ static const struct {
 	FAULT(wrong_at),
 	FAULT(wrong_provider_mask),
 	FAULT(wrong_client_mask),
-	FAULT(egress_asks_the_host),
+	FAULT(egress_depends_on_the_host),
 	FAULT(redirect_names_no_host),
 	FAULT(no_request_redirect),
 	FAULT(no_completion_redirect),
 	FAULT(no_egress_control),
-	FAULT(capability_not_asked),
+	FAULT(capability_ignored),
 	FAULT(single_functions_count),
 	FAULT(no_function_counts),
 	FAULT(short_vector_is_open),
@@ -359,7 +358,7 @@ static const struct {
 	FAULT(stops_one_early),
 	FAULT(common_bridge_counts),
 	FAULT(ends_have_no_tags),
-	FAULT(ports_take_any_size),
+	FAULT(ports_accept_any_size),
 	FAULT(completions_are_not_limited),
 	FAULT(completions_have_no_size),
 	FAULT(writes_have_no_size),
@@ -376,6 +375,6 @@ void faults_run(unsigned long long seed)
 
 	for (i = 0; i < ARRAY_SIZE(faults); i++) {
 		wrong = random_mismatches(faults[i].fn, seed, FAULT_TREES);
-		tap_result(wrong, "faults: %s: caught %u times", faults[i].name, wrong);
+		tap_result(wrong, "faults: %s: detected %u times", faults[i].name, wrong);
 	}
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: suite p2pmem-grant-told: what an orchestrator is told, and when
+ * DOC: suite p2pmem-grant-notify: which callbacks of a grant run, and when
  *
- * Revoke when the provider begins to go, once; evict only to those that still hold
- * memory, after the wait. The wait itself, 30 s, is cut short here by a signal: whoever
- * revokes may be killed. Nothing is told after the grant's end.
+ * Revoke runs once, when a revocation begins; evict runs after the wait, only for grants
+ * that still have memory in use. A signal shortens the wait of 30 s here: a revocation is
+ * killable. No callback runs after the grant's end.
  */
 #include <linux/completion.h>
 #include <linux/delay.h>
@@ -19,54 +19,54 @@
  *	host -- rp -- up -+- dn0 -- card    lends BAR 2
  *	                  `- dn1 -- nic     client, in two grants of two orchestrators
  */
-struct told {
+struct notified {
 	struct pci_p2pmem_grant *grant;
 	struct pci_dev *provider;
 	struct scatterlist *sgl;
-	struct work_struct give_back;
+	struct work_struct free_later;
 	int revoked;
 	int evicted;
 	bool ended;
 };
 
-static void told_revoke(struct pci_p2pmem_grant *grant)
+static void notify_revoke(struct pci_p2pmem_grant *grant)
 {
-	struct told *t = pci_p2pmem_grant_priv(grant);
+	struct notified *t = pci_p2pmem_grant_priv(grant);
 
 	t->provider = pci_p2pmem_grant_provider(grant);
 	WRITE_ONCE(t->revoked, t->revoked + 1);
 }
 
-static void told_give_back(struct work_struct *work)
+static void notify_free_work(struct work_struct *work)
 {
-	struct told *t = container_of(work, struct told, give_back);
+	struct notified *t = container_of(work, struct notified, free_later);
 
 	if (t->sgl)
 		pci_p2pmem_sgl_free(t->sgl);
 	t->sgl = NULL;
 }
 
-static void told_evict(struct pci_p2pmem_grant *grant)
+static void notify_evict(struct pci_p2pmem_grant *grant)
 {
-	struct told *t = pci_p2pmem_grant_priv(grant);
+	struct notified *t = pci_p2pmem_grant_priv(grant);
 
 	t->evicted++;
 	/* As an orchestrator does: it only queues work. */
-	queue_work(system_unbound_wq, &t->give_back);
+	queue_work(system_unbound_wq, &t->free_later);
 }
 
-static const struct pci_p2pmem_grant_ops told_ops = {
-	.revoke = told_revoke,
-	.evict = told_evict,
+static const struct pci_p2pmem_grant_ops notify_ops = {
+	.revoke = notify_revoke,
+	.evict = notify_evict,
 };
 
-static const struct pci_p2pmem_grant_ops deaf_ops = {};
+static const struct pci_p2pmem_grant_ops empty_ops = {};
 
-static void told_end(void *data)
+static void notify_end(void *data)
 {
-	struct told *t = data;
+	struct notified *t = data;
 
-	flush_work(&t->give_back);
+	flush_work(&t->free_later);
 	if (t->sgl)
 		pci_p2pmem_sgl_free(t->sgl);
 	t->sgl = NULL;
@@ -76,22 +76,22 @@ static void told_end(void *data)
 	mapkit_settle();
 }
 
-static struct told *told_grant(struct kunit *test, struct mapkit *k,
-			       const struct pci_p2pmem_grant_ops *ops)
+static struct notified *notify_grant(struct kunit *test, struct mapkit *k,
+				     const struct pci_p2pmem_grant_ops *ops)
 {
-	struct told *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	struct notified *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
 	struct pci_p2pmem_verdict why;
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
-	INIT_WORK(&t->give_back, told_give_back);
+	INIT_WORK(&t->free_later, notify_free_work);
 	t->grant = pci_p2pmem_grant_create(k->card, PCI_P2PMEM_NEAREST, &k->nic, 1, ops, t,
 					   "kunit", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(t->grant));
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, told_end, t));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, notify_end, t));
 	return t;
 }
 
-static void told_take(struct kunit *test, struct told *t, u32 length)
+static void notify_alloc(struct kunit *test, struct notified *t, u32 length)
 {
 	unsigned int nents;
 
@@ -103,47 +103,47 @@ static void told_take(struct kunit *test, struct told *t, u32 length)
 	}
 }
 
-static void revoke_is_told_once(struct kunit *test)
+static void revoke_is_notified_once(struct kunit *test)
 {
-	struct told *a, *b, *gone, *deaf, *without;
+	struct notified *a, *b, *ended, *empty, *without;
 	struct mapkit k;
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_SAME);
-	a = told_grant(test, &k, &told_ops);
-	gone = told_grant(test, &k, &told_ops);
-	deaf = told_grant(test, &k, &deaf_ops);
-	without = told_grant(test, &k, NULL);
-	b = told_grant(test, &k, &told_ops);
-	pci_p2pmem_grant_end(gone->grant);
-	gone->ended = true;
+	a = notify_grant(test, &k, &notify_ops);
+	ended = notify_grant(test, &k, &notify_ops);
+	empty = notify_grant(test, &k, &empty_ops);
+	without = notify_grant(test, &k, NULL);
+	b = notify_grant(test, &k, &notify_ops);
+	pci_p2pmem_grant_end(ended->grant);
+	ended->ended = true;
 
 	pci_p2pmem_revoke(k.card);
 	KUNIT_EXPECT_EQ(test, a->revoked, 1);
 	KUNIT_EXPECT_EQ(test, b->revoked, 1);
 	KUNIT_EXPECT_PTR_EQ(test, a->provider, k.card);
-	KUNIT_EXPECT_EQ(test, gone->revoked, 0);
+	KUNIT_EXPECT_EQ(test, ended->revoked, 0);
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_usable(a->grant));
-	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_usable(deaf->grant));
-	/* Again, and in other words */
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_usable(empty->grant));
+	/* Revoke again, and by a loss */
 	pci_p2pmem_revoke(k.card);
 	pci_p2pmem_lost(k.card);
 	mapkit_settle();
 	KUNIT_EXPECT_EQ(test, a->revoked, 1);
 
-	/* Back again: grants from before stay unusable, and are told of the next departure. */
+	/* After a resume, older grants stay unusable; their callbacks run at the next loss. */
 	pci_p2pmem_resume(k.card);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(k.card));
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_usable(a->grant));
 	pci_p2pmem_revoke(k.card);
 	KUNIT_EXPECT_EQ(test, a->revoked, 2);
 	KUNIT_EXPECT_EQ(test, b->revoked, 2);
-	KUNIT_EXPECT_EQ(test, gone->revoked, 0);
-	/* Nobody held anything */
+	KUNIT_EXPECT_EQ(test, ended->revoked, 0);
+	/* No memory was in use */
 	KUNIT_EXPECT_EQ(test, a->evicted + b->evicted + without->evicted, 0);
 	mapkit_settle();
 }
 
-/* However short a provider was away: what was taken up before it is not good after it. */
+/* A grant from before a loss stays unusable after the resume, however short the loss was. */
 static void grant_is_of_one_life(struct kunit *test)
 {
 	struct pci_p2pmem_grant *before, *after;
@@ -156,13 +156,13 @@ static void grant_is_of_one_life(struct kunit *test)
 	before = mapkit_grant(test, &k);
 	pci_p2pmem_lost(k.card);
 	pci_p2pmem_resume(k.card);
-	KUNIT_ASSERT_TRUE(test, p2pmem_lends(kit_provider(k.card)));
+	KUNIT_ASSERT_TRUE(test, p2pmem_is_live(kit_provider(k.card)));
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_usable(before));
 	sgl = pci_p2pmem_grant_sgl_alloc(before, &nents, SZ_4K, GFP_KERNEL, &reason);
 	KUNIT_EXPECT_PTR_EQ(test, sgl, ERR_PTR(-ENODEV));
 	KUNIT_EXPECT_EQ(test, reason, PCI_P2PMEM_REVOKED);
-	KUNIT_EXPECT_EQ_MSG(test, p2pmem_out(kit_provider(k.card)), 0,
-			    "its memory did not go back");
+	KUNIT_EXPECT_EQ_MSG(test, p2pmem_bytes_in_use(kit_provider(k.card)), 0,
+			    "its memory was not freed");
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_idle(before));
 
 	after = mapkit_grant(test, &k);
@@ -172,15 +172,15 @@ static void grant_is_of_one_life(struct kunit *test)
 	pci_p2pmem_sgl_free(sgl);
 }
 
-/* A loss is noticed in any context: who must know it is told by work. */
-static void loss_is_told_too(struct kunit *test)
+/* A loss is reported in any context: a work item calls the callbacks. */
+static void loss_is_notified(struct kunit *test)
 {
 	struct mapkit k;
-	struct told *t;
+	struct notified *t;
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_SAME);
-	t = told_grant(test, &k, &told_ops);
-	told_take(test, t, SZ_64K);
+	t = notify_grant(test, &k, &notify_ops);
+	notify_alloc(test, t, SZ_64K);
 	pci_p2pmem_lost(k.card);
 	mapkit_settle();
 	KUNIT_EXPECT_EQ(test, t->revoked, 1);
@@ -189,55 +189,55 @@ static void loss_is_told_too(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_idle(t->grant));
 }
 
-/* Only who holds memory ends his users; a grant that has ended has none that he knows. */
-static void evict_is_told_to_holders(struct kunit *test)
+/* Only grants with memory in use are evicted, and only if they have not ended. */
+static void evict_is_called_for_holders(struct kunit *test)
 {
-	struct told *holds, *idle, *deaf, *without, *ended;
+	struct notified *holds, *idle, *empty, *without, *ended;
 	struct p2pmem_provider *p;
 	struct mapkit k;
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_SAME);
 	p = kit_provider(k.card);
-	holds = told_grant(test, &k, &told_ops);
-	idle = told_grant(test, &k, &told_ops);
-	deaf = told_grant(test, &k, &deaf_ops);
-	without = told_grant(test, &k, NULL);
-	ended = told_grant(test, &k, &told_ops);
-	told_take(test, holds, SZ_64K);
-	told_take(test, deaf, SZ_64K);
-	told_take(test, without, SZ_64K);
-	told_take(test, ended, SZ_64K);
+	holds = notify_grant(test, &k, &notify_ops);
+	idle = notify_grant(test, &k, &notify_ops);
+	empty = notify_grant(test, &k, &empty_ops);
+	without = notify_grant(test, &k, NULL);
+	ended = notify_grant(test, &k, &notify_ops);
+	notify_alloc(test, holds, SZ_64K);
+	notify_alloc(test, empty, SZ_64K);
+	notify_alloc(test, without, SZ_64K);
+	notify_alloc(test, ended, SZ_64K);
 	pci_p2pmem_grant_end(ended->grant);
 	ended->ended = true;
 
 	p2pmem_grants_report(p);
 	p2pmem_grants_evict(p);
-	flush_work(&holds->give_back);
+	flush_work(&holds->free_later);
 	KUNIT_EXPECT_EQ(test, holds->evicted, 1);
 	KUNIT_EXPECT_NULL(test, holds->sgl);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_idle(holds->grant));
 	KUNIT_EXPECT_EQ(test, idle->evicted, 0);
-	KUNIT_EXPECT_EQ(test, deaf->evicted, 0);
+	KUNIT_EXPECT_EQ(test, empty->evicted, 0);
 	KUNIT_EXPECT_EQ(test, without->evicted, 0);
 	KUNIT_EXPECT_EQ(test, ended->evicted, 0);
-	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_idle(deaf->grant));
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_idle(empty->grant));
 	KUNIT_EXPECT_EQ(test, holds->revoked, 0);
-	/* It holds nothing any more. */
+	/* It has no memory in use any more. */
 	p2pmem_grants_evict(p);
 	KUNIT_EXPECT_EQ(test, holds->evicted, 1);
 }
 
-/* What is given back in time is not evicted, and the revocation ends with it. */
-static void holder_that_gives_back_in_time(struct kunit *test)
+/* Memory that is freed in time is not evicted, and the revocation ends with it. */
+static void holder_that_frees_in_time(struct kunit *test)
 {
 	struct mapkit_revoke *r;
 	struct mapkit k;
-	struct told *t;
+	struct notified *t;
 	int i;
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_SAME);
-	t = told_grant(test, &k, &told_ops);
-	told_take(test, t, SZ_64K);
+	t = notify_grant(test, &k, &notify_ops);
+	notify_alloc(test, t, SZ_64K);
 	r = mapkit_revoke(test, k.card);
 	for (i = 0; i < 10000 && !READ_ONCE(t->revoked); i++)
 		usleep_range(1000, 2000);
@@ -255,7 +255,7 @@ struct killed {
 	struct completion done;
 };
 
-/* Revokes, and is killed already: every wait ends at once. */
+/* Revokes after a fatal signal: every wait ends at once. */
 static int killed_revoke(void *data)
 {
 	struct killed *c = data;
@@ -267,21 +267,21 @@ static int killed_revoke(void *data)
 	return 0;
 }
 
-/* The whole of a revocation whose wait was in vain: revoke, evict, lost */
+/* A revocation whose wait has no success: revoke, evict, lost */
 static void holder_is_evicted_after_the_wait(struct kunit *test)
 {
 	struct task_struct *task;
 	struct killed *c;
 	struct mapkit k;
-	struct told *t, *stubborn;
+	struct notified *t, *stubborn;
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_SAME);
-	t = told_grant(test, &k, &told_ops);
-	stubborn = told_grant(test, &k, &deaf_ops);
-	told_take(test, t, SZ_64K);
-	told_take(test, stubborn, SZ_8K);
+	t = notify_grant(test, &k, &notify_ops);
+	stubborn = notify_grant(test, &k, &empty_ops);
+	notify_alloc(test, t, SZ_64K);
+	notify_alloc(test, stubborn, SZ_8K);
 
-	/* Stays when the thread does not end, which then is what has to be looked at. */
+	/* Leaked if the thread does not end, which is the error to debug then. */
 	c = kzalloc(sizeof(*c), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, c);
 	c->provider = k.card;
@@ -293,36 +293,36 @@ static void holder_is_evicted_after_the_wait(struct kunit *test)
 		return;
 	}
 	KUNIT_ASSERT_NE_MSG(test, 0UL, wait_for_completion_timeout(&c->done, 20 * HZ),
-			    "a revocation that was killed goes on waiting");
+			    "a killed revocation still waits");
 	kfree(c);
 
-	flush_work(&t->give_back);
+	flush_work(&t->free_later);
 	KUNIT_EXPECT_EQ(test, t->revoked, 1);
 	KUNIT_EXPECT_EQ(test, t->evicted, 1);
 	KUNIT_EXPECT_EQ(test, kit_provider(k.card)->state, P2PMEM_LOST);
-	/* What is out even then is mapped no more, and comes back as always. */
+	/* Memory in use even then cannot be mapped any more, but can be freed. */
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_sgl_lost(stubborn->sgl));
 	KUNIT_EXPECT_EQ(test, -ENODEV,
 			pci_p2pmem_map_sg(k.nic, stubborn->sgl, 1, DMA_TO_DEVICE));
-	KUNIT_EXPECT_FALSE(test, p2pmem_idle(kit_provider(k.card)));
+	KUNIT_EXPECT_FALSE(test, p2pmem_is_idle(kit_provider(k.card)));
 	pci_p2pmem_sgl_free(stubborn->sgl);
 	stubborn->sgl = NULL;
-	KUNIT_EXPECT_TRUE(test, p2pmem_idle(kit_provider(k.card)));
+	KUNIT_EXPECT_TRUE(test, p2pmem_is_idle(kit_provider(k.card)));
 }
 
-static struct kunit_case grant_told_cases[] = {
-	KUNIT_CASE(revoke_is_told_once),
+static struct kunit_case grant_notify_cases[] = {
+	KUNIT_CASE(revoke_is_notified_once),
 	KUNIT_CASE(grant_is_of_one_life),
-	KUNIT_CASE(loss_is_told_too),
-	KUNIT_CASE(evict_is_told_to_holders),
-	KUNIT_CASE(holder_that_gives_back_in_time),
+	KUNIT_CASE(loss_is_notified),
+	KUNIT_CASE(evict_is_called_for_holders),
+	KUNIT_CASE(holder_that_frees_in_time),
 	KUNIT_CASE(holder_is_evicted_after_the_wait),
 	{ }
 };
 
-static struct kunit_suite grant_told_suite = {
-	.name = "p2pmem-grant-told",
-	.test_cases = grant_told_cases,
+static struct kunit_suite grant_notify_suite = {
+	.name = "p2pmem-grant-notify",
+	.test_cases = grant_notify_cases,
 };
 
-kunit_test_suite(grant_told_suite);
+kunit_test_suite(grant_notify_suite);

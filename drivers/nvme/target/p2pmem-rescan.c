@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: paths are examined again
+ *
+ * A work item does it when the core has an event: a provider or a client has appeared, a provider
+ * was revoked, the policy has changed, a self-test has ended (p2pmem-test.c). A path keeps a
+ * grant whose provider was revoked until the memory that requests have of it is back. It leaves
+ * one that would not be created any more, and requests keep what they have.
+ *
+ * What runs against what:
+ * - The work holds nvmet_p2pmem_lock, which keeps every namespace that it sees from being
+ *   freed, and subsys->lock, which attach and detach hold too. It never waits for
+ *   subsys->lock (it tries the lock, and runs again later), so that there is no order with
+ *   the locks around configfs.
+ * - Callbacks of a grant run under locks of the core, which attach and detach take
+ *   inside subsys->lock. So they must not take it: they queue the work, or mark
+ *   controllers as failed, under ctrl->lock only. These controllers exist: their paths
+ *   leave the share, after which no callback sees them, before nvmet_ctrl_free()
+ *   cancels fatal_err_work and frees them.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/module.h>
+#include "p2pmem-priv.h"
+
+/* Until a subsystem whose lock was taken is tried again */
+#define NVMET_P2PMEM_CONTENDED	(HZ / 20)
+
+static void nvmet_p2pmem_rescan_worker(struct work_struct *work);
+static DECLARE_WORK(nvmet_p2pmem_rescan_work, nvmet_p2pmem_rescan_worker);
+
+/* The paths of all namespaces are due; else only those of records that say so */
+static int nvmet_p2pmem_rescan_all;
+
+static void nvmet_p2pmem_rescan_due(struct timer_list *timer)
+{
+	nvmet_p2pmem_rescan(0);
+}
+
+static DEFINE_TIMER(nvmet_p2pmem_rescan_timer, nvmet_p2pmem_rescan_due);
+
+static void nvmet_p2pmem_retry_due(struct timer_list *timer)
+{
+	queue_work(system_unbound_wq, &nvmet_p2pmem_rescan_work);
+}
+
+static DEFINE_TIMER(nvmet_p2pmem_retry_timer, nvmet_p2pmem_retry_due);
+
+/**
+ * nvmet_p2pmem_rescan() - schedule an examination of all paths
+ * @delay: jiffies from now; an earlier appointment is kept
+ *
+ * Context: Any.
+ */
+void nvmet_p2pmem_rescan(unsigned long delay)
+{
+	if (delay) {
+		timer_reduce(&nvmet_p2pmem_rescan_timer, jiffies + delay);
+		return;
+	}
+	/* Before the work is queued: a full barrier even if it is queued already */
+	WRITE_ONCE(nvmet_p2pmem_rescan_all, 1);
+	queue_work(system_unbound_wq, &nvmet_p2pmem_rescan_work);
+}
+
+/**
+ * nvmet_p2pmem_rescan_one() - schedule an examination of a namespace's paths
+ * @rec: its record
+ *
+ * An event of one namespace must not cost as much as one of all: a thousand namespaces that are
+ * enabled one by one would be examined a million times.
+ *
+ * Context: Any; the caller keeps the namespace.
+ */
+void nvmet_p2pmem_rescan_one(struct nvmet_p2pmem_ns *rec)
+{
+	WRITE_ONCE(rec->due, 1);
+	queue_work(system_unbound_wq, &nvmet_p2pmem_rescan_work);
+}
+
+/*
+ * Whether a path's grant would be created today. A self-test proves one route: if memory is
+ * mapped by another one now, or the route needs an administrator's entry now, the path is judged
+ * and tested again.
+ */
+static bool nvmet_p2pmem_still_valid(struct nvmet_p2pmem_path *path,
+				     struct pci_p2pmem_grant *grant)
+{
+	struct pci_p2pmem_verdict v;
+
+	/* False as well if memory is mapped another way now: none can be had under this grant. */
+	if (!pci_p2pmem_grant_verdict(grant, &v))
+		return false;
+	if (nvmet_p2pmem_record(path->ns)->verify != NVMET_P2PMEM_OFF &&
+	    (v.mapping != path->how || (v.by_admin && !path->by_admin)))
+		return false;
+	if (!nvmet_p2pmem_still_proved(path, grant))
+		return false;
+	path->how = v.mapping;
+	if (v.by_admin != path->by_admin) {
+		path->by_admin = v.by_admin;
+		path->told = NVMET_P2PMEM_NEW;
+	}
+	return true;
+}
+
+/*
+ * Handle the result of a path's test, if there is one. Returns whether the path may look for a
+ * grant now: not while the test runs, and not if its result has just been a refusal.
+ */
+static bool nvmet_p2pmem_rescan_test(struct nvmet_p2pmem_path *path)
+{
+	enum nvmet_p2pmem_state state = NVMET_P2PMEM_RETRY;
+	struct pci_p2pmem_verdict why = { .distance = -1 };
+	struct pci_p2pmem_grant *grant;
+
+	if (!nvmet_p2pmem_test_usable(path)) {
+		nvmet_p2pmem_test_again(path);
+		nvmet_p2pmem_disconnect(path);
+		return true;
+	}
+	if (!nvmet_p2pmem_test_done(path))
+		return false;
+	/* What it has shown is known by now, or this path needs a test of its own. */
+	if (nvmet_p2pmem_test_foreign(path)) {
+		nvmet_p2pmem_disconnect(path);
+		return true;
+	}
+	grant = nvmet_p2pmem_test_end(path, &why, &state);
+	if (!grant && !why.reason)
+		return true;
+	if (grant)
+		nvmet_p2pmem_use(path, grant);
+	else
+		nvmet_p2pmem_refuse(path, NULL, NULL, &why, state);
+	return !!grant;
+}
+
+/* Returns whether this path has to be examined again soon */
+static bool nvmet_p2pmem_rescan_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns, ktime_t since)
+{
+	struct nvmet_p2pmem_path *path = radix_tree_lookup(&ctrl->p2p_ns_map, ns->nsid);
+	struct pci_p2pmem_grant *grant;
+	bool usable;
+
+	if (!path) {
+		nvmet_p2pmem_attach_path(ctrl, ns, since);
+		return false;
+	}
+
+	if (path->test && !nvmet_p2pmem_rescan_test(path))
+		return false;
+	grant = nvmet_p2pmem_path_grant(path);
+	usable = grant && pci_p2pmem_grant_usable(grant);
+	if (grant && !usable && !pci_p2pmem_grant_idle(grant))
+		return true;
+	if (grant && !(usable && nvmet_p2pmem_still_valid(path, grant))) {
+		nvmet_p2pmem_disconnect(path);
+		grant = NULL;
+	}
+	if (!grant) {
+		nvmet_p2pmem_connect(path, since);
+		grant = nvmet_p2pmem_path_grant(path);
+	}
+	if (grant && path->told != NVMET_P2PMEM_PEER)
+		nvmet_p2pmem_log_use(path, grant);
+	return false;
+}
+
+/* Returns after how many jiffies to examine the namespace again, or 0 */
+static unsigned long nvmet_p2pmem_rescan_ns(struct nvmet_ns *ns, ktime_t since)
+{
+	struct nvmet_ctrl *ctrl;
+	bool again = false;
+
+	/* Never wait for it, see above */
+	if (!mutex_trylock(&ns->subsys->lock))
+		return NVMET_P2PMEM_CONTENDED;
+	if (ns->enabled && ns->use_p2pmem)
+		list_for_each_entry(ctrl, &ns->subsys->ctrls, subsys_entry)
+			again |= nvmet_p2pmem_rescan_path(ctrl, ns, since);
+	mutex_unlock(&ns->subsys->lock);
+	return again ? NVMET_P2PMEM_AGAIN : 0;
+}
+
+static void nvmet_p2pmem_rescan_worker(struct work_struct *work)
+{
+	ktime_t since = ktime_get();
+	struct nvmet_p2pmem_ns *rec;
+	unsigned long next = 0, delay;
+	int all;
+
+	guard(mutex)(&nvmet_p2pmem_lock);
+	all = xchg(&nvmet_p2pmem_rescan_all, 0);
+	list_for_each_entry(rec, &nvmet_p2pmem_namespaces, entry) {
+		if (!(xchg(&rec->due, 0) | all))
+			continue;
+		delay = nvmet_p2pmem_rescan_ns(rec->ns, since);
+		if (!delay)
+			continue;
+		WRITE_ONCE(rec->due, 1);
+		next = min_not_zero(next, delay);
+	}
+	if (next)
+		timer_reduce(&nvmet_p2pmem_retry_timer, jiffies + next);
+}
+
+/* Called under locks of a driver that is probing: only queue work */
+static int nvmet_p2pmem_event(struct notifier_block *nb, unsigned long event, void *data)
+{
+	nvmet_p2pmem_rescan(0);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block nvmet_p2pmem_nb = {
+	.notifier_call = nvmet_p2pmem_event,
+};
+
+/**
+ * nvmet_p2pmem_init() - register with the core
+ *
+ * Context: Module init.
+ * Return: 0, -ENOMEM, or the errno of the notifier's registration.
+ */
+int nvmet_p2pmem_init(void)
+{
+	int ret = nvmet_p2pmem_test_init();
+
+	if (ret)
+		return ret;
+	ret = pci_p2pmem_register_notifier(&nvmet_p2pmem_nb);
+	if (ret)
+		nvmet_p2pmem_test_exit();
+	return ret;
+}
+
+/**
+ * nvmet_p2pmem_exit() - undo nvmet_p2pmem_init()
+ *
+ * Context: Module exit: no namespace and no controller is left, so that nothing
+ * but the notifier and a test that nobody waits for could queue the work.
+ */
+void nvmet_p2pmem_exit(void)
+{
+	pci_p2pmem_unregister_notifier(&nvmet_p2pmem_nb);
+	/* The last test queues the work that is cancelled next. */
+	nvmet_p2pmem_test_exit();
+	/* Work that runs may set the timer, which may queue it. */
+	timer_shutdown_sync(&nvmet_p2pmem_rescan_timer);
+	timer_shutdown_sync(&nvmet_p2pmem_retry_timer);
+	cancel_work_sync(&nvmet_p2pmem_rescan_work);
+	WARN_ON(!nvmet_p2pmem_no_records() || !nvmet_p2pmem_no_shares());
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: suite p2pmem-find-users: the choice among equal providers
+ *
+ * Providers of equal rank are chosen in turn, by the number of users of their grants; and the
+ * choice without a grant, for an orchestrator that shares the grant it has.
+ */
+#include "mapkit.h"
+
+#define LENDS	.bar = { [2] = { .size = SZ_4M, .flags = FABRIC_BAR_64 } }
+
+/*
+ *	host -- rp0 (8086:2030: forwards) -- up -+- dn0 -- nic
+ *	                                         +- dn1, ACS -- near    4 from nic
+ *	                                         `- dn2 -- twin         4 from nic
+ */
+static const struct fabric_node find_nodes[] = {
+	{ .name = "host", .type = FABRIC_HOST },
+	{ .name = "rp0", .type = FABRIC_ROOT_PORT, .parent = "host",
+	  .vendor = PCI_VENDOR_ID_INTEL, .device = 0x2030 },
+	{ .name = "up", .type = FABRIC_UPSTREAM, .parent = "rp0" },
+	{ .name = "dn0", .type = FABRIC_DOWNSTREAM, .parent = "up" },
+	{ .name = "dn1", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 1,
+	  .acs_cap = PCI_ACS_RR },
+	{ .name = "dn2", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 2 },
+	{ .name = "nic", .type = FABRIC_ENDPOINT, .parent = "dn0" },
+	{ .name = "near", .type = FABRIC_ENDPOINT, .parent = "dn1", LENDS },
+	{ .name = "twin", .type = FABRIC_ENDPOINT, .parent = "dn2", LENDS },
+	{ }
+};
+
+static void expect_found(struct kunit *test, struct fabric *f, struct device *nic,
+			 const char *name)
+{
+	struct pci_dev *got = pci_p2pmem_find_provider(&nic, 1);
+
+	KUNIT_EXPECT_PTR_EQ_MSG(test, got, fabric_pdev(f, name), "chosen: %s, expected: %s",
+				got ? pci_name(got) : "none", name);
+	pci_dev_put(got);
+}
+
+/* near and twin are equal in all: they share the grants, and a run of it is like another. */
+static void equal_rank_is_shared_out(struct kunit *test)
+{
+	static const char * const turns[] = { "near", "twin", "near", "twin" };
+	struct pci_p2pmem_grant *g[ARRAY_SIZE(turns)];
+	struct pci_p2pmem_verdict why;
+	struct device *nic;
+	struct fabric *f;
+	int i, run;
+
+	f = fabric_build(test, find_nodes);
+	nic = kit_client(test, f, "nic");
+	/* The one with the higher address first */
+	kit_lend(test, f, "twin");
+	kit_lend(test, f, "near");
+	for (run = 0; run < 2; run++) {
+		for (i = 0; i < ARRAY_SIZE(turns); i++) {
+			g[i] = pci_p2pmem_grant_create(NULL, PCI_P2PMEM_MOST_FREE, &nic, 1, NULL,
+						       NULL, "kunit", &why);
+			KUNIT_ASSERT_FALSE(test, IS_ERR(g[i]));
+			KUNIT_EXPECT_PTR_EQ_MSG(test, pci_p2pmem_grant_provider(g[i]),
+						fabric_pdev(f, turns[i]), "grant %d", i);
+		}
+		/* One that has ended counts no more. */
+		pci_p2pmem_grant_end(g[1]);
+		g[1] = pci_p2pmem_grant_create(NULL, PCI_P2PMEM_NEAREST, &nic, 1, NULL, NULL,
+					       "kunit", &why);
+		KUNIT_ASSERT_FALSE(test, IS_ERR(g[1]));
+		KUNIT_EXPECT_PTR_EQ(test, pci_p2pmem_grant_provider(g[1]),
+				    fabric_pdev(f, "twin"));
+		for (i = 0; i < ARRAY_SIZE(turns); i++)
+			pci_p2pmem_grant_end(g[i]);
+		mapkit_settle();
+	}
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			PTR_ERR(pci_p2pmem_grant_create(NULL, PCI_P2PMEM_NEAREST, &nic,
+							0, NULL, NULL, "kunit", &why)));
+}
+
+/* A grant that many share counts as many, and as none once it has ended. */
+static void users_count_not_grants(struct kunit *test)
+{
+	struct pci_p2pmem_grant *near, *twin, *more;
+	struct pci_p2pmem_verdict why;
+	struct p2pmem_provider *p;
+	struct device *nic;
+	struct fabric *f;
+
+	f = fabric_build(test, find_nodes);
+	nic = kit_client(test, f, "nic");
+	kit_lend(test, f, "twin");
+	p = kit_provider(kit_lend(test, f, "near"));
+	near = pci_p2pmem_grant_create(fabric_pdev(f, "near"), PCI_P2PMEM_NEAREST, &nic, 1, NULL,
+				       NULL, "kunit", &why);
+	twin = pci_p2pmem_grant_create(fabric_pdev(f, "twin"), PCI_P2PMEM_NEAREST, &nic, 1, NULL,
+				       NULL, "kunit", &why);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(near));
+	KUNIT_ASSERT_FALSE(test, IS_ERR(twin));
+	expect_found(test, f, nic, "near");
+	pci_p2pmem_grant_set_users(near, 3);
+	KUNIT_EXPECT_EQ(test, p->users, 3);
+	expect_found(test, f, nic, "twin");
+	/* Two grants, and still fewer users */
+	more = pci_p2pmem_grant_create(fabric_pdev(f, "twin"), PCI_P2PMEM_NEAREST, &nic, 1, NULL,
+				       NULL, "kunit", &why);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(more));
+	expect_found(test, f, nic, "twin");
+	pci_p2pmem_grant_set_users(twin, 2);
+	expect_found(test, f, nic, "near");
+	pci_p2pmem_grant_set_users(twin, 1);
+	expect_found(test, f, nic, "twin");
+	pci_p2pmem_grant_end(near);
+	KUNIT_EXPECT_EQ(test, p->users, 0);
+	expect_found(test, f, nic, "near");
+	pci_p2pmem_grant_end(twin);
+	pci_p2pmem_grant_end(more);
+	mapkit_settle();
+}
+
+/* What a choice without a grant refuses, and that it evaluates the pairs */
+static void choice_without_a_grant(struct kunit *test)
+{
+	struct pci_p2pmem_verdict why;
+	struct pci_dev *near, *got;
+	struct device *nic;
+	struct fabric *f;
+
+	f = fabric_build(test, find_nodes);
+	nic = kit_client(test, f, "nic");
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_choose_provider(NULL, PCI_P2PMEM_NEAREST, &nic, 1,
+							   ktime_get(), &why));
+	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_NO_PROVIDER);
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_choose_provider(fabric_pdev(f, "near"),
+							   PCI_P2PMEM_NEAREST, &nic, 1,
+							   ktime_get(), &why));
+	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_NOT_A_PROVIDER);
+	near = kit_lend(test, f, "near");
+	got = pci_p2pmem_choose_provider(NULL, PCI_P2PMEM_NEAREST, &nic, 1, ktime_get(), &why);
+	KUNIT_EXPECT_PTR_EQ(test, got, near);
+	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_OK);
+	pci_dev_put(got);
+}
+
+/* A pair that was evaluated since the given time is not evaluated again; later it is. */
+static void pairs_are_evaluated_once_per_event(struct kunit *test)
+{
+	struct pci_dev *named[2] = { };
+	struct pci_p2pmem_verdict why;
+	struct pci_dev *near, *got;
+	struct device *nic;
+	struct fabric *f;
+	ktime_t since;
+	int i;
+
+	f = fabric_build(test, find_nodes);
+	nic = kit_client(test, f, "nic");
+	near = kit_lend(test, f, "near");
+	named[1] = near;
+	for (i = 0; i < ARRAY_SIZE(named); i++) {
+		fabric_set_acs_ctrl(f, "dn1", 0);
+		since = ktime_get();
+		got = pci_p2pmem_choose_provider(named[i], PCI_P2PMEM_NEAREST, &nic, 1, since,
+						 &why);
+		KUNIT_EXPECT_PTR_EQ(test, got, near);
+		pci_dev_put(got);
+		fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
+		got = pci_p2pmem_choose_provider(named[i], PCI_P2PMEM_NEAREST, &nic, 1, since,
+						 &why);
+		KUNIT_EXPECT_PTR_EQ(test, got, near);
+		pci_dev_put(got);
+		pci_p2pmem_verdict(near, nic, &why);
+		KUNIT_EXPECT_EQ_MSG(test, why.mapping, PCI_P2PMEM_MAP_BUS_ADDR,
+				    "evaluated again, %d", i);
+		got = pci_p2pmem_choose_provider(named[i], PCI_P2PMEM_NEAREST, &nic, 1,
+						 ktime_get(), &why);
+		KUNIT_EXPECT_PTR_EQ(test, got, near);
+		pci_dev_put(got);
+		pci_p2pmem_verdict(near, nic, &why);
+		KUNIT_EXPECT_EQ_MSG(test, why.mapping, PCI_P2PMEM_MAP_HOST_BRIDGE,
+				    "not evaluated, %d", i);
+	}
+}
+
+static struct kunit_case find_users_cases[] = {
+	KUNIT_CASE(equal_rank_is_shared_out),
+	KUNIT_CASE(users_count_not_grants),
+	KUNIT_CASE(choice_without_a_grant),
+	KUNIT_CASE(pairs_are_evaluated_once_per_event),
+	{ }
+};
+
+static struct kunit_suite find_users_suite = {
+	.name = "p2pmem-find-users",
+	.test_cases = find_users_cases,
+};
+
+kunit_test_suite(find_users_suite);
