@@ -179,7 +179,7 @@ command_files()
 install_command()
 {
 	if [ ! -x "$build/command/p2pmem" ]; then
-		say "the command p2pmem was not built (make command): left out"
+		say "the command p2pmem was not built (make command) and is not installed"
 	elif command_files install; then
 		say "installed the command p2pmem below $root${PREFIX:-/usr/local}"
 	else

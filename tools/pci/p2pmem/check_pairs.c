@@ -94,7 +94,7 @@ static const char *remedy_of(struct groups *all, const struct group *g)
 
 	if (g == &all->group[DETOUR] || g->first.reason == PCI_P2PMEM_ACS_REDIRECT)
 		return acs_remedy(all, g);
-	judge_remedy(all->k->c->j, &g->first, line, sizeof(line));
+	evaluate_remedy(all->k->c->j, &g->first, line, sizeof(line));
 	return *line ? arena_strdup(all->k->c->m->arena, line) : NULL;
 }
 
@@ -138,29 +138,29 @@ static bool matters(const struct function *f)
 void check_pairs(struct check *k)
 {
 	struct groups all = { .k = k };
-	unsigned int rows, columns, i, n, judged, reached, worst;
+	unsigned int rows, columns, i, n, evaluated, reached, worst;
 	struct context *c = k->c;
 	struct function **row = lenders(c, &rows), **column = clients(c, &columns);
 	struct verdict v;
 
 	for (n = 0; n < columns; n++) {
-		reached = judged = 0;
+		reached = evaluated = 0;
 		for (i = 0; i < rows; i++) {
 			if (row[i] == column[n])
 				continue;
-			judge_pair(c->j, row[i], column[n], &v);
+			evaluate_pair(c->j, row[i], column[n], &v);
 			all.pairs++;
-			judged++;
+			evaluated++;
 			reached += v.permission != REFUSED;
 			add_pair(&all, &v);
 			if (v.differs)
 				found(k, STOPS_SOME, "kernel-differs", NULL,
 				      "%s to the memory of %s: the kernel says %s, this command %s: "
-				      "something changed that nobody told it of; write 1 to "
+				      "something changed that the kernel cannot notice; write 1 to "
 				      "p2pmem/rescan of the provider", v.client->name,
 				      v.provider->name, v.kernel->reason, reason_token(v.reason));
 		}
-		all.group[PCI_P2PMEM_HOST_BRIDGE].lost |= judged && !reached &&
+		all.group[PCI_P2PMEM_HOST_BRIDGE].lost |= evaluated && !reached &&
 							  matters(column[n]);
 	}
 	/* the reason of most pairs first */

@@ -118,7 +118,7 @@ static const char *root_text(struct context *c, const struct root_bus *r)
 	char node[32] = "";
 
 	if (r->first)
-		judge_host(c->j, r->first, &forwards);
+		evaluate_host(c->j, r->first, &forwards);
 	if (forwards.across)
 		what = "forwards, to others too";
 	else if (forwards.within)

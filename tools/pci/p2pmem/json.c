@@ -133,7 +133,7 @@ struct json_object *json_verdict(struct context *c, const struct verdict *v)
 	json_put(o, "reason", v->permission == NOT_KNOWN ? NULL :
 		 json_string(reason_token(v->reason)));
 	json_put(o, "at", json_string(*v->at ? v->at : NULL));
-	judge_remedy(c->j, v, remedy, sizeof(remedy));
+	evaluate_remedy(c->j, v, remedy, sizeof(remedy));
 	json_put(o, "remedy", json_string(*remedy ? remedy : NULL));
 	json_put(o, "kernel", json_kernel(v->kernel));
 	return o;

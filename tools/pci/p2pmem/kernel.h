@@ -4,9 +4,9 @@
  *
  * topology.c, route.c, hostbridge.c, policy.c, facts.c, parse.c, reason.c and explain.c of
  * drivers/pci/p2pdma are compiled into the command as they are, so that its verdicts are the
- * kernel's. This header stands in for those of the kernel, and for the private p2pdma.h: a struct
+ * kernel's. This header replaces those of the kernel, and the private p2pdma.h: a struct
  * pci_dev here is a function of the model, its configuration space the bytes that were read.
- * judge.c makes them.
+ * evaluate.c makes them.
  */
 #ifndef _P2PMEM_KERNEL_H
 #define _P2PMEM_KERNEL_H
@@ -182,7 +182,7 @@ struct pci_dev {
 #define pci_dev_id(p)		((p)->number << 8 | (p)->devfn)
 #define pci_upstream_bridge(p)	(pci_physfn(p)->up)
 #define pci_find_host_bridge(b)	command_host(b)
-/* The machine that is judged: the kernel has one only, too */
+/* The machine that is evaluated: the kernel has one only, too */
 extern struct command_kernel {
 	const struct machine *m;
 	struct pci_bus *bus;

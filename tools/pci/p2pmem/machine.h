@@ -2,7 +2,7 @@
 /*
  * DOC: one model of a machine, as far as peer-to-peer is concerned
  *
- * Readers fill it from a tree (tree.h), commands look at it. What could not be read is NULL, 0 or
+ * Readers fill it from a tree (tree.h), commands read it. What could not be read is NULL, 0 or
  * -1, as said; why it could not is in &machine.missing where it matters.
  */
 #ifndef _P2PMEM_MACHINE_H
@@ -126,8 +126,8 @@ struct root_bus {
  * struct function - a PCI function
  * @name: its address, as the kernel writes it
  * @domain: of the address
- * @bus: ditto
- * @device: ditto
+ * @bus: of the address
+ * @device: of the address
  * @number: of the function in its device
  * @index: among all functions
  * @vendor: PCI vendor id
@@ -142,7 +142,7 @@ struct root_bus {
  * @bridge: it is one
  * @multifunction: as the kernel sees it
  * @pcie_cap: offset of the PCI Express capability, 0 for none
- * @acs_cap: ditto of Access Control Services
+ * @acs_cap: offset of the Access Control Services capability, 0 for none
  * @pcie_type: PCI_EXP_TYPE_*, -1 when it is no PCIe function, or not known
  * @acs_ctrl: control word of @acs_cap
  * @link: as it is
@@ -243,7 +243,7 @@ struct nvmet_namespace {
 
 /* Something that could not be read */
 struct missing {
-	const char *what;	/* what it would have told */
+	const char *what;	/* what it would have shown */
 	const char *path;
 	int error;
 };
@@ -255,7 +255,7 @@ struct broken {
 };
 
 /*
- * The model. Memory is taken from @arena; that of what does not change is in @fixed after the first
+ * The model. Memory is allocated from @arena; that of what does not change is in @fixed after the first
  * machine_refresh().
  */
 struct machine {
@@ -296,8 +296,8 @@ struct machine {
 
 struct machine *machine_read(struct tree *t);
 /*
- * Counters again: providers, pairs, namespaces. Memory that was taken from the arena since the last
- * time is free: a watch may run for weeks.
+ * Counters again: providers, pairs, namespaces. Memory that was allocated since the last
+ * time is freed: a watch may run for weeks.
  */
 void machine_refresh(struct machine *m);
 void machine_free(struct machine *m);

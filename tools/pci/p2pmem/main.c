@@ -230,7 +230,7 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[0], "snapshot"))
 		tree_record(tree);
 	c.m = machine_read(tree);
-	c.j = judge_open(c.m);
+	c.j = evaluator_open(c.m);
 	ret = run(&c, &call, argc, argv);
 	if (c.names)
 		registers_close(c.names);

@@ -21,7 +21,7 @@ static const char *use_text(struct context *c, const struct use *u)
 			    u->by_admin ? ", by an administrator's entry" : "");
 }
 
-static const char *wish_text(struct context *c, const struct nvmet_namespace *ns)
+static const char *setting_text(struct context *c, const struct nvmet_namespace *ns)
 {
 	const struct function *f;
 
@@ -90,7 +90,7 @@ static int show(struct context *c)
 		grid_add(g, PLAIN, "%s", ns->nsid);
 		grid_add(g, PLAIN, "%s", ns->device ? ns->device : "-");
 		grid_add(g, PLAIN, "%s", ns->enabled ? "yes" : "no");
-		grid_add(g, PLAIN, "%s", wish_text(c, ns));
+		grid_add(g, PLAIN, "%s", setting_text(c, ns));
 		grid_add(g, PLAIN, "%s", ns->prefer ? ns->prefer : "-");
 		grid_add(g, PLAIN, "%s", ns->verify ? ns->verify : "-");
 		grid_add(g, PLAIN, "%s", ns->nr_uses ? use_text(c, &ns->use[0]) : "");

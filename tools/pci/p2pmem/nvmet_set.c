@@ -87,7 +87,7 @@ static int change(const struct nvmet_namespace *ns, const char *values[NR_KEYS])
 		ret = write_file(ns, "enable", "1");
 	if (!ret)
 		return 0;
-	/* As it was: the disk must not be lost for a wish that cannot be fulfilled. */
+	/* As it was: an invalid setting must not take the disk away. */
 	for (i = 0; i < NR_KEYS; i++)
 		if (changed[i])
 			write_file(ns, files[i], value_of(ns, i));

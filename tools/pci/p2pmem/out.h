@@ -7,7 +7,7 @@
 
 #include <json-c/json.h>
 
-#include "judge.h"
+#include "evaluate.h"
 
 /* Exit statuses */
 #define DONE		0
@@ -37,7 +37,7 @@ enum color {
  */
 struct context {
 	struct machine *m;
-	struct judge *j;
+	struct evaluator *j;
 	FILE *out;
 	bool json;
 	bool color;

@@ -81,7 +81,7 @@ static void host_hop(struct way *w, struct function *f)
 	struct json_object *o;
 	bool fault;
 
-	judge_host(w->c->j, f, &forwards);
+	evaluate_host(w->c->j, f, &forwards);
 	name = arena_printf(w->c->m->arena, "pci%04x:%02x", f->root->domain, f->root->bus);
 	fault = !strcmp(w->v.at, name) || w->v.reason == PCI_P2PMEM_HOST_BRIDGE;
 	if (forwards.across)
@@ -200,7 +200,7 @@ static void print_verdict(struct way *w)
 	case REFUSED:
 		say(c, BAD, "Verdict:  refused: %s: %s%s%s\n", reason_token(v->reason),
 		    reason_text(v->reason), *v->at ? " at " : "", v->at);
-		judge_remedy(c->j, v, text, sizeof(text));
+		evaluate_remedy(c->j, v, text, sizeof(text));
 		if (starts_with(text, "pci=")) {
 			say(c, PLAIN, "Remedy:   boot with ");
 			say(c, BOLD, "%s\n", text);
@@ -232,7 +232,7 @@ static int path_json(struct way *w)
 	json_put(root, "verdict", json_verdict(w->c, &w->v));
 	json_put(root, "hops", w->hops);
 	if (w->v.permission != NOT_KNOWN)
-		judge_explain(w->c->j, &w->v, text, sizeof(text));
+		evaluate_explain(w->c->j, &w->v, text, sizeof(text));
 	json_put(root, "explanation", json_string(*text ? text : NULL));
 	return json_end(w->c, root);
 }
@@ -258,7 +258,7 @@ int command_path(struct context *c, const struct options *o, const char *provide
 			 w.provider->bridge ? w.provider->name : w.client->name);
 		return FAILED;
 	}
-	judge_pair(c->j, w.provider, w.client, &w.v);
+	evaluate_pair(c->j, w.provider, w.client, &w.v);
 	w.common = common_bridge(w.provider, w.client, &w.up, &w.down);
 	if (o->quiet)
 		return answer(&w.v);

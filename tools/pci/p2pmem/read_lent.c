@@ -103,7 +103,7 @@ static unsigned int split(char *line, char *word[MAX_COLUMNS], unsigned int max)
 	return n;
 }
 
-static char *take_line(char **text)
+static char *next_line(char **text)
 {
 	char *line = *text, *end = strchr(line, '\n');
 
@@ -127,7 +127,7 @@ static bool table_open(struct machine *m, struct table *t, const char *name)
 		return false;
 	}
 	t->next = t->text;
-	t->columns = split(take_line(&t->next), t->column, MAX_COLUMNS);
+	t->columns = split(next_line(&t->next), t->column, MAX_COLUMNS);
 	return true;
 }
 
@@ -136,7 +136,7 @@ static bool table_next(struct table *t)
 	/* the last line of a table that was cut is no line */
 	if (!*t->next || !strchr(t->next, '\n'))
 		return false;
-	return split(take_line(&t->next), t->value, t->columns ? t->columns : 1) == t->columns;
+	return split(next_line(&t->next), t->value, t->columns ? t->columns : 1) == t->columns;
 }
 
 static const char *value(const struct table *t, const char *column)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DOC: which function a name means, and which functions there are to ask for
+ * DOC: which function a name means, and lists of functions
  *
  * Floor 8.
  */
@@ -8,7 +8,7 @@
 
 #include "command.h"
 
-/* An address, whose domain may be left out where it is 0 */
+/* An address, whose domain is optional where it is 0 */
 static struct function *by_address(struct machine *m, const char *name)
 {
 	char full[32];

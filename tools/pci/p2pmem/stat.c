@@ -4,7 +4,7 @@
  *
  * Floor 9.
  *
- * Once, or again and again: on a terminal the tables are drawn anew, elsewhere a line is written
+ * Once, or again and again: on a terminal the tables are drawn again, elsewhere a line is written
  * for each interval.
  */
 #include <inttypes.h>

@@ -22,7 +22,7 @@ struct matrix {
 	struct verdict *cell;
 };
 
-static void judge_all(struct matrix *x)
+static void evaluate_all(struct matrix *x)
 {
 	size_t cells = (size_t)x->rows * x->columns;
 	unsigned int i, k;
@@ -30,7 +30,7 @@ static void judge_all(struct matrix *x)
 	x->cell = arena_alloc(x->c->m->arena, (cells + 1) * sizeof(*x->cell));
 	for (i = 0; i < x->rows; i++)
 		for (k = 0; k < x->columns; k++)
-			judge_pair(x->c->j, x->row[i], x->column[k], &x->cell[i * x->columns + k]);
+			evaluate_pair(x->c->j, x->row[i], x->column[k], &x->cell[i * x->columns + k]);
 }
 
 static enum color cell_color(const struct verdict *v)
@@ -180,7 +180,7 @@ int command_topo(struct context *c, const struct options *o)
 		return draw_dot(c, c->out);
 	x.row = lenders(c, &x.rows);
 	x.column = clients(c, &x.columns);
-	judge_all(&x);
+	evaluate_all(&x);
 	if (c->json)
 		return topo_json(&x);
 	if (!c->m->nr_providers)

@@ -6,7 +6,7 @@
  */
 #include <stddef.h>
 
-#include "judge.h"
+#include "evaluate.h"
 
 static const struct {
 	const char *token;

@@ -77,7 +77,7 @@ static void all_commands(struct machine *m, bool json)
 	unsigned int i;
 	size_t len;
 
-	c.j = judge_open(m);
+	c.j = evaluator_open(m);
 	for (i = 0; i < 8; i++) {
 		c.out = open_memstream(&text, &len);
 		switch (i) {
@@ -120,7 +120,7 @@ static void all_commands(struct machine *m, bool json)
 
 static void same_machine(struct machine *a, struct machine *b)
 {
-	struct judge *j[2] = { judge_open(a), judge_open(b) };
+	struct evaluator *j[2] = { evaluator_open(a), evaluator_open(b) };
 	struct verdict v[2];
 	unsigned int i, k;
 
@@ -128,10 +128,10 @@ static void same_machine(struct machine *a, struct machine *b)
 		fail("a snapshot of a snapshot is another machine");
 	for (i = 0; i < a->nr && i < 8; i++)
 		for (k = 0; k < a->nr && k < 8; k++) {
-			j[0] = judge_open(a);
-			judge_pair(j[0], a->function[i], a->function[k], &v[0]);
-			j[1] = judge_open(b);
-			judge_pair(j[1], b->function[i], b->function[k], &v[1]);
+			j[0] = evaluator_open(a);
+			evaluate_pair(j[0], a->function[i], a->function[k], &v[0]);
+			j[1] = evaluator_open(b);
+			evaluate_pair(j[1], b->function[i], b->function[k], &v[1]);
 			if (v[0].reason != v[1].reason || v[0].distance != v[1].distance ||
 			    v[0].permission != v[1].permission)
 				fail("a snapshot of a snapshot has another verdict");

@@ -4,7 +4,7 @@
 run.py COMMAND SANITIZED DIRECTORY [--update]: the command p2pmem on captured machines. Prints TAP.
 
 COMMAND is the program, SANITIZED the same with sanitizers, DIRECTORY for what is generated. Each machine of
-machines/ (machine.py) and each snapshot of captured/ is asked everything; what the command says, and its exit status,
+machines/ (machine.py) and each snapshot of captured/ is the input of every command; the output, and its exit status,
 are in expected/NAME, as a session on a terminal would show them, JSON in lines of one element each. JSON is
 validated against schema.json, in which no member may then be missing. --update writes these files.
 """
@@ -304,7 +304,7 @@ def secrets(tap, program, directory):
 
 
 def floors(tap, objects):
-    """A file of the command calls files of lower floors only; the kernel's own stand on theirs."""
+    """A file of the command calls files of lower floors only; the kernel's files are not part of it."""
     source = TOP / "tools/pci/p2pmem"
     level = {f.stem: re.search(r"^ \* Floor (\d+)\.$", f.read_text(), re.M) for f in source.glob("*.c")}
     missing = [f for f, m in level.items() if not m]

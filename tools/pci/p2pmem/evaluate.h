@@ -2,8 +2,8 @@
 /*
  * DOC: the verdict of a pair, by the kernel's own files
  */
-#ifndef _P2PMEM_JUDGE_H
-#define _P2PMEM_JUDGE_H
+#ifndef _P2PMEM_EVALUATE_H
+#define _P2PMEM_EVALUATE_H
 
 #include "machine.h"
 #include <linux/pci-p2pmem-reason.h>
@@ -21,7 +21,7 @@ enum relation {
 enum permission {
 	ALLOWED_DIRECT,		/* by bus address */
 	ALLOWED_HOST,		/* through a host bridge */
-	ALLOWED_ADMIN,		/* ditto, by an entry of the administrator's only */
+	ALLOWED_ADMIN,		/* through a host bridge that only an administrator's entry allows */
 	REFUSED,
 	NOT_KNOWN,
 };
@@ -35,7 +35,7 @@ enum permission {
  * @reason: why not
  * @distance: hops, -1 when not known
  * @at: the function or host bridge at fault; empty for none
- * @proof: what the kernel's self-test has shown, NULL where it was not asked
+ * @proof: what the kernel's self-test has shown, NULL if it is not known
  * @known: all that decides could be read
  * @kernel: what the kernel says, NULL where it says nothing
  * @differs: the kernel says something else
@@ -63,16 +63,16 @@ struct forwards {
 	bool by_admin;
 };
 
-struct judge;
+struct evaluator;
 
-struct judge *judge_open(struct machine *m);
-void judge_pair(struct judge *j, struct function *provider, struct function *client,
+struct evaluator *evaluator_open(struct machine *m);
+void evaluate_pair(struct evaluator *j, struct function *provider, struct function *client,
 		struct verdict *v);
-/* The verdict in words, as the kernel logs it: both ends, reason, remedy */
-void judge_explain(struct judge *j, const struct verdict *v, char *buf, size_t len);
+/* The text of the verdict, as the kernel logs it: both ends, reason, remedy */
+void evaluate_explain(struct evaluator *j, const struct verdict *v, char *buf, size_t len);
 /* What to boot with, write or type, a line to paste; empty when there is none */
-void judge_remedy(struct judge *j, const struct verdict *v, char *buf, size_t len);
-void judge_host(struct judge *j, struct function *f, struct forwards *forwards);
+void evaluate_remedy(struct evaluator *j, const struct verdict *v, char *buf, size_t len);
+void evaluate_host(struct evaluator *j, struct function *f, struct forwards *forwards);
 
 const char *reason_token(enum pci_p2pmem_reason reason);
 const char *reason_text(enum pci_p2pmem_reason reason);
@@ -87,4 +87,4 @@ struct function *common_bridge(struct function *a, struct function *b, unsigned 
 /* The bridge above; of a virtual function, that of its physical function */
 struct function *function_up(const struct function *f);
 
-#endif /* _P2PMEM_JUDGE_H */
+#endif /* _P2PMEM_EVALUATE_H */

@@ -5,15 +5,15 @@
  * Floor 6.
  *
  * Makes a struct pci_dev of each function of the model, and the policy of what the machine says
- * of it; route.c, hostbridge.c and topology.c do the rest. What the kernel would ask the
- * hardware, it asks here (kernel.h).
+ * of it; route.c, hostbridge.c and topology.c do the rest. What the kernel reads from the
+ * hardware, kernel.h reads from the model.
  */
 #include "kernel.h"
 #include "../../../drivers/pci/p2pdma/topology.h"
 #undef ARRAY_SIZE
-#include "judge.h"
+#include "evaluate.h"
 
-struct judge {
+struct evaluator {
 	struct machine *m;
 	struct pci_dev *dev;		/* by function's index */
 	struct pci_bus *bus;
@@ -41,7 +41,7 @@ static bool forced_bounce(const struct machine *m)
 	return false;
 }
 
-static void make_device(struct judge *j, struct function *f)
+static void make_device(struct evaluator *j, struct function *f)
 {
 	struct pci_dev *p = &j->dev[f->index];
 	struct machine *m = j->m;
@@ -78,7 +78,7 @@ static void make_device(struct judge *j, struct function *f)
 	}
 }
 
-static void make_provider(struct judge *j, struct function *f)
+static void make_provider(struct evaluator *j, struct function *f)
 {
 	struct p2pmem_provider *p = &j->provider[f->index];
 	struct provider none = {}, *lent = f->provider ? f->provider : &none;
@@ -136,7 +136,7 @@ static int by_pair(const void *a, const void *b)
 	return 0;
 }
 
-static void sort_pairs(struct judge *j)
+static void sort_pairs(struct evaluator *j)
 {
 	struct machine *m = j->m;
 	unsigned int i;
@@ -149,14 +149,14 @@ static void sort_pairs(struct judge *j)
 		qsort(j->pair, j->nr_pairs, sizeof(*j->pair), by_pair);
 }
 
-static void be_present(struct judge *j)
+static void be_present(struct evaluator *j)
 {
 	command_kernel = (struct command_kernel){ .m = j->m, .bus = j->bus, .host = j->host };
 }
 
-struct judge *judge_open(struct machine *m)
+struct evaluator *evaluator_open(struct machine *m)
 {
-	struct judge *j = arena_alloc(m->arena, sizeof(*j));
+	struct evaluator *j = arena_alloc(m->arena, sizeof(*j));
 	unsigned int i;
 
 	j->m = m;
@@ -186,7 +186,7 @@ struct judge *judge_open(struct machine *m)
 
 /* --- a pair --- */
 
-static const struct kernel_pair *find_pair(const struct judge *j, struct function *provider,
+static const struct kernel_pair *find_pair(const struct evaluator *j, struct function *provider,
 					   struct function *client)
 {
 	struct kernel_pair key = { .provider = provider, .function = client }, *at = &key;
@@ -224,7 +224,7 @@ static u64 client_limit(const struct function *f, const struct kernel_pair *kern
 	return (1ULL << f->dma_bits) - 1;
 }
 
-static void judge_raw(struct judge *j, struct function *provider, struct function *client,
+static void evaluate_raw(struct evaluator *j, struct function *provider, struct function *client,
 		      struct pci_p2pmem_verdict *v, const struct kernel_pair *kernel, bool *known)
 {
 	struct p2pmem_provider *p = &j->provider[provider->index];
@@ -257,7 +257,7 @@ static bool kernel_agrees(const struct verdict *v, const char *mapping)
 	return !strcmp(k->reason, reason_token(v->reason)) && !strcmp(k->mapping, mapping);
 }
 
-void judge_pair(struct judge *j, struct function *provider, struct function *client,
+void evaluate_pair(struct evaluator *j, struct function *provider, struct function *client,
 		struct verdict *v)
 {
 	static const char * const mapping[] = {
@@ -271,7 +271,7 @@ void judge_pair(struct judge *j, struct function *provider, struct function *cli
 	bool known;
 
 	*v = (struct verdict){ .provider = provider, .client = client, .kernel = kernel };
-	judge_raw(j, provider, client, &raw, kernel, &known);
+	evaluate_raw(j, provider, client, &raw, kernel, &known);
 	v->reason = raw.reason;
 	v->distance = raw.distance;
 	v->needed = raw.needed;
@@ -303,12 +303,12 @@ void judge_pair(struct judge *j, struct function *provider, struct function *cli
 	}
 }
 
-void judge_explain(struct judge *j, const struct verdict *v, char *buf, size_t len)
+void evaluate_explain(struct evaluator *j, const struct verdict *v, char *buf, size_t len)
 {
 	struct pci_p2pmem_verdict raw;
 	bool known;
 
-	judge_raw(j, v->provider, v->client, &raw, v->kernel, &known);
+	evaluate_raw(j, v->provider, v->client, &raw, v->kernel, &known);
 	if (v->reason == PCI_P2PMEM_VERIFY_FAILED)
 		raw.reason = v->reason;
 	pci_p2pmem_explain(buf, len, &j->dev[v->provider->index], &j->dev[v->client->index].dev,
@@ -316,7 +316,7 @@ void judge_explain(struct judge *j, const struct verdict *v, char *buf, size_t l
 	printable(buf);
 }
 
-void judge_remedy(struct judge *j, const struct verdict *v, char *buf, size_t len)
+void evaluate_remedy(struct evaluator *j, const struct verdict *v, char *buf, size_t len)
 {
 	struct pci_dev *a = &j->dev[v->provider->index], *b = &j->dev[v->client->index];
 	char entries[2 * P2PMEM_ENTRY_TEXT] = "";
@@ -348,7 +348,7 @@ void judge_remedy(struct judge *j, const struct verdict *v, char *buf, size_t le
 	}
 }
 
-void judge_host(struct judge *j, struct function *f, struct forwards *forwards)
+void evaluate_host(struct evaluator *j, struct function *f, struct forwards *forwards)
 {
 	struct p2pmem_host h = {};
 	struct function *top = f;
