@@ -7,7 +7,7 @@ BUILD ?= build
 RIG := tools/testing/p2pmem/rig
 export BUILD KDIR KSRC KIMAGE
 
-.PHONY: help deps modules vm demo check check-full kunit mutants graft patches ungraft clean kunit-fast fuzz lint picture
+.PHONY: help deps modules command docs vm demo check check-full kunit mutants graft patches ungraft clean kunit-fast fuzz lint picture
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,8 @@ help:
 #help Targets
 #help   deps       install missing packages from Debian's archive, find the kernel, unpack its source
 #help   modules    build and check the modules for that kernel, in $(BUILD)/stock/<release>/modules
+#help   command    build the command p2pmem, which runs on any kernel: $(BUILD)/command/p2pmem
+#help   docs       write what documentation shows of the command, and the pictures
 #help   vm         boot a topology and run a script in the guest (variables below)
 #help   demo       NVMe over Fabrics with its payload in peer memory, proved by traced addresses
 #help   check      run the tests, in at most 40 minutes; the last line is "N passed, N failed"
@@ -60,6 +62,16 @@ deps:
 modules: deps
 	@$(RIG)/modules.sh $(BUILD)
 
+command:
+	@$(RIG)/deps.sh libpci-dev libjson-c-dev pci.ids
+	@$(MAKE) --no-print-directory -s -C tools/pci/p2pmem O=$(abspath $(BUILD))/command
+	@echo "$(BUILD)/command/p2pmem"
+
+docs: command
+	@$(RIG)/deps.sh graphviz
+	@tools/testing/p2pmem/tests/docs/session.sh make $(BUILD)/command/p2pmem
+	@tools/testing/p2pmem/tests/docs/picture.sh make
+
 # vm.py reads its variables from the environment
 vm: modules
 	@python3 $(RIG)/vm.py
@@ -68,10 +80,10 @@ demo: modules
 	@tools/testing/p2pmem/demo/demo.sh
 
 # run-tests.sh builds the kernels that the tests need
-check: modules
+check: modules command
 	@tools/testing/p2pmem/run-tests.sh
 
-check-full: modules
+check-full: modules command
 	@tools/testing/p2pmem/check-full.sh
 
 kunit: deps

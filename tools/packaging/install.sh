@@ -3,7 +3,8 @@
 #
 # install.sh: install the modules that "make modules" built on this machine, or remove them.
 #
-#   install.sh install     copy to /lib/modules/KVER/updates/p2pmem, depmod, initramfs
+#   install.sh install     copy to /lib/modules/KVER/updates/p2pmem, depmod, initramfs; the command p2pmem
+#                          to PREFIX, if it was built
 #   install.sh uninstall   remove them; the distribution's modules are used again
 #   install.sh status      show what modprobe would load, and what is loaded
 #
@@ -11,6 +12,7 @@
 #   BUILD=dir              where "make modules" built (build)
 #   KVER=release           the kernel (default: the one that the modules were built for)
 #   SIGN_KEY= SIGN_CERT=   sign the modules with this key and certificate (Secure Boot)
+#   PREFIX=dir             where the command is installed (/usr/local)
 #   INITRAMFS=no           do not update the initramfs
 #   DESTDIR=dir            install below this directory; never touches an initramfs
 #
@@ -162,7 +164,27 @@ install_modules()
 	sign "$aside.new"
 	exchange "$aside.new" yes
 	say "installed in $dir: $modules"
+	install_command
 	say "reboot into $kver, then check with \"install.sh status\""
+}
+
+# make install or uninstall of the command p2pmem, for any kernel
+command_files()
+{
+	built=none
+	[ "$1" = uninstall ] || built=$(cd "$build" && pwd)/command
+	make -s -C "$top/tools/pci/p2pmem" O="$built" DESTDIR="$root" PREFIX="${PREFIX:-/usr/local}" "$1"
+}
+
+install_command()
+{
+	if [ ! -x "$build/command/p2pmem" ]; then
+		say "the command p2pmem was not built (make command) and is not installed"
+	elif command_files install; then
+		say "installed the command p2pmem below $root${PREFIX:-/usr/local}"
+	else
+		say "the command p2pmem could not be installed (see above)"
+	fi
 }
 
 uninstall_modules()
@@ -173,6 +195,7 @@ uninstall_modules()
 	fi
 	exchange "" no
 	rmdir "$moddir/updates" 2>/dev/null || true
+	command_files uninstall
 	say "removed $dir; reboot into $kver to load the distribution's modules"
 }
 

@@ -13,6 +13,13 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[2] / "rig"))
 from traced import Trace, counters      # pylint: disable=wrong-import-position
 
+def stat(vm, data, who):
+    """What "p2pmem stat" says of the pair, and of the namespace"""
+    said = json.loads((vm / "files" / "stat.json").read_text())
+    pair = [p for p in said["pairs"] if (p["provider"], p["client"]) == (data["provider"], data[who])]
+    return pair[0], said["namespaces"][0]
+
+
 BEFORE, MOVING, AFTER = range(3)        # phases
 
 
@@ -28,6 +35,10 @@ def numbers(vm):
         yield sum(moved) - tested, peer, f"{who}: nvmet's peer_bytes"
         yield sum(moved), seen[f"end.pair.{who}"][0], f"{who}: the core's counter of the pair"
         yield 0, seen[f"end.pair.{who}"][3], f"{who}: bytes in use at the end"
+        pair, namespace = stat(vm, data, who)
+        yield sum(moved), pair["bytes"], f"{who}: p2pmem stat, the pair"
+        yield sum(moved) - tested, namespace["peer_bytes"], f"{who}: p2pmem stat, peer bytes of the namespace"
+        yield 0, pair["in_use"], f"{who}: p2pmem stat, bytes in use at the end"
     yield sum(trace.adapter[True]), seen["end.adapter.peer_bytes"][0], "adapter: its own count of peer bytes"
 
 

@@ -16,11 +16,12 @@ vm=$BUILD/vm/check-bytes
 
 guest()
 {
-	env -u STOCK -u TRACE_EVENTS -u DISK_SIZE -u ICOUNT -u EXTRA_FILES -u APPEND -u UNTIL \
+	env -u STOCK -u TRACE_EVENTS -u DISK_SIZE -u ICOUNT -u APPEND -u UNTIL EXTRA_FILES="$BUILD/command/p2pmem" \
 		NAME=check-bytes TRACE=1 SMP=1 TIMEOUT=300 TOPO="$here/rig/topologies/one-switch.topo" \
 		RUN="$here/tests/guest/bytes.sh" python3 "$here/rig/vm.py"
 }
 
+check "the command p2pmem builds" make -s -C "$top/tools/pci/p2pmem" O="$BUILD/command"
 check "the guest moves the requested bytes" guest
 rm -f "$work/numbers"
 check "trace and counters can be read" "$here/tests/bytes/compare.py" "$vm" "$work/numbers"

@@ -131,6 +131,8 @@ check "referenced pages and files exist" "$here/rst.py" references
 check "Sphinx builds every page without a warning" sphinx_pages
 check "Sphinx warns about wrong pages" sphinx_faults
 check "the picture matches its description" "$here/picture.sh" check
+check "the command builds" make -s -C tools/pci/p2pmem O="$work/command"
+check "what is shown of the command is what it writes" "$here/session.sh" check "$work/command/p2pmem"
 check "code in pages is included from files that are built" "$here/rst.py" examples
 check "exports, enums and trace events have kernel-doc" "$here/rst.py" complete "$scripts/kernel-doc"
 check "log lines in pages match the sources" "$here/rst.py" quotes

@@ -3,7 +3,7 @@
 #
 # bytes.sh: a known number of reads and writes of several sizes through memory of the best
 # provider. The guest sends the sizes and all counters to the host; tests/bytes/run.sh compares
-# them with QEMU's trace. Marks in the trace: 1 begin, 2 end of the transfers. Topology: one-switch.
+# them, and what the command p2pmem says (/extra/p2pmem), with QEMU's trace. Marks in the trace: 1 begin, 2 end of the transfers. Topology: one-switch.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
@@ -64,6 +64,11 @@ is "$(stat_of $NQN 1 fallbacks)" "$fallbacks" "no fallback"
 nvme_disconnect_all >/dev/null
 counters end
 put_file /run/counters
+/extra/p2pmem --json stat >/run/stat.json
+put_file /run/stat.json
+report provider "$provider"
+report drive "$drive"
+report adapter "$adapter"
 report moved "$bytes"
 report bar_start "$(pci_bar_start "$provider" 2)"
 report bar_size "$(pci_bar_size "$provider" 2)"

@@ -4,9 +4,10 @@
 # nvmetcli.sh: tests a persistent configuration of the NVMe target. The kernel parameter
 # nvmetcli.phase selects the test:
 #
-#   save      configure, check that nvmetcli alone loses the p2pmem attributes and that nvmetcli-p2pmem
-#             keeps them (save, clear, restore, read), and send the file to the host
-#   restore   after a boot, restore that file without and with the provider, and transfer data
+#   save      configure, see that nvmetcli loses the p2pmem attributes and that "p2pmem nvmet"
+#             restores them, and send both files to the host
+#   restore   a machine that has just booted, with these files: restore them before and after the
+#             provider is there, and move data through it
 #
 # /extra/root has Python and nvmetcli (tests/nvmetcli/run.sh). Topology: nvmet-attribute.topo.
 
@@ -25,9 +26,10 @@ alone()
 	"$root/usr/bin/python3" "$root/usr/bin/nvmetcli" "$@"
 }
 
+# nvmetcli starts with PYTHONHOME and libraries of its own; the command needs none of that
 ours()
 {
-	"$root/usr/bin/python3" "$root/usr/bin/nvmetcli-p2pmem" "$@"
+	env -u LD_LIBRARY_PATH "$root/usr/bin/p2pmem" nvmet "$@"
 }
 
 # prints the namespaces, one in each line: "NSID p2pmem prefer verify enabled"
@@ -89,49 +91,45 @@ phase_save()
 
 	alone clear
 	configure
-	check "nvmetcli-p2pmem: save" ours save /run/config.json
-	check "nvmetcli-p2pmem: clear" ours clear
-	is "$(namespaces)" "" "nvmetcli-p2pmem: no namespace is left"
-	check "nvmetcli-p2pmem: restore" ours restore /run/config.json
-	is "$(namespaces)" "$wanted" "nvmetcli-p2pmem: all attributes are restored"
+	check "nvmetcli saves" alone save /run/config.json
+	check "p2pmem nvmet saves" ours save /run/p2pmem.json
+	check "nvmetcli clears" alone clear
+	is "$(namespaces)" "" "nothing is left"
+	check "nvmetcli restores" alone restore /run/config.json
+	check "p2pmem nvmet restores" ours restore /run/p2pmem.json
+	is "$(namespaces)" "$wanted" "every attribute is as it was, and every namespace enabled that was"
 	is "$(readlink "/sys/kernel/config/nvmet/ports/1/subsystems/$NQN" | sed 's|.*/||')" $NQN \
-		"nvmetcli-p2pmem: the port exports the subsystem"
-
-	# the shell's commands support them, too
-	check "the shell disables a namespace" ours "/subsystems/$NQN/namespaces/2" disable
-	check "the shell sets an attribute" ours "/subsystems/$NQN/namespaces/2" set p2pmem prefer=nearest
-	is "$(cat "$sub/namespaces/2/p2pmem_prefer")" nearest "it is set"
-	like "$(ours "/subsystems/$NQN/namespaces/1" get p2pmem provider)" "$near" "the shell shows an attribute"
-
-	# nvmetcli alone reads a file with them and ignores them
-	ours clear
-	check "nvmetcli alone restores a file of nvmetcli-p2pmem" alone restore /run/config.json
-	is "$(namespaces | awk '{ print $1, $NF }' | tr '\n' ' ')" "1 1 2 1 3 1 4 0 " "with all namespaces"
+		"the port exports the subsystem"
+	check "p2pmem nvmet restores once more" ours restore /run/p2pmem.json
+	is "$(namespaces)" "$wanted" "which changes nothing"
+	alone clear
+	refuses "p2pmem nvmet restores where no namespace is" "no namespace 1" ours restore /run/p2pmem.json
 	put_file /run/config.json
+	put_file /run/p2pmem.json
 }
 
 phase_restore()
 {
-	file=/extra/config.json
-	# the target is not loaded yet
+	file=/extra/p2pmem.json
+	# nobody has loaded the target
 	load_modules nvme p2pmem_bar brd:rd_nr=3:rd_size=16384 || bail "modules"
 	drives
 	adapter
 	allow 'nsid 1 of .* choose a function that has p2pmem/published 1'
 
-	# without the provider
+	alone restore /extra/config.json || bail "nvmetcli"
+
+	# the provider does not come
 	ours restore $file >/run/said 2>&1
 	is $? 1 "without the provider: restore fails"
 	diag "$(cat /run/said)"
-	like "$(cat /run/said)" "namespaces/1/p2pmem to $near: No such device" "the attribute is reported"
-	like "$(cat /run/said)" "namespaces/1 stays disabled" "it reports that the namespace stays disabled"
-	is "$(namespaces)" "1 0 most-free off 0
+	like "$(cat /run/said)" "namespaces/1/p2pmem cannot be set to $near: No such device" "it says which attribute"
+	is "$(namespaces)" "1 0 nearest auto 1
 2 1 same-node require 1
 3 0 nearest auto 1
-4 1 nearest auto 0" "the other namespaces are restored"
+4 1 nearest auto 0" "that namespace is as nvmetcli left it, the others are restored"
 
-	# with a provider that appears late
-	ours clear
+	# the provider comes late
 	(sleep 4; pci_bind "$near" p2pmem-bar) &
 	check "with a provider that appears late: restore" ours restore $file
 	wait

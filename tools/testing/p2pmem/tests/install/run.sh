@@ -124,7 +124,9 @@ cp "$BUILD/stock/$KVER/modules/ib_core.ko" "$lib/updates/dkms/"
 refuses "a vendor's ib_core in updates/" "replaces ib_core already" "$script" install
 rm -rf "$lib/updates"
 
+check "the command builds" make -s -C "$top/tools/pci/p2pmem" O="$BUILD/command"
 check "install" "$script" install
+check "the command is installed" "$DESTDIR/usr/local/bin/p2pmem" --version
 check "after: modprobe selects our modules" ours
 check "nvme loads p2pdma" needs nvme p2pdma
 check "nvmet-rdma loads nvmet" needs nvmet-rdma nvmet
@@ -154,6 +156,7 @@ refuses "depmod fails while uninstalling: rolled back" "as it was before" env PA
 check "modprobe still selects our modules" ours
 
 check "uninstall" "$script" uninstall
+check "and the command is gone" test ! -e "$DESTDIR/usr/local/bin/p2pmem"
 check "after uninstalling, modprobe selects the distribution's modules" distribution
 check "no directory is left" test ! -e "$lib/updates"
 rm -f "$work/failed-once"

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DOC: what p2pmem check has found
+ *
+ * Floor 8.
+ */
+#include "check.h"
+
+void found(struct check *k, enum severity severity, const char *id, const char *remedy,
+	   const char *format, ...)
+{
+	struct arena *a = k->c->m->arena;
+	char buf[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(buf, sizeof(buf), format, args);
+	va_end(args);
+	if (k->nr == k->room) {
+		k->room = k->room * 2 + 16;
+		k->finding = arena_grow(a, k->finding, sizeof(*k->finding), k->nr, k->room);
+	}
+	k->finding[k->nr] = (struct finding){
+		.severity = severity,
+		.id = id,
+		.text = arena_strdup(a, buf),
+		.remedy = remedy,
+		.order = k->nr,
+	};
+	k->nr++;
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DOC: small questions about the model of a machine
+ *
+ * Floor 3.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "machine.h"
+
+void machine_missing(struct machine *m, const char *path, int error, const char *what)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->nr_missing; i++)
+		if (!strcmp(m->missing[i].what, what))
+			return;
+	if (m->nr_missing == m->room_missing) {
+		m->room_missing = m->room_missing * 2 + 8;
+		m->missing = arena_grow(m->arena, m->missing, sizeof(*m->missing), m->nr_missing,
+					m->room_missing);
+	}
+	m->missing[m->nr_missing++] = (struct missing){
+		.what = what,
+		.path = printable(arena_strdup(m->arena, path)),
+		.error = error,
+	};
+}
+
+void machine_broken(struct machine *m, const char *path, const char *what)
+{
+	if (m->nr_broken == m->room_broken) {
+		m->room_broken = m->room_broken * 2 + 8;
+		m->broken = arena_grow(m->arena, m->broken, sizeof(*m->broken), m->nr_broken,
+				       m->room_broken);
+	}
+	m->broken[m->nr_broken++] = (struct broken){
+		.path = printable(arena_strdup(m->arena, path)),
+		.what = what,
+	};
+}
+
+struct function *machine_at(const struct machine *m, const char *name)
+{
+	unsigned int low = 0, high = m->nr, mid;
+	int order;
+
+	/* in the order of their names once all are read; looked through before */
+	while (low < high) {
+		mid = (low + high) / 2;
+		order = strcmp(name, m->function[mid]->name);
+		if (!order)
+			return m->function[mid];
+		if (order < 0)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return NULL;
+}
+
+bool names_have(const struct names *n, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < n->nr; i++)
+		if (!strcmp(n->name[i], name))
+			return true;
+	return false;
+}
+
+void names_add(struct machine *m, struct names *n, const char *name)
+{
+	if (names_have(n, name))
+		return;
+	n->name = arena_grow(m->arena, n->name, sizeof(*n->name), n->nr, n->nr + 1);
+	n->name[n->nr++] = printable(arena_strdup(m->arena, name));
+}
+
+bool function_is_end(const struct function *f)
+{
+	return !f->bridge;
+}
+
+bool function_is_client(const struct function *f)
+{
+	switch (f->role) {
+	case ROLE_DRIVE:
+	case ROLE_RDMA:
+	case ROLE_NET:
+	case ROLE_GPU:
+	case ROLE_ACCELERATOR:
+	case ROLE_STORAGE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+const char *role_name(enum role role)
+{
+	static const char * const names[] = {
+		[ROLE_OTHER] = "other",
+		[ROLE_BRIDGE] = "bridge",
+		[ROLE_DRIVE] = "drive",
+		[ROLE_RDMA] = "rdma",
+		[ROLE_NET] = "network",
+		[ROLE_GPU] = "gpu",
+		[ROLE_ACCELERATOR] = "accelerator",
+		[ROLE_MEMORY] = "memory",
+		[ROLE_STORAGE] = "storage",
+	};
+
+	return names[role];
+}
+
+const char *function_alias(const struct function *f)
+{
+	if (f->nvme.nr)
+		return f->nvme.name[0];
+	if (f->rdma.nr)
+		return f->rdma.name[0];
+	if (f->nets.nr)
+		return f->nets.name[0];
+	if (f->blocks.nr)
+		return f->blocks.name[0];
+	/* The domain is said where it is another one. */
+	return f->domain ? f->name : strchr(f->name, ':') + 1;
+}
+
+struct bar *function_memory_bar(struct function *f, int *number)
+{
+	struct bar *best = NULL;
+	int i;
+
+	for (i = 0; i < NR_BARS; i++) {
+		if (!f->bar[i].memory || !f->bar[i].size ||
+		    (best && best->size >= f->bar[i].size))
+			continue;
+		best = &f->bar[i];
+		*number = i;
+	}
+	return best;
+}
+
+bool function_cmb(const struct function *f, int *bar, uint64_t *offset, uint64_t *size)
+{
+	/* Units: 4 KiB, 64 KiB, ... 64 GiB */
+	unsigned int unit = 12 + 4 * (f->cmbsz >> 8 & 15);
+
+	*bar = f->cmbloc & 7;
+	if (!f->cmb_known || !f->cmbsz || *bar >= NR_BARS || unit > 36)
+		return false;
+	*offset = (uint64_t)(f->cmbloc >> 12) << unit;
+	*size = (uint64_t)(f->cmbsz >> 12) << unit;
+	return true;
+}

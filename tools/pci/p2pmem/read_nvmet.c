@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DOC: reading the namespaces of the NVMe target
+ *
+ * Floor 5.
+ *
+ * The files of configfs: the attributes and counters of p2pmem, or of the kernel's own P2PDMA,
+ * which has the attribute p2pmem only.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine.h"
+
+#define SUBSYSTEMS	"sys/kernel/config/nvmet/subsystems"
+
+struct ns_walk {
+	struct machine *m;
+	const char *subsystem;
+	struct nvmet_namespace *ns;
+	struct place *dir;
+};
+
+static char *attribute(struct machine *m, const struct place *at, const char *path)
+{
+	char line[TREE_PATH];
+
+	if (!read_line(m, at, path, line, sizeof(line)))
+		return NULL;
+	return printable(arena_strdup(m->arena, line));
+}
+
+static uint64_t counter(struct machine *m, const struct place *at, const char *path)
+{
+	uint64_t n = 0;
+
+	read_number(m, at, path, 10, UINT64_MAX, &n);
+	return n;
+}
+
+static void stat_file(const char *name, void *arg)
+{
+	struct ns_walk *w = arg;
+	struct nvmet_namespace *ns = w->ns;
+	uint64_t n;
+
+	if (!strcmp(name, "provider") || !strcmp(name, "reset"))
+		return;
+	n = counter(w->m, w->dir, name);
+	if (!strcmp(name, "peer_bytes")) {
+		ns->peer = n;
+	} else if (!strcmp(name, "system_bytes")) {
+		ns->system = n;
+	} else if (!strcmp(name, "inline_bytes")) {
+		ns->inlined = n;
+	} else if (!strcmp(name, "fallbacks")) {
+		ns->fallbacks = n;
+	} else if (n) {
+		ns->reason = arena_grow(w->m->arena, ns->reason, sizeof(*ns->reason),
+					ns->nr_reasons, ns->nr_reasons + 1);
+		ns->reason[ns->nr_reasons++] = (struct counter){
+			.name = printable(arena_strdup(w->m->arena, name)),
+			.value = n,
+		};
+	}
+}
+
+/* "1 0000:03:00.0 ok proved by-admin" */
+static void read_uses(struct machine *m, struct nvmet_namespace *ns, const struct place *dir)
+{
+	char text[4096], *line, *end;
+	char controller[16], provider[24], reason[32], proof[24], admin[16];
+	int n;
+
+	if (place_read(m->tree, dir, "provider", text, sizeof(text)) < 0)
+		return;
+	for (line = text; *line; line = end) {
+		end = line + strcspn(line, "\n");
+		if (*end)
+			*end++ = '\0';
+		*admin = '\0';
+		n = sscanf(line, "%15s %23s %31s %23s %15s", controller, provider, reason, proof,
+			   admin);
+		if (n < 4)
+			continue;
+		ns->use = arena_grow(m->arena, ns->use, sizeof(*ns->use), ns->nr_uses,
+				     ns->nr_uses + 1);
+		ns->use[ns->nr_uses++] = (struct use){
+			.controller = printable(arena_strdup(m->arena, controller)),
+			.provider = printable(arena_strdup(m->arena, provider)),
+			.reason = printable(arena_strdup(m->arena, reason)),
+			.proof = printable(arena_strdup(m->arena, proof)),
+			.by_admin = *admin,
+		};
+	}
+}
+
+static int by_counter(const void *a, const void *b)
+{
+	const struct counter *one = a, *two = b;
+
+	if (one->value != two->value)
+		return one->value < two->value ? 1 : -1;
+	return strcmp(one->name, two->name);
+}
+
+static void read_stats(struct machine *m, struct nvmet_namespace *ns, const struct place *dir)
+{
+	struct ns_walk w = { .m = m, .ns = ns };
+	struct place stats;
+
+	w.dir = &stats;
+	if (place_open(m->tree, dir, "p2pmem_stats", &stats))
+		return;
+	ns->counted = true;
+	place_list(m->tree, &stats, "", stat_file, &w);
+	read_uses(m, ns, &stats);
+	place_close(&stats);
+	if (ns->nr_reasons)
+		qsort(ns->reason, ns->nr_reasons, sizeof(*ns->reason), by_counter);
+}
+
+static void namespace(const char *nsid, void *arg)
+{
+	struct ns_walk *w = arg;
+	struct machine *m = w->m;
+	struct nvmet_namespace *ns;
+	char path[TREE_PATH], line[16];
+	struct place dir;
+
+	if (snprintf(path, sizeof(path), SUBSYSTEMS "/%s/namespaces/%s", w->subsystem, nsid) >=
+	    (int)sizeof(path) || place_open(m->tree, NULL, path, &dir))
+		return;
+	if (m->nr_namespaces == m->room_namespaces) {
+		m->room_namespaces = m->room_namespaces * 2 + 16;
+		m->ns = arena_grow(m->arena, m->ns, sizeof(*m->ns), m->nr_namespaces,
+				   m->room_namespaces);
+	}
+	ns = &m->ns[m->nr_namespaces++];
+	*ns = (struct nvmet_namespace){
+		.subsystem = printable(arena_strdup(m->arena, w->subsystem)),
+		.nsid = printable(arena_strdup(m->arena, nsid)),
+	};
+	ns->device = attribute(m, &dir, "device_path");
+	ns->enabled = read_line(m, &dir, "enable", line, sizeof(line)) && *line == '1';
+	ns->p2pmem = attribute(m, &dir, "p2pmem");
+	ns->prefer = attribute(m, &dir, "p2pmem_prefer");
+	ns->verify = attribute(m, &dir, "p2pmem_verify");
+	ns->attributes = ns->p2pmem;
+	read_stats(m, ns, &dir);
+	place_close(&dir);
+}
+
+static void subsystem(const char *nqn, void *arg)
+{
+	struct ns_walk w = { .m = arg, .subsystem = nqn };
+	char path[TREE_PATH];
+
+	if (snprintf(path, sizeof(path), SUBSYSTEMS "/%s/namespaces", nqn) < (int)sizeof(path))
+		place_list(w.m->tree, NULL, path, namespace, &w);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const struct nvmet_namespace *one = a, *two = b;
+	int order = strcmp(one->subsystem, two->subsystem);
+
+	return order ? order : atoi(one->nsid) - atoi(two->nsid);
+}
+
+void read_nvmet(struct machine *m)
+{
+	int ret = place_list(m->tree, NULL, SUBSYSTEMS, subsystem, m);
+
+	m->nvmet = !ret;
+	if (ret == -EACCES || ret == -EPERM)
+		machine_missing(m, SUBSYSTEMS, -ret, "namespaces of the NVMe target");
+	if (m->nr_namespaces)
+		qsort(m->ns, m->nr_namespaces, sizeof(*m->ns), by_number);
+}

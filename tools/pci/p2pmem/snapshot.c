@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DOC: p2pmem snapshot: what everything is made from, in a file
+ *
+ * Floor 9.
+ *
+ * What was read of the machine, and nothing else; of configuration space that is the header and two
+ * capabilities, which have no serial number. What identifies it is taken out: names below
+ * /dev/disk/by-id, interfaces whose names are MAC addresses, words of the kernel's command line
+ * that are not about PCI.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+
+/* Words that decide something here */
+static void clean_cmdline(char *line)
+{
+	static const char * const keep[] = {
+		"pci=", "iommu", "amd_iommu", "intel_iommu", "swiotlb", "nvme.", "nvme_core.",
+		"p2pdma.",
+		"pcie_", "vfio", "module_blacklist=", "modprobe.blacklist=",
+	};
+	char *copy = strdup(line), *word, *rest = NULL;
+	unsigned int i;
+
+	*line = '\0';
+	for (word = copy ? strtok_r(copy, " \n", &rest) : NULL; word;
+	     word = strtok_r(NULL, " \n", &rest))
+		for (i = 0; i < ARRAY_SIZE(keep); i++)
+			if (starts_with(word, keep[i])) {
+				strcat(strcat(line, *line ? " " : ""), word);
+				break;
+			}
+	strcat(line, "\n");
+	free(copy);
+}
+
+static bool is_mac(const char *s)
+{
+	return strspn(s, "0123456789abcdefABCDEF") >= 12;
+}
+
+/* enx001122334455, wlx...: the address of the interface is its name */
+static bool hides_interface(const char *path)
+{
+	static const char * const kinds[] = { "/enx", "/wlx", "/wwx", "/ibx", "/slx" };
+	const char *at;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++)
+		for (at = strstr(path, kinds[i]); at; at = strstr(at + 1, kinds[i]))
+			if (is_mac(at + strlen(kinds[i])))
+				return true;
+	return false;
+}
+
+/* Of a device that is named by what is unique about it, what kind of name it was stays. */
+static void clean_device(char *data)
+{
+	char *by = strstr(data, "/dev/disk/by-"), *slash;
+
+	if (!by)
+		return;
+	slash = strchr(by + strlen("/dev/disk/by-"), '/');
+	if (slash)
+		strcpy(slash, "/removed\n");
+}
+
+static bool clean(const char *path, char *data, size_t *size)
+{
+	const char *name = base_name(path);
+	char *end;
+
+	if (hides_interface(path))
+		return false;
+	if (!strcmp(path, "proc/cmdline")) {
+		clean_cmdline(data);
+	} else if (!strcmp(path, "proc/cpuinfo")) {
+		/* Processors are alike. */
+		end = strstr(data, "\n\n");
+		if (end)
+			end[1] = '\0';
+	} else if (!strcmp(name, "device_path")) {
+		clean_device(data);
+	} else {
+		return true;
+	}
+	*size = strlen(data);
+	return true;
+}
+
+int command_snapshot(struct context *c, const char *file)
+{
+	FILE *out = strcmp(file, "-") ? fopen(file, "we") : c->out;
+	int ret;
+
+	if (!out) {
+		complain("%s: %s", file, strerror(errno));
+		return FAILED;
+	}
+	ret = tree_write(c->m->tree, out, clean);
+	if (out != c->out && fclose(out))
+		ret = ret ? ret : -errno;
+	if (ret) {
+		complain("%s: %s", file, strerror(-ret));
+		unlink(file);
+		return FAILED;
+	}
+	if (out != c->out)
+		say_missing(c);
+	return DONE;
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DOC: memory and text
+ *
+ * Floor 0.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util.h"
+
+#define CHUNK	(64 * 1024)
+
+struct chunk {
+	struct chunk *next;
+	size_t size;
+	size_t used;
+	max_align_t data[];
+};
+
+struct arena {
+	struct chunk *chunk;
+};
+
+static void *must(void *p)
+{
+	if (!p) {
+		fputs("p2pmem: out of memory\n", stderr);
+		exit(1);
+	}
+	return p;
+}
+
+struct arena *arena_new(void)
+{
+	return must(calloc(1, sizeof(struct arena)));
+}
+
+void arena_free(struct arena *a)
+{
+	struct chunk *c, *next;
+
+	for (c = a ? a->chunk : NULL; c; c = next) {
+		next = c->next;
+		free(c);
+	}
+	free(a);
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+	struct chunk *c = a->chunk;
+	size_t room = size > CHUNK / 4 ? size : CHUNK;
+	void *p;
+
+	size = (size + sizeof(max_align_t) - 1) & ~(sizeof(max_align_t) - 1);
+	if (!c || c->size - c->used < size) {
+		if (room < size)
+			room = size;
+		c = must(malloc(sizeof(*c) + room));
+		c->size = room;
+		c->used = 0;
+		/* A large one goes behind the first, which may have room left. */
+		if (a->chunk && room != CHUNK) {
+			c->next = a->chunk->next;
+			a->chunk->next = c;
+		} else {
+			c->next = a->chunk;
+			a->chunk = c;
+		}
+	}
+	p = (char *)c->data + c->used;
+	c->used += size;
+	memset(p, 0, size);
+	return p;
+}
+
+char *arena_strndup(struct arena *a, const char *s, size_t len)
+{
+	char *copy;
+
+	copy = arena_alloc(a, len + 1);
+	memcpy(copy, s, len);
+	return copy;
+}
+
+char *arena_strdup(struct arena *a, const char *s)
+{
+	return arena_strndup(a, s, strlen(s));
+}
+
+char *arena_printf(struct arena *a, const char *format, ...)
+{
+	va_list args;
+	char *s;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	s = arena_alloc(a, n + 1);
+	va_start(args, format);
+	vsnprintf(s, n + 1, format, args);
+	va_end(args);
+	return s;
+}
+
+void *arena_grow(struct arena *a, const void *array, size_t element, unsigned int old,
+		 unsigned int want)
+{
+	void *more = arena_alloc(a, element * want);
+
+	if (old)
+		memcpy(more, array, element * old);
+	return more;
+}
+
+const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+bool starts_with(const char *s, const char *prefix)
+{
+	return !strncmp(s, prefix, strlen(prefix));
+}
+
+bool parse_u64(const char *s, int base, uint64_t max, uint64_t *value)
+{
+	uint64_t n;
+	char *end;
+
+	if (!isxdigit((unsigned char)*s))
+		return false;
+	errno = 0;
+	n = strtoull(s, &end, base);
+	if (errno || *end || n > max)
+		return false;
+	*value = n;
+	return true;
+}
+
+char *trim(char *s)
+{
+	size_t len = strlen(s);
+
+	while (len && isspace((unsigned char)s[len - 1]))
+		s[--len] = '\0';
+	return s;
+}
+
+char *printable(char *s)
+{
+	char *c;
+
+	for (c = s; *c; c++)
+		if ((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f)
+			*c = '?';
+	return s;
+}
+
+const char *size_text(char buf[16], uint64_t bytes)
+{
+	static const char units[] = "KMGTPE";
+	double n = bytes;
+	int u = -1;
+
+	while (n >= 1024 && units[u + 1]) {
+		n /= 1024;
+		u++;
+	}
+	if (u < 0)
+		snprintf(buf, 16, "%" PRIu64 " B", bytes);
+	else if (n == (uint64_t)n)
+		snprintf(buf, 16, "%.0f %ciB", n, units[u]);
+	else
+		snprintf(buf, 16, "%.1f %ciB", n, units[u]);
+	return buf;
+}

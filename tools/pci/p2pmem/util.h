@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * DOC: memory and text, for every file of the command
+ *
+ * Memory comes from an arena: what is read of a machine lives as long as the machine, and is
+ * freed at once. Running out of memory ends the process.
+ */
+#ifndef _P2PMEM_UTIL_H
+#define _P2PMEM_UTIL_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define PRINTF(f, a)	__attribute__((format(printf, f, a)))
+
+struct arena;
+
+struct arena *arena_new(void);
+void arena_free(struct arena *a);
+/* Zeroed */
+void *arena_alloc(struct arena *a, size_t size);
+char *arena_strdup(struct arena *a, const char *s);
+char *arena_strndup(struct arena *a, const char *s, size_t len);
+char *arena_printf(struct arena *a, const char *format, ...) PRINTF(2, 3);
+/* A larger copy of an array; what is beyond @old elements is zero */
+void *arena_grow(struct arena *a, const void *array, size_t element, unsigned int old,
+		 unsigned int want);
+
+/* The end of a path: all after its last slash */
+const char *base_name(const char *path);
+bool starts_with(const char *s, const char *prefix);
+/* A whole string as a number; false when it is none, or larger than @max */
+bool parse_u64(const char *s, int base, uint64_t max, uint64_t *value);
+/* Blanks and line ends at the end are cut off */
+char *trim(char *s);
+/* @s has only characters that a terminal and a line can show; others become '?' */
+char *printable(char *s);
+/* 64 MiB, 1.5 GiB; up to 12 characters */
+const char *size_text(char buf[16], uint64_t bytes);
+
+#endif /* _P2PMEM_UTIL_H */

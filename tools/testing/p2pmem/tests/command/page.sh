@@ -1,0 +1,135 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The man page, the help and the completions of the command p2pmem: their form, and that they name all
+# commands and options. Prints TAP.
+#
+# page.sh BUILD_DIR
+#
+# Exit status: 0 all passed, 1 a test failed, 2 wrong call.
+set -eu
+
+# shellcheck source=tools/testing/p2pmem/tests/host.sh
+. "$(dirname "$0")/../host.sh"
+here=$top/tools/testing/p2pmem/tests/command
+command=$top/tools/pci/p2pmem
+page=$command/p2pmem.8
+bash_file=$command/completions/p2pmem.bash
+commands="list topo path stat check nvmet snapshot"
+
+# the options that main.c takes
+options()
+{
+	sed -n 's/^	{ "\([a-z]*\)", .*/\1/p' "$command/main.c"
+}
+
+lint_page()
+{
+	mandoc -T lint -W warning "$page" || return 1
+	man -l --warnings=w -E UTF-8 -Tutf8 -Z "$page" >/dev/null 2>"$work/warnings" || return 1
+	cat "$work/warnings"
+	! grep -q . "$work/warnings"
+}
+
+# a page with an error is found
+lint_is_awake()
+{
+	{ cat "$page"; echo ".Sh"; echo ".Xyz"; } >"$work/wrong.8"
+	! mandoc -T lint -W warning "$work/wrong.8"
+}
+
+names_all() # FILE
+{
+	[ -n "$(options)" ] || return 1
+	for o in $(options); do
+		grep -q -e "-$o" "$1" || { echo "$1 does not name --$o"; return 1; }
+	done
+	for c in $commands; do
+		grep -q -w "$c" "$1" || { echo "$1 does not name $c"; return 1; }
+	done
+}
+
+has_examples()
+{
+	mandoc -T utf8 "$page" | col -b | sed -n '/^EXAMPLES/,/^SEE ALSO/p' >"$work/examples"
+	for c in $commands; do
+		grep -q -E "[#$] p2pmem .*$c" "$work/examples" || { echo "no example of $c"; return 1; }
+	done
+}
+
+# examples that only look are run, on a captured machine
+examples_work()
+{
+	python3 -B "$here/machine.py" "$here/machines/two-sockets" >"$work/machine.txt" || return 1
+	sed -n 's/^[[:space:]]*[#$] p2pmem \(.*\)/\1/p' "$work/examples" | grep -v -E 'nvmet|--watch|snapshot' | sed 's/ > .*//; s/ && .*//; s/--from [^ ]*//' \
+		>"$work/lines"
+	[ "$(wc -l <"$work/lines")" -ge 6 ] || return 1
+	while read -r line; do
+		status=0
+		# shellcheck disable=SC2086	# words are meant
+		"$build/p2pmem" --from "$work/machine.txt" $line >/dev/null || status=$?
+		case $status in 0 | 3) ;; *) echo "$line: $status"; return 1 ;; esac
+	done <"$work/lines"
+}
+
+helps()
+{
+	"$build/p2pmem" --help >"$work/help" && names_all "$work/help"
+}
+
+# completes WORDS...: what the last of them is completed to
+completes()
+{
+	bash "$here/complete.bash" "$bash_file" p2pmem "$@" | tee "$work/completed"
+}
+
+bash_completes()
+{
+	completes "" | grep -qx topo && completes to | grep -qx topo && ! completes to | grep -qx list &&
+		completes topo --t | grep -qx -e --tree && completes --color n | grep -qx never &&
+		completes nvmet se | grep -qx set && completes stat --w | grep -qx -e --watch &&
+		! completes list --tree | grep -q .
+}
+
+# with the functions of the package, addresses with colons are completed, too
+bash_completes_devices()
+{
+	export BASH_COMPLETION=/usr/share/bash-completion/bash_completion
+	first=$(cd /sys/bus/pci/devices && echo * | cut -d' ' -f1)
+	[ "$first" != "*" ] || { echo "this machine has no PCI functions"; return 0; }
+	completes path "" | grep -q "$first" && bash_completes
+}
+
+zsh_reads()
+{
+	zsh -n "$command/completions/_p2pmem" && names_all "$command/completions/_p2pmem" &&
+		zsh -f -c "fpath=($command/completions \$fpath); autoload -Uz compinit; compinit -u -D; [[ \$_comps[p2pmem] = _p2pmem ]]"
+}
+
+install_all()
+{
+	rm -rf "$work/root"
+	make -s -C "$command" O="$build" DESTDIR="$work/root" PREFIX=/usr install || return 1
+	for f in bin/p2pmem share/man/man8/p2pmem.8 share/bash-completion/completions/p2pmem \
+		share/zsh/vendor-completions/_p2pmem share/p2pmem/schema.json; do
+		[ -s "$work/root/usr/$f" ] || { echo "$f is missing"; return 1; }
+	done
+	"$work/root/usr/bin/p2pmem" --version && make -s -C "$command" O="$build" DESTDIR="$work/root" PREFIX=/usr uninstall &&
+		! find "$work/root" -type f | grep .
+}
+
+build=$work/build
+check "the command builds" make -s -C "$command" O="$build"
+check "man page: mandoc and man have nothing to say" lint_page
+check "man page: an error would be found" lint_is_awake
+check "man page: names every command and option" names_all "$page"
+check "man page: an example for every command" has_examples
+check "man page: the examples work" examples_work
+check "--help names every command and option" helps
+check "bash completion: names every command and option" names_all "$bash_file"
+check "bash completion" bash_completes
+check "bash completion: devices, with the functions of bash-completion" bash_completes_devices
+check "zsh completion: it is read, and names every command and option" zsh_reads
+check "it is installed, and uninstalled" install_all
+echo "1..$n"
+[ $failed = 0 ]
