@@ -31,11 +31,13 @@
  *      count.c       counters of a pair
  *   2  hostbridge.c  which of the allowed host bridges this machine has
  *      region.c      which ranges of which BARs
+ *      pool.c        the allocator of peer memory: caches of the CPUs
  *   1  policy.c      which host bridges are allowed, and who says so
  *      event.c       uevents
+ *      chunk.c       what the CPUs share of the allocator: genalloc and buddy
  *   0  registry.c    who lends, who may borrow: look-up, references, notifier
  *      topology.c    distance and reachability on plain nodes
- *      pool.c        the allocator
+ *      buddy.c       runs of free pages on bitmaps
  *      reason.c      token, errno and text of a reason
  *      parse.c       what administrators write into parameters
  *      facts.c       host bridges that are known to forward
@@ -67,15 +69,6 @@ void p2pmem_notify(unsigned long event, void *data);
 void p2pmem_schedule_notify(void);
 int p2pmem_registry_init(void);
 void p2pmem_registry_exit(void);
-
-/* pool.c */
-struct p2pmem_pool *p2pmem_pool_create(int node);
-void p2pmem_pool_destroy(struct p2pmem_pool *pool);
-int p2pmem_pool_add(struct p2pmem_pool *pool, void *addr, size_t size, int node);
-void *p2pmem_pool_alloc(struct p2pmem_pool *pool, size_t size);
-void p2pmem_pool_free(struct p2pmem_pool *pool, void *addr, size_t size);
-size_t p2pmem_pool_size(struct p2pmem_pool *pool);
-size_t p2pmem_pool_available(struct p2pmem_pool *pool);
 
 /* reason.c */
 const char *p2pmem_token(enum pci_p2pmem_reason reason);
@@ -122,6 +115,19 @@ void p2pmem_region_failed(const struct p2pmem_region *r, struct pci_dev *pdev, i
 bool p2pmem_capture_kernel(void);
 u64 p2pmem_memory_available(void);
 struct range p2pmem_memory_range(void);
+
+/* pool.c */
+void p2pmem_pools_init(void);
+void p2pmem_pools_exit(void);
+struct p2pmem_pool *p2pmem_pool_create(int node);
+void p2pmem_pool_destroy(struct p2pmem_pool *pool);
+int p2pmem_pool_add(struct p2pmem_pool *pool, void *addr, size_t size, int node);
+void *p2pmem_pool_alloc_block(struct p2pmem_pool *pool, size_t size);
+void *p2pmem_pool_alloc_some(struct p2pmem_pool *pool, size_t *size);
+void *p2pmem_pool_alloc(struct p2pmem_pool *pool, size_t size);
+void p2pmem_pool_free(struct p2pmem_pool *pool, void *addr, size_t size);
+size_t p2pmem_pool_size(struct p2pmem_pool *pool);
+size_t p2pmem_pool_available(struct p2pmem_pool *pool);
 
 /* state.c */
 bool p2pmem_lends(const struct p2pmem_provider *p);

@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: the shared part of a pool
+ *
+ * Floor 1.
+ *
+ *	genalloc   | slab | slab | slab | slab |     owns the addresses, in slabs of 4 MiB
+ *	                |      ^
+ *	   first page   v      |  last page but one slab, which is kept
+ *	buddy           a slab in blocks of 1 to 1024 pages
+ *	                |      ^
+ *	      recent    v      |  one block of 128 KiB to 1 MiB each, not merged yet
+ *	callers: pool.c
+ *
+ * A region is a chunk. Its whole slabs belong to genalloc; what is left at its end belongs
+ * to the buddy for ever. A slab is claimed from genalloc when its first page is taken, and
+ * given back with its last one, but for one slab that the buddy keeps: else a pool in
+ * which little is used would pay genalloc with each page.
+ *
+ * One lock for all of it, with interrupts off. Nothing is allocated under it. A search for
+ * a run that is no aligned block lets others in now and then.
+ */
+#include <linux/genalloc.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include "pool.h"
+
+#define P2PMEM_SLAB_SIZE	(PAGE_SIZE << P2PMEM_SLAB_ORDER)
+
+/* Blocks that a search looks at before it lets others in */
+#define P2PMEM_SEARCH_STEPS	256
+
+#define P2PMEM_NO_SLAB		(~0UL)
+
+/**
+ * struct p2pmem_chunk - the pages of a region
+ * @node: entry in &p2pmem_store.chunks
+ * @slabs: the owner of their addresses
+ * @base: kernel address of the first one
+ * @kept: the slab that is free but was not given back to genalloc
+ * @buddy: the free pages
+ * @words: its bitmaps
+ */
+struct p2pmem_chunk {
+	struct list_head node;
+	struct gen_pool *slabs;
+	unsigned long base;
+	unsigned long kept;
+	struct p2pmem_buddy buddy;
+	unsigned long words[];
+};
+
+/* The slab whose number is in the chunk at @start, and no other one */
+static unsigned long p2pmem_slab_algo(unsigned long *map, unsigned long size,
+				      unsigned long start, unsigned int nr, void *data,
+				      struct gen_pool *pool, unsigned long start_addr)
+{
+	unsigned long slab;
+
+	if (*(unsigned long *)data < start_addr)
+		return size;
+	slab = (*(unsigned long *)data - start_addr) / P2PMEM_SLAB_SIZE;
+	return slab < size && !test_bit(slab, map) ? slab : size;
+}
+
+static void p2pmem_slab_hook(struct p2pmem_buddy *b, unsigned long slab, bool taken)
+{
+	struct p2pmem_chunk *c = container_of(b, struct p2pmem_chunk, buddy);
+	unsigned long addr = c->base + slab * P2PMEM_SLAB_SIZE;
+
+	if (taken && slab == c->kept) {
+		c->kept = P2PMEM_NO_SLAB;
+	} else if (taken) {
+		WARN_ON_ONCE(gen_pool_alloc_algo(c->slabs, P2PMEM_SLAB_SIZE, p2pmem_slab_algo,
+						 &addr) != addr);
+	} else if (c->kept == P2PMEM_NO_SLAB) {
+		c->kept = slab;
+	} else {
+		gen_pool_free(c->slabs, addr, P2PMEM_SLAB_SIZE);
+	}
+}
+
+static void *p2pmem_chunk_addr(struct p2pmem_chunk *c, long page)
+{
+	return (void *)(c->base + ((unsigned long)page << PAGE_SHIFT));
+}
+
+static struct p2pmem_chunk *p2pmem_chunk_of(struct p2pmem_store *s, const void *addr)
+{
+	struct p2pmem_chunk *c;
+
+	list_for_each_entry(c, &s->chunks, node)
+		if ((unsigned long)addr - c->base < c->buddy.pages << PAGE_SHIFT)
+			return c;
+	return NULL;
+}
+
+/**
+ * p2pmem_store_init() - no pages
+ * @s: returns it
+ * @node: NUMA node for the bookkeeping
+ *
+ * Context: Process context, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int p2pmem_store_init(struct p2pmem_store *s, int node)
+{
+	raw_spin_lock_init(&s->lock);
+	INIT_LIST_HEAD(&s->chunks);
+	s->slabs = gen_pool_create(PAGE_SHIFT + P2PMEM_SLAB_ORDER, node);
+	return s->slabs ? 0 : -ENOMEM;
+}
+
+/**
+ * p2pmem_store_add() - add free pages
+ * @s: where to
+ * @addr: kernel address of the first one
+ * @pages: how many
+ * @node: NUMA node for the bookkeeping
+ *
+ * Context: Process context, may sleep. Callers serialise.
+ * Return: 0 or -ENOMEM.
+ */
+int p2pmem_store_add(struct p2pmem_store *s, void *addr, unsigned long pages, int node)
+{
+	unsigned long slabs = pages >> P2PMEM_SLAB_ORDER, flags;
+	struct p2pmem_chunk *c;
+
+	c = kvzalloc_node(struct_size(c, words, p2pmem_buddy_words(pages)), GFP_KERNEL, node);
+	if (!c)
+		return -ENOMEM;
+	c->slabs = s->slabs;
+	c->base = (unsigned long)addr;
+	c->kept = P2PMEM_NO_SLAB;
+	if (!p2pmem_buddy_init(&c->buddy, pages, c->words) ||
+	    (slabs && gen_pool_add(s->slabs, c->base, slabs * P2PMEM_SLAB_SIZE, node))) {
+		kvfree(c);
+		return -ENOMEM;
+	}
+	c->buddy.slab = p2pmem_slab_hook;
+	raw_spin_lock_irqsave(&s->lock, flags);
+	list_add_tail(&c->node, &s->chunks);
+	s->free += pages;
+	s->pages += pages;
+	raw_spin_unlock_irqrestore(&s->lock, flags);
+	return 0;
+}
+
+/* One block of each size that lists often have is not merged: it is likely wanted again. */
+static void **p2pmem_recent(struct p2pmem_store *s, unsigned long nr)
+{
+	unsigned int order = __fls(nr);
+
+	if (order < P2PMEM_RECENT_MIN || order > P2PMEM_RECENT_MAX || nr != 1UL << order ||
+	    s->pages < P2PMEM_RECENT_PAGES)
+		return NULL;
+	return &s->recent[order - P2PMEM_RECENT_MIN];
+}
+
+static void p2pmem_store_put(struct p2pmem_store *s, void *addr, unsigned long nr)
+{
+	struct p2pmem_chunk *c = p2pmem_chunk_of(s, addr);
+
+	WARN_ONCE(!c || !p2pmem_buddy_free(&c->buddy, ((unsigned long)addr - c->base) >> PAGE_SHIFT,
+					   nr),
+		  "peer-to-peer memory was freed that was not allocated\n");
+}
+
+static bool p2pmem_merge_recent(struct p2pmem_store *s)
+{
+	bool any = false;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(s->recent); i++) {
+		if (!s->recent[i])
+			continue;
+		p2pmem_store_put(s, s->recent[i], 1UL << (i + P2PMEM_RECENT_MIN));
+		s->recent[i] = NULL;
+		any = true;
+	}
+	return any;
+}
+
+/**
+ * p2pmem_store_exit() - free the bookkeeping
+ * @s: all of its pages are free
+ *
+ * Context: Process context.
+ */
+void p2pmem_store_exit(struct p2pmem_store *s)
+{
+	struct p2pmem_chunk *c, *next;
+
+	p2pmem_merge_recent(s);
+	list_for_each_entry_safe(c, next, &s->chunks, node) {
+		if (c->kept != P2PMEM_NO_SLAB)
+			gen_pool_free(c->slabs, c->base + c->kept * P2PMEM_SLAB_SIZE,
+				      P2PMEM_SLAB_SIZE);
+		list_del(&c->node);
+		kvfree(c);
+	}
+	gen_pool_destroy(s->slabs);
+}
+
+static void *p2pmem_store_block(struct p2pmem_store *s, unsigned long nr)
+{
+	struct p2pmem_chunk *c;
+	long page;
+
+	list_for_each_entry(c, &s->chunks, node) {
+		page = p2pmem_buddy_alloc(&c->buddy, nr);
+		if (page >= 0)
+			return p2pmem_chunk_addr(c, page);
+	}
+	return NULL;
+}
+
+/**
+ * p2pmem_store_alloc() - take pages
+ * @s: where from
+ * @nr: how many, in one run
+ *
+ * Context: Any but NMI.
+ * Return: kernel address of the first one, or NULL when there is no aligned block.
+ */
+void *p2pmem_store_alloc(struct p2pmem_store *s, unsigned long nr)
+{
+	unsigned long flags;
+	void **recent, *addr;
+
+	raw_spin_lock_irqsave(&s->lock, flags);
+	recent = p2pmem_recent(s, nr);
+	if (recent && *recent) {
+		addr = *recent;
+		*recent = NULL;
+	} else {
+		addr = p2pmem_store_block(s, nr);
+		if (!addr && p2pmem_merge_recent(s))
+			addr = p2pmem_store_block(s, nr);
+	}
+	if (addr)
+		s->free -= nr;
+	raw_spin_unlock_irqrestore(&s->lock, flags);
+	return addr;
+}
+
+/**
+ * p2pmem_store_some() - take several pages, one by one
+ * @s: where from
+ * @addr: returns their kernel addresses
+ * @max: how many at most
+ *
+ * Context: Any but NMI.
+ * Return: how many there were.
+ */
+unsigned int p2pmem_store_some(struct p2pmem_store *s, void **addr, unsigned int max)
+{
+	unsigned long flags;
+	unsigned int n;
+
+	raw_spin_lock_irqsave(&s->lock, flags);
+	for (n = 0; n < max; n++) {
+		addr[n] = p2pmem_store_block(s, 1);
+		if (!addr[n] && p2pmem_merge_recent(s))
+			addr[n] = p2pmem_store_block(s, 1);
+		if (!addr[n])
+			break;
+	}
+	s->free -= n;
+	raw_spin_unlock_irqrestore(&s->lock, flags);
+	return n;
+}
+
+/**
+ * p2pmem_store_largest() - take the largest block that is not too large
+ * @s: where from
+ * @max: pages at most
+ * @nr: returns how many pages it has
+ *
+ * Context: Any but NMI.
+ * Return: kernel address of the first one, or NULL when nothing is free.
+ */
+void *p2pmem_store_largest(struct p2pmem_store *s, unsigned long max, unsigned long *nr)
+{
+	struct p2pmem_chunk *c, *best = NULL;
+	void *addr = NULL;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&s->lock, flags);
+	p2pmem_merge_recent(s);
+	list_for_each_entry(c, &s->chunks, node)
+		if (c->buddy.orders && (!best || fls(c->buddy.orders) > fls(best->buddy.orders)))
+			best = c;
+	if (best) {
+		addr = p2pmem_chunk_addr(best, p2pmem_buddy_largest(&best->buddy, max, nr));
+		s->free -= *nr;
+	}
+	raw_spin_unlock_irqrestore(&s->lock, flags);
+	return addr;
+}
+
+/**
+ * p2pmem_store_search() - take a run that is no aligned block
+ * @s: where from
+ * @nr: how many pages
+ *
+ * Exact while nobody else takes or returns pages: others get in between its steps.
+ *
+ * Context: Any but NMI.
+ * Return: kernel address of the first one, or NULL when no run is so long.
+ */
+void *p2pmem_store_search(struct p2pmem_store *s, unsigned long nr)
+{
+	struct p2pmem_chunk *c;
+	unsigned long from = 0, flags;
+	void *addr = NULL;
+	long page;
+
+	raw_spin_lock_irqsave(&s->lock, flags);
+	p2pmem_merge_recent(s);
+	addr = p2pmem_store_block(s, nr);
+	/* Chunks are only ever added: the list is the same after a break. */
+	list_for_each_entry(c, &s->chunks, node) {
+		while (!addr && nr <= c->buddy.pages) {
+			page = p2pmem_buddy_search(&c->buddy, nr, &from, P2PMEM_SEARCH_STEPS);
+			if (page >= 0)
+				addr = p2pmem_chunk_addr(c, page);
+			if (addr || !from)
+				break;
+			raw_spin_unlock_irqrestore(&s->lock, flags);
+			cpu_relax();
+			raw_spin_lock_irqsave(&s->lock, flags);
+		}
+	}
+	if (addr)
+		s->free -= nr;
+	raw_spin_unlock_irqrestore(&s->lock, flags);
+	return addr;
+}
+
+/**
+ * p2pmem_store_free() - return pages
+ * @s: where to
+ * @addr: kernel address of the first one
+ * @nr: how many, in one run
+ *
+ * Context: Any but NMI.
+ */
+void p2pmem_store_free(struct p2pmem_store *s, void *addr, unsigned long nr)
+{
+	unsigned long flags;
+	void **recent;
+
+	raw_spin_lock_irqsave(&s->lock, flags);
+	recent = p2pmem_recent(s, nr);
+	if (recent && !*recent)
+		*recent = addr;
+	else
+		p2pmem_store_put(s, addr, nr);
+	s->free += nr;
+	raw_spin_unlock_irqrestore(&s->lock, flags);
+}
