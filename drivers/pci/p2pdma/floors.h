@@ -248,6 +248,9 @@ struct pci_dev *p2pmem_find_preferred(struct device **clients, int nr,
 void p2pmem_why_none(struct device **clients, int nr, enum pci_p2pmem_prefer prefer,
 		     struct pci_p2pmem_verdict *why);
 
+/* memory.c */
+void p2pmem_memory_exit(void);
+
 /* refuse.c */
 int p2pmem_refuse_pair(struct p2pmem_pair *pair, size_t bytes, enum pci_p2pmem_reason reason);
 int p2pmem_refuse(struct pci_dev *provider, struct device *client, size_t bytes,

@@ -17,9 +17,10 @@
 
 /**
  * struct p2pmem_sgl - a scatterlist and what has to be known to give it back
- * @provider: whose memory it is; referenced, by way of the grant if there is one
+ * @provider: whose memory it is; the memory holds it, and the grant if there is one
  * @grant: the grant it was taken from, referenced, or NULL
  * @epoch: the provider's losses when it was taken
+ * @max: number of entries that there is room for; lists of one entry are kept for reuse
  * @nents: number of entries
  * @length: bytes asked for
  * @sg: the entries; the last one is marked
@@ -28,6 +29,7 @@ struct p2pmem_sgl {
 	struct p2pmem_provider *provider;
 	struct pci_p2pmem_grant *grant;
 	u32 epoch;
+	unsigned int max;
 	unsigned int nents;
 	u32 length;
 	struct scatterlist sg[];
@@ -38,15 +40,90 @@ static struct p2pmem_sgl *to_sgl(struct scatterlist *sg)
 	return container_of(sg, struct p2pmem_sgl, sg[0]);
 }
 
+/* Lists of one entry that each CPU keeps for the next request */
+#define P2PMEM_SPARE_LISTS	8
+
+/**
+ * struct p2pmem_spare - lists without memory, used with interrupts off
+ * @nr: how many
+ * @list: these
+ */
+struct p2pmem_spare {
+	unsigned int nr;
+	struct p2pmem_sgl *list[P2PMEM_SPARE_LISTS];
+};
+
+static DEFINE_PER_CPU(struct p2pmem_spare, p2pmem_spare);
+
+static struct p2pmem_sgl *p2pmem_spare_get(gfp_t gfp)
+{
+	struct p2pmem_sgl *s = NULL;
+	struct p2pmem_spare *spare;
+	unsigned long flags;
+
+	local_irq_save(flags);
+	spare = this_cpu_ptr(&p2pmem_spare);
+	if (likely(spare->nr))
+		s = spare->list[--spare->nr];
+	local_irq_restore(flags);
+	if (unlikely(!s)) {
+		s = kzalloc(struct_size(s, sg, 1), gfp);
+		if (s)
+			s->max = 1;
+	}
+	return s;
+}
+
+static void p2pmem_spare_put(struct p2pmem_sgl *s)
+{
+	struct p2pmem_spare *spare;
+	unsigned long flags;
+
+	local_irq_save(flags);
+	spare = this_cpu_ptr(&p2pmem_spare);
+	if (likely(spare->nr < P2PMEM_SPARE_LISTS)) {
+		spare->list[spare->nr++] = s;
+		s = NULL;
+	}
+	local_irq_restore(flags);
+	kfree(s);
+}
+
+static void p2pmem_sgl_destroy(struct p2pmem_sgl *s)
+{
+	if (likely(s->max == 1))
+		p2pmem_spare_put(s);
+	else
+		kvfree(s);
+}
+
+/**
+ * p2pmem_memory_exit() - free what is kept for reuse
+ *
+ * Context: Module exit: nobody allocates or frees any more.
+ */
+void p2pmem_memory_exit(void)
+{
+	struct p2pmem_spare *spare;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		spare = per_cpu_ptr(&p2pmem_spare, cpu);
+		while (spare->nr)
+			kfree(spare->list[--spare->nr]);
+	}
+}
+
 /* RCU makes sure that a revocation which we did not see waits for us. */
-static void *p2pmem_take(struct p2pmem_provider *p, size_t size)
+static void *p2pmem_take(struct p2pmem_provider *p, size_t *size,
+			 void *(*alloc)(struct p2pmem_pool *pool, size_t *size))
 {
 	void *addr;
 
 	guard(rcu)();
 	if (!p2pmem_lends(p))
 		return ERR_PTR(-ENODEV);
-	addr = p2pmem_pool_alloc(p->pool, size);
+	addr = alloc(p->pool, size);
 	return addr ?: ERR_PTR(-ENOMEM);
 }
 
@@ -105,8 +182,8 @@ static void p2pmem_give(void *addr, size_t size)
  */
 void *pci_p2pmem_alloc(struct pci_dev *provider, size_t size, gfp_t gfp)
 {
+	void *addr = ERR_PTR(-ENODEV);
 	struct p2pmem_provider *p;
-	void *addr;
 
 	if (!size)
 		return NULL;
@@ -114,7 +191,8 @@ void *pci_p2pmem_alloc(struct pci_dev *provider, size_t size, gfp_t gfp)
 		p = p2pmem_find(provider);
 		if (!p)
 			return NULL;
-		addr = p2pmem_take(p, size);
+		if (p2pmem_lends(p))
+			addr = p2pmem_pool_alloc(p->pool, size) ?: ERR_PTR(-ENOMEM);
 		p2pmem_trace_alloc(p, NULL, size, addr);
 	}
 	if (IS_ERR(addr))
@@ -175,57 +253,66 @@ static void p2pmem_sgl_give(struct p2pmem_sgl *s)
 		p2pmem_give(sg_virt(&s->sg[i]), s->sg[i].length);
 }
 
-static struct p2pmem_sgl *p2pmem_sgl_make(struct p2pmem_provider *p,
-					  struct pci_p2pmem_grant *grant, unsigned int max,
-					  gfp_t gfp)
+/*
+ * Fills @s with one run, which is what there nearly always is. The caller holds the
+ * provider, or is an RCU reader that found it.
+ */
+static int p2pmem_sgl_one(struct p2pmem_sgl *s, struct p2pmem_provider *p,
+			  struct pci_p2pmem_grant *grant, u32 length)
 {
-	struct p2pmem_sgl *s;
-
-	/* A list of one run has a size that the compiler knows. */
-	s = max == 1 ? kmalloc(struct_size(s, sg, 1), gfp) :
-		       kvmalloc(struct_size(s, sg, max), gfp);
-	if (s) {
-		sg_init_table(s->sg, max);
-		s->provider = p;
-		s->grant = grant;
-		/*
-		 * Before the state is read for the memory: pairs with
-		 * p2pmem_enter_lost(). Whoever sees a loss here sees that nothing is lent.
-		 */
-		s->epoch = smp_load_acquire(&p->epoch);
-		s->nents = 0;
-		s->length = 0;
-	}
-	return s;
-}
-
-/* Fills with ever smaller runs until all is there, or nothing is left. */
-static int p2pmem_sgl_fill(struct p2pmem_sgl *s, u32 length, unsigned int max, gfp_t gfp)
-{
-	u32 left = length, run = length;
 	void *addr;
 
-	while (left) {
-		run = min(run, left);
-		addr = p2pmem_take(s->provider, run);
-		if (!IS_ERR(addr)) {
-			if (gfp & __GFP_ZERO)
-				p2pmem_clear(addr, run);
-			sg_set_buf(&s->sg[s->nents], addr, run);
-			p2pmem_own_pages(sg_page(&s->sg[s->nents]), run, s->grant);
-			s->nents++;
-			left -= run;
-			continue;
-		}
-		if (addr == ERR_PTR(-ENODEV) || run <= PAGE_SIZE || max == 1) {
+	/*
+	 * Before the state is read for the memory: pairs with
+	 * p2pmem_enter_lost(). Whoever sees a loss here sees that nothing is lent.
+	 */
+	s->epoch = smp_load_acquire(&p->epoch);
+	scoped_guard(rcu) {
+		if (unlikely(!p2pmem_lends(p)))
+			return -ENODEV;
+		addr = p2pmem_pool_alloc_block(p->pool, length);
+	}
+	if (unlikely(!addr))
+		return -ENOMEM;
+	s->provider = p;
+	s->grant = grant;
+	s->nents = 1;
+	s->length = length;
+	s->sg[0].page_link = SG_END;
+	sg_set_page(&s->sg[0], virt_to_page(addr), length, 0);
+	p2pmem_clear_entry(&s->sg[0]);
+	p2pmem_own_pages(virt_to_page(addr), length, grant);
+	return 0;
+}
+
+/* Fills with the longest blocks that there are until all is there, or nothing is left. */
+static int p2pmem_sgl_fill(struct p2pmem_sgl *s, u32 length)
+{
+	size_t left = PAGE_ALIGN((size_t)length), run;
+	struct scatterlist *sg = s->sg;
+	void *addr, *end = NULL;
+
+	for (; left; left -= run) {
+		run = left;
+		addr = p2pmem_take(s->provider, &run, p2pmem_pool_alloc_some);
+		if (IS_ERR(addr)) {
 			p2pmem_sgl_give(s);
 			s->nents = 0;
 			return PTR_ERR(addr);
 		}
-		run = max_t(u32, PAGE_SIZE, rounddown_pow_of_two(run - 1));
+		p2pmem_own_pages(virt_to_page(addr), run, s->grant);
+		if (addr == end && sg->length + run <= UINT_MAX) {
+			sg->length += run;
+		} else {
+			sg = &s->sg[s->nents++];
+			sg_set_page(sg, virt_to_page(addr), run, 0);
+		}
+		end = addr + run;
 	}
+	/* What is asked for need not be whole pages; what is taken is. */
+	sg->length -= PAGE_ALIGN((size_t)length) - length;
 	s->length = length;
-	sg_mark_end(&s->sg[s->nents - 1]);
+	sg_mark_end(sg);
 	return 0;
 }
 
@@ -236,40 +323,42 @@ static bool p2pmem_has(struct p2pmem_provider *p, size_t size)
 	return p2pmem_lends(p) && p2pmem_pool_available(p->pool) >= size;
 }
 
-/* The error is -ENOMEM when the pool is full, -ENOBUFS when the kernel has no memory. */
-static struct p2pmem_sgl *p2pmem_sgl_alloc(struct p2pmem_provider *p,
-					   struct pci_p2pmem_grant *grant, u32 length,
-					   gfp_t gfp)
+/*
+ * A list of several runs; the caller holds the provider. The error is -ENOMEM when the
+ * pool is full, -ENOBUFS when the kernel has no memory.
+ */
+static struct p2pmem_sgl *p2pmem_sgl_several(struct p2pmem_provider *p,
+					     struct pci_p2pmem_grant *grant, u32 length,
+					     gfp_t gfp)
 {
-	gfp_t meta = gfp & ~__GFP_ZERO;
+	unsigned int max = PAGE_ALIGN((u64)length) >> PAGE_SHIFT;
 	struct p2pmem_sgl *s;
-	unsigned int max;
 	int ret;
 
-	if (!length)
-		return ERR_PTR(-EINVAL);
-
-	/* One run is what there nearly always is: no room for more is taken. */
-	s = p2pmem_sgl_make(p, grant, 1, meta);
+	if (max == 1 || !p2pmem_has(p, PAGE_ALIGN((u64)length)))
+		return ERR_PTR(-ENOMEM);
+	s = kvmalloc(struct_size(s, sg, max), gfp);
 	if (!s)
 		return ERR_PTR(-ENOBUFS);
-	ret = p2pmem_sgl_fill(s, length, 1, gfp);
-	if (!ret)
-		return s;
-	kvfree(s);
-
-	max = PAGE_ALIGN((u64)length) >> PAGE_SHIFT;
-	if (ret != -ENOMEM || max == 1 || !p2pmem_has(p, PAGE_ALIGN((u64)length)))
-		return ERR_PTR(ret);
-
-	s = p2pmem_sgl_make(p, grant, max, meta);
-	if (!s)
-		return ERR_PTR(-ENOBUFS);
-	ret = p2pmem_sgl_fill(s, length, max, gfp);
+	sg_init_table(s->sg, max);
+	s->provider = p;
+	s->grant = grant;
+	s->epoch = smp_load_acquire(&p->epoch);	/* as in p2pmem_sgl_one() */
+	s->max = max;
+	s->nents = 0;
+	ret = p2pmem_sgl_fill(s, length);
 	if (!ret)
 		return s;
 	kvfree(s);
 	return ERR_PTR(ret);
+}
+
+static void p2pmem_sgl_clear(struct p2pmem_sgl *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->nents; i++)
+		p2pmem_clear(sg_virt(&s->sg[i]), s->sg[i].length);
 }
 
 /**
@@ -287,21 +376,62 @@ static struct p2pmem_sgl *p2pmem_sgl_alloc(struct p2pmem_provider *p,
 struct scatterlist *pci_p2pmem_sgl_alloc(struct pci_dev *provider, unsigned int *nents,
 					 u32 length, gfp_t gfp)
 {
-	struct p2pmem_provider *p = p2pmem_provider_get(provider);
-	struct p2pmem_sgl *s;
+	gfp_t meta = gfp & ~__GFP_ZERO;
+	struct p2pmem_provider *p;
+	struct p2pmem_sgl *s, *one;
+	int ret = -ENODEV;
 
-	if (!p)
+	if (!length)
 		return NULL;
-	s = p2pmem_sgl_alloc(p, NULL, length, gfp);
-	p2pmem_trace_alloc(p, NULL, length, s);
-	if (IS_ERR(s)) {
-		p2pmem_provider_put(p);
-		return NULL;
+	one = p2pmem_spare_get(meta);
+	s = one ?: ERR_PTR(-ENOBUFS);
+	scoped_guard(rcu) {
+		p = p2pmem_find(provider);
+		if (p && one) {
+			ret = p2pmem_sgl_one(one, p, NULL, length);
+			if (ret)
+				s = ERR_PTR(ret);
+		}
+		/* The memory holds the provider; without any, a reference does. */
+		if (p && (unlikely(ret) && !kref_get_unless_zero(&p->ref)))
+			p = NULL;
+		if (p && !ret)
+			p2pmem_trace_alloc(p, NULL, length, s);
 	}
+	if (unlikely(!p || ret)) {
+		if (one)
+			p2pmem_spare_put(one);
+		if (!p)
+			return NULL;
+		if (ret == -ENOMEM)
+			s = p2pmem_sgl_several(p, NULL, length, meta);
+		p2pmem_trace_alloc(p, NULL, length, s);
+		p2pmem_provider_put(p);
+		if (IS_ERR(s))
+			return NULL;
+	}
+	if (gfp & __GFP_ZERO)
+		p2pmem_sgl_clear(s);
 	*nents = s->nents;
 	return s->sg;
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_sgl_alloc);
+
+static struct p2pmem_sgl *p2pmem_grant_sgl_take(struct pci_p2pmem_grant *grant, u32 length,
+						gfp_t gfp)
+{
+	struct p2pmem_sgl *s = p2pmem_spare_get(gfp);
+	int ret;
+
+	if (unlikely(!s))
+		return ERR_PTR(-ENOBUFS);
+	ret = p2pmem_sgl_one(s, grant->provider, grant, length);
+	if (likely(!ret))
+		return s;
+	p2pmem_spare_put(s);
+	return ret == -ENOMEM ? p2pmem_sgl_several(grant->provider, grant, length, gfp) :
+				ERR_PTR(ret);
+}
 
 /* Memory under a grant that is held, and charged; or NULL and the reason */
 static struct p2pmem_sgl *p2pmem_grant_sgl(struct pci_p2pmem_grant *grant, u32 length,
@@ -317,7 +447,7 @@ static struct p2pmem_sgl *p2pmem_grant_sgl(struct pci_p2pmem_grant *grant, u32 l
 	*why = PCI_P2PMEM_QUOTA;
 	if (unlikely(READ_ONCE(grant->provider->quota)) && p2pmem_grant_over_quota(grant, bytes))
 		return NULL;
-	s = p2pmem_sgl_alloc(grant->provider, grant, length, gfp);
+	s = p2pmem_grant_sgl_take(grant, length, gfp & ~__GFP_ZERO);
 	if (IS_ERR(s)) {
 		*why = p2pmem_alloc_reason(grant->provider, bytes, PTR_ERR(s));
 		return NULL;
@@ -328,12 +458,14 @@ static struct p2pmem_sgl *p2pmem_grant_sgl(struct pci_p2pmem_grant *grant, u32 l
 	}
 	if (unlikely(p2pmem_grant_charge(grant, bytes)))
 		goto give;
+	if (gfp & __GFP_ZERO)
+		p2pmem_sgl_clear(s);
 	*why = PCI_P2PMEM_OK;
 	return s;
 
 give:
 	p2pmem_sgl_give(s);
-	kvfree(s);
+	p2pmem_sgl_destroy(s);
 	return NULL;
 }
 
@@ -393,17 +525,17 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_grant_sgl_alloc);
 void pci_p2pmem_sgl_free(struct scatterlist *sgl)
 {
 	struct p2pmem_sgl *s = to_sgl(sgl);
+	struct pci_p2pmem_grant *grant = s->grant;
 
-	trace_p2pmem_free(s->provider->pdev, s->grant, s->length);
+	trace_p2pmem_free(s->provider->pdev, grant, s->length);
 	/* Uncharged first: what is charged is never more than what is out. */
-	if (s->grant)
+	if (grant)
 		p2pmem_grant_uncharge(s->grant, PAGE_ALIGN((size_t)s->length));
+	/* With its last page, the provider of a list without a grant may go. */
 	p2pmem_sgl_give(s);
-	if (s->grant)
-		pci_p2pmem_grant_put(s->grant);
-	else
-		p2pmem_provider_put(s->provider);
-	kvfree(s);
+	p2pmem_sgl_destroy(s);
+	if (grant)
+		pci_p2pmem_grant_put(grant);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_sgl_free);
 

@@ -142,6 +142,21 @@ static void p2pmem_return_worker(struct work_struct *work)
 	queue_delayed_work(p2pmem_wq, &p2pmem_return_work, 1);
 }
 
+/* Whether each page has the reference of its user and no other one. With each request. */
+static bool p2pmem_unshared(const struct page *page, size_t nr)
+{
+	int other = 0;
+
+	for (; nr >= 8; nr -= 8, page += 8)
+		other |= (page_ref_count(page) ^ 1) | (page_ref_count(page + 1) ^ 1) |
+			 (page_ref_count(page + 2) ^ 1) | (page_ref_count(page + 3) ^ 1) |
+			 (page_ref_count(page + 4) ^ 1) | (page_ref_count(page + 5) ^ 1) |
+			 (page_ref_count(page + 6) ^ 1) | (page_ref_count(page + 7) ^ 1);
+	for (; nr; nr--, page++)
+		other |= page_ref_count(page) ^ 1;
+	return !other;
+}
+
 /**
  * p2pmem_put_pages() - take pages back from their user
  * @region: their region
@@ -156,6 +171,10 @@ void p2pmem_put_pages(struct p2pmem_region *region, struct page *page, size_t nr
 {
 	size_t run = 0;
 
+	if (likely(p2pmem_unshared(page, nr))) {
+		p2pmem_return(region, page, nr);
+		return;
+	}
 	for (; nr; nr--, page++) {
 		/*
 		 * With a count of one the reference is the caller's own, and

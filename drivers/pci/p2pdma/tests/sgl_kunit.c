@@ -353,7 +353,7 @@ static void pieces_that_do_not_suffice_go_back(struct kunit *test)
 	pci_p2pmem_sgl_free(sgl);
 }
 
-/* Of a fragmented pool, so that there are two tries and two structures */
+/* Of a fragmented pool, so that the list itself must be allocated */
 static void list_without_memory_takes_nothing(struct kunit *test)
 {
 	struct sgl_kit *k = sgl_kit(test);
@@ -377,7 +377,7 @@ static void list_without_memory_takes_nothing(struct kunit *test)
 			break;
 	}
 	KUNIT_EXPECT_NOT_NULL_MSG(test, sgl, "refused without a fault");
-	KUNIT_EXPECT_GE_MSG(test, refused, 2, "of two allocations");
+	KUNIT_EXPECT_GE_MSG(test, refused, 1, "no allocation failed");
 }
 
 static struct kunit_case sgl_cases[] = {
