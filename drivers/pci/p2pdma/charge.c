@@ -6,13 +6,25 @@
  *
  * Two sums, because no other figure has them: of a grant, to name who holds memory and to
  * evict it, per CPU; of a pair over all of its grants, which is what a quota limits and
- * what the peak is of, one number for all CPUs.
+ * what the peak is of.
+ *
+ * &p2pmem_pair.used is one number for all CPUs, and changes seldom: it is what is out and
+ * the credit of each CPU. A CPU charges to its credit while that suffices, and returns to
+ * it. What it needs beyond that it adds to the sum, with P2PMEM_CREDIT in addition where
+ * the quota allows it; what is more than twice that it takes off. So the sum is never less
+ * than what is out, and a quota that the sum keeps is kept by what is out. A charge that
+ * would be refused first takes the credit of all CPUs back: it is refused only when what is
+ * out, and what others charge at the same moment, leave no room for it.
+ *
+ * The peak is exact where one CPU charges. Where several do, it may be too high by what the
+ * others returned since the sum last changed; it never exceeds the sum, so no quota either.
  *
  * Memory is charged after it was taken from the pool and uncharged before it goes back:
  * at any moment no more is charged than is out, so that a peak never exceeds what there
  * is, and a quota refuses for no memory but that which its client has.
  */
 #include <linux/percpu.h>
+#include <linux/sizes.h>
 #include "p2pdma.h"
 
 /**
@@ -32,8 +44,23 @@ long p2pmem_grant_bytes(const struct pci_p2pmem_grant *g)
 	return bytes;
 }
 
-/* -EDQUOT if this would exceed the quota */
-static int p2pmem_pair_charge(struct p2pmem_pair *pair, unsigned long quota, long bytes)
+/* What a CPU adds to the sum in advance; it keeps twice of it at most. */
+#define P2PMEM_CREDIT		SZ_1M
+
+static void p2pmem_pair_account_peak(struct p2pmem_pair *pair)
+{
+	long used = atomic_long_read(&pair->used), peak = atomic_long_read(&pair->peak);
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		used -= READ_ONCE(per_cpu_ptr(pair->count, cpu)->low);
+	while (unlikely(used > peak))
+		if (atomic_long_try_cmpxchg(&pair->peak, &peak, used))
+			break;
+}
+
+/* Adds to the sum: -EDQUOT if this would exceed the quota */
+static int p2pmem_pair_add(struct p2pmem_pair *pair, unsigned long quota, long bytes)
 {
 	long used = atomic_long_read(&pair->used);
 
@@ -44,14 +71,106 @@ static int p2pmem_pair_charge(struct p2pmem_pair *pair, unsigned long quota, lon
 	return 0;
 }
 
-static void p2pmem_pair_account_peak(struct p2pmem_pair *pair)
+static void p2pmem_pair_take_credit(struct p2pmem_pair *pair)
 {
-	long used = atomic_long_read(&pair->used);
-	long peak = atomic_long_read(&pair->peak);
+	struct p2pmem_pair_count *c;
+	int cpu;
 
-	while (unlikely(used > peak))
-		if (atomic_long_try_cmpxchg(&pair->peak, &peak, used))
-			break;
+	p2pmem_pair_account_peak(pair);
+	for_each_possible_cpu(cpu) {
+		c = per_cpu_ptr(pair->count, cpu);
+		if (!atomic_long_read(&c->credit))
+			continue;
+		WRITE_ONCE(c->low, 0);
+		atomic_long_sub(atomic_long_xchg(&c->credit, 0), &pair->used);
+	}
+}
+
+/* The credit of this CPU does not suffice. */
+static noinline int p2pmem_pair_charge_slow(struct p2pmem_pair *pair, unsigned long quota, long bytes)
+{
+	struct p2pmem_pair_count *c = raw_cpu_ptr(pair->count);
+	int ret = 0;
+
+	if (!p2pmem_pair_add(pair, quota, bytes + P2PMEM_CREDIT)) {
+		atomic_long_add(P2PMEM_CREDIT, &c->credit);
+	} else {
+		ret = p2pmem_pair_add(pair, quota, bytes);
+		if (ret) {
+			p2pmem_pair_take_credit(pair);
+			ret = p2pmem_pair_add(pair, quota, bytes);
+		}
+	}
+	WRITE_ONCE(c->low, atomic_long_read(&c->credit));
+	p2pmem_pair_account_peak(pair);
+	return ret;
+}
+
+/* -EDQUOT if this would exceed the quota; the credit is another CPU's after a migration */
+static __always_inline int p2pmem_pair_charge(struct p2pmem_pair *pair, unsigned long quota, long bytes)
+{
+	struct p2pmem_pair_count *c = raw_cpu_ptr(pair->count);
+	long credit = atomic_long_read(&c->credit);
+
+	if (unlikely(credit < bytes ||
+		     !atomic_long_try_cmpxchg(&c->credit, &credit, credit - bytes)))
+		return p2pmem_pair_charge_slow(pair, quota, bytes);
+	if (unlikely(credit - bytes < READ_ONCE(c->low)))
+		WRITE_ONCE(c->low, credit - bytes);
+	return 0;
+}
+
+static noinline void p2pmem_pair_return_credit(struct p2pmem_pair *pair,
+					       struct p2pmem_pair_count *c, long credit)
+{
+	p2pmem_pair_account_peak(pair);
+	if (atomic_long_try_cmpxchg(&c->credit, &credit, P2PMEM_CREDIT)) {
+		WRITE_ONCE(c->low, P2PMEM_CREDIT);
+		atomic_long_sub(credit - P2PMEM_CREDIT, &pair->used);
+	}
+}
+
+static __always_inline void p2pmem_pair_uncharge(struct p2pmem_pair *pair, long bytes)
+{
+	struct p2pmem_pair_count *c = raw_cpu_ptr(pair->count);
+	long credit = atomic_long_add_return(bytes, &c->credit);
+
+	if (unlikely(credit > 2 * P2PMEM_CREDIT))
+		p2pmem_pair_return_credit(pair, c, credit);
+}
+
+/**
+ * p2pmem_pair_used() - memory that is out under grants that include a pair
+ * @pair: the pair
+ *
+ * Context: Any.
+ * Return: bytes; exact when nobody takes or returns memory meanwhile.
+ */
+long p2pmem_pair_used(const struct p2pmem_pair *pair)
+{
+	struct p2pmem_pair_count __percpu *count = READ_ONCE(pair->count);
+	long used = atomic_long_read(&pair->used);
+	int cpu;
+
+	if (!count)
+		return 0;
+	for_each_possible_cpu(cpu)
+		used -= atomic_long_read(&per_cpu_ptr(count, cpu)->credit);
+	return max(used, 0L);
+}
+
+/**
+ * p2pmem_pair_peak() - the most memory that ever was out
+ * @pair: the pair
+ *
+ * Context: Any.
+ * Return: bytes; see above for how exact.
+ */
+long p2pmem_pair_peak(struct p2pmem_pair *pair)
+{
+	if (READ_ONCE(pair->count))
+		p2pmem_pair_account_peak(pair);
+	return atomic_long_read(&pair->peak);
 }
 
 /**
@@ -71,7 +190,8 @@ bool p2pmem_grant_over_quota(const struct pci_p2pmem_grant *grant, unsigned long
 	int i;
 
 	for (i = 0; quota && i < grant->nr; i++)
-		if (atomic_long_read(&grant->link[i].pair->used) + bytes > quota)
+		if (unlikely(atomic_long_read(&grant->link[i].pair->used) + bytes > quota) &&
+		    p2pmem_pair_used(grant->link[i].pair) + bytes > quota)
 			return true;
 	return false;
 }
@@ -95,13 +215,11 @@ int p2pmem_grant_charge(struct pci_p2pmem_grant *grant, unsigned long bytes)
 		if (unlikely(p2pmem_pair_charge(grant->link[i].pair, quota, bytes)))
 			goto undo;
 	this_cpu_add(*grant->bytes, bytes);
-	for (i = 0; i < grant->nr; i++)
-		p2pmem_pair_account_peak(grant->link[i].pair);
 	return 0;
 
 undo:
 	while (i--)
-		atomic_long_sub(bytes, &grant->link[i].pair->used);
+		p2pmem_pair_uncharge(grant->link[i].pair, bytes);
 	return -EDQUOT;
 }
 
@@ -118,7 +236,7 @@ void p2pmem_grant_uncharge(struct pci_p2pmem_grant *grant, unsigned long bytes)
 
 	this_cpu_sub(*grant->bytes, bytes);
 	for (i = 0; i < grant->nr; i++)
-		atomic_long_sub(bytes, &grant->link[i].pair->used);
+		p2pmem_pair_uncharge(grant->link[i].pair, bytes);
 }
 
 /**

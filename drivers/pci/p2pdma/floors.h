@@ -207,6 +207,8 @@ void p2pmem_unmap_host(struct device *client, struct scatterlist *sgl, int nents
 		       enum dma_data_direction dir);
 
 /* charge.c */
+long p2pmem_pair_used(const struct p2pmem_pair *pair);
+long p2pmem_pair_peak(struct p2pmem_pair *pair);
 long p2pmem_grant_bytes(const struct pci_p2pmem_grant *g);
 bool p2pmem_grant_over_quota(const struct pci_p2pmem_grant *grant, unsigned long bytes);
 int p2pmem_grant_charge(struct pci_p2pmem_grant *grant, unsigned long bytes);

@@ -187,11 +187,15 @@ struct pci_p2pmem_client {
  * @maps: mappings made
  * @unmaps: mappings undone
  * @bytes: bytes that were mapped
+ * @credit: bytes in &p2pmem_pair.used that this CPU may yet hand out, see charge.c
+ * @low: the least that @credit was since the peak was last accounted
  */
 struct p2pmem_pair_count {
 	u64 maps;
 	u64 unmaps;
 	u64 bytes;
+	atomic_long_t credit;
+	long low;
 };
 
 /**
@@ -221,8 +225,9 @@ struct p2pmem_pair_count {
  * @grants: orchestrators whose grants include this pair
  * @logged: refusals that the log has since the verdict last changed, a bit for each reason
  * @unlogged: refusals that the log is yet to have, ditto
- * @used: bytes that are out under grants that include this pair
- * @peak: most that ever were
+ * @used: bytes that are out under grants that include this pair, and the credit of all
+ *	CPUs; see p2pmem_pair_used()
+ * @peak: most that ever were; see p2pmem_pair_peak()
  * @failures: refused mappings and allocations, by reason
  * @proving: one self-test of a pair at a time: whoever comes meanwhile waits, and finds
  *	its result
@@ -477,11 +482,15 @@ static inline void p2pmem_own_pages(struct page *page, size_t size,
 	size_t nr = PAGE_ALIGN(size) >> PAGE_SHIFT;
 
 	/* This is with each request, a store and little else for each page. */
-	for (; nr >= 4; nr -= 4, page += 4) {
+	for (; nr >= 8; nr -= 8, page += 8) {
 		page[0].zone_device_data = grant;
 		page[1].zone_device_data = grant;
 		page[2].zone_device_data = grant;
 		page[3].zone_device_data = grant;
+		page[4].zone_device_data = grant;
+		page[5].zone_device_data = grant;
+		page[6].zone_device_data = grant;
+		page[7].zone_device_data = grant;
 	}
 	for (; nr; nr--, page++)
 		page->zone_device_data = grant;

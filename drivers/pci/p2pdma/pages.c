@@ -97,17 +97,30 @@ bool __is_pci_p2pmem_page(const struct page *page)
 EXPORT_SYMBOL_GPL(__is_pci_p2pmem_page);
 
 /* @nr pages are free again: nobody but the caller knows them. */
-static void p2pmem_return(struct p2pmem_region *region, struct page *page, size_t nr)
+static __always_inline void p2pmem_return(struct p2pmem_region *region, struct page *page, size_t nr)
 {
 	struct p2pmem_provider *p = region->provider;
 
-	/* Keeps the provider until we are done with it, see p2pmem_drain_all(). */
-	guard(rcu)();
+	bool live;
+
+	/*
+	 * Not to be preempted is to be an RCU reader, and costs less: it keeps the provider
+	 * until we are done with it, see p2pmem_wait_empty().
+	 */
+	preempt_disable();
 	if (region->kind == PCI_P2PMEM_POOL)
 		p2pmem_pool_free(p->pool, page_to_virt(page), nr << PAGE_SHIFT);
 	else
 		atomic_long_sub(nr, &p->pins);
-	p2pmem_came_back(p);
+	smp_mb();	/* counted, now the state: see state.c */
+	live = READ_ONCE(p->state) == P2PMEM_LIVE;
+	if (unlikely(!live))
+		rcu_read_lock();
+	preempt_enable();
+	if (unlikely(!live)) {
+		p2pmem_came_back(p);
+		rcu_read_unlock();
+	}
 }
 
 static void p2pmem_return_worker(struct work_struct *work)
@@ -157,24 +170,12 @@ static bool p2pmem_unshared(const struct page *page, size_t nr)
 	return !other;
 }
 
-/**
- * p2pmem_put_pages() - take pages back from their user
- * @region: their region
- * @page: the first one
- * @nr: how many, in one run
- *
- * A page that has another reference left goes back when that is dropped.
- *
- * Context: Any but NMI.
- */
-void p2pmem_put_pages(struct p2pmem_region *region, struct page *page, size_t nr)
+/* Somebody else has references of some of the pages. */
+static noinline void p2pmem_put_shared(struct p2pmem_region *region, struct page *page,
+				       size_t nr)
 {
 	size_t run = 0;
 
-	if (likely(p2pmem_unshared(page, nr))) {
-		p2pmem_return(region, page, nr);
-		return;
-	}
 	for (; nr; nr--, page++) {
 		/*
 		 * With a count of one the reference is the caller's own, and
@@ -191,6 +192,24 @@ void p2pmem_put_pages(struct p2pmem_region *region, struct page *page, size_t nr
 	}
 	if (run)
 		p2pmem_return(region, page - run, run);
+}
+
+/**
+ * p2pmem_put_pages() - take pages back from their user
+ * @region: their region
+ * @page: the first one
+ * @nr: how many, in one run
+ *
+ * A page that has another reference left goes back when that is dropped.
+ *
+ * Context: Any but NMI.
+ */
+void p2pmem_put_pages(struct p2pmem_region *region, struct page *page, size_t nr)
+{
+	if (likely(p2pmem_unshared(page, nr)))
+		p2pmem_return(region, page, nr);
+	else
+		p2pmem_put_shared(region, page, nr);
 }
 
 /**

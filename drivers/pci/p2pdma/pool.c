@@ -104,7 +104,7 @@ static void p2pmem_cache_count(struct p2pmem_cache *c, long pages)
 }
 
 /* Down to @keep single pages and nothing else */
-static void p2pmem_cache_flush(struct p2pmem_pool *pool, struct p2pmem_cache *c,
+static noinline void p2pmem_cache_flush(struct p2pmem_pool *pool, struct p2pmem_cache *c,
 			       unsigned int keep)
 {
 	unsigned int order;
@@ -253,7 +253,7 @@ static unsigned int p2pmem_cache_order(unsigned long nr)
 	return nr <= P2PMEM_CACHE_PAGES && is_power_of_2(nr) ? __ffs(nr) : P2PMEM_CACHE_ORDERS;
 }
 
-static void p2pmem_cache_refill(struct p2pmem_pool *pool, struct p2pmem_cache *c)
+static noinline void p2pmem_cache_refill(struct p2pmem_pool *pool, struct p2pmem_cache *c)
 {
 	unsigned int n, room = READ_ONCE(pool->cap);
 
@@ -266,7 +266,7 @@ static void p2pmem_cache_refill(struct p2pmem_pool *pool, struct p2pmem_cache *c
 }
 
 /* Takes a run from the cache of this CPU. */
-static void *p2pmem_cache_pop(struct p2pmem_pool *pool, unsigned int order)
+static __always_inline void *p2pmem_cache_pop(struct p2pmem_pool *pool, unsigned int order)
 {
 	struct p2pmem_cache *c;
 	unsigned long flags;
@@ -289,7 +289,7 @@ static void *p2pmem_cache_pop(struct p2pmem_pool *pool, unsigned int order)
 }
 
 /* Puts a run into the cache of this CPU; false when it must go to the store. */
-static bool p2pmem_cache_push(struct p2pmem_pool *pool, void *addr, unsigned int order)
+static __always_inline bool p2pmem_cache_push(struct p2pmem_pool *pool, void *addr, unsigned int order)
 {
 	unsigned int nr = 1U << order, cap;
 	struct p2pmem_cache *c;
@@ -336,6 +336,27 @@ static void p2pmem_pool_enough(struct p2pmem_pool *pool)
 	atomic_dec(&pool->shorts);
 }
 
+static noinline void *p2pmem_pool_alloc_slow(struct p2pmem_pool *pool, unsigned long nr)
+{
+	unsigned int order = p2pmem_cache_order(nr);
+	void *addr;
+
+	if (order && order < P2PMEM_CACHE_ORDERS) {
+		addr = p2pmem_cache_pop(pool, order);
+		if (likely(addr))
+			return addr;
+	}
+	if (unlikely(!nr || nr > READ_ONCE(pool->size) >> PAGE_SHIFT))
+		return NULL;
+	addr = p2pmem_store_alloc(&pool->store, nr);
+	if (unlikely(!addr && READ_ONCE(pool->store.free) < nr)) {
+		p2pmem_pool_short(pool);
+		addr = p2pmem_store_alloc(&pool->store, nr);
+		p2pmem_pool_enough(pool);
+	}
+	return p2pmem_pool_counted(pool, addr, nr);
+}
+
 /**
  * p2pmem_pool_alloc_block() - take a run of pages where that is simple
  * @pool: the pool
@@ -349,23 +370,14 @@ static void p2pmem_pool_enough(struct p2pmem_pool *pool)
 void *p2pmem_pool_alloc_block(struct p2pmem_pool *pool, size_t size)
 {
 	unsigned long nr = PAGE_ALIGN(size) >> PAGE_SHIFT;
-	unsigned int order = p2pmem_cache_order(nr);
 	void *addr;
 
-	if (likely(order < P2PMEM_CACHE_ORDERS)) {
-		addr = p2pmem_cache_pop(pool, order);
+	if (likely(nr == 1)) {
+		addr = p2pmem_cache_pop(pool, 0);
 		if (likely(addr))
 			return addr;
 	}
-	if (unlikely(!nr || size > READ_ONCE(pool->size)))
-		return NULL;
-	addr = p2pmem_store_alloc(&pool->store, nr);
-	if (unlikely(!addr && READ_ONCE(pool->store.free) < nr)) {
-		p2pmem_pool_short(pool);
-		addr = p2pmem_store_alloc(&pool->store, nr);
-		p2pmem_pool_enough(pool);
-	}
-	return p2pmem_pool_counted(pool, addr, nr);
+	return p2pmem_pool_alloc_slow(pool, nr);
 }
 
 /**
@@ -390,6 +402,21 @@ void *p2pmem_pool_alloc_some(struct p2pmem_pool *pool, size_t *size)
 	return p2pmem_pool_counted(pool, addr, nr);
 }
 
+static noinline void *p2pmem_pool_alloc_run(struct p2pmem_pool *pool, size_t size)
+{
+	unsigned long nr = PAGE_ALIGN(size) >> PAGE_SHIFT;
+	void *addr = p2pmem_pool_alloc_slow(pool, nr);
+
+	if (likely(addr))
+		return addr;
+	if (!nr || size > READ_ONCE(pool->size) || p2pmem_pool_available(pool) < size)
+		return NULL;
+	p2pmem_pool_short(pool);
+	addr = p2pmem_store_search(&pool->store, nr);
+	p2pmem_pool_enough(pool);
+	return p2pmem_pool_counted(pool, addr, nr);
+}
+
 /**
  * p2pmem_pool_alloc() - take a run of pages
  * @pool: the pool
@@ -400,17 +427,23 @@ void *p2pmem_pool_alloc_some(struct p2pmem_pool *pool, size_t *size)
  */
 void *p2pmem_pool_alloc(struct p2pmem_pool *pool, size_t size)
 {
-	unsigned long nr = PAGE_ALIGN(size) >> PAGE_SHIFT;
-	void *addr = p2pmem_pool_alloc_block(pool, size);
+	void *addr = NULL;
 
-	if (likely(addr))
-		return addr;
-	if (!nr || size > READ_ONCE(pool->size) || p2pmem_pool_available(pool) < size)
-		return NULL;
-	p2pmem_pool_short(pool);
-	addr = p2pmem_store_search(&pool->store, nr);
-	p2pmem_pool_enough(pool);
-	return p2pmem_pool_counted(pool, addr, nr);
+	if (likely(size - 1 < PAGE_SIZE))
+		addr = p2pmem_cache_pop(pool, 0);
+	return likely(addr) ? addr : p2pmem_pool_alloc_run(pool, size);
+}
+
+static noinline void p2pmem_pool_free_slow(struct p2pmem_pool *pool, void *addr,
+					   unsigned long nr)
+{
+	unsigned int order = p2pmem_cache_order(nr);
+
+	if (order && order < P2PMEM_CACHE_ORDERS && p2pmem_cache_push(pool, addr, order))
+		return;
+	/* The pages first: whoever sees that they are back can have them. */
+	p2pmem_store_free(&pool->store, addr, nr);
+	this_cpu_sub(pool->cache->out, nr);
 }
 
 /**
@@ -424,13 +457,10 @@ void *p2pmem_pool_alloc(struct p2pmem_pool *pool, size_t size)
 void p2pmem_pool_free(struct p2pmem_pool *pool, void *addr, size_t size)
 {
 	unsigned long nr = PAGE_ALIGN(size) >> PAGE_SHIFT;
-	unsigned int order = p2pmem_cache_order(nr);
 
-	if (likely(order < P2PMEM_CACHE_ORDERS && p2pmem_cache_push(pool, addr, order)))
+	if (likely(nr == 1 && p2pmem_cache_push(pool, addr, 0)))
 		return;
-	/* The pages first: whoever sees that they are back can have them. */
-	p2pmem_store_free(&pool->store, addr, nr);
-	this_cpu_sub(pool->cache->out, nr);
+	p2pmem_pool_free_slow(pool, addr, nr);
 }
 
 /**

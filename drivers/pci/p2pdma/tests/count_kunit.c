@@ -53,7 +53,7 @@ static struct p2pmem_pair *pair(struct world *w, struct device *client)
 
 static long used(struct world *w, struct device *client)
 {
-	return atomic_long_read(&pair(w, client)->used);
+	return p2pmem_pair_used(pair(w, client));
 }
 
 static u64 failures(struct world *w, struct device *client, enum pci_p2pmem_reason reason)
@@ -159,7 +159,7 @@ static void bytes_in_use_and_peak(struct kunit *test)
 	/* What was not to be had was in nobody's use. */
 	KUNIT_EXPECT_TRUE(test, IS_ERR(take(w.g, SZ_8M)));
 	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), 0);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&pair(&w, w.k.nic)->peak), SZ_16K);
+	KUNIT_EXPECT_EQ(test, p2pmem_pair_peak(pair(&w, w.k.nic)), SZ_16K);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_idle(w.g));
 	done(&w);
 }
@@ -342,7 +342,7 @@ static void quota_of_many_at_once(struct kunit *test)
 			(u64)atomic_read(&r.refused));
 	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), 0);
 	KUNIT_EXPECT_EQ(test, used(&w, w.drive), 0);
-	KUNIT_EXPECT_LE(test, atomic_long_read(&pair(&w, w.k.nic)->peak),
+	KUNIT_EXPECT_LE(test, p2pmem_pair_peak(pair(&w, w.k.nic)),
 			QUOTA_PAGES * PAGE_SIZE);
 	done(&w);
 }

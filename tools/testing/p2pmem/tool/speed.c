@@ -7,8 +7,9 @@
  *	speed P C1 C2 ROUNDS LEN   memory under a grant for both clients, mapped for C1
  *
  * Prints the ticks of the time stamp counter that each step takes, the fewest of all
- * rounds: "alloc", "lookup" (the cached verdict of a pair), "map", "unmap", "free", and
- * "all", the fewest of them together. Under QEMU's -icount shift=0 a tick is an executed
+ * rounds: "alloc", "lookup" (the cached verdict of a pair), "map", "unmap", "free", "run"
+ * (a run taken and freed), "list" (the same of a list without a grant), and "all", the fewest
+ * of those of the request together. Under QEMU's -icount shift=0 a tick is an executed
  * instruction. Two readings of the counter one after the other are taken off each.
  *
  * The look-up has no interface of its own. It is called by its address, which a probe
@@ -22,9 +23,13 @@
 struct p2pmem_provider;
 struct p2pmem_path;
 
-enum { SPEED_ALLOC, SPEED_LOOKUP, SPEED_MAP, SPEED_UNMAP, SPEED_FREE, SPEED_ALL, SPEED_NR };
+enum {
+	SPEED_ALLOC, SPEED_LOOKUP, SPEED_MAP, SPEED_UNMAP, SPEED_FREE, SPEED_RUN, SPEED_LIST,
+	SPEED_ALL, SPEED_NR
+};
 
-static const char * const speed_names[] = { "alloc", "lookup", "map", "unmap", "free", "all" };
+static const char * const speed_names[] = { "alloc", "lookup", "map", "unmap", "free", "run",
+					     "list", "all" };
 
 /**
  * struct speed - state of a measurement
@@ -58,9 +63,10 @@ static void *speed_address(const char *name)
 static int speed_round(struct speed *s, struct device *client, u32 len)
 {
 	u64 begin[SPEED_ALL], end[SPEED_ALL], none, all = 0;
-	struct scatterlist *sg;
-	unsigned int nents;
+	struct scatterlist *sg, *list;
+	unsigned int nents, n;
 	unsigned long flags;
+	void *run;
 	int i, mapped = 0;
 
 	local_irq_save(flags);
@@ -74,6 +80,20 @@ static int speed_round(struct speed *s, struct device *client, u32 len)
 		local_irq_restore(flags);
 		return PTR_ERR(sg);
 	}
+	/* A run for nobody, and back */
+	begin[SPEED_RUN] = rdtsc();
+	run = pci_p2pmem_alloc(s->pdev, len, GFP_ATOMIC);
+	if (run)
+		pci_p2pmem_free(run, len);
+	end[SPEED_RUN] = rdtsc();
+
+	/* A list without a grant, and back */
+	begin[SPEED_LIST] = rdtsc();
+	list = pci_p2pmem_sgl_alloc(s->pdev, &n, len, GFP_ATOMIC);
+	if (list)
+		pci_p2pmem_sgl_free(list);
+	end[SPEED_LIST] = rdtsc();
+
 	rcu_read_lock();
 	begin[SPEED_LOOKUP] = rdtsc();
 	s->look(s->provider, client);
@@ -97,7 +117,8 @@ static int speed_round(struct speed *s, struct device *client, u32 len)
 		return mapped;
 
 	for (i = 0; i < SPEED_ALL; i++) {
-		all += end[i] - begin[i] - none;
+		if (i < SPEED_RUN)
+			all += end[i] - begin[i] - none;
 		s->least[i] = min(s->least[i], end[i] - begin[i] - none);
 	}
 	s->least[SPEED_ALL] = min(s->least[SPEED_ALL], all);
