@@ -148,7 +148,7 @@ static enum pci_p2pmem_reason p2pmem_alloc_reason(struct p2pmem_provider *p, siz
 }
 
 /* One event for each call, whether there was memory or not */
-static void p2pmem_trace_alloc(struct p2pmem_provider *p, struct pci_p2pmem_grant *grant,
+static __always_inline void p2pmem_trace_alloc(struct p2pmem_provider *p, struct pci_p2pmem_grant *grant,
 			       size_t size, const void *result)
 {
 	if (trace_p2pmem_alloc_enabled())
@@ -161,13 +161,6 @@ static void p2pmem_trace_alloc(struct p2pmem_provider *p, struct pci_p2pmem_gran
 static void p2pmem_clear(void *addr, size_t size)
 {
 	memset_io((void __iomem __force *)addr, 0, PAGE_ALIGN(size));
-}
-
-static void p2pmem_give(void *addr, size_t size)
-{
-	struct page *page = virt_to_page(addr);
-
-	p2pmem_put_pages(p2pmem_page_region(page), page, PAGE_ALIGN(size) >> PAGE_SHIFT);
 }
 
 /**
@@ -217,13 +210,16 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_alloc);
 void pci_p2pmem_free(void *addr, size_t size)
 {
 	struct page *page = virt_to_page(addr);
+	struct p2pmem_region *region;
 
-	if (WARN_ON_ONCE(!is_pci_p2pmem_page(page) ||
-			 p2pmem_page_region(page)->kind != PCI_P2PMEM_POOL))
+	if (WARN_ON_ONCE(!is_pci_p2pmem_page(page)))
+		return;
+	region = p2pmem_page_region(page);
+	if (WARN_ON_ONCE(region->kind != PCI_P2PMEM_POOL))
 		return;
 	/* Trace first: freeing may drop the last reference to the provider. */
-	trace_p2pmem_free(p2pmem_page_region(page)->provider->pdev, NULL, size);
-	p2pmem_give(addr, size);
+	trace_p2pmem_free(region->provider->pdev, NULL, size);
+	p2pmem_put_pages(region, page, PAGE_ALIGN(size) >> PAGE_SHIFT);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_free);
 

@@ -482,6 +482,10 @@ static inline void p2pmem_own_pages(struct page *page, size_t size,
 	size_t nr = PAGE_ALIGN(size) >> PAGE_SHIFT;
 
 	/* This is with each request, a store and little else for each page. */
+	if (likely(nr == 1)) {
+		page->zone_device_data = grant;
+		return;
+	}
 	for (; nr >= 8; nr -= 8, page += 8) {
 		page[0].zone_device_data = grant;
 		page[1].zone_device_data = grant;

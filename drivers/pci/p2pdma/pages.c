@@ -156,7 +156,7 @@ static void p2pmem_return_worker(struct work_struct *work)
 }
 
 /* Whether each page has the reference of its user and no other one. With each request. */
-static bool p2pmem_unshared(const struct page *page, size_t nr)
+static noinline bool p2pmem_unshared(const struct page *page, size_t nr)
 {
 	int other = 0;
 
@@ -206,7 +206,7 @@ static noinline void p2pmem_put_shared(struct p2pmem_region *region, struct page
  */
 void p2pmem_put_pages(struct p2pmem_region *region, struct page *page, size_t nr)
 {
-	if (likely(p2pmem_unshared(page, nr)))
+	if (likely(nr == 1 ? page_ref_count(page) == 1 : p2pmem_unshared(page, nr)))
 		p2pmem_return(region, page, nr);
 	else
 		p2pmem_put_shared(region, page, nr);

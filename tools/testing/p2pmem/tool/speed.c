@@ -80,20 +80,6 @@ static int speed_round(struct speed *s, struct device *client, u32 len)
 		local_irq_restore(flags);
 		return PTR_ERR(sg);
 	}
-	/* A run for nobody, and back */
-	begin[SPEED_RUN] = rdtsc();
-	run = pci_p2pmem_alloc(s->pdev, len, GFP_ATOMIC);
-	if (run)
-		pci_p2pmem_free(run, len);
-	end[SPEED_RUN] = rdtsc();
-
-	/* A list without a grant, and back */
-	begin[SPEED_LIST] = rdtsc();
-	list = pci_p2pmem_sgl_alloc(s->pdev, &n, len, GFP_ATOMIC);
-	if (list)
-		pci_p2pmem_sgl_free(list);
-	end[SPEED_LIST] = rdtsc();
-
 	rcu_read_lock();
 	begin[SPEED_LOOKUP] = rdtsc();
 	s->look(s->provider, client);
@@ -112,6 +98,20 @@ static int speed_round(struct speed *s, struct device *client, u32 len)
 	begin[SPEED_FREE] = rdtsc();
 	pci_p2pmem_sgl_free(sg);
 	end[SPEED_FREE] = rdtsc();
+
+	/* A run for nobody, and back */
+	begin[SPEED_RUN] = rdtsc();
+	run = pci_p2pmem_alloc(s->pdev, len, GFP_ATOMIC);
+	if (run)
+		pci_p2pmem_free(run, len);
+	end[SPEED_RUN] = rdtsc();
+
+	/* A list without a grant, and back */
+	begin[SPEED_LIST] = rdtsc();
+	list = pci_p2pmem_sgl_alloc(s->pdev, &n, len, GFP_ATOMIC);
+	if (list)
+		pci_p2pmem_sgl_free(list);
+	end[SPEED_LIST] = rdtsc();
 	local_irq_restore(flags);
 	if (mapped < 0)
 		return mapped;
