@@ -128,6 +128,9 @@ void *p2pmem_pool_alloc(struct p2pmem_pool *pool, size_t size);
 void p2pmem_pool_free(struct p2pmem_pool *pool, void *addr, size_t size);
 size_t p2pmem_pool_size(struct p2pmem_pool *pool);
 size_t p2pmem_pool_available(struct p2pmem_pool *pool);
+#if IS_ENABLED(CONFIG_KUNIT)
+unsigned int p2pmem_pool_cached(struct p2pmem_pool *pool, int cpu);
+#endif
 
 /* state.c */
 bool p2pmem_lends(const struct p2pmem_provider *p);

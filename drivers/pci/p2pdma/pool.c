@@ -494,3 +494,11 @@ size_t p2pmem_pool_available(struct p2pmem_pool *pool)
 		out += READ_ONCE(per_cpu_ptr(pool->cache, cpu)->out);
 	return (size_t)(pages - clamp(out, 0L, pages)) << PAGE_SHIFT;
 }
+
+#if IS_ENABLED(CONFIG_KUNIT)
+/* Pages in the cache of a CPU */
+unsigned int p2pmem_pool_cached(struct p2pmem_pool *pool, int cpu)
+{
+	return READ_ONCE(per_cpu_ptr(pool->cache, cpu)->pages);
+}
+#endif
