@@ -19,10 +19,15 @@
  *
  * One lock for all of it, with interrupts off. Nothing is allocated under it. A search for
  * a run that is no aligned block lets others in now and then.
+ *
+ * A list of several blocks is promised its pages before it takes the first one: nobody else
+ * gets what is promised, so that of two lists that compete for the last pages one is served.
  */
+#include <kunit/static_stub.h>
 #include <linux/genalloc.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include "p2pdma.h"
 #include "pool.h"
 
 #define P2PMEM_SLAB_SIZE	(PAGE_SIZE << P2PMEM_SLAB_ORDER)
@@ -112,6 +117,22 @@ int p2pmem_store_init(struct p2pmem_store *s, int node)
 }
 
 /**
+ * p2pmem_slabs_add() - give genalloc the addresses of slabs
+ * @slabs: the owner of slabs
+ * @base: kernel address of the first one
+ * @nr: how many
+ * @node: NUMA node for the bookkeeping
+ *
+ * Context: Process context, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int p2pmem_slabs_add(struct gen_pool *slabs, unsigned long base, unsigned long nr, int node)
+{
+	KUNIT_STATIC_STUB_REDIRECT(p2pmem_slabs_add, slabs, base, nr, node);
+	return gen_pool_add(slabs, base, nr * P2PMEM_SLAB_SIZE, node);
+}
+
+/**
  * p2pmem_store_add() - add free pages
  * @s: where to
  * @addr: kernel address of the first one
@@ -133,14 +154,14 @@ int p2pmem_store_add(struct p2pmem_store *s, void *addr, unsigned long pages, in
 	c->base = (unsigned long)addr;
 	c->kept = P2PMEM_NO_SLAB;
 	if (!p2pmem_buddy_init(&c->buddy, pages, c->words) ||
-	    (slabs && gen_pool_add(s->slabs, c->base, slabs * P2PMEM_SLAB_SIZE, node))) {
+	    (slabs && p2pmem_slabs_add(s->slabs, c->base, slabs, node))) {
 		kvfree(c);
 		return -ENOMEM;
 	}
 	c->buddy.slab = p2pmem_slab_hook;
 	raw_spin_lock_irqsave(&s->lock, flags);
 	list_add_tail(&c->node, &s->chunks);
-	s->free += pages;
+	WRITE_ONCE(s->free, s->free + pages);
 	s->pages += pages;
 	raw_spin_unlock_irqrestore(&s->lock, flags);
 	return 0;
@@ -157,13 +178,38 @@ static void **p2pmem_recent(struct p2pmem_store *s, unsigned long nr)
 	return &s->recent[order - P2PMEM_RECENT_MIN];
 }
 
-static void p2pmem_store_put(struct p2pmem_store *s, void *addr, unsigned long nr)
+/**
+ * p2pmem_warn_not_allocated() - somebody frees what is not allocated
+ *
+ * Context: Any.
+ */
+void p2pmem_warn_not_allocated(void)
+{
+	KUNIT_STATIC_STUB_REDIRECT(p2pmem_warn_not_allocated);
+	WARN_ONCE(1, "peer-to-peer memory was freed that was not allocated\n");
+}
+
+/* False after a warning when some of the pages are free already, or none of the pool's */
+static bool p2pmem_store_put(struct p2pmem_store *s, void *addr, unsigned long nr)
 {
 	struct p2pmem_chunk *c = p2pmem_chunk_of(s, addr);
 
-	WARN_ONCE(!c || !p2pmem_buddy_free(&c->buddy, ((unsigned long)addr - c->base) >> PAGE_SHIFT,
-					   nr),
-		  "peer-to-peer memory was freed that was not allocated\n");
+	if (likely(c && p2pmem_buddy_free(&c->buddy, ((unsigned long)addr - c->base) >> PAGE_SHIFT,
+					  nr)))
+		return true;
+	p2pmem_warn_not_allocated();
+	return false;
+}
+
+/* What is free and for nobody in particular */
+static unsigned long p2pmem_store_spare(const struct p2pmem_store *s)
+{
+	return s->free - s->promised;
+}
+
+static void p2pmem_store_took(struct p2pmem_store *s, unsigned long nr)
+{
+	WRITE_ONCE(s->free, s->free - nr);
 }
 
 static bool p2pmem_merge_recent(struct p2pmem_store *s)
@@ -230,7 +276,9 @@ void *p2pmem_store_alloc(struct p2pmem_store *s, unsigned long nr)
 
 	raw_spin_lock_irqsave(&s->lock, flags);
 	recent = p2pmem_recent(s, nr);
-	if (recent && *recent) {
+	if (unlikely(p2pmem_store_spare(s) < nr)) {
+		addr = NULL;
+	} else if (recent && *recent) {
 		addr = *recent;
 		*recent = NULL;
 	} else {
@@ -239,7 +287,7 @@ void *p2pmem_store_alloc(struct p2pmem_store *s, unsigned long nr)
 			addr = p2pmem_store_block(s, nr);
 	}
 	if (addr)
-		s->free -= nr;
+		p2pmem_store_took(s, nr);
 	raw_spin_unlock_irqrestore(&s->lock, flags);
 	return addr;
 }
@@ -259,6 +307,7 @@ unsigned int p2pmem_store_some(struct p2pmem_store *s, void **addr, unsigned int
 	unsigned int n;
 
 	raw_spin_lock_irqsave(&s->lock, flags);
+	max = min_t(unsigned long, max, p2pmem_store_spare(s));
 	for (n = 0; n < max; n++) {
 		addr[n] = p2pmem_store_block(s, 1);
 		if (!addr[n] && p2pmem_merge_recent(s))
@@ -266,21 +315,58 @@ unsigned int p2pmem_store_some(struct p2pmem_store *s, void **addr, unsigned int
 		if (!addr[n])
 			break;
 	}
-	s->free -= n;
+	p2pmem_store_took(s, n);
 	raw_spin_unlock_irqrestore(&s->lock, flags);
 	return n;
 }
 
 /**
- * p2pmem_store_largest() - take the largest block that is not too large
+ * p2pmem_store_promise() - set pages aside
+ * @s: where
+ * @nr: how many; they need not be one run
+ *
+ * Context: Any but NMI.
+ * Return: true when so many are free; p2pmem_store_promised() gives them.
+ */
+bool p2pmem_store_promise(struct p2pmem_store *s, unsigned long nr)
+{
+	unsigned long flags;
+	bool enough;
+
+	raw_spin_lock_irqsave(&s->lock, flags);
+	enough = p2pmem_store_spare(s) >= nr;
+	if (enough)
+		s->promised += nr;
+	raw_spin_unlock_irqrestore(&s->lock, flags);
+	return enough;
+}
+
+/**
+ * p2pmem_store_unpromise() - promised pages are not needed
+ * @s: where
+ * @nr: how many of those that were promised and not taken
+ *
+ * Context: Any but NMI.
+ */
+void p2pmem_store_unpromise(struct p2pmem_store *s, unsigned long nr)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&s->lock, flags);
+	s->promised -= nr;
+	raw_spin_unlock_irqrestore(&s->lock, flags);
+}
+
+/**
+ * p2pmem_store_promised() - take the largest block that is not too large
  * @s: where from
- * @max: pages at most
+ * @max: pages at most, all of them promised
  * @nr: returns how many pages it has
  *
  * Context: Any but NMI.
- * Return: kernel address of the first one, or NULL when nothing is free.
+ * Return: kernel address of the first one; NULL when the caller was promised nothing.
  */
-void *p2pmem_store_largest(struct p2pmem_store *s, unsigned long max, unsigned long *nr)
+void *p2pmem_store_promised(struct p2pmem_store *s, unsigned long max, unsigned long *nr)
 {
 	struct p2pmem_chunk *c, *best = NULL;
 	void *addr = NULL;
@@ -291,9 +377,10 @@ void *p2pmem_store_largest(struct p2pmem_store *s, unsigned long max, unsigned l
 	list_for_each_entry(c, &s->chunks, node)
 		if (c->buddy.orders && (!best || fls(c->buddy.orders) > fls(best->buddy.orders)))
 			best = c;
-	if (best) {
+	if (!WARN_ON_ONCE(!best || s->promised < max)) {
 		addr = p2pmem_chunk_addr(best, p2pmem_buddy_largest(&best->buddy, max, nr));
-		s->free -= *nr;
+		p2pmem_store_took(s, *nr);
+		s->promised -= *nr;
 	}
 	raw_spin_unlock_irqrestore(&s->lock, flags);
 	return addr;
@@ -318,10 +405,11 @@ void *p2pmem_store_search(struct p2pmem_store *s, unsigned long nr)
 
 	raw_spin_lock_irqsave(&s->lock, flags);
 	p2pmem_merge_recent(s);
-	addr = p2pmem_store_block(s, nr);
+	if (p2pmem_store_spare(s) >= nr)
+		addr = p2pmem_store_block(s, nr);
 	/* Chunks are only ever added: the list is the same after a break. */
 	list_for_each_entry(c, &s->chunks, node) {
-		while (!addr && nr <= c->buddy.pages) {
+		while (!addr && nr <= c->buddy.pages && p2pmem_store_spare(s) >= nr) {
 			page = p2pmem_buddy_search(&c->buddy, nr, &from, P2PMEM_SEARCH_STEPS);
 			if (page >= 0)
 				addr = p2pmem_chunk_addr(c, page);
@@ -333,7 +421,7 @@ void *p2pmem_store_search(struct p2pmem_store *s, unsigned long nr)
 		}
 	}
 	if (addr)
-		s->free -= nr;
+		p2pmem_store_took(s, nr);
 	raw_spin_unlock_irqrestore(&s->lock, flags);
 	return addr;
 }
@@ -345,10 +433,12 @@ void *p2pmem_store_search(struct p2pmem_store *s, unsigned long nr)
  * @nr: how many, in one run
  *
  * Context: Any but NMI.
+ * Return: false, after a warning, when they were not allocated.
  */
-void p2pmem_store_free(struct p2pmem_store *s, void *addr, unsigned long nr)
+bool p2pmem_store_free(struct p2pmem_store *s, void *addr, unsigned long nr)
 {
 	unsigned long flags;
+	bool fine = true;
 	void **recent;
 
 	raw_spin_lock_irqsave(&s->lock, flags);
@@ -356,7 +446,9 @@ void p2pmem_store_free(struct p2pmem_store *s, void *addr, unsigned long nr)
 	if (recent && !*recent)
 		*recent = addr;
 	else
-		p2pmem_store_put(s, addr, nr);
-	s->free += nr;
+		fine = p2pmem_store_put(s, addr, nr);
+	if (fine)
+		WRITE_ONCE(s->free, s->free + nr);
 	raw_spin_unlock_irqrestore(&s->lock, flags);
+	return fine;
 }

@@ -10,10 +10,11 @@
  *   9  sysfs.c       the p2pmem group of a providing function
  *      debugfs.c     everything the core knows, as tables
  *   8  lend.c        a driver lends a BAR: add, withdraw
+ *      sgl.c         allocation of scatterlists
  *      map.c         scatterlists and regions to DMA addresses
  *   7  client.c      registration of DMA devices
  *      find.c        the choice among providers, creation of grants
- *      memory.c      allocation: runs and scatterlists
+ *      memory.c      allocation of runs
  *      pin.c         memory that its driver allocates itself
  *      refuse.c      what is refused is counted and logged
  *      revoke.c      a provider stops lending, and resumes
@@ -29,9 +30,10 @@
  *   3  route.c       the only walker of struct pci_dev: the verdict of a pair
  *      state.c       the states of a provider: live, draining, lost
  *      count.c       counters of a pair
+ *      cache.c       allocating from a pool, with a cache of each CPU
  *   2  hostbridge.c  which of the allowed host bridges this machine has
  *      region.c      which ranges of which BARs
- *      pool.c        the allocator of peer memory: caches of the CPUs
+ *      pool.c        pools of peer memory: how they are made, what is free
  *   1  policy.c      which host bridges are allowed, and who says so
  *      event.c       uevents
  *      chunk.c       what the CPUs share of the allocator: genalloc and buddy
@@ -116,21 +118,28 @@ bool p2pmem_capture_kernel(void);
 u64 p2pmem_memory_available(void);
 struct range p2pmem_memory_range(void);
 
+/* chunk.c */
+void p2pmem_warn_not_allocated(void);
+
 /* pool.c */
 void p2pmem_pools_init(void);
 void p2pmem_pools_exit(void);
 struct p2pmem_pool *p2pmem_pool_create(int node);
 void p2pmem_pool_destroy(struct p2pmem_pool *pool);
 int p2pmem_pool_add(struct p2pmem_pool *pool, void *addr, size_t size, int node);
-void *p2pmem_pool_alloc_block(struct p2pmem_pool *pool, size_t size);
-void *p2pmem_pool_alloc_some(struct p2pmem_pool *pool, size_t *size);
-void *p2pmem_pool_alloc(struct p2pmem_pool *pool, size_t size);
-void p2pmem_pool_free(struct p2pmem_pool *pool, void *addr, size_t size);
 size_t p2pmem_pool_size(struct p2pmem_pool *pool);
 size_t p2pmem_pool_available(struct p2pmem_pool *pool);
 #if IS_ENABLED(CONFIG_KUNIT)
 unsigned int p2pmem_pool_cached(struct p2pmem_pool *pool, int cpu);
 #endif
+
+/* cache.c */
+void *p2pmem_pool_alloc_block(struct p2pmem_pool *pool, size_t size);
+bool p2pmem_pool_promise(struct p2pmem_pool *pool, size_t size);
+void p2pmem_pool_unpromise(struct p2pmem_pool *pool, size_t size);
+void *p2pmem_pool_alloc_some(struct p2pmem_pool *pool, size_t *size);
+void *p2pmem_pool_alloc(struct p2pmem_pool *pool, size_t size);
+void p2pmem_pool_free(struct p2pmem_pool *pool, void *addr, size_t size);
 
 /* state.c */
 bool p2pmem_lends(const struct p2pmem_provider *p);
@@ -189,7 +198,9 @@ void p2pmem_pairs_drop(struct p2pmem_provider *p, struct device *client);
 /* pages.c */
 struct p2pmem_region *p2pmem_page_region(const struct page *page);
 void p2pmem_pages_exit(void);
+void p2pmem_own_pages(struct page *page, size_t size, struct pci_p2pmem_grant *grant);
 void p2pmem_put_pages(struct p2pmem_region *region, struct page *page, size_t nr);
+void p2pmem_free_pages(struct p2pmem_region *region, struct page *page, size_t nr);
 struct p2pmem_region *p2pmem_region_alloc(int node);
 void p2pmem_region_free(struct p2pmem_region *r);
 int p2pmem_region_map(struct p2pmem_region *r, struct pci_dev *pdev);
@@ -210,7 +221,7 @@ void p2pmem_unmap_host(struct device *client, struct scatterlist *sgl, int nents
 		       enum dma_data_direction dir);
 
 /* charge.c */
-long p2pmem_pair_used(const struct p2pmem_pair *pair);
+long p2pmem_pair_used(struct p2pmem_pair *pair);
 long p2pmem_pair_peak(struct p2pmem_pair *pair);
 long p2pmem_grant_bytes(const struct pci_p2pmem_grant *g);
 bool p2pmem_grant_over_quota(const struct pci_p2pmem_grant *grant, unsigned long bytes);
@@ -254,7 +265,8 @@ void p2pmem_why_none(struct device **clients, int nr, enum pci_p2pmem_prefer pre
 		     struct pci_p2pmem_verdict *why);
 
 /* memory.c */
-void p2pmem_memory_exit(void);
+enum pci_p2pmem_reason p2pmem_alloc_reason(struct p2pmem_provider *p, size_t size, long error);
+void p2pmem_clear(void *addr, size_t size);
 
 /* refuse.c */
 int p2pmem_refuse_pair(struct p2pmem_pair *pair, size_t bytes, enum pci_p2pmem_reason reason);
@@ -265,6 +277,9 @@ void p2pmem_refuse_exit(void);
 /* revoke.c */
 void p2pmem_provider_worker(struct work_struct *work);
 void p2pmem_report(struct p2pmem_provider *p);
+
+/* sgl.c */
+void p2pmem_sgl_exit(void);
 
 /* lend.c */
 extern const struct attribute_group *p2pmem_group;

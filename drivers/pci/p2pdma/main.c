@@ -56,7 +56,7 @@ static void __exit p2pmem_exit(void)
 	p2pmem_pairs_exit();
 	p2pmem_refuse_exit();
 	p2pmem_pages_exit();
-	p2pmem_memory_exit();
+	p2pmem_sgl_exit();
 	p2pmem_registry_exit();
 	p2pmem_pools_exit();
 }

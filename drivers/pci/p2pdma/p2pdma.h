@@ -4,7 +4,8 @@
  *
  * Lock order: p2pmem_mutex, then p2pmem_provider.lock, then p2pmem_provider.state_lock or
  * the lock of the table of pairs (never both). p2pmem_pair.proving is outside all of them:
- * a client's self-test runs under it.
+ * a client's self-test runs under it. p2pmem_pair.charging and the locks of the allocator
+ * (pool.h) are innermost, and never held together.
  */
 #ifndef _P2PMEM_P2PDMA_H
 #define _P2PMEM_P2PDMA_H
@@ -225,6 +226,7 @@ struct p2pmem_pair_count {
  * @grants: orchestrators whose grants include this pair
  * @logged: refusals that the log has since the verdict last changed, a bit for each reason
  * @unlogged: refusals that the log is yet to have, ditto
+ * @charging: guards changes of @used and @peak, and of credits from other CPUs; irq-safe
  * @used: bytes that are out under grants that include this pair, and the credit of all
  *	CPUs; see p2pmem_pair_used()
  * @peak: most that ever were; see p2pmem_pair_peak()
@@ -257,8 +259,9 @@ struct p2pmem_pair {
 	atomic_t grants;
 	unsigned long logged;
 	unsigned long unlogged;
-	atomic_long_t used;
-	atomic_long_t peak;
+	raw_spinlock_t charging;	/* see above */
+	long used;
+	long peak;
 	atomic_long_t failures[PCI_P2PMEM_NR_REASONS];
 	struct mutex proving;		/* see above */
 	struct p2pmem_pair_count __percpu *count;
@@ -349,19 +352,25 @@ static inline enum pci_p2pmem_mapping p2pmem_pair_mapping(const struct p2pmem_pa
 	return how;
 }
 
+/* In &page.zone_device_data, beside the grant, while a page of a pool is allocated */
+#define P2PMEM_PAGE_ALLOCATED	1UL
+
 /**
- * p2pmem_page_grant() - the grant that a page was taken under
+ * p2pmem_page_grant() - the grant that a page was allocated under
  * @page: page for which is_pci_p2pmem_page() is true, held by its user
  *
- * The member is the driver's that made the pages. It is written by whoever takes a page
- * from the pool, and read by whoever holds it.
+ * The member is the driver's that made the pages. It is written by whoever allocates a page
+ * or frees it, and read by whoever holds it.
  *
  * Context: Any.
- * Return: the grant, which stays until the page is freed, or NULL.
+ * Return: the grant, which stays until the page is freed; NULL for none, and for a page that
+ * its user freed and somebody else still references.
  */
 static inline struct pci_p2pmem_grant *p2pmem_page_grant(const struct page *page)
 {
-	return page->zone_device_data;
+	unsigned long data = (unsigned long)page->zone_device_data;
+
+	return data & P2PMEM_PAGE_ALLOCATED ? (void *)(data & ~P2PMEM_PAGE_ALLOCATED) : NULL;
 }
 
 /**
@@ -464,40 +473,6 @@ static inline void p2pmem_grant_clients(struct pci_p2pmem_grant *grant, char *bu
 	n = scnprintf(buf, len, "%s", grant ? dev_name(grant->link[0].pair->client) : "-");
 	for (i = 1; grant && i < grant->nr; i++)
 		n += scnprintf(buf + n, len - n, ",%s", dev_name(grant->link[i].pair->client));
-}
-
-/**
- * p2pmem_own_pages() - note whose pages a run is
- * @page: the first one, just taken
- * @size: bytes
- * @grant: the grant, or NULL
- *
- * Whoever takes pages writes it, so that nobody has to when they go back.
- *
- * Context: Any.
- */
-static inline void p2pmem_own_pages(struct page *page, size_t size,
-				    struct pci_p2pmem_grant *grant)
-{
-	size_t nr = PAGE_ALIGN(size) >> PAGE_SHIFT;
-
-	/* This is with each request, a store and little else for each page. */
-	if (likely(nr == 1)) {
-		page->zone_device_data = grant;
-		return;
-	}
-	for (; nr >= 8; nr -= 8, page += 8) {
-		page[0].zone_device_data = grant;
-		page[1].zone_device_data = grant;
-		page[2].zone_device_data = grant;
-		page[3].zone_device_data = grant;
-		page[4].zone_device_data = grant;
-		page[5].zone_device_data = grant;
-		page[6].zone_device_data = grant;
-		page[7].zone_device_data = grant;
-	}
-	for (; nr; nr--, page++)
-		page->zone_device_data = grant;
 }
 
 /* Takes from an entry of a scatterlist what mapping wrote into it. */

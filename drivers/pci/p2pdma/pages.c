@@ -13,8 +13,10 @@
  * when the last one is dropped. The mapping of a BAR goes away only after its
  * last page came back: lend.c waits for that.
  *
- * While a page is in use its zone_device_data is the grant that it was taken under, so
- * that mapping finds how that grant maps it. On its way back it links pages.
+ * While a page of a pool is allocated its zone_device_data is the grant that it was
+ * allocated under, so that mapping finds how that grant maps it, and P2PMEM_PAGE_ALLOCATED.
+ * It is cleared when its user frees it, so that a page that is freed twice is noticed. On
+ * its way back from somebody else it links pages.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
@@ -155,19 +157,53 @@ static void p2pmem_return_worker(struct work_struct *work)
 	queue_delayed_work(p2pmem_wq, &p2pmem_return_work, 1);
 }
 
-/* Whether each page has the reference of its user and no other one. With each request. */
-static noinline bool p2pmem_unshared(const struct page *page, size_t nr)
+/**
+ * p2pmem_own_pages() - note whose pages a run is
+ * @page: the first one, just allocated
+ * @size: bytes
+ * @grant: the grant, or NULL
+ *
+ * Context: Any.
+ */
+void p2pmem_own_pages(struct page *page, size_t size, struct pci_p2pmem_grant *grant)
 {
+	void *data = (void *)((unsigned long)grant | P2PMEM_PAGE_ALLOCATED);
+	size_t nr = PAGE_ALIGN(size) >> PAGE_SHIFT;
+
+	/* This is with each request, a store and little else for each page. */
+	for (; nr >= 8; nr -= 8, page += 8) {
+		page[0].zone_device_data = data;
+		page[1].zone_device_data = data;
+		page[2].zone_device_data = data;
+		page[3].zone_device_data = data;
+		page[4].zone_device_data = data;
+		page[5].zone_device_data = data;
+		page[6].zone_device_data = data;
+		page[7].zone_device_data = data;
+	}
+	for (; nr; nr--, page++)
+		page->zone_device_data = data;
+}
+
+/*
+ * Marks the pages of a run as free: false, and nothing is done, unless each of them is
+ * allocated and has the reference of its user and no other one. With each request.
+ */
+static bool p2pmem_disown_pages(struct page *first, size_t nr)
+{
+	unsigned long mine = P2PMEM_PAGE_ALLOCATED;
+	struct page *page, *end = first + nr;
 	int other = 0;
 
-	for (; nr >= 8; nr -= 8, page += 8)
-		other |= (page_ref_count(page) ^ 1) | (page_ref_count(page + 1) ^ 1) |
-			 (page_ref_count(page + 2) ^ 1) | (page_ref_count(page + 3) ^ 1) |
-			 (page_ref_count(page + 4) ^ 1) | (page_ref_count(page + 5) ^ 1) |
-			 (page_ref_count(page + 6) ^ 1) | (page_ref_count(page + 7) ^ 1);
-	for (; nr; nr--, page++)
+	for (page = first; page != end; page++) {
+		mine &= (unsigned long)page->zone_device_data;
 		other |= page_ref_count(page) ^ 1;
-	return !other;
+	}
+	if (unlikely(!mine || other))
+		return false;
+	for (page = first; page != end; page++)
+		page->zone_device_data = NULL;
+	return true;
 }
 
 /* Somebody else has references of some of the pages. */
@@ -206,10 +242,50 @@ static noinline void p2pmem_put_shared(struct p2pmem_region *region, struct page
  */
 void p2pmem_put_pages(struct p2pmem_region *region, struct page *page, size_t nr)
 {
-	if (likely(nr == 1 ? page_ref_count(page) == 1 : p2pmem_unshared(page, nr)))
+	p2pmem_put_shared(region, page, nr);
+}
+
+/* Some of the pages are somebody else's, too, or are not allocated. */
+static noinline void p2pmem_free_pages_slow(struct p2pmem_region *region, struct page *page,
+					    size_t nr)
+{
+	bool twice = false;
+	size_t run = 0;
+
+	for (; nr; nr--, page++) {
+		if (likely((unsigned long)page->zone_device_data & P2PMEM_PAGE_ALLOCATED)) {
+			page->zone_device_data = NULL;
+			run++;
+			continue;
+		}
+		twice = true;
+		if (run)
+			p2pmem_put_shared(region, page - run, run);
+		run = 0;
+	}
+	if (run)
+		p2pmem_put_shared(region, page - run, run);
+	if (twice)
+		p2pmem_warn_not_allocated();
+}
+
+/**
+ * p2pmem_free_pages() - take pages of a pool back from their user
+ * @region: their region
+ * @page: the first one
+ * @nr: how many, in one run
+ *
+ * A page that has another reference left goes back when that is dropped. A page that is
+ * not allocated stays where it is, and there is a warning.
+ *
+ * Context: Any but NMI.
+ */
+void p2pmem_free_pages(struct p2pmem_region *region, struct page *page, size_t nr)
+{
+	if (likely(p2pmem_disown_pages(page, nr)))
 		p2pmem_return(region, page, nr);
 	else
-		p2pmem_put_shared(region, page, nr);
+		p2pmem_free_pages_slow(region, page, nr);
 }
 
 /**

@@ -2,15 +2,18 @@
 /**
  * DOC: what the files of the allocator have for each other
  *
- * For buddy.c, chunk.c and pool.c alone. The rest of the module knows struct p2pmem_pool
- * by its pointer.
+ * For buddy.c, chunk.c, pool.c and cache.c alone. The rest of the module knows struct
+ * p2pmem_pool by its pointer.
  */
 #ifndef _P2PMEM_POOL_H
 #define _P2PMEM_POOL_H
 
 #include <linux/list.h>
+#include <linux/percpu.h>
 #include <linux/spinlock.h>
 #include "buddy.h"
+
+struct gen_pool;
 
 /* Orders of which one block each is not merged, and the pages that a pool must have for it:
  * sixteen times what these blocks can be
@@ -26,6 +29,7 @@
  * @slabs: owns the addresses
  * @pages: how many there are
  * @free: how many of them are here; read without the lock as a hint
+ * @promised: how many of @free are for lists that are being filled
  * @recent: a block of each order from P2PMEM_RECENT_MIN on that is free and not merged
  */
 struct p2pmem_store {
@@ -34,16 +38,78 @@ struct p2pmem_store {
 	struct gen_pool *slabs;
 	unsigned long pages;
 	unsigned long free;
+	unsigned long promised;
 	void *recent[P2PMEM_RECENT_MAX - P2PMEM_RECENT_MIN + 1];
 };
 
+int p2pmem_slabs_add(struct gen_pool *slabs, unsigned long base, unsigned long nr, int node);
 int p2pmem_store_init(struct p2pmem_store *s, int node);
 void p2pmem_store_exit(struct p2pmem_store *s);
 int p2pmem_store_add(struct p2pmem_store *s, void *addr, unsigned long pages, int node);
 void *p2pmem_store_alloc(struct p2pmem_store *s, unsigned long nr);
 unsigned int p2pmem_store_some(struct p2pmem_store *s, void **addr, unsigned int max);
-void *p2pmem_store_largest(struct p2pmem_store *s, unsigned long max, unsigned long *nr);
+bool p2pmem_store_promise(struct p2pmem_store *s, unsigned long nr);
+void p2pmem_store_unpromise(struct p2pmem_store *s, unsigned long nr);
+void *p2pmem_store_promised(struct p2pmem_store *s, unsigned long max, unsigned long *nr);
 void *p2pmem_store_search(struct p2pmem_store *s, unsigned long nr);
-void p2pmem_store_free(struct p2pmem_store *s, void *addr, unsigned long nr);
+bool p2pmem_store_free(struct p2pmem_store *s, void *addr, unsigned long nr);
+
+/* A cache holds 64 KiB; runs of 2^k pages, (16 >> k) of them, from slot 32 - (32 >> k) on */
+#define P2PMEM_CACHE_ORDERS	5
+#define P2PMEM_CACHE_PAGES	16U
+#define P2PMEM_CACHE_SLOTS	31
+
+/**
+ * struct p2pmem_cache - free runs that a CPU has at hand
+ * @busy: taken by whoever uses it, with interrupts off
+ * @pages: how many pages are in it
+ * @out: pages that this CPU handed out, less those that it took back
+ * @nr: number of runs, by order
+ * @run: the runs, by order
+ */
+struct p2pmem_cache {
+	atomic_t busy;
+	unsigned int pages;
+	long out;
+	u8 nr[P2PMEM_CACHE_ORDERS];
+	void *run[P2PMEM_CACHE_SLOTS];
+};
+
+/**
+ * struct p2pmem_pool - the free pages of a provider
+ * @cache: of each CPU
+ * @cap: pages that a cache may hold
+ * @size: bytes in all
+ * @shorts: callers that are short: nothing is cached
+ * @cpus: entry in the list of those whose caches are emptied when a CPU goes
+ * @store: what the CPUs share
+ */
+struct p2pmem_pool {
+	struct p2pmem_cache __percpu *cache;
+	unsigned int cap;
+	size_t size;
+	atomic_t shorts;
+	struct hlist_node cpus;
+	struct p2pmem_store store ____cacheline_aligned_in_smp;
+};
+
+static inline bool p2pmem_cache_trylock(struct p2pmem_cache *c)
+{
+	return !atomic_cmpxchg_acquire(&c->busy, 0, 1);
+}
+
+static inline void p2pmem_cache_unlock(struct p2pmem_cache *c)
+{
+	atomic_set_release(&c->busy, 0);
+}
+
+static inline void **p2pmem_cache_slots(struct p2pmem_cache *c, unsigned int order)
+{
+	return c->run + 32 - (32 >> order);
+}
+
+void p2pmem_cache_flush(struct p2pmem_pool *pool, struct p2pmem_cache *c, unsigned int keep);
+void p2pmem_pool_short(struct p2pmem_pool *pool);
+void p2pmem_pool_enough(struct p2pmem_pool *pool);
 
 #endif /* _P2PMEM_POOL_H */

@@ -5,6 +5,8 @@
  * Floor 2.
  *
  *	speed P C1 C2 ROUNDS LEN   memory under a grant for both clients, mapped for C1
+ *	hot P C1 C2 ROUNDS LEN WHAT  one step of it alone, for who counts instructions from
+ *				     outside: grant, run, list, map
  *
  * Prints the ticks of the time stamp counter that each step takes, the fewest of all
  * rounds: "alloc", "lookup" (the cached verdict of a pair), "map", "unmap", "free", "run"
@@ -38,6 +40,8 @@ static const char * const speed_names[] = { "alloc", "lookup", "map", "unmap", "
  * @grant: for both clients
  * @look: the core's look-up of a pair
  * @least: fewest ticks of each step
+ * @sg: of one step alone: a list that is allocated all the time
+ * @nents: its number of entries
  */
 struct speed {
 	struct pci_dev *pdev;
@@ -45,6 +49,8 @@ struct speed {
 	struct pci_p2pmem_grant *grant;
 	struct p2pmem_path *(*look)(struct p2pmem_provider *p, struct device *client);
 	u64 least[SPEED_NR];
+	struct scatterlist *sg;
+	unsigned int nents;
 };
 
 static void *speed_address(const char *name)
@@ -153,6 +159,86 @@ static int speed_run(struct speed *s, struct device *dev[2], unsigned int rounds
 	return ret;
 }
 
+static int speed_hot_round(struct speed *s, struct device *client, u32 len, char what)
+{
+	struct scatterlist *sg = NULL;
+	unsigned int nents;
+	void *run;
+	int n;
+
+	switch (what) {
+	case 'g':
+		sg = pci_p2pmem_grant_sgl_alloc(s->grant, &nents, len, GFP_ATOMIC, NULL);
+		if (IS_ERR(sg))
+			return PTR_ERR(sg);
+		break;
+	case 'l':
+		sg = pci_p2pmem_sgl_alloc(s->pdev, &nents, len, GFP_ATOMIC);
+		if (!sg)
+			return -ENOMEM;
+		break;
+	case 'r':
+		run = pci_p2pmem_alloc(s->pdev, len, GFP_ATOMIC);
+		if (!run)
+			return -ENOMEM;
+		pci_p2pmem_free(run, len);
+		return 0;
+	default:
+		n = pci_p2pmem_map_sg(client, s->sg, s->nents, DMA_FROM_DEVICE);
+		if (n < 0)
+			return n;
+		pci_p2pmem_unmap_sg(client, s->sg, s->nents, DMA_FROM_DEVICE);
+		return 0;
+	}
+	pci_p2pmem_sgl_free(sg);
+	return 0;
+}
+
+static int speed_hot(struct speed *s, struct device *dev[2], unsigned int rounds, u32 len,
+		     char what)
+{
+	struct pci_p2pmem_verdict why;
+	unsigned long flags;
+	int i, ret = 0;
+
+	s->grant = pci_p2pmem_grant_create(s->pdev, PCI_P2PMEM_NEAREST, dev, 2, NULL, NULL,
+					   "hot", &why);
+	if (IS_ERR(s->grant))
+		return PTR_ERR(s->grant);
+	s->sg = pci_p2pmem_grant_sgl_alloc(s->grant, &s->nents, len, GFP_KERNEL, NULL);
+	if (IS_ERR(s->sg)) {
+		pci_p2pmem_grant_end(s->grant);
+		return PTR_ERR(s->sg);
+	}
+	for (i = 0; !ret && i < rounds; i++) {
+		local_irq_save(flags);
+		ret = speed_hot_round(s, dev[0], len, what);
+		local_irq_restore(flags);
+	}
+	pci_p2pmem_sgl_free(s->sg);
+	pci_p2pmem_grant_end(s->grant);
+	return ret;
+}
+
+static int tool_cmd_hot(int argc, char **argv)
+{
+	struct device *dev[2] = {};
+	struct speed s = {};
+	unsigned int rounds;
+	int ret = -ENXIO;
+	u64 len;
+
+	s.pdev = tool_pci(argv[0]);
+	if (s.pdev && !tool_device(argv[1], &dev[0]) && !tool_device(argv[2], &dev[1]))
+		ret = kstrtouint(argv[3], 10, &rounds) ?: tool_bytes(argv[4], &len);
+	if (!ret)
+		ret = speed_hot(&s, dev, rounds, len, argv[5][0]);
+	put_device(dev[0]);
+	put_device(dev[1]);
+	pci_dev_put(s.pdev);
+	return ret;
+}
+
 static int tool_cmd_speed(int argc, char **argv)
 {
 	struct device *dev[2] = {};
@@ -174,5 +260,6 @@ static int tool_cmd_speed(int argc, char **argv)
 
 const struct tool_command tool_speed_commands[] = {
 	{ "speed", "P C1 C2 ROUNDS LEN", 5, 5, tool_cmd_speed },
+	{ "hot", "P C1 C2 ROUNDS LEN WHAT", 6, 6, tool_cmd_hot },
 	{}
 };

@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: peer memory as scatterlists
+ *
+ * Floor 8.
+ *
+ * Lists of as many runs as it takes, under a grant or not. Nearly always that is one run:
+ * lists of one entry are kept for reuse, and are filled from the cache of the CPU.
+ *
+ * A list without a grant has no reference of its provider: its pages hold the provider,
+ * whose driver is not unbound before the last of them is back (lend.c), or which stays for
+ * ever. So nothing looks at the provider after the pages went back.
+ */
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <trace/events/p2pmem.h>
+#include "p2pdma.h"
+
+/**
+ * struct p2pmem_sgl - a scatterlist and what has to be known to give it back
+ * @provider: whose memory it is; the memory holds it, and the grant if there is one
+ * @grant: the grant it was taken from, referenced, or NULL
+ * @epoch: the provider's losses when it was taken
+ * @max: number of entries that there is room for; lists of one entry are kept for reuse
+ * @nents: number of entries
+ * @length: bytes asked for
+ * @sg: the entries; the last one is marked
+ */
+struct p2pmem_sgl {
+	struct p2pmem_provider *provider;
+	struct pci_p2pmem_grant *grant;
+	u32 epoch;
+	unsigned int max;
+	unsigned int nents;
+	u32 length;
+	struct scatterlist sg[];
+};
+
+static struct p2pmem_sgl *to_sgl(struct scatterlist *sg)
+{
+	return container_of(sg, struct p2pmem_sgl, sg[0]);
+}
+
+/* Lists of one entry that each CPU keeps for the next request */
+#define P2PMEM_SPARE_LISTS	8
+
+/**
+ * struct p2pmem_spare - lists without memory, used with interrupts off
+ * @nr: how many
+ * @list: these
+ */
+struct p2pmem_spare {
+	unsigned int nr;
+	struct p2pmem_sgl *list[P2PMEM_SPARE_LISTS];
+};
+
+static DEFINE_PER_CPU(struct p2pmem_spare, p2pmem_spare);
+
+static struct p2pmem_sgl *p2pmem_spare_get(gfp_t gfp)
+{
+	struct p2pmem_sgl *s = NULL;
+	struct p2pmem_spare *spare;
+	unsigned long flags;
+
+	local_irq_save(flags);
+	spare = this_cpu_ptr(&p2pmem_spare);
+	if (likely(spare->nr))
+		s = spare->list[--spare->nr];
+	local_irq_restore(flags);
+	if (unlikely(!s)) {
+		s = kzalloc(struct_size(s, sg, 1), gfp);
+		if (s)
+			s->max = 1;
+	}
+	return s;
+}
+
+static void p2pmem_spare_put(struct p2pmem_sgl *s)
+{
+	struct p2pmem_spare *spare;
+	unsigned long flags;
+
+	local_irq_save(flags);
+	spare = this_cpu_ptr(&p2pmem_spare);
+	if (likely(spare->nr < P2PMEM_SPARE_LISTS)) {
+		spare->list[spare->nr++] = s;
+		s = NULL;
+	}
+	local_irq_restore(flags);
+	kfree(s);
+}
+
+static void p2pmem_sgl_destroy(struct p2pmem_sgl *s)
+{
+	if (likely(s->max == 1))
+		p2pmem_spare_put(s);
+	else
+		kvfree(s);
+}
+
+/**
+ * p2pmem_sgl_exit() - free what is kept for reuse
+ *
+ * Context: Module exit: nobody allocates or frees any more.
+ */
+void p2pmem_sgl_exit(void)
+{
+	struct p2pmem_spare *spare;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		spare = per_cpu_ptr(&p2pmem_spare, cpu);
+		while (spare->nr)
+			kfree(spare->list[--spare->nr]);
+	}
+}
+
+/* One event for each call, whether there was memory or not */
+static __always_inline void p2pmem_trace_alloc(struct p2pmem_provider *p, struct pci_p2pmem_grant *grant,
+			       size_t size, const void *result)
+{
+	if (trace_p2pmem_alloc_enabled())
+		trace_p2pmem_alloc(p->pdev, grant, size, IS_ERR(result) ?
+				   p2pmem_alloc_reason(p, size, PTR_ERR(result)) :
+				   PCI_P2PMEM_OK);
+}
+
+static void p2pmem_sgl_give(struct p2pmem_sgl *s)
+{
+	unsigned int i;
+
+	/* Without entries it is free: see pci_p2pmem_sgl_free(). */
+	for (i = 0; i < s->nents; i++)
+		p2pmem_free_pages(p2pmem_page_region(sg_page(&s->sg[i])), sg_page(&s->sg[i]),
+				  PAGE_ALIGN((size_t)s->sg[i].length) >> PAGE_SHIFT);
+	s->nents = 0;
+}
+
+/*
+ * Fills @s with one run, which is what there nearly always is. The caller holds the
+ * provider, or is an RCU reader that found it.
+ */
+static int p2pmem_sgl_one(struct p2pmem_sgl *s, struct p2pmem_provider *p,
+			  struct pci_p2pmem_grant *grant, u32 length)
+{
+	void *addr;
+
+	/*
+	 * Before the state is read for the memory: pairs with
+	 * p2pmem_enter_lost(). Whoever sees a loss here sees that nothing is lent.
+	 */
+	s->epoch = smp_load_acquire(&p->epoch);
+	scoped_guard(preempt) {
+		if (unlikely(READ_ONCE(p->state) != P2PMEM_LIVE))
+			return -ENODEV;
+		addr = p2pmem_pool_alloc_block(p->pool, length);
+	}
+	if (unlikely(!addr))
+		return -ENOMEM;
+	s->provider = p;
+	s->grant = grant;
+	s->nents = 1;
+	s->length = length;
+	s->sg[0].page_link = SG_END;
+	sg_set_page(&s->sg[0], virt_to_page(addr), length, 0);
+	p2pmem_clear_entry(&s->sg[0]);
+	p2pmem_own_pages(virt_to_page(addr), length, grant);
+	return 0;
+}
+
+/*
+ * Fills with the longest blocks that there are; all of it was promised. Returns what is
+ * left when the provider stops lending meanwhile.
+ */
+static size_t p2pmem_sgl_fill(struct p2pmem_sgl *s, size_t left)
+{
+	struct scatterlist *sg = s->sg;
+	void *addr, *end = NULL;
+	size_t run;
+
+	for (; left; left -= run) {
+		run = left;
+		scoped_guard(preempt) {
+			if (unlikely(!p2pmem_lends(s->provider)))
+				return left;
+			addr = p2pmem_pool_alloc_some(s->provider->pool, &run);
+		}
+		p2pmem_own_pages(virt_to_page(addr), run, s->grant);
+		if (addr == end && sg->length + run <= UINT_MAX) {
+			sg->length += run;
+		} else {
+			sg = &s->sg[s->nents++];
+			sg_set_page(sg, virt_to_page(addr), run, 0);
+		}
+		end = addr + run;
+	}
+	sg_mark_end(sg);
+	return 0;
+}
+
+/*
+ * A list of several runs; the caller holds the provider. The error is -ENOMEM when the
+ * pool is full, -ENOBUFS when the kernel has no memory.
+ */
+static struct p2pmem_sgl *p2pmem_sgl_several(struct p2pmem_provider *p,
+					     struct pci_p2pmem_grant *grant, u32 length,
+					     gfp_t gfp)
+{
+	size_t bytes = PAGE_ALIGN((size_t)length), left;
+	unsigned int max = bytes >> PAGE_SHIFT;
+	struct p2pmem_sgl *s;
+
+	/* First, because an exhausted pool is what is seen here most often */
+	if (!p2pmem_pool_promise(p->pool, bytes))
+		return ERR_PTR(-ENOMEM);
+	s = kvmalloc(struct_size(s, sg, max), gfp);
+	if (!s) {
+		p2pmem_pool_unpromise(p->pool, bytes);
+		return ERR_PTR(-ENOBUFS);
+	}
+	sg_init_table(s->sg, max);
+	s->provider = p;
+	s->grant = grant;
+	s->epoch = smp_load_acquire(&p->epoch);	/* as in p2pmem_sgl_one() */
+	s->max = max;
+	s->nents = 0;
+	s->length = length;
+	left = p2pmem_sgl_fill(s, bytes);
+	if (likely(!left)) {
+		/* What is asked for need not be whole pages; what is taken is. */
+		s->sg[s->nents - 1].length -= bytes - length;
+		return s;
+	}
+	p2pmem_pool_unpromise(p->pool, left);
+	p2pmem_sgl_give(s);
+	kvfree(s);
+	return ERR_PTR(-ENODEV);
+}
+
+static void p2pmem_sgl_clear(struct p2pmem_sgl *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->nents; i++)
+		p2pmem_clear(sg_virt(&s->sg[i]), s->sg[i].length);
+}
+
+/**
+ * pci_p2pmem_sgl_alloc() - take peer memory as a scatterlist
+ * @provider: the providing function
+ * @nents: returns the number of entries; unchanged without a list
+ * @length: bytes
+ * @gfp: for the list itself; __GFP_ZERO clears the memory, by the CPU
+ *
+ * One entry where a single run is free, several where the pool is fragmented.
+ *
+ * Context: What @gfp allows.
+ * Return: the list, or NULL; all of @length or nothing.
+ */
+struct scatterlist *pci_p2pmem_sgl_alloc(struct pci_dev *provider, unsigned int *nents,
+					 u32 length, gfp_t gfp)
+{
+	gfp_t meta = gfp & ~__GFP_ZERO;
+	struct p2pmem_provider *p;
+	struct p2pmem_sgl *s, *one;
+	int ret = -ENODEV;
+
+	if (!length)
+		return NULL;
+	one = p2pmem_spare_get(meta);
+	s = one ?: ERR_PTR(-ENOBUFS);
+	scoped_guard(preempt) {
+		p = p2pmem_find(provider);
+		if (p && one) {
+			ret = p2pmem_sgl_one(one, p, NULL, length);
+			if (ret)
+				s = ERR_PTR(ret);
+		}
+		/* The memory holds the provider; without any, a reference does. */
+		if (p && (unlikely(ret) && !kref_get_unless_zero(&p->ref)))
+			p = NULL;
+		if (p && !ret)
+			p2pmem_trace_alloc(p, NULL, length, s);
+	}
+	if (unlikely(!p || ret)) {
+		if (one)
+			p2pmem_spare_put(one);
+		if (!p)
+			return NULL;
+		if (ret == -ENOMEM)
+			s = p2pmem_sgl_several(p, NULL, length, meta);
+		p2pmem_trace_alloc(p, NULL, length, s);
+		p2pmem_provider_put(p);
+		if (IS_ERR(s))
+			return NULL;
+	}
+	if (gfp & __GFP_ZERO)
+		p2pmem_sgl_clear(s);
+	*nents = s->nents;
+	return s->sg;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_sgl_alloc);
+
+static struct p2pmem_sgl *p2pmem_grant_sgl_take(struct pci_p2pmem_grant *grant, u32 length,
+						gfp_t gfp)
+{
+	struct p2pmem_sgl *s = p2pmem_spare_get(gfp);
+	int ret;
+
+	if (unlikely(!s))
+		return ERR_PTR(-ENOBUFS);
+	ret = p2pmem_sgl_one(s, grant->provider, grant, length);
+	if (likely(!ret))
+		return s;
+	p2pmem_spare_put(s);
+	return ret == -ENOMEM ? p2pmem_sgl_several(grant->provider, grant, length, gfp) :
+				ERR_PTR(ret);
+}
+
+/* Memory under a grant that is held, and charged; or NULL and the reason */
+static struct p2pmem_sgl *p2pmem_grant_sgl(struct pci_p2pmem_grant *grant, u32 length,
+					   gfp_t gfp, enum pci_p2pmem_reason *why)
+{
+	size_t bytes = PAGE_ALIGN((size_t)length);
+	struct p2pmem_sgl *s;
+
+	if (unlikely(!p2pmem_grant_valid(grant))) {
+		*why = p2pmem_grant_reason(grant);
+		return NULL;
+	}
+	*why = PCI_P2PMEM_QUOTA;
+	if (unlikely(READ_ONCE(grant->provider->quota)) && p2pmem_grant_over_quota(grant, bytes))
+		return NULL;
+	s = p2pmem_grant_sgl_take(grant, length, gfp & ~__GFP_ZERO);
+	if (IS_ERR(s)) {
+		*why = p2pmem_alloc_reason(grant->provider, bytes, PTR_ERR(s));
+		return NULL;
+	}
+	if (unlikely(p2pmem_grant_outlived(grant))) {
+		*why = PCI_P2PMEM_REVOKED;
+		goto give;
+	}
+	if (unlikely(p2pmem_grant_charge(grant, bytes)))
+		goto give;
+	if (gfp & __GFP_ZERO)
+		p2pmem_sgl_clear(s);
+	*why = PCI_P2PMEM_OK;
+	return s;
+
+give:
+	p2pmem_sgl_give(s);
+	p2pmem_sgl_destroy(s);
+	return NULL;
+}
+
+/**
+ * pci_p2pmem_grant_sgl_alloc() - take peer memory under a grant
+ * @grant: the grant
+ * @nents: returns the number of entries; unchanged without a list
+ * @length: bytes
+ * @gfp: for the list itself; __GFP_ZERO clears the memory, by the CPU
+ * @why: returns the reason when there is no list, PCI_P2PMEM_OK otherwise; may be NULL
+ *
+ * The list keeps the grant until pci_p2pmem_sgl_free(): mapping it for the
+ * grant's clients works until then, whatever becomes of their verdicts.
+ *
+ * Context: What @gfp allows; the caller holds a reference of @grant.
+ * Return: the list, or -ENOMEM when the pool is full or the kernel is short of memory, -ENODEV
+ * when the provider is revoked or was lost since the grant was created, -EDQUOT when a client
+ * of the grant has all that the provider's quota allows it, -EXDEV when a pair of the grant is
+ * refused now or would be mapped otherwise, -EINVAL for a length of zero.
+ */
+struct scatterlist *pci_p2pmem_grant_sgl_alloc(struct pci_p2pmem_grant *grant,
+					       unsigned int *nents, u32 length, gfp_t gfp,
+					       enum pci_p2pmem_reason *why)
+{
+	enum pci_p2pmem_reason reason = PCI_P2PMEM_REVOKED;
+	struct p2pmem_sgl *s = NULL;
+	bool held;
+
+	if (!length)
+		return ERR_PTR(-EINVAL);
+	held = pci_p2pmem_grant_tryget(grant);
+	if (held)
+		s = p2pmem_grant_sgl(grant, length, gfp, &reason);
+	if (why)
+		*why = reason;
+	if (trace_p2pmem_alloc_enabled())
+		trace_p2pmem_alloc(grant->provider->pdev, grant, length, reason);
+	if (!s) {
+		if (!held)
+			return ERR_PTR(-ENODEV);
+		p2pmem_grant_failed(grant, reason);
+		pci_p2pmem_grant_put(grant);
+		return ERR_PTR(p2pmem_errno(reason));
+	}
+	*nents = s->nents;
+	return s->sg;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_grant_sgl_alloc);
+
+/**
+ * pci_p2pmem_sgl_free() - give a scatterlist of peer memory back
+ * @sgl: from pci_p2pmem_sgl_alloc() or pci_p2pmem_grant_sgl_alloc(), unmapped
+ *
+ * Context: Any but NMI; process context without spinlocks for a list of so many runs that
+ * it was not to be had from kmalloc().
+ */
+void pci_p2pmem_sgl_free(struct scatterlist *sgl)
+{
+	struct p2pmem_sgl *s = to_sgl(sgl);
+	struct pci_p2pmem_grant *grant = s->grant;
+
+	if (unlikely(!s->nents)) {
+		p2pmem_warn_not_allocated();
+		return;
+	}
+	trace_p2pmem_free(s->provider->pdev, grant, s->length);
+	/* Uncharged first: what is charged is never more than what is out. */
+	if (grant)
+		p2pmem_grant_uncharge(s->grant, PAGE_ALIGN((size_t)s->length));
+	/* With its last page, the provider of a list without a grant may go. */
+	p2pmem_sgl_give(s);
+	p2pmem_sgl_destroy(s);
+	if (grant)
+		pci_p2pmem_grant_put(grant);
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_sgl_free);
+
+/**
+ * pci_p2pmem_sgl_lost() - whether the contents of a list may be gone
+ * @sgl: from pci_p2pmem_sgl_alloc() or pci_p2pmem_grant_sgl_alloc()
+ *
+ * What was transferred to or from it must then be done again from other memory
+ * before anybody is told that it succeeded.
+ *
+ * Context: Any.
+ * Return: true when the provider was lost, or a self-test disproved a pair of the list's
+ * grant, since the list was taken.
+ */
+bool pci_p2pmem_sgl_lost(struct scatterlist *sgl)
+{
+	struct p2pmem_sgl *s = to_sgl(sgl);
+
+	return READ_ONCE(s->provider->epoch) != s->epoch ||
+		(s->grant && p2pmem_grant_disproved(s->grant));
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_sgl_lost);
