@@ -12,6 +12,7 @@
 #include <linux/irq_work.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
+#include <linux/smp.h>
 
 #include "lendkit.h"
 
@@ -140,13 +141,13 @@ struct free_irq {
 	struct irq_work work;
 	struct pci_dev *card;
 	struct pci_p2pmem_grant *grant;
-	int failed;
+	atomic_t failed;
 };
 
-static void free_in_irq(struct irq_work *work)
+static void free_in_irq(void *arg)
 {
 	static const u32 sizes[] = { SZ_4K, SZ_64K, SZ_128K, SZ_1M + SZ_4K };
-	struct free_irq *q = container_of(work, struct free_irq, work);
+	struct free_irq *q = arg;
 	struct scatterlist *sgl, *list;
 	unsigned int nents, i;
 	void *addr;
@@ -155,7 +156,7 @@ static void free_in_irq(struct irq_work *work)
 		addr = pci_p2pmem_alloc(q->card, sizes[i], GFP_ATOMIC);
 		list = pci_p2pmem_sgl_alloc(q->card, &nents, sizes[i], GFP_ATOMIC);
 		sgl = pci_p2pmem_grant_sgl_alloc(q->grant, &nents, sizes[i], GFP_ATOMIC, NULL);
-		q->failed += !in_hardirq() || !addr || !list || IS_ERR(sgl);
+		atomic_add(!in_hardirq() || !addr || !list || IS_ERR(sgl), &q->failed);
 		if (addr)
 			pci_p2pmem_free(addr, sizes[i]);
 		if (list)
@@ -165,23 +166,26 @@ static void free_in_irq(struct irq_work *work)
 	}
 }
 
+static void free_in_irq_work(struct irq_work *work)
+{
+	free_in_irq(container_of(work, struct free_irq, work));
+}
+
 static void hard_interrupts_allocate_and_free(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);
 	struct free_irq q = { .card = kit_lend(test, f, "card") };
 	struct device *nic = kit_client(test, f, "nic");
 	struct pci_p2pmem_verdict why;
-	int cpu;
 
 	q.grant = pci_p2pmem_grant_create(q.card, PCI_P2PMEM_NEAREST, &nic, 1, NULL, NULL,
 					  "kunit", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(q.grant));
-	q.work = IRQ_WORK_INIT_HARD(free_in_irq);
-	for_each_online_cpu(cpu) {
-		KUNIT_EXPECT_TRUE(test, irq_work_queue_on(&q.work, cpu));
-		irq_work_sync(&q.work);
-	}
-	KUNIT_EXPECT_EQ(test, q.failed, 0);
+	q.work = IRQ_WORK_INIT_HARD(free_in_irq_work);
+	KUNIT_EXPECT_TRUE(test, irq_work_queue(&q.work));
+	irq_work_sync(&q.work);
+	smp_call_function(free_in_irq, &q, 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&q.failed), 0);
 	pci_p2pmem_grant_end(q.grant);
 	free_expect_whole(test, q.card);
 }
