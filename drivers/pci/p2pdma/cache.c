@@ -15,22 +15,17 @@
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include "p2pdma.h"
-#include "pool.h"
+#include "cache.h"
 
-static void p2pmem_cache_count(struct p2pmem_cache *c, long pages)
+/* The order of a run that is a block, or P2PMEM_BUDDY_ORDERS for other lengths */
+static unsigned int p2pmem_block_order(unsigned long nr)
 {
-	WRITE_ONCE(c->out, c->out + pages);
+	return is_power_of_2(nr) ? min_t(unsigned int, __ffs(nr), P2PMEM_BUDDY_ORDERS) :
+				   P2PMEM_BUDDY_ORDERS;
 }
 
-/* The order of runs that are cached, or P2PMEM_CACHE_ORDERS for others */
-static unsigned int p2pmem_cache_order(unsigned long nr)
-{
-	if (likely(nr == 1))
-		return 0;
-	return nr <= P2PMEM_CACHE_PAGES && is_power_of_2(nr) ? __ffs(nr) : P2PMEM_CACHE_ORDERS;
-}
-
-static noinline void p2pmem_cache_refill(struct p2pmem_pool *pool, struct p2pmem_cache *c)
+/* Single pages into the cache of this CPU, which is locked and has none */
+static void p2pmem_cache_refill(struct p2pmem_pool *pool, struct p2pmem_cache *c)
 {
 	unsigned int n, room = READ_ONCE(pool->cap);
 
@@ -44,54 +39,24 @@ static noinline void p2pmem_cache_refill(struct p2pmem_pool *pool, struct p2pmem
 	WRITE_ONCE(c->pages, c->pages + n);
 }
 
-/* Takes a run from the cache of this CPU. */
-static __always_inline void *p2pmem_cache_pop(struct p2pmem_pool *pool, unsigned int order)
+/**
+ * p2pmem_cache_make_room() - move runs from a cache to the shared part
+ * @pool: the pool
+ * @c: cache of this CPU, locked
+ * @order: for a run of 2^order pages
+ *
+ * Context: Any but NMI, interrupts off.
+ * Return: false when no such run is cached in this pool.
+ */
+noinline bool p2pmem_cache_make_room(struct p2pmem_pool *pool, struct p2pmem_cache *c,
+				     unsigned int order)
 {
-	struct p2pmem_cache *c;
-	unsigned long flags;
-	void *addr = NULL;
+	unsigned int cap = READ_ONCE(pool->cap);
 
-	local_irq_save(flags);
-	c = this_cpu_ptr(pool->cache);
-	if (likely(p2pmem_cache_trylock(c))) {
-		if (unlikely(!order && !c->nr[0]))
-			p2pmem_cache_refill(pool, c);
-		if (likely(c->nr[order])) {
-			addr = p2pmem_cache_slots(c, order)[--c->nr[order]];
-			WRITE_ONCE(c->pages, c->pages - (1U << order));
-			p2pmem_cache_count(c, 1L << order);
-		}
-		p2pmem_cache_unlock(c);
-	}
-	local_irq_restore(flags);
-	return addr;
-}
-
-/* Puts a run into the cache of this CPU; false when it must go to the store. */
-static __always_inline bool p2pmem_cache_push(struct p2pmem_pool *pool, void *addr, unsigned int order)
-{
-	unsigned int nr = 1U << order, cap;
-	struct p2pmem_cache *c;
-	unsigned long flags;
-	bool done = false;
-
-	local_irq_save(flags);
-	c = this_cpu_ptr(pool->cache);
-	cap = READ_ONCE(pool->cap);
-	if (likely(p2pmem_cache_trylock(c))) {
-		/* The flag first: whoever is short empties this cache after us, or is seen. */
-		if (likely(nr <= cap && !atomic_read(&pool->shorts))) {
-			if (unlikely(c->pages + nr > cap))
-				p2pmem_cache_flush(pool, c, order ? 0 : cap / 2);
-			p2pmem_cache_slots(c, order)[c->nr[order]++] = addr;
-			WRITE_ONCE(c->pages, c->pages + nr);
-			p2pmem_cache_count(c, -(long)nr);
-			done = true;
-		}
-		p2pmem_cache_unlock(c);
-	}
-	local_irq_restore(flags);
-	return done;
+	if (1U << order > cap)
+		return false;
+	p2pmem_cache_flush(pool, c, order ? 0 : cap / 2);
+	return true;
 }
 
 static void *p2pmem_pool_counted(struct p2pmem_pool *pool, void *addr, unsigned long nr)
@@ -101,41 +66,51 @@ static void *p2pmem_pool_counted(struct p2pmem_pool *pool, void *addr, unsigned 
 	return addr;
 }
 
-/* From the cache, or a block of the shared part: NULL when there is none as it is now. */
-static void *p2pmem_pool_take(struct p2pmem_pool *pool, unsigned long nr)
+/* From the cache of this CPU, which is filled when it has no page */
+static struct page *p2pmem_pool_from_cache(struct p2pmem_pool *pool, unsigned int order)
 {
-	unsigned int order = p2pmem_cache_order(nr);
-	void *addr;
+	struct p2pmem_cache *c;
+	unsigned long flags;
+	struct page *page;
 
-	if (order && order < P2PMEM_CACHE_ORDERS) {
-		addr = p2pmem_cache_pop(pool, order);
-		if (likely(addr))
-			return addr;
+	local_irq_save(flags);
+	c = this_cpu_ptr(pool->cache);
+	if (!order && p2pmem_cache_trylock(c)) {
+		if (!c->nr[0])
+			p2pmem_cache_refill(pool, c);
+		p2pmem_cache_unlock(c);
 	}
-	return p2pmem_pool_counted(pool, p2pmem_store_alloc(&pool->store, nr), nr);
+	page = p2pmem_cache_pop(pool, order);
+	local_irq_restore(flags);
+	return page;
 }
 
 /**
  * p2pmem_pool_alloc_block() - take a run of pages where that is simple
  * @pool: the pool
- * @size: bytes, rounded up to whole pages
+ * @nr: number of pages
  *
  * For callers that can use several runs: p2pmem_pool_promise() is next.
  *
  * Context: Any but NMI.
  * Return: kernel address of the run, or NULL when no aligned block is at hand.
  */
-void *p2pmem_pool_alloc_block(struct p2pmem_pool *pool, size_t size)
+void *p2pmem_pool_alloc_block(struct p2pmem_pool *pool, unsigned long nr)
 {
-	unsigned long nr = PAGE_ALIGN(size) >> PAGE_SHIFT;
-	void *addr;
+	unsigned int order = p2pmem_block_order(nr);
+	struct page *page;
+	void *addr = NULL;
 
-	if (likely(nr == 1)) {
-		addr = p2pmem_cache_pop(pool, 0);
-		if (likely(addr))
-			return addr;
+	if (order < P2PMEM_CACHE_ORDERS) {
+		page = p2pmem_pool_from_cache(pool, order);
+		if (likely(page))
+			return page_to_virt(page);
+	} else if (order <= P2PMEM_RECENT_MAX) {
+		addr = p2pmem_store_recent(&pool->store, order);
 	}
-	return p2pmem_pool_take(pool, nr);
+	if (!addr)
+		addr = p2pmem_store_alloc(&pool->store, nr);
+	return p2pmem_pool_counted(pool, addr, nr);
 }
 
 /**
@@ -192,23 +167,6 @@ void *p2pmem_pool_alloc_some(struct p2pmem_pool *pool, size_t *size)
 	return p2pmem_pool_counted(pool, addr, nr);
 }
 
-/* Everything that is cached may be part of the run, or merge with what is not. */
-static noinline void *p2pmem_pool_alloc_run(struct p2pmem_pool *pool, size_t size)
-{
-	unsigned long nr = PAGE_ALIGN(size) >> PAGE_SHIFT;
-	void *addr;
-
-	if (unlikely(!nr || nr > READ_ONCE(pool->size) >> PAGE_SHIFT))
-		return NULL;
-	addr = p2pmem_pool_take(pool, nr);
-	if (likely(addr))
-		return addr;
-	p2pmem_pool_short(pool);
-	addr = p2pmem_store_search(&pool->store, nr);
-	p2pmem_pool_enough(pool);
-	return p2pmem_pool_counted(pool, addr, nr);
-}
-
 /**
  * p2pmem_pool_alloc() - take a run of pages
  * @pool: the pool
@@ -219,23 +177,19 @@ static noinline void *p2pmem_pool_alloc_run(struct p2pmem_pool *pool, size_t siz
  */
 void *p2pmem_pool_alloc(struct p2pmem_pool *pool, size_t size)
 {
-	void *addr = NULL;
+	unsigned long nr = PAGE_ALIGN(size) >> PAGE_SHIFT;
+	void *addr;
 
-	if (likely(size - 1 < PAGE_SIZE))
-		addr = p2pmem_cache_pop(pool, 0);
-	return likely(addr) ? addr : p2pmem_pool_alloc_run(pool, size);
-}
-
-static noinline void p2pmem_pool_free_slow(struct p2pmem_pool *pool, void *addr,
-					   unsigned long nr)
-{
-	unsigned int order = p2pmem_cache_order(nr);
-
-	if (order && order < P2PMEM_CACHE_ORDERS && p2pmem_cache_push(pool, addr, order))
-		return;
-	/* The pages first: whoever sees that they are back can have them. */
-	if (p2pmem_store_free(&pool->store, addr, nr))
-		this_cpu_sub(pool->cache->out, nr);
+	if (unlikely(!nr || nr > READ_ONCE(pool->size) >> PAGE_SHIFT))
+		return NULL;
+	addr = p2pmem_pool_alloc_block(pool, nr);
+	if (likely(addr))
+		return addr;
+	/* What is cached may be part of the run, or merge with what is not. */
+	p2pmem_pool_short(pool);
+	addr = p2pmem_store_search(&pool->store, nr);
+	p2pmem_pool_enough(pool);
+	return p2pmem_pool_counted(pool, addr, nr);
 }
 
 /**
@@ -248,10 +202,23 @@ static noinline void p2pmem_pool_free_slow(struct p2pmem_pool *pool, void *addr,
  */
 void p2pmem_pool_free(struct p2pmem_pool *pool, void *addr, size_t size)
 {
-	unsigned long nr = PAGE_ALIGN(size) >> PAGE_SHIFT;
+	unsigned long nr = PAGE_ALIGN(size) >> PAGE_SHIFT, flags;
+	unsigned int order = p2pmem_block_order(nr);
+	bool done;
 
-	if (likely(nr == 1 && p2pmem_cache_push(pool, addr, 0)))
-		return;
-	p2pmem_pool_free_slow(pool, addr, nr);
+	if (order < P2PMEM_CACHE_ORDERS) {
+		local_irq_save(flags);
+		done = p2pmem_cache_push(pool, virt_to_page(addr), order);
+		local_irq_restore(flags);
+		if (likely(done))
+			return;
+	}
+	/* The pages first: whoever sees that they are back can have them. */
+	if (order >= P2PMEM_RECENT_MIN && order <= P2PMEM_RECENT_MAX &&
+	    !atomic_read(&pool->shorts))
+		done = p2pmem_store_keep(&pool->store, addr, order);
+	else
+		done = false;
+	if (done || p2pmem_store_free(&pool->store, addr, nr))
+		this_cpu_sub(pool->cache->out, nr);
 }
-

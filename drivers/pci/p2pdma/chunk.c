@@ -9,7 +9,7 @@
  *	   first page   v      |  last page but one slab, which is kept
  *	buddy           a slab in blocks of 1 to 1024 pages
  *	                |      ^
- *	      recent    v      |  one block of 128 KiB to 1 MiB each, not merged yet
+ *	      recent    v      |  some blocks of 128 KiB to 1 MiB, not merged yet
  *	callers: pool.c
  *
  * A region is a chunk. Its whole slabs belong to genalloc; what is left at its end belongs
@@ -167,15 +167,13 @@ int p2pmem_store_add(struct p2pmem_store *s, void *addr, unsigned long pages, in
 	return 0;
 }
 
-/* One block of each size that lists often have is not merged: it is likely wanted again. */
-static void **p2pmem_recent(struct p2pmem_store *s, unsigned long nr)
+/* The slots of an order that this CPU looks at; it need not stay on the CPU. */
+static struct p2pmem_recent *p2pmem_recent(struct p2pmem_store *s, unsigned int order)
 {
-	unsigned int order = __fls(nr);
+	/* Of four orders, the slots begin at 0, 4, 6 and 7, and there are 4, 2, 1 and 1. */
+	unsigned int i = order - P2PMEM_RECENT_MIN, first = 8 - (8 >> i);
 
-	if (order < P2PMEM_RECENT_MIN || order > P2PMEM_RECENT_MAX || nr != 1UL << order ||
-	    s->pages < P2PMEM_RECENT_PAGES)
-		return NULL;
-	return &s->recent[order - P2PMEM_RECENT_MIN];
+	return &s->recent[first + (raw_smp_processor_id() & ((4 >> i ?: 1) - 1))];
 }
 
 /**
@@ -212,19 +210,56 @@ static void p2pmem_store_took(struct p2pmem_store *s, unsigned long nr)
 	WRITE_ONCE(s->free, s->free - nr);
 }
 
-static bool p2pmem_merge_recent(struct p2pmem_store *s)
+/**
+ * p2pmem_store_recent() - take a block that was freed and not merged
+ * @s: where from
+ * @order: of 2^order pages
+ *
+ * Context: Any but NMI.
+ * Return: its kernel address, or NULL.
+ */
+void *p2pmem_store_recent(struct p2pmem_store *s, unsigned int order)
 {
-	bool any = false;
-	int i;
+	struct p2pmem_recent *r = p2pmem_recent(s, order);
 
-	for (i = 0; i < ARRAY_SIZE(s->recent); i++) {
-		if (!s->recent[i])
-			continue;
-		p2pmem_store_put(s, s->recent[i], 1UL << (i + P2PMEM_RECENT_MIN));
-		s->recent[i] = NULL;
-		any = true;
+	return READ_ONCE(r->addr) ? xchg(&r->addr, NULL) : NULL;
+}
+
+/**
+ * p2pmem_store_keep() - return a block that is likely wanted again as it is
+ * @s: where to
+ * @addr: kernel address of its first page
+ * @order: it has 2^order pages
+ *
+ * Context: Any but NMI.
+ * Return: false, and nothing is done, when there is one already.
+ */
+bool p2pmem_store_keep(struct p2pmem_store *s, void *addr, unsigned int order)
+{
+	struct p2pmem_recent *r = p2pmem_recent(s, order);
+
+	return s->pages >= P2PMEM_RECENT_PAGES && !READ_ONCE(r->addr) &&
+		!cmpxchg(&r->addr, NULL, addr);
+}
+
+/**
+ * p2pmem_store_merge() - merge all blocks that were kept
+ * @s: where
+ *
+ * Context: Any but NMI.
+ */
+void p2pmem_store_merge(struct p2pmem_store *s)
+{
+	unsigned int order, i;
+	void *addr;
+
+	for (order = P2PMEM_RECENT_MIN, i = 0; i < P2PMEM_RECENT_SLOTS; i++) {
+		if (i == 4 || i == 6 || i == 7)
+			order++;
+		addr = READ_ONCE(s->recent[i].addr) ? xchg(&s->recent[i].addr, NULL) : NULL;
+		if (addr)
+			p2pmem_store_free(s, addr, 1UL << order);
 	}
-	return any;
 }
 
 /**
@@ -237,7 +272,7 @@ void p2pmem_store_exit(struct p2pmem_store *s)
 {
 	struct p2pmem_chunk *c, *next;
 
-	p2pmem_merge_recent(s);
+	p2pmem_store_merge(s);
 	list_for_each_entry_safe(c, next, &s->chunks, node) {
 		if (c->kept != P2PMEM_NO_SLAB)
 			gen_pool_free(c->slabs, c->base + c->kept * P2PMEM_SLAB_SIZE,
@@ -272,21 +307,12 @@ static void *p2pmem_store_block(struct p2pmem_store *s, unsigned long nr)
 void *p2pmem_store_alloc(struct p2pmem_store *s, unsigned long nr)
 {
 	unsigned long flags;
-	void **recent, *addr;
+	void *addr = NULL;
 
 	raw_spin_lock_irqsave(&s->lock, flags);
-	recent = p2pmem_recent(s, nr);
-	if (unlikely(p2pmem_store_spare(s) < nr)) {
-		addr = NULL;
-	} else if (recent && *recent) {
-		addr = *recent;
-		*recent = NULL;
-	} else {
+	if (likely(p2pmem_store_spare(s) >= nr))
 		addr = p2pmem_store_block(s, nr);
-		if (!addr && p2pmem_merge_recent(s))
-			addr = p2pmem_store_block(s, nr);
-	}
-	if (addr)
+	if (likely(addr))
 		p2pmem_store_took(s, nr);
 	raw_spin_unlock_irqrestore(&s->lock, flags);
 	return addr;
@@ -295,25 +321,25 @@ void *p2pmem_store_alloc(struct p2pmem_store *s, unsigned long nr)
 /**
  * p2pmem_store_some() - take several pages, one by one
  * @s: where from
- * @addr: returns their kernel addresses
+ * @page: returns them
  * @max: how many at most
  *
  * Context: Any but NMI.
  * Return: how many there were.
  */
-unsigned int p2pmem_store_some(struct p2pmem_store *s, void **addr, unsigned int max)
+unsigned int p2pmem_store_some(struct p2pmem_store *s, struct page **page, unsigned int max)
 {
 	unsigned long flags;
 	unsigned int n;
+	void *addr;
 
 	raw_spin_lock_irqsave(&s->lock, flags);
 	max = min_t(unsigned long, max, p2pmem_store_spare(s));
 	for (n = 0; n < max; n++) {
-		addr[n] = p2pmem_store_block(s, 1);
-		if (!addr[n] && p2pmem_merge_recent(s))
-			addr[n] = p2pmem_store_block(s, 1);
-		if (!addr[n])
+		addr = p2pmem_store_block(s, 1);
+		if (WARN_ON_ONCE(!addr))
 			break;
+		page[n] = virt_to_page(addr);
 	}
 	p2pmem_store_took(s, n);
 	raw_spin_unlock_irqrestore(&s->lock, flags);
@@ -373,7 +399,6 @@ void *p2pmem_store_promised(struct p2pmem_store *s, unsigned long max, unsigned 
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&s->lock, flags);
-	p2pmem_merge_recent(s);
 	list_for_each_entry(c, &s->chunks, node)
 		if (c->buddy.orders && (!best || fls(c->buddy.orders) > fls(best->buddy.orders)))
 			best = c;
@@ -404,7 +429,6 @@ void *p2pmem_store_search(struct p2pmem_store *s, unsigned long nr)
 	long page;
 
 	raw_spin_lock_irqsave(&s->lock, flags);
-	p2pmem_merge_recent(s);
 	if (p2pmem_store_spare(s) >= nr)
 		addr = p2pmem_store_block(s, nr);
 	/* Chunks are only ever added: the list is the same after a break. */
@@ -438,16 +462,11 @@ void *p2pmem_store_search(struct p2pmem_store *s, unsigned long nr)
 bool p2pmem_store_free(struct p2pmem_store *s, void *addr, unsigned long nr)
 {
 	unsigned long flags;
-	bool fine = true;
-	void **recent;
+	bool fine;
 
 	raw_spin_lock_irqsave(&s->lock, flags);
-	recent = p2pmem_recent(s, nr);
-	if (recent && !*recent)
-		*recent = addr;
-	else
-		fine = p2pmem_store_put(s, addr, nr);
-	if (fine)
+	fine = p2pmem_store_put(s, addr, nr);
+	if (likely(fine))
 		WRITE_ONCE(s->free, s->free + nr);
 	raw_spin_unlock_irqrestore(&s->lock, flags);
 	return fine;

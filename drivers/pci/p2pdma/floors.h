@@ -134,7 +134,7 @@ unsigned int p2pmem_pool_cached(struct p2pmem_pool *pool, int cpu);
 #endif
 
 /* cache.c */
-void *p2pmem_pool_alloc_block(struct p2pmem_pool *pool, size_t size);
+void *p2pmem_pool_alloc_block(struct p2pmem_pool *pool, unsigned long nr);
 bool p2pmem_pool_promise(struct p2pmem_pool *pool, size_t size);
 void p2pmem_pool_unpromise(struct p2pmem_pool *pool, size_t size);
 void *p2pmem_pool_alloc_some(struct p2pmem_pool *pool, size_t *size);
@@ -198,7 +198,7 @@ void p2pmem_pairs_drop(struct p2pmem_provider *p, struct device *client);
 /* pages.c */
 struct p2pmem_region *p2pmem_page_region(const struct page *page);
 void p2pmem_pages_exit(void);
-void p2pmem_own_pages(struct page *page, size_t size, struct pci_p2pmem_grant *grant);
+void p2pmem_free_page(struct page *page);
 void p2pmem_put_pages(struct p2pmem_region *region, struct page *page, size_t nr);
 void p2pmem_free_pages(struct p2pmem_region *region, struct page *page, size_t nr);
 struct p2pmem_region *p2pmem_region_alloc(int node);

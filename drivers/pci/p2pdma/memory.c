@@ -11,6 +11,7 @@
 #include <linux/module.h>
 #include <trace/events/p2pmem.h>
 #include "p2pdma.h"
+#include "cache.h"
 
 /**
  * p2pmem_alloc_reason() - why there was no memory
@@ -48,6 +49,40 @@ void p2pmem_clear(void *addr, size_t size)
 	memset_io((void __iomem __force *)addr, 0, PAGE_ALIGN(size));
 }
 
+static void *p2pmem_alloc_counted(struct pci_dev *provider, size_t size)
+{
+	void *addr = ERR_PTR(-ENODEV);
+	struct p2pmem_provider *p;
+
+	/* RCU makes sure that a revocation which we did not see waits for us. */
+	guard(rcu)();
+	p = p2pmem_find(provider);
+	if (!p)
+		return addr;
+	if (likely(p2pmem_lends(p)))
+		addr = p2pmem_pool_alloc(p->pool, size) ?: ERR_PTR(-ENOMEM);
+	if (trace_p2pmem_alloc_enabled())
+		trace_p2pmem_alloc(p->pdev, NULL, size, IS_ERR(addr) ?
+				   p2pmem_alloc_reason(p, size, PTR_ERR(addr)) :
+				   PCI_P2PMEM_OK);
+	return addr;
+}
+
+static noinline void *p2pmem_alloc_run(struct pci_dev *provider, size_t size, gfp_t gfp)
+{
+	void *addr;
+
+	if (!size)
+		return NULL;
+	addr = p2pmem_alloc_counted(provider, size);
+	if (IS_ERR(addr))
+		return NULL;
+	p2pmem_own_pages(virt_to_page(addr), PAGE_ALIGN(size) >> PAGE_SHIFT, NULL);
+	if (gfp & __GFP_ZERO)
+		p2pmem_clear(addr, size);
+	return addr;
+}
+
 /**
  * pci_p2pmem_alloc() - take a run of pooled peer memory
  * @provider: the providing function
@@ -63,30 +98,38 @@ void p2pmem_clear(void *addr, size_t size)
  */
 void *pci_p2pmem_alloc(struct pci_dev *provider, size_t size, gfp_t gfp)
 {
-	void *addr = ERR_PTR(-ENODEV);
+	struct page *page = NULL;
 	struct p2pmem_provider *p;
+	unsigned long flags;
 
-	if (!size)
-		return NULL;
-	scoped_guard(preempt) {
-		p = p2pmem_find(provider);
-		if (!p)
-			return NULL;
-		if (likely(READ_ONCE(p->state) == P2PMEM_LIVE))
-			addr = p2pmem_pool_alloc(p->pool, size) ?: ERR_PTR(-ENOMEM);
-		if (trace_p2pmem_alloc_enabled())
-			trace_p2pmem_alloc(p->pdev, NULL, size, IS_ERR(addr) ?
-					   p2pmem_alloc_reason(p, size, PTR_ERR(addr)) :
-					   PCI_P2PMEM_OK);
-	}
-	if (IS_ERR(addr))
-		return NULL;
-	p2pmem_own_pages(virt_to_page(addr), size, NULL);
-	if (gfp & __GFP_ZERO)
-		p2pmem_clear(addr, size);
-	return addr;
+	if (unlikely(size - 1 >= PAGE_SIZE || gfp & __GFP_ZERO || trace_p2pmem_alloc_enabled()))
+		return p2pmem_alloc_run(provider, size, gfp);
+	/* One page, from the cache of this CPU: with interrupts off we are an RCU reader. */
+	local_irq_save(flags);
+	p = p2pmem_find(provider);
+	if (likely(p && READ_ONCE(p->state) == P2PMEM_LIVE))
+		page = p2pmem_cache_pop(p->pool, 0);
+	local_irq_restore(flags);
+	if (unlikely(!page))
+		return p2pmem_alloc_run(provider, size, gfp);
+	p2pmem_own_pages(page, 1, NULL);
+	return page_to_virt(page);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_alloc);
+
+static noinline void p2pmem_free_run(struct page *page, size_t size)
+{
+	struct p2pmem_region *region;
+
+	if (WARN_ON_ONCE(!is_pci_p2pmem_page(page)))
+		return;
+	region = p2pmem_page_region(page);
+	if (WARN_ON_ONCE(region->kind != PCI_P2PMEM_POOL))
+		return;
+	/* Trace first: freeing may drop the last reference to the provider. */
+	trace_p2pmem_free(region->provider->pdev, NULL, size);
+	p2pmem_free_pages(region, page, PAGE_ALIGN(size) >> PAGE_SHIFT);
+}
 
 /**
  * pci_p2pmem_free() - give peer memory back
@@ -98,16 +141,11 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_alloc);
 void pci_p2pmem_free(void *addr, size_t size)
 {
 	struct page *page = virt_to_page(addr);
-	struct p2pmem_region *region;
 
-	if (WARN_ON_ONCE(!is_pci_p2pmem_page(page)))
-		return;
-	region = p2pmem_page_region(page);
-	if (WARN_ON_ONCE(region->kind != PCI_P2PMEM_POOL))
-		return;
-	/* Trace first: freeing may drop the last reference to the provider. */
-	trace_p2pmem_free(region->provider->pdev, NULL, size);
-	p2pmem_free_pages(region, page, PAGE_ALIGN(size) >> PAGE_SHIFT);
+	if (likely(size - 1 < PAGE_SIZE && !trace_p2pmem_free_enabled()))
+		p2pmem_free_page(page);
+	else
+		p2pmem_free_run(page, size);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_free);
 

@@ -475,6 +475,27 @@ static inline void p2pmem_grant_clients(struct pci_p2pmem_grant *grant, char *bu
 		n += scnprintf(buf + n, len - n, ",%s", dev_name(grant->link[i].pair->client));
 }
 
+void p2pmem_mark_pages(struct page *page, unsigned long nr, void *data);
+
+/**
+ * p2pmem_own_pages() - note whose pages a run is
+ * @page: the first one, just allocated
+ * @nr: how many
+ * @grant: the grant, or NULL
+ *
+ * Context: Any.
+ */
+static __always_inline void p2pmem_own_pages(struct page *page, unsigned long nr,
+					     struct pci_p2pmem_grant *grant)
+{
+	void *data = (void *)((unsigned long)grant | P2PMEM_PAGE_ALLOCATED);
+
+	if (likely(nr == 1))
+		page->zone_device_data = data;
+	else
+		p2pmem_mark_pages(page, nr, data);
+}
+
 /* Takes from an entry of a scatterlist what mapping wrote into it. */
 static inline void p2pmem_clear_entry(struct scatterlist *sg)
 {

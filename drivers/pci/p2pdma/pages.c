@@ -26,6 +26,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include "p2pdma.h"
+#include "cache.h"
 
 /**
  * struct p2pmem_pages - a region and its pages
@@ -99,30 +100,47 @@ bool __is_pci_p2pmem_page(const struct page *page)
 EXPORT_SYMBOL_GPL(__is_pci_p2pmem_page);
 
 /* @nr pages are free again: nobody but the caller knows them. */
-static __always_inline void p2pmem_return(struct p2pmem_region *region, struct page *page, size_t nr)
+static void p2pmem_return(struct p2pmem_region *region, struct page *page, size_t nr)
 {
 	struct p2pmem_provider *p = region->provider;
 
-	bool live;
-
-	/*
-	 * Not to be preempted is to be an RCU reader, and costs less: it keeps the provider
-	 * until we are done with it, see p2pmem_wait_empty().
-	 */
-	preempt_disable();
+	/* It keeps the provider until we are done with it, see p2pmem_wait_empty(). */
+	guard(rcu)();
 	if (region->kind == PCI_P2PMEM_POOL)
 		p2pmem_pool_free(p->pool, page_to_virt(page), nr << PAGE_SHIFT);
 	else
 		atomic_long_sub(nr, &p->pins);
+	p2pmem_came_back(p);
+}
+
+/* The rest of p2pmem_return_page(): the page is @back already, or the cache had no room. */
+static noinline void p2pmem_return_rest(struct p2pmem_region *region, struct page *page,
+					bool back, unsigned long flags)
+{
+	/* With interrupts off we are an RCU reader, and stay one. */
+	rcu_read_lock();
+	local_irq_restore(flags);
+	if (back)
+		p2pmem_came_back(region->provider);
+	else
+		p2pmem_return(region, page, 1);
+	rcu_read_unlock();
+}
+
+/* The same for one page of a pool, which goes into the cache of this CPU if there is room */
+static __always_inline void p2pmem_return_page(struct p2pmem_region *region, struct page *page)
+{
+	struct p2pmem_provider *p = region->provider;
+	unsigned long flags;
+	bool back;
+
+	local_irq_save(flags);
+	back = p2pmem_cache_push(p->pool, page, 0);
 	smp_mb();	/* counted, now the state: see state.c */
-	live = READ_ONCE(p->state) == P2PMEM_LIVE;
-	if (unlikely(!live))
-		rcu_read_lock();
-	preempt_enable();
-	if (unlikely(!live)) {
-		p2pmem_came_back(p);
-		rcu_read_unlock();
-	}
+	if (likely(back && READ_ONCE(p->state) == P2PMEM_LIVE))
+		local_irq_restore(flags);
+	else
+		p2pmem_return_rest(region, page, back, flags);
 }
 
 static void p2pmem_return_worker(struct work_struct *work)
@@ -158,18 +176,15 @@ static void p2pmem_return_worker(struct work_struct *work)
 }
 
 /**
- * p2pmem_own_pages() - note whose pages a run is
- * @page: the first one, just allocated
- * @size: bytes
- * @grant: the grant, or NULL
+ * p2pmem_mark_pages() - write what is known of the pages of a run
+ * @page: the first one, just allocated or about to be free
+ * @nr: how many
+ * @data: for zone_device_data of each
  *
  * Context: Any.
  */
-void p2pmem_own_pages(struct page *page, size_t size, struct pci_p2pmem_grant *grant)
+void p2pmem_mark_pages(struct page *page, unsigned long nr, void *data)
 {
-	void *data = (void *)((unsigned long)grant | P2PMEM_PAGE_ALLOCATED);
-	size_t nr = PAGE_ALIGN(size) >> PAGE_SHIFT;
-
 	/* This is with each request, a store and little else for each page. */
 	for (; nr >= 8; nr -= 8, page += 8) {
 		page[0].zone_device_data = data;
@@ -185,24 +200,39 @@ void p2pmem_own_pages(struct page *page, size_t size, struct pci_p2pmem_grant *g
 		page->zone_device_data = data;
 }
 
+static unsigned long p2pmem_page_data(const struct page *page)
+{
+	return (unsigned long)page->zone_device_data;
+}
+
 /*
  * Marks the pages of a run as free: false, and nothing is done, unless each of them is
  * allocated and has the reference of its user and no other one. With each request.
  */
-static bool p2pmem_disown_pages(struct page *first, size_t nr)
+static bool p2pmem_disown_pages(struct page *first, unsigned long nr)
 {
-	unsigned long mine = P2PMEM_PAGE_ALLOCATED;
-	struct page *page, *end = first + nr;
-	int other = 0;
+	unsigned long mine = P2PMEM_PAGE_ALLOCATED, n = nr;
+	struct page *page = first;
+	int refs = 1;
 
-	for (page = first; page != end; page++) {
-		mine &= (unsigned long)page->zone_device_data;
-		other |= page_ref_count(page) ^ 1;
+	/* A page that is allocated has one reference at least. */
+	for (; n >= 8; n -= 8, page += 8) {
+		mine &= p2pmem_page_data(page) & p2pmem_page_data(page + 1) &
+			p2pmem_page_data(page + 2) & p2pmem_page_data(page + 3) &
+			p2pmem_page_data(page + 4) & p2pmem_page_data(page + 5) &
+			p2pmem_page_data(page + 6) & p2pmem_page_data(page + 7);
+		refs |= page_ref_count(page) | page_ref_count(page + 1) |
+			page_ref_count(page + 2) | page_ref_count(page + 3) |
+			page_ref_count(page + 4) | page_ref_count(page + 5) |
+			page_ref_count(page + 6) | page_ref_count(page + 7);
 	}
-	if (unlikely(!mine || other))
+	for (; n; n--, page++) {
+		mine &= p2pmem_page_data(page);
+		refs |= page_ref_count(page);
+	}
+	if (unlikely(!mine || refs != 1))
 		return false;
-	for (page = first; page != end; page++)
-		page->zone_device_data = NULL;
+	p2pmem_mark_pages(first, nr, NULL);
 	return true;
 }
 
@@ -286,6 +316,43 @@ void p2pmem_free_pages(struct p2pmem_region *region, struct page *page, size_t n
 		p2pmem_return(region, page, nr);
 	else
 		p2pmem_free_pages_slow(region, page, nr);
+}
+
+/* Something is unusual about the page. */
+static noinline void p2pmem_free_page_slow(struct page *page)
+{
+	struct p2pmem_region *region;
+
+	if (WARN_ON_ONCE(!is_pci_p2pmem_page(page)))
+		return;
+	region = p2pmem_page_region(page);
+	if (!WARN_ON_ONCE(region->kind != PCI_P2PMEM_POOL))
+		p2pmem_free_pages(region, page, 1);
+}
+
+/**
+ * p2pmem_free_page() - take one page back from its user
+ * @page: any page; there is a warning for one that is not of a pool
+ *
+ * Otherwise as p2pmem_free_pages().
+ *
+ * Context: Any but NMI.
+ */
+void p2pmem_free_page(struct page *page)
+{
+	struct p2pmem_region *region;
+
+	if (unlikely(!is_zone_device_page(page) || page->pgmap->ops != &p2pmem_pagemap_ops))
+		goto slow;
+	region = p2pmem_page_region(page);
+	if (unlikely(region->kind != PCI_P2PMEM_POOL || page_ref_count(page) != 1 ||
+		     !(p2pmem_page_data(page) & P2PMEM_PAGE_ALLOCATED)))
+		goto slow;
+	page->zone_device_data = NULL;
+	p2pmem_return_page(region, page);
+	return;
+slow:
+	p2pmem_free_page_slow(page);
 }
 
 /**

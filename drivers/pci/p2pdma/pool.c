@@ -53,12 +53,12 @@ static int p2pmem_pool_state;
 void p2pmem_cache_flush(struct p2pmem_pool *pool, struct p2pmem_cache *c, unsigned int keep)
 {
 	unsigned int order;
+	struct page *page;
 
 	for (order = 0; order < P2PMEM_CACHE_ORDERS; order++) {
 		while (c->nr[order] > (order ? 0 : keep)) {
-			p2pmem_store_free(&pool->store,
-					  p2pmem_cache_slots(c, order)[--c->nr[order]],
-					  1UL << order);
+			page = p2pmem_cache_slots(c, order)[--c->nr[order]];
+			p2pmem_store_free(&pool->store, page_to_virt(page), 1UL << order);
 			WRITE_ONCE(c->pages, c->pages - (1U << order));
 		}
 	}
@@ -107,6 +107,7 @@ void p2pmem_pool_short(struct p2pmem_pool *pool)
 	atomic_inc(&pool->shorts);
 	smp_mb__after_atomic();
 	p2pmem_pool_empty_caches(pool);
+	p2pmem_store_merge(&pool->store);
 }
 
 /**

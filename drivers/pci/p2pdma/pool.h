@@ -2,8 +2,8 @@
 /**
  * DOC: what the files of the allocator have for each other
  *
- * For buddy.c, chunk.c, pool.c and cache.c alone. The rest of the module knows struct
- * p2pmem_pool by its pointer.
+ * For buddy.c, chunk.c, pool.c and cache.c, and for those that include cache.h. The rest
+ * of the module knows struct p2pmem_pool by its pointer.
  */
 #ifndef _P2PMEM_POOL_H
 #define _P2PMEM_POOL_H
@@ -14,13 +14,27 @@
 #include "buddy.h"
 
 struct gen_pool;
+struct page;
 
-/* Orders of which one block each is not merged, and the pages that a pool must have for it:
- * sixteen times what these blocks can be
+/*
+ * Blocks of these orders are kept as they are when they are freed, in a few slots that all
+ * CPUs share: 4 of 128 KiB, 2 of 256 KiB, 1 of 512 KiB and 1 of 1 MiB. A pool must have
+ * sixteen times that.
  */
 #define P2PMEM_RECENT_MIN	5
 #define P2PMEM_RECENT_MAX	8
-#define P2PMEM_RECENT_PAGES	(16UL << (P2PMEM_RECENT_MAX + 1))
+#define P2PMEM_RECENT_SLOTS	8
+#define P2PMEM_RECENT_PAGES	(16UL * (4 * 32 + 2 * 64 + 128 + 256))
+
+/**
+ * struct p2pmem_recent - a block that was freed and not merged
+ * @addr: kernel address, or NULL; exchanged without a lock
+ *
+ * Each in a line of its own: CPUs use different ones while they can.
+ */
+struct p2pmem_recent {
+	void *addr;
+} ____cacheline_aligned_in_smp;
 
 /**
  * struct p2pmem_store - what the CPUs share of a pool
@@ -28,9 +42,9 @@ struct gen_pool;
  * @chunks: struct p2pmem_chunk; only ever added
  * @slabs: owns the addresses
  * @pages: how many there are
- * @free: how many of them are here; read without the lock as a hint
+ * @free: how many of them are free here, without @recent; read without the lock as a hint
  * @promised: how many of @free are for lists that are being filled
- * @recent: a block of each order from P2PMEM_RECENT_MIN on that is free and not merged
+ * @recent: blocks that are free and not merged, by order
  */
 struct p2pmem_store {
 	raw_spinlock_t lock;		/* see above */
@@ -39,7 +53,7 @@ struct p2pmem_store {
 	unsigned long pages;
 	unsigned long free;
 	unsigned long promised;
-	void *recent[P2PMEM_RECENT_MAX - P2PMEM_RECENT_MIN + 1];
+	struct p2pmem_recent recent[P2PMEM_RECENT_SLOTS];
 };
 
 int p2pmem_slabs_add(struct gen_pool *slabs, unsigned long base, unsigned long nr, int node);
@@ -47,11 +61,14 @@ int p2pmem_store_init(struct p2pmem_store *s, int node);
 void p2pmem_store_exit(struct p2pmem_store *s);
 int p2pmem_store_add(struct p2pmem_store *s, void *addr, unsigned long pages, int node);
 void *p2pmem_store_alloc(struct p2pmem_store *s, unsigned long nr);
-unsigned int p2pmem_store_some(struct p2pmem_store *s, void **addr, unsigned int max);
+unsigned int p2pmem_store_some(struct p2pmem_store *s, struct page **page, unsigned int max);
 bool p2pmem_store_promise(struct p2pmem_store *s, unsigned long nr);
 void p2pmem_store_unpromise(struct p2pmem_store *s, unsigned long nr);
 void *p2pmem_store_promised(struct p2pmem_store *s, unsigned long max, unsigned long *nr);
 void *p2pmem_store_search(struct p2pmem_store *s, unsigned long nr);
+void *p2pmem_store_recent(struct p2pmem_store *s, unsigned int order);
+bool p2pmem_store_keep(struct p2pmem_store *s, void *addr, unsigned int order);
+void p2pmem_store_merge(struct p2pmem_store *s);
 bool p2pmem_store_free(struct p2pmem_store *s, void *addr, unsigned long nr);
 
 /* A cache holds 64 KiB; runs of 2^k pages, (16 >> k) of them, from slot 32 - (32 >> k) on */
@@ -65,14 +82,14 @@ bool p2pmem_store_free(struct p2pmem_store *s, void *addr, unsigned long nr);
  * @pages: how many pages are in it
  * @out: pages that this CPU handed out, less those that it took back
  * @nr: number of runs, by order
- * @run: the runs, by order
+ * @run: the runs, by order: their first pages, which are not looked at
  */
 struct p2pmem_cache {
 	atomic_t busy;
 	unsigned int pages;
 	long out;
 	u8 nr[P2PMEM_CACHE_ORDERS];
-	void *run[P2PMEM_CACHE_SLOTS];
+	struct page *run[P2PMEM_CACHE_SLOTS];
 };
 
 /**
@@ -95,7 +112,9 @@ struct p2pmem_pool {
 
 static inline bool p2pmem_cache_trylock(struct p2pmem_cache *c)
 {
-	return !atomic_cmpxchg_acquire(&c->busy, 0, 1);
+	int free = 0;
+
+	return atomic_try_cmpxchg_acquire(&c->busy, &free, 1);
 }
 
 static inline void p2pmem_cache_unlock(struct p2pmem_cache *c)
@@ -103,11 +122,13 @@ static inline void p2pmem_cache_unlock(struct p2pmem_cache *c)
 	atomic_set_release(&c->busy, 0);
 }
 
-static inline void **p2pmem_cache_slots(struct p2pmem_cache *c, unsigned int order)
+static inline struct page **p2pmem_cache_slots(struct p2pmem_cache *c, unsigned int order)
 {
 	return c->run + 32 - (32 >> order);
 }
 
+bool p2pmem_cache_make_room(struct p2pmem_pool *pool, struct p2pmem_cache *c,
+			    unsigned int order);
 void p2pmem_cache_flush(struct p2pmem_pool *pool, struct p2pmem_cache *c, unsigned int keep);
 void p2pmem_pool_short(struct p2pmem_pool *pool);
 void p2pmem_pool_enough(struct p2pmem_pool *pool);

@@ -335,7 +335,7 @@ void *pci_p2pmem_alloc_own(struct pci_dev *pdev, size_t size)
 	addr = p2pmem_pool_alloc(p->pool, bytes);
 	if (!addr)
 		return NULL;
-	p2pmem_own_pages(virt_to_page(addr), bytes, NULL);
+	p2pmem_own_pages(virt_to_page(addr), bytes >> PAGE_SHIFT, NULL);
 	/* A drain may have counted the run as lent in between: this wakes it. */
 	pci_p2pmem_own(pdev, bytes, true);
 	return addr;

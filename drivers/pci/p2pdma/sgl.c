@@ -16,6 +16,7 @@
 #include <linux/slab.h>
 #include <trace/events/p2pmem.h>
 #include "p2pdma.h"
+#include "cache.h"
 
 /**
  * struct p2pmem_sgl - a scatterlist and what has to be known to give it back
@@ -57,38 +58,30 @@ struct p2pmem_spare {
 
 static DEFINE_PER_CPU(struct p2pmem_spare, p2pmem_spare);
 
-static struct p2pmem_sgl *p2pmem_spare_get(gfp_t gfp)
+static struct p2pmem_sgl *p2pmem_list_alloc(gfp_t gfp)
 {
-	struct p2pmem_sgl *s = NULL;
-	struct p2pmem_spare *spare;
-	unsigned long flags;
+	struct p2pmem_sgl *s = kzalloc(struct_size(s, sg, 1), gfp);
 
-	local_irq_save(flags);
-	spare = this_cpu_ptr(&p2pmem_spare);
-	if (likely(spare->nr))
-		s = spare->list[--spare->nr];
-	local_irq_restore(flags);
-	if (unlikely(!s)) {
-		s = kzalloc(struct_size(s, sg, 1), gfp);
-		if (s)
-			s->max = 1;
-	}
+	if (s)
+		s->max = 1;
 	return s;
 }
 
-static void p2pmem_spare_put(struct p2pmem_sgl *s)
+static __always_inline void p2pmem_spare_put(struct p2pmem_sgl *s)
 {
 	struct p2pmem_spare *spare;
 	unsigned long flags;
+	bool kept = false;
 
 	local_irq_save(flags);
 	spare = this_cpu_ptr(&p2pmem_spare);
 	if (likely(spare->nr < P2PMEM_SPARE_LISTS)) {
 		spare->list[spare->nr++] = s;
-		s = NULL;
+		kept = true;
 	}
 	local_irq_restore(flags);
-	kfree(s);
+	if (unlikely(!kept))
+		kfree(s);
 }
 
 static void p2pmem_sgl_destroy(struct p2pmem_sgl *s)
@@ -116,34 +109,34 @@ void p2pmem_sgl_exit(void)
 	}
 }
 
-/* One event for each call, whether there was memory or not */
-static __always_inline void p2pmem_trace_alloc(struct p2pmem_provider *p, struct pci_p2pmem_grant *grant,
-			       size_t size, const void *result)
-{
-	if (trace_p2pmem_alloc_enabled())
-		trace_p2pmem_alloc(p->pdev, grant, size, IS_ERR(result) ?
-				   p2pmem_alloc_reason(p, size, PTR_ERR(result)) :
-				   PCI_P2PMEM_OK);
-}
-
 static void p2pmem_sgl_give(struct p2pmem_sgl *s)
 {
-	unsigned int i;
+	unsigned int i, nents = s->nents;
+	struct page *page;
+	unsigned long nr;
 
 	/* Without entries it is free: see pci_p2pmem_sgl_free(). */
-	for (i = 0; i < s->nents; i++)
-		p2pmem_free_pages(p2pmem_page_region(sg_page(&s->sg[i])), sg_page(&s->sg[i]),
-				  PAGE_ALIGN((size_t)s->sg[i].length) >> PAGE_SHIFT);
 	s->nents = 0;
+	for (i = 0; i < nents; i++) {
+		page = sg_page(&s->sg[i]);
+		nr = PAGE_ALIGN((size_t)s->sg[i].length) >> PAGE_SHIFT;
+		if (nr == 1)
+			p2pmem_free_page(page);
+		else
+			p2pmem_free_pages(p2pmem_page_region(page), page, nr);
+	}
 }
 
 /*
- * Fills @s with one run, which is what there nearly always is. The caller holds the
- * provider, or is an RCU reader that found it.
+ * Fills @s with one run, which is what there nearly always is: -ENODEV when the provider
+ * does not lend, -ENOMEM without a run. The caller is an RCU reader that found the provider,
+ * and has interrupts off.
  */
-static int p2pmem_sgl_one(struct p2pmem_sgl *s, struct p2pmem_provider *p,
-			  struct pci_p2pmem_grant *grant, u32 length)
+static __always_inline int p2pmem_sgl_one(struct p2pmem_sgl *s, struct p2pmem_provider *p,
+					  struct pci_p2pmem_grant *grant, u32 length)
 {
+	unsigned long nr = PAGE_ALIGN((size_t)length) >> PAGE_SHIFT;
+	struct page *page = NULL;
 	void *addr;
 
 	/*
@@ -151,22 +144,42 @@ static int p2pmem_sgl_one(struct p2pmem_sgl *s, struct p2pmem_provider *p,
 	 * p2pmem_enter_lost(). Whoever sees a loss here sees that nothing is lent.
 	 */
 	s->epoch = smp_load_acquire(&p->epoch);
-	scoped_guard(preempt) {
-		if (unlikely(READ_ONCE(p->state) != P2PMEM_LIVE))
-			return -ENODEV;
-		addr = p2pmem_pool_alloc_block(p->pool, length);
+	if (unlikely(READ_ONCE(p->state) != P2PMEM_LIVE))
+		return -ENODEV;
+	if (nr == 1)
+		page = p2pmem_cache_pop(p->pool, 0);
+	if (!page) {
+		addr = p2pmem_pool_alloc_block(p->pool, nr);
+		if (unlikely(!addr))
+			return -ENOMEM;
+		page = virt_to_page(addr);
 	}
-	if (unlikely(!addr))
-		return -ENOMEM;
 	s->provider = p;
 	s->grant = grant;
 	s->nents = 1;
 	s->length = length;
 	s->sg[0].page_link = SG_END;
-	sg_set_page(&s->sg[0], virt_to_page(addr), length, 0);
+	sg_set_page(&s->sg[0], page, length, 0);
 	p2pmem_clear_entry(&s->sg[0]);
-	p2pmem_own_pages(virt_to_page(addr), length, grant);
+	p2pmem_own_pages(page, nr, grant);
 	return 0;
+}
+
+/* The same with a list that this CPU keeps: NULL, and nothing is done, when there is none. */
+static __always_inline struct p2pmem_sgl *p2pmem_sgl_quick(struct p2pmem_provider *p,
+							   struct pci_p2pmem_grant *grant,
+							   u32 length)
+{
+	struct p2pmem_spare *spare = this_cpu_ptr(&p2pmem_spare);
+	struct p2pmem_sgl *s;
+
+	if (unlikely(!spare->nr))
+		return NULL;
+	s = spare->list[spare->nr - 1];
+	if (unlikely(p2pmem_sgl_one(s, p, grant, length)))
+		return NULL;
+	spare->nr--;
+	return s;
 }
 
 /*
@@ -186,7 +199,7 @@ static size_t p2pmem_sgl_fill(struct p2pmem_sgl *s, size_t left)
 				return left;
 			addr = p2pmem_pool_alloc_some(s->provider->pool, &run);
 		}
-		p2pmem_own_pages(virt_to_page(addr), run, s->grant);
+		p2pmem_own_pages(virt_to_page(addr), run >> PAGE_SHIFT, s->grant);
 		if (addr == end && sg->length + run <= UINT_MAX) {
 			sg->length += run;
 		} else {
@@ -246,6 +259,48 @@ static void p2pmem_sgl_clear(struct p2pmem_sgl *s)
 		p2pmem_clear(sg_virt(&s->sg[i]), s->sg[i].length);
 }
 
+/*
+ * A list of one run or several; the caller holds the provider. The error is -ENODEV when it
+ * does not lend, -ENOMEM when the pool is full, -ENOBUFS when the kernel has no memory.
+ */
+static struct p2pmem_sgl *p2pmem_sgl_make(struct p2pmem_provider *p,
+					  struct pci_p2pmem_grant *grant, u32 length, gfp_t gfp)
+{
+	struct p2pmem_sgl *s = p2pmem_list_alloc(gfp);
+	unsigned long flags;
+	int ret;
+
+	if (!s)
+		return ERR_PTR(-ENOBUFS);
+	local_irq_save(flags);
+	ret = p2pmem_sgl_one(s, p, grant, length);
+	local_irq_restore(flags);
+	if (!ret)
+		return s;
+	kfree(s);
+	return ret == -ENOMEM ? p2pmem_sgl_several(p, grant, length, gfp) : ERR_PTR(ret);
+}
+
+static noinline struct p2pmem_sgl *p2pmem_sgl_slow(struct pci_dev *provider, u32 length,
+						   gfp_t gfp)
+{
+	struct p2pmem_provider *p;
+	struct p2pmem_sgl *s;
+
+	if (!length)
+		return NULL;
+	p = p2pmem_provider_get(provider);
+	if (!p)
+		return NULL;
+	s = p2pmem_sgl_make(p, NULL, length, gfp);
+	if (trace_p2pmem_alloc_enabled())
+		trace_p2pmem_alloc(p->pdev, NULL, length, IS_ERR(s) ?
+				   p2pmem_alloc_reason(p, length, PTR_ERR(s)) :
+				   PCI_P2PMEM_OK);
+	p2pmem_provider_put(p);
+	return IS_ERR(s) ? NULL : s;
+}
+
 /**
  * pci_p2pmem_sgl_alloc() - take peer memory as a scatterlist
  * @provider: the providing function
@@ -261,66 +316,33 @@ static void p2pmem_sgl_clear(struct p2pmem_sgl *s)
 struct scatterlist *pci_p2pmem_sgl_alloc(struct pci_dev *provider, unsigned int *nents,
 					 u32 length, gfp_t gfp)
 {
-	gfp_t meta = gfp & ~__GFP_ZERO;
+	struct p2pmem_sgl *s = NULL;
 	struct p2pmem_provider *p;
-	struct p2pmem_sgl *s, *one;
-	int ret = -ENODEV;
+	unsigned long flags;
 
-	if (!length)
-		return NULL;
-	one = p2pmem_spare_get(meta);
-	s = one ?: ERR_PTR(-ENOBUFS);
-	scoped_guard(preempt) {
+	/* With interrupts off we are an RCU reader. */
+	if (likely(length && !trace_p2pmem_alloc_enabled())) {
+		local_irq_save(flags);
 		p = p2pmem_find(provider);
-		if (p && one) {
-			ret = p2pmem_sgl_one(one, p, NULL, length);
-			if (ret)
-				s = ERR_PTR(ret);
-		}
-		/* The memory holds the provider; without any, a reference does. */
-		if (p && (unlikely(ret) && !kref_get_unless_zero(&p->ref)))
-			p = NULL;
-		if (p && !ret)
-			p2pmem_trace_alloc(p, NULL, length, s);
+		if (likely(p))
+			s = p2pmem_sgl_quick(p, NULL, length);
+		local_irq_restore(flags);
 	}
-	if (unlikely(!p || ret)) {
-		if (one)
-			p2pmem_spare_put(one);
-		if (!p)
-			return NULL;
-		if (ret == -ENOMEM)
-			s = p2pmem_sgl_several(p, NULL, length, meta);
-		p2pmem_trace_alloc(p, NULL, length, s);
-		p2pmem_provider_put(p);
-		if (IS_ERR(s))
+	if (unlikely(!s)) {
+		s = p2pmem_sgl_slow(provider, length, gfp & ~__GFP_ZERO);
+		if (!s)
 			return NULL;
 	}
-	if (gfp & __GFP_ZERO)
+	if (unlikely(gfp & __GFP_ZERO))
 		p2pmem_sgl_clear(s);
 	*nents = s->nents;
 	return s->sg;
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_sgl_alloc);
 
-static struct p2pmem_sgl *p2pmem_grant_sgl_take(struct pci_p2pmem_grant *grant, u32 length,
-						gfp_t gfp)
-{
-	struct p2pmem_sgl *s = p2pmem_spare_get(gfp);
-	int ret;
-
-	if (unlikely(!s))
-		return ERR_PTR(-ENOBUFS);
-	ret = p2pmem_sgl_one(s, grant->provider, grant, length);
-	if (likely(!ret))
-		return s;
-	p2pmem_spare_put(s);
-	return ret == -ENOMEM ? p2pmem_sgl_several(grant->provider, grant, length, gfp) :
-				ERR_PTR(ret);
-}
-
 /* Memory under a grant that is held, and charged; or NULL and the reason */
-static struct p2pmem_sgl *p2pmem_grant_sgl(struct pci_p2pmem_grant *grant, u32 length,
-					   gfp_t gfp, enum pci_p2pmem_reason *why)
+static noinline struct p2pmem_sgl *p2pmem_grant_sgl(struct pci_p2pmem_grant *grant, u32 length,
+						    gfp_t gfp, enum pci_p2pmem_reason *why)
 {
 	size_t bytes = PAGE_ALIGN((size_t)length);
 	struct p2pmem_sgl *s;
@@ -330,9 +352,9 @@ static struct p2pmem_sgl *p2pmem_grant_sgl(struct pci_p2pmem_grant *grant, u32 l
 		return NULL;
 	}
 	*why = PCI_P2PMEM_QUOTA;
-	if (unlikely(READ_ONCE(grant->provider->quota)) && p2pmem_grant_over_quota(grant, bytes))
+	if (unlikely(p2pmem_grant_over_quota(grant, bytes)))
 		return NULL;
-	s = p2pmem_grant_sgl_take(grant, length, gfp & ~__GFP_ZERO);
+	s = p2pmem_sgl_make(grant->provider, grant, length, gfp);
 	if (IS_ERR(s)) {
 		*why = p2pmem_alloc_reason(grant->provider, bytes, PTR_ERR(s));
 		return NULL;
@@ -343,14 +365,50 @@ static struct p2pmem_sgl *p2pmem_grant_sgl(struct pci_p2pmem_grant *grant, u32 l
 	}
 	if (unlikely(p2pmem_grant_charge(grant, bytes)))
 		goto give;
-	if (gfp & __GFP_ZERO)
-		p2pmem_sgl_clear(s);
 	*why = PCI_P2PMEM_OK;
 	return s;
 
 give:
 	p2pmem_sgl_give(s);
 	p2pmem_sgl_destroy(s);
+	return NULL;
+}
+
+/* Whether nothing stands against memory for any client of a grant, as far as is easily seen */
+static __always_inline bool p2pmem_grant_ready(const struct pci_p2pmem_grant *grant, size_t bytes)
+{
+	unsigned long quota = READ_ONCE(grant->provider->quota);
+	const struct p2pmem_link *l = grant->link, *end = l + grant->nr;
+
+	for (; l < end; l++)
+		if (unlikely(!p2pmem_link_valid(l) ||
+			     (quota && READ_ONCE(l->pair->used) + bytes > quota)))
+			return false;
+	return true;
+}
+
+/*
+ * The same where nothing is unusual: NULL, and nothing is done, when there is anything to
+ * refuse, or to do first.
+ */
+static __always_inline struct p2pmem_sgl *p2pmem_grant_sgl_quick(struct pci_p2pmem_grant *grant,
+								 u32 length)
+{
+	size_t bytes = PAGE_ALIGN((size_t)length);
+	struct p2pmem_sgl *s;
+	unsigned long flags;
+
+	if (unlikely(!p2pmem_grant_ready(grant, bytes)))
+		return NULL;
+	local_irq_save(flags);
+	s = p2pmem_sgl_quick(grant->provider, grant, length);
+	local_irq_restore(flags);
+	if (likely(s && !p2pmem_grant_outlived(grant) && !p2pmem_grant_charge(grant, bytes)))
+		return s;
+	if (s) {
+		p2pmem_sgl_give(s);
+		p2pmem_sgl_destroy(s);
+	}
 	return NULL;
 }
 
@@ -377,24 +435,30 @@ struct scatterlist *pci_p2pmem_grant_sgl_alloc(struct pci_p2pmem_grant *grant,
 {
 	enum pci_p2pmem_reason reason = PCI_P2PMEM_REVOKED;
 	struct p2pmem_sgl *s = NULL;
-	bool held;
+	int ret = -ENODEV;
 
-	if (!length)
+	if (unlikely(!length))
 		return ERR_PTR(-EINVAL);
-	held = pci_p2pmem_grant_tryget(grant);
-	if (held)
-		s = p2pmem_grant_sgl(grant, length, gfp, &reason);
+	if (likely(pci_p2pmem_grant_tryget(grant))) {
+		s = p2pmem_grant_sgl_quick(grant, length);
+		if (unlikely(!s))
+			s = p2pmem_grant_sgl(grant, length, gfp & ~__GFP_ZERO, &reason);
+		if (likely(s)) {
+			reason = PCI_P2PMEM_OK;
+		} else {
+			ret = p2pmem_errno(reason);
+			p2pmem_grant_failed(grant, reason);
+			pci_p2pmem_grant_put(grant);
+		}
+	}
 	if (why)
 		*why = reason;
 	if (trace_p2pmem_alloc_enabled())
 		trace_p2pmem_alloc(grant->provider->pdev, grant, length, reason);
-	if (!s) {
-		if (!held)
-			return ERR_PTR(-ENODEV);
-		p2pmem_grant_failed(grant, reason);
-		pci_p2pmem_grant_put(grant);
-		return ERR_PTR(p2pmem_errno(reason));
-	}
+	if (unlikely(!s))
+		return ERR_PTR(ret);
+	if (unlikely(gfp & __GFP_ZERO))
+		p2pmem_sgl_clear(s);
 	*nents = s->nents;
 	return s->sg;
 }
