@@ -240,18 +240,18 @@ bool p2pmem_grant_over_quota(const struct pci_p2pmem_grant *grant, unsigned long
  */
 int p2pmem_grant_charge(struct pci_p2pmem_grant *grant, unsigned long bytes)
 {
+	struct p2pmem_link *l = grant->link, *end = l + grant->nr;
 	unsigned long quota = READ_ONCE(grant->provider->quota);
-	int i;
 
-	for (i = 0; i < grant->nr; i++)
-		if (unlikely(p2pmem_pair_charge(grant->link[i].pair, quota, bytes)))
+	for (; l < end; l++)
+		if (unlikely(p2pmem_pair_charge(l->pair, quota, bytes)))
 			goto undo;
 	this_cpu_add(*grant->bytes, bytes);
 	return 0;
 
 undo:
-	while (i--)
-		p2pmem_pair_uncharge(grant->link[i].pair, bytes);
+	while (l-- > grant->link)
+		p2pmem_pair_uncharge(l->pair, bytes);
 	return -EDQUOT;
 }
 
@@ -264,11 +264,11 @@ undo:
  */
 void p2pmem_grant_uncharge(struct pci_p2pmem_grant *grant, unsigned long bytes)
 {
-	int i;
+	struct p2pmem_link *l = grant->link, *end = l + grant->nr;
 
 	this_cpu_sub(*grant->bytes, bytes);
-	for (i = 0; i < grant->nr; i++)
-		p2pmem_pair_uncharge(grant->link[i].pair, bytes);
+	for (; l < end; l++)
+		p2pmem_pair_uncharge(l->pair, bytes);
 }
 
 /**

@@ -167,15 +167,6 @@ int p2pmem_store_add(struct p2pmem_store *s, void *addr, unsigned long pages, in
 	return 0;
 }
 
-/* The slots of an order that this CPU looks at; it need not stay on the CPU. */
-static struct p2pmem_recent *p2pmem_recent(struct p2pmem_store *s, unsigned int order)
-{
-	/* Of four orders, the slots begin at 0, 4, 6 and 7, and there are 4, 2, 1 and 1. */
-	unsigned int i = order - P2PMEM_RECENT_MIN, first = 8 - (8 >> i);
-
-	return &s->recent[first + (raw_smp_processor_id() & ((4 >> i ?: 1) - 1))];
-}
-
 /**
  * p2pmem_warn_not_allocated() - somebody frees what is not allocated
  *
@@ -208,38 +199,6 @@ static unsigned long p2pmem_store_spare(const struct p2pmem_store *s)
 static void p2pmem_store_took(struct p2pmem_store *s, unsigned long nr)
 {
 	WRITE_ONCE(s->free, s->free - nr);
-}
-
-/**
- * p2pmem_store_recent() - take a block that was freed and not merged
- * @s: where from
- * @order: of 2^order pages
- *
- * Context: Any but NMI.
- * Return: its kernel address, or NULL.
- */
-void *p2pmem_store_recent(struct p2pmem_store *s, unsigned int order)
-{
-	struct p2pmem_recent *r = p2pmem_recent(s, order);
-
-	return READ_ONCE(r->addr) ? xchg(&r->addr, NULL) : NULL;
-}
-
-/**
- * p2pmem_store_keep() - return a block that is likely wanted again as it is
- * @s: where to
- * @addr: kernel address of its first page
- * @order: it has 2^order pages
- *
- * Context: Any but NMI.
- * Return: false, and nothing is done, when there is one already.
- */
-bool p2pmem_store_keep(struct p2pmem_store *s, void *addr, unsigned int order)
-{
-	struct p2pmem_recent *r = p2pmem_recent(s, order);
-
-	return s->pages >= P2PMEM_RECENT_PAGES && !READ_ONCE(r->addr) &&
-		!cmpxchg(&r->addr, NULL, addr);
 }
 
 /**

@@ -200,7 +200,7 @@ struct p2pmem_region *p2pmem_page_region(const struct page *page);
 void p2pmem_pages_exit(void);
 void p2pmem_free_page(struct page *page);
 void p2pmem_put_pages(struct p2pmem_region *region, struct page *page, size_t nr);
-void p2pmem_free_pages(struct p2pmem_region *region, struct page *page, size_t nr);
+void p2pmem_free_pages(struct page *page, unsigned long nr);
 struct p2pmem_region *p2pmem_region_alloc(int node);
 void p2pmem_region_free(struct p2pmem_region *r);
 int p2pmem_region_map(struct p2pmem_region *r, struct pci_dev *pdev);

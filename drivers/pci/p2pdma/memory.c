@@ -128,7 +128,7 @@ static noinline void p2pmem_free_run(struct page *page, size_t size)
 		return;
 	/* Trace first: freeing may drop the last reference to the provider. */
 	trace_p2pmem_free(region->provider->pdev, NULL, size);
-	p2pmem_free_pages(region, page, PAGE_ALIGN(size) >> PAGE_SHIFT);
+	p2pmem_free_pages(page, PAGE_ALIGN(size) >> PAGE_SHIFT);
 }
 
 /**

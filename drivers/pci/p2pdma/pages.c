@@ -106,7 +106,7 @@ static void p2pmem_return(struct p2pmem_region *region, struct page *page, size_
 
 	/* It keeps the provider until we are done with it, see p2pmem_wait_empty(). */
 	guard(rcu)();
-	if (region->kind == PCI_P2PMEM_POOL)
+	if (likely(region->kind == PCI_P2PMEM_POOL))
 		p2pmem_pool_free(p->pool, page_to_virt(page), nr << PAGE_SHIFT);
 	else
 		atomic_long_sub(nr, &p->pins);
@@ -209,24 +209,24 @@ static unsigned long p2pmem_page_data(const struct page *page)
  * Marks the pages of a run as free: false, and nothing is done, unless each of them is
  * allocated and has the reference of its user and no other one. With each request.
  */
-static bool p2pmem_disown_pages(struct page *first, unsigned long nr)
+static __always_inline bool p2pmem_disown_pages(struct page *first, unsigned long nr)
 {
-	unsigned long mine = P2PMEM_PAGE_ALLOCATED, n = nr;
-	struct page *page = first;
+	unsigned long mine = P2PMEM_PAGE_ALLOCATED;
+	struct page *page, *end = first + nr;
 	int refs = 1;
 
 	/* A page that is allocated has one reference at least. */
-	for (; n >= 8; n -= 8, page += 8) {
-		mine &= p2pmem_page_data(page) & p2pmem_page_data(page + 1) &
-			p2pmem_page_data(page + 2) & p2pmem_page_data(page + 3) &
-			p2pmem_page_data(page + 4) & p2pmem_page_data(page + 5) &
-			p2pmem_page_data(page + 6) & p2pmem_page_data(page + 7);
-		refs |= page_ref_count(page) | page_ref_count(page + 1) |
-			page_ref_count(page + 2) | page_ref_count(page + 3) |
-			page_ref_count(page + 4) | page_ref_count(page + 5) |
-			page_ref_count(page + 6) | page_ref_count(page + 7);
+	for (page = first; page + 4 <= end; page += 4) {
+		mine &= p2pmem_page_data(page);
+		mine &= p2pmem_page_data(page + 1);
+		mine &= p2pmem_page_data(page + 2);
+		mine &= p2pmem_page_data(page + 3);
+		refs |= page_ref_count(page);
+		refs |= page_ref_count(page + 1);
+		refs |= page_ref_count(page + 2);
+		refs |= page_ref_count(page + 3);
 	}
-	for (; n; n--, page++) {
+	for (; page < end; page++) {
 		mine &= p2pmem_page_data(page);
 		refs |= page_ref_count(page);
 	}
@@ -301,7 +301,6 @@ static noinline void p2pmem_free_pages_slow(struct p2pmem_region *region, struct
 
 /**
  * p2pmem_free_pages() - take pages of a pool back from their user
- * @region: their region
  * @page: the first one
  * @nr: how many, in one run
  *
@@ -310,8 +309,10 @@ static noinline void p2pmem_free_pages_slow(struct p2pmem_region *region, struct
  *
  * Context: Any but NMI.
  */
-void p2pmem_free_pages(struct p2pmem_region *region, struct page *page, size_t nr)
+void p2pmem_free_pages(struct page *page, unsigned long nr)
 {
+	struct p2pmem_region *region = p2pmem_page_region(page);
+
 	if (likely(p2pmem_disown_pages(page, nr)))
 		p2pmem_return(region, page, nr);
 	else
@@ -327,7 +328,7 @@ static noinline void p2pmem_free_page_slow(struct page *page)
 		return;
 	region = p2pmem_page_region(page);
 	if (!WARN_ON_ONCE(region->kind != PCI_P2PMEM_POOL))
-		p2pmem_free_pages(region, page, 1);
+		p2pmem_free_pages(page, 1);
 }
 
 /**

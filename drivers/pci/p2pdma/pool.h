@@ -66,8 +66,6 @@ bool p2pmem_store_promise(struct p2pmem_store *s, unsigned long nr);
 void p2pmem_store_unpromise(struct p2pmem_store *s, unsigned long nr);
 void *p2pmem_store_promised(struct p2pmem_store *s, unsigned long max, unsigned long *nr);
 void *p2pmem_store_search(struct p2pmem_store *s, unsigned long nr);
-void *p2pmem_store_recent(struct p2pmem_store *s, unsigned int order);
-bool p2pmem_store_keep(struct p2pmem_store *s, void *addr, unsigned int order);
 void p2pmem_store_merge(struct p2pmem_store *s);
 bool p2pmem_store_free(struct p2pmem_store *s, void *addr, unsigned long nr);
 

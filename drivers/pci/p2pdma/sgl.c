@@ -84,14 +84,6 @@ static __always_inline void p2pmem_spare_put(struct p2pmem_sgl *s)
 		kfree(s);
 }
 
-static void p2pmem_sgl_destroy(struct p2pmem_sgl *s)
-{
-	if (likely(s->max == 1))
-		p2pmem_spare_put(s);
-	else
-		kvfree(s);
-}
-
 /**
  * p2pmem_sgl_exit() - free what is kept for reuse
  *
@@ -109,21 +101,18 @@ void p2pmem_sgl_exit(void)
 	}
 }
 
-static void p2pmem_sgl_give(struct p2pmem_sgl *s)
+static __always_inline void p2pmem_sgl_give(struct p2pmem_sgl *s)
 {
-	unsigned int i, nents = s->nents;
-	struct page *page;
-	unsigned long nr;
+	unsigned int nents = s->nents;
+	struct scatterlist *sg;
 
 	/* Without entries it is free: see pci_p2pmem_sgl_free(). */
 	s->nents = 0;
-	for (i = 0; i < nents; i++) {
-		page = sg_page(&s->sg[i]);
-		nr = PAGE_ALIGN((size_t)s->sg[i].length) >> PAGE_SHIFT;
-		if (nr == 1)
-			p2pmem_free_page(page);
+	for (sg = s->sg; nents; sg++, nents--) {
+		if (sg->length <= PAGE_SIZE)
+			p2pmem_free_page(sg_page(sg));
 		else
-			p2pmem_free_pages(p2pmem_page_region(page), page, nr);
+			p2pmem_free_pages(sg_page(sg), PAGE_ALIGN((size_t)sg->length) >> PAGE_SHIFT);
 	}
 }
 
@@ -370,7 +359,7 @@ static noinline struct p2pmem_sgl *p2pmem_grant_sgl(struct pci_p2pmem_grant *gra
 
 give:
 	p2pmem_sgl_give(s);
-	p2pmem_sgl_destroy(s);
+	kvfree(s);
 	return NULL;
 }
 
@@ -407,7 +396,7 @@ static __always_inline struct p2pmem_sgl *p2pmem_grant_sgl_quick(struct pci_p2pm
 		return s;
 	if (s) {
 		p2pmem_sgl_give(s);
-		p2pmem_sgl_destroy(s);
+		p2pmem_spare_put(s);
 	}
 	return NULL;
 }
@@ -483,10 +472,13 @@ void pci_p2pmem_sgl_free(struct scatterlist *sgl)
 	trace_p2pmem_free(s->provider->pdev, grant, s->length);
 	/* Uncharged first: what is charged is never more than what is out. */
 	if (grant)
-		p2pmem_grant_uncharge(s->grant, PAGE_ALIGN((size_t)s->length));
+		p2pmem_grant_uncharge(grant, PAGE_ALIGN((size_t)s->length));
 	/* With its last page, the provider of a list without a grant may go. */
 	p2pmem_sgl_give(s);
-	p2pmem_sgl_destroy(s);
+	if (likely(s->max == 1))
+		p2pmem_spare_put(s);
+	else
+		kvfree(s);
 	if (grant)
 		pci_p2pmem_grant_put(grant);
 }
