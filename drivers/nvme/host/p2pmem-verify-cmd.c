@@ -94,7 +94,7 @@ int nvme_p2pmem_command(struct nvme_p2pmem_test *t, u8 opcode, void *data)
  */
 bool nvme_p2pmem_reread(struct nvme_p2pmem_test *t, bool *changed)
 {
-	u8 *again = nvme_p2pmem_second(t);
+	u8 *again = nvme_p2pmem_second_buf(t);
 
 	if (nvme_p2pmem_command(t, nvme_cmd_read, again))
 		return false;
@@ -159,7 +159,7 @@ int nvme_p2pmem_blame(struct nvme_p2pmem_test *t, const char *what, int error)
  * Whether a command was not executed, for a reason that says nothing of where its data is:
  * the drive or the way to it is busy with something else, or another host reserved it.
  */
-static bool nvme_p2pmem_passing_status(int status)
+static bool nvme_p2pmem_temporary_status(int status)
 {
 	switch (status) {
 	case NVME_SC_POWER_LOSS:
@@ -178,7 +178,7 @@ static bool nvme_p2pmem_passing_status(int status)
 }
 
 /* The same for an errno, without those that a lost command has, too */
-static bool nvme_p2pmem_passing_errno(int error)
+static bool nvme_p2pmem_temporary_errno(int error)
 {
 	switch (error) {
 	case -EBUSY:
@@ -208,7 +208,7 @@ static bool nvme_p2pmem_passing_errno(int error)
 int nvme_p2pmem_failed(struct nvme_p2pmem_test *t, const char *what, int error,
 		       unsigned long began)
 {
-	if (nvme_p2pmem_passing_errno(error) || (error > 0 && nvme_p2pmem_passing_status(error)) ||
+	if (nvme_p2pmem_temporary_errno(error) || (error > 0 && nvme_p2pmem_temporary_status(error)) ||
 	    (error == -EINTR && time_before(jiffies, began + NVME_IO_TIMEOUT))) {
 		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "%s: not executed, tried again (%d)",
 			  what, error);
@@ -218,13 +218,13 @@ int nvme_p2pmem_failed(struct nvme_p2pmem_test *t, const char *what, int error,
 }
 
 /**
- * nvme_p2pmem_passes() - whether a command with system memory was not executed
+ * nvme_p2pmem_is_temporary() - whether a command with system memory was not executed
  * @ret: what nvme_p2pmem_command() returned
  *
  * Context: Any.
  * Return: true when the reason passes by itself.
  */
-bool nvme_p2pmem_passes(int ret)
+bool nvme_p2pmem_is_temporary(int ret)
 {
-	return ret < 0 || nvme_p2pmem_passing_status(ret);
+	return ret < 0 || nvme_p2pmem_temporary_status(ret);
 }

@@ -82,9 +82,9 @@ static void nvme_p2pmem_erase(struct nvme_p2pmem_test *t)
  * Whether the block is in peer memory. Its completion is in system memory and may be
  * there first: the two do not go by the same way.
  */
-static bool nvme_p2pmem_arrived(struct nvme_p2pmem_test *t)
+static bool nvme_p2pmem_data_arrived(struct nvme_p2pmem_test *t)
 {
-	u8 *seen = nvme_p2pmem_second(t);
+	u8 *seen = nvme_p2pmem_second_buf(t);
 	int waited;
 
 	for (waited = 0; ; waited += 5) {
@@ -97,10 +97,10 @@ static bool nvme_p2pmem_arrived(struct nvme_p2pmem_test *t)
 	}
 }
 
-/* After nvme_p2pmem_arrived(): whether the Read left bytes there that only the test knows */
-static bool nvme_p2pmem_left(struct nvme_p2pmem_test *t)
+/* After nvme_p2pmem_data_arrived(): whether the Read left bytes there that only the test knows */
+static bool nvme_p2pmem_fill_remains(struct nvme_p2pmem_test *t)
 {
-	const u8 *seen = nvme_p2pmem_second(t), *fill = nvme_p2pmem_fill(t);
+	const u8 *seen = nvme_p2pmem_second_buf(t), *fill = nvme_p2pmem_fill(t);
 	unsigned int i, run = 0;
 
 	for (i = 0; i < t->size && run < NVME_P2PMEM_LEFT; i++)
@@ -112,18 +112,18 @@ static bool nvme_p2pmem_left(struct nvme_p2pmem_test *t)
  * Whether Compare from system memory finds what is equal, and what is not: 1 or 0, or -EAGAIN
  * when the drive did not say.
  */
-static int nvme_p2pmem_compares(struct nvme_p2pmem_test *t)
+static int nvme_p2pmem_compare_works(struct nvme_p2pmem_test *t)
 {
-	u8 *other = nvme_p2pmem_second(t);
+	u8 *other = nvme_p2pmem_second_buf(t);
 	int ret;
 
 	memcpy(other, t->ram, t->size);
 	ret = nvme_p2pmem_command(t, nvme_cmd_compare, other);
 	if (ret)
-		return nvme_p2pmem_passes(ret) ? -EAGAIN : 0;
+		return nvme_p2pmem_is_temporary(ret) ? -EAGAIN : 0;
 	other[t->size - 1] ^= 0xff;
 	ret = nvme_p2pmem_command(t, nvme_cmd_compare, other);
-	if (nvme_p2pmem_passes(ret))
+	if (nvme_p2pmem_is_temporary(ret))
 		return -EAGAIN;
 	return ret == NVME_SC_COMPARE_FAILED;
 }
@@ -143,7 +143,7 @@ static int nvme_p2pmem_compare_blame(struct nvme_p2pmem_test *t, int error,
 	/* Of a drive that is lost nothing more is to be learned. */
 	if (ret != PCI_P2PMEM_DISPROVED || error == -EINTR || error == -ETIMEDOUT)
 		return ret;
-	sound = nvme_p2pmem_compares(t);
+	sound = nvme_p2pmem_compare_works(t);
 	if (sound > 0)
 		return ret;
 	if (sound < 0 || !nvme_p2pmem_reread(t, &changed)) {
@@ -183,7 +183,7 @@ static int nvme_p2pmem_round(struct nvme_p2pmem_test *t)
 
 	t->says->note[0] = '\0';
 	ret = nvme_p2pmem_command(t, nvme_cmd_read, t->ram);
-	if (ret && nvme_p2pmem_passes(ret)) {
+	if (ret && nvme_p2pmem_is_temporary(ret)) {
 		strscpy(t->says->note, "the drive's first block cannot be read now",
 			PCI_P2PMEM_NOTE);
 		return PCI_P2PMEM_UNTRIED;
@@ -200,8 +200,8 @@ static int nvme_p2pmem_round(struct nvme_p2pmem_test *t)
 	ret = nvme_p2pmem_command(t, nvme_cmd_read, t->peer);
 	if (ret)
 		return nvme_p2pmem_failed(t, "Read to peer memory", ret, began);
-	if (!nvme_p2pmem_arrived(t)) {
-		if (nvme_p2pmem_left(t))
+	if (!nvme_p2pmem_data_arrived(t)) {
+		if (nvme_p2pmem_fill_remains(t))
 			t->wrong = NVME_P2PMEM_WRONG;
 		return nvme_p2pmem_blame(t, "Read to peer memory left other data there", 0);
 	}

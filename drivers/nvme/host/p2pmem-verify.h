@@ -44,7 +44,7 @@ struct nvme_p2pmem_test {
 	struct pci_p2pmem_test *says;
 };
 
-static inline u8 *nvme_p2pmem_second(struct nvme_p2pmem_test *t)
+static inline u8 *nvme_p2pmem_second_buf(struct nvme_p2pmem_test *t)
 {
 	return t->ram + t->size;
 }
@@ -61,6 +61,6 @@ bool nvme_p2pmem_reread(struct nvme_p2pmem_test *t, bool *changed);
 int nvme_p2pmem_blame(struct nvme_p2pmem_test *t, const char *what, int error);
 int nvme_p2pmem_failed(struct nvme_p2pmem_test *t, const char *what, int error,
 		       unsigned long began);
-bool nvme_p2pmem_passes(int ret);
+bool nvme_p2pmem_is_temporary(int ret);
 
 #endif /* _NVME_P2PMEM_VERIFY_H */

@@ -139,7 +139,7 @@ static bool nvmet_p2pmem_admit(struct nvmet_p2pmem_path *path, struct pci_p2pmem
 {
 	int ret;
 
-	switch (nvmet_p2pmem_judge(path, grant, drive, why)) {
+	switch (nvmet_p2pmem_evaluate(path, grant, drive, why)) {
 	case NVMET_P2PMEM_USE:
 		return true;
 	case NVMET_P2PMEM_TEST:
@@ -168,8 +168,8 @@ static bool nvmet_p2pmem_admit(struct nvmet_p2pmem_path *path, struct pci_p2pmem
  * was tested was one route: when memory is mapped by another one, or that has come to need
  * an administrator's entry, the path is judged anew, and tested.
  */
-static bool nvmet_p2pmem_still_good(struct nvmet_p2pmem_path *path,
-				    struct pci_p2pmem_grant *grant)
+static bool nvmet_p2pmem_still_valid(struct nvmet_p2pmem_path *path,
+				     struct pci_p2pmem_grant *grant)
 {
 	struct pci_p2pmem_verdict v;
 
@@ -207,7 +207,7 @@ static void nvmet_p2pmem_refuse(struct nvmet_p2pmem_path *path, struct pci_dev *
 {
 	nvmet_p2pmem_enter(path, state, NULL, why->reason);
 	if (state != NVMET_P2PMEM_TESTING && path->told != state)
-		nvmet_p2pmem_tell_refusal(path, provider, drive, why);
+		nvmet_p2pmem_log_refusal(path, provider, drive, why);
 }
 
 /* Gives a path without a grant one, or a test of one, or the reason why there is none */
@@ -280,7 +280,7 @@ void nvmet_p2pmem_attach(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns)
 	/* While it is being enabled nobody knows whether it will be: told later. */
 	grant = nvmet_p2pmem_path_grant(path);
 	if (grant && ns->enabled)
-		nvmet_p2pmem_tell_use(path, grant);
+		nvmet_p2pmem_log_use(path, grant);
 	else if (grant)
 		nvmet_p2pmem_rescan(0);
 	return;
@@ -402,7 +402,7 @@ static bool nvmet_p2pmem_rescan_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *n
 	usable = grant && pci_p2pmem_grant_usable(grant);
 	if (grant && !usable && !pci_p2pmem_grant_idle(grant))
 		return true;
-	if (grant && !(usable && nvmet_p2pmem_still_good(path, grant))) {
+	if (grant && !(usable && nvmet_p2pmem_still_valid(path, grant))) {
 		nvmet_p2pmem_disconnect(path);
 		grant = NULL;
 	}
@@ -411,7 +411,7 @@ static bool nvmet_p2pmem_rescan_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *n
 		grant = nvmet_p2pmem_path_grant(path);
 	}
 	if (grant && path->told != NVMET_P2PMEM_PEER)
-		nvmet_p2pmem_tell_use(path, grant);
+		nvmet_p2pmem_log_use(path, grant);
 	return false;
 }
 

@@ -101,7 +101,7 @@ static void malformed_values(struct kunit *test)
 }
 
 /* Only what lends published memory can be named. */
-static void functions_that_lend_nothing(struct kunit *test)
+static void functions_without_memory(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_build(test);
 	char value[32];
@@ -182,7 +182,7 @@ static void busy_while_enabled(struct kunit *test)
 }
 
 /* A provider that was named must be able to serve the drive; any provider need not. */
-static void what_is_asked_when_it_is_enabled(struct kunit *test)
+static void checks_at_enable(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_build(test);
 
@@ -484,10 +484,10 @@ static void reset_under_load(struct kunit *test)
 static struct kunit_case nvmet_attr_cases[] = {
 	KUNIT_CASE(values),
 	KUNIT_CASE(malformed_values),
-	KUNIT_CASE(functions_that_lend_nothing),
+	KUNIT_CASE(functions_without_memory),
 	KUNIT_CASE(preference),
 	KUNIT_CASE(busy_while_enabled),
-	KUNIT_CASE(what_is_asked_when_it_is_enabled),
+	KUNIT_CASE(checks_at_enable),
 	KUNIT_CASE(namespaces_of_files),
 #ifdef CONFIG_BLK_DEV_INTEGRITY
 	KUNIT_CASE(drives_with_integrity),

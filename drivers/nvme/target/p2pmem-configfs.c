@@ -27,14 +27,14 @@ static const char * const nvmet_p2pmem_modes[] = {
 	NULL
 };
 
-static const char * const nvmet_p2pmem_orders[] = {
+static const char * const nvmet_p2pmem_prefer_names[] = {
 	[PCI_P2PMEM_NEAREST] = "nearest",
 	[PCI_P2PMEM_MOST_FREE] = "most-free",
 	[PCI_P2PMEM_SAME_NODE] = "same-node",
 	NULL
 };
 
-struct nvmet_p2pmem_wish {
+struct nvmet_p2pmem_setting {
 	bool any;
 	bool fixed;
 	u32 domain;
@@ -57,7 +57,7 @@ static bool nvmet_p2pmem_hex(const char *s, unsigned int digits, u32 *value)
 
 /* DDDD:BB:DD.F as lspci -D prints it; no digit more, none less */
 static bool nvmet_p2pmem_parse_address(const char *s, size_t len,
-				       struct nvmet_p2pmem_wish *wish)
+				       struct nvmet_p2pmem_setting *wish)
 {
 	static const char tail[] = ":BB:DD.F";
 	size_t digits = strcspn(s, ":");
@@ -86,7 +86,7 @@ static bool nvmet_p2pmem_parse_address(const char *s, size_t len,
 }
 
 static bool nvmet_p2pmem_parse(const char *page, size_t count,
-			       struct nvmet_p2pmem_wish *wish)
+			       struct nvmet_p2pmem_setting *wish)
 {
 	size_t len = strnlen(page, count);
 
@@ -134,7 +134,7 @@ static ssize_t nvmet_ns_p2pmem_show(struct config_item *item, char *page)
 
 /* Whether there is a function at that address which lends; tells when not */
 static int nvmet_p2pmem_check_provider(struct nvmet_ns *ns,
-				       const struct nvmet_p2pmem_wish *wish)
+				       const struct nvmet_p2pmem_setting *wish)
 {
 	struct pci_dev *provider;
 	bool lends;
@@ -155,7 +155,7 @@ static ssize_t nvmet_ns_p2pmem_store(struct config_item *item, const char *page,
 {
 	struct nvmet_ns *ns = to_nvmet_ns(item);
 	struct nvmet_p2pmem_ns *rec = nvmet_p2pmem_record(ns);
-	struct nvmet_p2pmem_wish wish;
+	struct nvmet_p2pmem_setting wish;
 	int ret;
 
 	if (!rec)
@@ -208,7 +208,7 @@ struct nvmet_p2pmem_choice {
 
 static const struct nvmet_p2pmem_choice nvmet_p2pmem_prefer = {
 	.attr = "p2pmem_prefer",
-	.words = nvmet_p2pmem_orders,
+	.words = nvmet_p2pmem_prefer_names,
 	.values = "nearest, most-free or same-node",
 	.member = offsetof(struct nvmet_p2pmem_ns, prefer),
 };

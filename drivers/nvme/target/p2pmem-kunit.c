@@ -71,7 +71,7 @@ static void data_in_peer_memory(struct kunit *test)
 }
 
 /* A namespace that does not ask has system memory; nothing is a fallback, and bios merge. */
-static void nobody_asked(struct kunit *test)
+static void no_verify_call(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_ready(test, "0");
 
@@ -294,7 +294,7 @@ static void status_after_a_loss(struct kunit *test)
 }
 
 /* System memory is not lost with a provider, and an error of the drive is one. */
-static void status_as_the_drive_says(struct kunit *test)
+static void status_of_the_drive(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_ready(test, NULL);
 	struct bench_req *r;
@@ -513,7 +513,7 @@ static void attach_and_request_without_memory(struct kunit *test)
 
 static struct kunit_case nvmet_p2pmem_cases[] = {
 	KUNIT_CASE(data_in_peer_memory),
-	KUNIT_CASE(nobody_asked),
+	KUNIT_CASE(no_verify_call),
 	KUNIT_CASE(choice_of_provider),
 	KUNIT_CASE(fallback_without_a_client),
 	KUNIT_CASE(fallback_of_other_transports),
@@ -522,7 +522,7 @@ static struct kunit_case nvmet_p2pmem_cases[] = {
 	KUNIT_CASE(fallback_of_another_adapter),
 	KUNIT_CASE(all_bytes_are_counted),
 	KUNIT_CASE(status_after_a_loss),
-	KUNIT_CASE(status_as_the_drive_says),
+	KUNIT_CASE(status_of_the_drive),
 	KUNIT_CASE(status_while_it_is_revoked),
 	KUNIT_CASE(memory_outlives_its_namespace),
 	KUNIT_CASE(commands_of_a_wrong_length),

@@ -206,10 +206,10 @@ bool nvmet_p2pmem_cpu_integrity(struct nvmet_ns *ns);
 void nvmet_p2pmem_rescan(unsigned long delay);
 
 /* p2pmem-verify.c */
-enum nvmet_p2pmem_ruling nvmet_p2pmem_judge(struct nvmet_p2pmem_path *path,
-					    struct pci_p2pmem_grant *grant,
-					    struct device *drive,
-					    struct pci_p2pmem_verdict *why);
+enum nvmet_p2pmem_ruling nvmet_p2pmem_evaluate(struct nvmet_p2pmem_path *path,
+					       struct pci_p2pmem_grant *grant,
+					       struct device *drive,
+					       struct pci_p2pmem_verdict *why);
 bool nvmet_p2pmem_still_proved(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant);
 int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant,
 			    struct device *drive);
@@ -226,9 +226,9 @@ void nvmet_p2pmem_verify_exit(void);
 /* p2pmem-tell.c */
 void nvmet_p2pmem_enter(struct nvmet_p2pmem_path *path, enum nvmet_p2pmem_state state,
 			struct pci_p2pmem_grant *grant, enum pci_p2pmem_reason reason);
-void nvmet_p2pmem_tell_refusal(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
-			       struct device *drive, const struct pci_p2pmem_verdict *why);
-void nvmet_p2pmem_tell_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant);
+void nvmet_p2pmem_log_refusal(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
+			      struct device *drive, const struct pci_p2pmem_verdict *why);
+void nvmet_p2pmem_log_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant);
 int nvmet_p2pmem_show_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns, char *line,
 			   size_t len);
 

@@ -44,7 +44,7 @@ void nvmet_p2pmem_done_init(struct nvmet_p2pmem_done *d)
 	init_completion(&d->done);
 }
 
-static void nvmet_p2pmem_loop_saw(struct nvmet_p2pmem_loop *l, enum nvmet_p2pmem_loop_event e)
+static void nvmet_p2pmem_loop_set_event(struct nvmet_p2pmem_loop *l, enum nvmet_p2pmem_loop_event e)
 {
 	set_bit(e, &l->seen);
 	wake_up(&l->wait);
@@ -87,8 +87,8 @@ static int nvmet_p2pmem_loop_qp(struct nvmet_p2pmem_loop *l, struct rdma_cm_id *
  * Somebody wants to connect. An error makes the connection manager destroy @id. It
  * brings one request of a listener after the other.
  */
-static int nvmet_p2pmem_loop_asked(struct nvmet_p2pmem_loop *l, struct rdma_cm_id *id,
-				   struct rdma_cm_event *event)
+static int nvmet_p2pmem_loop_connect_request(struct nvmet_p2pmem_loop *l, struct rdma_cm_id *id,
+					     struct rdma_cm_event *event)
 {
 	const struct rdma_conn_param *asked = &event->param.conn;
 	struct rdma_conn_param param = {
@@ -114,10 +114,10 @@ static int nvmet_p2pmem_loop_asked(struct nvmet_p2pmem_loop *l, struct rdma_cm_i
 		rdma_destroy_qp(id);
 		goto down;
 	}
-	nvmet_p2pmem_loop_saw(l, NVMET_P2PMEM_LOOP_ASKED);
+	nvmet_p2pmem_loop_set_event(l, NVMET_P2PMEM_LOOP_ASKED);
 	return 0;
 down:
-	nvmet_p2pmem_loop_saw(l, NVMET_P2PMEM_LOOP_DOWN);
+	nvmet_p2pmem_loop_set_event(l, NVMET_P2PMEM_LOOP_DOWN);
 	return ret;
 }
 
@@ -127,15 +127,15 @@ static int nvmet_p2pmem_loop_event(struct rdma_cm_id *id, struct rdma_cm_event *
 
 	switch (event->event) {
 	case RDMA_CM_EVENT_ADDR_RESOLVED:
-		nvmet_p2pmem_loop_saw(l, NVMET_P2PMEM_LOOP_ADDR);
+		nvmet_p2pmem_loop_set_event(l, NVMET_P2PMEM_LOOP_ADDR);
 		break;
 	case RDMA_CM_EVENT_ROUTE_RESOLVED:
-		nvmet_p2pmem_loop_saw(l, NVMET_P2PMEM_LOOP_ROUTE);
+		nvmet_p2pmem_loop_set_event(l, NVMET_P2PMEM_LOOP_ROUTE);
 		break;
 	case RDMA_CM_EVENT_CONNECT_REQUEST:
-		return nvmet_p2pmem_loop_asked(l, id, event);
+		return nvmet_p2pmem_loop_connect_request(l, id, event);
 	case RDMA_CM_EVENT_ESTABLISHED:
-		nvmet_p2pmem_loop_saw(l, id == l->near ? NVMET_P2PMEM_LOOP_NEAR_UP :
+		nvmet_p2pmem_loop_set_event(l, id == l->near ? NVMET_P2PMEM_LOOP_NEAR_UP :
 							 NVMET_P2PMEM_LOOP_FAR_UP);
 		break;
 	case RDMA_CM_EVENT_TIMEWAIT_EXIT:
@@ -143,7 +143,7 @@ static int nvmet_p2pmem_loop_event(struct rdma_cm_id *id, struct rdma_cm_event *
 		break;
 	default:
 		/* Refused, unreachable, disconnected, the device removed */
-		nvmet_p2pmem_loop_saw(l, NVMET_P2PMEM_LOOP_DOWN);
+		nvmet_p2pmem_loop_set_event(l, NVMET_P2PMEM_LOOP_DOWN);
 	}
 	return 0;
 }

@@ -111,8 +111,8 @@ static bool nvmet_p2pmem_same(struct nvmet_p2pmem_loop *l, struct nvmet_p2pmem_p
 	}
 }
 
-static int nvmet_p2pmem_move_and_look(struct nvmet_p2pmem_loop *l, struct nvmet_p2pmem_peer *p,
-				      u8 *buf, enum dma_data_direction dir)
+static int nvmet_p2pmem_move_and_compare(struct nvmet_p2pmem_loop *l, struct nvmet_p2pmem_peer *p,
+					 u8 *buf, enum dma_data_direction dir)
 {
 	return nvmet_p2pmem_move(l, p, dir) ?:
 	       nvmet_p2pmem_same(l, p, buf) ? 0 : -EBADMSG;
@@ -131,13 +131,13 @@ static int nvmet_p2pmem_transfers(struct nvmet_p2pmem_loop *l, struct nvmet_p2pm
 	memcpy_toio(p->addr, buf, NVMET_P2PMEM_LOOP_BYTES);
 
 	*what = "RDMA READ into it";
-	ret = nvmet_p2pmem_move_and_look(l, p, buf, DMA_FROM_DEVICE);
+	ret = nvmet_p2pmem_move_and_compare(l, p, buf, DMA_FROM_DEVICE);
 	if (ret)
 		return ret;
 
 	*what = "RDMA WRITE out of it";
 	memset(l->page, 0, NVMET_P2PMEM_LOOP_BYTES);
-	ret = nvmet_p2pmem_move_and_look(l, p, buf, DMA_TO_DEVICE);
+	ret = nvmet_p2pmem_move_and_compare(l, p, buf, DMA_TO_DEVICE);
 	if (ret)
 		return ret;
 
@@ -145,7 +145,7 @@ static int nvmet_p2pmem_transfers(struct nvmet_p2pmem_loop *l, struct nvmet_p2pm
 	*what = "RDMA WRITE of a changed byte out of it";
 	i = get_random_u32_below(NVMET_P2PMEM_LOOP_BYTES);
 	iowrite8(~buf[i], p->addr + i);
-	return nvmet_p2pmem_move_and_look(l, p, buf, DMA_TO_DEVICE);
+	return nvmet_p2pmem_move_and_compare(l, p, buf, DMA_TO_DEVICE);
 }
 
 static enum pci_p2pmem_proof nvmet_p2pmem_test(struct nvmet_p2pmem_loop *l,

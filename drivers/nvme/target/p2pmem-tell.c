@@ -112,8 +112,8 @@ static const char *nvmet_p2pmem_remedy(struct nvmet_p2pmem_path *path,
 }
 
 /* A refusal in words, without what a reader of this line knows or has done already */
-static char *nvmet_p2pmem_words(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
-				struct device *end, const struct pci_p2pmem_verdict *why)
+static char *nvmet_p2pmem_format_reason(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
+					struct device *end, const struct pci_p2pmem_verdict *why)
 {
 	const char *remedy = nvmet_p2pmem_remedy(path, why);
 	char *text = nvmet_p2pmem_explain(provider, end, why);
@@ -136,7 +136,7 @@ static char *nvmet_p2pmem_words(struct nvmet_p2pmem_path *path, struct pci_dev *
 }
 
 /**
- * nvmet_p2pmem_tell_refusal() - a path uses system memory
+ * nvmet_p2pmem_log_refusal() - a path uses system memory
  * @path: the path
  * @provider: the provider that it asks for, NULL for any
  * @drive: DMA device of its drive, or NULL
@@ -144,12 +144,12 @@ static char *nvmet_p2pmem_words(struct nvmet_p2pmem_path *path, struct pci_dev *
  *
  * Context: Process context.
  */
-void nvmet_p2pmem_tell_refusal(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
-			       struct device *drive, const struct pci_p2pmem_verdict *why)
+void nvmet_p2pmem_log_refusal(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
+			      struct device *drive, const struct pci_p2pmem_verdict *why)
 {
 	struct device *adapter = path->ctrl->p2p_client;
-	char *text = nvmet_p2pmem_words(path, provider,
-					nvmet_p2pmem_end(path, provider, drive, why), why);
+	char *text = nvmet_p2pmem_format_reason(path, provider,
+						nvmet_p2pmem_end(path, provider, drive, why), why);
 
 	path->told = path->state;
 	pr_warn("using system memory for nsid %u of controller %u (%*pE, adapter %s): %s\n",
@@ -160,13 +160,13 @@ void nvmet_p2pmem_tell_refusal(struct nvmet_p2pmem_path *path, struct pci_dev *p
 }
 
 /**
- * nvmet_p2pmem_tell_use() - a path uses peer memory
+ * nvmet_p2pmem_log_use() - a path uses peer memory
  * @path: the path
  * @grant: its grant
  *
  * Context: Process context.
  */
-void nvmet_p2pmem_tell_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant)
+void nvmet_p2pmem_log_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant)
 {
 	path->told = path->state;
 	pr_info("using peer-to-peer memory of %s%s for nsid %u of controller %u%s%s%s\n",

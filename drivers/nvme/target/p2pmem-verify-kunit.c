@@ -38,7 +38,7 @@ struct end {
  * @drive: one end
  * @nic: the other
  * @odd: provider with which the drive has an answer of its own
- * @odd_says: that answer
+ * @odd_proof: that answer
  * @hold: tests do not end before @go
  * @go: see there
  * @release: completes @go later
@@ -49,7 +49,7 @@ struct verify {
 	struct end drive;
 	struct end nic;
 	struct pci_dev *odd;
-	enum pci_p2pmem_proof odd_says;
+	enum pci_p2pmem_proof odd_proof;
 	bool hold;
 	struct completion go;
 	struct delayed_work release;
@@ -76,7 +76,7 @@ static enum pci_p2pmem_proof end_verify(struct pci_p2pmem_client *client,
 	scnprintf(test->note, PCI_P2PMEM_NOTE, "kunit says %d", e->says);
 	test->local = e->local;
 	if (e->v->odd && pci_p2pmem_grant_provider(grant) == e->v->odd)
-		return e->v->odd_says;
+		return e->v->odd_proof;
 	return READ_ONCE(e->says);
 }
 
@@ -305,7 +305,7 @@ static void another_provider(struct kunit *test)
 	struct verify *v = verify_ready(test, "1", "warn");
 
 	v->odd = v->b->card;
-	v->odd_says = PCI_P2PMEM_DISPROVED;
+	v->odd_proof = PCI_P2PMEM_DISPROVED;
 	verify_connect(v);
 	verify_expect(v, v->b->card2, "ok proved");
 	bench_disconnect(v->b);
@@ -321,7 +321,7 @@ static void another_provider_that_can_be_proved(struct kunit *test)
 	struct verify *v = verify_ready(test, "1", "require");
 
 	v->odd = v->b->card;
-	v->odd_says = PCI_P2PMEM_UNPROVED;
+	v->odd_proof = PCI_P2PMEM_UNPROVED;
 	verify_connect(v);
 	verify_expect(v, v->b->card2, "ok proved");
 	/* Who comes after is not sent through the first one again. */
@@ -347,7 +347,7 @@ static void by_an_administrator_s_entry(struct kunit *test)
 	struct nvmet_bench *b = v->b;
 
 	v->odd = b->far;
-	v->odd_says = PCI_P2PMEM_UNPROVED;
+	v->odd_proof = PCI_P2PMEM_UNPROVED;
 	nvmet_ns_disable(b->ns);
 	kit_allow(test, BENCH_ROOT_PORT);
 	KUNIT_ASSERT_GT(test, bench_store(b, pci_name(b->far)), 0);
@@ -365,7 +365,7 @@ static void by_an_administrator_s_entry(struct kunit *test)
 	nvmet_ns_disable(b->ns);
 
 	KUNIT_ASSERT_GT(test, verify_store(b, "auto"), 0);
-	v->odd_says = PCI_P2PMEM_PROVED;
+	v->odd_proof = PCI_P2PMEM_PROVED;
 	kit_forget(NULL);
 	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
 	verify_connect(v);
@@ -396,7 +396,7 @@ static void route_that_changes(struct kunit *test)
 }
 
 /* What cannot be shown of this namespace is no reason to use, or refuse, another one. */
-static void what_is_of_one_namespace(struct kunit *test)
+static void state_of_each_namespace(struct kunit *test)
 {
 	struct logged *l = logged_begin(test, "using system memory for nsid");
 	struct verify *v = verify_ready(test, NULL, "require");
@@ -498,7 +498,7 @@ static void disconnect_while_it_is_tested(struct kunit *test)
 }
 
 /* A provider that goes under its test: another one is found, and the first one after it. */
-static void provider_goes_while_it_is_tested(struct kunit *test)
+static void provider_removed_during_self_test(struct kunit *test)
 {
 	struct verify *v = verify_ready(test, NULL, "warn");
 
@@ -589,11 +589,11 @@ static struct kunit_case nvmet_verify_cases[] = {
 	KUNIT_CASE(another_provider_that_can_be_proved),
 	KUNIT_CASE(by_an_administrator_s_entry),
 	KUNIT_CASE(route_that_changes),
-	KUNIT_CASE(what_is_of_one_namespace),
+	KUNIT_CASE(state_of_each_namespace),
 	KUNIT_CASE(required_and_not_known_yet),
 	KUNIT_CASE(disable_while_it_is_tested),
 	KUNIT_CASE(disconnect_while_it_is_tested),
-	KUNIT_CASE(provider_goes_while_it_is_tested),
+	KUNIT_CASE(provider_removed_during_self_test),
 	KUNIT_CASE(required_after_a_short_reset),
 	KUNIT_CASE(required_after_a_proof_is_outdated),
 	KUNIT_CASE(test_of_a_full_pool),

@@ -274,7 +274,7 @@ static u64 nvmet_p2pmem_address(struct pci_p2pmem_grant *grant)
 }
 
 /**
- * nvmet_p2pmem_judge() - what is to be done with a new grant
+ * nvmet_p2pmem_evaluate() - what is to be done with a new grant
  * @path: the path
  * @grant: the grant
  * @drive: DMA device of the drive
@@ -283,10 +283,10 @@ static u64 nvmet_p2pmem_address(struct pci_p2pmem_grant *grant)
  * Context: Process context, path->ctrl->subsys->lock held.
  * Return: whether to use it, to have it tested first or later, or to refuse it.
  */
-enum nvmet_p2pmem_ruling nvmet_p2pmem_judge(struct nvmet_p2pmem_path *path,
-					    struct pci_p2pmem_grant *grant,
-					    struct device *drive,
-					    struct pci_p2pmem_verdict *why)
+enum nvmet_p2pmem_ruling nvmet_p2pmem_evaluate(struct nvmet_p2pmem_path *path,
+					       struct pci_p2pmem_grant *grant,
+					       struct device *drive,
+					       struct pci_p2pmem_verdict *why)
 {
 	struct device *client[NVMET_P2PMEM_PAIRS] = { drive, path->ctrl->p2p_client };
 	struct pci_p2pmem_verdict v[NVMET_P2PMEM_PAIRS];

@@ -103,8 +103,8 @@ static bool nvmet_p2pmem_too_long(struct nvmet_req *req)
 	return mdts && req->transfer_len - req->metadata_len > SZ_4K << mdts;
 }
 
-static enum pci_p2pmem_reason nvmet_p2pmem_take(struct nvmet_req *req,
-						struct pci_p2pmem_grant *grant)
+static enum pci_p2pmem_reason nvmet_p2pmem_alloc_req(struct nvmet_req *req,
+						     struct pci_p2pmem_grant *grant)
 {
 	struct scatterlist *sg, *metadata_sg = NULL;
 	unsigned int nents, metadata_nents = 0;
@@ -136,7 +136,7 @@ static enum pci_p2pmem_reason nvmet_p2pmem_take(struct nvmet_req *req,
  * notice, one of its pairs was refused or disproved since the grant was made, or memory was
  * short. What depends on this request alone, or on how much is out, says nothing of the path.
  */
-static bool nvmet_p2pmem_passing(enum pci_p2pmem_reason reason)
+static bool nvmet_p2pmem_is_temporary(enum pci_p2pmem_reason reason)
 {
 	switch (reason) {
 	case PCI_P2PMEM_NOT_A_CLIENT:
@@ -184,7 +184,7 @@ bool nvmet_p2pmem_alloc(struct nvmet_req *req)
 		else if (unlikely(nvmet_p2pmem_too_long(req)))
 			reason = PCI_P2PMEM_BAD_RANGE;
 		else
-			reason = nvmet_p2pmem_take(req, grant);
+			reason = nvmet_p2pmem_alloc_req(req, grant);
 	}
 	if (likely(!reason)) {
 		pci_p2pmem_grant_put(grant);
@@ -195,7 +195,7 @@ bool nvmet_p2pmem_alloc(struct nvmet_req *req)
 	if (rec)
 		nvmet_p2pmem_fallback(rec, req, grant, reason, testing);
 	/* Without a grant the path has been looked at already, unless it is losing its grant. */
-	if (reason == PCI_P2PMEM_REVOKED || (grant && nvmet_p2pmem_passing(reason)))
+	if (reason == PCI_P2PMEM_REVOKED || (grant && nvmet_p2pmem_is_temporary(reason)))
 		nvmet_p2pmem_rescan(NVMET_P2PMEM_AGAIN);
 	if (grant)
 		pci_p2pmem_grant_put(grant);

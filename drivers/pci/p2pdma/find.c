@@ -63,8 +63,8 @@ struct p2pmem_choice {
  * Whether the provider is one of the clients, and takes no command of which a part is
  * elsewhere. @why, unless NULL, returns the refusal.
  */
-static bool p2pmem_splits(struct p2pmem_provider *p, struct device **clients, int nr,
-			  struct pci_p2pmem_verdict *why)
+static bool p2pmem_refuses_split(struct p2pmem_provider *p, struct device **clients, int nr,
+				 struct pci_p2pmem_verdict *why)
 {
 	int i;
 
@@ -153,7 +153,7 @@ static void p2pmem_consider(struct p2pmem_provider *p, void *arg)
 	struct p2pmem_choice *c = arg;
 	struct p2pmem_rank rank;
 
-	if (!p2pmem_offers(p) || (c->split && p2pmem_splits(p, c->clients, c->nr, NULL)) ||
+	if (!p2pmem_is_published(p) || (c->split && p2pmem_refuses_split(p, c->clients, c->nr, NULL)) ||
 	    p2pmem_rank(p, c, &rank))
 		return;
 	if (c->found && p2pmem_compare(&rank, &c->best, c->prefer) >= 0)
@@ -232,7 +232,7 @@ static void p2pmem_note_refusal(struct p2pmem_provider *p, void *arg)
 	struct pci_p2pmem_verdict v;
 	int i;
 
-	if (!p2pmem_offers(p))
+	if (!p2pmem_is_published(p))
 		return;
 	for (i = 0; i < r->nr; i++) {
 		p2pmem_lookup_verdict_locked(p, r->clients[i], &v);
@@ -251,11 +251,11 @@ static void p2pmem_note_refusal(struct p2pmem_provider *p, void *arg)
 	}
 	/* All clients reach it: nothing else kept it from being chosen. */
 	if (r->split)
-		p2pmem_splits(p, r->clients, r->nr, r->why);
+		p2pmem_refuses_split(p, r->clients, r->nr, r->why);
 }
 
 /**
- * p2pmem_why_none() - the reason when no provider was found
+ * p2pmem_no_provider_reason() - the reason when no provider was found
  * @clients: DMA devices
  * @nr: how many
  * @prefer: as for the choice; only PCI_P2PMEM_SPLIT counts
@@ -264,8 +264,8 @@ static void p2pmem_note_refusal(struct p2pmem_provider *p, void *arg)
  *
  * Context: Process context, may sleep.
  */
-void p2pmem_why_none(struct device **clients, int nr, enum pci_p2pmem_prefer prefer,
-		     struct pci_p2pmem_verdict *why)
+void p2pmem_no_provider_reason(struct device **clients, int nr, enum pci_p2pmem_prefer prefer,
+			       struct pci_p2pmem_verdict *why)
 {
 	struct p2pmem_refusal r = {
 		.clients = clients,
@@ -315,17 +315,17 @@ pci_p2pmem_grant_create(struct pci_dev *provider, enum pci_p2pmem_prefer prefer,
 		provider = found;
 	}
 	if (!provider) {
-		p2pmem_why_none(clients, nr, prefer, why);
+		p2pmem_no_provider_reason(clients, nr, prefer, why);
 		return ERR_PTR(p2pmem_errno(why->reason));
 	}
 	p = p2pmem_provider_get(provider);
 	if (!p) {
 		why->reason = PCI_P2PMEM_NOT_A_PROVIDER;
 		g = ERR_PTR(-ENODEV);
-	} else if (prefer & PCI_P2PMEM_SPLIT && p2pmem_splits(p, clients, nr, why)) {
+	} else if (prefer & PCI_P2PMEM_SPLIT && p2pmem_refuses_split(p, clients, nr, why)) {
 		g = ERR_PTR(p2pmem_errno(why->reason));
 	} else {
-		g = p2pmem_grant_make(p, clients, nr, ops, priv, name, why);
+		g = p2pmem_grant_create(p, clients, nr, ops, priv, name, why);
 	}
 	if (p)
 		p2pmem_provider_put(p);

@@ -90,7 +90,7 @@ extern void (*p2pmem_policy_changed)(unsigned int *pairs, unsigned int *changed)
 int p2pmem_policy_set(const char *val);
 int p2pmem_policy_get(char *buf, size_t len);
 void p2pmem_policy_id(u16 vendor, u16 device, u8 *known, u8 *admin);
-u8 p2pmem_policy_taken(u16 vendor, u16 device);
+u8 p2pmem_policy_removed(u16 vendor, u16 device);
 void p2pmem_policy_cpu(const struct p2pmem_entry *cpu, u8 *known, u8 *admin);
 void p2pmem_policy_show(struct seq_file *m);
 #if IS_ENABLED(CONFIG_KUNIT)
@@ -101,7 +101,7 @@ void p2pmem_policy_load(const char *val);
 /* hostbridge.c */
 void p2pmem_cpu_id(struct p2pmem_entry *cpu);
 bool p2pmem_in_guest(void);
-void p2pmem_host_judge(struct pci_dev *first, struct pci_dev *top, struct p2pmem_host *h);
+void p2pmem_host_evaluate(struct pci_dev *first, struct pci_dev *top, struct p2pmem_host *h);
 void p2pmem_host_entry(struct pci_dev *first, struct pci_dev *top, bool across, char *buf,
 		       size_t len);
 
@@ -142,30 +142,30 @@ void *p2pmem_pool_alloc(struct p2pmem_pool *pool, size_t size);
 void p2pmem_pool_free(struct p2pmem_pool *pool, void *addr, size_t size);
 
 /* state.c */
-bool p2pmem_lends(const struct p2pmem_provider *p);
-bool p2pmem_offers(struct p2pmem_provider *p);
-long p2pmem_out(struct p2pmem_provider *p);
-bool p2pmem_idle(struct p2pmem_provider *p);
-bool p2pmem_empty(struct p2pmem_provider *p);
-void p2pmem_kick(struct p2pmem_provider *p);
-void p2pmem_came_back(struct p2pmem_provider *p);
+bool p2pmem_is_live(const struct p2pmem_provider *p);
+bool p2pmem_is_published(struct p2pmem_provider *p);
+long p2pmem_bytes_in_use(struct p2pmem_provider *p);
+bool p2pmem_is_idle(struct p2pmem_provider *p);
+bool p2pmem_is_empty(struct p2pmem_provider *p);
+void p2pmem_queue_provider_work(struct p2pmem_provider *p);
+void p2pmem_wake_waiters(struct p2pmem_provider *p);
 void p2pmem_state_init(struct p2pmem_provider *p, bool stopped);
 bool p2pmem_leave_live(struct p2pmem_provider *p, enum p2pmem_state state,
 		       unsigned long event, unsigned int *drain);
 void p2pmem_end_drain(struct p2pmem_provider *p, unsigned int drain);
-void p2pmem_waited(struct p2pmem_provider *p, unsigned int drain);
-bool p2pmem_drains(struct p2pmem_provider *p, unsigned int drain);
+void p2pmem_drain_waited(struct p2pmem_provider *p, unsigned int drain);
+bool p2pmem_in_drain(struct p2pmem_provider *p, unsigned int drain);
 long p2pmem_wait_idle(struct p2pmem_provider *p, unsigned int drain, long timeout);
-bool p2pmem_first_notice(struct p2pmem_provider *p);
-void p2pmem_want_resume(struct p2pmem_provider *p);
-bool p2pmem_may_resume(struct p2pmem_provider *p);
+bool p2pmem_drain_notify_once(struct p2pmem_provider *p);
+void p2pmem_request_resume(struct p2pmem_provider *p);
+bool p2pmem_can_resume(struct p2pmem_provider *p);
 bool p2pmem_try_resume(struct p2pmem_provider *p);
-unsigned long p2pmem_take_events(struct p2pmem_provider *p, bool *live);
+unsigned long p2pmem_fetch_events(struct p2pmem_provider *p, bool *live);
 
 /* route.c */
 struct pci_dev *p2pmem_host_function(struct pci_host_bridge *host);
-int p2pmem_route_judge(struct p2pmem_provider *p, struct device *client,
-		       struct pci_p2pmem_verdict *v, u64 *sig);
+int p2pmem_route_evaluate(struct p2pmem_provider *p, struct device *client,
+			  struct pci_p2pmem_verdict *v, u64 *sig);
 int p2pmem_path_acs_list(struct pci_dev *provider, struct pci_dev *client,
 			 char *buf, size_t len);
 int p2pmem_path_entries(struct pci_dev *provider, struct pci_dev *client,
@@ -182,7 +182,7 @@ void p2pmem_pair_settle(struct p2pmem_pair *pair);
 /* pair.c */
 unsigned int p2pmem_pairs_count(void);
 struct p2pmem_pair *p2pmem_pair_find(struct p2pmem_provider *p, struct device *client);
-struct p2pmem_pair *p2pmem_pair_make(struct p2pmem_provider *p, struct device *client);
+struct p2pmem_pair *p2pmem_pair_create(struct p2pmem_provider *p, struct device *client);
 void p2pmem_pair_put(struct p2pmem_pair *pair);
 bool p2pmem_pair_was_allowed(struct p2pmem_provider *p, struct device *client);
 void p2pmem_pair_verdict(struct p2pmem_pair *pair, struct pci_p2pmem_verdict *v);
@@ -242,14 +242,14 @@ void p2pmem_lookup_verdict(struct p2pmem_provider *p, struct device *client,
 			   struct pci_p2pmem_verdict *v);
 unsigned int p2pmem_pairs_update(struct p2pmem_provider *p, struct device *client,
 				 enum p2pmem_forget forget, unsigned int *pairs);
-void p2pmem_pairs_moved_event(void);
+void p2pmem_pairs_hotplug_event(void);
 void p2pmem_pairs_exit(void);
 
 /* grant.c */
 struct pci_p2pmem_grant *
-p2pmem_grant_make(struct p2pmem_provider *p, struct device **clients, int nr,
-		  const struct pci_p2pmem_grant_ops *ops, void *priv, const char *name,
-		  struct pci_p2pmem_verdict *why);
+p2pmem_grant_create(struct p2pmem_provider *p, struct device **clients, int nr,
+		    const struct pci_p2pmem_grant_ops *ops, void *priv, const char *name,
+		    struct pci_p2pmem_verdict *why);
 enum pci_p2pmem_reason p2pmem_grant_reason(const struct pci_p2pmem_grant *grant);
 
 /* holders.c */
@@ -261,8 +261,8 @@ void p2pmem_grants_show(struct p2pmem_provider *p, struct seq_file *m);
 /* find.c */
 struct pci_dev *p2pmem_find_preferred(struct device **clients, int nr,
 				      enum pci_p2pmem_prefer prefer);
-void p2pmem_why_none(struct device **clients, int nr, enum pci_p2pmem_prefer prefer,
-		     struct pci_p2pmem_verdict *why);
+void p2pmem_no_provider_reason(struct device **clients, int nr, enum pci_p2pmem_prefer prefer,
+			       struct pci_p2pmem_verdict *why);
 
 /* memory.c */
 enum pci_p2pmem_reason p2pmem_alloc_reason(struct p2pmem_provider *p, size_t size, long error);
@@ -283,7 +283,7 @@ void p2pmem_sgl_exit(void);
 
 /* lend.c */
 extern const struct attribute_group *p2pmem_group;
-void p2pmem_function_gone(struct pci_dev *pdev);
+void p2pmem_function_removed(struct pci_dev *pdev);
 #if IS_ENABLED(CONFIG_KUNIT)
 void p2pmem_provider_destroy(struct p2pmem_provider *p);
 #endif

@@ -131,7 +131,7 @@ free_grant:
 }
 
 /**
- * p2pmem_grant_make() - create a grant of one provider
+ * p2pmem_grant_create() - create a grant of one provider
  * @p: the provider, held
  * @clients: DMA devices that will be mapped for
  * @nr: how many
@@ -144,9 +144,9 @@ free_grant:
  * Return: the grant, or an error pointer; see pci_p2pmem_grant_create().
  */
 struct pci_p2pmem_grant *
-p2pmem_grant_make(struct p2pmem_provider *p, struct device **clients, int nr,
-		  const struct pci_p2pmem_grant_ops *ops, void *priv, const char *name,
-		  struct pci_p2pmem_verdict *why)
+p2pmem_grant_create(struct p2pmem_provider *p, struct device **clients, int nr,
+		    const struct pci_p2pmem_grant_ops *ops, void *priv, const char *name,
+		    struct pci_p2pmem_verdict *why)
 {
 	struct pci_p2pmem_grant *g;
 	int i, ret = 0;
@@ -165,7 +165,7 @@ p2pmem_grant_make(struct p2pmem_provider *p, struct device **clients, int nr,
 
 	/* The lock orders us against a revocation: it sees us, or we see it. */
 	mutex_lock(&p->lock);
-	if (p2pmem_lends(p) && !p2pmem_grant_outlived(g)) {
+	if (p2pmem_is_live(p) && !p2pmem_grant_is_stale(g)) {
 		list_add_tail(&g->node, &p->grants);
 		WRITE_ONCE(p->nr_grants, p->nr_grants + 1);
 	} else {
@@ -259,7 +259,7 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_grant_put);
  */
 bool pci_p2pmem_grant_usable(struct pci_p2pmem_grant *grant)
 {
-	return p2pmem_lends(grant->provider) && !p2pmem_grant_outlived(grant);
+	return p2pmem_is_live(grant->provider) && !p2pmem_grant_is_stale(grant);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_grant_usable);
 

@@ -63,7 +63,7 @@ static bool p2pmem_is_root_port(struct pci_dev *pdev)
 }
 
 /**
- * p2pmem_host_judge() - what a host bridge forwards to and from one of its root ports
+ * p2pmem_host_evaluate() - what a host bridge forwards to and from one of its root ports
  * @first: the function that stands for the host bridge, or NULL
  * @top: the function above that device that is on the root bus, or the device itself;
  *	NULL to ask for the host bridge alone
@@ -76,7 +76,7 @@ static bool p2pmem_is_root_port(struct pci_dev *pdev)
  *
  * Context: Any.
  */
-void p2pmem_host_judge(struct pci_dev *first, struct pci_dev *top, struct p2pmem_host *h)
+void p2pmem_host_evaluate(struct pci_dev *first, struct pci_dev *top, struct p2pmem_host *h)
 {
 	u8 known = 0, admin = 0, other = 0;
 	struct p2pmem_entry cpu;
@@ -88,7 +88,7 @@ void p2pmem_host_judge(struct pci_dev *first, struct pci_dev *top, struct p2pmem
 	if (first)
 		p2pmem_policy_id(first->vendor, first->device, &known, &admin);
 	if (top && top != first && p2pmem_is_root_port(top)) {
-		known &= ~p2pmem_policy_taken(top->vendor, top->device);
+		known &= ~p2pmem_policy_removed(top->vendor, top->device);
 		p2pmem_policy_id(top->vendor, top->device, &other, &admin);
 	}
 
@@ -101,7 +101,7 @@ void p2pmem_host_judge(struct pci_dev *first, struct pci_dev *top, struct p2pmem
 /**
  * p2pmem_host_entry() - the entry that would allow a path through a host bridge
  * @first: ditto
- * @top: as for p2pmem_host_judge()
+ * @top: as for p2pmem_host_evaluate()
  * @across: the path leads to another host bridge
  * @buf: returns it, as the parameter host_bridges takes it; empty when no entry can
  *	name it

@@ -28,7 +28,7 @@ const struct attribute_group *p2pmem_group;
 /* Serialises the making of providers: two BARs of one function may come at once. */
 static DEFINE_MUTEX(p2pmem_add_mutex);
 
-static void p2pmem_hide(struct p2pmem_provider *p)
+static void p2pmem_remove_group(struct p2pmem_provider *p)
 {
 	if (p->sysfs)
 		sysfs_remove_group(&p->pdev->dev.kobj, p2pmem_group);
@@ -50,7 +50,7 @@ VISIBLE_IF_KUNIT void p2pmem_provider_destroy(struct p2pmem_provider *p)
 {
 	struct p2pmem_region *r;
 
-	p2pmem_hide(p);
+	p2pmem_remove_group(p);
 	/* Readers of the register may be in the pool until a grace period has passed. */
 	p2pmem_unregister(p);
 	scoped_guard(mutex, &p2pmem_mutex)
@@ -67,7 +67,7 @@ static bool p2pmem_wait_empty(struct p2pmem_provider *p)
 	long left;
 
 	for (waited = 0; waited < PCI_P2PMEM_WITHDRAW_SECONDS; waited += P2PMEM_REPORT_SECONDS) {
-		left = wait_event_killable_timeout(p->drained, p2pmem_empty(p),
+		left = wait_event_killable_timeout(p->drained, p2pmem_is_empty(p),
 						   P2PMEM_REPORT_SECONDS * HZ);
 		if (left > 0) {
 			/* Whoever gave the last page back is done with the provider. */
@@ -88,7 +88,7 @@ static bool p2pmem_wait_empty(struct p2pmem_provider *p)
 static void p2pmem_abandon(struct p2pmem_provider *p)
 {
 	__module_get(THIS_MODULE);
-	p2pmem_hide(p);
+	p2pmem_remove_group(p);
 	mutex_lock(&p->lock);
 	WRITE_ONCE(p->abandoned, true);
 	mutex_unlock(&p->lock);
@@ -112,7 +112,7 @@ static void p2pmem_provider_withdraw(void *data)
 }
 
 /* Puts @r in the place that @res has among the resources, which goes. */
-static void p2pmem_take_place(struct p2pmem_region *r, struct resource *res)
+static void p2pmem_replace_resource(struct p2pmem_region *r, struct resource *res)
 {
 	struct resource *parent = res->parent;
 
@@ -143,23 +143,23 @@ static void p2pmem_keep_range(struct p2pmem_provider *p, void *arg)
 		if (r->kind == PCI_P2PMEM_REGISTERS)
 			continue;
 		if (gone == p->pdev && gone->resource[r->bar].parent)
-			p2pmem_take_place(r, &gone->resource[r->bar]);
+			p2pmem_replace_resource(r, &gone->resource[r->bar]);
 		/* a bridge above it, whose window goes with all that is in it */
 		for (i = 0; r->hold.parent && i < PCI_NUM_RESOURCES; i++)
 			if (r->hold.parent == &gone->resource[i])
-				p2pmem_take_place(r, &gone->resource[i]);
+				p2pmem_replace_resource(r, &gone->resource[i]);
 	}
 }
 
 /**
- * p2pmem_function_gone() - keep the addresses of abandoned memory
+ * p2pmem_function_removed() - keep the addresses of abandoned memory
  * @pdev: a PCI function that was removed, and still has its resources
  *
  * Its range must not be given to another function while there are pages for it.
  *
  * Context: Process context, under the lock of whoever removes it.
  */
-void p2pmem_function_gone(struct pci_dev *pdev)
+void p2pmem_function_removed(struct pci_dev *pdev)
 {
 	p2pmem_for_each_provider(p2pmem_keep_range, pdev);
 }
@@ -168,7 +168,7 @@ void p2pmem_function_gone(struct pci_dev *pdev)
  * It was to be seen by anyone, and came to nothing: a grant that somebody was given
  * meanwhile must not look for memory in it. It never lent: nobody is told.
  */
-static void p2pmem_provider_unmake(struct p2pmem_provider *p)
+static void p2pmem_provider_undo_create(struct p2pmem_provider *p)
 {
 	unsigned int drain;
 
@@ -181,7 +181,7 @@ static void p2pmem_provider_unmake(struct p2pmem_provider *p)
  * The new provider has no range yet, and is withdrawn with its driver. Returns it
  * with a reference for the caller, or NULL without memory.
  */
-static struct p2pmem_provider *p2pmem_provider_make(struct pci_dev *pdev, unsigned int flags)
+static struct p2pmem_provider *p2pmem_provider_create(struct pci_dev *pdev, unsigned int flags)
 {
 	struct p2pmem_provider *p;
 
@@ -205,7 +205,7 @@ static struct p2pmem_provider *p2pmem_provider_make(struct pci_dev *pdev, unsign
 	kref_get(&p->ref);
 	p2pmem_register(p);
 	if (devm_add_action(&pdev->dev, p2pmem_provider_withdraw, pdev)) {
-		p2pmem_provider_unmake(p);
+		p2pmem_provider_undo_create(p);
 		p2pmem_provider_put(p);
 		return NULL;
 	}
@@ -306,7 +306,7 @@ int pci_p2pmem_add_resource(struct pci_dev *pdev, int bar, size_t size, u64 offs
 	p = p2pmem_provider_get(pdev);
 	if (!p) {
 		made = true;
-		p = p2pmem_provider_make(pdev, flags);
+		p = p2pmem_provider_create(pdev, flags);
 		if (!p) {
 			ret = -ENOMEM;
 			goto out_free;
@@ -318,7 +318,7 @@ int pci_p2pmem_add_resource(struct pci_dev *pdev, int bar, size_t size, u64 offs
 	mutex_unlock(&p->lock);
 	if (ret && made) {
 		devm_remove_action(&pdev->dev, p2pmem_provider_withdraw, pdev);
-		p2pmem_provider_unmake(p);
+		p2pmem_provider_undo_create(p);
 	}
 	if (!ret)
 		/* Its pairs: what must be reachable has changed for those that there are. */

@@ -24,9 +24,9 @@ static void p2pmem_reevaluate(unsigned int *pairs, unsigned int *changed)
 static int p2pmem_bus_event(struct notifier_block *nb, unsigned long event, void *dev)
 {
 	if (event == BUS_NOTIFY_ADD_DEVICE || event == BUS_NOTIFY_REMOVED_DEVICE)
-		p2pmem_pairs_moved_event();
+		p2pmem_pairs_hotplug_event();
 	if (event == BUS_NOTIFY_REMOVED_DEVICE)
-		p2pmem_function_gone(to_pci_dev(dev));
+		p2pmem_function_removed(to_pci_dev(dev));
 	return NOTIFY_DONE;
 }
 

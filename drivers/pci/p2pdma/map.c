@@ -211,7 +211,7 @@ static enum pci_p2pmem_reason p2pmem_pair_reason(struct p2pmem_pair *pair)
 }
 
 /* The provider of the first peer entry of a list that cannot be mapped, or NULL */
-static struct pci_dev *p2pmem_some_provider(struct scatterlist *sgl, int nents)
+static struct pci_dev *p2pmem_first_provider(struct scatterlist *sgl, int nents)
 {
 	struct scatterlist *sg;
 	int i;
@@ -249,10 +249,10 @@ int pci_p2pmem_map_sg(struct device *client, struct scatterlist *sg, int nents,
 	if (nents < 1)
 		return -EINVAL;
 	if (!client)
-		return p2pmem_refuse(p2pmem_some_provider(sg, nents), NULL,
+		return p2pmem_refuse(p2pmem_first_provider(sg, nents), NULL,
 				     p2pmem_list_bytes(sg, nents), PCI_P2PMEM_NO_DMA_DEVICE);
 	if (!p2pmem_list_scan(sg, nents, &list))
-		return p2pmem_refuse(p2pmem_some_provider(sg, nents), client,
+		return p2pmem_refuse(p2pmem_first_provider(sg, nents), client,
 				     p2pmem_list_bytes(sg, nents), PCI_P2PMEM_MIXED_LIST);
 	if (READ_ONCE(list.provider->state) == P2PMEM_LOST)
 		return p2pmem_refuse(list.provider->pdev, client, list.bytes,
@@ -378,7 +378,7 @@ int pci_p2pmem_map_region(struct device *client, struct pci_dev *provider, int b
 
 	guard(rcu)();
 	p = p2pmem_find(provider);
-	if (!p || !p2pmem_lends(p))
+	if (!p || !p2pmem_is_live(p))
 		return p2pmem_refuse(provider, client, size,
 				     p ? PCI_P2PMEM_REVOKED : PCI_P2PMEM_NOT_A_PROVIDER);
 	r = p2pmem_region_at(p, bar, offset, size);
@@ -425,6 +425,6 @@ void pci_p2pmem_unmap_region(struct device *client, struct pci_p2pmem_mapping_re
 	p2pmem_count_unmap(pair);
 	map->region = NULL;
 	atomic_long_dec(&r->provider->pins);
-	p2pmem_came_back(r->provider);
+	p2pmem_wake_waiters(r->provider);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_unmap_region);

@@ -59,7 +59,7 @@ static void *p2pmem_alloc_counted(struct pci_dev *provider, size_t size)
 	p = p2pmem_find(provider);
 	if (!p)
 		return addr;
-	if (likely(p2pmem_lends(p)))
+	if (likely(p2pmem_is_live(p)))
 		addr = p2pmem_pool_alloc(p->pool, size) ?: ERR_PTR(-ENOMEM);
 	if (trace_p2pmem_alloc_enabled())
 		trace_p2pmem_alloc(p->pdev, NULL, size, IS_ERR(addr) ?
@@ -68,7 +68,7 @@ static void *p2pmem_alloc_counted(struct pci_dev *provider, size_t size)
 	return addr;
 }
 
-static noinline void *p2pmem_alloc_run(struct pci_dev *provider, size_t size, gfp_t gfp)
+static noinline void *p2pmem_alloc_slow(struct pci_dev *provider, size_t size, gfp_t gfp)
 {
 	void *addr;
 
@@ -77,7 +77,7 @@ static noinline void *p2pmem_alloc_run(struct pci_dev *provider, size_t size, gf
 	addr = p2pmem_alloc_counted(provider, size);
 	if (IS_ERR(addr))
 		return NULL;
-	p2pmem_own_pages(virt_to_page(addr), PAGE_ALIGN(size) >> PAGE_SHIFT, NULL);
+	p2pmem_set_page_grant(virt_to_page(addr), PAGE_ALIGN(size) >> PAGE_SHIFT, NULL);
 	if (gfp & __GFP_ZERO)
 		p2pmem_clear(addr, size);
 	return addr;
@@ -103,7 +103,7 @@ void *pci_p2pmem_alloc(struct pci_dev *provider, size_t size, gfp_t gfp)
 	unsigned long flags;
 
 	if (unlikely(size - 1 >= PAGE_SIZE || gfp & __GFP_ZERO || trace_p2pmem_alloc_enabled()))
-		return p2pmem_alloc_run(provider, size, gfp);
+		return p2pmem_alloc_slow(provider, size, gfp);
 	/* One page, from the cache of this CPU: with interrupts off we are an RCU reader. */
 	local_irq_save(flags);
 	p = p2pmem_find(provider);
@@ -111,13 +111,13 @@ void *pci_p2pmem_alloc(struct pci_dev *provider, size_t size, gfp_t gfp)
 		page = p2pmem_cache_pop(p->pool, 0);
 	local_irq_restore(flags);
 	if (unlikely(!page))
-		return p2pmem_alloc_run(provider, size, gfp);
-	p2pmem_own_pages(page, 1, NULL);
+		return p2pmem_alloc_slow(provider, size, gfp);
+	p2pmem_set_page_grant(page, 1, NULL);
 	return page_to_virt(page);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_alloc);
 
-static noinline void p2pmem_free_run(struct page *page, size_t size)
+static noinline void p2pmem_free_slow(struct page *page, size_t size)
 {
 	struct p2pmem_region *region;
 
@@ -145,7 +145,7 @@ void pci_p2pmem_free(void *addr, size_t size)
 	if (likely(size - 1 < PAGE_SIZE && !trace_p2pmem_free_enabled()))
 		p2pmem_free_page(page);
 	else
-		p2pmem_free_run(page, size);
+		p2pmem_free_slow(page, size);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_free);
 

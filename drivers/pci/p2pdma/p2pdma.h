@@ -408,13 +408,13 @@ static inline bool p2pmem_grant_valid(const struct pci_p2pmem_grant *grant)
 }
 
 /**
- * p2pmem_grant_outlived() - whether the provider was lost since a grant was created
+ * p2pmem_grant_is_stale() - whether the provider was lost since a grant was created
  * @grant: the grant, held; asked after memory was taken, which keeps the provider from resuming
  *
  * Context: Any.
  * Return: true when a new grant is needed, even if the provider lends again.
  */
-static inline bool p2pmem_grant_outlived(const struct pci_p2pmem_grant *grant)
+static inline bool p2pmem_grant_is_stale(const struct pci_p2pmem_grant *grant)
 {
 	smp_rmb();	/* after the state that allowed the memory: see p2pmem_enter_lost() */
 	return READ_ONCE(grant->provider->epoch) != grant->epoch;
@@ -478,15 +478,15 @@ static inline void p2pmem_grant_clients(struct pci_p2pmem_grant *grant, char *bu
 void p2pmem_mark_pages(struct page *page, unsigned long nr, void *data);
 
 /**
- * p2pmem_own_pages() - note whose pages a run is
+ * p2pmem_set_page_grant() - note whose pages a run is
  * @page: the first one, just allocated
  * @nr: how many
  * @grant: the grant, or NULL
  *
  * Context: Any.
  */
-static __always_inline void p2pmem_own_pages(struct page *page, unsigned long nr,
-					     struct pci_p2pmem_grant *grant)
+static __always_inline void p2pmem_set_page_grant(struct page *page, unsigned long nr,
+						  struct pci_p2pmem_grant *grant)
 {
 	void *data = (void *)((unsigned long)grant | P2PMEM_PAGE_ALLOCATED);
 

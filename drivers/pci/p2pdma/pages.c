@@ -110,7 +110,7 @@ static void p2pmem_return(struct p2pmem_region *region, struct page *page, size_
 		p2pmem_pool_free(p->pool, page_to_virt(page), nr << PAGE_SHIFT);
 	else
 		atomic_long_sub(nr, &p->pins);
-	p2pmem_came_back(p);
+	p2pmem_wake_waiters(p);
 }
 
 /* The rest of p2pmem_return_page(): the page is @back already, or the cache had no room. */
@@ -121,7 +121,7 @@ static noinline void p2pmem_return_rest(struct p2pmem_region *region, struct pag
 	rcu_read_lock();
 	local_irq_restore(flags);
 	if (back)
-		p2pmem_came_back(region->provider);
+		p2pmem_wake_waiters(region->provider);
 	else
 		p2pmem_return(region, page, 1);
 	rcu_read_unlock();

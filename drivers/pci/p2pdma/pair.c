@@ -248,14 +248,14 @@ bool p2pmem_pair_store(struct p2pmem_pair *pair, const struct pci_p2pmem_verdict
 }
 
 /**
- * p2pmem_pair_make() - make the entry of a pair
+ * p2pmem_pair_create() - make the entry of a pair
  * @p: the provider, in its register
  * @client: a registered DMA device
  *
  * Context: Process context, p2pmem_mutex held. Its verdict is to be made next.
  * Return: the pair, or NULL without memory.
  */
-struct p2pmem_pair *p2pmem_pair_make(struct p2pmem_provider *p, struct device *client)
+struct p2pmem_pair *p2pmem_pair_create(struct p2pmem_provider *p, struct device *client)
 {
 	struct p2pmem_pair *pair;
 	unsigned long flags;

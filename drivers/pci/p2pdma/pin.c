@@ -70,7 +70,7 @@ int pci_p2pmem_pin(struct pci_dev *provider, void *addr, size_t size)
 
 	guard(rcu)();
 	p = p2pmem_find(provider);
-	if (!p || !p2pmem_lends(p))
+	if (!p || !p2pmem_is_live(p))
 		return -ENODEV;
 	if (!p2pmem_driver_region(p, addr, size))
 		return -EINVAL;

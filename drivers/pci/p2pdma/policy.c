@@ -83,8 +83,8 @@ static struct p2pmem_policy_row *p2pmem_policy_find(struct p2pmem_policy *pol,
 }
 
 /* What an entry is a part of: a model of its family, a device of its vendor */
-static struct p2pmem_policy_row *p2pmem_policy_wider(struct p2pmem_policy *pol,
-						     const struct p2pmem_entry *e)
+static struct p2pmem_policy_row *p2pmem_policy_find_wider(struct p2pmem_policy *pol,
+							  const struct p2pmem_entry *e)
 {
 	struct p2pmem_entry wider = *e;
 
@@ -99,7 +99,7 @@ static struct p2pmem_policy_row *p2pmem_policy_wider(struct p2pmem_policy *pol,
 }
 
 /* The built-in list as a whole, which an administrator can take back */
-static bool p2pmem_facts_masked(struct p2pmem_policy *pol)
+static bool p2pmem_built_in_removed(struct p2pmem_policy *pol)
 {
 	static const struct p2pmem_entry built_in = { .built_in = true };
 
@@ -109,7 +109,7 @@ static bool p2pmem_facts_masked(struct p2pmem_policy *pol)
 /* What is allowed to an entry besides what was said of it alone */
 static u8 p2pmem_policy_base(struct p2pmem_policy *pol, const struct p2pmem_entry *e)
 {
-	struct p2pmem_policy_row *wider = p2pmem_policy_wider(pol, e);
+	struct p2pmem_policy_row *wider = p2pmem_policy_find_wider(pol, e);
 
 	return p2pmem_fact(e) | (wider ? wider->add : 0);
 }
@@ -150,7 +150,7 @@ static int p2pmem_policy_apply(struct p2pmem_policy *pol, const struct p2pmem_ch
 }
 
 /* One line for the word that is no good */
-static void p2pmem_policy_tell_bad(const char *word, int len, int error)
+static void p2pmem_policy_log_invalid(const char *word, int len, int error)
 {
 	switch (error) {
 	case -ENOSPC:
@@ -167,7 +167,7 @@ static void p2pmem_policy_tell_bad(const char *word, int len, int error)
  * At load, a removal that is not understood may have been of any fact, and whoever wrote
  * it counts on it. So it removes them all: paths are refused, not trusted.
  */
-static int p2pmem_policy_distrust(struct p2pmem_policy *pol, const char *word, int len)
+static int p2pmem_policy_drop_built_in(struct p2pmem_policy *pol, const char *word, int len)
 {
 	const struct p2pmem_change all = {
 		.entry.built_in = true,
@@ -184,7 +184,7 @@ static int p2pmem_policy_distrust(struct p2pmem_policy *pol, const char *word, i
  * Applies the words of a list. While running, all or none: the first bad one is told and
  * returned. At load nobody can be asked again: a bad one is told and left out.
  */
-static int p2pmem_policy_words(struct p2pmem_policy *pol, const char *list, size_t len,
+static int p2pmem_policy_parse(struct p2pmem_policy *pol, const char *list, size_t len,
 			       bool at_load)
 {
 	const char *end = list + len, *next;
@@ -198,11 +198,11 @@ static int p2pmem_policy_words(struct p2pmem_policy *pol, const char *list, size
 		if (!ret)
 			continue;
 		shown = min_t(int, next - list, P2PMEM_ENTRY_TEXT);
-		p2pmem_policy_tell_bad(list, shown, ret);
+		p2pmem_policy_log_invalid(list, shown, ret);
 		if (!at_load)
 			return ret;
 		if (*list == '-')
-			p2pmem_policy_distrust(pol, list, shown);
+			p2pmem_policy_drop_built_in(pol, list, shown);
 	}
 	return 0;
 }
@@ -245,7 +245,7 @@ static int p2pmem_policy_change(const char *val, bool at_load)
 		if (p2pmem_running())
 			synchronize_rcu();
 		*next = *now;
-		ret = p2pmem_policy_words(next, val, len, at_load);
+		ret = p2pmem_policy_parse(next, val, len, at_load);
 		if (ret)
 			return ret;
 		rcu_assign_pointer(p2pmem_policy, next);
@@ -290,10 +290,10 @@ static void p2pmem_policy_entry(const struct p2pmem_entry *e, u8 *known, u8 *adm
 {
 	struct p2pmem_policy *pol = rcu_dereference(p2pmem_policy);
 	struct p2pmem_policy_row *row = p2pmem_policy_find(pol, e);
-	struct p2pmem_policy_row *wider = p2pmem_policy_wider(pol, e);
+	struct p2pmem_policy_row *wider = p2pmem_policy_find_wider(pol, e);
 	u8 mask = (row ? row->mask : 0) | (wider ? wider->mask : 0);
 
-	if (!p2pmem_facts_masked(pol))
+	if (!p2pmem_built_in_removed(pol))
 		*known |= p2pmem_fact(e) & ~mask;
 	*admin |= row ? row->add : 0;
 	*admin |= wider ? wider->add & ~(row ? row->mask : 0) : 0;
@@ -318,19 +318,19 @@ void p2pmem_policy_id(u16 vendor, u16 device, u8 *known, u8 *admin)
 }
 
 /**
- * p2pmem_policy_taken() - what the administrator took back from root ports of some PCI ids
+ * p2pmem_policy_removed() - what the administrator took back from root ports of some PCI ids
  * @vendor: PCI vendor id
  * @device: PCI device id
  *
  * Context: RCU read side, any.
  * Return: bits P2PMEM_WITHIN and P2PMEM_ACROSS.
  */
-u8 p2pmem_policy_taken(u16 vendor, u16 device)
+u8 p2pmem_policy_removed(u16 vendor, u16 device)
 {
 	const struct p2pmem_entry e = { .vendor = vendor, .device = device };
 	struct p2pmem_policy *pol = rcu_dereference(p2pmem_policy);
 	struct p2pmem_policy_row *row = p2pmem_policy_find(pol, &e);
-	struct p2pmem_policy_row *wider = p2pmem_policy_wider(pol, &e);
+	struct p2pmem_policy_row *wider = p2pmem_policy_find_wider(pol, &e);
 
 	return (row ? row->mask : 0) | (wider ? wider->mask & ~(row ? row->add : 0) : 0);
 }

@@ -164,7 +164,7 @@ void p2pmem_for_each_client(void (*fn)(struct pci_p2pmem_client *c, void *arg), 
 }
 
 /* Whether a client's device has an earlier registration in the walk of the register */
-static bool p2pmem_seen_before(struct pci_p2pmem_client *client)
+static bool p2pmem_client_is_duplicate(struct pci_p2pmem_client *client)
 {
 	struct pci_p2pmem_client *c;
 
@@ -192,7 +192,7 @@ void p2pmem_for_each_pair(void (*fn)(struct p2pmem_provider *p, struct device *c
 	guard(mutex)(&p2pmem_mutex);
 	hash_for_each(p2pmem_providers, i, p, hash)
 		hash_for_each(p2pmem_clients, j, c, hash)
-			if (!p2pmem_seen_before(c))
+			if (!p2pmem_client_is_duplicate(c))
 				fn(p, c->dev, arg);
 }
 

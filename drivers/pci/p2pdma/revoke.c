@@ -8,7 +8,7 @@
  * Each wait has an end:
  *
  *   pci_p2pmem_revoke()	twice PCI_P2PMEM_DRAIN_SECONDS; a fatal signal ends it
- *   pci_p2pmem_suspend()	as soon as no memory came back for P2PMEM_STALL
+ *   pci_p2pmem_suspend()	as soon as no memory came back for P2PMEM_SUSPEND_STALL
  *   pci_p2pmem_lost()		does not wait
  *
  * User space, holders and orchestrators are told by one work item of the provider, so that
@@ -21,27 +21,27 @@
 #include "p2pdma.h"
 
 /* How long a suspend waits for one more page to come back */
-#define P2PMEM_STALL		(HZ / 2)
+#define P2PMEM_SUSPEND_STALL		(HZ / 2)
 
 static void p2pmem_trace_revoke(struct p2pmem_provider *p, const char *what,
 				enum pci_p2pmem_reason reason)
 {
 	if (trace_p2pmem_revoke_enabled())
-		trace_p2pmem_revoke(p->pdev, what, p2pmem_out(p), reason);
+		trace_p2pmem_revoke(p->pdev, what, p2pmem_bytes_in_use(p), reason);
 }
 
 /**
- * struct p2pmem_gone - a provider whose clients are told that it goes
+ * struct p2pmem_revoke_ctx - a provider whose clients are told that it goes
  * @provider: the provider
  */
-struct p2pmem_gone {
+struct p2pmem_revoke_ctx {
 	struct p2pmem_provider *provider;
 };
 
 /* A client whose pair was never allowed holds no mapping. */
 static void p2pmem_revoke_client(struct pci_p2pmem_client *c, void *arg)
 {
-	struct p2pmem_gone *gone = arg;
+	struct p2pmem_revoke_ctx *gone = arg;
 
 	if (c->ops && c->ops->revoke && p2pmem_pair_was_allowed(gone->provider, c->dev))
 		c->ops->revoke(c, gone->provider->pdev);
@@ -49,9 +49,9 @@ static void p2pmem_revoke_client(struct pci_p2pmem_client *c, void *arg)
 
 static void p2pmem_notify_holders(struct p2pmem_provider *p)
 {
-	struct p2pmem_gone gone = { .provider = p };
+	struct p2pmem_revoke_ctx gone = { .provider = p };
 
-	if (!p2pmem_first_notice(p))
+	if (!p2pmem_drain_notify_once(p))
 		return;
 	p2pmem_grants_revoke(p);
 	p2pmem_for_each_client(p2pmem_revoke_client, &gone);
@@ -60,13 +60,13 @@ static void p2pmem_notify_holders(struct p2pmem_provider *p)
 /* Judges its pairs anew, for a reset may have changed anything, and goes live. */
 static void p2pmem_resume(struct p2pmem_provider *p)
 {
-	if (!p2pmem_may_resume(p))
+	if (!p2pmem_can_resume(p))
 		return;
 	p2pmem_pairs_update(p, NULL, P2PMEM_FORGET_PROOF, NULL);
 	if (!p2pmem_try_resume(p))
 		return;
 	p2pmem_trace_revoke(p, "resumed", PCI_P2PMEM_OK);
-	p2pmem_kick(p);
+	p2pmem_queue_provider_work(p);
 }
 
 static void p2pmem_send_resumed(struct p2pmem_provider *p)
@@ -76,7 +76,7 @@ static void p2pmem_send_resumed(struct p2pmem_provider *p)
 
 	if (again)
 		p2pmem_event(p, "resumed");
-	if (READ_ONCE(p->published) && p2pmem_lends(p)) {
+	if (READ_ONCE(p->published) && p2pmem_is_live(p)) {
 		pci_info(p->pdev, "lends peer-to-peer memory%s\n", again ? " again" : "");
 		p2pmem_notify(PCI_P2PMEM_EVENT_PROVIDER, p->pdev);
 	}
@@ -89,7 +89,7 @@ static void p2pmem_send_resumed(struct p2pmem_provider *p)
 static void p2pmem_send_events(struct p2pmem_provider *p)
 {
 	bool live;
-	unsigned long events = p2pmem_take_events(p, &live);
+	unsigned long events = p2pmem_fetch_events(p, &live);
 
 	if (events & P2PMEM_EVENT_RESUMED && !live)
 		p2pmem_event(p, "resumed");
@@ -130,7 +130,7 @@ void p2pmem_provider_worker(struct work_struct *work)
 void p2pmem_report(struct p2pmem_provider *p)
 {
 	pci_warn(p->pdev, "waiting for peer-to-peer memory to be returned: %ld bytes and %ld references are in use\n",
-		 p2pmem_out(p), atomic_long_read(&p->pins));
+		 p2pmem_bytes_in_use(p), atomic_long_read(&p->pins));
 	p2pmem_grants_report(p);
 }
 
@@ -148,17 +148,17 @@ static bool p2pmem_drain(struct p2pmem_provider *p, unsigned int drain, unsigned
 		if (left < 0)
 			break;
 	}
-	return p2pmem_idle(p) || !p2pmem_drains(p, drain);
+	return p2pmem_is_idle(p) || !p2pmem_in_drain(p, drain);
 }
 
 /* Stops lending and tells whoever holds memory; returns the number of the drain */
-static unsigned int p2pmem_begin_drain(struct p2pmem_provider *p)
+static unsigned int p2pmem_start_drain(struct p2pmem_provider *p)
 {
 	unsigned int drain;
 
 	if (p2pmem_leave_live(p, P2PMEM_DRAINING, P2PMEM_EVENT_REVOKED, &drain)) {
 		p2pmem_trace_revoke(p, "revoked", PCI_P2PMEM_REVOKED);
-		p2pmem_kick(p);
+		p2pmem_queue_provider_work(p);
 	}
 	p2pmem_notify_holders(p);
 	/* Whoever read "live" before has taken its memory now: it is counted. */
@@ -187,14 +187,14 @@ void pci_p2pmem_revoke(struct pci_dev *pdev)
 
 	if (!p)
 		return;
-	drain = p2pmem_begin_drain(p);
+	drain = p2pmem_start_drain(p);
 	/* A driver may revoke twice on its way out; the second call waits for nobody. */
 	if (READ_ONCE(p->waited) != drain) {
 		if (!p2pmem_drain(p, drain, PCI_P2PMEM_DRAIN_SECONDS)) {
 			p2pmem_grants_evict(p);
 			p2pmem_drain(p, drain, PCI_P2PMEM_DRAIN_SECONDS);
 		}
-		p2pmem_waited(p, drain);
+		p2pmem_drain_waited(p, drain);
 	}
 	p2pmem_end_drain(p, drain);
 	p2pmem_provider_put(p);
@@ -222,13 +222,13 @@ void pci_p2pmem_suspend(struct pci_dev *pdev)
 
 	if (!p)
 		return;
-	drain = p2pmem_begin_drain(p);
-	out = p2pmem_out(p) + atomic_long_read(&p->pins);
+	drain = p2pmem_start_drain(p);
+	out = p2pmem_bytes_in_use(p) + atomic_long_read(&p->pins);
 	do {
 		before = out;
-		if (p2pmem_wait_idle(p, drain, P2PMEM_STALL))
+		if (p2pmem_wait_idle(p, drain, P2PMEM_SUSPEND_STALL))
 			break;
-		out = p2pmem_out(p) + atomic_long_read(&p->pins);
+		out = p2pmem_bytes_in_use(p) + atomic_long_read(&p->pins);
 	} while (out < before && time_before(jiffies, end));
 	p2pmem_end_drain(p, drain);
 	p2pmem_provider_put(p);
@@ -255,7 +255,7 @@ void pci_p2pmem_lost(struct pci_dev *pdev)
 	if (p2pmem_leave_live(p, P2PMEM_LOST, P2PMEM_EVENT_LOST, &drain)) {
 		p2pmem_trace_revoke(p, "lost", PCI_P2PMEM_REVOKED);
 		pci_warn(pdev, "peer-to-peer memory lost, affected transfers will be retried\n");
-		p2pmem_kick(p);
+		p2pmem_queue_provider_work(p);
 	}
 	p2pmem_provider_put(p);
 }
@@ -276,7 +276,7 @@ void pci_p2pmem_resume(struct pci_dev *pdev)
 
 	if (!p)
 		return;
-	p2pmem_want_resume(p);
+	p2pmem_request_resume(p);
 	p2pmem_resume(p);
 	p2pmem_provider_put(p);
 }
@@ -303,7 +303,7 @@ void pci_p2pmem_own(struct pci_dev *pdev, size_t size, bool own)
 	if (!p)
 		return;
 	atomic_long_add(own ? bytes : -bytes, &p->own);
-	p2pmem_came_back(p);
+	p2pmem_wake_waiters(p);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_own);
 
@@ -335,7 +335,7 @@ void *pci_p2pmem_alloc_own(struct pci_dev *pdev, size_t size)
 	addr = p2pmem_pool_alloc(p->pool, bytes);
 	if (!addr)
 		return NULL;
-	p2pmem_own_pages(virt_to_page(addr), bytes >> PAGE_SHIFT, NULL);
+	p2pmem_set_page_grant(virt_to_page(addr), bytes >> PAGE_SHIFT, NULL);
 	/* A drain may have counted the run as lent in between: this wakes it. */
 	pci_p2pmem_own(pdev, bytes, true);
 	return addr;
@@ -360,7 +360,7 @@ void pci_p2pmem_set_published(struct pci_dev *pdev, bool published)
 	if (!p)
 		return;
 	WRITE_ONCE(p->published, published);
-	if (p2pmem_offers(p))
+	if (p2pmem_is_published(p))
 		p2pmem_notify(PCI_P2PMEM_EVENT_PROVIDER, pdev);
 	p2pmem_provider_put(p);
 }
@@ -379,6 +379,6 @@ bool pci_p2pmem_is_provider(struct pci_dev *pdev)
 
 	guard(rcu)();
 	p = p2pmem_find(pdev);
-	return p && p2pmem_offers(p);
+	return p && p2pmem_is_published(p);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_is_provider);

@@ -110,7 +110,7 @@ static int p2pmem_node_settings(struct p2pmem_node *n, struct pci_dev *pdev)
 	n->payload = 128 << FIELD_GET(PCI_EXP_DEVCTL_PAYLOAD, ctl);
 	n->read_request = 128 << FIELD_GET(PCI_EXP_DEVCTL_READRQ, ctl);
 	n->tags_10bit = ctl2 & P2PMEM_DEVCTL2_10BIT_TAG;
-	n->takes_tags_10bit = cap2 & P2PMEM_DEVCAP2_10BIT_TAG;
+	n->completes_tags_10bit = cap2 & P2PMEM_DEVCAP2_10BIT_TAG;
 	return 0;
 }
 
@@ -183,7 +183,7 @@ static int p2pmem_chain_fill(struct p2pmem_chain *c, struct pci_dev *pdev)
 			return ret;
 	}
 	c->host.id = pci_domain_nr(host->bus) << 8 | host->bus->number;
-	p2pmem_host_judge(p2pmem_host_function(host), top, &c->host);
+	p2pmem_host_evaluate(p2pmem_host_function(host), top, &c->host);
 	return 0;
 }
 
@@ -229,7 +229,7 @@ static u64 p2pmem_chain_signature(u64 sig, const struct p2pmem_chain *c)
 	for (n = c->node; n < c->node + c->nr; n++) {
 		sig = p2pmem_mix(sig, n->id);
 		sig = p2pmem_mix(sig, n->type | n->multifunction << 8 | n->has_acs << 9 |
-				 n->tags_10bit << 10 | n->takes_tags_10bit << 11 |
+				 n->tags_10bit << 10 | n->completes_tags_10bit << 11 |
 				 (u64)n->acs_ctrl << 16 | (u64)n->port << 32);
 		sig = p2pmem_mix(sig, n->payload | (u64)n->read_request << 16 |
 				 (u64)n->egress_bits << 32);
@@ -300,7 +300,7 @@ static enum pci_p2pmem_reason p2pmem_ends_reason(struct pci_dev *provider,
 }
 
 /* Which BAR it is whose memory ends at v->needed */
-static void p2pmem_beyond(struct p2pmem_provider *p, bool bus, struct pci_p2pmem_verdict *v)
+static void p2pmem_set_bar(struct p2pmem_provider *p, bool bus, struct pci_p2pmem_verdict *v)
 {
 	struct p2pmem_region *r;
 	u64 start;
@@ -317,7 +317,7 @@ static void p2pmem_beyond(struct p2pmem_provider *p, bool bus, struct pci_p2pmem
 }
 
 /**
- * p2pmem_route_judge() - the verdict of a pair, as the machine is now
+ * p2pmem_route_evaluate() - the verdict of a pair, as the machine is now
  * @p: the provider
  * @client: DMA device
  * @v: returns the verdict; @v->needed is what the client must reach, which is not
@@ -330,8 +330,8 @@ static void p2pmem_beyond(struct p2pmem_provider *p, bool bus, struct pci_p2pmem
  * Return: 0; -ENOMEM, or -EAGAIN when a function on the way did not answer: then nothing
  * is known, @v is good for a message but not to be remembered, and @sig is unchanged.
  */
-int p2pmem_route_judge(struct p2pmem_provider *p, struct device *client,
-		       struct pci_p2pmem_verdict *v, u64 *sig)
+int p2pmem_route_evaluate(struct p2pmem_provider *p, struct device *client,
+			  struct pci_p2pmem_verdict *v, u64 *sig)
 {
 	struct p2pmem_chain a, b;
 	struct p2pmem_route route;
@@ -377,7 +377,7 @@ int p2pmem_route_judge(struct p2pmem_provider *p, struct device *client,
 	if (!route.bus_addr && p2pmem_client_translates(client))
 		return 0;
 	v->needed = route.bus_addr ? p->bus_end : p->phys_end;
-	p2pmem_beyond(p, route.bus_addr, v);
+	p2pmem_set_bar(p, route.bus_addr, v);
 	return 0;
 }
 
@@ -406,7 +406,7 @@ static int p2pmem_list_redirecting(const struct p2pmem_chain *c, u64 mask, char 
  * @len: bytes in @buf
  *
  * Context: Any.
- * Return: number of bytes; -EINVAL without @len, -ENOMEM or -EAGAIN as p2pmem_route_judge().
+ * Return: number of bytes; -EINVAL without @len, -ENOMEM or -EAGAIN as p2pmem_route_evaluate().
  */
 int p2pmem_path_acs_list(struct pci_dev *provider, struct pci_dev *client,
 			 char *buf, size_t len)
@@ -462,7 +462,7 @@ static bool p2pmem_end_entry(struct pci_dev *pdev, const struct p2pmem_host *h, 
  *
  * Context: Any.
  * Return: number of bytes, 0 when none is missing or none can help, -ENOMEM or
- * -EAGAIN as p2pmem_route_judge().
+ * -EAGAIN as p2pmem_route_evaluate().
  */
 int p2pmem_path_entries(struct pci_dev *provider, struct pci_dev *client,
 			char *buf, size_t len)

@@ -101,7 +101,7 @@ void p2pmem_sgl_exit(void)
 	}
 }
 
-static __always_inline void p2pmem_sgl_give(struct p2pmem_sgl *s)
+static __always_inline void p2pmem_sgl_free_pages(struct p2pmem_sgl *s)
 {
 	unsigned int nents = s->nents;
 	struct scatterlist *sg;
@@ -150,7 +150,7 @@ static __always_inline int p2pmem_sgl_one(struct p2pmem_sgl *s, struct p2pmem_pr
 	s->sg[0].page_link = SG_END;
 	sg_set_page(&s->sg[0], page, length, 0);
 	p2pmem_clear_entry(&s->sg[0]);
-	p2pmem_own_pages(page, nr, grant);
+	p2pmem_set_page_grant(page, nr, grant);
 	return 0;
 }
 
@@ -184,11 +184,11 @@ static size_t p2pmem_sgl_fill(struct p2pmem_sgl *s, size_t left)
 	for (; left; left -= run) {
 		run = left;
 		scoped_guard(preempt) {
-			if (unlikely(!p2pmem_lends(s->provider)))
+			if (unlikely(!p2pmem_is_live(s->provider)))
 				return left;
 			addr = p2pmem_pool_alloc_some(s->provider->pool, &run);
 		}
-		p2pmem_own_pages(virt_to_page(addr), run >> PAGE_SHIFT, s->grant);
+		p2pmem_set_page_grant(virt_to_page(addr), run >> PAGE_SHIFT, s->grant);
 		if (addr == end && sg->length + run <= UINT_MAX) {
 			sg->length += run;
 		} else {
@@ -235,7 +235,7 @@ static struct p2pmem_sgl *p2pmem_sgl_several(struct p2pmem_provider *p,
 		return s;
 	}
 	p2pmem_pool_unpromise(p->pool, left);
-	p2pmem_sgl_give(s);
+	p2pmem_sgl_free_pages(s);
 	kvfree(s);
 	return ERR_PTR(-ENODEV);
 }
@@ -348,7 +348,7 @@ static noinline struct p2pmem_sgl *p2pmem_grant_sgl(struct pci_p2pmem_grant *gra
 		*why = p2pmem_alloc_reason(grant->provider, bytes, PTR_ERR(s));
 		return NULL;
 	}
-	if (unlikely(p2pmem_grant_outlived(grant))) {
+	if (unlikely(p2pmem_grant_is_stale(grant))) {
 		*why = PCI_P2PMEM_REVOKED;
 		goto give;
 	}
@@ -358,7 +358,7 @@ static noinline struct p2pmem_sgl *p2pmem_grant_sgl(struct pci_p2pmem_grant *gra
 	return s;
 
 give:
-	p2pmem_sgl_give(s);
+	p2pmem_sgl_free_pages(s);
 	kvfree(s);
 	return NULL;
 }
@@ -392,10 +392,10 @@ static __always_inline struct p2pmem_sgl *p2pmem_grant_sgl_quick(struct pci_p2pm
 	local_irq_save(flags);
 	s = p2pmem_sgl_quick(grant->provider, grant, length);
 	local_irq_restore(flags);
-	if (likely(s && !p2pmem_grant_outlived(grant) && !p2pmem_grant_charge(grant, bytes)))
+	if (likely(s && !p2pmem_grant_is_stale(grant) && !p2pmem_grant_charge(grant, bytes)))
 		return s;
 	if (s) {
-		p2pmem_sgl_give(s);
+		p2pmem_sgl_free_pages(s);
 		p2pmem_spare_put(s);
 	}
 	return NULL;
@@ -474,7 +474,7 @@ void pci_p2pmem_sgl_free(struct scatterlist *sgl)
 	if (grant)
 		p2pmem_grant_uncharge(grant, PAGE_ALIGN((size_t)s->length));
 	/* With its last page, the provider of a list without a grant may go. */
-	p2pmem_sgl_give(s);
+	p2pmem_sgl_free_pages(s);
 	if (likely(s->max == 1))
 		p2pmem_spare_put(s);
 	else

@@ -32,76 +32,76 @@
 #include "p2pdma.h"
 
 /**
- * p2pmem_lends() - whether memory of a provider can be had
+ * p2pmem_is_live() - whether memory of a provider can be had
  * @p: the provider
  *
  * Context: Any; for an allocation that follows: RCU read side.
  * Return: true when it is live.
  */
-bool p2pmem_lends(const struct p2pmem_provider *p)
+bool p2pmem_is_live(const struct p2pmem_provider *p)
 {
 	return READ_ONCE(p->state) == P2PMEM_LIVE;
 }
 
 /**
- * p2pmem_offers() - whether anyone may have memory of a provider
+ * p2pmem_is_published() - whether anyone may have memory of a provider
  * @p: the provider
  *
  * Context: Any.
  * Return: true when it is published, live, and has a pool with anything in it.
  */
-bool p2pmem_offers(struct p2pmem_provider *p)
+bool p2pmem_is_published(struct p2pmem_provider *p)
 {
-	return READ_ONCE(p->published) && p2pmem_lends(p) && p2pmem_pool_size(p->pool);
+	return READ_ONCE(p->published) && p2pmem_is_live(p) && p2pmem_pool_size(p->pool);
 }
 
 /**
- * p2pmem_out() - pooled memory that others hold
+ * p2pmem_bytes_in_use() - pooled memory that others hold
  * @p: the provider
  *
  * Context: Any.
  * Return: bytes, without what the provider's own driver keeps.
  */
-long p2pmem_out(struct p2pmem_provider *p)
+long p2pmem_bytes_in_use(struct p2pmem_provider *p)
 {
 	return p2pmem_pool_size(p->pool) - p2pmem_pool_available(p->pool) -
 		atomic_long_read(&p->own);
 }
 
 /**
- * p2pmem_idle() - whether everything that others held is back
+ * p2pmem_is_idle() - whether everything that others held is back
  * @p: the provider
  *
  * Context: Any.
  * Return: true when only the provider's own driver uses its memory.
  */
-bool p2pmem_idle(struct p2pmem_provider *p)
+bool p2pmem_is_idle(struct p2pmem_provider *p)
 {
-	return p2pmem_out(p) <= 0 && !atomic_long_read(&p->pins);
+	return p2pmem_bytes_in_use(p) <= 0 && !atomic_long_read(&p->pins);
 }
 
 /**
- * p2pmem_empty() - whether the very last page is back
+ * p2pmem_is_empty() - whether the very last page is back
  * @p: the provider
  *
  * Context: Any.
  * Return: true when nobody uses its memory, its own driver neither.
  */
-bool p2pmem_empty(struct p2pmem_provider *p)
+bool p2pmem_is_empty(struct p2pmem_provider *p)
 {
 	return p2pmem_pool_size(p->pool) == p2pmem_pool_available(p->pool) &&
 		!atomic_long_read(&p->pins);
 }
 
 /**
- * p2pmem_kick() - queue the work of a provider
+ * p2pmem_queue_provider_work() - queue the work of a provider
  * @p: the provider
  *
  * The work holds a reference. Without one left there is nobody to be told.
  *
  * Context: Any; RCU read side, or the caller holds the provider.
  */
-void p2pmem_kick(struct p2pmem_provider *p)
+void p2pmem_queue_provider_work(struct p2pmem_provider *p)
 {
 	if (!kref_get_unless_zero(&p->ref))
 		return;
@@ -110,20 +110,20 @@ void p2pmem_kick(struct p2pmem_provider *p)
 }
 
 /**
- * p2pmem_came_back() - memory of a provider came back
+ * p2pmem_wake_waiters() - memory of a provider came back
  * @p: the provider; the memory is counted as back already
  *
  * Context: Any but NMI, RCU read side.
  */
-void p2pmem_came_back(struct p2pmem_provider *p)
+void p2pmem_wake_waiters(struct p2pmem_provider *p)
 {
 	/* Pairs with the barriers of whoever changes the state, see above. */
 	smp_mb();
-	if (likely(p2pmem_lends(p)))
+	if (likely(p2pmem_is_live(p)))
 		return;
 	wake_up_all(&p->drained);
-	if (READ_ONCE(p->resume) && p2pmem_idle(p))
-		p2pmem_kick(p);
+	if (READ_ONCE(p->resume) && p2pmem_is_idle(p))
+		p2pmem_queue_provider_work(p);
 }
 
 /**
@@ -208,13 +208,13 @@ void p2pmem_end_drain(struct p2pmem_provider *p, unsigned int drain)
 }
 
 /**
- * p2pmem_waited() - a revocation has waited for what was out
+ * p2pmem_drain_waited() - a revocation has waited for what was out
  * @p: the provider
  * @drain: the drain that it waited in
  *
  * Context: Process context.
  */
-void p2pmem_waited(struct p2pmem_provider *p, unsigned int drain)
+void p2pmem_drain_waited(struct p2pmem_provider *p, unsigned int drain)
 {
 	spin_lock_irq(&p->state_lock);
 	if (p->drain == drain)
@@ -223,14 +223,14 @@ void p2pmem_waited(struct p2pmem_provider *p, unsigned int drain)
 }
 
 /**
- * p2pmem_drains() - whether a provider is still in a drain
+ * p2pmem_in_drain() - whether a provider is still in a drain
  * @p: the provider
  * @drain: its number
  *
  * Context: Any.
  * Return: false once it lives again, or has left live anew.
  */
-bool p2pmem_drains(struct p2pmem_provider *p, unsigned int drain)
+bool p2pmem_in_drain(struct p2pmem_provider *p, unsigned int drain)
 {
 	unsigned long flags;
 	bool same;
@@ -254,18 +254,18 @@ bool p2pmem_drains(struct p2pmem_provider *p, unsigned int drain)
 long p2pmem_wait_idle(struct p2pmem_provider *p, unsigned int drain, long timeout)
 {
 	return wait_event_killable_timeout(p->drained,
-					   p2pmem_idle(p) || !p2pmem_drains(p, drain),
+					   p2pmem_is_idle(p) || !p2pmem_in_drain(p, drain),
 					   timeout);
 }
 
 /**
- * p2pmem_first_notice() - whether holders are still to be told of a drain
+ * p2pmem_drain_notify_once() - whether holders are still to be told of a drain
  * @p: the provider
  *
  * Context: Process context.
  * Return: true once for each drain, while the provider is in it.
  */
-bool p2pmem_first_notice(struct p2pmem_provider *p)
+bool p2pmem_drain_notify_once(struct p2pmem_provider *p)
 {
 	bool first;
 
@@ -278,30 +278,30 @@ bool p2pmem_first_notice(struct p2pmem_provider *p)
 }
 
 /**
- * p2pmem_want_resume() - go live as soon as the last page of before is back
+ * p2pmem_request_resume() - go live as soon as the last page of before is back
  * @p: the provider; of an abandoned one nothing is lent again, nobody would withdraw it
  *
  * Context: Process context.
  */
-void p2pmem_want_resume(struct p2pmem_provider *p)
+void p2pmem_request_resume(struct p2pmem_provider *p)
 {
 	spin_lock_irq(&p->state_lock);
 	if (p->state == P2PMEM_LOST && !READ_ONCE(p->abandoned))
 		WRITE_ONCE(p->resume, p->drain);
 	spin_unlock_irq(&p->state_lock);
-	smp_mb();	/* the wish is written, now count: see p2pmem_came_back() */
+	smp_mb();	/* the wish is written, now count: see p2pmem_wake_waiters() */
 }
 
 /**
- * p2pmem_may_resume() - whether a provider can go live now
+ * p2pmem_can_resume() - whether a provider can go live now
  * @p: the provider
  *
  * Context: Any.
  * Return: true when that was asked for and everything is back.
  */
-bool p2pmem_may_resume(struct p2pmem_provider *p)
+bool p2pmem_can_resume(struct p2pmem_provider *p)
 {
-	return READ_ONCE(p->resume) && READ_ONCE(p->state) == P2PMEM_LOST && p2pmem_idle(p);
+	return READ_ONCE(p->resume) && READ_ONCE(p->state) == P2PMEM_LOST && p2pmem_is_idle(p);
 }
 
 /**
@@ -316,7 +316,7 @@ bool p2pmem_try_resume(struct p2pmem_provider *p)
 	bool live = false;
 
 	spin_lock_irq(&p->state_lock);
-	if (p->resume && p->resume == p->drain && p->state == P2PMEM_LOST && p2pmem_idle(p)) {
+	if (p->resume && p->resume == p->drain && p->state == P2PMEM_LOST && p2pmem_is_idle(p)) {
 		WRITE_ONCE(p->resume, 0);
 		p->events |= P2PMEM_EVENT_RESUMED;
 		WRITE_ONCE(p->state, P2PMEM_LIVE);
@@ -327,14 +327,14 @@ bool p2pmem_try_resume(struct p2pmem_provider *p)
 }
 
 /**
- * p2pmem_take_events() - what user space is to be told
+ * p2pmem_fetch_events() - what user space is to be told
  * @p: the provider
  * @live: returns whether it is live, which is what the last event has to say
  *
  * Context: Process context; one caller at a time.
  * Return: P2PMEM_EVENT_*, which are taken as told.
  */
-unsigned long p2pmem_take_events(struct p2pmem_provider *p, bool *live)
+unsigned long p2pmem_fetch_events(struct p2pmem_provider *p, bool *live)
 {
 	unsigned long events;
 

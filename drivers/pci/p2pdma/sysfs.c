@@ -39,7 +39,7 @@ static size_t p2pmem_available_value(struct p2pmem_provider *p)
 
 static size_t p2pmem_published_value(struct p2pmem_provider *p)
 {
-	return p2pmem_offers(p);
+	return p2pmem_is_published(p);
 }
 
 static ssize_t size_show(struct device *dev, struct device_attribute *attr, char *buf)

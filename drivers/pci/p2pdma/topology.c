@@ -196,7 +196,7 @@ static void p2pmem_check_settings(const struct p2pmem_chain *provider,
 	/* the same function, or one conventional bus: nothing travels on PCIe */
 	if (!completer || !requester || completer->id == requester->id)
 		return;
-	if (requester->tags_10bit && !completer->takes_tags_10bit) {
+	if (requester->tags_10bit && !completer->completes_tags_10bit) {
 		route->reason = PCI_P2PMEM_TAG_SIZE;
 		route->at = requester;
 	} else if (route->bus_addr) {

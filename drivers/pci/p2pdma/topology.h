@@ -61,7 +61,7 @@ enum p2pmem_node_type {
  * @payload: Max_Payload_Size as it is set, bytes; 0 without a PCIe capability
  * @read_request: Max_Read_Request_Size as it is set, bytes
  * @tags_10bit: 10-Bit Tag Requester Enable is set
- * @takes_tags_10bit: 10-Bit Tag Completer Supported
+ * @completes_tags_10bit: 10-Bit Tag Completer Supported
  */
 struct p2pmem_node {
 	u64 id;
@@ -75,7 +75,7 @@ struct p2pmem_node {
 	u16 payload;
 	u16 read_request;
 	bool tags_10bit;
-	bool takes_tags_10bit;
+	bool completes_tags_10bit;
 };
 
 /**

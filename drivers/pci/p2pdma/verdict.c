@@ -18,31 +18,31 @@
 #include "p2pdma.h"
 
 /* Until a verdict that could not be made is tried again */
-#define P2PMEM_JUDGE_AGAIN	HZ
+#define P2PMEM_EVALUATE_DELAY	HZ
 
 static void p2pmem_pairs_worker(struct work_struct *work);
 static DECLARE_DELAYED_WORK(p2pmem_pairs_work, p2pmem_pairs_worker);
 /* What the work does: all pairs after an event of the bus, or only those that are stale */
-static atomic_t p2pmem_pairs_moved;
+static atomic_t p2pmem_pairs_hotplug;
 
-static void p2pmem_judge_later(void)
+static void p2pmem_schedule_evaluate(void)
 {
-	queue_delayed_work(p2pmem_wq, &p2pmem_pairs_work, P2PMEM_JUDGE_AGAIN);
+	queue_delayed_work(p2pmem_wq, &p2pmem_pairs_work, P2PMEM_EVALUATE_DELAY);
 }
 
 /* The reason of a pair for which no verdict could be made */
-static enum pci_p2pmem_reason p2pmem_judge_reason(int error)
+static enum pci_p2pmem_reason p2pmem_evaluate_reason(int error)
 {
 	return error == -ENOMEM ? PCI_P2PMEM_NO_MEMORY : PCI_P2PMEM_REVOKED;
 }
 
 /* Makes a pair. Without memory for it that is tried again soon. */
-static struct p2pmem_pair *p2pmem_pair_new(struct p2pmem_provider *p, struct device *client)
+static struct p2pmem_pair *p2pmem_pair_add(struct p2pmem_provider *p, struct device *client)
 {
-	struct p2pmem_pair *pair = p2pmem_pair_make(p, client);
+	struct p2pmem_pair *pair = p2pmem_pair_create(p, client);
 
 	if (!pair)
-		p2pmem_judge_later();
+		p2pmem_schedule_evaluate();
 	return pair;
 }
 
@@ -50,7 +50,7 @@ static struct p2pmem_pair *p2pmem_pair_new(struct p2pmem_provider *p, struct dev
  * Judges a pair. Returns 1 if the visible part of its verdict changed, 0 if not, or an
  * errno; then the pair stays what it was, and is judged again soon.
  */
-static int p2pmem_pair_judge(struct p2pmem_pair *pair, enum p2pmem_forget forget)
+static int p2pmem_pair_evaluate(struct p2pmem_pair *pair, enum p2pmem_forget forget)
 {
 	struct p2pmem_pair_count __percpu *count;
 	struct pci_p2pmem_verdict v;
@@ -63,7 +63,7 @@ static int p2pmem_pair_judge(struct p2pmem_pair *pair, enum p2pmem_forget forget
 	/* The function of an abandoned provider may be gone. */
 	if (pair->dead || READ_ONCE(pair->provider->abandoned))
 		return -ENODEV;
-	ret = p2pmem_route_judge(pair->provider, pair->client, &v, &sig);
+	ret = p2pmem_route_evaluate(pair->provider, pair->client, &v, &sig);
 	if (!ret && v.mapping && !pair->count) {
 		count = alloc_percpu(struct p2pmem_pair_count);
 		if (count)
@@ -75,9 +75,9 @@ static int p2pmem_pair_judge(struct p2pmem_pair *pair, enum p2pmem_forget forget
 	if (ret) {
 		/* One that was never judged says why; any other keeps its verdict. */
 		if (!pair->made)
-			WRITE_ONCE(pair->verdict.reason, p2pmem_judge_reason(ret));
+			WRITE_ONCE(pair->verdict.reason, p2pmem_evaluate_reason(ret));
 		WRITE_ONCE(pair->stale, true);
-		p2pmem_judge_later();
+		p2pmem_schedule_evaluate();
 		return ret;
 	}
 	changed = p2pmem_pair_store(pair, &v, sig, forget);
@@ -109,10 +109,10 @@ struct p2pmem_pair *p2pmem_pair_update(struct p2pmem_provider *p, struct device 
 		return ERR_PTR(-ENODEV);
 	if (!p2pmem_is_client(client))
 		return ERR_PTR(-EOPNOTSUPP);
-	pair = p2pmem_pair_find(p, client) ?: p2pmem_pair_new(p, client);
+	pair = p2pmem_pair_find(p, client) ?: p2pmem_pair_add(p, client);
 	if (!pair)
 		return ERR_PTR(-ENOMEM);
-	ret = p2pmem_pair_judge(pair, forget);
+	ret = p2pmem_pair_evaluate(pair, forget);
 	return ret < 0 ? ERR_PTR(ret) : pair;
 }
 
@@ -166,7 +166,7 @@ void p2pmem_lookup_verdict_locked(struct p2pmem_provider *p, struct device *clie
 		return;
 	}
 	/* Where nothing can be known, that is the reason. */
-	p2pmem_route_judge(p, client, v, NULL);
+	p2pmem_route_evaluate(p, client, v, NULL);
 	if (!v->reason && v->needed > p2pmem_client_limit(client))
 		v->reason = PCI_P2PMEM_DMA_MASK;
 }
@@ -196,7 +196,7 @@ void p2pmem_update_verdict_locked(struct p2pmem_provider *p, struct device *clie
  */
 void p2pmem_verdict_add_state(struct p2pmem_provider *p, struct pci_p2pmem_verdict *v)
 {
-	if (v->reason || p2pmem_lends(p))
+	if (v->reason || p2pmem_is_live(p))
 		return;
 	v->reason = PCI_P2PMEM_REVOKED;
 	v->mapping = PCI_P2PMEM_MAP_NONE;
@@ -248,8 +248,8 @@ static void p2pmem_update_pair(struct p2pmem_provider *p, struct device *client,
 	if (u->stale && pair && !pair->stale)
 		return;
 	if (!pair)
-		pair = p2pmem_pair_new(p, client);
-	u->changed += pair && p2pmem_pair_judge(pair, u->forget) > 0;
+		pair = p2pmem_pair_add(p, client);
+	u->changed += pair && p2pmem_pair_evaluate(pair, u->forget) > 0;
 }
 
 /**
@@ -280,7 +280,7 @@ static void p2pmem_pairs_worker(struct work_struct *work)
 {
 	struct p2pmem_update u = {};
 
-	if (atomic_xchg(&p2pmem_pairs_moved, 0))
+	if (atomic_xchg(&p2pmem_pairs_hotplug, 0))
 		u.forget = P2PMEM_FORGET_PROOF;
 	else
 		u.stale = true;
@@ -291,16 +291,16 @@ static void p2pmem_pairs_worker(struct work_struct *work)
 }
 
 /**
- * p2pmem_pairs_moved_event() - a function of the bus came or went
+ * p2pmem_pairs_hotplug_event() - a function of the bus came or went
  *
  * A hierarchy that changed may have other bridges, and ACS words that were written when
  * they were found.
  *
  * Context: Any.
  */
-void p2pmem_pairs_moved_event(void)
+void p2pmem_pairs_hotplug_event(void)
 {
-	atomic_set(&p2pmem_pairs_moved, 1);
+	atomic_set(&p2pmem_pairs_hotplug, 1);
 	mod_delayed_work(p2pmem_wq, &p2pmem_pairs_work, 0);
 }
 
@@ -314,8 +314,8 @@ void p2pmem_pairs_exit(void)
 	cancel_delayed_work_sync(&p2pmem_pairs_work);
 }
 
-static void p2pmem_ask(struct pci_dev *provider, struct device *client,
-		       struct pci_p2pmem_verdict *verdict, bool update)
+static void p2pmem_query_verdict(struct pci_dev *provider, struct device *client,
+				 struct pci_p2pmem_verdict *verdict, bool update)
 {
 	struct p2pmem_provider *p;
 
@@ -344,7 +344,7 @@ static void p2pmem_ask(struct pci_dev *provider, struct device *client,
 void pci_p2pmem_verdict(struct pci_dev *provider, struct device *client,
 			struct pci_p2pmem_verdict *verdict)
 {
-	p2pmem_ask(provider, client, verdict, false);
+	p2pmem_query_verdict(provider, client, verdict, false);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_verdict);
 
@@ -362,7 +362,7 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_verdict);
 void pci_p2pmem_verdict_update(struct pci_dev *provider, struct device *client,
 			       struct pci_p2pmem_verdict *verdict)
 {
-	p2pmem_ask(provider, client, verdict, true);
+	p2pmem_query_verdict(provider, client, verdict, true);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_verdict_update);
 

@@ -28,10 +28,10 @@
 /* Drivers of one device that can prove its paths; two is what there is */
 #define P2PMEM_PROVERS		4
 /* How often a test is made again because the pair changed under it */
-#define P2PMEM_PROVE_AGAIN	3
+#define P2PMEM_PROVE_ATTEMPTS	3
 
 /* The worst that any of them says; but what one proved need not be proved by another. */
-static enum pci_p2pmem_proof p2pmem_worse(enum pci_p2pmem_proof a, enum pci_p2pmem_proof b)
+static enum pci_p2pmem_proof p2pmem_combine_proofs(enum pci_p2pmem_proof a, enum pci_p2pmem_proof b)
 {
 	static const u8 rank[] = {
 		[PCI_P2PMEM_UNPROVED] = 0,
@@ -60,7 +60,7 @@ static enum pci_p2pmem_proof p2pmem_run_provers(struct pci_p2pmem_grant *grant,
 		one = prover[i]->ops->verify(prover[i], grant, what, &test);
 		p2pmem_prover_put(prover[i]);
 		all->bytes += test.bytes;
-		if (!i || p2pmem_worse(proof, one) != proof) {
+		if (!i || p2pmem_combine_proofs(proof, one) != proof) {
 			proof = one;
 			all->local = test.local;
 			strscpy(all->note, test.note, PCI_P2PMEM_NOTE);
@@ -155,7 +155,7 @@ int pci_p2pmem_grant_verify(struct pci_p2pmem_grant *grant, struct device *clien
 	pair = link->pair;
 	if (mutex_lock_killable(&pair->proving))
 		return -EINTR;
-	for (i = 0; i < P2PMEM_PROVE_AGAIN && ret == -ESTALE; i++)
+	for (i = 0; i < P2PMEM_PROVE_ATTEMPTS && ret == -ESTALE; i++)
 		ret = p2pmem_prove_once(grant, pair, what, why);
 	mutex_unlock(&pair->proving);
 

@@ -163,14 +163,14 @@ static void largest_bar_is_lent(struct kunit *test)
 		KUNIT_EXPECT_NULL_MSG(test, request_mem_region(pci_resource_start(k->card, 2),
 							       SZ_8M, "suite"),
 				      "its BAR is not claimed");
-		lend_give(test, lend_take(test, k->card, SZ_8M));
+		lend_free(test, lend_alloc(test, k->card, SZ_8M));
 		device_release_driver(&k->card->dev);
-		KUNIT_EXPECT_TRUE(test, lend_gone(k->card));
+		KUNIT_EXPECT_TRUE(test, lend_is_removed(k->card));
 		KUNIT_EXPECT_FALSE(test, pci_is_enabled(k->card));
 	}
 }
 
-static void parameters_say_what_is_lent(struct kunit *test)
+static void parameters_show_the_range(struct kunit *test)
 {
 	struct bar_kit *k = bar_kit(test, "card");
 
@@ -244,7 +244,7 @@ static void parameters_are_checked(struct kunit *test)
 	}
 }
 
-static void what_cannot_be_lent_is_not_bound(struct kunit *test)
+static void function_without_usable_range_is_not_bound(struct kunit *test)
 {
 	struct bar_kit *k = bar_kit(test, "card");
 	resource_size_t start = pci_resource_start(k->card, 2);
@@ -260,7 +260,7 @@ static void what_cannot_be_lent_is_not_bound(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, request_mem_region(start, SZ_8M, "suite"));
 	KUNIT_EXPECT_FALSE_MSG(test, bar_bind(k), "claimed by another driver");
 	release_mem_region(start, SZ_8M);
-	KUNIT_EXPECT_TRUE(test, lend_gone(k->card));
+	KUNIT_EXPECT_TRUE(test, lend_is_removed(k->card));
 	KUNIT_EXPECT_FALSE(test, pci_is_enabled(k->card));
 	KUNIT_EXPECT_TRUE_MSG(test, bar_bind(k), "a refusal left something behind");
 }
@@ -271,10 +271,10 @@ static void function_without_bar_is_not_bound(struct kunit *test)
 
 	KUNIT_EXPECT_FALSE(test, bar_bind(k));
 	KUNIT_EXPECT_EQ(test, k->drv->probe(k->card, NULL), -EINVAL);
-	KUNIT_EXPECT_TRUE(test, lend_gone(k->card));
+	KUNIT_EXPECT_TRUE(test, lend_is_removed(k->card));
 }
 
-static void reset_takes_the_memory_and_gives_it_back(struct kunit *test)
+static void reset_revokes_and_resumes(struct kunit *test)
 {
 	struct bar_kit *k = bar_kit(test, "card");
 	const struct pci_error_handlers *err = k->drv->err_handler;
@@ -300,7 +300,7 @@ static void reset_takes_the_memory_and_gives_it_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LOST);
 }
 
-static void sleep_and_shutdown_take_the_memory(struct kunit *test)
+static void suspend_and_shutdown_revoke(struct kunit *test)
 {
 	struct bar_kit *k = bar_kit(test, "card");
 	const struct dev_pm_ops *pm = k->drv->driver.pm;
@@ -338,7 +338,7 @@ static void binding_without_memory_leaves_nothing(struct kunit *test)
 			refused++;
 		}
 		devres_release_group(&k->card->dev, k);
-		KUNIT_EXPECT_TRUE_MSG(test, lend_gone(k->card), "allocation %u left something", n);
+		KUNIT_EXPECT_TRUE_MSG(test, lend_is_removed(k->card), "allocation %u left something", n);
 		KUNIT_EXPECT_FALSE(test, pci_is_enabled(k->card));
 	}
 	KUNIT_EXPECT_GE(test, refused, 4);
@@ -348,12 +348,12 @@ static void binding_without_memory_leaves_nothing(struct kunit *test)
 
 static struct kunit_case bar_cases[] = {
 	KUNIT_CASE(largest_bar_is_lent),
-	KUNIT_CASE(parameters_say_what_is_lent),
+	KUNIT_CASE(parameters_show_the_range),
 	KUNIT_CASE(parameters_are_checked),
-	KUNIT_CASE(what_cannot_be_lent_is_not_bound),
+	KUNIT_CASE(function_without_usable_range_is_not_bound),
 	KUNIT_CASE(function_without_bar_is_not_bound),
-	KUNIT_CASE(reset_takes_the_memory_and_gives_it_back),
-	KUNIT_CASE(sleep_and_shutdown_take_the_memory),
+	KUNIT_CASE(reset_revokes_and_resumes),
+	KUNIT_CASE(suspend_and_shutdown_revoke),
 	KUNIT_CASE(binding_without_memory_leaves_nothing),
 	{ }
 };

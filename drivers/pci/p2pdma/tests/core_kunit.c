@@ -62,7 +62,7 @@ static void software_device_is_no_client(struct kunit *test)
 }
 
 /* The last registration takes the pairs of the device along, another one keeps them. */
-static void pairs_go_with_the_last_registration(struct kunit *test)
+static void pairs_end_with_the_last_registration(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);
 	struct pci_dev *card = kit_lend(test, f, "card");
@@ -135,10 +135,10 @@ static void client_is_found_from_its_disk(struct kunit *test)
 	put_device(found);
 }
 
-static void news_of_clients_is_told(struct kunit *test)
+static void client_registration_is_notified(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);
-	struct lend_news *first = lend_listen(test), *second = lend_listen(test);
+	struct lend_events *first = lend_listen(test), *second = lend_listen(test);
 	struct device *nic = &fabric_pdev(f, "nic")->dev;
 	struct pci_p2pmem_client *c = core_client(test, nic, NULL);
 
@@ -170,9 +170,9 @@ static void client_without_pci_is_refused_a_path(struct kunit *test)
 static struct kunit_case core_cases[] = {
 	KUNIT_CASE(device_is_a_client_while_registered),
 	KUNIT_CASE(software_device_is_no_client),
-	KUNIT_CASE(pairs_go_with_the_last_registration),
+	KUNIT_CASE(pairs_end_with_the_last_registration),
 	KUNIT_CASE(client_is_found_from_its_disk),
-	KUNIT_CASE(news_of_clients_is_told),
+	KUNIT_CASE(client_registration_is_notified),
 	KUNIT_CASE(client_without_pci_is_refused_a_path),
 	{ }
 };

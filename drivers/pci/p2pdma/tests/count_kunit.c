@@ -260,7 +260,7 @@ static void client_named_twice(struct kunit *test)
 	done(&w);
 }
 
-static void what_is_no_quota(struct kunit *test)
+static void invalid_quotas(struct kunit *test)
 {
 	static const char * const wrong[] = { "4095", "-4096", "4096 bytes", "64K", "", "none" };
 	struct world w;
@@ -421,7 +421,7 @@ static struct kunit_case count_cases[] = {
 	KUNIT_CASE(quota_to_the_page),
 	KUNIT_CASE(quota_of_each_client),
 	KUNIT_CASE(client_named_twice),
-	KUNIT_CASE(what_is_no_quota),
+	KUNIT_CASE(invalid_quotas),
 	KUNIT_CASE(quota_of_many_at_once),
 	KUNIT_CASE(credit_of_other_cpus),
 	KUNIT_CASE(credit_of_a_larger_quota),

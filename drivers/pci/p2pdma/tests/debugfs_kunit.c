@@ -71,7 +71,7 @@ static void providers_and_regions(struct kunit *test)
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
 	KUNIT_ASSERT_EQ(test, 0, kit_add(test, k.f, "card", 0, SZ_4K, SZ_4K,
 					 PCI_P2PMEM_REGISTERS));
-	hold = lend_take(test, k.card, SZ_1M);
+	hold = lend_alloc(test, k.card, SZ_1M);
 	t = table(test, p2pmem_providers_show);
 	KUNIT_EXPECT_EQ(test, lines(test, t, pci_name(k.card)), 1);
 	expect_line(test, t, "%s 1 live 4194304 3145728 0 0 0\n", pci_name(k.card));
@@ -84,7 +84,7 @@ static void providers_and_regions(struct kunit *test)
 	pci_p2pmem_lost(k.card);
 	t = table(test, p2pmem_providers_show);
 	expect_line(test, t, "%s 1 lost ", pci_name(k.card));
-	lend_give(test, hold);
+	lend_free(test, hold);
 	fabric_unbind(k.f, "card");
 	t = table(test, p2pmem_providers_show);
 	KUNIT_EXPECT_EQ(test, lines(test, t, pci_name(k.card)), 0);

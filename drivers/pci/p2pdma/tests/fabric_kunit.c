@@ -19,7 +19,7 @@
 #define FABRIC_DEPTH	6
 
 /* The drawing is in kit.c. */
-static void builds_what_the_table_says(struct kunit *test)
+static void builds_the_entries_of_the_table(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);
 	struct pci_dev *card = fabric_pdev(f, "card"), *up;
@@ -299,7 +299,7 @@ static void builds_conventional_pci(struct kunit *test)
 }
 
 static struct kunit_case fabric_cases[] = {
-	KUNIT_CASE(builds_what_the_table_says),
+	KUNIT_CASE(builds_the_entries_of_the_table),
 	KUNIT_CASE_SLOW(leaves_nothing_behind),
 	KUNIT_CASE(bars_hold_data),
 	KUNIT_CASE(offsets_have_both_signs),

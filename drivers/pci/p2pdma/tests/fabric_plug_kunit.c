@@ -122,7 +122,7 @@ static void note_removal(struct pci_dev *pdev)
 	still_lent = pci_p2pmem_is_provider(pdev) && kit_provider(pdev);
 }
 
-static void drivers_go_and_come_back(struct kunit *test)
+static void drivers_unbind_and_bind(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);
 	struct pci_dev *card = kit_lend(test, f, "card");
@@ -195,7 +195,7 @@ static struct kunit_case fabric_plug_cases[] = {
 	KUNIT_CASE(a_switch_in_place_of_a_card),
 	KUNIT_CASE(a_second_function),
 	KUNIT_CASE(the_dead_read_all_ones),
-	KUNIT_CASE(drivers_go_and_come_back),
+	KUNIT_CASE(drivers_unbind_and_bind),
 	KUNIT_CASE(registers_change_behind_the_kernels_back),
 	{}
 };

@@ -65,7 +65,7 @@ static int fault_no_room(struct p2pmem_pool *pool, void *addr, size_t size, int 
 
 static void fault_expect_nothing(struct kunit *test, struct fault_kit *k, unsigned int n)
 {
-	KUNIT_EXPECT_TRUE_MSG(test, lend_gone(k->card), "allocation %u left a provider", n);
+	KUNIT_EXPECT_TRUE_MSG(test, lend_is_removed(k->card), "allocation %u left a provider", n);
 	KUNIT_EXPECT_FALSE_MSG(test, static_branch_unlikely(&pci_p2pmem_lending),
 			       "allocation %u left the key of the quick checks set", n);
 }
@@ -146,7 +146,7 @@ static void pages_that_cannot_be_made(struct kunit *test)
 	kunit_deactivate_static_stub(test, p2pmem_pages_map);
 	KUNIT_EXPECT_EQ(test, lend_size(k->card), SZ_2M);
 	KUNIT_EXPECT_TRUE(test, list_is_singular(&kit_provider(k->card)->regions));
-	lend_give(test, lend_take(test, k->card, SZ_2M));
+	lend_free(test, lend_alloc(test, k->card, SZ_2M));
 	KUNIT_EXPECT_EQ(test, 0, kit_add(test, k->f, "card", 2, SZ_2M, SZ_2M, PCI_P2PMEM_POOL));
 	KUNIT_EXPECT_EQ(test, lend_size(k->card), SZ_4M);
 }
@@ -168,8 +168,8 @@ static void pages_without_a_place_in_the_pool(struct kunit *test)
 	kunit_deactivate_static_stub(test, p2pmem_pool_add);
 	KUNIT_EXPECT_EQ(test, lend_size(k->card), SZ_2M);
 	KUNIT_EXPECT_EQ(test, 0, kit_add(test, k->f, "card", 2, SZ_2M, SZ_2M, PCI_P2PMEM_POOL));
-	lend_take(test, k->card, SZ_2M);
-	lend_take(test, k->card, SZ_2M);
+	lend_alloc(test, k->card, SZ_2M);
+	lend_alloc(test, k->card, SZ_2M);
 }
 
 static void *fault_slow_pages(struct p2pmem_region *r, int node)
@@ -198,7 +198,7 @@ static void fault_be_granted(void *arg)
  *	registration:	provider is made -- no pages -- provider is undone
  *	somebody:			grant of it		memory?
  */
-static void grant_of_a_failed_provider_gives_nothing(struct kunit *test)
+static void grant_of_a_failed_provider_allocates_nothing(struct kunit *test)
 {
 	struct fault_kit *k = fault_kit(test);
 	struct lend_task *t;
@@ -228,7 +228,7 @@ static void grant_of_a_failed_provider_gives_nothing(struct kunit *test)
 static void publishing_needs_no_memory(struct kunit *test)
 {
 	struct fault_kit *k = fault_kit(test);
-	struct lend_news *news = lend_listen(test);
+	struct lend_events *news = lend_listen(test);
 
 	kit_lend(test, k->f, "card");
 	fault_arm(1);
@@ -244,7 +244,7 @@ static void publishing_needs_no_memory(struct kunit *test)
 static void client_without_memory_is_none(struct kunit *test)
 {
 	struct fault_kit *k = fault_kit(test);
-	struct lend_news *news = lend_listen(test);
+	struct lend_events *news = lend_listen(test);
 	struct pci_p2pmem_client *c;
 	unsigned int n, refused = 0;
 	bool reached = true;
@@ -374,7 +374,7 @@ static struct kunit_case fault_cases[] = {
 	KUNIT_CASE(registers_without_memory),
 	KUNIT_CASE(pages_that_cannot_be_made),
 	KUNIT_CASE(pages_without_a_place_in_the_pool),
-	KUNIT_CASE(grant_of_a_failed_provider_gives_nothing),
+	KUNIT_CASE(grant_of_a_failed_provider_allocates_nothing),
 	KUNIT_CASE(publishing_needs_no_memory),
 	KUNIT_CASE(client_without_memory_is_none),
 	KUNIT_CASE(grant_without_memory_is_none),

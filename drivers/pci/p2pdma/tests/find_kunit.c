@@ -61,7 +61,7 @@ static void expect_none(struct kunit *test, struct device **clients, int nr,
 	struct pci_p2pmem_verdict why;
 
 	KUNIT_EXPECT_NULL(test, pci_p2pmem_find_provider(clients, nr));
-	p2pmem_why_none(clients, nr, PCI_P2PMEM_NEAREST, &why);
+	p2pmem_no_provider_reason(clients, nr, PCI_P2PMEM_NEAREST, &why);
 	KUNIT_EXPECT_STREQ(test, pci_p2pmem_reason_token(why.reason),
 			   pci_p2pmem_reason_token(reason));
 	KUNIT_EXPECT_STREQ(test, why.provider, provider ? pci_name(provider) : "");
@@ -245,7 +245,7 @@ static void all_clients_must_reach_it(struct kunit *test)
 }
 
 /* Lent, but not for everybody; for its driver alone; going; gone; back */
-static void who_is_no_candidate(struct kunit *test)
+static void providers_that_are_no_candidate(struct kunit *test)
 {
 	struct device *clients[1];
 	struct mapkit_memory *m;
@@ -318,7 +318,7 @@ static void reference_is_the_caller_s(struct kunit *test)
  *	      |             `- dn1 -- near            4 from nic: ACS
  *	      `- rp1 -- across                        6 from nic: host bridge
  */
-static void nearest_refusal_is_told(struct kunit *test)
+static void nearest_refusal_is_reported(struct kunit *test)
 {
 	static const struct fabric_node nodes[] = {
 		{ .name = "host", .type = FABRIC_HOST },
@@ -439,9 +439,9 @@ static struct kunit_case find_cases[] = {
 	KUNIT_CASE(preference_within_a_class),
 	KUNIT_CASE(equal_rank_is_shared_out),
 	KUNIT_CASE(all_clients_must_reach_it),
-	KUNIT_CASE(who_is_no_candidate),
+	KUNIT_CASE(providers_that_are_no_candidate),
 	KUNIT_CASE(reference_is_the_caller_s),
-	KUNIT_CASE(nearest_refusal_is_told),
+	KUNIT_CASE(nearest_refusal_is_reported),
 	{ }
 };
 

@@ -90,11 +90,11 @@ static void part_that_is_freed_twice(struct kunit *test)
 static void referenced_page_that_is_freed_twice(struct kunit *test)
 {
 	struct pci_dev *card = free_kit(test);
-	struct lend_hold *hold = lend_take(test, card, PAGE_SIZE);
+	struct lend_hold *hold = lend_alloc(test, card, PAGE_SIZE);
 	struct page *page = lend_ref(test, hold, 0);
 	void *addr = hold->addr;
 
-	lend_give(test, hold);
+	lend_free(test, hold);
 	KUNIT_EXPECT_NULL(test, p2pmem_page_grant(page));
 	pci_p2pmem_free(addr, PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, free_warned, 1);

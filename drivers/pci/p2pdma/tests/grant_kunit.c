@@ -275,7 +275,7 @@ static void references(struct kunit *test)
  * The grant has ended and the path is gone: what is out under it is mapped and unmapped
  * still, and what is not under it is refused as soon as it is back.
  */
-static void ended_while_memory_is_out(struct kunit *test)
+static void ended_while_memory_is_in_use(struct kunit *test)
 {
 	static const struct mapkit_piece page = { 0, PAGE_SIZE };
 	struct scatterlist *sgl, *other;
@@ -314,7 +314,7 @@ static void ended_while_memory_is_out(struct kunit *test)
 }
 
 /* ACS comes on under a grant: no new grants, and the old one's memory goes on as before. */
-static void holds_after_the_path_went(struct kunit *test)
+static void holds_after_the_path_was_refused(struct kunit *test)
 {
 	struct pci_p2pmem_verdict why;
 	struct pci_p2pmem_grant *g;
@@ -380,7 +380,7 @@ static void keeps_its_verdict_without_memory(struct kunit *test)
 }
 
 /* Whoever walks the grants of a provider holds its lock: none goes under their feet. */
-static void stays_while_somebody_walks(struct kunit *test)
+static void stays_during_an_rcu_reader(struct kunit *test)
 {
 	struct pci_p2pmem_verdict why;
 	struct pci_p2pmem_grant *g;
@@ -417,9 +417,9 @@ static struct kunit_case grant_cases[] = {
 	KUNIT_CASE(no_memory_for_a_grant),
 	KUNIT_CASE(scatterlists_under_a_grant),
 	KUNIT_CASE(references),
-	KUNIT_CASE(ended_while_memory_is_out),
-	KUNIT_CASE(stays_while_somebody_walks),
-	KUNIT_CASE(holds_after_the_path_went),
+	KUNIT_CASE(ended_while_memory_is_in_use),
+	KUNIT_CASE(stays_during_an_rcu_reader),
+	KUNIT_CASE(holds_after_the_path_was_refused),
 	KUNIT_CASE(keeps_its_verdict_without_memory),
 	{ }
 };

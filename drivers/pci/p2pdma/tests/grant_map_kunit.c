@@ -15,7 +15,7 @@
  * The mapping belongs to the grant: what is out is mapped as it was granted, though the
  * pair has another way now, and by that way only a new grant gets memory.
  */
-static void path_of_another_kind_takes_a_new_grant(struct kunit *test)
+static void path_of_another_kind_needs_a_new_grant(struct kunit *test)
 {
 	enum pci_p2pmem_reason reason;
 	struct mapkit_iommu *iommu;
@@ -145,7 +145,7 @@ static void the_reason_is_that_of_the_pair_that_changed(struct kunit *test)
 
 static struct kunit_case grant_map_cases[] = {
 	KUNIT_CASE(the_reason_is_that_of_the_pair_that_changed),
-	KUNIT_CASE(path_of_another_kind_takes_a_new_grant),
+	KUNIT_CASE(path_of_another_kind_needs_a_new_grant),
 	KUNIT_CASE(a_grant_is_for_its_own_memory),
 	KUNIT_CASE(a_grant_outlives_its_provider),
 	{ }

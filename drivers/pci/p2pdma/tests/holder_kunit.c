@@ -64,12 +64,12 @@ static bool holder_draining(struct holder_kit *k)
 /* @go has the device go, and waits for @hold and a reference on one page of it. */
 static void holder_expect_wait(struct kunit *test, struct holder_kit *k, void (*go)(void *))
 {
-	struct lend_hold *hold = lend_take(test, k->card, 4 * PAGE_SIZE);
+	struct lend_hold *hold = lend_alloc(test, k->card, 4 * PAGE_SIZE);
 	struct page *page = lend_ref(test, hold, PAGE_SIZE);
 	struct lend_task *t = lend_start(test, go, k);
 
 	KUNIT_EXPECT_TRUE(test, lend_wait(holder_draining(k)));
-	lend_give(test, hold);
+	lend_free(test, hold);
 	msleep(50);
 	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(t), "it did not wait for a page");
 	KUNIT_EXPECT_TRUE(test, is_pci_p2pmem_page(page));
@@ -83,7 +83,7 @@ static void unbinding_waits_for_the_last_page(struct kunit *test)
 	struct holder_kit *k = holder_kit(test);
 
 	holder_expect_wait(test, k, holder_unbind);
-	KUNIT_EXPECT_TRUE(test, lend_gone(k->card));
+	KUNIT_EXPECT_TRUE(test, lend_is_removed(k->card));
 	KUNIT_ASSERT_EQ(test, 0, fabric_bind(k->f, "card"));
 	kit_lend(test, k->f, "card");
 	KUNIT_EXPECT_EQ(test, lend_size(k->card), SZ_4M);
@@ -99,19 +99,19 @@ static void unplugging_waits_for_the_last_page(struct kunit *test)
 static void dead_device_waits_for_the_last_page(struct kunit *test)
 {
 	struct holder_kit *k = holder_kit(test);
-	struct lend_hold *hold = lend_take(test, k->card, PAGE_SIZE);
+	struct lend_hold *hold = lend_alloc(test, k->card, PAGE_SIZE);
 
 	fabric_kill(k->f, "card");
 	pci_p2pmem_lost(k->card);
 	KUNIT_EXPECT_NULL(test, pci_p2pmem_alloc(k->card, 1, GFP_KERNEL));
-	lend_give(test, hold);
+	lend_free(test, hold);
 	KUNIT_EXPECT_EQ_MSG(test, lend_used(k->card), 0, "memory of a dead device did not go back");
 	pci_p2pmem_resume(k->card);
 	holder_expect_wait(test, k, holder_unplug);
 }
 
 /* Longer than whoever waits looks on in silence: he names the holder in the log. */
-static void holder_that_takes_its_time_is_waited_for(struct kunit *test)
+static void slow_holder_is_waited_for(struct kunit *test)
 {
 	struct holder_kit *k = holder_kit(test);
 	struct device *nic = kit_client(test, k->f, "nic");
@@ -136,7 +136,7 @@ static void holder_that_takes_its_time_is_waited_for(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lend_used(k->card), SZ_16K);
 	pci_p2pmem_sgl_free(sgl);
 	lend_join(test, t);
-	KUNIT_EXPECT_TRUE(test, lend_gone(k->card));
+	KUNIT_EXPECT_TRUE(test, lend_is_removed(k->card));
 }
 
 static void holder_destroy_action(void *pdev)
@@ -158,7 +158,7 @@ static const struct fabric_node holder_next[] = {
 static void abandoned_pages_keep_their_range(struct kunit *test)
 {
 	struct holder_kit *k = holder_kit(test);
-	struct lend_hold *hold = lend_take(test, k->card, PAGE_SIZE);
+	struct lend_hold *hold = lend_alloc(test, k->card, PAGE_SIZE);
 	struct device *nic = kit_client(test, k->f, "nic");
 	u64 start = pci_resource_start(k->card, 2);
 	struct pci_p2pmem_verdict v;
@@ -186,7 +186,7 @@ static void abandoned_pages_keep_their_range(struct kunit *test)
 			      pci_resource_start(next, 2) >= start + SZ_4M ||
 			      pci_resource_end(next, 2) < start,
 			      "another function is where the pages are");
-	lend_give(test, hold);
+	lend_free(test, hold);
 }
 
 /* Registers have no pages: with pooled memory of the same BAR they keep no range. */
@@ -201,7 +201,7 @@ static void abandoned_registers_keep_no_range(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, holder_put_action, card));
 	KUNIT_ASSERT_EQ(test, kit_add(test, f, "card", 2, SZ_2M, SZ_2M, PCI_P2PMEM_REGISTERS), 0);
 	KUNIT_ASSERT_EQ(test, kit_add(test, f, "card", 2, SZ_2M, 0, PCI_P2PMEM_POOL), 0);
-	hold = lend_take(test, card, PAGE_SIZE);
+	hold = lend_alloc(test, card, PAGE_SIZE);
 	lend_die();
 	fabric_unbind(f, "card");
 	lend_live();
@@ -212,14 +212,14 @@ static void abandoned_registers_keep_no_range(struct kunit *test)
 	list_for_each_entry(r, &p->regions, node)
 		KUNIT_EXPECT_EQ_MSG(test, !!r->hold.parent, r->kind == PCI_P2PMEM_POOL,
 				    "of kind %d", r->kind);
-	lend_give(test, hold);
+	lend_free(test, hold);
 }
 
 /* Killed while it waits: the pages stay for their holder, and nothing is lent again. */
 static void killed_unbinding_leaves_the_pages(struct kunit *test)
 {
 	struct holder_kit *k = holder_kit(test);
-	struct lend_hold *hold = lend_take(test, k->card, PAGE_SIZE);
+	struct lend_hold *hold = lend_alloc(test, k->card, PAGE_SIZE);
 	struct p2pmem_provider *p = kit_provider(k->card);
 
 	lend_die();
@@ -233,7 +233,7 @@ static void killed_unbinding_leaves_the_pages(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, is_pci_p2pmem_page(virt_to_page(hold->addr)));
 	KUNIT_ASSERT_EQ(test, 0, fabric_bind(k->f, "card"));
 	KUNIT_EXPECT_EQ(test, kit_add(test, k->f, "card", 2, 0, 0, PCI_P2PMEM_POOL), -EBUSY);
-	lend_give(test, hold);
+	lend_free(test, hold);
 	KUNIT_EXPECT_EQ(test, lend_used(k->card), 0);
 	KUNIT_EXPECT_EQ(test, kit_add(test, k->f, "card", 2, 0, 0, PCI_P2PMEM_POOL), -EBUSY);
 	pci_p2pmem_resume(k->card);
@@ -272,7 +272,7 @@ static void driver_memory_is_not_pooled(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lend_size(card), SZ_2M);
 	KUNIT_EXPECT_NULL(test, pci_p2pmem_alloc(card, SZ_2M + 1, GFP_KERNEL));
 	KUNIT_EXPECT_TRUE(test, is_pci_p2pmem_page(virt_to_page(addr)));
-	lend_give(test, lend_take(test, card, SZ_2M));
+	lend_free(test, lend_alloc(test, card, SZ_2M));
 }
 
 static void pins_are_of_driver_memory_only(struct kunit *test)
@@ -283,7 +283,7 @@ static void pins_are_of_driver_memory_only(struct kunit *test)
 	void *addr, *ram;
 
 	holder_lend_driver(test, &f, &card, &addr);
-	pooled = lend_take(test, card, PAGE_SIZE);
+	pooled = lend_alloc(test, card, PAGE_SIZE);
 	ram = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, ram);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(card, addr, 0), -EINVAL);
@@ -358,7 +358,7 @@ static struct kunit_case holder_cases[] = {
 	KUNIT_CASE(unbinding_waits_for_the_last_page),
 	KUNIT_CASE(unplugging_waits_for_the_last_page),
 	KUNIT_CASE(dead_device_waits_for_the_last_page),
-	KUNIT_CASE_SLOW(holder_that_takes_its_time_is_waited_for),
+	KUNIT_CASE_SLOW(slow_holder_is_waited_for),
 	KUNIT_CASE(abandoned_pages_keep_their_range),
 	KUNIT_CASE(abandoned_registers_keep_no_range),
 	KUNIT_CASE(killed_unbinding_leaves_the_pages),

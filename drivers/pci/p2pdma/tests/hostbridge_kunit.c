@@ -50,7 +50,7 @@ static void hb_expect(struct kunit *test, struct fabric *f, const char *name, bo
 {
 	struct p2pmem_host h = { .allowed = !same, .allowed_across = !across };
 
-	p2pmem_host_judge(p2pmem_host_function(fabric_host(f, name)), NULL, &h);
+	p2pmem_host_evaluate(p2pmem_host_function(fabric_host(f, name)), NULL, &h);
 	KUNIT_EXPECT_EQ_MSG(test, h.allowed, same, "%s: between its own root ports", name);
 	KUNIT_EXPECT_EQ_MSG(test, h.allowed_across, across, "%s: to other host bridges", name);
 	KUNIT_EXPECT_FALSE_MSG(test, h.by_admin || h.by_admin_across, "%s", name);
@@ -131,7 +131,7 @@ static void a_processor_that_forwards_needs_no_list(struct kunit *test)
 
 #ifdef CONFIG_X86
 /* What is asked of the processor itself: the one of this machine */
-static void the_processor_is_looked_at(struct kunit *test)
+static void processor_is_checked(struct kunit *test)
 {
 	struct p2pmem_entry cpu = { .cpu = "nobody" };
 
@@ -243,7 +243,7 @@ static void facts_need_proof_in_a_guest(struct kunit *test)
  *	     +- 01.0 (8086:2031) -- b		taken back
  *	     `- 02.0 (8086:2032) -- c
  */
-static void root_ports_that_are_taken_back(struct kunit *test)
+static void removed_root_ports(struct kunit *test)
 {
 	static const struct fabric_node nodes[] = {
 		{ HB_HOST("sky") },
@@ -276,11 +276,11 @@ static struct kunit_case hostbridge_cases[] = {
 	KUNIT_CASE(the_first_function_stands_for_it),
 	KUNIT_CASE(a_processor_that_forwards_needs_no_list),
 #ifdef CONFIG_X86
-	KUNIT_CASE(the_processor_is_looked_at),
+	KUNIT_CASE(processor_is_checked),
 #endif
 	KUNIT_CASE(pairs_of_same_and_different_host_bridges),
 	KUNIT_CASE(facts_need_proof_in_a_guest),
-	KUNIT_CASE(root_ports_that_are_taken_back),
+	KUNIT_CASE(removed_root_ports),
 	{}
 };
 

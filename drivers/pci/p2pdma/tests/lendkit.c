@@ -14,14 +14,14 @@
 
 #include "lendkit.h"
 
-static void lend_give_action(void *arg)
+static void lend_free_action(void *arg)
 {
 	struct lend_hold *hold = arg;
 
 	pci_p2pmem_free(hold->addr, hold->size);
 }
 
-struct lend_hold *lend_take(struct kunit *test, struct pci_dev *pdev, size_t size)
+struct lend_hold *lend_alloc(struct kunit *test, struct pci_dev *pdev, size_t size)
 {
 	struct lend_hold *hold = kunit_kzalloc(test, sizeof(*hold), GFP_KERNEL);
 
@@ -30,13 +30,13 @@ struct lend_hold *lend_take(struct kunit *test, struct pci_dev *pdev, size_t siz
 	hold->size = size;
 	hold->addr = pci_p2pmem_alloc(pdev, size, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL_MSG(test, hold->addr, "%zu bytes were not to be had", size);
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, lend_give_action, hold));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, lend_free_action, hold));
 	return hold;
 }
 
-void lend_give(struct kunit *test, struct lend_hold *hold)
+void lend_free(struct kunit *test, struct lend_hold *hold)
 {
-	kunit_release_action(test, lend_give_action, hold);
+	kunit_release_action(test, lend_free_action, hold);
 }
 
 static void lend_unref_action(void *page)
@@ -122,7 +122,7 @@ int lend_sysfs_write(struct pci_dev *pdev, struct pci_dev *whose, const char *fi
 	return ret;
 }
 
-bool lend_gone(struct pci_dev *pdev)
+bool lend_is_removed(struct pci_dev *pdev)
 {
 	struct p2pmem_provider *p = p2pmem_provider_get(pdev);
 
@@ -210,9 +210,9 @@ void lend_live(void)
 	disallow_signal(SIGKILL);
 }
 
-static int lend_heard(struct notifier_block *nb, unsigned long event, void *data)
+static int lend_notifier_call(struct notifier_block *nb, unsigned long event, void *data)
 {
-	struct lend_news *news = container_of(nb, struct lend_news, nb);
+	struct lend_events *news = container_of(nb, struct lend_events, nb);
 
 	WRITE_ONCE(news->last, data);
 	if (event == PCI_P2PMEM_EVENT_PROVIDER)
@@ -224,20 +224,20 @@ static int lend_heard(struct notifier_block *nb, unsigned long event, void *data
 	return NOTIFY_OK;
 }
 
-static void lend_deaf_action(void *nb)
+static void lend_unlisten_action(void *nb)
 {
 	pci_p2pmem_unregister_notifier(nb);
 }
 
-struct lend_news *lend_listen(struct kunit *test)
+struct lend_events *lend_listen(struct kunit *test)
 {
-	struct lend_news *news = kunit_kzalloc(test, sizeof(*news), GFP_KERNEL);
+	struct lend_events *news = kunit_kzalloc(test, sizeof(*news), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, news);
-	news->nb.notifier_call = lend_heard;
+	news->nb.notifier_call = lend_notifier_call;
 	/* what the fabric was news of */
 	flush_workqueue(p2pmem_wq);
 	KUNIT_ASSERT_EQ(test, 0, pci_p2pmem_register_notifier(&news->nb));
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, lend_deaf_action, &news->nb));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, lend_unlisten_action, &news->nb));
 	return news;
 }

@@ -31,9 +31,9 @@ struct lend_hold {
 	size_t size;
 };
 
-/* Takes memory; lend_give() gives it back, or the end of the test does */
-struct lend_hold *lend_take(struct kunit *test, struct pci_dev *pdev, size_t size);
-void lend_give(struct kunit *test, struct lend_hold *hold);
+/* Takes memory; lend_free() gives it back, or the end of the test does */
+struct lend_hold *lend_alloc(struct kunit *test, struct pci_dev *pdev, size_t size);
+void lend_free(struct kunit *test, struct lend_hold *hold);
 /* A reference on one more page of it, dropped by put_page() when the test ends or by this */
 struct page *lend_ref(struct kunit *test, struct lend_hold *hold, size_t at);
 void lend_unref(struct kunit *test, struct page *page);
@@ -42,7 +42,7 @@ void lend_unref(struct kunit *test, struct page *page);
 size_t lend_used(struct pci_dev *pdev);
 size_t lend_size(struct pci_dev *pdev);
 /* Whether nothing is left of a provider: no entry, no group in sysfs */
-bool lend_gone(struct pci_dev *pdev);
+bool lend_is_removed(struct pci_dev *pdev);
 bool lend_has_group(struct pci_dev *pdev);
 /* What a file of the group says, as a number; -1 without such a file */
 long lend_sysfs(struct pci_dev *pdev, const char *file);
@@ -82,7 +82,7 @@ void lend_die(void);
 void lend_live(void);
 
 /* What came from the notifier, until the test ends */
-struct lend_news {
+struct lend_events {
 	struct notifier_block nb;
 	atomic_t providers;
 	atomic_t clients;
@@ -90,7 +90,7 @@ struct lend_news {
 	void *last;
 };
 
-struct lend_news *lend_listen(struct kunit *test);
+struct lend_events *lend_listen(struct kunit *test);
 
 /* Waits for @cond and says whether it came */
 #define LEND_SECONDS	20

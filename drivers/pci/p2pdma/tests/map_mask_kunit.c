@@ -71,7 +71,7 @@ KUNIT_ARRAY_PARAM(mask_row, mask_rows, mask_row_desc);
  * host -- rp -- up -+- dn0 -- card   somewhere on the bus, above 4 GiB for the CPU
  *                   `- dn1 -- nic    its mask changes after the first mapping
  */
-static void mask_is_compared_at_each_look_up(struct kunit *test)
+static void mask_is_compared_at_each_lookup(struct kunit *test)
 {
 	static const unsigned int widths[] = { 64, 44, 32, 44, 64, 32, 64 };
 	const struct mask_row *row = test->param_value;
@@ -252,7 +252,7 @@ static void granted_pair_with_a_lower_mask_through_a_host_bridge(struct kunit *t
 }
 
 static struct kunit_case map_mask_cases[] = {
-	KUNIT_CASE_PARAM(mask_is_compared_at_each_look_up, mask_row_gen_params),
+	KUNIT_CASE_PARAM(mask_is_compared_at_each_lookup, mask_row_gen_params),
 	KUNIT_CASE(last_byte_decides),
 	KUNIT_CASE(bus_address_counts_below_a_switch),
 	KUNIT_CASE(physical_address_counts_through_a_host_bridge),

@@ -180,7 +180,7 @@ static void after_the_mask_was_lowered(struct kunit *test)
 }
 
 /* Of two registrations one goes: the pair stays, and with it its balance. */
-static void after_one_of_two_registrations_went(struct kunit *test)
+static void after_one_of_two_registrations_ended(struct kunit *test)
 {
 	struct pci_p2pmem_client *second;
 	struct world w;
@@ -204,7 +204,7 @@ static void after_one_of_two_registrations_went(struct kunit *test)
  *	host -- rp -- up -+- dn0 -- card
  *	                  `- dn1 -- nic
  */
-static void after_the_path_went(struct kunit *test)
+static void after_the_path_was_refused(struct kunit *test)
 {
 	static const struct mapkit_piece page = { 0, SZ_4K };
 	struct pci_p2pmem_verdict v;
@@ -235,7 +235,7 @@ static void after_the_path_went(struct kunit *test)
  * is counted as mapped, and the next one is made. What the other CPU does is done here by
  * hand, to the entry of the pair.
  */
-static void path_that_came_back_a_moment_ago(struct kunit *test)
+static void path_restored_a_moment_ago(struct kunit *test)
 {
 	struct p2pmem_pair *path;
 	struct world w;
@@ -309,9 +309,9 @@ static struct kunit_case map_undo_cases[] = {
 	KUNIT_CASE(after_the_provider_was_lost),
 	KUNIT_CASE(while_the_provider_drains),
 	KUNIT_CASE(after_the_mask_was_lowered),
-	KUNIT_CASE(after_one_of_two_registrations_went),
-	KUNIT_CASE(after_the_path_went),
-	KUNIT_CASE(path_that_came_back_a_moment_ago),
+	KUNIT_CASE(after_one_of_two_registrations_ended),
+	KUNIT_CASE(after_the_path_was_refused),
+	KUNIT_CASE(path_restored_a_moment_ago),
 	KUNIT_CASE(nothing_is_left_in_the_list),
 	{ }
 };

@@ -379,9 +379,9 @@ struct mapkit_revoke *mapkit_revoke(struct kunit *test, struct pci_dev *provider
 	r->provider = provider;
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, mapkit_revoke_end, r));
 	queue_work(system_unbound_wq, &r->work);
-	for (i = 0; i < 5000 && p2pmem_lends(p); i++)
+	for (i = 0; i < 5000 && p2pmem_is_live(p); i++)
 		usleep_range(1000, 2000);
-	KUNIT_ASSERT_FALSE_MSG(test, p2pmem_lends(p), "the revocation did not begin");
+	KUNIT_ASSERT_FALSE_MSG(test, p2pmem_is_live(p), "the revocation did not begin");
 	return r;
 }
 

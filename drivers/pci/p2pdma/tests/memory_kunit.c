@@ -19,7 +19,7 @@ static void memory_pages_are_of_their_region(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);
 	struct pci_dev *card = kit_lend(test, f, "card");
-	struct lend_hold *hold = lend_take(test, card, 3 * PAGE_SIZE + 1);
+	struct lend_hold *hold = lend_alloc(test, card, 3 * PAGE_SIZE + 1);
 	phys_addr_t start = pci_resource_start(card, 2);
 	struct page *page;
 	size_t at;
@@ -35,7 +35,7 @@ static void memory_pages_are_of_their_region(struct kunit *test)
 		KUNIT_EXPECT_LT(test, page_to_phys(page), start + SZ_4M);
 	}
 	KUNIT_EXPECT_EQ(test, lend_used(card), 4 * PAGE_SIZE);
-	lend_give(test, hold);
+	lend_free(test, hold);
 	KUNIT_EXPECT_EQ(test, lend_used(card), 0);
 }
 
@@ -52,7 +52,7 @@ static void ram_is_not_peer_memory(struct kunit *test)
 	__free_page(page);
 }
 
-static void sizes_that_cannot_be_had(struct kunit *test)
+static void sizes_that_cannot_be_allocated(struct kunit *test)
 {
 	static const size_t sizes[] = {
 		0, SZ_4M + 1, SZ_8M, U32_MAX, LONG_MAX, SIZE_MAX - PAGE_SIZE + 2, SIZE_MAX,
@@ -65,12 +65,12 @@ static void sizes_that_cannot_be_had(struct kunit *test)
 		KUNIT_EXPECT_NULL_MSG(test, pci_p2pmem_alloc(card, sizes[i], GFP_KERNEL),
 				      "%#zx bytes of 4 MiB", sizes[i]);
 	KUNIT_EXPECT_EQ(test, lend_used(card), 0);
-	lend_give(test, lend_take(test, card, SZ_4M));
+	lend_free(test, lend_alloc(test, card, SZ_4M));
 	KUNIT_EXPECT_NULL_MSG(test, pci_p2pmem_alloc(fabric_pdev(f, "nic"), PAGE_SIZE,
 						     GFP_KERNEL), "of one that lends nothing");
 }
 
-static void run_comes_back_in_parts(struct kunit *test)
+static void run_is_freed_in_parts(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);
 	struct pci_dev *card = kit_lend(test, f, "card");
@@ -86,7 +86,7 @@ static void run_comes_back_in_parts(struct kunit *test)
 }
 
 /* A page knows its owner: what the caller says does not matter */
-static void memory_goes_back_to_its_owner(struct kunit *test)
+static void memory_returns_to_its_provider(struct kunit *test)
 {
 	static const struct fabric_node two[] = {
 		{ .name = "host", .type = FABRIC_HOST },
@@ -105,23 +105,23 @@ static void memory_goes_back_to_its_owner(struct kunit *test)
 	pci_p2pmem_free(addr, PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, lend_used(a), 0);
 	KUNIT_EXPECT_EQ(test, lend_used(b), 0);
-	lend_give(test, lend_take(test, b, SZ_2M));
-	lend_give(test, lend_take(test, a, SZ_4M));
+	lend_free(test, lend_alloc(test, b, SZ_2M));
+	lend_free(test, lend_alloc(test, a, SZ_4M));
 }
 
 /*
  *	user:     #####		free() by the user: #..## is back,
  *	another:  .#...		its page when the other drops it
  */
-static void referenced_page_comes_back_later(struct kunit *test)
+static void referenced_page_is_freed_later(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);
 	struct pci_dev *card = kit_lend(test, f, "card");
-	struct lend_hold *hold = lend_take(test, card, 5 * PAGE_SIZE);
+	struct lend_hold *hold = lend_alloc(test, card, 5 * PAGE_SIZE);
 	struct page *first = lend_ref(test, hold, PAGE_SIZE);
 	struct page *last = lend_ref(test, hold, 4 * PAGE_SIZE);
 
-	lend_give(test, hold);
+	lend_free(test, hold);
 	KUNIT_EXPECT_EQ(test, lend_used(card), 2 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, page_ref_count(first), 1);
 	KUNIT_EXPECT_NULL_MSG(test, pci_p2pmem_alloc(card, SZ_4M, GFP_KERNEL),
@@ -131,18 +131,18 @@ static void referenced_page_comes_back_later(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, page_ref_count(first), 1);
 	lend_unref(test, last);
 	KUNIT_EXPECT_TRUE(test, lend_wait(!lend_used(card)));
-	lend_give(test, lend_take(test, card, SZ_4M));
+	lend_free(test, lend_alloc(test, card, SZ_4M));
 }
 
 static void reference_dropped_first_is_nothing(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);
 	struct pci_dev *card = kit_lend(test, f, "card");
-	struct lend_hold *hold = lend_take(test, card, 2 * PAGE_SIZE);
+	struct lend_hold *hold = lend_alloc(test, card, 2 * PAGE_SIZE);
 
 	lend_unref(test, lend_ref(test, hold, PAGE_SIZE));
 	KUNIT_EXPECT_EQ(test, lend_used(card), 2 * PAGE_SIZE);
-	lend_give(test, hold);
+	lend_free(test, hold);
 	KUNIT_EXPECT_EQ(test, lend_used(card), 0);
 }
 
@@ -154,16 +154,16 @@ static void page_without_its_count_is_not_lent(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);
 	struct pci_dev *card = kit_lend(test, f, "card");
-	struct lend_hold *late = lend_take(test, card, PAGE_SIZE);
-	struct lend_hold *other = lend_take(test, card, PAGE_SIZE);
+	struct lend_hold *late = lend_alloc(test, card, PAGE_SIZE);
+	struct lend_hold *other = lend_alloc(test, card, PAGE_SIZE);
 	struct page *page = virt_to_page(late->addr);
 	struct page *second = lend_ref(test, other, 0);
 
 	get_page(page);
-	lend_give(test, late);
+	lend_free(test, late);
 	KUNIT_ASSERT_TRUE(test, page_ref_freeze(page, 1));
 	p2pmem_page_free(page);
-	lend_give(test, other);
+	lend_free(test, other);
 	lend_unref(test, second);
 	KUNIT_EXPECT_TRUE_MSG(test, lend_wait(lend_used(card) == PAGE_SIZE),
 			      "the other page did not come back");
@@ -273,7 +273,7 @@ static void bus_address_has_the_bridge_s_offset(struct kunit *test)
 	};
 	struct fabric *f = fabric_build(test, nodes);
 	struct pci_dev *card = kit_lend(test, f, "card");
-	struct lend_hold *hold = lend_take(test, card, 2 * PAGE_SIZE);
+	struct lend_hold *hold = lend_alloc(test, card, 2 * PAGE_SIZE);
 	pci_bus_addr_t bus = pci_bus_address(card, 2);
 	u64 at = page_to_phys(virt_to_page(hold->addr)) - pci_resource_start(card, 2);
 
@@ -314,7 +314,7 @@ static bool memory_quiet(unsigned short *before, unsigned int max, bool quiet)
 }
 
 /* RAM; pooled memory as the driver's own; the driver's own, [0, 2 MiB), as pooled memory */
-static void wrong_memory_is_not_taken_back(struct kunit *test)
+static void wrong_memory_is_not_freed(struct kunit *test)
 {
 	unsigned int max = 200;
 	unsigned short *before = kunit_kcalloc(test, max, sizeof(*before), GFP_KERNEL);
@@ -327,7 +327,7 @@ static void wrong_memory_is_not_taken_back(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, ram);
 	KUNIT_ASSERT_EQ(test, 0, kit_add(test, f, "card", 2, SZ_2M, 0, PCI_P2PMEM_DRIVER));
 	KUNIT_ASSERT_EQ(test, 0, kit_add(test, f, "card", 2, SZ_2M, SZ_2M, PCI_P2PMEM_POOL));
-	hold = lend_take(test, card, PAGE_SIZE);
+	hold = lend_alloc(test, card, PAGE_SIZE);
 	if (!memory_quiet(before, max, true)) {
 		__free_page(ram);
 		kunit_skip(test, "its warnings cannot be kept quiet here");
@@ -346,16 +346,16 @@ static void wrong_memory_is_not_taken_back(struct kunit *test)
 static struct kunit_case memory_cases[] = {
 	KUNIT_CASE(memory_pages_are_of_their_region),
 	KUNIT_CASE(ram_is_not_peer_memory),
-	KUNIT_CASE(sizes_that_cannot_be_had),
-	KUNIT_CASE(run_comes_back_in_parts),
-	KUNIT_CASE(memory_goes_back_to_its_owner),
-	KUNIT_CASE(referenced_page_comes_back_later),
+	KUNIT_CASE(sizes_that_cannot_be_allocated),
+	KUNIT_CASE(run_is_freed_in_parts),
+	KUNIT_CASE(memory_returns_to_its_provider),
+	KUNIT_CASE(referenced_page_is_freed_later),
 	KUNIT_CASE(reference_dropped_first_is_nothing),
 	KUNIT_CASE(page_without_its_count_is_not_lent),
 	KUNIT_CASE(memory_moves_in_hard_interrupts),
 	KUNIT_CASE(zeroed_memory_has_no_old_data),
 	KUNIT_CASE_PARAM(bus_address_has_the_bridge_s_offset, memory_offset_gen_params),
-	KUNIT_CASE(wrong_memory_is_not_taken_back),
+	KUNIT_CASE(wrong_memory_is_not_freed),
 	{ }
 };
 

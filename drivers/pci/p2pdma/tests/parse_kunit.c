@@ -42,7 +42,7 @@ static const char * const bad_bytes[] = {
 	"00000000000000000000000000000000000000000000000000000000000000000000001",
 };
 
-static void takes_sizes(struct kunit *test)
+static void accepts_sizes(struct kunit *test)
 {
 	u64 n;
 	int i;
@@ -67,7 +67,7 @@ static void refuses_what_is_no_size(struct kunit *test)
 	}
 }
 
-static void takes_bars(struct kunit *test)
+static void accepts_bars(struct kunit *test)
 {
 	static const char * const good[] = { "-1", "0", "5\n", "0x3", "+2" };
 	static const int number[] = { -1, 0, 5, 3, 2 };
@@ -154,7 +154,7 @@ static void expect_change(struct kunit *test, const struct p2pmem_change *got,
 	KUNIT_EXPECT_EQ_MSG(test, got->remove, want->remove, "%s", text);
 }
 
-static void takes_host_bridges(struct kunit *test)
+static void accepts_host_bridges(struct kunit *test)
 {
 	struct p2pmem_change c;
 	char text[P2PMEM_ENTRY_TEXT], more[64];
@@ -342,10 +342,10 @@ static void explains_in_any_room(struct kunit *test)
 }
 
 static struct kunit_case p2pmem_parse_cases[] = {
-	KUNIT_CASE(takes_sizes),
+	KUNIT_CASE(accepts_sizes),
 	KUNIT_CASE(refuses_what_is_no_size),
-	KUNIT_CASE(takes_bars),
-	KUNIT_CASE(takes_host_bridges),
+	KUNIT_CASE(accepts_bars),
+	KUNIT_CASE(accepts_host_bridges),
 	KUNIT_CASE(refuses_what_is_no_host_bridge),
 	KUNIT_CASE(every_reason_has_a_name_of_its_own),
 	KUNIT_CASE(every_refusal_is_an_errno),

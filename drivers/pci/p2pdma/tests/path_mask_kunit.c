@@ -155,7 +155,7 @@ static void the_bus_may_be_narrower_than_the_mask(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pairkit_verdict(f, "card", "n44").reason, PCI_P2PMEM_OK);
 }
 
-static void a_mask_that_changes_is_seen(struct kunit *test)
+static void mask_change_is_detected(struct kunit *test)
 {
 	struct fabric *f = path_mask_build(test, 0x100000000);
 	struct device *n64 = kit_client(test, f, "n64");
@@ -174,7 +174,7 @@ static struct kunit_case path_mask_cases[] = {
 	KUNIT_CASE_PARAM(bus_addresses_fit_the_mask, path_mask_gen_params),
 	KUNIT_CASE(physical_addresses_fit_the_mask),
 	KUNIT_CASE(the_bus_may_be_narrower_than_the_mask),
-	KUNIT_CASE(a_mask_that_changes_is_seen),
+	KUNIT_CASE(mask_change_is_detected),
 	{}
 };
 

@@ -186,7 +186,7 @@ static const char * const policy_words[] = {
 };
 
 /* Random sequences of words, all of which are good by themselves */
-static void what_is_read_can_be_written(struct kunit *test)
+static void parameter_can_be_written_back(struct kunit *test)
 {
 	static const char * const known[] = {
 		"cpu:Foo:6,-cpu:Foo:6:5,-cpu:Foo:6", "cpu:Foo:6:5,cpu:Foo:6,-cpu:Foo:6:5",
@@ -218,7 +218,7 @@ static void what_is_read_can_be_written(struct kunit *test)
 }
 
 /* A list at load: what is no word costs that word, and a removal that is none costs trust */
-static void a_bad_word_at_load_costs_that_word(struct kunit *test)
+static void bad_entry_at_load_is_ignored(struct kunit *test)
 {
 	p2pmem_policy_load("+fab0:1000,sesame,+fab0:1002");
 	policy_reads(test, "+fab0:1000,+fab0:1002\n");
@@ -231,7 +231,7 @@ static void a_bad_word_at_load_costs_that_word(struct kunit *test)
 	policy_reads(test, "\n");
 }
 
-static void entries_come_and_go(struct kunit *test)
+static void entries_are_added_and_removed(struct kunit *test)
 {
 	struct fabric *f = policy_fabric(test);
 	char *was = kunit_kzalloc(test, POLICY_TEXT, GFP_KERNEL);
@@ -267,7 +267,7 @@ static void entries_come_and_go(struct kunit *test)
 }
 
 /* sky is built in and across; two is what the administrator allows */
-static void a_verdict_says_who_allowed_it(struct kunit *test)
+static void verdict_names_the_allowing_entry(struct kunit *test)
 {
 	struct fabric *f = policy_fabric(test);
 
@@ -362,7 +362,7 @@ static void processors_are_named(struct kunit *test)
 	}
 }
 
-static void there_is_an_end(struct kunit *test)
+static void number_of_entries_is_limited(struct kunit *test)
 {
 	char *all = kunit_kzalloc(test, POLICY_TEXT, GFP_KERNEL);
 	char *read = kunit_kzalloc(test, POLICY_TEXT, GFP_KERNEL);
@@ -394,7 +394,7 @@ static void there_is_an_end(struct kunit *test)
 }
 
 /* What debugfs shows: each entry, and who says so */
-static void all_of_it_is_shown(struct kunit *test)
+static void all_entries_are_shown(struct kunit *test)
 {
 	struct seq_file m = { .size = POLICY_TEXT };
 
@@ -444,9 +444,9 @@ static void all_of_it_is_shown(struct kunit *test)
 }
 
 /* Who listens hears of each change that was made, and of no other */
-static void a_change_is_news(struct kunit *test)
+static void change_is_notified(struct kunit *test)
 {
-	struct lend_news *news = lend_listen(test);
+	struct lend_events *news = lend_listen(test);
 
 	KUNIT_EXPECT_EQ(test, atomic_read(&news->policies), 0);
 	p2pmem_policy_set("+fab0:1000");
@@ -510,15 +510,15 @@ static void verdicts_while_it_changes(struct kunit *test)
 }
 
 static struct kunit_case policy_cases[] = {
-	KUNIT_CASE(entries_come_and_go),
-	KUNIT_CASE_SLOW(what_is_read_can_be_written),
-	KUNIT_CASE(a_bad_word_at_load_costs_that_word),
-	KUNIT_CASE(a_verdict_says_who_allowed_it),
+	KUNIT_CASE(entries_are_added_and_removed),
+	KUNIT_CASE_SLOW(parameter_can_be_written_back),
+	KUNIT_CASE(bad_entry_at_load_is_ignored),
+	KUNIT_CASE(verdict_names_the_allowing_entry),
 	KUNIT_CASE(a_root_port_is_named),
 	KUNIT_CASE(processors_are_named),
-	KUNIT_CASE(there_is_an_end),
-	KUNIT_CASE(all_of_it_is_shown),
-	KUNIT_CASE(a_change_is_news),
+	KUNIT_CASE(number_of_entries_is_limited),
+	KUNIT_CASE(all_entries_are_shown),
+	KUNIT_CASE(change_is_notified),
 	KUNIT_CASE(pairs_are_counted),
 	KUNIT_CASE_SLOW(verdicts_while_it_changes),
 	{}

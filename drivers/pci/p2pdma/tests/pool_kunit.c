@@ -175,7 +175,7 @@ static void pool_note(struct pool_model *m, unsigned long addr, size_t size, boo
 	m->used += out ? nr : -nr;
 }
 
-static bool pool_take(struct pool_model *m, size_t size)
+static bool pool_model_alloc(struct pool_model *m, size_t size)
 {
 	unsigned int nr = PAGE_ALIGN(size) / PAGE_SIZE, longest = pool_longest(m);
 	void *addr = p2pmem_pool_alloc(m->pool, size);
@@ -192,7 +192,7 @@ static bool pool_take(struct pool_model *m, size_t size)
 }
 
 /* Gives a run back: all of it, or its head and later the rest */
-static void pool_give(struct pool_model *m, unsigned int i, size_t part)
+static void pool_model_free(struct pool_model *m, unsigned int i, size_t part)
 {
 	unsigned long addr = m->run[i].addr;
 	size_t size = m->run[i].size;
@@ -235,18 +235,18 @@ static void random_runs_equal_the_model(struct kunit *test)
 			size = (1 + prandom_u32_state(&rnd) % shape.longest) * PAGE_SIZE;
 			if (shape.unaligned)
 				size -= prandom_u32_state(&rnd) % PAGE_SIZE;
-			pool_take(m, size);
+			pool_model_alloc(m, size);
 		} else {
-			pool_give(m, prandom_u32_state(&rnd) % m->nr,
-				  prandom_u32_state(&rnd) % 4 ? 0 :
-				  (1 + prandom_u32_state(&rnd) % shape.longest) * PAGE_SIZE);
+			pool_model_free(m, prandom_u32_state(&rnd) % m->nr,
+					prandom_u32_state(&rnd) % 4 ? 0 :
+					(1 + prandom_u32_state(&rnd) % shape.longest) * PAGE_SIZE);
 		}
 		pool_compare(m);
 	}
 	pool_free_all(m);
 	pool_compare(m);
 	while ((size = pool_longest(m)) && test->status == KUNIT_SUCCESS)
-		POOL_EXPECT(m, pool_take(m, size * PAGE_SIZE),
+		POOL_EXPECT(m, pool_model_alloc(m, size * PAGE_SIZE),
 			    "all is back, but not in one run");
 	pool_compare(m);
 }
@@ -254,19 +254,19 @@ static void random_runs_equal_the_model(struct kunit *test)
 static const struct pool_shape pool_small = { "small", 0, { 16 }, 16 };
 static const struct pool_shape pool_two = { "two chunks", 0, { 16, 8 }, 16 };
 
-static void full_pool_refuses_and_lends_again(struct kunit *test)
+static void full_pool_refuses_until_memory_is_freed(struct kunit *test)
 {
 	struct pool_model *m = pool_make(test, &pool_small);
 	unsigned int i;
 
 	for (i = 0; i < 16; i++)
-		POOL_EXPECT(m, pool_take(m, 1), "page %u was not to be had", i);
+		POOL_EXPECT(m, pool_model_alloc(m, 1), "page %u was not to be had", i);
 	pool_compare(m);
 	KUNIT_EXPECT_NULL_MSG(test, p2pmem_pool_alloc(m->pool, 1), "more pages than there are");
-	pool_give(m, 7, 0);
+	pool_model_free(m, 7, 0);
 	KUNIT_EXPECT_NULL_MSG(test, p2pmem_pool_alloc(m->pool, PAGE_SIZE + 1),
 			      "two pages where one is free");
-	POOL_EXPECT(m, pool_take(m, PAGE_SIZE), "the page that came back was not to be had");
+	POOL_EXPECT(m, pool_model_alloc(m, PAGE_SIZE), "the page that came back was not to be had");
 	pool_compare(m);
 }
 
@@ -287,7 +287,7 @@ static void fragmented_pool_has_no_long_run(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, p2pmem_pool_alloc(m->pool, 2 * PAGE_SIZE));
 	for (i = 0; i < 16; i += 2)
 		p2pmem_pool_free(m->pool, page[i], PAGE_SIZE);
-	POOL_EXPECT(m, pool_take(m, 16 * PAGE_SIZE), "free pages were not one run again");
+	POOL_EXPECT(m, pool_model_alloc(m, 16 * PAGE_SIZE), "free pages were not one run again");
 }
 
 static void zero_and_huge_sizes_are_refused(struct kunit *test)
@@ -305,31 +305,31 @@ static void zero_and_huge_sizes_are_refused(struct kunit *test)
 		KUNIT_EXPECT_NULL_MSG(test, p2pmem_pool_alloc(m->pool, huge[i]),
 				      "%#zx bytes of a pool of 16 pages", huge[i]);
 	pool_compare(m);
-	POOL_EXPECT(m, pool_take(m, 16 * PAGE_SIZE), "all of it was not to be had");
+	POOL_EXPECT(m, pool_model_alloc(m, 16 * PAGE_SIZE), "all of it was not to be had");
 }
 
 static void sizes_are_rounded_up_to_pages(struct kunit *test)
 {
 	struct pool_model *m = pool_make(test, &pool_small);
 
-	POOL_EXPECT(m, pool_take(m, 1), "a byte");
+	POOL_EXPECT(m, pool_model_alloc(m, 1), "a byte");
 	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(m->pool), 15 * PAGE_SIZE);
-	POOL_EXPECT(m, pool_take(m, PAGE_SIZE), "a page");
+	POOL_EXPECT(m, pool_model_alloc(m, PAGE_SIZE), "a page");
 	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(m->pool), 14 * PAGE_SIZE);
-	POOL_EXPECT(m, pool_take(m, PAGE_SIZE + 1), "a page and a byte");
+	POOL_EXPECT(m, pool_model_alloc(m, PAGE_SIZE + 1), "a page and a byte");
 	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(m->pool), 12 * PAGE_SIZE);
-	pool_give(m, 2, 0);
+	pool_model_free(m, 2, 0);
 	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(m->pool), 14 * PAGE_SIZE);
 	pool_compare(m);
 }
 
-static void run_comes_back_in_parts(struct kunit *test)
+static void run_is_freed_in_parts(struct kunit *test)
 {
 	struct pool_model *m = pool_make(test, &pool_small);
 
 	/* ################ -> ..############## -> ..######.....### */
-	POOL_EXPECT(m, pool_take(m, 16 * PAGE_SIZE), "all of it");
-	pool_give(m, 0, 2 * PAGE_SIZE);
+	POOL_EXPECT(m, pool_model_alloc(m, 16 * PAGE_SIZE), "all of it");
+	pool_model_free(m, 0, 2 * PAGE_SIZE);
 	pool_compare(m);
 	p2pmem_pool_free(m->pool, (void *)pool_base(0) + 8 * PAGE_SIZE, 5 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(m->pool), 7 * PAGE_SIZE);
@@ -344,10 +344,10 @@ static void run_does_not_span_chunks(struct kunit *test)
 	struct pool_model *m = pool_make(test, &pool_two);
 
 	KUNIT_EXPECT_NULL(test, p2pmem_pool_alloc(m->pool, 17 * PAGE_SIZE));
-	POOL_EXPECT(m, pool_take(m, 9 * PAGE_SIZE), "9 of 16");
+	POOL_EXPECT(m, pool_model_alloc(m, 9 * PAGE_SIZE), "9 of 16");
 	KUNIT_EXPECT_NULL(test, p2pmem_pool_alloc(m->pool, 9 * PAGE_SIZE));
-	POOL_EXPECT(m, pool_take(m, 8 * PAGE_SIZE), "all of the small chunk");
-	POOL_EXPECT(m, pool_take(m, 7 * PAGE_SIZE), "the rest of the large one");
+	POOL_EXPECT(m, pool_model_alloc(m, 8 * PAGE_SIZE), "all of the small chunk");
+	POOL_EXPECT(m, pool_model_alloc(m, 7 * PAGE_SIZE), "the rest of the large one");
 	pool_compare(m);
 	KUNIT_EXPECT_NULL(test, p2pmem_pool_alloc(m->pool, 1));
 }
@@ -362,11 +362,11 @@ static void empty_pool_has_nothing(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, p2pmem_pool_alloc(m->pool, 1));
 }
 
-static void chunk_that_is_added_later_is_lent(struct kunit *test)
+static void chunk_added_later_is_allocated(struct kunit *test)
 {
 	struct pool_model *m = pool_make(test, &pool_small);
 
-	POOL_EXPECT(m, pool_take(m, 16 * PAGE_SIZE), "all of it");
+	POOL_EXPECT(m, pool_model_alloc(m, 16 * PAGE_SIZE), "all of it");
 	KUNIT_ASSERT_EQ(test, 0, p2pmem_pool_add(m->pool, (void *)pool_base(1),
 						 4 * PAGE_SIZE, NUMA_NO_NODE));
 	KUNIT_EXPECT_EQ(test, p2pmem_pool_size(m->pool), 20 * PAGE_SIZE);
@@ -398,14 +398,14 @@ static void pool_without_memory_is_none(struct kunit *test)
 
 static struct kunit_case pool_cases[] = {
 	KUNIT_CASE_PARAM(random_runs_equal_the_model, pool_shape_gen_params),
-	KUNIT_CASE(full_pool_refuses_and_lends_again),
+	KUNIT_CASE(full_pool_refuses_until_memory_is_freed),
 	KUNIT_CASE(fragmented_pool_has_no_long_run),
 	KUNIT_CASE(zero_and_huge_sizes_are_refused),
 	KUNIT_CASE(sizes_are_rounded_up_to_pages),
-	KUNIT_CASE(run_comes_back_in_parts),
+	KUNIT_CASE(run_is_freed_in_parts),
 	KUNIT_CASE(run_does_not_span_chunks),
 	KUNIT_CASE(empty_pool_has_nothing),
-	KUNIT_CASE(chunk_that_is_added_later_is_lent),
+	KUNIT_CASE(chunk_added_later_is_allocated),
 	KUNIT_CASE(pool_without_memory_is_none),
 	{ }
 };

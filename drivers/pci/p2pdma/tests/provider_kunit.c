@@ -110,7 +110,7 @@ static void provider_expect_range(struct kunit *test, struct pci_dev *card,
 }
 
 /* Between two ranges the driver goes, or, after a refusal, is left as it is. */
-static void ranges_are_lent_or_refused(struct kunit *test)
+static void ranges_are_registered_or_refused(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, provider_card);
 	struct pci_dev *card = fabric_pdev(f, "card");
@@ -130,7 +130,7 @@ static void ranges_are_lent_or_refused(struct kunit *test)
 			fabric_unbind(f, "card");
 			KUNIT_ASSERT_EQ(test, 0, fabric_bind(f, "card"));
 		}
-		KUNIT_EXPECT_TRUE_MSG(test, lend_gone(card), "%s: something is left", want->name);
+		KUNIT_EXPECT_TRUE_MSG(test, lend_is_removed(card), "%s: something is left", want->name);
 	}
 	kit_lend(test, f, "card");
 	KUNIT_EXPECT_EQ(test, lend_size(card), SZ_8M);
@@ -149,7 +149,7 @@ static void ports_and_lost_bars_are_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, -EINVAL, kit_add(test, f, "card", 2, 0, 0, PCI_P2PMEM_POOL),
 			    "without an address");
 	*res = was;
-	KUNIT_EXPECT_TRUE(test, lend_gone(fabric_pdev(f, "card")));
+	KUNIT_EXPECT_TRUE(test, lend_is_removed(fabric_pdev(f, "card")));
 	kit_lend(test, f, "card");
 }
 
@@ -167,7 +167,7 @@ static void bar_in_another_cache_mode_is_refused(struct kunit *test)
 	if (!ret)
 		kunit_skip(test, "this machine does not compare cache modes: no PAT?");
 	KUNIT_EXPECT_LT(test, ret, 0);
-	KUNIT_EXPECT_TRUE_MSG(test, lend_gone(card), "a refusal left something behind");
+	KUNIT_EXPECT_TRUE_MSG(test, lend_is_removed(card), "a refusal left something behind");
 	kit_lend(test, f, "card");
 	KUNIT_EXPECT_EQ(test, lend_size(card), SZ_8M);
 }
@@ -209,7 +209,7 @@ static void second_range_must_not_overlap(struct kunit *test)
 				    "%s: the pool is not what the two ranges make", want->name);
 		KUNIT_EXPECT_TRUE_MSG(test, pci_p2pmem_is_lent(card, 2, SZ_4M, SZ_2M),
 				      "%s: the first range was lost", want->name);
-		lend_give(test, lend_take(test, card, SZ_4M));
+		lend_free(test, lend_alloc(test, card, SZ_4M));
 		fabric_unbind(f, "card");
 		KUNIT_ASSERT_EQ(test, 0, fabric_bind(f, "card"));
 	}
@@ -224,8 +224,8 @@ static void all_bars_of_a_function_are_one_pool(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, kit_add(test, f, "card", 4, 0x100, 0, PCI_P2PMEM_REGISTERS));
 	KUNIT_EXPECT_EQ(test, 0, kit_add(test, f, "card", 0, 0, 0, PCI_P2PMEM_REGISTERS));
 	KUNIT_EXPECT_EQ(test, lend_size(card), SZ_8M + SZ_2M);
-	lend_take(test, card, SZ_8M);
-	lend_take(test, card, SZ_2M);
+	lend_alloc(test, card, SZ_8M);
+	lend_alloc(test, card, SZ_2M);
 	KUNIT_EXPECT_NULL(test, pci_p2pmem_alloc(card, 1, GFP_KERNEL));
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_lent(card, 4, 0x100, 0));
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_lent(card, 4, 0x101, 0));
@@ -257,11 +257,11 @@ static void addresses_are_found_by_range(struct kunit *test)
 	KUNIT_EXPECT_NULL_MSG(test, pci_p2pmem_region_addr(card, 0, 0), "registers have no pages");
 }
 
-static void only_published_memory_is_news(struct kunit *test)
+static void only_published_memory_is_notified(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, provider_card);
 	struct pci_dev *card = fabric_pdev(f, "card");
-	struct lend_news *news = lend_listen(test);
+	struct lend_events *news = lend_listen(test);
 
 	pci_p2pmem_set_published(card, true);
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(card));
@@ -306,7 +306,7 @@ static void fifty_lives_of_a_provider(struct kunit *test)
 		if (addr)
 			pci_p2pmem_free(addr, SZ_4M / 2);
 		fabric_unbind(f, "card");
-		KUNIT_EXPECT_TRUE_MSG(test, lend_gone(card), "life %u left something", i);
+		KUNIT_EXPECT_TRUE_MSG(test, lend_is_removed(card), "life %u left something", i);
 		KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(card));
 		KUNIT_ASSERT_EQ(test, 0, fabric_bind(f, "card"));
 	}
@@ -320,14 +320,14 @@ static const struct fabric_node provider_larger[] = {
 };
 
 /* Another device in the same slot is another provider */
-static void other_device_in_the_slot_lends(struct kunit *test)
+static void other_device_in_the_slot_is_a_provider(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);
 	struct pci_dev *card = kit_lend(test, f, "card"), *larger;
 	unsigned int i;
 
 	for (i = 0; i < 3; i++) {
-		lend_give(test, lend_take(test, card, SZ_4M));
+		lend_free(test, lend_alloc(test, card, SZ_4M));
 		pci_dev_get(card);
 		fabric_unplug(f, i ? "larger" : "card");
 		KUNIT_EXPECT_NULL_MSG(test, kit_provider(card), "it is gone and lends");
@@ -383,15 +383,15 @@ static void stopped_from_the_beginning(struct kunit *test)
 }
 
 static struct kunit_case provider_cases[] = {
-	KUNIT_CASE(ranges_are_lent_or_refused),
+	KUNIT_CASE(ranges_are_registered_or_refused),
 	KUNIT_CASE(ports_and_lost_bars_are_refused),
 	KUNIT_CASE(bar_in_another_cache_mode_is_refused),
 	KUNIT_CASE(second_range_must_not_overlap),
 	KUNIT_CASE(all_bars_of_a_function_are_one_pool),
 	KUNIT_CASE(addresses_are_found_by_range),
-	KUNIT_CASE(only_published_memory_is_news),
+	KUNIT_CASE(only_published_memory_is_notified),
 	KUNIT_CASE(fifty_lives_of_a_provider),
-	KUNIT_CASE(other_device_in_the_slot_lends),
+	KUNIT_CASE(other_device_in_the_slot_is_a_provider),
 	KUNIT_CASE(provider_without_reference_is_none),
 	KUNIT_CASE(stopped_from_the_beginning),
 	{ }

@@ -62,7 +62,7 @@ static void race_until_revoked(struct race_duel *d)
 {
 	unsigned int n;
 
-	for (n = 0; n < 10000000 && p2pmem_lends(d->p); n++)
+	for (n = 0; n < 10000000 && p2pmem_is_live(d->p); n++)
 		cond_resched();
 }
 
@@ -80,7 +80,7 @@ static void race_put_step(struct race_worker *w, unsigned int i)
 }
 
 /* The last references go while a revocation waits: it sees that at once. */
-static void last_reference_goes_while_revoke_waits(struct kunit *test)
+static void last_reference_dropped_while_revoke_waits(struct kunit *test)
 {
 	struct race_duel *d = race_duel(test);
 	struct race_crew *crew;
@@ -110,17 +110,17 @@ static void last_reference_goes_while_revoke_waits(struct kunit *test)
 		/* Whoever is not woken looks again after ten seconds: only time shows that. */
 		KUNIT_EXPECT_LT_MSG(test, jiffies - began, 8 * HZ,
 				    "round %d: nobody woke the revocation", round);
-		KUNIT_EXPECT_TRUE_MSG(test, p2pmem_idle(d->p), "it did not wait");
+		KUNIT_EXPECT_TRUE_MSG(test, p2pmem_is_idle(d->p), "it did not wait");
 		race_end(crew);
 
 		KUNIT_ASSERT_EQ(test, p2pmem_pool_available(d->p->pool), RACE_BYTES);
 		pci_p2pmem_resume(d->card);
-		KUNIT_ASSERT_TRUE(test, p2pmem_lends(d->p));
+		KUNIT_ASSERT_TRUE(test, p2pmem_is_live(d->p));
 	}
 }
 
 /* As before, but after a loss: the last page makes it lend again. */
-static void last_reference_goes_while_resume_is_wanted(struct kunit *test)
+static void last_reference_dropped_while_resume_is_pending(struct kunit *test)
 {
 	struct race_duel *d = race_duel(test);
 	struct race_crew *crew;
@@ -143,15 +143,15 @@ static void last_reference_goes_while_resume_is_wanted(struct kunit *test)
 		pci_p2pmem_resume(d->card);
 		race_end(crew);
 		/* The page may still be on its way: its worker looks every jiffy. */
-		for (n = 0; n < HZ && !p2pmem_idle(d->p); n++)
+		for (n = 0; n < HZ && !p2pmem_is_idle(d->p); n++)
 			schedule_timeout_uninterruptible(1);
 		flush_workqueue(p2pmem_wq);
-		KUNIT_ASSERT_TRUE_MSG(test, p2pmem_lends(d->p),
+		KUNIT_ASSERT_TRUE_MSG(test, p2pmem_is_live(d->p),
 				      "round %d: all is back, and nobody resumed", round);
 	}
 }
 
-static void race_ask_step(struct race_worker *w, unsigned int i)
+static void race_query_step(struct race_worker *w, unsigned int i)
 {
 	struct race_duel *d = w->arg;
 	struct pci_p2pmem_verdict v;
@@ -168,7 +168,7 @@ static void race_ask_step(struct race_worker *w, unsigned int i)
 }
 
 /* A pair is asked for, for the first time, while its client goes: it does not stay. */
-static void first_look_up_while_the_client_goes(struct kunit *test)
+static void lookup_during_client_removal(struct kunit *test)
 {
 	struct race_duel *d = race_duel(test);
 	struct pci_p2pmem_client *client;
@@ -179,8 +179,8 @@ static void first_look_up_while_the_client_goes(struct kunit *test)
 		client = pci_p2pmem_register_client(d->nic, NULL, NULL);
 		KUNIT_ASSERT_FALSE(test, IS_ERR(client));
 		crew = race_crew(test);
-		race_add(crew, race_ask_step, d, 1);
-		race_add(crew, race_ask_step, d, 1);
+		race_add(crew, race_query_step, d, 1);
+		race_add(crew, race_query_step, d, 1);
 		race_begin(crew);
 		race_dawdle(&crew->rnd, 1500);
 		pci_p2pmem_unregister_client(client);
@@ -193,7 +193,7 @@ static void first_look_up_while_the_client_goes(struct kunit *test)
 }
 
 /* The same while its provider goes */
-static void first_look_up_while_the_provider_goes(struct kunit *test)
+static void lookup_during_provider_removal(struct kunit *test)
 {
 	struct race_duel *d = race_duel(test);
 	struct p2pmem_provider *p;
@@ -206,8 +206,8 @@ static void first_look_up_while_the_provider_goes(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, p);
 		d->p = p;
 		crew = race_crew(test);
-		race_add(crew, race_ask_step, d, 1);
-		race_add(crew, race_ask_step, d, 1);
+		race_add(crew, race_query_step, d, 1);
+		race_add(crew, race_query_step, d, 1);
 		race_begin(crew);
 		fabric_unbind(d->f, "card");
 		race_end(crew);
@@ -238,7 +238,7 @@ struct race_grant {
 	bool late;
 };
 
-static void race_grant_told(struct pci_p2pmem_grant *grant)
+static void race_grant_revoked(struct pci_p2pmem_grant *grant)
 {
 	struct race_grant *g = pci_p2pmem_grant_priv(grant);
 
@@ -248,8 +248,8 @@ static void race_grant_told(struct pci_p2pmem_grant *grant)
 }
 
 static const struct pci_p2pmem_grant_ops race_grant_ops = {
-	.revoke = race_grant_told,
-	.evict = race_grant_told,
+	.revoke = race_grant_revoked,
+	.evict = race_grant_revoked,
 };
 
 static void race_grant_create(struct race_worker *w, struct race_grant *g)
@@ -303,7 +303,7 @@ static void grant_create_against_revoke(struct kunit *test)
 				pci_p2pmem_grant_end(g[i].grant);
 		}
 		pci_p2pmem_resume(d->card);
-		KUNIT_ASSERT_TRUE(test, p2pmem_lends(d->p));
+		KUNIT_ASSERT_TRUE(test, p2pmem_is_live(d->p));
 	}
 	flush_workqueue(p2pmem_wq);
 	rcu_barrier();
@@ -372,7 +372,7 @@ static void grant_end_against_its_callbacks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(d->p->pool), RACE_BYTES);
 }
 
-static void race_take_step(struct race_worker *w, unsigned int i)
+static void race_grant_alloc_step(struct race_worker *w, unsigned int i)
 {
 	struct race_duel *d = w->arg;
 	struct scatterlist *sgl;
@@ -395,8 +395,8 @@ static void lost_against_an_allocation(struct kunit *test)
 	for (round = 0; round < 30; round++) {
 		crew = race_crew(test);
 		memset(d->nr_sgl, 0, sizeof(d->nr_sgl));
-		race_add(crew, race_take_step, d, RACE_MANY);
-		race_add(crew, race_take_step, d, RACE_MANY);
+		race_add(crew, race_grant_alloc_step, d, RACE_MANY);
+		race_add(crew, race_grant_alloc_step, d, RACE_MANY);
 		race_begin(crew);
 		race_dawdle(&crew->rnd, 20000);
 		pci_p2pmem_lost(d->card);
@@ -413,17 +413,17 @@ static void lost_against_an_allocation(struct kunit *test)
 			}
 		}
 		pci_p2pmem_resume(d->card);
-		KUNIT_ASSERT_TRUE(test, p2pmem_lends(d->p));
+		KUNIT_ASSERT_TRUE(test, p2pmem_is_live(d->p));
 	}
 	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(d->p->pool), RACE_BYTES);
 	kunit_info(test, "%d lists were taken before a loss\n", taken);
 }
 
 static struct kunit_case race_end_cases[] = {
-	KUNIT_CASE(last_reference_goes_while_revoke_waits),
-	KUNIT_CASE(last_reference_goes_while_resume_is_wanted),
-	KUNIT_CASE(first_look_up_while_the_client_goes),
-	KUNIT_CASE(first_look_up_while_the_provider_goes),
+	KUNIT_CASE(last_reference_dropped_while_revoke_waits),
+	KUNIT_CASE(last_reference_dropped_while_resume_is_pending),
+	KUNIT_CASE(lookup_during_client_removal),
+	KUNIT_CASE(lookup_during_provider_removal),
 	KUNIT_CASE(grant_create_against_revoke),
 	KUNIT_CASE(grant_end_against_its_callbacks),
 	KUNIT_CASE(lost_against_an_allocation),

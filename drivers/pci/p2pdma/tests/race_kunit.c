@@ -328,7 +328,7 @@ static void revoked_lost_and_resumed_under_load(struct kunit *test)
 	race_settled(test, field);
 	pci_p2pmem_lost(field->card);
 	pci_p2pmem_resume(field->card);
-	KUNIT_EXPECT_TRUE_MSG(test, p2pmem_lends(p), "it does not lend again");
+	KUNIT_EXPECT_TRUE_MSG(test, p2pmem_is_live(p), "it does not lend again");
 	pci_p2pmem_set_published(field->card, true);
 	/* Under load perhaps nobody came as far as to ask for one of the pairs. */
 	pci_p2pmem_verdict(field->card, field->nic, &v);
@@ -368,7 +368,7 @@ static void race_client_step(struct race_worker *w, unsigned int i)
 	race_dawdle(&w->rnd, 100);
 }
 
-static void registrations_of_one_device_come_and_go(struct kunit *test)
+static void registrations_of_one_device_change(struct kunit *test)
 {
 	struct race_field *field = race_field(test);
 	struct p2pmem_provider *p = kit_provider(field->card);
@@ -440,7 +440,7 @@ static struct kunit_case race_cases[] = {
 	KUNIT_CASE(no_page_is_handed_out_twice),
 	KUNIT_CASE(policy_changes_under_mappings),
 	KUNIT_CASE(revoked_lost_and_resumed_under_load),
-	KUNIT_CASE(registrations_of_one_device_come_and_go),
+	KUNIT_CASE(registrations_of_one_device_change),
 	KUNIT_CASE(the_card_is_pulled_and_plugged),
 	{}
 };

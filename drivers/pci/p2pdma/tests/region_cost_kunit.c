@@ -59,7 +59,7 @@ static void all_of_it_where_it_just_fits(struct kunit *test)
 }
 
 /* A gigabyte takes 16 MiB: that is worth a line of the log. */
-static void what_costs_much_is_said(struct kunit *test)
+static void high_cost_is_logged(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);
 	struct pci_dev *card = fabric_pdev(f, "card");
@@ -96,7 +96,7 @@ static void addresses_that_cannot_have_pages(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kit_add(test, f, "card", 2, 0, 0, PCI_P2PMEM_POOL), 0);
 }
 
-static void a_capture_kernel_lends_nothing(struct kunit *test)
+static void capture_kernel_registers_nothing(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);
 
@@ -111,9 +111,9 @@ static void a_capture_kernel_lends_nothing(struct kunit *test)
 static struct kunit_case cost_cases[] = {
 	KUNIT_CASE(struct_pages_are_paid_from_half_of_memory),
 	KUNIT_CASE(all_of_it_where_it_just_fits),
-	KUNIT_CASE(what_costs_much_is_said),
+	KUNIT_CASE(high_cost_is_logged),
 	KUNIT_CASE(addresses_that_cannot_have_pages),
-	KUNIT_CASE(a_capture_kernel_lends_nothing),
+	KUNIT_CASE(capture_kernel_registers_nothing),
 	{}
 };
 

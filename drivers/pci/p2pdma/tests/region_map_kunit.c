@@ -323,7 +323,7 @@ static void undone_as_it_was_mapped(struct kunit *test)
 }
 
 /* A pair that is granted is mapped as it was granted, until the grant has ended. */
-static void granted_pair_whose_path_went(struct kunit *test)
+static void granted_pair_whose_path_was_refused(struct kunit *test)
 {
 	struct pci_p2pmem_mapping_region map, other;
 	struct mapkit k;
@@ -345,7 +345,7 @@ struct told {
 	struct completion done;
 };
 
-static void told_revoke(struct pci_p2pmem_client *client, struct pci_dev *provider)
+static void notify_revoke(struct pci_p2pmem_client *client, struct pci_dev *provider)
 {
 	struct told *t = pci_p2pmem_client_priv(client);
 
@@ -353,7 +353,7 @@ static void told_revoke(struct pci_p2pmem_client *client, struct pci_dev *provid
 	complete(&t->done);
 }
 
-static const struct pci_p2pmem_client_ops told_ops = { .revoke = told_revoke };
+static const struct pci_p2pmem_client_ops notify_ops = { .revoke = notify_revoke };
 
 /* The client is told, and the revocation waits until it has undone its mapping. */
 static void revocation_waits_for_it(struct kunit *test)
@@ -366,7 +366,7 @@ static void revocation_waits_for_it(struct kunit *test)
 
 	init_completion(&told.done);
 	build(test, &k, mapkit_switch, MAPKIT_LOW);
-	client = pci_p2pmem_register_client(k.nic, &told_ops, &told);
+	client = pci_p2pmem_register_client(k.nic, &notify_ops, &told);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(client));
 	KUNIT_ASSERT_EQ(test, 0, pci_p2pmem_map_region(k.nic, k.card, 0, SZ_8K, 4,
 						       DMA_TO_DEVICE, &map));
@@ -407,7 +407,7 @@ static struct kunit_case region_map_cases[] = {
 	KUNIT_CASE(registers_beyond_the_mask),
 	KUNIT_CASE(through_a_host_bridge),
 	KUNIT_CASE(undone_as_it_was_mapped),
-	KUNIT_CASE(granted_pair_whose_path_went),
+	KUNIT_CASE(granted_pair_whose_path_was_refused),
 	KUNIT_CASE(revocation_waits_for_it),
 	KUNIT_CASE(resumption_waits_for_it),
 	{ }

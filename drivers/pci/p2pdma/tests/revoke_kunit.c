@@ -44,7 +44,7 @@ static void idle_provider_is_lost_at_once(struct kunit *test)
 	struct pci_dev *card = revoke_card(test, &f);
 	u32 epoch = kit_provider(card)->epoch;
 
-	lend_give(test, lend_take(test, card, SZ_1M));
+	lend_free(test, lend_alloc(test, card, SZ_1M));
 	pci_p2pmem_revoke(card);
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LOST);
 	KUNIT_EXPECT_EQ(test, kit_provider(card)->epoch, epoch + 1);
@@ -55,16 +55,16 @@ static void idle_provider_is_lost_at_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LIVE);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(card));
 	KUNIT_EXPECT_EQ(test, lend_sysfs(card, "published"), 1);
-	lend_give(test, lend_take(test, card, SZ_4M));
+	lend_free(test, lend_alloc(test, card, SZ_4M));
 }
 
 /*	card: draining		nic may still map what is out, and nothing else */
-static void draining_waits_and_maps_what_is_out(struct kunit *test)
+static void draining_waits_and_maps_memory_in_use(struct kunit *test)
 {
 	struct fabric *f;
 	struct pci_dev *card = revoke_card(test, &f);
 	struct device *nic = kit_client(test, f, "nic");
-	struct lend_hold *hold = lend_take(test, card, PAGE_SIZE);
+	struct lend_hold *hold = lend_alloc(test, card, PAGE_SIZE);
 	struct pci_p2pmem_verdict v;
 	struct scatterlist sg;
 	struct lend_task *t;
@@ -84,7 +84,7 @@ static void draining_waits_and_maps_what_is_out(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_DRAINING, "resumed half way");
 	msleep(50);
 	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(t), "it did not wait");
-	lend_give(test, hold);
+	lend_free(test, hold);
 	lend_join(test, t);
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LOST);
 }
@@ -111,7 +111,7 @@ static void last_reference_ends_the_wait(struct kunit *test)
 	struct revoke_put *put = kunit_kzalloc(test, sizeof(*put), GFP_KERNEL);
 	struct fabric *f;
 	struct pci_dev *card = revoke_card(test, &f);
-	struct lend_hold *hold = lend_take(test, card, 3 * PAGE_SIZE);
+	struct lend_hold *hold = lend_alloc(test, card, 3 * PAGE_SIZE);
 	struct lend_task *t;
 
 	KUNIT_ASSERT_NOT_NULL(test, put);
@@ -120,7 +120,7 @@ static void last_reference_ends_the_wait(struct kunit *test)
 	get_page(put->page);
 	t = lend_start(test, lend_revoke, card);
 	KUNIT_EXPECT_TRUE(test, lend_wait(revoke_state(card) == P2PMEM_DRAINING));
-	lend_give(test, hold);
+	lend_free(test, hold);
 	KUNIT_EXPECT_EQ(test, lend_used(card), PAGE_SIZE);
 	msleep(50);
 	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(t), "a page that is referenced was forgotten");
@@ -135,7 +135,7 @@ static void two_revocations_wait_both(struct kunit *test)
 {
 	struct fabric *f;
 	struct pci_dev *card = revoke_card(test, &f);
-	struct lend_hold *hold = lend_take(test, card, PAGE_SIZE);
+	struct lend_hold *hold = lend_alloc(test, card, PAGE_SIZE);
 	u32 epoch = kit_provider(card)->epoch;
 	struct lend_task *one, *two;
 
@@ -146,7 +146,7 @@ static void two_revocations_wait_both(struct kunit *test)
 	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(one) || lend_is_over(two),
 			       "one of them cut the users off");
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_DRAINING);
-	lend_give(test, hold);
+	lend_free(test, hold);
 	lend_join(test, one);
 	lend_join(test, two);
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LOST);
@@ -169,23 +169,23 @@ static void late_waiter_ends_nothing(struct kunit *test)
 	pci_p2pmem_resume(card);
 	KUNIT_ASSERT_EQ(test, revoke_state(card), P2PMEM_LIVE);
 	epoch = p->epoch;
-	hold = lend_take(test, card, PAGE_SIZE);
+	hold = lend_alloc(test, card, PAGE_SIZE);
 	t = lend_start(test, lend_revoke, card);
 	KUNIT_ASSERT_TRUE(test, lend_wait(revoke_state(card) == P2PMEM_DRAINING));
 	p2pmem_end_drain(p, earlier);
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_DRAINING);
 	KUNIT_EXPECT_EQ(test, p->epoch, epoch);
-	lend_give(test, hold);
+	lend_free(test, hold);
 	lend_join(test, t);
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LOST);
 }
 
-static void killed_revocation_gives_up(struct kunit *test)
+static void killed_revocation_returns(struct kunit *test)
 {
 	struct fabric *f;
 	struct pci_dev *card = revoke_card(test, &f);
 	struct device *nic = kit_client(test, f, "nic");
-	struct lend_hold *hold = lend_take(test, card, PAGE_SIZE);
+	struct lend_hold *hold = lend_alloc(test, card, PAGE_SIZE);
 	struct scatterlist sg;
 
 	sg_init_one(&sg, hold->addr, PAGE_SIZE);
@@ -196,7 +196,7 @@ static void killed_revocation_gives_up(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, pci_p2pmem_map_sg(nic, &sg, 1, DMA_TO_DEVICE), -ENODEV,
 			    "lost contents could be mapped");
 	KUNIT_EXPECT_EQ(test, lend_used(card), PAGE_SIZE);
-	lend_give(test, hold);
+	lend_free(test, hold);
 	KUNIT_EXPECT_EQ(test, lend_used(card), 0);
 }
 
@@ -204,8 +204,8 @@ static void loss_does_not_wait(struct kunit *test)
 {
 	struct fabric *f;
 	struct pci_dev *card = revoke_card(test, &f);
-	struct lend_news *news = lend_listen(test);
-	struct lend_hold *hold = lend_take(test, card, 2 * PAGE_SIZE);
+	struct lend_events *news = lend_listen(test);
+	struct lend_hold *hold = lend_alloc(test, card, 2 * PAGE_SIZE);
 	struct page *page = lend_ref(test, hold, 0);
 	u32 epoch = kit_provider(card)->epoch;
 
@@ -217,7 +217,7 @@ static void loss_does_not_wait(struct kunit *test)
 
 	pci_p2pmem_resume(card);
 	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_LOST, "with memory of before out");
-	lend_give(test, hold);
+	lend_free(test, hold);
 	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_LOST, "with a page of before out");
 	KUNIT_EXPECT_EQ(test, atomic_read(&news->providers), 0);
 	lend_unref(test, page);
@@ -225,19 +225,19 @@ static void loss_does_not_wait(struct kunit *test)
 			      "the last page did not make it live");
 	KUNIT_EXPECT_TRUE_MSG(test, lend_wait(atomic_read(&news->providers) == 1),
 			      "nobody was told that it lends again");
-	lend_give(test, lend_take(test, card, SZ_4M));
+	lend_free(test, lend_alloc(test, card, SZ_4M));
 }
 
-static void revocation_takes_a_resume_back(struct kunit *test)
+static void revocation_cancels_a_resume(struct kunit *test)
 {
 	struct fabric *f;
 	struct pci_dev *card = revoke_card(test, &f);
-	struct lend_hold *hold = lend_take(test, card, PAGE_SIZE);
+	struct lend_hold *hold = lend_alloc(test, card, PAGE_SIZE);
 
 	pci_p2pmem_lost(card);
 	pci_p2pmem_resume(card);
 	pci_p2pmem_lost(card);
-	lend_give(test, hold);
+	lend_free(test, hold);
 	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_LOST,
 			    "live by a resume from before the second loss");
 	pci_p2pmem_resume(card);
@@ -250,7 +250,7 @@ static void unpublished_memory_resumes_in_silence(struct kunit *test)
 {
 	struct fabric *f;
 	struct pci_dev *card = revoke_card(test, &f);
-	struct lend_news *news = lend_listen(test);
+	struct lend_events *news = lend_listen(test);
 
 	pci_p2pmem_set_published(card, false);
 	pci_p2pmem_revoke(card);
@@ -282,12 +282,12 @@ static void losses_follow_each_other(struct kunit *test)
 }
 
 /**
- * struct revoke_told - who was told what
+ * struct revoke_notified - who was told what
  * @revokes: revoke operations that ran
  * @evicts: evict operations that ran
  * @card: whose memory it was
  */
-struct revoke_told {
+struct revoke_notified {
 	atomic_t revokes;
 	atomic_t evicts;
 	struct pci_dev *card;
@@ -295,7 +295,7 @@ struct revoke_told {
 
 static void revoke_grant_revoke(struct pci_p2pmem_grant *grant)
 {
-	struct revoke_told *told = pci_p2pmem_grant_priv(grant);
+	struct revoke_notified *told = pci_p2pmem_grant_priv(grant);
 
 	atomic_inc(&told->revokes);
 	told->card = pci_p2pmem_grant_provider(grant);
@@ -303,7 +303,7 @@ static void revoke_grant_revoke(struct pci_p2pmem_grant *grant)
 
 static void revoke_grant_evict(struct pci_p2pmem_grant *grant)
 {
-	struct revoke_told *told = pci_p2pmem_grant_priv(grant);
+	struct revoke_notified *told = pci_p2pmem_grant_priv(grant);
 
 	atomic_inc(&told->evicts);
 }
@@ -315,7 +315,7 @@ static const struct pci_p2pmem_grant_ops revoke_grant_ops = {
 
 static void revoke_client_revoke(struct pci_p2pmem_client *client, struct pci_dev *card)
 {
-	struct revoke_told *told = pci_p2pmem_client_priv(client);
+	struct revoke_notified *told = pci_p2pmem_client_priv(client);
 
 	atomic_inc(&told->revokes);
 	told->card = card;
@@ -330,7 +330,7 @@ static void revoke_unregister_action(void *client)
 	pci_p2pmem_unregister_client(client);
 }
 
-static void revoke_client(struct kunit *test, struct pci_dev *pdev, struct revoke_told *told)
+static void revoke_client(struct kunit *test, struct pci_dev *pdev, struct revoke_notified *told)
 {
 	struct pci_p2pmem_client *c;
 
@@ -340,10 +340,10 @@ static void revoke_client(struct kunit *test, struct pci_dev *pdev, struct revok
 }
 
 /*	holder: a grant with memory out		idle: a grant without	*/
-static void holders_are_told_to_stop_and_then_to_end(struct kunit *test)
+static void holders_are_revoked_and_then_evicted(struct kunit *test)
 {
-	struct revoke_told *holder = kunit_kzalloc(test, 2 * sizeof(*holder), GFP_KERNEL);
-	struct revoke_told *idle = holder + 1;
+	struct revoke_notified *holder = kunit_kzalloc(test, 2 * sizeof(*holder), GFP_KERNEL);
+	struct revoke_notified *idle = holder + 1;
 	struct pci_p2pmem_grant *g[2];
 	struct pci_p2pmem_verdict why;
 	struct scatterlist *sgl;
@@ -381,10 +381,10 @@ static void holders_are_told_to_stop_and_then_to_end(struct kunit *test)
 }
 
 /*	the pair of nic and card is allowed, that of drive and card is not	*/
-static void clients_with_a_pair_are_told(struct kunit *test)
+static void clients_with_a_pair_are_notified(struct kunit *test)
 {
-	struct revoke_told *nic = kunit_kzalloc(test, 2 * sizeof(*nic), GFP_KERNEL);
-	struct revoke_told *drive = nic + 1;
+	struct revoke_notified *nic = kunit_kzalloc(test, 2 * sizeof(*nic), GFP_KERNEL);
+	struct revoke_notified *drive = nic + 1;
 	struct pci_p2pmem_verdict v;
 	struct fabric *f;
 	struct pci_dev *card = revoke_card(test, &f);
@@ -417,7 +417,7 @@ static void own_memory_is_not_waited_for(struct kunit *test)
 {
 	struct fabric *f;
 	struct pci_dev *card = revoke_card(test, &f);
-	struct lend_hold *queues = lend_take(test, card, 2 * PAGE_SIZE);
+	struct lend_hold *queues = lend_alloc(test, card, 2 * PAGE_SIZE);
 	struct lend_hold *other;
 	struct lend_task *t;
 
@@ -427,7 +427,7 @@ static void own_memory_is_not_waited_for(struct kunit *test)
 	pci_p2pmem_resume(card);
 	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_LIVE, "waits for the driver's own");
 
-	other = lend_take(test, card, PAGE_SIZE);
+	other = lend_alloc(test, card, PAGE_SIZE);
 	t = lend_start(test, lend_revoke, card);
 	KUNIT_EXPECT_TRUE(test, lend_wait(revoke_state(card) == P2PMEM_DRAINING));
 	msleep(50);
@@ -439,8 +439,8 @@ static void own_memory_is_not_waited_for(struct kunit *test)
 	pci_p2pmem_own(card, 3 * PAGE_SIZE, false);
 	pci_p2pmem_resume(card);
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LOST);
-	lend_give(test, other);
-	lend_give(test, queues);
+	lend_free(test, other);
+	lend_free(test, queues);
 	flush_workqueue(p2pmem_wq);
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LIVE);
 }
@@ -456,22 +456,22 @@ static void others_are_left_alone(struct kunit *test)
 	pci_p2pmem_own(nic, PAGE_SIZE, true);
 	pci_p2pmem_set_published(nic, true);
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(nic));
-	KUNIT_EXPECT_TRUE(test, lend_gone(nic));
+	KUNIT_EXPECT_TRUE(test, lend_is_removed(nic));
 }
 
 static struct kunit_case revoke_cases[] = {
 	KUNIT_CASE(idle_provider_is_lost_at_once),
-	KUNIT_CASE(draining_waits_and_maps_what_is_out),
+	KUNIT_CASE(draining_waits_and_maps_memory_in_use),
 	KUNIT_CASE(last_reference_ends_the_wait),
 	KUNIT_CASE(two_revocations_wait_both),
 	KUNIT_CASE(late_waiter_ends_nothing),
-	KUNIT_CASE(killed_revocation_gives_up),
+	KUNIT_CASE(killed_revocation_returns),
 	KUNIT_CASE(loss_does_not_wait),
-	KUNIT_CASE(revocation_takes_a_resume_back),
+	KUNIT_CASE(revocation_cancels_a_resume),
 	KUNIT_CASE(unpublished_memory_resumes_in_silence),
 	KUNIT_CASE(losses_follow_each_other),
-	KUNIT_CASE(holders_are_told_to_stop_and_then_to_end),
-	KUNIT_CASE(clients_with_a_pair_are_told),
+	KUNIT_CASE(holders_are_revoked_and_then_evicted),
+	KUNIT_CASE(clients_with_a_pair_are_notified),
 	KUNIT_CASE(own_memory_is_not_waited_for),
 	KUNIT_CASE(others_are_left_alone),
 	{ }

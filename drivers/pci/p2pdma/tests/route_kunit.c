@@ -146,7 +146,7 @@ static void all_ones_is_no_value(struct kunit *test)
 	int i;
 
 	fabric_set_acs_ctrl(f, "dn0", PCI_ACS_EC);
-	KUNIT_ASSERT_EQ(test, p2pmem_route_judge(p, nic, &v, NULL), 0);
+	KUNIT_ASSERT_EQ(test, p2pmem_route_evaluate(p, nic, &v, NULL), 0);
 	KUNIT_ASSERT_EQ(test, v.reason, PCI_P2PMEM_OK);
 	for (i = 0; i < ARRAY_SIZE(reg); i++) {
 		struct pci_dev *pdev = fabric_pdev(f, reg[i].name);
@@ -160,24 +160,24 @@ static void all_ones_is_no_value(struct kunit *test)
 			was = word;
 		fabric_set_config(f, reg[i].name, reg[i].where, reg[i].size, ~0);
 		sig = 5;
-		KUNIT_EXPECT_EQ_MSG(test, p2pmem_route_judge(p, nic, &v, &sig), -EAGAIN, "%s",
+		KUNIT_EXPECT_EQ_MSG(test, p2pmem_route_evaluate(p, nic, &v, &sig), -EAGAIN, "%s",
 				    reg[i].what);
 		KUNIT_EXPECT_NE_MSG(test, v.reason, PCI_P2PMEM_OK, "%s", reg[i].what);
 		KUNIT_EXPECT_EQ(test, v.mapping, PCI_P2PMEM_MAP_NONE);
 		KUNIT_EXPECT_EQ_MSG(test, sig, 5, "%s", reg[i].what);
 		fabric_set_config(f, reg[i].name, reg[i].where, reg[i].size, was);
-		KUNIT_EXPECT_EQ_MSG(test, p2pmem_route_judge(p, nic, &v, NULL), 0, "%s",
+		KUNIT_EXPECT_EQ_MSG(test, p2pmem_route_evaluate(p, nic, &v, NULL), 0, "%s",
 				    reg[i].what);
 		KUNIT_EXPECT_EQ_MSG(test, v.reason, PCI_P2PMEM_OK, "%s", reg[i].what);
 	}
 	/* an egress vector can be all ones */
 	fabric_set_egress(f, "dn0", ~0);
-	KUNIT_EXPECT_EQ(test, p2pmem_route_judge(p, nic, &v, NULL), 0);
+	KUNIT_EXPECT_EQ(test, p2pmem_route_evaluate(p, nic, &v, NULL), 0);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_ACS_EGRESS);
 }
 
 /* A port that is gone for one read, the first or the last of its ACS control word */
-static void a_function_that_does_not_answer_once(struct kunit *test)
+static void function_that_does_not_respond_once(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, route_acs);
 	struct p2pmem_provider *p = kit_provider(kit_lend(test, f, "card"));
@@ -189,15 +189,15 @@ static void a_function_that_does_not_answer_once(struct kunit *test)
 	fabric_set_acs_ctrl(f, "dn0", PCI_ACS_EC);
 	for (after = 0; after < 2; after++) {
 		fabric_blink(f, "dn0", acs + PCI_ACS_CTRL, after);
-		KUNIT_EXPECT_EQ_MSG(test, p2pmem_route_judge(p, nic, &v, NULL), -EAGAIN,
+		KUNIT_EXPECT_EQ_MSG(test, p2pmem_route_evaluate(p, nic, &v, NULL), -EAGAIN,
 				    "%u reads were answered", after);
-		KUNIT_EXPECT_EQ(test, p2pmem_route_judge(p, nic, &v, NULL), 0);
+		KUNIT_EXPECT_EQ(test, p2pmem_route_evaluate(p, nic, &v, NULL), 0);
 		KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_OK);
 	}
 }
 
 /* A port that is gone before the kernel knows it */
-static void a_function_that_is_gone_makes_no_verdict(struct kunit *test)
+static void removed_function_has_no_verdict(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, route_acs);
 	struct p2pmem_provider *p = kit_provider(kit_lend(test, f, "card"));
@@ -206,7 +206,7 @@ static void a_function_that_is_gone_makes_no_verdict(struct kunit *test)
 	char list[80];
 
 	fabric_kill(f, "dn1");
-	KUNIT_EXPECT_EQ(test, p2pmem_route_judge(p, nic, &v, NULL), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, p2pmem_route_evaluate(p, nic, &v, NULL), -EAGAIN);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_REVOKED);
 	KUNIT_EXPECT_STREQ(test, v.note, "a function between the two does not answer");
 	KUNIT_EXPECT_EQ(test, p2pmem_path_acs_list(p->pdev, to_pci_dev(nic), list, sizeof(list)),
@@ -220,7 +220,7 @@ static u64 route_sig(struct kunit *test, struct p2pmem_provider *p, struct devic
 	struct pci_p2pmem_verdict v;
 	u64 sig = 0;
 
-	KUNIT_EXPECT_EQ(test, p2pmem_route_judge(p, client, &v, &sig), 0);
+	KUNIT_EXPECT_EQ(test, p2pmem_route_evaluate(p, client, &v, &sig), 0);
 	KUNIT_EXPECT_NE(test, sig, 0);
 	return sig;
 }
@@ -244,7 +244,7 @@ static void the_signature_is_of_this_route_only(struct kunit *test)
 	KUNIT_EXPECT_NE_MSG(test, route_sig(test, p, nic), sig, "a setting of the client's port");
 }
 
-static void the_signature_knows_acs(struct kunit *test)
+static void signature_includes_acs(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, route_acs);
 	struct p2pmem_provider *p = kit_provider(kit_lend(test, f, "card"));
@@ -270,10 +270,10 @@ static struct kunit_case route_cases[] = {
 	KUNIT_CASE(tags_of_the_ends),
 	KUNIT_CASE(both_ends_are_trusted),
 	KUNIT_CASE(all_ones_is_no_value),
-	KUNIT_CASE(a_function_that_does_not_answer_once),
-	KUNIT_CASE(a_function_that_is_gone_makes_no_verdict),
+	KUNIT_CASE(function_that_does_not_respond_once),
+	KUNIT_CASE(removed_function_has_no_verdict),
 	KUNIT_CASE(the_signature_is_of_this_route_only),
-	KUNIT_CASE(the_signature_knows_acs),
+	KUNIT_CASE(signature_includes_acs),
 	{}
 };
 

@@ -147,7 +147,7 @@ static void one_run_is_one_entry(struct kunit *test)
 }
 
 /*	.#.#.#.#	half of it is free, a page here and a page there */
-static void pool_in_pieces_gives_pieces(struct kunit *test)
+static void fragmented_pool_allocates_pieces(struct kunit *test)
 {
 	struct sgl_kit *k = sgl_kit(test);
 	struct scatterlist *sgl;
@@ -259,7 +259,7 @@ static void zeroed_list_has_no_old_data(struct kunit *test)
 	pci_p2pmem_sgl_free(sgl);
 }
 
-static void lists_that_cannot_be_had(struct kunit *test)
+static void lists_that_cannot_be_allocated(struct kunit *test)
 {
 	struct sgl_kit *k = sgl_kit(test);
 	unsigned int nents;
@@ -367,7 +367,7 @@ static void pieces_of_a_lost_provider_go_back(struct kunit *test)
 }
 
 /* Of a fragmented pool, so that the list itself must be allocated */
-static void list_without_memory_takes_nothing(struct kunit *test)
+static void list_without_memory_allocates_nothing(struct kunit *test)
 {
 	struct sgl_kit *k = sgl_kit(test);
 	unsigned int n, nents, refused = 0;
@@ -395,15 +395,15 @@ static void list_without_memory_takes_nothing(struct kunit *test)
 
 static struct kunit_case sgl_cases[] = {
 	KUNIT_CASE(one_run_is_one_entry),
-	KUNIT_CASE(pool_in_pieces_gives_pieces),
+	KUNIT_CASE(fragmented_pool_allocates_pieces),
 	KUNIT_CASE(runs_of_all_lengths_are_used),
 	KUNIT_CASE(random_lists_equal_the_model),
 	KUNIT_CASE(zeroed_list_has_no_old_data),
-	KUNIT_CASE(lists_that_cannot_be_had),
+	KUNIT_CASE(lists_that_cannot_be_allocated),
 	KUNIT_CASE(pieces_of_a_lost_provider_go_back),
 	KUNIT_CASE(list_of_a_grant_keeps_it),
 	KUNIT_CASE(list_of_before_a_loss_is_lost),
-	KUNIT_CASE(list_without_memory_takes_nothing),
+	KUNIT_CASE(list_without_memory_allocates_nothing),
 	{ }
 };
 

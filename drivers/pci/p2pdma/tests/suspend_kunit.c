@@ -42,25 +42,25 @@ static void suspend_expect_lost(struct kunit *test, struct pci_dev *card)
 	KUNIT_EXPECT_NULL(test, pci_p2pmem_alloc(card, 1, GFP_KERNEL));
 }
 
-static void with_all_of_it_back_it_does_not_wait(struct kunit *test)
+static void does_not_wait_without_memory_in_use(struct kunit *test)
 {
 	struct pci_dev *card = suspend_card(test);
 	u32 epoch = kit_provider(card)->epoch;
 
-	lend_give(test, lend_take(test, card, SZ_1M));
+	lend_free(test, lend_alloc(test, card, SZ_1M));
 	KUNIT_EXPECT_LT(test, suspend_takes(card), SUSPEND_STALL_MS);
 	suspend_expect_lost(test, card);
 	KUNIT_EXPECT_EQ(test, kit_provider(card)->epoch, epoch + 1);
 	pci_p2pmem_resume(card);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(card));
-	lend_give(test, lend_take(test, card, SZ_4M));
+	lend_free(test, lend_alloc(test, card, SZ_4M));
 }
 
 /* A holder that sleeps: half a second, not the minute of a removal */
-static void what_does_not_come_back_is_lost(struct kunit *test)
+static void memory_still_in_use_is_lost(struct kunit *test)
 {
 	struct pci_dev *card = suspend_card(test);
-	struct lend_hold *hold = lend_take(test, card, 3 * PAGE_SIZE);
+	struct lend_hold *hold = lend_alloc(test, card, 3 * PAGE_SIZE);
 	u32 epoch = kit_provider(card)->epoch;
 	unsigned int took = suspend_takes(card);
 
@@ -72,12 +72,12 @@ static void what_does_not_come_back_is_lost(struct kunit *test)
 	/* awake again, it lends when that is back */
 	pci_p2pmem_resume(card);
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(card));
-	lend_give(test, hold);
+	lend_free(test, hold);
 	KUNIT_EXPECT_TRUE(test, lend_wait(pci_p2pmem_is_provider(card)));
 }
 
 /* Each page that comes back is a reason to wait for the next one: a second here, all in all. */
-static void it_waits_while_memory_comes_back(struct kunit *test)
+static void waits_while_memory_is_freed(struct kunit *test)
 {
 	struct pci_dev *card = suspend_card(test);
 	struct lend_hold *hold[10];
@@ -85,7 +85,7 @@ static void it_waits_while_memory_comes_back(struct kunit *test)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(hold); i++)
-		hold[i] = lend_take(test, card, PAGE_SIZE);
+		hold[i] = lend_alloc(test, card, PAGE_SIZE);
 	t = lend_start(test, suspend_run, card);
 	KUNIT_ASSERT_TRUE(test, lend_wait(READ_ONCE(kit_provider(card)->state) == P2PMEM_DRAINING));
 	for (i = 0; i < ARRAY_SIZE(hold); i++) {
@@ -93,7 +93,7 @@ static void it_waits_while_memory_comes_back(struct kunit *test)
 				       (int)ARRAY_SIZE(hold) - i);
 		KUNIT_EXPECT_EQ(test, READ_ONCE(kit_provider(card)->state), P2PMEM_DRAINING);
 		msleep(SUSPEND_STALL_MS / 5);
-		lend_give(test, hold[i]);
+		lend_free(test, hold[i]);
 	}
 	lend_join(test, t);
 	suspend_expect_lost(test, card);
@@ -105,21 +105,21 @@ static void own_memory_and_other_devices(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);
 	struct pci_dev *card = kit_lend(test, f, "card");
-	struct lend_hold *hold = lend_take(test, card, SZ_64K);
+	struct lend_hold *hold = lend_alloc(test, card, SZ_64K);
 
 	pci_p2pmem_own(card, SZ_64K, true);
 	KUNIT_EXPECT_LT(test, suspend_takes(card), SUSPEND_STALL_MS);
 	pci_p2pmem_resume(card);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(card));
 	pci_p2pmem_own(card, SZ_64K, false);
-	lend_give(test, hold);
+	lend_free(test, hold);
 	KUNIT_EXPECT_LT(test, suspend_takes(fabric_pdev(f, "nic")), SUSPEND_STALL_MS);
 }
 
 static struct kunit_case suspend_cases[] = {
-	KUNIT_CASE(with_all_of_it_back_it_does_not_wait),
-	KUNIT_CASE_SLOW(what_does_not_come_back_is_lost),
-	KUNIT_CASE_SLOW(it_waits_while_memory_comes_back),
+	KUNIT_CASE(does_not_wait_without_memory_in_use),
+	KUNIT_CASE_SLOW(memory_still_in_use_is_lost),
+	KUNIT_CASE_SLOW(waits_while_memory_is_freed),
 	KUNIT_CASE(own_memory_and_other_devices),
 	{ }
 };

@@ -47,7 +47,7 @@ static void group_is_there_while_lending(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, lend_has_group(card));
 }
 
-static void files_say_what_the_pool_says(struct kunit *test)
+static void files_match_the_pool(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);
 	struct pci_dev *card = kit_lend(test, f, "card");
@@ -56,14 +56,14 @@ static void files_say_what_the_pool_says(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lend_sysfs(card, "size"), SZ_4M);
 	KUNIT_EXPECT_EQ(test, lend_sysfs(card, "available"), SZ_4M);
 	KUNIT_EXPECT_EQ(test, lend_sysfs(card, "published"), 1);
-	hold = lend_take(test, card, SZ_1M + 1);
+	hold = lend_alloc(test, card, SZ_1M + 1);
 	KUNIT_EXPECT_EQ(test, lend_sysfs(card, "size"), SZ_4M);
 	KUNIT_EXPECT_EQ(test, lend_sysfs(card, "available"), SZ_2M + SZ_1M - PAGE_SIZE);
-	lend_give(test, hold);
+	lend_free(test, hold);
 	KUNIT_EXPECT_EQ(test, lend_sysfs(card, "available"), SZ_4M);
-	hold = lend_take(test, card, SZ_4M);
+	hold = lend_alloc(test, card, SZ_4M);
 	KUNIT_EXPECT_EQ(test, lend_sysfs(card, "available"), 0);
-	lend_give(test, hold);
+	lend_free(test, hold);
 	pci_p2pmem_set_published(card, false);
 	KUNIT_EXPECT_EQ(test, lend_sysfs(card, "published"), 0);
 	pci_p2pmem_set_published(card, true);
@@ -102,7 +102,7 @@ static void files_cannot_be_written(struct kunit *test)
 }
 
 /* A file that somebody has open outlives the provider by a moment: it says 0. */
-static void files_of_no_provider_say_zero(struct kunit *test)
+static void files_of_no_provider_read_zero(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);
 	struct pci_dev *card = kit_lend(test, f, "card");
@@ -121,10 +121,10 @@ static void files_of_no_provider_say_zero(struct kunit *test)
 
 static struct kunit_case sysfs_cases[] = {
 	KUNIT_CASE(group_is_there_while_lending),
-	KUNIT_CASE(files_say_what_the_pool_says),
+	KUNIT_CASE(files_match_the_pool),
 	KUNIT_CASE(registers_are_not_counted),
 	KUNIT_CASE(files_cannot_be_written),
-	KUNIT_CASE(files_of_no_provider_say_zero),
+	KUNIT_CASE(files_of_no_provider_read_zero),
 	{ }
 };
 

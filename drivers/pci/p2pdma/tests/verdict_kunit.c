@@ -53,7 +53,7 @@ static void expect_reason(struct kunit *test, struct pci_dev *provider, struct d
 			reason ? PCI_P2PMEM_MAP_NONE : PCI_P2PMEM_MAP_BUS_ADDR);
 }
 
-static void who_is_no_provider_or_client(struct kunit *test)
+static void functions_that_are_no_provider_or_client(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, verdict_switch);
 	struct device *nic = &fabric_pdev(f, "nic")->dev;
@@ -132,7 +132,7 @@ static void forced_bounce_buffers_are_refused(struct kunit *test)
 #endif
 
 /* What goes says so first; the reasons that a pair has of itself come before that. */
-static void a_revoked_provider_lends_to_nobody(struct kunit *test)
+static void revoked_provider_is_refused(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, verdict_switch);
 	struct device *nic = kit_client(test, f, "nic");
@@ -149,7 +149,7 @@ static void a_revoked_provider_lends_to_nobody(struct kunit *test)
 }
 
 /* Look-ups remember; what matters for a grant looks again; a new generation, too. */
-static void acs_that_changes_is_seen_by_the_next_grant(struct kunit *test)
+static void acs_change_is_detected_by_the_next_grant(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, verdict_switch);
 	struct device *nic = kit_client(test, f, "nic");
@@ -176,7 +176,7 @@ static void acs_that_changes_is_seen_by_the_next_grant(struct kunit *test)
 }
 
 /* Who comes is judged at once; pairs of others are not looked at for that. */
-static void who_appears_is_judged(struct kunit *test)
+static void new_functions_are_evaluated(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, verdict_switch);
 	struct device *nic = kit_client(test, f, "nic");
@@ -195,7 +195,7 @@ static void who_appears_is_judged(struct kunit *test)
 	expect_reason(test, card, nic, PCI_P2PMEM_ACS_REDIRECT, 4);
 }
 
-static void pairs_go_with_the_last_registration(struct kunit *test)
+static void pairs_end_with_the_last_registration(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, verdict_switch);
 	struct device *nic = kit_client(test, f, "nic");
@@ -251,7 +251,7 @@ static void another_device_at_the_address_is_a_stranger(struct kunit *test)
 }
 
 /* A provider that is gone cannot be asked for: what was asked for is forgotten. */
-static void pairs_go_with_the_provider(struct kunit *test)
+static void pairs_end_with_the_provider(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, verdict_switch);
 	struct device *nic = kit_client(test, f, "nic");
@@ -272,7 +272,7 @@ static void pairs_go_with_the_provider(struct kunit *test)
  * Without memory a pair keeps what it has, says so when it has nothing, and is judged by a
  * work item within some seconds.
  */
-static void a_lack_of_memory_passes(struct kunit *test)
+static void lack_of_memory_is_temporary(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, verdict_switch);
 	struct device *nic = kit_client(test, f, "nic");
@@ -314,7 +314,7 @@ static void a_lack_of_memory_passes(struct kunit *test)
 }
 
 /* What needs both ways up to the host bridge says that there was no memory for one. */
-static void a_lack_of_memory_is_told(struct kunit *test)
+static void lack_of_memory_is_reported(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, verdict_switch);
 	struct device *nic = kit_client(test, f, "nic");
@@ -328,7 +328,7 @@ static void a_lack_of_memory_is_told(struct kunit *test)
 	fault_require(test);
 	for (n = 1; reached && n < FAULT_STEPS; n++) {
 		fault_arm(n);
-		ret = p2pmem_route_judge(p, nic, &v, NULL);
+		ret = p2pmem_route_evaluate(p, nic, &v, NULL);
 		reached = fault_disarm();
 		if (!ret)
 			continue;
@@ -355,27 +355,27 @@ static void a_lack_of_memory_is_told(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lists, 2);
 	/* a reason that needs no memory is told without */
 	fault_arm(1);
-	ret = p2pmem_route_judge(p, drive, &v, NULL);
+	ret = p2pmem_route_evaluate(p, drive, &v, NULL);
 	KUNIT_EXPECT_TRUE(test, fault_disarm());
 	KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_NOT_A_CLIENT);
 }
 
 static struct kunit_case verdict_cases[] = {
-	KUNIT_CASE(who_is_no_provider_or_client),
+	KUNIT_CASE(functions_that_are_no_provider_or_client),
 	KUNIT_CASE(clients_are_pci_functions),
 	KUNIT_CASE(untrusted_devices_are_refused),
 #ifdef CONFIG_SWIOTLB
 	KUNIT_CASE(forced_bounce_buffers_are_refused),
 #endif
-	KUNIT_CASE(a_revoked_provider_lends_to_nobody),
-	KUNIT_CASE(acs_that_changes_is_seen_by_the_next_grant),
-	KUNIT_CASE(who_appears_is_judged),
-	KUNIT_CASE(pairs_go_with_the_last_registration),
+	KUNIT_CASE(revoked_provider_is_refused),
+	KUNIT_CASE(acs_change_is_detected_by_the_next_grant),
+	KUNIT_CASE(new_functions_are_evaluated),
+	KUNIT_CASE(pairs_end_with_the_last_registration),
 	KUNIT_CASE(another_device_at_the_address_is_a_stranger),
-	KUNIT_CASE(pairs_go_with_the_provider),
-	KUNIT_CASE(a_lack_of_memory_passes),
-	KUNIT_CASE(a_lack_of_memory_is_told),
+	KUNIT_CASE(pairs_end_with_the_provider),
+	KUNIT_CASE(lack_of_memory_is_temporary),
+	KUNIT_CASE(lack_of_memory_is_reported),
 	{}
 };
 

@@ -156,12 +156,12 @@ static int beyond_its_end(struct refused *r)
 	return refused_region(r, 2, SZ_4M - SZ_4K, SZ_8K);
 }
 
-static int bar_that_is_not_lent(struct refused *r)
+static int bar_without_a_region(struct refused *r)
 {
 	return refused_region(r, 0, 0, SZ_4K);
 }
 
-static int refused_take(struct refused *r, u32 length)
+static int refused_alloc(struct refused *r, u32 length)
 {
 	unsigned int nents;
 	struct scatterlist *sgl = pci_p2pmem_grant_sgl_alloc(r->grant, &nents, length, GFP_KERNEL,
@@ -173,24 +173,24 @@ static int refused_take(struct refused *r, u32 length)
 	return 0;
 }
 
-static int more_than_there_is(struct refused *r)
+static int pool_is_exhausted(struct refused *r)
 {
-	return refused_take(r, SZ_4M);
+	return refused_alloc(r, SZ_4M);
 }
 
-static int more_than_it_may_have(struct refused *r)
+static int quota_is_exceeded(struct refused *r)
 {
 	struct p2pmem_provider *p = kit_provider(r->k.card);
 	int ret;
 
 	WRITE_ONCE(p->quota, SZ_4K);
-	ret = refused_take(r, SZ_8K);
+	ret = refused_alloc(r, SZ_8K);
 	WRITE_ONCE(p->quota, 0);
 	return ret;
 }
 
 /* What no verdict has: it is counted, and told with both ends like any other. */
-static void words_for_what_is_counted(struct kunit *test)
+static void text_for_counted_reasons(struct kunit *test)
 {
 	static const struct {
 		int (*refused)(struct refused *r);
@@ -202,9 +202,9 @@ static void words_for_what_is_counted(struct kunit *test)
 		{ list_that_the_iommu_refuses, -EIO, WORDS_MAP_FAILED },
 		{ region_that_the_iommu_refuses, -EIO, WORDS_MAP_FAILED },
 		{ beyond_its_end, -EINVAL, WORDS_BAD_RANGE },
-		{ bar_that_is_not_lent, -EINVAL, WORDS_BAD_RANGE },
-		{ more_than_there_is, -ENOMEM, WORDS_FULL },
-		{ more_than_it_may_have, -EDQUOT, WORDS_QUOTA },
+		{ bar_without_a_region, -EINVAL, WORDS_BAD_RANGE },
+		{ pool_is_exhausted, -ENOMEM, WORDS_FULL },
+		{ quota_is_exceeded, -EDQUOT, WORDS_QUOTA },
 	};
 	struct mapkit_count before;
 	struct pci_p2pmem_verdict v;
@@ -224,12 +224,12 @@ static void words_for_what_is_counted(struct kunit *test)
 	r.iommu->fail_at = 0;
 	KUNIT_EXPECT_GT(test, refused_list(&r, NULL), 0);
 	KUNIT_EXPECT_EQ(test, refused_region(&r, 2, 0, SZ_4K), 0);
-	KUNIT_EXPECT_EQ(test, refused_take(&r, SZ_8K), 0);
+	KUNIT_EXPECT_EQ(test, refused_alloc(&r, SZ_8K), 0);
 	mapkit_expect_count(test, r.k.card, r.k.nic, 2, 2, ARRAY_SIZE(t));
 }
 
 /* The first refusal of a pair for a reason is told; a driver that goes on fills no log. */
-static void words_in_the_log(struct kunit *test)
+static void text_in_the_log(struct kunit *test)
 {
 	static const struct {
 		int (*refused)(struct refused *r);
@@ -269,7 +269,7 @@ static bool refused_encrypted(void)
 }
 
 /* Nobody is granted it and nobody maps it, and that is for as long as the guest is one. */
-static void words_for_an_encrypted_guest(struct kunit *test)
+static void text_for_an_encrypted_guest(struct kunit *test)
 {
 	struct mapkit_count before;
 	struct pci_p2pmem_verdict v;
@@ -321,7 +321,7 @@ static void refused_forget(void *client)
 }
 
 /* What the self-test has found, and what may be the cause, in every verdict from then on */
-static void words_for_wrong_data(struct kunit *test)
+static void text_for_wrong_data(struct kunit *test)
 {
 	static const struct {
 		bool plain;		/* no IOMMU is between them */
@@ -376,7 +376,7 @@ static void words_for_wrong_data(struct kunit *test)
 }
 
 /* Nothing is published that the client could be given: there is no other end to name. */
-static void words_for_no_provider(struct kunit *test)
+static void text_for_no_provider(struct kunit *test)
 {
 	struct pci_p2pmem_verdict v;
 	struct mapkit k;
@@ -392,11 +392,11 @@ static void words_for_no_provider(struct kunit *test)
 }
 
 static struct kunit_case refused_cases[] = {
-	KUNIT_CASE(words_for_what_is_counted),
-	KUNIT_CASE(words_in_the_log),
-	KUNIT_CASE(words_for_an_encrypted_guest),
-	KUNIT_CASE(words_for_wrong_data),
-	KUNIT_CASE(words_for_no_provider),
+	KUNIT_CASE(text_for_counted_reasons),
+	KUNIT_CASE(text_in_the_log),
+	KUNIT_CASE(text_for_an_encrypted_guest),
+	KUNIT_CASE(text_for_wrong_data),
+	KUNIT_CASE(text_for_no_provider),
 	{ }
 };
 

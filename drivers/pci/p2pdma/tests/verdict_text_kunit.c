@@ -108,7 +108,7 @@ static void text_pair(struct kunit *test, struct fabric *f, const char *client,
 	text_expect(test, fabric_pdev(f, "card"), &fabric_pdev(f, client)->dev, want);
 }
 
-static void words_for_a_path(struct kunit *test)
+static void text_for_a_path(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
 
@@ -140,7 +140,7 @@ static void words_for_a_path(struct kunit *test)
 }
 
 /* The entry is for this pair, and when it was written the pair is allowed. */
-static void words_for_an_entry(struct kunit *test)
+static void text_for_an_entry(struct kunit *test)
 {
 	static const struct {
 		const char *client;
@@ -191,7 +191,7 @@ static void text_no_x86(struct p2pmem_entry *cpu)
 }
 
 /* Where no id and no processor can be named, there is nothing to write. */
-static void no_words_for_no_entry(struct kunit *test)
+static void no_text_without_an_entry(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
 
@@ -204,7 +204,7 @@ static void no_words_for_no_entry(struct kunit *test)
 		  (const char *[]){ "host" });
 }
 
-static void words_for_a_mask(struct kunit *test)
+static void text_for_a_mask(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
 
@@ -215,7 +215,7 @@ static void words_for_a_mask(struct kunit *test)
 		  NULL);
 }
 
-static void words_for_a_client(struct kunit *test)
+static void text_for_a_client(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
 	struct pci_dev *nic = fabric_pdev(f, "nic");
@@ -252,7 +252,7 @@ static void words_for_a_client(struct kunit *test)
 }
 
 #ifdef CONFIG_SWIOTLB
-static void words_for_bounce_buffers(struct kunit *test)
+static void text_for_bounce_buffers(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
 	struct device *nic = kit_client(test, f, "nic");
@@ -276,7 +276,7 @@ static void text_forget(void *client)
 }
 
 /* Clients that are no PCI function, or no device at all */
-static void words_for_other_devices(struct kunit *test)
+static void text_for_other_devices(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
 	struct pci_dev *card = kit_lend(test, f, "card");
@@ -305,7 +305,7 @@ static void words_for_other_devices(struct kunit *test)
 }
 
 /* The devices may be gone: their names are in the verdict, and the list is what it names. */
-static void words_without_the_devices(struct kunit *test)
+static void text_without_the_devices(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
 	struct pci_dev *card = kit_lend(test, f, "card");
@@ -328,7 +328,7 @@ static void words_without_the_devices(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, got, want);
 }
 
-static void words_stay_within_their_buffer(struct kunit *test)
+static void text_stays_within_its_buffer(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
 	struct pci_dev *card = kit_lend(test, f, "card");
@@ -362,7 +362,7 @@ static void words_stay_within_their_buffer(struct kunit *test)
 }
 
 /* A verdict of a later version, or one that was written over */
-static void words_for_what_is_not_known(struct kunit *test)
+static void text_for_unknown_values(struct kunit *test)
 {
 	struct pci_p2pmem_verdict v = { .reason = PCI_P2PMEM_NR_REASONS };
 	char got[40], want[40];
@@ -375,18 +375,18 @@ static void words_for_what_is_not_known(struct kunit *test)
 }
 
 static struct kunit_case text_cases[] = {
-	KUNIT_CASE(words_for_a_path),
-	KUNIT_CASE(words_for_an_entry),
-	KUNIT_CASE(no_words_for_no_entry),
-	KUNIT_CASE(words_for_a_mask),
-	KUNIT_CASE(words_for_a_client),
+	KUNIT_CASE(text_for_a_path),
+	KUNIT_CASE(text_for_an_entry),
+	KUNIT_CASE(no_text_without_an_entry),
+	KUNIT_CASE(text_for_a_mask),
+	KUNIT_CASE(text_for_a_client),
 #ifdef CONFIG_SWIOTLB
-	KUNIT_CASE(words_for_bounce_buffers),
+	KUNIT_CASE(text_for_bounce_buffers),
 #endif
-	KUNIT_CASE(words_for_other_devices),
-	KUNIT_CASE(words_without_the_devices),
-	KUNIT_CASE(words_stay_within_their_buffer),
-	KUNIT_CASE(words_for_what_is_not_known),
+	KUNIT_CASE(text_for_other_devices),
+	KUNIT_CASE(text_without_the_devices),
+	KUNIT_CASE(text_stays_within_its_buffer),
+	KUNIT_CASE(text_for_unknown_values),
 	{}
 };
 

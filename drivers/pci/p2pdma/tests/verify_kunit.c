@@ -104,7 +104,7 @@ static struct prover *prover(struct kunit *test)
 }
 
 /* For lend_start() too */
-static void prover_ask(void *data)
+static void prover_start_verify(void *data)
 {
 	struct prover *v = data;
 
@@ -113,7 +113,7 @@ static void prover_ask(void *data)
 
 static int ask(struct prover *v)
 {
-	prover_ask(v);
+	prover_start_verify(v);
 	return v->ret;
 }
 
@@ -144,7 +144,7 @@ static void client_without_an_operation(struct kunit *test)
 }
 
 /* Each answer: what the caller gets, what the pair keeps, and that it is asked for once */
-static void what_the_operation_says(struct kunit *test)
+static void result_of_the_operation(struct kunit *test)
 {
 	static const struct {
 		enum pci_p2pmem_proof says;
@@ -183,7 +183,7 @@ static void what_the_operation_says(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, v->memory, 0, "no memory of the grant");
 		KUNIT_EXPECT_PTR_EQ(test, v->what, (void *)v);
 	}
-	KUNIT_EXPECT_TRUE(test, p2pmem_idle(kit_provider(v->k.card)));
+	KUNIT_EXPECT_TRUE(test, p2pmem_is_idle(kit_provider(v->k.card)));
 }
 
 /* What the trace event was told last, and how often */
@@ -203,7 +203,7 @@ static void verify_probe(void *data, struct pci_dev *provider, struct device *cl
 }
 
 /* Two drivers of one device: the event has what both moved, and their common answer. */
-static void what_the_event_says(struct kunit *test)
+static void contents_of_the_event(struct kunit *test)
 {
 	struct prover *v = prover(test), *second = kunit_kzalloc(test, sizeof(*v), GFP_KERNEL);
 	struct verify_event event = { };
@@ -231,7 +231,7 @@ static void what_the_event_says(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, event.proof, v->why.proof);
 }
 
-static void ask_for_a_new_test(struct prover *v)
+static void request_a_new_test(struct prover *v)
 {
 	kit_forget(kit_provider(v->k.card));
 }
@@ -277,7 +277,7 @@ static void disproved_pair_is_refused(struct kunit *test)
 	pci_p2pmem_sgl_free(out);
 
 	/* The pair may be tested again, and the grant is of before. */
-	ask_for_a_new_test(v);
+	request_a_new_test(v);
 	pci_p2pmem_verdict(v->k.card, v->k.nic, &why);
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_OK);
 	pci_p2pmem_grant_verdict(v->grant, &why);
@@ -296,7 +296,7 @@ static void disproved_pair_is_refused(struct kunit *test)
  * Guilt does not expire by itself: not by what happens elsewhere, nor by a reset, nor by
  * a route that goes and comes back. It does with another route of the pair's own.
  */
-static void guilt_stays(struct kunit *test)
+static void disproof_stays(struct kunit *test)
 {
 	struct prover *v = prover(test);
 	struct p2pmem_provider *p = kit_provider(v->k.card);
@@ -386,7 +386,7 @@ static void lose_card(struct prover *v)
 }
 
 /* Wrong data in memory that is going says nothing about the path. */
-static void provider_that_goes_meanwhile(struct kunit *test)
+static void provider_removed_during_test(struct kunit *test)
 {
 	struct prover *v = prover(test);
 
@@ -456,10 +456,10 @@ static void revoke_waits_for_the_test(struct kunit *test)
 	struct lend_task *t;
 
 	v->hold = &go;
-	t = lend_start(test, prover_ask, v);
+	t = lend_start(test, prover_start_verify, v);
 	KUNIT_EXPECT_TRUE(test, lend_wait(READ_ONCE(v->calls)));
 	r = mapkit_revoke(test, v->k.card);
-	KUNIT_EXPECT_TRUE(test, lend_wait(!p2pmem_lends(kit_provider(v->k.card))));
+	KUNIT_EXPECT_TRUE(test, lend_wait(!p2pmem_is_live(kit_provider(v->k.card))));
 	msleep(50);
 	KUNIT_EXPECT_FALSE_MSG(test, mapkit_revoked(r), "memory of the test is out");
 	complete_all(&go);
@@ -483,7 +483,7 @@ static void registration_stays_under_a_test(struct kunit *test)
 	struct lend_task *t, *u;
 
 	v->hold = &go;
-	t = lend_start(test, prover_ask, v);
+	t = lend_start(test, prover_start_verify, v);
 	KUNIT_EXPECT_TRUE(test, lend_wait(READ_ONCE(v->calls)));
 	u = lend_start(test, unregister, v);
 	msleep(100);
@@ -514,9 +514,9 @@ static void two_at_a_time(struct kunit *test)
 	w->k = v->k;
 	w->grant = v->grant;
 	v->hold = &go;
-	t = lend_start(test, prover_ask, v);
+	t = lend_start(test, prover_start_verify, v);
 	KUNIT_EXPECT_TRUE(test, lend_wait(READ_ONCE(v->calls)));
-	u = lend_start(test, prover_ask, w);
+	u = lend_start(test, prover_start_verify, w);
 	lend_die();
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_grant_verify(v->grant, v->k.nic, NULL, &why), -EINTR);
 	lend_live();
@@ -582,13 +582,13 @@ static void grant_that_ended(struct kunit *test)
 
 static struct kunit_case verify_cases[] = {
 	KUNIT_CASE(client_without_an_operation),
-	KUNIT_CASE(what_the_operation_says),
-	KUNIT_CASE(what_the_event_says),
+	KUNIT_CASE(result_of_the_operation),
+	KUNIT_CASE(contents_of_the_event),
 	KUNIT_CASE(disproved_pair_is_refused),
-	KUNIT_CASE(guilt_stays),
+	KUNIT_CASE(disproof_stays),
 	KUNIT_CASE(proof_is_of_the_pair_as_it_is),
 	KUNIT_CASE(pair_that_changes_meanwhile),
-	KUNIT_CASE(provider_that_goes_meanwhile),
+	KUNIT_CASE(provider_removed_during_test),
 	KUNIT_CASE(provider_that_is_reset_meanwhile),
 	KUNIT_CASE(answer_about_something_else),
 	KUNIT_CASE(revoke_waits_for_the_test),

@@ -11,7 +11,7 @@ virtual report
 
 @source exists@
 expression x;
-identifier get =~ "^(pci_p2pmem_alloc|pci_p2pmem_region_addr|p2pmem_pool_alloc|p2pmem_take|sg_virt|page_address|page_to_virt|pfn_to_kaddr)$";
+identifier get =~ "^(pci_p2pmem_alloc|pci_p2pmem_region_addr|p2pmem_pool_alloc|p2pmem_alloc_run|sg_virt|page_address|page_to_virt|pfn_to_kaddr)$";
 identifier use =~ "^(mem(cpy|move|set|cmp|zero_explicit|chr_inv|dup)?(_.*)?|kmemdup|copy_(to|from)_.*|clear_page|copy_page|str(s|n)?cpy|strlen|crc.*|__?copy.*|hex_dump_to_buffer|print_hex_dump(_bytes|_debug)?|simple_(read_from|write_to)_buffer)$";
 type T;
 expression i;
@@ -45,7 +45,7 @@ WRITE_ONCE@p(*x, ...)
 @declared exists@
 identifier x;
 type T1, T;
-identifier get =~ "^(pci_p2pmem_alloc|pci_p2pmem_region_addr|p2pmem_pool_alloc|p2pmem_take|sg_virt|page_address|page_to_virt|pfn_to_kaddr)$";
+identifier get =~ "^(pci_p2pmem_alloc|pci_p2pmem_region_addr|p2pmem_pool_alloc|p2pmem_alloc_run|sg_virt|page_address|page_to_virt|pfn_to_kaddr)$";
 identifier use =~ "^(mem(cpy|move|set|cmp|zero_explicit|chr_inv|dup)?(_.*)?|kmemdup|copy_(to|from)_.*|clear_page|copy_page|str(s|n)?cpy|strlen|crc.*|__?copy.*|hex_dump_to_buffer|print_hex_dump(_bytes|_debug)?|simple_(read_from|write_to)_buffer)$";
 expression i;
 identifier m;

@@ -70,7 +70,7 @@ struct rnic_unbind {
 	struct pci_dev *pdev;
 };
 
-static bool rnic_netdev_taken(const struct net_device *candidate)
+static bool rnic_netdev_in_use(const struct net_device *candidate)
 {
 	struct rnic_dev *dev;
 
@@ -89,7 +89,7 @@ static struct net_device *rnic_find_netdev(int index)
 
 	if (index < netdev_nr) {
 		found = dev_get_by_name(&init_net, netdev[index]);
-		if (found && rnic_netdev_taken(found)) {
+		if (found && rnic_netdev_in_use(found)) {
 			dev_put(found);
 			found = NULL;
 		}
@@ -98,7 +98,7 @@ static struct net_device *rnic_find_netdev(int index)
 
 	snprintf(name, sizeof(name), "dummy%d", index);
 	found = dev_get_by_name(&init_net, name);
-	if (found && !rnic_netdev_taken(found))
+	if (found && !rnic_netdev_in_use(found))
 		return found;
 	dev_put(found);
 	found = NULL;
@@ -106,7 +106,7 @@ static struct net_device *rnic_find_netdev(int index)
 	rcu_read_lock();
 	for_each_netdev_rcu(&init_net, candidate) {
 		if (candidate->type != ARPHRD_ETHER || candidate->flags & IFF_LOOPBACK ||
-		    rnic_netdev_taken(candidate))
+		    rnic_netdev_in_use(candidate))
 			continue;
 		dev_hold(candidate);
 		found = candidate;
@@ -116,7 +116,7 @@ static struct net_device *rnic_find_netdev(int index)
 	return found;
 }
 
-static int rnic_take_netdev(struct rnic_dev *dev)
+static int rnic_attach_netdev(struct rnic_dev *dev)
 {
 	mutex_lock(&rnic_devs_lock);
 	dev->netdev = rnic_find_netdev(dev->index);
@@ -191,7 +191,7 @@ static int rnic_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	ret = rnic_engine_init(dev);
 	if (ret)
 		goto clear_master;
-	ret = rnic_take_netdev(dev);
+	ret = rnic_attach_netdev(dev);
 	if (ret)
 		goto clear_master;
 	ret = rnic_register(dev);
@@ -249,7 +249,7 @@ static void rnic_unbind_work(struct work_struct *work)
 }
 
 /* An adapter cannot outlive its network device: unbind it. */
-static void rnic_netdev_gone(struct rnic_dev *dev)
+static void rnic_netdev_unregistered(struct rnic_dev *dev)
 {
 	struct rnic_unbind *unbind = kzalloc(sizeof(*unbind), GFP_KERNEL);
 
@@ -273,7 +273,7 @@ static int rnic_netdev_event(struct notifier_block *nb, unsigned long event, voi
 	mutex_lock(&rnic_devs_lock);
 	list_for_each_entry(dev, &rnic_devs, list)
 		if (dev->netdev == changed)
-			rnic_netdev_gone(dev);
+			rnic_netdev_unregistered(dev);
 	mutex_unlock(&rnic_devs_lock);
 	return NOTIFY_DONE;
 }

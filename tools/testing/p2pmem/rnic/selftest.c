@@ -254,7 +254,7 @@ static bool flush_in_order(struct test_pair *p)
 	       EXPECT("self", test_wait_event(me, RDMA_CM_EVENT_DISCONNECTED), 0);
 }
 
-static bool listener_goes_with_request(struct test_pair *p)
+static bool listener_closed_during_request(struct test_pair *p)
 {
 	test_pair_unlisten(p);
 	return EXPECT("rejected", test_wait_event(&p->active, RDMA_CM_EVENT_REJECTED), 0) &&
@@ -288,7 +288,7 @@ static const struct {
 	{ "send_waits_for_recv", send_waits_for_recv },
 	{ "send_too_long", send_too_long },
 	{ "flush_in_order", flush_in_order },
-	{ "listener_goes_with_request", listener_goes_with_request, true },
+	{ "listener_closed_during_request", listener_closed_during_request, true },
 	{ "request_left_alone", request_left_alone, true },
 	{ "copy_through_peer", copy_through_peer, false, true },
 };

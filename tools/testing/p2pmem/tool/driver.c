@@ -126,14 +126,14 @@ static int tool_cmd_is(int argc, char **argv)
 	if (!p)
 		return -ENXIO;
 	if (argc == 1)
-		tool_say("%d\n", pci_p2pmem_is_provider(p));
+		tool_print("%d\n", pci_p2pmem_is_provider(p));
 	else if (argc == 4)
 		ret = kstrtoint(argv[1], 10, &bar) ?: tool_bytes(argv[2], &size) ?:
 		      tool_bytes(argv[3], &offset);
 	else
 		ret = -EINVAL;
 	if (!ret && argc == 4)
-		tool_say("%d\n", pci_p2pmem_is_lent(p, bar, size, offset));
+		tool_print("%d\n", pci_p2pmem_is_lent(p, bar, size, offset));
 	pci_dev_put(p);
 	return ret;
 }

@@ -36,10 +36,10 @@ static int tool_map(struct tool_obj *o)
 	if (ret <= 0)
 		return ret ?: -EPROTO;
 	tool_obj_add(o);
-	tool_say("nents %d of %u\n", ret, o->nents);
+	tool_print("nents %d of %u\n", ret, o->nents);
 	for_each_sg(o->sg, sg, ret, i)
-		tool_say("dma %#llx %u bus %d\n", (u64)sg_dma_address(sg), sg_dma_len(sg),
-			 sg_dma_is_bus_address(sg));
+		tool_print("dma %#llx %u bus %d\n", (u64)sg_dma_address(sg), sg_dma_len(sg),
+			   sg_dma_is_bus_address(sg));
 	return 0;
 }
 
@@ -155,7 +155,7 @@ static int tool_cmd_kind(int argc, char **argv)
 	if (!ret)
 		ret = pci_p2pmem_sg_kind(o->sg, o->nents);
 	if (ret >= 0) {
-		tool_say("%d\n", ret);
+		tool_print("%d\n", ret);
 		ret = 0;
 	}
 	sg_free_table(&o->table);
@@ -185,13 +185,13 @@ static void tool_region_release(struct tool_obj *o)
 	pci_p2pmem_unmap_region(o->dev, &o->region);
 }
 
-static bool tool_region_taken_for(const struct tool_obj *o, const struct tool_obj *of)
+static bool tool_region_depends_on(const struct tool_obj *o, const struct tool_obj *of)
 {
 	return of->type == &tool_client_type && o->dev == of->dev;
 }
 
 static const struct tool_type tool_region_type = {
-	"region", tool_region_release, tool_region_taken_for
+	"region", tool_region_release, tool_region_depends_on
 };
 
 static int tool_cmd_region(int argc, char **argv)
@@ -214,8 +214,8 @@ static int tool_cmd_region(int argc, char **argv)
 		return ret;
 	}
 	tool_obj_add(o);
-	tool_say("dma %#llx %zu bus %d\n", (u64)o->region.dma_addr, o->region.size,
-		 o->region.mapping == PCI_P2PMEM_MAP_BUS_ADDR);
+	tool_print("dma %#llx %zu bus %d\n", (u64)o->region.dma_addr, o->region.size,
+		   o->region.mapping == PCI_P2PMEM_MAP_BUS_ADDR);
 	return 0;
 }
 

@@ -69,9 +69,9 @@ static int tool_cmd_objects(int argc, char **argv)
 	struct tool_obj *o;
 
 	for (o = tool_obj_next(NULL); o; o = tool_obj_next(o))
-		tool_say("%d %s%s%s%s%s\n", o->id, o->type->name, o->pdev ? " " : "",
-			 o->pdev ? pci_name(o->pdev) : "", o->dev ? " for " : "",
-			 o->dev ? dev_name(o->dev) : "");
+		tool_print("%d %s%s%s%s%s\n", o->id, o->type->name, o->pdev ? " " : "",
+			   o->pdev ? pci_name(o->pdev) : "", o->dev ? " for " : "",
+			   o->dev ? dev_name(o->dev) : "");
 	return 0;
 }
 

@@ -16,17 +16,17 @@
  */
 #include "tool.h"
 
-static void tool_say_segments(struct pci_dev *pdev, struct scatterlist *sgl,
-			      unsigned int nents)
+static void tool_print_segments(struct pci_dev *pdev, struct scatterlist *sgl,
+				unsigned int nents)
 {
 	struct scatterlist *sg;
 	unsigned int i;
 
-	tool_say("nents %u\n", nents);
+	tool_print("nents %u\n", nents);
 	for_each_sg(sgl, sg, nents, i)
-		tool_say("seg %#llx %u phys %#llx\n",
-			 (u64)pci_p2pmem_bus_addr(sg_virt(sg)), sg->length,
-			 (u64)sg_phys(sg));
+		tool_print("seg %#llx %u phys %#llx\n",
+			   (u64)pci_p2pmem_bus_addr(sg_virt(sg)), sg->length,
+			   (u64)sg_phys(sg));
 }
 
 static gfp_t tool_gfp(int argc, char **argv, int at)
@@ -61,8 +61,8 @@ static int tool_cmd_alloc(int argc, char **argv)
 	if (!o->addr)
 		goto drop;
 	tool_obj_add(o);
-	tool_say("seg %#llx %zu phys %#llx\n", (u64)pci_p2pmem_bus_addr(o->addr),
-		 o->size, (u64)virt_to_phys(o->addr));
+	tool_print("seg %#llx %zu phys %#llx\n", (u64)pci_p2pmem_bus_addr(o->addr),
+		   o->size, (u64)virt_to_phys(o->addr));
 	return 0;
 
 drop:
@@ -82,12 +82,12 @@ static void tool_sgl_release(struct tool_obj *o)
 	pci_p2pmem_sgl_free(o->sg);
 }
 
-static bool tool_sgl_taken_for(const struct tool_obj *o, const struct tool_obj *of)
+static bool tool_sgl_depends_on(const struct tool_obj *o, const struct tool_obj *of)
 {
 	return of->type == &tool_grant_type && o->grant == of->grant;
 }
 
-const struct tool_type tool_sgl_type = { "sgl", tool_sgl_release, tool_sgl_taken_for };
+const struct tool_type tool_sgl_type = { "sgl", tool_sgl_release, tool_sgl_depends_on };
 
 static int tool_cmd_sgl(int argc, char **argv)
 {
@@ -109,7 +109,7 @@ static int tool_cmd_sgl(int argc, char **argv)
 	if (!o->sg)
 		goto drop;
 	tool_obj_add(o);
-	tool_say_segments(o->pdev, o->sg, o->nents);
+	tool_print_segments(o->pdev, o->sg, o->nents);
 	return 0;
 
 drop:
@@ -166,10 +166,10 @@ static int tool_cmd_grant(int argc, char **argv)
 		if (!o->pdev)
 			o->pdev = pci_dev_get(pci_p2pmem_grant_provider(o->grant));
 		tool_obj_add(o);
-		tool_say("provider %s\n", pci_name(o->pdev));
+		tool_print("provider %s\n", pci_name(o->pdev));
 	} else {
 		pci_p2pmem_explain(text, sizeof(text), o->pdev, nr ? dev[0] : NULL, &why);
-		tool_say("reason %s\ntext %s\n", pci_p2pmem_reason_token(why.reason), text);
+		tool_print("reason %s\ntext %s\n", pci_p2pmem_reason_token(why.reason), text);
 	}
 put:
 	for (i = 0; i < nr; i++)
@@ -206,7 +206,7 @@ static int tool_cmd_gsgl(int argc, char **argv)
 		return ret;
 	}
 	tool_obj_add(o);
-	tool_say_segments(o->pdev, o->sg, o->nents);
+	tool_print_segments(o->pdev, o->sg, o->nents);
 	return 0;
 }
 
@@ -217,10 +217,10 @@ static int tool_cmd_info(int argc, char **argv)
 	if (!o)
 		return -ENOENT;
 	if (o->type == &tool_grant_type)
-		tool_say("usable %d\nidle %d\n", pci_p2pmem_grant_usable(o->grant),
-			 pci_p2pmem_grant_idle(o->grant));
-	tool_say("revokes %d\nevicts %d\n", atomic_read(&o->revokes),
-		 atomic_read(&o->evicts));
+		tool_print("usable %d\nidle %d\n", pci_p2pmem_grant_usable(o->grant),
+			   pci_p2pmem_grant_idle(o->grant));
+	tool_print("revokes %d\nevicts %d\n", atomic_read(&o->revokes),
+		   atomic_read(&o->evicts));
 	return 0;
 }
 
@@ -238,8 +238,8 @@ static int tool_cmd_verify(int argc, char **argv)
 	if (ret)
 		return ret;
 	ret = pci_p2pmem_grant_verify(o->grant, dev, NULL, &v);
-	tool_say("proof %s\nreason %s\nnote %s\n", proofs[v.proof],
-		 pci_p2pmem_reason_token(v.reason), v.note);
+	tool_print("proof %s\nreason %s\nnote %s\n", proofs[v.proof],
+		   pci_p2pmem_reason_token(v.reason), v.note);
 	put_device(dev);
 	return ret;
 }
@@ -250,7 +250,7 @@ static int tool_cmd_lost_list(int argc, char **argv)
 
 	if (!o)
 		return -ENOENT;
-	tool_say("%d\n", pci_p2pmem_sgl_lost(o->sg));
+	tool_print("%d\n", pci_p2pmem_sgl_lost(o->sg));
 	return 0;
 }
 
@@ -283,7 +283,7 @@ static int tool_cmd_pin(int argc, char **argv)
 	if (ret)
 		goto drop;
 	tool_obj_add(o);
-	tool_say("phys %#llx\n", (u64)virt_to_phys(o->addr));
+	tool_print("phys %#llx\n", (u64)virt_to_phys(o->addr));
 	return 0;
 
 drop:
@@ -317,7 +317,7 @@ static int tool_cmd_hold(int argc, char **argv)
 	o->page = virt_to_page(addr) + page;
 	get_page(o->page);
 	tool_obj_add(o);
-	tool_say("phys %#llx\n", (u64)page_to_phys(o->page));
+	tool_print("phys %#llx\n", (u64)page_to_phys(o->page));
 	return 0;
 }
 

@@ -22,7 +22,7 @@ static void tool_work(struct work_struct *work);
 static DECLARE_WORK(tool_kicked, tool_work);
 
 /* Adds to the result; what does not fit is cut off, and the end says so. */
-void tool_say(const char *fmt, ...)
+void tool_print(const char *fmt, ...)
 {
 	va_list args;
 
@@ -58,7 +58,7 @@ void tool_obj_add(struct tool_obj *o)
 	lockdep_assert_held(&tool_lock);
 	o->id = ++tool_last_id;
 	list_add(&o->node, &tool_objs);
-	tool_say("id %d\n", o->id);
+	tool_print("id %d\n", o->id);
 }
 
 /* Number @word, of any type when @type is NULL, or NULL. */
@@ -107,7 +107,7 @@ static void tool_work(struct work_struct *work)
 		/* What is taken for an object is newer, so it stands before it. */
 		for (o = tool_obj_next(NULL); o && o != of; o = next) {
 			next = tool_obj_next(o);
-			if (o->type->taken_for && o->type->taken_for(o, of))
+			if (o->type->depends_on && o->type->depends_on(o, of))
 				tool_obj_free(o);
 		}
 	}

@@ -155,7 +155,7 @@ static int speed_run(struct speed *s, struct device *dev[2], unsigned int rounds
 	}
 	pci_p2pmem_grant_end(s->grant);
 	for (i = 0; !ret && i < SPEED_NR; i++)
-		tool_say("%s %llu\n", speed_names[i], s->least[i]);
+		tool_print("%s %llu\n", speed_names[i], s->least[i]);
 	return ret;
 }
 

@@ -77,7 +77,7 @@ static bool tool_record(struct tool_stress *s, void *addr, size_t size, bool out
 	return true;
 }
 
-static int tool_take(struct tool_stress *s, struct tool_live *l)
+static int tool_alloc(struct tool_stress *s, struct tool_live *l)
 {
 	size_t size = prandom_u32_state(&s->rnd) % (4UL << (prandom_u32_state(&s->rnd) % 20)) + 1;
 	struct scatterlist *sg;
@@ -107,7 +107,7 @@ static int tool_take(struct tool_stress *s, struct tool_live *l)
 	return 0;
 }
 
-static int tool_give(struct tool_stress *s, struct tool_live *l)
+static int tool_free(struct tool_stress *s, struct tool_live *l)
 {
 	struct scatterlist *sg;
 	unsigned int i;
@@ -161,14 +161,14 @@ static int tool_cmd_stress(int argc, char **argv)
 	prandom_seed_state(&s->rnd, seed);
 	for (i = 0; i < rounds && !ret; i++) {
 		l = &s->live[prandom_u32_state(&s->rnd) % TOOL_LIVE];
-		ret = l->addr || l->sg ? tool_give(s, l) : tool_take(s, l);
+		ret = l->addr || l->sg ? tool_free(s, l) : tool_alloc(s, l);
 		cond_resched();
 	}
 	for (i = 0; i < TOOL_LIVE; i++)
-		ret = tool_give(s, &s->live[i]) ?: ret;
+		ret = tool_free(s, &s->live[i]) ?: ret;
 	if (!ret && !bitmap_empty(s->out, TOOL_PAGES))
 		ret = -EUCLEAN;
-	tool_say("taken %u\nfull %u\nsplit %u\n", s->taken, s->full, s->split);
+	tool_print("taken %u\nfull %u\nsplit %u\n", s->taken, s->full, s->split);
 out:
 	bitmap_free(s->out);
 	pci_dev_put(s->pdev);

@@ -21,12 +21,12 @@ struct tool_obj;
  * struct tool_type - a kind of object
  * @name: as printed
  * @release: lets go of what the object holds; tool_lock is held
- * @taken_for: whether @o was taken for @of, which gives it back by itself ("auto"); or NULL
+ * @depends_on: whether @o was taken for @of, which gives it back by itself ("auto"); or NULL
  */
 struct tool_type {
 	const char *name;
 	void (*release)(struct tool_obj *o);
-	bool (*taken_for)(const struct tool_obj *o, const struct tool_obj *of);
+	bool (*depends_on)(const struct tool_obj *o, const struct tool_obj *of);
 };
 
 /**
@@ -104,7 +104,7 @@ extern const struct tool_command tool_speed_commands[];
 
 /* obj.c */
 extern struct mutex tool_lock;
-__printf(1, 2) void tool_say(const char *fmt, ...);
+__printf(1, 2) void tool_print(const char *fmt, ...);
 struct tool_obj *tool_obj_make(const struct tool_type *type);
 void tool_obj_add(struct tool_obj *o);
 void tool_obj_drop(struct tool_obj *o);

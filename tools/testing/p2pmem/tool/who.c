@@ -19,15 +19,15 @@
 #include "tool.h"
 
 static struct platform_device *tool_soft;	/* a device that is not PCI */
-static atomic_t tool_providers_seen = ATOMIC_INIT(0);
-static atomic_t tool_clients_seen = ATOMIC_INIT(0);
+static atomic_t tool_providers_attr = ATOMIC_INIT(0);
+static atomic_t tool_clients_attr = ATOMIC_INIT(0);
 
 static int tool_event(struct notifier_block *nb, unsigned long event, void *data)
 {
 	if (event == PCI_P2PMEM_EVENT_PROVIDER)
-		atomic_inc(&tool_providers_seen);
+		atomic_inc(&tool_providers_attr);
 	else if (event == PCI_P2PMEM_EVENT_CLIENT)
-		atomic_inc(&tool_clients_seen);
+		atomic_inc(&tool_clients_attr);
 	return NOTIFY_OK;
 }
 
@@ -112,10 +112,10 @@ static int tool_cmd_verdict(int argc, char **argv)
 	}
 	pci_p2pmem_verdict(p, dev, &v);
 	pci_p2pmem_explain(text, sizeof(text), p, dev, &v);
-	tool_say("reason %s\nmapping %s\ndistance %d\nat %s\nlimit %#llx\nneeded %#llx\ntext %s\n",
-		 pci_p2pmem_reason_token(v.reason), mappings[v.mapping], v.distance, v.at,
-		 v.limit, v.needed, text);
-	tool_say("by_admin %d\n", v.by_admin);
+	tool_print("reason %s\nmapping %s\ndistance %d\nat %s\nlimit %#llx\nneeded %#llx\ntext %s\n",
+		   pci_p2pmem_reason_token(v.reason), mappings[v.mapping], v.distance, v.at,
+		   v.limit, v.needed, text);
+	tool_print("by_admin %d\n", v.by_admin);
 	put_device(dev);
 	pci_dev_put(p);
 	return 0;
@@ -134,7 +134,7 @@ static int tool_cmd_distance(int argc, char **argv)
 			goto put;
 	ret = pci_p2pmem_distance(p, dev, nr);
 	if (ret >= 0) {
-		tool_say("%d\n", ret);
+		tool_print("%d\n", ret);
 		ret = 0;
 	}
 put:
@@ -156,7 +156,7 @@ static int tool_cmd_find(int argc, char **argv)
 	found = pci_p2pmem_find_provider(dev, nr);
 	ret = found ? 0 : -ENODEV;
 	if (found)
-		tool_say("%s\n", pci_name(found));
+		tool_print("%s\n", pci_name(found));
 	pci_dev_put(found);
 put:
 	for (i = 0; i < nr; i++)
@@ -170,7 +170,7 @@ static int tool_client_behind(struct device *dev)
 
 	if (!found)
 		return -ENODEV;
-	tool_say("%s\n", dev_name(found));
+	tool_print("%s\n", dev_name(found));
 	put_device(found);
 	return 0;
 }
@@ -213,8 +213,8 @@ static int tool_cmd_mask(int argc, char **argv)
 
 static int tool_cmd_events(int argc, char **argv)
 {
-	tool_say("providers %d\nclients %d\n", atomic_read(&tool_providers_seen),
-		 atomic_read(&tool_clients_seen));
+	tool_print("providers %d\nclients %d\n", atomic_read(&tool_providers_attr),
+		   atomic_read(&tool_clients_attr));
 	return 0;
 }
 

@@ -72,8 +72,8 @@ e2e_settled()
 	done
 }
 
-# e2e_again NQN NSID ATTRIBUTE=VALUE...: other values for a namespace, the host stays connected
-e2e_again()
+# e2e_reconfigure NQN NSID ATTRIBUTE=VALUE...: other values for a namespace, the host stays connected
+e2e_reconfigure()
 {
 	e2e_nqn=$1 e2e_ns=$e2e_stats/$1/namespaces/$2
 	shift 2

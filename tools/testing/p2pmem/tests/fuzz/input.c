@@ -99,7 +99,7 @@ static void read_function(struct reader *r, struct graph *g, unsigned int next_b
 		v->function = devfn & 7;
 		v->bus_below = next_bus[domain_step ? v->domain / domain_step : 0]++;
 	}
-	v->says_multifunction = flags & 0x08;
+	v->header_multifunction = flags & 0x08;
 	v->has_acs = flags & 0x10;
 	set_acs(v, control);
 	v->number = next(r);
@@ -108,7 +108,7 @@ static void read_function(struct reader *r, struct graph *g, unsigned int next_b
 	v->packet = read_size(flags);
 	v->asks = read_size(flags >> 3);
 	v->long_tags = flags & 0x40;
-	v->knows_long_tags = flags & 0x80;
+	v->completes_long_tags = flags & 0x80;
 	if (v->controls_egress)
 		read_vector(r, v);
 	if (v->role == END_POINT)
@@ -164,7 +164,7 @@ static void read_node(struct reader *r, struct p2pmem_node *node)
 	node->payload = read_size(flags);
 	node->read_request = read_size(flags >> 3);
 	node->tags_10bit = flags & 0x40;
-	node->takes_tags_10bit = flags & 0x80;
+	node->completes_tags_10bit = flags & 0x80;
 	pattern = next(r);
 	for (i = 0; i < P2PMEM_EGRESS_WORDS; i++)
 		node->egress[i] = pattern * 0x01010101u;
@@ -213,14 +213,14 @@ static size_t write_function(const struct graph *g, int at, u8 *data)
 
 	data[0] = at - 1 - v->parent;
 	data[1] = v->device << 3 | v->function;
-	data[2] = (v->role - ROOT_PORT) | v->says_multifunction << 3 | v->has_acs << 4 |
+	data[2] = (v->role - ROOT_PORT) | v->header_multifunction << 3 | v->has_acs << 4 |
 		  one_more << 5;
 	data[3] = (v->other_acs & ~0x2cu) | v->redirects_requests << 2 |
 		  v->redirects_completions << 3 | v->controls_egress << 5;
 	data[4] = v->number;
 	data[5] = v->vector_size - one_more;
 	data[6] = write_size(v->packet) | write_size(v->asks) << 3 | v->long_tags << 6 |
-		  v->knows_long_tags << 7;
+		  v->completes_long_tags << 7;
 	return RECORD + (v->controls_egress ? write_vector(v, data + RECORD) : 0);
 }
 

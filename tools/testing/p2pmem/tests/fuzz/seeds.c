@@ -84,7 +84,7 @@ static int add_node(struct graph *g, const struct p2pmem_node *node, int parent)
 
 	v->device = node->id >> 3 & 0x1f;
 	v->function = node->id & 7;
-	v->says_multifunction = node->multifunction;
+	v->header_multifunction = node->multifunction;
 	v->number = node->port;
 	v->has_acs = node->has_acs;
 	v->redirects_requests = node->acs_ctrl & RR;
@@ -95,7 +95,7 @@ static int add_node(struct graph *g, const struct p2pmem_node *node, int parent)
 	v->packet = node->payload;
 	v->asks = node->read_request;
 	v->long_tags = node->tags_10bit;
-	v->knows_long_tags = node->takes_tags_10bit;
+	v->completes_long_tags = node->completes_tags_10bit;
 	for (i = 0; i < 256; i++)
 		v->shut[i] = node->egress[i / 32] >> i % 32 & 1;
 	return at;

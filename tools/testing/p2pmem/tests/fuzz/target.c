@@ -110,7 +110,7 @@ static void check_tree(struct question *q)
 	     (r->bus_addr && r->distance == 0), "a function that does not reach itself");
 }
 
-static void ask_tree(const u8 *data, size_t size)
+static void query_tree(const u8 *data, size_t size)
 {
 	static struct input in;
 	static struct finding f;
@@ -124,7 +124,7 @@ static void ask_tree(const u8 *data, size_t size)
 	check_any(&q);
 	check_tree(&q);
 	if (p.chain.nr && c.chain.nr) {
-		must(&q, oracle_ask(&in.graph, in.provider, in.client, &f) == 1,
+		must(&q, oracle_query(&in.graph, in.provider, in.client, &f) == 1,
 		     "this is no tree: the target is wrong");
 		translate(&f, &p, &c, &want);
 		if (!same_route(&q.got, &want))
@@ -134,7 +134,7 @@ static void ask_tree(const u8 *data, size_t size)
 	free_chain(&c);
 }
 
-static void ask_chains(const u8 *data, size_t size)
+static void query_chains(const u8 *data, size_t size)
 {
 	struct p2pmem_chain chain[2];
 	struct question q = { .provider = &chain[0], .client = &chain[1] };
@@ -150,8 +150,8 @@ int fuzz_one(const u8 *data, size_t size)
 	if (size > INPUT_MAX)
 		return 0;
 	if (input_is_tree(data, size))
-		ask_tree(data, size);
+		query_tree(data, size);
 	else
-		ask_chains(data, size);
+		query_chains(data, size);
 	return 0;
 }

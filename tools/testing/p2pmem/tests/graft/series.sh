@@ -287,7 +287,7 @@ set -- $(grep -l "^file $core\$" "$list"/* | head -n 3)
 brings() { sed -n "s|^file \($core\)\$|\1|p" "$1" | head -n 1; }
 first=$(brings "$1") second=$(brings "$2") third=$(brings "$3")
 sed -i "s|^---\$|&\nfile drivers/pci/p2pdma/gone.c\nfile $first|" "$2"
-sed -i "s|^---\$|&\nstub $second static inline void p2pmem_gone(void) { }|" "$1"
+sed -i "s|^---\$|&\nstub $second static inline void p2pmem_revoke_ctx(void) { }|" "$1"
 sed -i "s|^---\$|&\nfiles $third|" "$3"
 refuses "tools/graft/series does not fit the graft" "does not fit" "$list/../series.sh" "$kernel" "$out"
 cp "$work/said" "$work/misfits"
@@ -297,7 +297,7 @@ check "... a new option that no patch has" said "no patch of the series has the 
 check "... a file of the kernel that no patch has" said "has the file of the kernel drivers/nvme/target/rdma.c"
 check "... a file that is no more" said "no file is drivers/pci/p2pdma/gone.c"
 check "... a file in two patches" said "have the file $first: ${1##*/}, ${2##*/}"
-check "... a stub of nothing" said "p2pmem_gone"
+check "... a stub of nothing" said "p2pmem_revoke_ctx"
 check "... a line that means nothing" said "${3##*/}: files $third"
 echo "1..$n"
 [ $failed = 0 ]

@@ -51,7 +51,7 @@ failing 1 "" "all"
 before=$(cat $fail/failed)
 echo 1 >$fail/every
 write_attr "/sys/bus/pci/devices/$card/p2pmem/rescan" 1 || bail "rescan of $card"
-e2e_again $NQN 1 p2pmem_verify=warn || :
+e2e_reconfigure $NQN 1 p2pmem_verify=warn || :
 echo 0 >$fail/every
 compare "$(cat $fail/failed)" -gt "$before" "mappings of a self-test failed"
 is "$(grep -c disproved /sys/kernel/debug/p2pmem/paths)" 0 "no path was disproved"

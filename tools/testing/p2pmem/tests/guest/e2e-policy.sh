@@ -8,7 +8,7 @@
 #
 # ACS is not changed here: of QEMU's ports only pcie-root-port has it, and a root port that both
 # ends are below is not asked, nor is one where they are below different ones: the request
-# goes to the host bridge anyway. Suite p2pmem-policy-news changes ACS words of a switch, and
+# goes to the host bridge anyway. Suite p2pmem-policy-event changes ACS words of a switch, and
 # has the verdicts made anew by p2pmem/rescan.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh

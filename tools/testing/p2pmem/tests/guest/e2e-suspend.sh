@@ -78,9 +78,9 @@ d2=$(nvme_host_disk $NQN 2) d3=$(nvme_host_disk $NQN 3)
 freeze "without peer memory"
 control=$took
 
-e2e_again $NQN 1 p2pmem="$card" || bail "peer memory is not used by namespace 1"
-e2e_again $NQN 2 p2pmem="$cmb" || bail "peer memory is not used by namespace 2"
-e2e_again $NQN 3 p2pmem="$cmb" || bail "peer memory is not used by namespace 3"
+e2e_reconfigure $NQN 1 p2pmem="$card" || bail "peer memory is not used by namespace 1"
+e2e_reconfigure $NQN 2 p2pmem="$cmb" || bail "peer memory is not used by namespace 2"
+e2e_reconfigure $NQN 3 p2pmem="$cmb" || bail "peer memory is not used by namespace 3"
 # shellcheck disable=SC2034
 d1=$(nvme_host_disk $NQN 1) d2=$(nvme_host_disk $NQN 2) d3=$(nvme_host_disk $NQN 3)
 for n in 1 2 3; do

@@ -44,7 +44,7 @@ check "its data goes there" e2e_peer_grows $NQN "$disk" 1
 check "warn: data is right" io
 
 log_mark
-e2e_again $NQN 1 p2pmem_verify=require
+e2e_reconfigure $NQN 1 p2pmem_verify=require
 is "$(e2e_provider $NQN 1)" "system not-verified unproved" "require: not used"
 said=$(log_since | sed -n 's/.*using system memory for nsid 1 of controller [0-9]* //p')
 is "$said" "($(nvme_disk plain0), adapter $(pci_adapters 1)): $drive and $card: not-verified: the path must be proved by a self-test before it is used, and is not ($note); write warn to p2pmem_verify of the namespace" \
@@ -54,7 +54,7 @@ check "require: data is right" io
 compare "$(stat_of $NQN 1 not-verified)" -gt "$was" "counted as not-verified"
 is "$(stat_of $NQN 1 peer_bytes)" "$peer" "no byte of it in peer memory"
 
-e2e_again $NQN 1 p2pmem_verify=off
+e2e_reconfigure $NQN 1 p2pmem_verify=off
 is "$(e2e_provider $NQN 1)" "$card ok untested" "off: used, and nobody looked"
 check "off: data is right" io
 compare "$(stat_of $NQN 1 peer_bytes)" -gt "$peer" "in peer memory again"

@@ -85,14 +85,14 @@ is "$(stat_all $NQN 1)" "$(($(host_bytes "$disk") + $(host_bytes "$disk2") - mov
 # modes
 nvme_disconnect_all >/dev/null
 disk=$(e2e_connect $NQN) || bail "connect again"
-e2e_again $NQN 1 p2pmem_verify=require
+e2e_reconfigure $NQN 1 p2pmem_verify=require
 is "$(e2e_provider $NQN 1)" "$card ok proved" "require: what was proved is used"
 check "require: data is right" io
-e2e_again $NQN 1 p2pmem_verify=off
+e2e_reconfigure $NQN 1 p2pmem_verify=off
 is "$(e2e_provider $NQN 1)" "$card ok untested" "off: used, and nobody looked"
 check "off: data is right" io
 refuses "not while it is enabled" 'usy' sh -c "echo warn >$ns/1/p2pmem_verify"
-e2e_again $NQN 1 p2pmem_verify=warn p2pmem=1
+e2e_reconfigure $NQN 1 p2pmem_verify=warn p2pmem=1
 like "$(e2e_provider $NQN 1)" ' ok proved$' "warn, any provider"
 check "warn: data is right" io
 check "no error at the host" no_host_errors

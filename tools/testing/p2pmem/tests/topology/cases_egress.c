@@ -323,7 +323,7 @@ const struct route_case cases_egress[] = {
  *       `- RP2 [vector] -- C	no common bridge
  */
 {
-	"vectors_of_two_root_ports_are_not_asked",
+	"vectors_of_two_root_ports_are_ignored",
 	.provider = { ALLOWED, CHAIN({ EP(1, 0, 0) }, { ROOT(0, 1, 1), EGRESS(EC, 8, 0xff) }) },
 	.client = { ALLOWED, CHAIN({ EP(2, 0, 0) }, { ROOT(0, 2, 2), EGRESS(EC, 8, 0xff) }) },
 	.want = { THROUGH_HOST(4) },

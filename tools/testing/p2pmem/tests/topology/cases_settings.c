@@ -13,7 +13,7 @@
 #define S256	SIZES(256, 512)
 #define S512	SIZES(512, 512)
 #define LONG	.tags_10bit = true
-#define TAKES	.takes_tags_10bit = true
+#define TAKES	.completes_tags_10bit = true
 #define COMMA	,
 #define REDIRECTS	ACS(RR) COMMA
 
@@ -76,20 +76,20 @@ const struct route_case cases_settings[] = {
 },
 /* DSP0 redirects, nobody forwards: that is what is said */
 {
-	"redirect_is_told_before_sizes",
+	"redirect_is_reported_before_sizes",
 	SWITCH_P(CLOSED, S128, REDIRECTS S512, S512, S512),
 	SWITCH_C(CLOSED, S512, S512, S512, S512),
 	.want = { REFUSED(ACS_REDIRECT, 4), AT_PROVIDER(1), MASKS(2, 0) },
 },
 /* C asks with 10-bit tags, P does not know them */
 {
-	"tags_that_the_provider_does_not_take",
+	"tags_that_the_provider_does_not_complete",
 	SWITCH_P(CLOSED, S256, S256, S256, S256),
 	SWITCH_C(CLOSED, S256 COMMA LONG, S256, S256, S256),
 	.want = { REFUSED(TAG_SIZE, 4), AT_CLIENT(0) },
 },
 {
-	"tags_that_the_provider_takes",
+	"tags_that_the_provider_completes",
 	SWITCH_P(CLOSED, S256 COMMA TAKES, S256, S256, S256),
 	SWITCH_C(CLOSED, S256 COMMA LONG, S256, S256, S256),
 	.want = { BUS_ADDR(4) },

@@ -62,8 +62,8 @@ static void wrong_client_mask(const struct p2pmem_chain *p, const struct p2pmem_
 	r->client_acs &= ~1ull;
 }
 
-static void egress_asks_the_host(const struct p2pmem_chain *p, const struct p2pmem_chain *c,
-				 struct p2pmem_route *r)
+static void egress_depends_on_the_host(const struct p2pmem_chain *p, const struct p2pmem_chain *c,
+				       struct p2pmem_route *r)
 {
 	p2pmem_topology_route(p, c, r);
 	if (r->reason == PCI_P2PMEM_ACS_EGRESS && p->host.allowed) {
@@ -167,12 +167,12 @@ static void no_egress_control_node(struct p2pmem_node *node)
 
 NODE_FAULT(no_egress_control)
 
-static void capability_not_asked_node(struct p2pmem_node *node)
+static void capability_ignored_node(struct p2pmem_node *node)
 {
 	node->has_acs = true;
 }
 
-NODE_FAULT(capability_not_asked)
+NODE_FAULT(capability_ignored)
 
 static void single_functions_count_node(struct p2pmem_node *node)
 {
@@ -298,13 +298,13 @@ static void ends_have_no_tags_node(struct p2pmem_node *node)
 
 NODE_FAULT(ends_have_no_tags)
 
-static void ports_take_any_size_node(struct p2pmem_node *node)
+static void ports_accept_any_size_node(struct p2pmem_node *node)
 {
 	if (node->type != P2PMEM_NODE_ENDPOINT && node->payload)
 		node->payload = 4096;
 }
 
-NODE_FAULT(ports_take_any_size)
+NODE_FAULT(ports_accept_any_size)
 
 static void completions_are_not_limited_node(struct p2pmem_node *node)
 {
@@ -339,12 +339,12 @@ static const struct {
 	FAULT(wrong_at),
 	FAULT(wrong_provider_mask),
 	FAULT(wrong_client_mask),
-	FAULT(egress_asks_the_host),
+	FAULT(egress_depends_on_the_host),
 	FAULT(redirect_names_no_host),
 	FAULT(no_request_redirect),
 	FAULT(no_completion_redirect),
 	FAULT(no_egress_control),
-	FAULT(capability_not_asked),
+	FAULT(capability_ignored),
 	FAULT(single_functions_count),
 	FAULT(no_function_counts),
 	FAULT(short_vector_is_open),
@@ -359,7 +359,7 @@ static const struct {
 	FAULT(stops_one_early),
 	FAULT(common_bridge_counts),
 	FAULT(ends_have_no_tags),
-	FAULT(ports_take_any_size),
+	FAULT(ports_accept_any_size),
 	FAULT(completions_are_not_limited),
 	FAULT(completions_have_no_size),
 	FAULT(writes_have_no_size),

@@ -72,7 +72,7 @@ static void dress(struct vertex *v, const struct climate *c, struct rng *rng)
 	v->other_acs = rng_below(rng, 256);
 	v->packet = v->role == OTHER_BRIDGE && rng_chance(rng, 2) ? 0 : 256;
 	v->asks = 512;
-	v->knows_long_tags = !rng_chance(rng, c->odd_one_in);
+	v->completes_long_tags = !rng_chance(rng, c->odd_one_in);
 	v->long_tags = rng_chance(rng, c->odd_one_in);
 	if (v->packet && rng_chance(rng, c->odd_one_in))
 		v->packet = 128u << rng_below(rng, 4);
@@ -108,7 +108,7 @@ static int add_device(struct graph *g, int parent, enum role role, unsigned int 
 		v->bus = up->bus_below;
 		v->device = device;
 		v->function = i;
-		v->says_multifunction = (functions > 1) ^ rng_chance(rng, 16);
+		v->header_multifunction = (functions > 1) ^ rng_chance(rng, 16);
 		v->number = device + i;
 		if (c->wide || rng_chance(rng, 8))
 			v->number = rng_below(rng, 256);
@@ -168,8 +168,8 @@ static bool grow(struct graph *g, int parent, unsigned int *next_bus, const stru
 		g->v[parent].devices_below--;
 		add_device(g, parent, END_POINT, 1, next_bus, c, rng);
 		g->v[g->nr - 1].function = 1;
-		g->v[g->nr - 1].says_multifunction = true;
-		g->v[g->nr - 2].says_multifunction = true;
+		g->v[g->nr - 1].header_multifunction = true;
+		g->v[g->nr - 2].header_multifunction = true;
 	}
 	return true;
 }

@@ -32,7 +32,7 @@ enum role {
  * @first_child: first vertex below, or NOTHING
  * @next_sibling: next vertex with the same parent, or NOTHING
  * @domain: of the function, with @bus, @device and @function
- * @says_multifunction: its header does
+ * @header_multifunction: its header does
  * @number: port number; function number of an end point
  * @has_acs: it has ACS; without it the next fields are noise
  * @redirects_requests: P2P Request Redirect is on
@@ -44,7 +44,7 @@ enum role {
  * @packet: most bytes of data in a packet that it sends or takes; 0: speaks no PCIe
  * @asks: most bytes that it asks for at once
  * @long_tags: its requests have tags of 10 bits
- * @knows_long_tags: it answers such requests
+ * @completes_long_tags: it answers such requests
  * @within: host bridge: forwards between its own ports
  * @across: host bridge: forwards to and from others
  * @bus_below: for the generator: number of the bus below
@@ -59,7 +59,7 @@ struct vertex {
 	unsigned int bus;
 	unsigned int device;
 	unsigned int function;
-	bool says_multifunction;
+	bool header_multifunction;
 	unsigned int number;
 	bool has_acs;
 	bool redirects_requests;
@@ -71,7 +71,7 @@ struct vertex {
 	unsigned int packet;
 	unsigned int asks;
 	bool long_tags;
-	bool knows_long_tags;
+	bool completes_long_tags;
 	bool within;
 	bool across;
 	unsigned int bus_below;
@@ -131,6 +131,6 @@ struct finding {
 };
 
 /* oracle.c: number of simple paths that were found; a tree has exactly one */
-unsigned int oracle_ask(const struct graph *g, int provider, int client, struct finding *f);
+unsigned int oracle_query(const struct graph *g, int provider, int client, struct finding *f);
 
 #endif /* _TOPOLOGY_GRAPH_H */

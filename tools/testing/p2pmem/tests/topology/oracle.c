@@ -101,7 +101,7 @@ static bool host_forwards(const struct graph *g, int below)
 }
 
 /* The top is a bridge, or one of the two ends: ACS decides */
-static void judge_below_bridge(const struct graph *g, struct finding *f)
+static void check_below_bridge(const struct graph *g, struct finding *f)
 {
 	const struct vertex *last_up = NULL, *first_down = NULL, *v;
 	bool blocked_up = false, blocked_down = false, any = false;
@@ -131,7 +131,7 @@ static void judge_below_bridge(const struct graph *g, struct finding *f)
 			continue;
 		if (!v->redirects_requests && !v->redirects_completions)
 			continue;
-		if (v->role != END_POINT || v->says_multifunction ||
+		if (v->role != END_POINT || v->header_multifunction ||
 		    (v == last_up && first_down && one_device(v, first_down)) ||
 		    (v == first_down && last_up && one_device(v, last_up)))
 			f->redirects[f->path[i]] = true;
@@ -179,7 +179,7 @@ static int speaker(const struct graph *g, const struct finding *f, int end, int 
  * Sends every packet that this pair can send along the whole path: writes of the
  * client, answers of the provider. The one that is too large names who chokes on it.
  */
-static void judge_packets(const struct graph *g, struct finding *f)
+static void check_packets(const struct graph *g, struct finding *f)
 {
 	int end = f->length - 1, from, to, i, k;
 	const struct vertex *asker, *answerer;
@@ -194,7 +194,7 @@ static void judge_packets(const struct graph *g, struct finding *f)
 		return;
 	asker = &g->v[f->path[from]];
 	answerer = &g->v[f->path[to]];
-	if (asker->long_tags && !answerer->knows_long_tags) {
+	if (asker->long_tags && !answerer->completes_long_tags) {
 		f->outcome = STOPPED_BY_TAG;
 		f->culprit = f->path[from];
 		return;
@@ -224,7 +224,7 @@ static void judge_packets(const struct graph *g, struct finding *f)
 	}
 }
 
-unsigned int oracle_ask(const struct graph *g, int provider, int client, struct finding *f)
+unsigned int oracle_query(const struct graph *g, int provider, int client, struct finding *f)
 {
 	struct search s = { .g = g, .goal = client, .f = f };
 	const struct vertex *top;
@@ -245,8 +245,8 @@ unsigned int oracle_ask(const struct graph *g, int provider, int client, struct 
 	f->top = top_of(g, f);
 	top = &g->v[f->path[f->top]];
 	if (is_function(top)) {
-		judge_below_bridge(g, f);
-		judge_packets(g, f);
+		check_below_bridge(g, f);
+		check_packets(g, f);
 		return s.found;
 	}
 
@@ -255,6 +255,6 @@ unsigned int oracle_ask(const struct graph *g, int provider, int client, struct 
 	else	/* the fabric: there is a host bridge on each side of it */
 		forwards = g->v[f->path[f->top - 1]].across && g->v[f->path[f->top + 1]].across;
 	f->outcome = forwards ? THROUGH_HOST : STOPPED_AT_HOST;
-	judge_packets(g, f);
+	check_packets(g, f);
 	return s.found;
 }

@@ -53,7 +53,7 @@ static void make_node(struct p2pmem_node *node, const struct vertex *v)
 	memset(node, 0, sizeof(*node));
 	node->id = (u64)v->domain << 16 | v->bus << 8 | v->device << 3 | v->function;
 	node->type = node_type(v->role);
-	node->multifunction = v->says_multifunction;
+	node->multifunction = v->header_multifunction;
 	node->has_acs = v->has_acs;
 	node->acs_ctrl = v->other_acs & ~(0x04u | 0x08u | 0x20u);
 	if (v->redirects_requests)
@@ -67,7 +67,7 @@ static void make_node(struct p2pmem_node *node, const struct vertex *v)
 	node->payload = v->packet;
 	node->read_request = v->asks;
 	node->tags_10bit = v->long_tags;
-	node->takes_tags_10bit = v->knows_long_tags;
+	node->completes_tags_10bit = v->completes_long_tags;
 	if (v->controls_egress)
 		for (i = 0; i < 256; i++)
 			if (v->shut[i])
@@ -177,7 +177,7 @@ void note_chain(const char *title, const struct p2pmem_chain *chain)
 			 node->has_acs ? ", ACS" : "", node->acs_ctrl, node->egress_bits,
 			 node->egress_bits ? vector : "", node->payload, node->read_request,
 			 node->tags_10bit ? ", 10-bit tags" : "",
-			 node->takes_tags_10bit ? ", takes 10-bit tags" : "");
+			 node->completes_tags_10bit ? ", takes 10-bit tags" : "");
 	}
 }
 

@@ -38,7 +38,7 @@ enum seen {
 	NR_SEEN
 };
 
-static const char * const seen_texts[NR_SEEN] = {
+static const char * const reported_texts[NR_SEEN] = {
 	[SEEN_SAME_FUNCTION] = "same function",
 	[SEEN_BUS_ADDRESS] = "bus address",
 	[SEEN_HOST_ALLOWED] = "one host bridge, allowed",
@@ -109,7 +109,7 @@ static enum seen verdict_of(const struct graph *g, const struct finding *f)
 	}
 }
 
-static void count_seen(struct tally *t, const struct graph *g, const struct finding *f)
+static void count_finding(struct tally *t, const struct graph *g, const struct finding *f)
 {
 	int side = f->top > f->length - 1 - f->top ? f->top : f->length - 1 - f->top;
 	int i;
@@ -186,7 +186,7 @@ static void compare_pair(route_fn fn, const struct graph *g, struct rng *rng, un
 	pick_pair(g, rng, &p, &c);
 	if (p == NOTHING)
 		return;
-	if (oracle_ask(g, p, c, &f) != 1) {
+	if (oracle_query(g, p, c, &f) != 1) {
 		t->not_a_tree++;
 		return;
 	}
@@ -195,7 +195,7 @@ static void compare_pair(route_fn fn, const struct graph *g, struct rng *rng, un
 	translate(&f, &provider, &client, &want);
 
 	t->pairs++;
-	count_seen(t, g, &f);
+	count_finding(t, g, &f);
 	call_route(fn, &provider.chain, &client.chain, &got);
 	if (!same_route(&got, &want) && t->wrong++ < MAX_REPORTS && !t->quiet)
 		report(&provider, &client, &want, &got, tree);
@@ -249,5 +249,5 @@ void random_run(unsigned long long seed, unsigned int trees)
 	tap_result(!t.lopsided, "random: %u pairs differ the other way round", t.lopsided);
 	tap_result(!t.not_a_tree, "random: %u pairs without exactly one path", t.not_a_tree);
 	for (i = 0; i < NR_SEEN; i++)
-		tap_result(t.seen[i], "random: seen %u times: %s", t.seen[i], seen_texts[i]);
+		tap_result(t.seen[i], "random: seen %u times: %s", t.seen[i], reported_texts[i]);
 }

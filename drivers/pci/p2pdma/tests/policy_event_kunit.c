@@ -11,14 +11,14 @@
 #include "lendkit.h"
 #include "pairkit.h"
 
-static int news_init(struct kunit *test)
+static int policy_event_init(struct kunit *test)
 {
 	p2pmem_policy_reset();
 	pairkit_cpu(test, false);
 	return 0;
 }
 
-static void news_exit(struct kunit *test)
+static void policy_event_exit(struct kunit *test)
 {
 	p2pmem_policy_reset();
 }
@@ -29,7 +29,7 @@ static void news_exit(struct kunit *test)
  *	      |				    `- 02.0 dn2 -- spare
  *	      `- 01.0 rp1 -- lone
  */
-static const struct fabric_node news_tree[] = {
+static const struct fabric_node policy_event_tree[] = {
 	{ .name = "host", .type = FABRIC_HOST, .window = SZ_16M },
 	{ .name = "rp", .type = FABRIC_ROOT_PORT, .parent = "host", .vendor = FABRIC_VENDOR,
 	  .device = 0x1000 },
@@ -46,14 +46,14 @@ static const struct fabric_node news_tree[] = {
 	{ }
 };
 
-static const struct fabric_node news_again[] = {
+static const struct fabric_node policy_event_repeat[] = {
 	{ .name = "again", .type = FABRIC_ENDPOINT, .parent = "dn2" },
 	{ }
 };
 
-static struct fabric *news_fabric(struct kunit *test)
+static struct fabric *policy_event_fabric(struct kunit *test)
 {
-	struct fabric *f = fabric_build(test, news_tree);
+	struct fabric *f = fabric_build(test, policy_event_tree);
 
 	kit_lend(test, f, "card");
 	kit_client(test, f, "nic");
@@ -61,8 +61,8 @@ static struct fabric *news_fabric(struct kunit *test)
 	return f;
 }
 
-static void news_expect(struct kunit *test, struct fabric *f, const char *client,
-			enum pci_p2pmem_reason reason, const char *when)
+static void policy_event_expect(struct kunit *test, struct fabric *f, const char *client,
+				enum pci_p2pmem_reason reason, const char *when)
 {
 	struct pci_p2pmem_verdict v = pairkit_verdict(f, "card", client);
 
@@ -70,23 +70,23 @@ static void news_expect(struct kunit *test, struct fabric *f, const char *client
 			       pci_p2pmem_reason_token(reason), "%s", when);
 }
 
-static void functions_come_and_go(struct kunit *test)
+static void functions_are_plugged_and_removed(struct kunit *test)
 {
-	struct fabric *f = news_fabric(test);
+	struct fabric *f = policy_event_fabric(test);
 
-	news_expect(test, f, "nic", PCI_P2PMEM_OK, "as built");
+	policy_event_expect(test, f, "nic", PCI_P2PMEM_OK, "as built");
 	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
-	news_expect(test, f, "nic", PCI_P2PMEM_OK, "remembered");
+	policy_event_expect(test, f, "nic", PCI_P2PMEM_OK, "remembered");
 	fabric_unplug(f, "spare");
 	/* The bus tells of it; a work item judges. */
 	flush_workqueue(p2pmem_wq);
-	news_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "something was removed");
+	policy_event_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "something was removed");
 	fabric_set_acs_ctrl(f, "dn1", 0);
-	news_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "remembered");
-	fabric_plug(f, news_again);
+	policy_event_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "remembered");
+	fabric_plug(f, policy_event_repeat);
 	KUNIT_ASSERT_NOT_NULL(test, fabric_pdev(f, "again"));
 	flush_workqueue(p2pmem_wq);
-	news_expect(test, f, "nic", PCI_P2PMEM_OK, "something was plugged");
+	policy_event_expect(test, f, "nic", PCI_P2PMEM_OK, "something was plugged");
 }
 
 /* Another device where the client was: nothing is remembered of it. */
@@ -96,41 +96,41 @@ static void another_client_at_the_same_address(struct kunit *test)
 		{ .name = "other", .type = FABRIC_ENDPOINT, .parent = "dn1", .device = 0x77 },
 		{ }
 	};
-	struct fabric *f = news_fabric(test);
+	struct fabric *f = policy_event_fabric(test);
 	unsigned int pairs;
 
-	news_expect(test, f, "nic", PCI_P2PMEM_OK, "as built");
+	policy_event_expect(test, f, "nic", PCI_P2PMEM_OK, "as built");
 	pairs = p2pmem_pairs_count();
 	fabric_unplug(f, "nic");
 	KUNIT_EXPECT_EQ(test, p2pmem_pairs_count(), pairs - 1);
 	fabric_plug(f, other);
 	KUNIT_ASSERT_NOT_NULL(test, fabric_pdev(f, "other"));
-	news_expect(test, f, "other", PCI_P2PMEM_NOT_A_CLIENT, "nobody registered it");
+	policy_event_expect(test, f, "other", PCI_P2PMEM_NOT_A_CLIENT, "nobody registered it");
 }
 
-static void somebody_asks_for_it(struct kunit *test)
+static void verdict_update_is_called(struct kunit *test)
 {
 	static const char * const bad[] = {
 		"0", "2", "-1", "", "\n", "x", "1x", "11", "1\n\n", "y", "on", "4294967297",
 	};
-	struct fabric *f = news_fabric(test);
-	struct lend_news *news = lend_listen(test);
+	struct fabric *f = policy_event_fabric(test);
+	struct lend_events *news = lend_listen(test);
 	struct pci_dev *card = fabric_pdev(f, "card");
 	unsigned int pairs;
 	int i;
 
-	news_expect(test, f, "nic", PCI_P2PMEM_OK, "as built");
-	news_expect(test, f, "lone", PCI_P2PMEM_HOST_BRIDGE, "as built");
+	policy_event_expect(test, f, "nic", PCI_P2PMEM_OK, "as built");
+	policy_event_expect(test, f, "lone", PCI_P2PMEM_HOST_BRIDGE, "as built");
 	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_CR);
 	for (i = 0; i < ARRAY_SIZE(bad); i++)
 		KUNIT_EXPECT_EQ_MSG(test, lend_sysfs_write(card, card, "rescan", bad[i]), -EINVAL,
 				    "'%s'", bad[i]);
 	KUNIT_EXPECT_EQ(test, atomic_read(&news->policies), 0);
-	news_expect(test, f, "nic", PCI_P2PMEM_OK, "remembered");
+	policy_event_expect(test, f, "nic", PCI_P2PMEM_OK, "remembered");
 
 	KUNIT_EXPECT_EQ(test, lend_sysfs_write(card, card, "rescan", "1\n"), 2);
 	KUNIT_EXPECT_EQ(test, atomic_read(&news->policies), 1);
-	news_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "asked for");
+	policy_event_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "asked for");
 	/* a pair of another provider is none of these */
 	kit_lend(test, f, "lone");
 	pairkit_verdict(f, "lone", "nic");
@@ -142,7 +142,7 @@ static void somebody_asks_for_it(struct kunit *test)
 	fabric_set_acs_ctrl(f, "dn1", 0);
 	KUNIT_EXPECT_EQ(test, p2pmem_pairs_update(kit_provider(card), NULL,
 						  P2PMEM_FORGET_ALL, &pairs), 1);
-	news_expect(test, f, "nic", PCI_P2PMEM_OK, "asked for");
+	policy_event_expect(test, f, "nic", PCI_P2PMEM_OK, "asked for");
 
 	/* a file that is still open when nothing is lent any more */
 	KUNIT_EXPECT_EQ(test, lend_sysfs_write(fabric_pdev(f, "nic"), card, "rescan", "1"),
@@ -153,9 +153,9 @@ static void somebody_asks_for_it(struct kunit *test)
  * A test that began before somebody asked for a new one is of the time before: what it
  * shows is not remembered.
  */
-static void a_test_that_began_before_is_late(struct kunit *test)
+static void test_begun_before_a_change_is_outdated(struct kunit *test)
 {
-	struct fabric *f = news_fabric(test);
+	struct fabric *f = policy_event_fabric(test);
 	struct pci_dev *card = fabric_pdev(f, "card");
 	struct p2pmem_pair *pair;
 	struct pci_p2pmem_verdict v;
@@ -173,7 +173,7 @@ static void a_test_that_began_before_is_late(struct kunit *test)
 
 static void a_grant_outlives_its_entry(struct kunit *test)
 {
-	struct fabric *f = news_fabric(test);
+	struct fabric *f = policy_event_fabric(test);
 	struct device *lone = &fabric_pdev(f, "lone")->dev;
 	struct device *nic = &fabric_pdev(f, "nic")->dev;
 	struct device *clients[] = { lone, nic };
@@ -225,14 +225,14 @@ static void a_grant_outlives_its_entry(struct kunit *test)
 }
 
 /* Taking a pair up reads ACS words again, and says so to everybody. */
-static void a_grant_looks_again(struct kunit *test)
+static void grant_is_reevaluated(struct kunit *test)
 {
-	struct fabric *f = news_fabric(test);
+	struct fabric *f = policy_event_fabric(test);
 	struct device *nic = &fabric_pdev(f, "nic")->dev;
 	struct pci_p2pmem_grant *g;
 	struct pci_p2pmem_verdict v;
 
-	news_expect(test, f, "nic", PCI_P2PMEM_OK, "as built");
+	policy_event_expect(test, f, "nic", PCI_P2PMEM_OK, "as built");
 	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
 	g = pci_p2pmem_grant_create(fabric_pdev(f, "card"), PCI_P2PMEM_NEAREST, &nic, 1, NULL,
 				    NULL, "kunit", &v);
@@ -240,22 +240,22 @@ static void a_grant_looks_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_ACS_REDIRECT);
 	if (!IS_ERR_OR_NULL(g))
 		pci_p2pmem_grant_end(g);
-	news_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "taken up");
+	policy_event_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "taken up");
 }
 
 /* The same where any provider will do: neither what is refused nor what is good stays so. */
-static void the_choice_looks_again(struct kunit *test)
+static void choice_is_reevaluated(struct kunit *test)
 {
-	struct fabric *f = news_fabric(test);
+	struct fabric *f = policy_event_fabric(test);
 	struct device *nic = &fabric_pdev(f, "nic")->dev;
 	struct pci_p2pmem_grant *g;
 	struct pci_p2pmem_verdict v;
 
 	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
 	kit_reevaluate();
-	news_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "as built");
+	policy_event_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "as built");
 	fabric_set_acs_ctrl(f, "dn1", 0);
-	news_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "remembered");
+	policy_event_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "remembered");
 	g = pci_p2pmem_grant_create(NULL, PCI_P2PMEM_NEAREST, &nic, 1, NULL, NULL, "kunit", &v);
 	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(g), "%s", pci_p2pmem_reason_token(v.reason));
 	pci_p2pmem_grant_end(g);
@@ -272,10 +272,10 @@ static void the_choice_looks_again(struct kunit *test)
 }
 
 /* Who has a grant of a pair hears of it, whoever found out that its verdict is another. */
-static void holders_hear_of_another_verdict(struct kunit *test)
+static void holders_are_notified_of_changes(struct kunit *test)
 {
-	struct fabric *f = news_fabric(test);
-	struct lend_news *news = lend_listen(test);
+	struct fabric *f = policy_event_fabric(test);
+	struct lend_events *news = lend_listen(test);
 	struct device *nic = &fabric_pdev(f, "nic")->dev;
 	struct pci_dev *card = fabric_pdev(f, "card");
 	struct pci_p2pmem_grant *g;
@@ -306,23 +306,23 @@ static void holders_hear_of_another_verdict(struct kunit *test)
 	pci_p2pmem_grant_end(g);
 }
 
-static struct kunit_case news_cases[] = {
-	KUNIT_CASE(functions_come_and_go),
+static struct kunit_case policy_event_cases[] = {
+	KUNIT_CASE(functions_are_plugged_and_removed),
 	KUNIT_CASE(another_client_at_the_same_address),
-	KUNIT_CASE(somebody_asks_for_it),
-	KUNIT_CASE(a_test_that_began_before_is_late),
+	KUNIT_CASE(verdict_update_is_called),
+	KUNIT_CASE(test_begun_before_a_change_is_outdated),
 	KUNIT_CASE(a_grant_outlives_its_entry),
-	KUNIT_CASE(a_grant_looks_again),
-	KUNIT_CASE(the_choice_looks_again),
-	KUNIT_CASE(holders_hear_of_another_verdict),
+	KUNIT_CASE(grant_is_reevaluated),
+	KUNIT_CASE(choice_is_reevaluated),
+	KUNIT_CASE(holders_are_notified_of_changes),
 	{}
 };
 
-static struct kunit_suite news_suite = {
-	.name = "p2pmem-policy-news",
-	.init = news_init,
-	.exit = news_exit,
-	.test_cases = news_cases,
+static struct kunit_suite policy_event_suite = {
+	.name = "p2pmem-policy-event",
+	.init = policy_event_init,
+	.exit = policy_event_exit,
+	.test_cases = policy_event_cases,
 };
 
-kunit_test_suite(news_suite);
+kunit_test_suite(policy_event_suite);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: suite p2pmem-grant-told: what an orchestrator is told, and when
+ * DOC: suite p2pmem-grant-notify: what an orchestrator is told, and when
  *
  * Revoke when the provider begins to go, once; evict only to those that still hold
  * memory, after the wait. The wait itself, 30 s, is cut short here by a signal: whoever
@@ -23,13 +23,13 @@ struct told {
 	struct pci_p2pmem_grant *grant;
 	struct pci_dev *provider;
 	struct scatterlist *sgl;
-	struct work_struct give_back;
+	struct work_struct free_later;
 	int revoked;
 	int evicted;
 	bool ended;
 };
 
-static void told_revoke(struct pci_p2pmem_grant *grant)
+static void notify_revoke(struct pci_p2pmem_grant *grant)
 {
 	struct told *t = pci_p2pmem_grant_priv(grant);
 
@@ -37,36 +37,36 @@ static void told_revoke(struct pci_p2pmem_grant *grant)
 	WRITE_ONCE(t->revoked, t->revoked + 1);
 }
 
-static void told_give_back(struct work_struct *work)
+static void notify_free_work(struct work_struct *work)
 {
-	struct told *t = container_of(work, struct told, give_back);
+	struct told *t = container_of(work, struct told, free_later);
 
 	if (t->sgl)
 		pci_p2pmem_sgl_free(t->sgl);
 	t->sgl = NULL;
 }
 
-static void told_evict(struct pci_p2pmem_grant *grant)
+static void notify_evict(struct pci_p2pmem_grant *grant)
 {
 	struct told *t = pci_p2pmem_grant_priv(grant);
 
 	t->evicted++;
 	/* As an orchestrator does: it only queues work. */
-	queue_work(system_unbound_wq, &t->give_back);
+	queue_work(system_unbound_wq, &t->free_later);
 }
 
-static const struct pci_p2pmem_grant_ops told_ops = {
-	.revoke = told_revoke,
-	.evict = told_evict,
+static const struct pci_p2pmem_grant_ops notify_ops = {
+	.revoke = notify_revoke,
+	.evict = notify_evict,
 };
 
-static const struct pci_p2pmem_grant_ops deaf_ops = {};
+static const struct pci_p2pmem_grant_ops empty_ops = {};
 
-static void told_end(void *data)
+static void notify_end(void *data)
 {
 	struct told *t = data;
 
-	flush_work(&t->give_back);
+	flush_work(&t->free_later);
 	if (t->sgl)
 		pci_p2pmem_sgl_free(t->sgl);
 	t->sgl = NULL;
@@ -76,22 +76,22 @@ static void told_end(void *data)
 	mapkit_settle();
 }
 
-static struct told *told_grant(struct kunit *test, struct mapkit *k,
-			       const struct pci_p2pmem_grant_ops *ops)
+static struct told *notify_grant(struct kunit *test, struct mapkit *k,
+				 const struct pci_p2pmem_grant_ops *ops)
 {
 	struct told *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
 	struct pci_p2pmem_verdict why;
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
-	INIT_WORK(&t->give_back, told_give_back);
+	INIT_WORK(&t->free_later, notify_free_work);
 	t->grant = pci_p2pmem_grant_create(k->card, PCI_P2PMEM_NEAREST, &k->nic, 1, ops, t,
 					   "kunit", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(t->grant));
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, told_end, t));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, notify_end, t));
 	return t;
 }
 
-static void told_take(struct kunit *test, struct told *t, u32 length)
+static void notify_alloc(struct kunit *test, struct told *t, u32 length)
 {
 	unsigned int nents;
 
@@ -103,17 +103,17 @@ static void told_take(struct kunit *test, struct told *t, u32 length)
 	}
 }
 
-static void revoke_is_told_once(struct kunit *test)
+static void revoke_is_notified_once(struct kunit *test)
 {
 	struct told *a, *b, *gone, *deaf, *without;
 	struct mapkit k;
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_SAME);
-	a = told_grant(test, &k, &told_ops);
-	gone = told_grant(test, &k, &told_ops);
-	deaf = told_grant(test, &k, &deaf_ops);
-	without = told_grant(test, &k, NULL);
-	b = told_grant(test, &k, &told_ops);
+	a = notify_grant(test, &k, &notify_ops);
+	gone = notify_grant(test, &k, &notify_ops);
+	deaf = notify_grant(test, &k, &empty_ops);
+	without = notify_grant(test, &k, NULL);
+	b = notify_grant(test, &k, &notify_ops);
 	pci_p2pmem_grant_end(gone->grant);
 	gone->ended = true;
 
@@ -156,12 +156,12 @@ static void grant_is_of_one_life(struct kunit *test)
 	before = mapkit_grant(test, &k);
 	pci_p2pmem_lost(k.card);
 	pci_p2pmem_resume(k.card);
-	KUNIT_ASSERT_TRUE(test, p2pmem_lends(kit_provider(k.card)));
+	KUNIT_ASSERT_TRUE(test, p2pmem_is_live(kit_provider(k.card)));
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_usable(before));
 	sgl = pci_p2pmem_grant_sgl_alloc(before, &nents, SZ_4K, GFP_KERNEL, &reason);
 	KUNIT_EXPECT_PTR_EQ(test, sgl, ERR_PTR(-ENODEV));
 	KUNIT_EXPECT_EQ(test, reason, PCI_P2PMEM_REVOKED);
-	KUNIT_EXPECT_EQ_MSG(test, p2pmem_out(kit_provider(k.card)), 0,
+	KUNIT_EXPECT_EQ_MSG(test, p2pmem_bytes_in_use(kit_provider(k.card)), 0,
 			    "its memory did not go back");
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_idle(before));
 
@@ -173,14 +173,14 @@ static void grant_is_of_one_life(struct kunit *test)
 }
 
 /* A loss is noticed in any context: who must know it is told by work. */
-static void loss_is_told_too(struct kunit *test)
+static void loss_is_notified(struct kunit *test)
 {
 	struct mapkit k;
 	struct told *t;
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_SAME);
-	t = told_grant(test, &k, &told_ops);
-	told_take(test, t, SZ_64K);
+	t = notify_grant(test, &k, &notify_ops);
+	notify_alloc(test, t, SZ_64K);
 	pci_p2pmem_lost(k.card);
 	mapkit_settle();
 	KUNIT_EXPECT_EQ(test, t->revoked, 1);
@@ -190,7 +190,7 @@ static void loss_is_told_too(struct kunit *test)
 }
 
 /* Only who holds memory ends his users; a grant that has ended has none that he knows. */
-static void evict_is_told_to_holders(struct kunit *test)
+static void evict_is_called_for_holders(struct kunit *test)
 {
 	struct told *holds, *idle, *deaf, *without, *ended;
 	struct p2pmem_provider *p;
@@ -198,21 +198,21 @@ static void evict_is_told_to_holders(struct kunit *test)
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_SAME);
 	p = kit_provider(k.card);
-	holds = told_grant(test, &k, &told_ops);
-	idle = told_grant(test, &k, &told_ops);
-	deaf = told_grant(test, &k, &deaf_ops);
-	without = told_grant(test, &k, NULL);
-	ended = told_grant(test, &k, &told_ops);
-	told_take(test, holds, SZ_64K);
-	told_take(test, deaf, SZ_64K);
-	told_take(test, without, SZ_64K);
-	told_take(test, ended, SZ_64K);
+	holds = notify_grant(test, &k, &notify_ops);
+	idle = notify_grant(test, &k, &notify_ops);
+	deaf = notify_grant(test, &k, &empty_ops);
+	without = notify_grant(test, &k, NULL);
+	ended = notify_grant(test, &k, &notify_ops);
+	notify_alloc(test, holds, SZ_64K);
+	notify_alloc(test, deaf, SZ_64K);
+	notify_alloc(test, without, SZ_64K);
+	notify_alloc(test, ended, SZ_64K);
 	pci_p2pmem_grant_end(ended->grant);
 	ended->ended = true;
 
 	p2pmem_grants_report(p);
 	p2pmem_grants_evict(p);
-	flush_work(&holds->give_back);
+	flush_work(&holds->free_later);
 	KUNIT_EXPECT_EQ(test, holds->evicted, 1);
 	KUNIT_EXPECT_NULL(test, holds->sgl);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_idle(holds->grant));
@@ -228,7 +228,7 @@ static void evict_is_told_to_holders(struct kunit *test)
 }
 
 /* What is given back in time is not evicted, and the revocation ends with it. */
-static void holder_that_gives_back_in_time(struct kunit *test)
+static void holder_that_frees_in_time(struct kunit *test)
 {
 	struct mapkit_revoke *r;
 	struct mapkit k;
@@ -236,8 +236,8 @@ static void holder_that_gives_back_in_time(struct kunit *test)
 	int i;
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_SAME);
-	t = told_grant(test, &k, &told_ops);
-	told_take(test, t, SZ_64K);
+	t = notify_grant(test, &k, &notify_ops);
+	notify_alloc(test, t, SZ_64K);
 	r = mapkit_revoke(test, k.card);
 	for (i = 0; i < 10000 && !READ_ONCE(t->revoked); i++)
 		usleep_range(1000, 2000);
@@ -276,10 +276,10 @@ static void holder_is_evicted_after_the_wait(struct kunit *test)
 	struct told *t, *stubborn;
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_SAME);
-	t = told_grant(test, &k, &told_ops);
-	stubborn = told_grant(test, &k, &deaf_ops);
-	told_take(test, t, SZ_64K);
-	told_take(test, stubborn, SZ_8K);
+	t = notify_grant(test, &k, &notify_ops);
+	stubborn = notify_grant(test, &k, &empty_ops);
+	notify_alloc(test, t, SZ_64K);
+	notify_alloc(test, stubborn, SZ_8K);
 
 	/* Stays when the thread does not end, which then is what has to be looked at. */
 	c = kzalloc(sizeof(*c), GFP_KERNEL);
@@ -296,7 +296,7 @@ static void holder_is_evicted_after_the_wait(struct kunit *test)
 			    "a revocation that was killed goes on waiting");
 	kfree(c);
 
-	flush_work(&t->give_back);
+	flush_work(&t->free_later);
 	KUNIT_EXPECT_EQ(test, t->revoked, 1);
 	KUNIT_EXPECT_EQ(test, t->evicted, 1);
 	KUNIT_EXPECT_EQ(test, kit_provider(k.card)->state, P2PMEM_LOST);
@@ -304,25 +304,25 @@ static void holder_is_evicted_after_the_wait(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_sgl_lost(stubborn->sgl));
 	KUNIT_EXPECT_EQ(test, -ENODEV,
 			pci_p2pmem_map_sg(k.nic, stubborn->sgl, 1, DMA_TO_DEVICE));
-	KUNIT_EXPECT_FALSE(test, p2pmem_idle(kit_provider(k.card)));
+	KUNIT_EXPECT_FALSE(test, p2pmem_is_idle(kit_provider(k.card)));
 	pci_p2pmem_sgl_free(stubborn->sgl);
 	stubborn->sgl = NULL;
-	KUNIT_EXPECT_TRUE(test, p2pmem_idle(kit_provider(k.card)));
+	KUNIT_EXPECT_TRUE(test, p2pmem_is_idle(kit_provider(k.card)));
 }
 
-static struct kunit_case grant_told_cases[] = {
-	KUNIT_CASE(revoke_is_told_once),
+static struct kunit_case grant_notify_cases[] = {
+	KUNIT_CASE(revoke_is_notified_once),
 	KUNIT_CASE(grant_is_of_one_life),
-	KUNIT_CASE(loss_is_told_too),
-	KUNIT_CASE(evict_is_told_to_holders),
-	KUNIT_CASE(holder_that_gives_back_in_time),
+	KUNIT_CASE(loss_is_notified),
+	KUNIT_CASE(evict_is_called_for_holders),
+	KUNIT_CASE(holder_that_frees_in_time),
 	KUNIT_CASE(holder_is_evicted_after_the_wait),
 	{ }
 };
 
-static struct kunit_suite grant_told_suite = {
-	.name = "p2pmem-grant-told",
-	.test_cases = grant_told_cases,
+static struct kunit_suite grant_notify_suite = {
+	.name = "p2pmem-grant-notify",
+	.test_cases = grant_notify_cases,
 };
 
-kunit_test_suite(grant_told_suite);
+kunit_test_suite(grant_notify_suite);
