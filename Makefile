@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Every command of the project; "make help" lists them. This file only calls scripts: what a
-# module consists of stands in Kbuild and in the Makefiles below drivers/.
+# All commands of the project; "make help" lists them. This file only calls scripts: Kbuild and
+# the Makefiles below drivers/ define the contents of the modules.
 
 BUILD ?= build
 RIG := tools/testing/p2pmem/rig
@@ -14,44 +14,44 @@ help:
 	@sed -n 's/^#help \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 #help Targets
-#help   deps       install what is missing from Debian's archive, find the kernel, unpack its source
-#help   modules    build the modules for that kernel, checked, into $(BUILD)/stock/<release>/modules
+#help   deps       install missing packages from Debian's archive, find the kernel, unpack its source
+#help   modules    build and check the modules for that kernel, in $(BUILD)/stock/<release>/modules
 #help   vm         boot a topology and run a script in the guest (variables below)
-#help   demo       NVMe over Fabrics with its payload in peer memory, proved by addresses
-#help   check      the tests, 40 minutes at most; ends in "N passed, N failed"
-#help   check-full the same and all that takes longer: every guest on the debug kernel, data races,
-#help              mutants, coverage, combinations of options
-#help   kunit      suites on PCI hierarchies in memory, on the debug kernel, and their coverage
-#help   mutants    one-line faults, each of which some test must notice; ends in "killed/total"
-#help   kunit-fast the suites of what needs no device, under UML, in seconds once it is built
-#help   fuzz       topology.c in user space under libFuzzer, SECONDS=60 long
-#help   picture    make Documentation/PCI/p2pmem/paths.svg of paths.dot
-#help   lint       the form of everything: the kernel's own checkers and our invariants; ends in "N findings"
-#help   graft      put it into a kernel source tree, KSRC=dir (none: the package's, unpacked below $(BUILD))
-#help   patches    the same as a series for review, into $(BUILD)/patches or OUT=dir; KSRC=git work tree
-#help   ungraft    take it out of there again, every byte
+#help   demo       NVMe over Fabrics with its payload in peer memory, proved by traced addresses
+#help   check      run the tests, in at most 40 minutes; the last line is "N passed, N failed"
+#help   check-full the same and the slow tests: all guests on the debug kernel, data races, mutants,
+#help              coverage, combinations of options
+#help   kunit      run the KUnit suites on the debug kernel, and measure their coverage
+#help   mutants    test the tests with one-line faults; the last line is "killed/total"
+#help   kunit-fast run the suites that need no device under UML, in seconds once it is built
+#help   fuzz       run topology.c in user space under libFuzzer for SECONDS=60
+#help   picture    make Documentation/PCI/p2pmem/paths.svg from paths.dot
+#help   lint       run the kernel's checkers and our own; the last line is "N findings"
+#help   graft      add p2pmem to the kernel source tree KSRC=dir (default: Debian's, below $(BUILD))
+#help   patches    write the graft of the git work tree KSRC= as patches to $(BUILD)/patches or OUT=dir
+#help   ungraft    remove p2pmem from that tree, restoring every byte
 #help   clean      remove $(BUILD)
 #help
 #help Variables of every target
-#help   BUILD=dir          where everything generated goes (build)
+#help   BUILD=dir          directory for all generated files (build)
 #help   KDIR= KSRC=        another kernel: its headers with Module.symvers, and its source
-#help   KIMAGE=            and, to boot it, the directory with boot/vmlinuz-* and lib/modules/*
+#help   KIMAGE=            to boot it, the directory with its boot/vmlinuz-* and lib/modules/*
 #help
-#help Variables of vm (tools/testing/p2pmem/rig/README.rst tells more)
-#help   TOPO=file          topology: QEMU arguments; $(RIG)/topologies has some
+#help Variables of vm (see also tools/testing/p2pmem/rig/README.rst)
+#help   TOPO=file          topology: a file of QEMU arguments, see $(RIG)/topologies
 #help   RUN=file           script that the guest runs
-#help   NAME=x             results go to $(BUILD)/vm/x (topology-script)
-#help   TRACE=1            QEMU's trace of the addresses of adapter and drives, in trace.log
-#help   TRACE_EVENTS="a b" further events of QEMU
-#help   STOCK="nvme ..."   modules of which the guest gets the distribution's, not ours
-#help   EXTRA_FILES="..."  files and directories to find in /extra
-#help   DISK0=file ...     disk images to use as they are, instead of fresh ones
-#help   DISK_SIZE=256M     size of fresh ones
-#help   TIMEOUT=300        seconds until the run has failed
-#help   UNTIL=regex        end, as a failure, when the guest says a line with this
-#help   SMP=2 MEM=2G       size of the guest, unless the topology says
-#help   APPEND="..."       more kernel parameters; the last of a kind wins
-#help   ICOUNT=1           virtual time by executed instructions
+#help   NAME=x             write results to $(BUILD)/vm/x (topology-script)
+#help   TRACE=1            trace the addresses that adapter and drives access, in trace.log
+#help   TRACE_EVENTS="a b" trace these events of QEMU as well
+#help   STOCK="nvme ..."   use the distribution's build of these modules instead of ours
+#help   EXTRA_FILES="..."  files and directories to copy to /extra
+#help   DISK0=file ...     use these disk images instead of new ones
+#help   DISK_SIZE=256M     size of new disk images
+#help   TIMEOUT=300        seconds until the run fails
+#help   UNTIL=regex        fail as soon as a line of the guest's output matches
+#help   SMP=2 MEM=2G       size of the guest, unless the topology sets it
+#help   APPEND="..."       more kernel parameters; the last one of a name wins
+#help   ICOUNT=1           derive virtual time from executed instructions
 
 deps:
 	@$(RIG)/deps.sh
@@ -60,14 +60,14 @@ deps:
 modules: deps
 	@$(RIG)/modules.sh $(BUILD)
 
-# the run's variables reach vm.py by the environment
+# vm.py reads its variables from the environment
 vm: modules
 	@python3 $(RIG)/vm.py
 
 demo: modules
 	@tools/testing/p2pmem/demo/demo.sh
 
-# kernels that the tests need are built by these scripts
+# run-tests.sh builds the kernels that the tests need
 check: modules
 	@tools/testing/p2pmem/run-tests.sh
 
@@ -93,7 +93,7 @@ lint: modules
 picture: deps
 	@tools/testing/p2pmem/tests/docs/picture.sh make
 
-# without KSRC: the tree that graft unpacked
+# without KSRC: the source of Debian's package
 graft:
 ifeq ($(KSRC),)
 	@$(RIG)/deps.sh

@@ -2,10 +2,10 @@
 /**
  * DOC: PCI peer-to-peer memory, the public interface
  *
- * A *provider* is a PCI function that lends BAR memory, a *client* is a DMA
- * device whose driver has registered it here, an *orchestrator* (the NVMe
- * target) pairs them. Everything that a driver or an orchestrator calls is
- * declared in this file; nothing here exposes struct dev_pagemap.
+ * A *provider* is a PCI function that provides BAR memory, a *client* is a DMA
+ * device whose driver has registered it here, and an *orchestrator* (the NVMe
+ * target) pairs them. This file declares all functions for drivers and
+ * orchestrators; it does not expose struct dev_pagemap.
  *
  * Not to be included together with <linux/pci-p2pdma.h>: a file sees one of the
  * two interfaces.
@@ -26,14 +26,14 @@ struct pci_p2pmem_client;
 struct pci_p2pmem_grant;
 
 /**
- * enum pci_p2pmem_kind - what a region is for
- * @PCI_P2PMEM_POOL: pooled memory: pci_p2pmem_alloc() hands it out
- * @PCI_P2PMEM_DRIVER: memory that its driver allocates itself (a GPU). It has
- *	pages and can be mapped, but is in no pool; the driver calls
- *	pci_p2pmem_pin() for what it hands out and pci_p2pmem_unpin() for what
- *	comes back.
+ * enum pci_p2pmem_kind - what a region is used for
+ * @PCI_P2PMEM_POOL: pooled memory, allocated with pci_p2pmem_alloc()
+ * @PCI_P2PMEM_DRIVER: memory that the provider's driver allocates itself (a GPU).
+ *	It has pages and can be mapped, but is in no pool; the driver calls
+ *	pci_p2pmem_pin() when it allocates and pci_p2pmem_unpin() when it frees
+ *	memory.
  * @PCI_P2PMEM_REGISTERS: registers (a doorbell). No struct pages, no
- *	alignment rule; only pci_p2pmem_map_region() reaches them.
+ *	alignment rule; only pci_p2pmem_map_region() can map them.
  * @PCI_P2PMEM_NR_KINDS: number of kinds
  */
 enum pci_p2pmem_kind {
@@ -45,7 +45,7 @@ enum pci_p2pmem_kind {
 
 /**
  * enum pci_p2pmem_mapping - how a client reaches a provider
- * @PCI_P2PMEM_MAP_NONE: it does not
+ * @PCI_P2PMEM_MAP_NONE: no mapping is possible
  * @PCI_P2PMEM_MAP_BUS_ADDR: by the PCI bus address, below one upstream bridge
  * @PCI_P2PMEM_MAP_HOST_BRIDGE: through an allowed host bridge, by an address
  *	from dma_map_resource()
@@ -57,18 +57,18 @@ enum pci_p2pmem_mapping {
 };
 
 /**
- * enum pci_p2pmem_prefer - what counts most among providers of one class
- * @PCI_P2PMEM_NEAREST: the distance, then the NUMA node, then the free memory
- * @PCI_P2PMEM_MOST_FREE: the free memory, then distance and node
- * @PCI_P2PMEM_SAME_NODE: the NUMA node of the clients, then distance and memory
- * @PCI_P2PMEM_PROVABLE: to be or-ed to one of them: what a self-test could not prove
- *	is of no use to the caller, and comes after all else
- * @PCI_P2PMEM_SPLIT: to be or-ed as well: commands have their metadata in system memory.
- *	A client's own memory is refused if it is PCI_P2PMEM_WHOLE
+ * enum pci_p2pmem_prefer - order of criteria among providers of one class
+ * @PCI_P2PMEM_NEAREST: distance, then NUMA node, then free memory
+ * @PCI_P2PMEM_MOST_FREE: free memory, then distance, then NUMA node
+ * @PCI_P2PMEM_SAME_NODE: NUMA node of the clients, then distance, then free memory
+ * @PCI_P2PMEM_PROVABLE: ORed to one of them: the caller cannot use paths that a self-test
+ *	could not prove, so they rank last
+ * @PCI_P2PMEM_SPLIT: ORed as well: commands have their metadata in system memory. A
+ *	client's own memory is refused if it is PCI_P2PMEM_WHOLE
  *
- * A client's own memory goes before memory that all reach by bus address, and that
- * before memory behind a host bridge, whatever is preferred. Among the latter, what an
- * administrator's entry allows and a self-test could not prove comes last.
+ * Regardless of the preference a client's own memory ranks before memory that all reach by
+ * bus address, and that before memory behind a host bridge. A path that an administrator's
+ * entry allows and that a self-test could not prove ranks last.
  */
 enum pci_p2pmem_prefer {
 	PCI_P2PMEM_NEAREST,
@@ -79,10 +79,10 @@ enum pci_p2pmem_prefer {
 };
 
 /**
- * enum pci_p2pmem_proof - what the self-test of a pair has shown
- * @PCI_P2PMEM_UNTRIED: nothing: it has not run since the verdict was made
+ * enum pci_p2pmem_proof - result of the self-test of a pair
+ * @PCI_P2PMEM_UNTRIED: no result: it has not run since the verdict was made
  * @PCI_P2PMEM_PROVED: real DMA moved the right data
- * @PCI_P2PMEM_UNPROVED: it ran, but the client cannot prove as much as it should
+ * @PCI_P2PMEM_UNPROVED: it ran, but the client cannot prove the path completely
  * @PCI_P2PMEM_DISPROVED: real DMA failed or moved wrong data
  */
 enum pci_p2pmem_proof {
@@ -92,14 +92,14 @@ enum pci_p2pmem_proof {
 	PCI_P2PMEM_DISPROVED,
 };
 
-#define PCI_P2PMEM_NOTE	64	/* bytes of what a self-test says, with the zero at its end */
+#define PCI_P2PMEM_NOTE	64	/* bytes for the text of a self-test, with the final zero */
 
 /**
- * struct pci_p2pmem_test - what a self-test of a pair tells beside its result
+ * struct pci_p2pmem_test - details of a self-test of a pair
  * @bytes: payload that transfers moved to and from peer memory
- * @local: the answer PCI_P2PMEM_UNPROVED is about what was asked for (a namespace of the
- *	drive), not about the client: it is not remembered of the pair
- * @note: words for people: what went wrong, or what could not be shown
+ * @local: the result PCI_P2PMEM_UNPROVED applies to the requested target (a namespace of
+ *	the drive) only, not to the client: it is not stored in the pair
+ * @note: text for people: what failed, or what could not be proved
  */
 struct pci_p2pmem_test {
 	size_t bytes;
@@ -108,28 +108,27 @@ struct pci_p2pmem_test {
 };
 
 /**
- * struct pci_p2pmem_verdict - what is known about a (provider, client) pair
- * @reason: PCI_P2PMEM_OK, or why not
+ * struct pci_p2pmem_verdict - the verdict of a (provider, client) pair
+ * @reason: PCI_P2PMEM_OK, or the reason of the refusal
  * @mapping: how the client reaches the provider
  * @by_admin: the path leads through a host bridge that only an administrator's
  *	entry allows
  * @in_guest: the path leads through a host bridge that the built-in list allows, but
  *	this is a virtual machine: whether the hypervisor's IOMMU maps one device's BARs
  *	for another one has to be proved, as with @by_admin
- * @proof: what the pair's self-test has shown; a pair that it disproved is
- *	refused with PCI_P2PMEM_VERIFY_FAILED
+ * @proof: result of the pair's self-test; a disproved pair is refused with
+ *	PCI_P2PMEM_VERIFY_FAILED
  * @distance: number of hops: 0 same function, 2 same device, 4 one switch, one
- *	more for every further bridge; known for refused pairs too, where both
- *	ends are PCI functions, else -1
- * @provider: name of the provider, empty where none is meant
- * @client: name of the client, ditto
- * @at: name of the device at fault, empty where no single device is
+ *	more for every further bridge; also set for refused pairs if both ends are
+ *	PCI functions, else -1
+ * @provider: name of the provider, empty if there is none
+ * @client: name of the client, empty if there is none
+ * @at: name of the device at fault, empty if it is not a single device
  * @limit: highest bus address that the client can use (PCI_P2PMEM_DMA_MASK only)
- * @needed: highest bus address that the provider's memory has (ditto)
- * @base: address where the BAR begins that has it (ditto)
- * @bar: number of that BAR (ditto)
- * @note: what the self-test says besides: what went wrong, or what it could not
- *	show; empty where there is nothing to say
+ * @needed: highest bus address of the provider's memory (PCI_P2PMEM_DMA_MASK only)
+ * @base: start address of the BAR that contains @needed (PCI_P2PMEM_DMA_MASK only)
+ * @bar: number of that BAR (PCI_P2PMEM_DMA_MASK only)
+ * @note: text of the self-test: what failed, or what it could not prove; may be empty
  */
 struct pci_p2pmem_verdict {
 	enum pci_p2pmem_reason reason;
@@ -149,30 +148,29 @@ struct pci_p2pmem_verdict {
 };
 
 /**
- * struct pci_p2pmem_client_ops - what a client's driver can be told
- * @revoke: the provider goes away. Give back every mapping of its memory that
- *	the client holds for itself (pci_p2pmem_map_region()). Runs in process
- *	context under locks of the core and perhaps the device_lock of the
- *	provider: it may only queue work. Optional.
+ * struct pci_p2pmem_client_ops - callbacks of a client's driver
+ * @revoke: the provider is revoked. The client must undo every mapping of its memory
+ *	that it keeps (pci_p2pmem_map_region()). Runs in process context under
+ *	locks of the core and perhaps the device_lock of the provider: it may only
+ *	queue work. Optional.
  * @verify: prove by real DMA that the client reaches the memory of the grant, and
- *	reaches nothing else in its place. Process context, may sleep, ends in
- *	bounded time. The memory for it comes from
- *	pci_p2pmem_grant_sgl_alloc(), so that it is mapped as it was granted, and
- *	is given back before this returns; a provider that is revoked meanwhile
- *	waits for that. Nothing that persists is changed. @what is what the
- *	orchestrator wants to reach: a struct block_device that it keeps open for
- *	a drive, else NULL. @test is zero, and takes what else there is to tell.
+ *	nothing else in its place. Process context, may sleep, ends in bounded
+ *	time. It allocates memory with pci_p2pmem_grant_sgl_alloc(), so that the
+ *	mapping is that of the grant, and frees it before it returns; a revocation
+ *	of the provider waits for that. It must not change persistent data. @what
+ *	is the orchestrator's target: a struct block_device that it keeps open for
+ *	a drive, else NULL. @test is zeroed, and returns details.
  *
  *	Returns PCI_P2PMEM_PROVED only after transfers in both directions moved
- *	the right data and a transfer of wrong data was seen to be wrong;
- *	PCI_P2PMEM_DISPROVED when data was wrong or a transfer failed that
- *	succeeds with system memory; PCI_P2PMEM_UNPROVED when this client cannot
- *	show as much; PCI_P2PMEM_UNTRIED when nothing could be shown now and may
- *	be later (no memory free, the device is being reset or removed).
+ *	the right data and a transfer of wrong data was detected;
+ *	PCI_P2PMEM_DISPROVED if data was wrong or a transfer failed that succeeds
+ *	with system memory; PCI_P2PMEM_UNPROVED if this client cannot prove that
+ *	much; PCI_P2PMEM_UNTRIED if there is no result now but may be later (no
+ *	free memory, the device is being reset or removed).
  *
- *	May run several times at once, for several providers. Does not run any
- *	more once pci_p2pmem_unregister_client() has returned, which waits for it:
- *	it must not need what the driver holds there. Optional.
+ *	May run concurrently for several providers. pci_p2pmem_unregister_client()
+ *	waits for it, and it does not run after that: it must not take locks that
+ *	the driver holds there. Optional.
  */
 struct pci_p2pmem_client_ops {
 	void (*revoke)(struct pci_p2pmem_client *client, struct pci_dev *provider);
@@ -182,17 +180,17 @@ struct pci_p2pmem_client_ops {
 };
 
 /**
- * struct pci_p2pmem_grant_ops - what an orchestrator can be told of its grant
- * @revoke: the provider is going away: allocations from this grant fail from
- *	now on with -ENODEV. Finish what is in flight; the core waits for it.
- * @evict: it was waited for long enough (PCI_P2PMEM_DRAIN_SECONDS): end the
- *	users that still hold memory of this grant.
+ * struct pci_p2pmem_grant_ops - callbacks of an orchestrator for its grant
+ * @revoke: the provider is revoked: allocations from this grant fail from now on
+ *	with -ENODEV. Finish requests in flight; the core waits for them.
+ * @evict: the wait has timed out (PCI_P2PMEM_DRAIN_SECONDS): end the users that
+ *	still hold memory of this grant.
  *
  * Both run in process context under a mutex of the core and perhaps the
  * device_lock of the provider. They may take a short lock and queue work; they
- * must not wait for memory to come back, nor call any pci_p2pmem function but
+ * must not wait for memory to be freed, nor call any pci_p2pmem function but
  * pci_p2pmem_grant_priv() and pci_p2pmem_grant_provider(). Neither is called
- * once pci_p2pmem_grant_end() has returned.
+ * after pci_p2pmem_grant_end() has returned.
  */
 struct pci_p2pmem_grant_ops {
 	void (*revoke)(struct pci_p2pmem_grant *grant);
@@ -201,11 +199,11 @@ struct pci_p2pmem_grant_ops {
 
 /**
  * struct pci_p2pmem_mapping_region - an address from pci_p2pmem_map_region()
- * @dma_addr: what the client's hardware uses
+ * @dma_addr: address for the client's hardware
  * @size: bytes
- * @dir: as given
+ * @dir: direction
  * @region: private to the core
- * @mapping: private to the core: what unmapping has to undo
+ * @mapping: private to the core: kind of the mapping
  */
 struct pci_p2pmem_mapping_region {
 	dma_addr_t dma_addr;
@@ -216,8 +214,8 @@ struct pci_p2pmem_mapping_region {
 };
 
 /*
- * Bytes for what pci_p2pmem_explain() says, with some 30 functions whose ACS redirects;
- * more would not fit into one line of the log. Too many for most stacks.
+ * Buffer size for pci_p2pmem_explain(), enough for some 30 functions whose ACS redirects;
+ * more would not fit into one log line. Too large for most stacks.
  */
 #define PCI_P2PMEM_TEXT		768
 
@@ -226,14 +224,14 @@ struct pci_p2pmem_mapping_region {
 #define PCI_P2PMEM_EVENT_CLIENT		2 /* data: struct device, now a client */
 #define PCI_P2PMEM_EVENT_VERDICT	3 /* no data: the verdict of a pair changed */
 
-/* How long a revoked provider waits before its orchestrators must evict, and again after */
+/* How long a revocation waits before orchestrators must evict users, and again after that */
 #define PCI_P2PMEM_DRAIN_SECONDS	30
-/* How long unbinding its driver waits for the last page beyond that */
+/* How long unbinding the provider's driver waits for the last page, in addition */
 #define PCI_P2PMEM_WITHDRAW_SECONDS	60
 
 /*
- * Added to the kind for pci_p2pmem_add_resource(): a provider that this creates lends
- * nothing before pci_p2pmem_resume(), as if it had been revoked
+ * ORed to the kind for pci_p2pmem_add_resource(): if the call creates the provider, that
+ * is not live before pci_p2pmem_resume(), as if it had been revoked
  */
 #define PCI_P2PMEM_STOPPED	0x100
 
@@ -245,7 +243,7 @@ struct pci_p2pmem_mapping_region {
 
 #if IS_ENABLED(CONFIG_PCI_P2PMEM)
 
-/* True while any provider is registered: keeps the checks below free of cost before */
+/* True while any provider is registered: otherwise the checks below cost nothing */
 DECLARE_STATIC_KEY_FALSE(pci_p2pmem_lending);
 
 /* providers */
@@ -332,11 +330,11 @@ void pci_p2pmem_unmap_region(struct device *client,
 			     struct pci_p2pmem_mapping_region *map);
 
 /**
- * is_pci_p2pmem_page() - whether a page is peer memory that p2pmem lends
- * @page: any page, of RAM too
+ * is_pci_p2pmem_page() - whether a page is peer memory of p2pmem
+ * @page: any page, including RAM
  *
  * Context: Any. The page must be pinned by the caller.
- * Return: true for a page of a region that pci_p2pmem_add_resource() made.
+ * Return: true for a page of a region registered by pci_p2pmem_add_resource().
  */
 static inline bool is_pci_p2pmem_page(const struct page *page)
 {
@@ -345,11 +343,11 @@ static inline bool is_pci_p2pmem_page(const struct page *page)
 }
 
 /**
- * pci_p2pmem_sg_kind() - what a scatterlist is made of
+ * pci_p2pmem_sg_kind() - kind of memory in a scatterlist
  * @sg: the list
  * @nents: its number of entries
  *
- * Tells which mapping function a list needs. A list that is neither all peer
+ * Decides which mapping function a list needs. A list that is neither all peer
  * memory of one provider nor free of peer memory must not be mapped at all.
  *
  * Context: Any.
@@ -467,7 +465,7 @@ pci_p2pmem_map_region(struct device *client, struct pci_dev *provider, int bar,
 static inline void pci_p2pmem_unmap_region(struct device *client,
 					   struct pci_p2pmem_mapping_region *map) { }
 
-/* Grants, verdicts in words and news are for orchestrators, which depend on the option. */
+/* No stubs for grants, explanations and notifiers: orchestrators depend on the option. */
 
 #endif /* CONFIG_PCI_P2PMEM */
 #endif /* _LINUX_PCI_P2PMEM_H */

@@ -1,24 +1,24 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# graft.sh TREE [PART...]: put the hooks of p2pmem into kernel sources
+# graft.sh TREE [PART...]: add the hooks of p2pmem to kernel sources
 #
-# TREE holds drivers/infiniband/core, drivers/nvme/host and drivers/nvme/target of
-# a kernel, a whole one or a build copy of these folders, with the files of this
-# repository already in it. PART is rdma, nvme or nvmet; all of them when none is
-# given.
+# TREE contains drivers/infiniband/core, drivers/nvme/host and drivers/nvme/target
+# of a kernel (a whole tree, or a build copy of these directories) and already has
+# the files of this repository. PART is rdma, nvme or nvmet; the default is all of
+# them.
 #
-# The hooks are semantic patches (*.cocci beside this script). Which places they
-# must have changed is in the file "sites" and is checked, before and after: a
-# place that is missing, or one that is new, is an error that names it. Nothing in
-# TREE is changed then. A tree that has the hooks already stays as it is.
+# The hooks are semantic patches (*.cocci in this directory). The file "sites" lists
+# the places that they must change. The script checks them before and after: a
+# missing or a new site is an error that names the site, and TREE is not changed
+# then. A tree that has the hooks already is not changed either.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 PARTS='rdma nvme nvmet'
 
-# What upstream's peer-to-peer leaves in a file that uses it. dma_map_ops and the
-# block layer have their own words for it, which fold to false and may stay.
+# What shows that a file uses upstream's P2PDMA. Identifiers of dma_map_ops and of the
+# block layer are not listed: they evaluate to false without P2PDMA and may stay.
 UPSTREAM='\b(pci_p2pdma_\w+|is_pci_p2pdma_page|pci_(alloc|free)_p2pmem|pci_has_p2pmem|pci_p2pmem_(find|find_many|alloc_sgl|free_sgl|virt_to_bus|publish)|ib_dma_pci_p2p_dma_supported|blk_queue_pci_p2pdma|CONFIG_PCI_P2PDMA)\b|<linux/pci-p2pdma\.h>'
 
 say() { printf 'graft: %s\n' "$*"; }
@@ -37,7 +37,7 @@ folder() { # PART
 	esac
 }
 
-ours() { # PART DIR: our own files there, by name
+ours() { # PART DIR: names of our own files in DIR
 	case $1 in
 	rdma) (cd "$2" && ls rw_p2pmem*.[ch]) ;;
 	*) (cd "$2" && ls p2pmem*.[ch]) ;;
@@ -62,7 +62,7 @@ makefile_target() { # PART
 	esac
 }
 
-# What is in another module than the rest of its folder: files whose names begin so
+# Prefix of the files that belong to another module than the rest of their directory
 extra_files() { # PART
 	[ "$1" != nvmet ] || echo p2pmem-rdma
 }
@@ -71,14 +71,14 @@ extra_target() { # PART
 	[ "$1" != nvmet ] || echo "nvmet-rdma-\$(CONFIG_PCI_P2PMEM_NVMET)"
 }
 
-# The suites are in the modules that they test, where both options are set.
+# A suite is part of the module that it tests if both options are set.
 suite_target() { # PART
 	# shellcheck disable=SC2016	# make's dollars
 	makefile_target "$1" |
 		sed 's/\$(\(.*\))$/$(and $(\1),$(CONFIG_PCI_P2PMEM_KUNIT_TEST))/'
 }
 
-makefile_anchor() { # PART: the new line comes after the last line that begins so
+makefile_anchor() { # PART: the new line is inserted after the last line with this prefix
 	case $1 in
 	rdma) echo "ib_core-\$(CONFIG_" ;;
 	nvme) echo 'nvme-y' ;;
@@ -86,8 +86,8 @@ makefile_anchor() { # PART: the new line comes after the last line that begins s
 	esac
 }
 
-# sites_of FILE COPY before|after [quiet]: whether the counts of FILE's sites are
-# those of a kernel without (before) or with (after) the hooks. Names what is not.
+# sites_of FILE COPY before|after [quiet]: succeeds if the counts of FILE's sites are
+# those of a kernel without (before) or with (after) the hooks; names those that differ.
 sites_of() {
 	awk -F '[|]' -v name="$1" -v when="$3" -v quiet="${4-}" '
 	function trim(s) { gsub(/^[ \t]+|[ \t]+$/, "", s); return s }
@@ -111,21 +111,21 @@ sites_of() {
 	}
 	END {
 		if (!n)
-			bad("no site is listed")
+			bad("the file tools/graft/sites lists no site of it")
 		for (i = 1; i <= n; i++) {
 			want = when == "before" ? before[i] : after[i]
 			if (have[i] != want)
-				bad("\"" text[i] "\" is in " have[i] + 0 " lines, expected " want ": a site is " \
+				bad("\"" text[i] "\" found in " have[i] + 0 " lines, expected " want ": a site is " \
 				    (have[i] < want ? "missing" : (when == "before" ? "new" : "left")))
 			if (when == "after" && hooked[i] != hooks[i])
-				bad("at \"" text[i] "\": the hook \"" hook[i] "\" is in " hooked[i] + 0 \
+				bad("at \"" text[i] "\": the hook \"" hook[i] "\" found in " hooked[i] + 0 \
 				    " lines, expected " hooks[i])
 		}
 		exit failed
 	}' "$here/sites" "$2"
 }
 
-# A condition that has become empty goes, and blanks at the end of empty lines.
+# Removes #ifdef blocks that have become empty, and white space in empty lines
 tidy() {
 	awk '/^[ \t]+$/ { $0 = "" }
 	held && /^#endif/ { held = 0; gone = 1; next }
@@ -136,7 +136,7 @@ tidy() {
 	END { if (held) print cond }' "$1"
 }
 
-# Changes the copy of one file; says "changed" or "same"
+# Patches the copy of one file; prints "changed" or "same"
 patch_file() { # SEMANTIC-PATCH FILE
 	if sites_of "$2" "$work/$2" after quiet; then
 		echo same
@@ -144,7 +144,7 @@ patch_file() { # SEMANTIC-PATCH FILE
 	fi
 	if ! sites_of "$2" "$work/$2" before; then
 		grep -q 'p2pmem\.h"' "$work/$2" &&
-			printf 'graft: error: %s has hooks already, but not these: take a fresh copy of the kernel source\n' "$2" >&2
+			printf 'graft: error: %s has hooks of another version: use a fresh copy of the kernel source\n' "$2" >&2
 		return 1
 	fi
 	if ! spatch --very-quiet --no-includes --sp-file "$here/$1.cocci" \
@@ -154,7 +154,7 @@ patch_file() { # SEMANTIC-PATCH FILE
 		return 1
 	fi
 	tidy "$tmp/out.c" >"$tmp/tidy.c"
-	# two empty lines where the kernel's file never has them come from spatch
+	# spatch adds consecutive empty lines: squeeze them unless the kernel's file has some
 	if cat -s "$work/$2" | cmp -s - "$work/$2"; then
 		cat -s "$tmp/tidy.c" >"$tmp/out.c"
 		cat "$tmp/out.c" >"$tmp/tidy.c"
@@ -205,8 +205,8 @@ patch_makefile() { # PART FILE
 tree=$1
 shift
 [ $# -gt 0 ] && PARTS=$*
-[ -d "$tree" ] || die "$tree is no folder"
-command -v spatch >/dev/null || die 'spatch is missing: install coccinelle'
+[ -d "$tree" ] || die "$tree is not a directory"
+command -v spatch >/dev/null || die 'spatch not found: install coccinelle'
 
 for part in $PARTS; do
 	dir=$(folder "$part")
@@ -236,7 +236,7 @@ for part in $PARTS; do
 		take "$dir/$file"
 		if ! verdict=$(patch_file "$cocci" "$dir/$file"); then
 			failed=1
-			: >"$work/$dir/$file"	# said what is wrong: enough
+			: >"$work/$dir/$file"	# its errors are printed already
 		elif [ "$verdict" = changed ]; then
 			echo "$dir/$file" >>"$tmp/changed"
 		fi
@@ -249,20 +249,20 @@ for part in $PARTS; do
 		echo "$dir/Makefile" >>"$tmp/changed"
 	fi
 
-	# Nothing of upstream's may be left, in files that no patch is for either.
+	# No use of upstream's P2PDMA may be left, including files without a semantic patch.
 	for f in "$tree/$dir"/*.[ch]; do
 		name=$(basename "$f")
 		case $name in p2pmem* | rw_p2pmem*) continue ;; esac
 		[ -f "$work/$dir/$name" ] && f=$work/$dir/$name
 		if left=$(grep -nE -e "$UPSTREAM" "$f"); then
 			failed=1
-			printf '%s\n' "$left" | sed "s|^|graft: error: upstream's use is left in $dir/$name:|" >&2
+			printf '%s\n' "$left" | sed "s|^|graft: error: use of upstream's P2PDMA left in $dir/$name:|" >&2
 		fi
 	done
 done
 [ "$failed" = 0 ] || die "nothing in $tree was changed"
 
-# All is well: write every file beside its old one, then let them take its place.
+# Everything succeeded: write each new file next to the old one, then rename all of them.
 while read -r f; do
 	cp -p "$work/$f" "$tree/$f.graft" || {
 		while read -r g; do rm -f "$tree/$g.graft"; done <"$tmp/changed"

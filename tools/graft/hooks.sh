@@ -1,27 +1,27 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# hooks.sh TREE MAINTAINERS WHAT ABI-FILES: for intree.sh, the places in a kernel tree that
-# name our files
+# hooks.sh TREE MAINTAINERS WHAT ABI-FILES: reference our files in a kernel tree (for intree.sh)
 #
 # TREE          copy of the files to change
-# MAINTAINERS   the project's: its F: lines of files that are in a kernel tree become our entry
+# MAINTAINERS   that of this project; its F: lines of files in a kernel tree become our entry
 # WHAT          a file with the names of all our ABI entries
-# ABI-FILES     a file with the paths of the kernel's ABI files that may have such entries too
+# ABI-FILES     a file with the paths of the kernel's ABI files that may have the same entries
 #
-# Each place is found by a line of the kernel's, its anchor. One that is missing is an error
-# that names file and anchor; all of them are looked for before this fails.
+# Each place is found by a line of the kernel's file, its anchor. A missing anchor is an error
+# that names file and anchor; the script reports all missing anchors before it fails.
 #
-# ABI entries: get_abi.pl wants one for each file of sysfs. Upstream's P2PDMA has three names in
-# common with us, and the two never are in one kernel. Ours stay, which say of the same names
-# more, and the kernel's of these names go; upstream's fourth, "allocate", is not ours and stays.
+# ABI entries: get_abi.pl requires exactly one for each file of sysfs. Upstream's P2PDMA has
+# three names in common with p2pmem, and a kernel never has both. The kernel's entries for these
+# names are removed and ours, which describe more, are kept. Upstream's fourth name, "allocate",
+# does not exist in p2pmem; its entry is kept.
 set -eu
 
 tree=$1 maintainers=$2 what=$3 abi_files=$4
 failed=0
 
-# insert FILE ANCHOR TEXT [before|after|STOP]: one copy of TEXT at the only line that is ANCHOR, or
-# before the first line beginning with STOP after it
+# insert FILE ANCHOR TEXT before|after|STOP: insert TEXT before or after the only line that equals
+# ANCHOR, or before the first line after it that begins with STOP
 insert() {
 	if ! ANCHOR=$2 TEXT=$3 awk -v where="$4" '
 		BEGIN { anchor = ENVIRON["ANCHOR"]; text = ENVIRON["TEXT"] }
@@ -32,7 +32,7 @@ insert() {
 		$0 == anchor && where != "before" && where != "after" { wait = 1 }
 		END { exit done != 1 }' "$tree/$1" >"$tree/$1.new"; then
 		rm "$tree/$1.new"
-		printf 'graft: error: %s: the anchor "%s" is not there once%s\n' "$1" "$2" \
+		printf 'graft: error: %s: the anchor "%s" was not found exactly once%s\n' "$1" "$2" \
 			"$(case $4 in before | after) ;; *) echo ", with \"$4\" after it" ;; esac)" >&2
 		failed=1
 		return
@@ -44,7 +44,7 @@ insert() {
 tab=$(printf '\t')
 insert drivers/pci/Kconfig 'config PCI_P2PDMA' 'source "drivers/pci/p2pdma/Kconfig"
 ' 'config '
-# entered whatever the options are: one of them builds tests without the rest
+# obj-y: one of the options builds tests without the rest
 # shellcheck disable=SC2016	# the anchor has this dollar
 insert drivers/pci/Makefile "obj-\$(CONFIG_PCI_P2PDMA)$tab+= p2pdma.o" \
 	"obj-y$tab$tab$tab$tab+= p2pdma/" after
@@ -61,7 +61,7 @@ $entry
 
 while read -r f; do
 	awk -v list="$what" '
-	# a block: lines "What:" and what is said of them
+	# a block: lines "What:" and their description
 	function flush() {
 		if (!held || names)
 			printf "%s", block
@@ -86,13 +86,13 @@ while read -r f; do
 	rm "$tree/$f.new"
 done <"$abi_files"
 
-# Our pattern of files must find some
+# Each file pattern of our entry must match a file
 printf '%s\n' "$entry" | sed -n 's/^F:\t//p' >"$tree/.patterns"
 while read -r pattern; do
 	# shellcheck disable=SC2086	# a pattern is meant
 	set -- "$tree"/$pattern
 	[ -e "$1" ] || {
-		printf 'graft: error: MAINTAINERS: no file is "%s"\n' "$pattern" >&2
+		printf 'graft: error: MAINTAINERS: no file matches "%s"\n' "$pattern" >&2
 		failed=1
 	}
 done <"$tree/.patterns"

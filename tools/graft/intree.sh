@@ -1,28 +1,28 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# intree.sh graft|ungraft KSRC: put p2pmem into the kernel source tree KSRC, or take it out
+# intree.sh graft|ungraft KSRC: add p2pmem to the kernel source tree KSRC, or remove it
 #
-# graft copies the overlay (what git tracks below drivers/, include/ and Documentation/),
-# hooks it into Kconfig, Makefile, MAINTAINERS and the tables of contents, and lets graft.sh
-# patch the consumers. All of that is done and verified on a copy; KSRC changes only after it
-# has worked. Done again, it brings KSRC up to date, or changes nothing.
+# graft copies the overlay (the files that git tracks below drivers/, include/ and
+# Documentation/), references it in Kconfig, Makefile, MAINTAINERS and the tables of contents,
+# and runs graft.sh to patch the consumers. It works on a copy and verifies the result; KSRC is
+# changed only if everything succeeded. A second run updates KSRC, or changes nothing.
 #
-# ungraft puts every byte back. Both refuse when somebody else has changed one of the files.
+# ungraft restores every byte. Both fail if one of the files was changed by somebody else.
 #
 #   KSRC/.p2pmem-graft/manifest   lines "added|changed SHA256 PATH" and "dir PATH"
-#   KSRC/.p2pmem-graft/orig/      the files that were changed, as they had been
-#   KSRC/.p2pmem-graft.undo/      while files are being replaced: what undoes it. The next
-#                                 run does so when one did not get to its end.
+#   KSRC/.p2pmem-graft/orig/      the original contents of the changed files
+#   KSRC/.p2pmem-graft.undo/      undo journal, exists while files are being replaced. If a
+#                                 run was interrupted, the next one rolls it back first.
 #
 # Files are replaced and never written in place, so hard links to them keep their contents.
-# Times are not restored: make must see that a file is another one.
+# Modification times are not restored, so that make notices the change.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 overlay='drivers include Documentation'
-# what hooks.sh and graft.sh change or read
+# files that hooks.sh and graft.sh change or read
 hooked='MAINTAINERS drivers/pci/Kconfig drivers/pci/Makefile Documentation/PCI/index.rst
 	Documentation/admin-guide/index.rst'
 consumers='drivers/infiniband/core drivers/nvme/host drivers/nvme/target'
@@ -51,13 +51,13 @@ our_files() {
 	done | LC_ALL=C sort
 }
 
-# The manifest's files that are not as the graft left them: refused, all of them named
+# Fails if a file of the manifest differs from what the graft wrote; names all of them
 untouched() {
 	bad=0
 	while read -r what hash path; do
 		case $what in added | changed) ;; *) continue ;; esac
 		if [ ! -f "$ksrc/$path" ]; then
-			complain "$ksrc/$path is gone since the graft"
+			complain "$ksrc/$path was removed since the graft"
 		elif [ "$(sum "$ksrc/$path")" != "$hash" ]; then
 			complain "$ksrc/$path was changed since the graft"
 		else
@@ -66,17 +66,17 @@ untouched() {
 		bad=1
 	done <"$record/manifest"
 	[ $bad = 0 ] ||
-		die "nothing in $ksrc was changed: keep what is yours as a patch, put these files back, and try again"
+		die "nothing in $ksrc was changed: save your changes as a patch, restore these files, and try again"
 }
 
-# put FILE PATH: replaces KSRC/PATH in one step
+# put FILE PATH: replaces KSRC/PATH atomically
 put() {
 	rm -f "$ksrc/$2.p2pmem-new" &&
 		cp --preserve=mode "$1" "$ksrc/$2.p2pmem-new" &&
 		mv -f "$ksrc/$2.p2pmem-new" "$ksrc/$2"
 }
 
-# Undoes an unfinished change from its journal
+# Rolls back an interrupted change from its journal
 rollback() {
 	if [ -e "$undo/ready" ]; then
 		while read -r what path; do
@@ -105,17 +105,17 @@ ended() {
 	trap '' HUP INT TERM
 	if [ $status != 0 ] && [ -d "$undo" ]; then
 		if rollback; then
-			complain "what had been changed in $ksrc is as it was before"
+			complain "rolled back: $ksrc is as it was before"
 		else
-			complain "$undo holds what undoes the change: run this command again once $ksrc can be written"
+			complain "cannot roll back: make $ksrc writable and run this command again, it will use $undo"
 		fi
 	fi
 	rm -rf "$tmp" "$ksrc/.p2pmem-graft.new"
 	exit $status
 }
 
-# commit WANT RECORD: files from WANT for every "put PATH" of $tmp/ops, none for "del PATH";
-# then RECORD (none: empty) takes the place of the record
+# commit WANT RECORD: copies a file from WANT for each "put PATH" of $tmp/ops and removes the
+# file of each "del PATH"; then replaces the record by RECORD (removes it if RECORD is empty)
 commit() {
 	mkdir -p "$undo/files"
 	: >"$undo/ops.new"
@@ -153,11 +153,11 @@ commit() {
 	fi
 	[ ! -d "$record" ] || mv "$record" "$undo/record"
 	[ -z "$2" ] || mv "$record.new" "$record"
-	rm "$undo/ready"		# from here on it is done
+	rm "$undo/ready"		# committed
 	rm -rf "$undo"
 }
 
-# original PATH: where the file as it was before any graft is
+# original PATH: prints the location of the file as it was before any graft
 original() {
 	if [ -f "$record/orig/$1" ]; then
 		echo "$record/orig/$1"
@@ -166,13 +166,13 @@ original() {
 	fi
 }
 
-# was WHAT PATH: what the record says of it
+# was WHAT PATH: succeeds if the record has a line of PATH with WHAT (added or changed)
 was() {
 	[ -e "$record/manifest" ] &&
 		awk -v what="$1" -v path="$2" '$1 == what && $NF == path { found = 1 } END { exit !found }' "$record/manifest"
 }
 
-# take FILE: its original into the copy
+# take FILE: copies the original of FILE to the copy
 take() {
 	mkdir -p "$want/$(dirname "$1")"
 	cp --preserve=mode "$(original "$1")" "$want/$1"
@@ -182,7 +182,7 @@ assemble() {
 	want=$tmp/want
 	mkdir "$want"
 	our_files >"$tmp/ours"
-	[ -s "$tmp/ours" ] || die "$top has no files to put into a kernel"
+	[ -s "$tmp/ours" ] || die "no files of p2pmem found below $top"
 	bad=0
 	for f in $hooked; do
 		[ -f "$ksrc/$f" ] || { complain "$ksrc/$f is missing"; bad=1; continue; }
@@ -198,7 +198,7 @@ assemble() {
 	[ -d "$ksrc/$abi" ] || { complain "$ksrc/$abi is missing"; bad=1; }
 	while read -r f; do
 		if [ -e "$ksrc/$f" ] && ! was added "$f"; then
-			complain "$ksrc/$f is there already, and not from this command: take a fresh copy of the kernel source"
+			complain "$ksrc/$f exists already and was not added by this command: use a fresh copy of the kernel source"
 			bad=1
 		fi
 	done <"$tmp/ours"
@@ -208,13 +208,13 @@ assemble() {
 		mkdir -p "$want/$(dirname "$f")"
 		cp --preserve=mode "$top/$f" "$want/$f"
 	done <"$tmp/ours"
-	# entries of the kernel's that say what ours say
+	# ABI files of the kernel that have entries of the same names as ours
 	sed -n 's/^What:[ \t]*//p' "$want/$abi"/*/* | LC_ALL=C sort -u >"$tmp/what"
 	grep -rlFf "$tmp/what" "$ksrc/$abi" | while read -r f; do
 		f=${f#"$ksrc/"}
 		was added "$f" || grep -Fqx "$f" "$tmp/ours" || echo "$f"
 	done >"$tmp/abi"
-	# those of a grafted tree do not match any more
+	# in a tree that has the graft these no longer match
 	[ ! -d "$record/orig/$abi" ] || (cd "$record/orig" && find "$abi" -type f) >>"$tmp/abi"
 	LC_ALL=C sort -u "$tmp/abi" >"$tmp/abi.files"
 	while read -r f; do take "$f"; done <"$tmp/abi.files"
@@ -243,11 +243,11 @@ graft() {
 		fi
 		[ -f "$ksrc/$f" ] && cmp -s "$ksrc/$f" "$want/$f" || echo "put $f" >>"$tmp/ops"
 	done <"$tmp/files" >"$tmp/record/manifest"
-	# files that were ours and are no more
+	# files that an earlier version added and this one does not have
 	[ ! -e "$record/manifest" ] || awk '$1 == "added" { print $3 }' "$record/manifest" | while read -r f; do
 		[ -f "$want/$f" ] || echo "del $f"
 	done >>"$tmp/ops"
-	# folders that exist for our files only
+	# directories that exist for our files only
 	{
 		[ ! -e "$record/manifest" ] || sed -n 's/^dir //p' "$record/manifest"
 		while read -r f; do
@@ -260,15 +260,15 @@ graft() {
 	} | LC_ALL=C sort -u | sed 's/^/dir /' >>"$tmp/record/manifest"
 
 	if [ ! -s "$tmp/ops" ]; then
-		say "$ksrc has it already, as it is here: nothing was changed"
+		say "$ksrc is up to date: nothing was changed"
 		return
 	fi
 	commit "$want" "$tmp/record"
-	# what is there now is what the record says
+	# verify that the files are what the record says
 	untouched
 	sed 's/, [0-9]* files changed$//' "$tmp/graft.log"
-	say "$ksrc: $(grep -c ^added "$record/manifest") files are ours, $(grep -c ^changed "$record/manifest") of the kernel's are changed; $(wc -l <"$tmp/ops") written now"
-	say "next: make menuconfig there (PCI_P2PDMA off, PCI_P2PMEM on); back: make ungraft KSRC=$ksrc"
+	say "$ksrc: $(grep -c ^added "$record/manifest") files of p2pmem, $(grep -c ^changed "$record/manifest") changed files of the kernel; $(wc -l <"$tmp/ops") written by this run"
+	say "next: run make menuconfig there (PCI_P2PDMA off, PCI_P2PMEM on); to undo: make ungraft KSRC=$ksrc"
 }
 
 ungraft() {
@@ -291,28 +291,28 @@ ungraft() {
 	commit "$tmp/orig" ''
 	while read -r d; do
 		[ ! -d "$ksrc/$d" ] || rmdir "$ksrc/$d" 2>/dev/null ||
-			say "$ksrc/$d stays: it holds files that are not from the graft (of a build?)"
+			say "kept $ksrc/$d: it contains files that are not from the graft (of a build?)"
 	done <"$tmp/dirs"
-	say "$ksrc: $(grep -c ^del "$tmp/ops") files removed, $(grep -c ^put "$tmp/ops") as they had been"
+	say "$ksrc: $(grep -c ^del "$tmp/ops") files removed, $(grep -c ^put "$tmp/ops") restored"
 }
 
 [ $# = 2 ] || usage
 case $1 in graft | ungraft) ;; *) usage ;; esac
-[ -d "$2" ] || die "$2 is no folder: give a kernel source tree, KSRC=DIR"
+[ -d "$2" ] || die "$2 is not a directory: set KSRC= to a kernel source tree"
 ksrc=$(cd "$2" && pwd)
-[ -f "$ksrc/MAINTAINERS" ] || die "$ksrc is no kernel source tree"
-[ "$ksrc" != "$top" ] || die "$ksrc is this repository"
-[ -w "$ksrc" ] || die "$ksrc cannot be written"
+[ -f "$ksrc/MAINTAINERS" ] || die "$ksrc is not a kernel source tree (no MAINTAINERS)"
+[ "$ksrc" != "$top" ] || die "$ksrc is this repository: set KSRC= to a kernel source tree"
+[ -w "$ksrc" ] || die "$ksrc is not writable"
 record=$ksrc/.p2pmem-graft
 undo=$ksrc/.p2pmem-graft.undo
 
 exec 9<"$ksrc"
-flock -n 9 || die "$ksrc: another graft is at work there"
+flock -n 9 || die "another graft is running on $ksrc: wait until it ends"
 tmp=$(mktemp -d)
 trap ended EXIT
 trap 'exit 1' HUP INT TERM
 if [ -d "$undo" ]; then
-	say "$ksrc: an earlier run did not get to its end; undoing what it did"
-	rollback || die "cannot undo it: $undo holds the files"
+	say "$ksrc: an earlier run was interrupted, rolling it back"
+	rollback || die "cannot roll back: the original files are in $undo"
 fi
 "$1"

@@ -28,8 +28,8 @@ struct nvme_iod *iod;
 - dma_map_sgtable(dev, &iod->sgt, dir, attrs)
 + nvme_p2pmem_map_sgtable(dev, &iod->sgt, dir, attrs)
 
-// -EREMOTEIO only ends a command; a mapping that failed must neither be requeued for
-// ever nor be final.
+// Without this only -EREMOTEIO ends a command. A failed mapping must neither be requeued
+// forever nor be a final error.
 @ map_error @
 identifier rc, ret;
 @@
@@ -44,8 +44,8 @@ struct nvme_iod *iod;
 - dma_unmap_sgtable(dev, &iod->sgt, dir, attrs)
 + nvme_p2pmem_unmap_sgtable(dev, &iod->sgt, dir, attrs)
 
-// ---- submission queues in the controller memory buffer: when asked for. On the kernels
-// that this is for they never are there without us, and what they take cannot be lent.
+// ---- submission queues in the controller memory buffer only if requested. Without p2pmem
+// these kernels never put them there, and the memory that they use cannot be lent.
 
 @ asked @
 symbol use_cmb_sqes, true;
@@ -53,8 +53,8 @@ symbol use_cmb_sqes, true;
 - static bool use_cmb_sqes = true;
 + static bool use_cmb_sqes;
 
-// A queue whose place is not in the CMB any more moves out before it is created again.
-// Its completion queue stays: who polls reads that, and takes no notice of a reset.
+// If the CMB cannot be used any more, a queue is moved to system memory before it is
+// created again. Its completion queue is not moved, because polling reads it even in a reset.
 @ sq_move @
 identifier nvmeq, qid, polled, dev, result;
 @@
@@ -96,9 +96,9 @@ expression pdev, addr;
 - pci_p2pmem_virt_to_bus(pdev, addr)
 + nvme_p2pmem_sq_addr(pdev, addr)
 
-// ---- the controller memory buffer as a provider: found, checked and registered by us.
-// Of the driver's own rules for it one is left: queues are made to fit cmb_size, which
-// is half of what is registered, so that they leave memory to lend.
+// ---- the controller memory buffer as a provider: found, checked and registered by
+// p2pmem.c. One rule of the driver remains: queues must fit cmb_size, which is half of
+// the registered size, so that they leave memory to lend.
 
 @ cmb @
 identifier d;
@@ -131,7 +131,7 @@ typedef u64, u32;
 - static u32 nvme_cmb_size(struct nvme_dev *d)
 - { ... }
 
-// ---- lent while the controller is LIVE: begins where it becomes that
+// ---- lending begins where the controller becomes LIVE
 
 @ start @
 identifier dev;
@@ -139,7 +139,7 @@ identifier dev;
 + nvme_p2pmem_start(&dev->ctrl, &dev->p2pmem, &dev->shutdown_lock);
   nvme_start_ctrl(&dev->ctrl);
 
-// ---- and ends before it stops being that; what still is out is lost with it
+// ---- and ends before it leaves LIVE; memory that is still in use then is lost
 
 @ lost @
 identifier dev, shutdown;
@@ -242,8 +242,8 @@ identifier ctrl, ndev;
   ...
   }
 
-// ---- the drive as a client, from before its first namespace until its last
-// command is done
+// ---- the drive is a client before its first namespace exists, until its last
+// command has completed
 
 @ client @
 @@

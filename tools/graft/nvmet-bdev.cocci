@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// drivers/nvme/target/io-cmd-bdev.c: bytes are counted by where they lie; two
-// bios of peer memory are never merged; the loss of a provider is retryable.
+// drivers/nvme/target/io-cmd-bdev.c: count bytes by their location; never merge
+// two bios of peer memory; make the loss of a provider retryable.
 
 @ hooks @
 @@

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// drivers/nvme/target/configfs.c: the namespace attribute p2pmem is the one of
-// p2pmem.c, and a namespace's state there begins with the namespace.
+// drivers/nvme/target/configfs.c: use the namespace attribute p2pmem of p2pmem.c,
+// and create its state together with the namespace.
 
 @ include @
 @@
@@ -12,7 +12,7 @@
   #include "nvmet.h"
 + #include "p2pmem.h"
 
-// ---- the attribute; the list ends where the condition is empty
+// ---- the attribute; graft.sh removes the empty #ifdef
 
 @ gone_show @
 @@
@@ -56,9 +56,9 @@ identifier ns, name;
 + 	goto out;
 + }
 
-// ---- a reference that 6.12 forgets: each command to a disabled namespace takes one, and
-// the namespace with our record of it would never be freed. No site of the table: a kernel
-// that drops the reference itself has no match.
+// ---- a reference that 6.12 leaks: each command to a disabled namespace takes one, so that
+// the namespace and our record of it would never be freed. This is not listed in "sites",
+// because a kernel that drops the reference itself has no match.
 
 @ look_up @
 identifier item;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// drivers/nvme/target/core.c: provider, data and lifetime of peer-to-peer memory
-// are in p2pmem.c; the functions that did this here go.
+// drivers/nvme/target/core.c: p2pmem.c handles providers, data and the lifetime of
+// peer-to-peer memory; the functions that do this here are removed.
 //
-// <linux/pci.h> stays, where upstream's header brought it in: without it
-// struct pci_dev would be incomplete, and the versions of exports would change.
+// Include <linux/pci.h>, as upstream's header did: without it struct pci_dev
+// would be incomplete, and the versions of exports would change.
 
 @ include @
 @@
@@ -16,7 +16,7 @@
   #include "debugfs.h"
 + #include "p2pmem.h"
 
-// ---- what goes
+// ---- removed functions
 
 @ gone_enable @
 @@

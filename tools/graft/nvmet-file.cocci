@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// drivers/nvme/target/io-cmd-file.c: the bytes of file-backed namespaces are
-// counted too.
+// drivers/nvme/target/io-cmd-file.c: count the bytes of file-backed namespaces
+// as well.
 
 @ hooks @
 @@

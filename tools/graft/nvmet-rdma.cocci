@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// drivers/nvme/target/rdma.c: the client is the adapter's DMA device. Software
-// adapters have none, whatever their parent is. And the module's adapters can test
-// their paths.
+// drivers/nvme/target/rdma.c: the client is the adapter's DMA device, which software
+// adapters do not have, whatever their parent is. Register the self-test of adapters.
 
 @ hooks @
 @@
@@ -16,7 +15,7 @@ expression rsp, ibdev;
 - 	rsp->req.p2p_client = &ibdev->dev;
 + rsp->req.p2p_client = ibdev->dma_device;
 
-// ---- what the IOMMU refuses to map for the adapter is served from system memory
+// ---- if the IOMMU cannot map peer memory for the adapter, use system memory
 
 @ map_failed @
 identifier ret, rsp;

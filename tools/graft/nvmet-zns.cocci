@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// drivers/nvme/target/zns.c: the bytes of Zone Append are counted too.
+// drivers/nvme/target/zns.c: count the bytes of Zone Append as well.
 
 @ hooks @
 @@

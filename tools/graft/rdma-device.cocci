@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// drivers/infiniband/core/device.c: an RDMA device is a client before its first
-// user knows of it, until its last user is gone.
+// drivers/infiniband/core/device.c: an RDMA device is a client before it is visible
+// to its first user, until its last user is gone.
 
 @ hooks @
 @@

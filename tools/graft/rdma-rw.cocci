@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// drivers/infiniband/core/rw.c: the data of RDMA READ and WRITE, and its
-// protection information, is mapped and unmapped by rw_p2pmem.c.
+// drivers/infiniband/core/rw.c: rw_p2pmem.c maps and unmaps the data of RDMA READ
+// and WRITE, and its protection information.
 //
-// <linux/pci.h> stays, where upstream's header brought it in: without it
-// struct pci_dev would be incomplete, and the versions of exports would change.
+// Include <linux/pci.h>, as upstream's header did: without it struct pci_dev
+// would be incomplete, and the versions of exports would change.
 
 @ include @
 @@

@@ -1,26 +1,25 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# series.sh KSRC OUT: what "make graft" does to the kernel KSRC, as a series of patches
+# series.sh KSRC OUT: write the changes of "make graft" to the kernel KSRC as a series of patches
 #
-# KSRC is a git work tree without changes; it is only read. The series is for its HEAD.
-# OUT gets 0001-*.patch and so on, for git am, and 0000-cover-letter.txt.
+# KSRC is a clean git work tree; it is only read. The series is based on its HEAD. OUT
+# receives 0000-cover-letter.txt and 0001-*.patch etc., for git am.
 #
-# What the series consists of stands in series/, one file a patch, in the order of their
-# names: comment, message, a line "---", and what the patch brings:
+# The directory series/ describes the series: one file per patch, in the order of the file
+# names. Each consists of a comment, the message, a line "---", and the contents of the patch:
 #
-#   file PATTERN    files of ours. A name must be there. A pattern may find none, and leaves those
-#                   to others that are named there, or found by a pattern before
-#   hook PATH       a file of the kernel's that the graft changes
+#   file PATTERN    files of p2pmem. A plain name must exist. A pattern may match nothing; it
+#                   skips files that another patch names or an earlier pattern matches
+#   hook PATH       a file of the kernel that the graft changes
 #   config PATTERN  options in drivers/pci/p2pdma/Kconfig
-#   stub PATH TEXT  a line of the private header, until PATH is there
+#   stub PATH TEXT  a line of the private header, until a patch adds PATH
 #
 # Kconfig, the Makefiles, private headers and MAINTAINERS grow with the patches (series/*.awk).
-# Every file and option that the graft brings is in just one patch, or this fails. The last
-# patch leaves what the graft leaves, or this fails; the patches as they are written are applied
-# to see it.
+# The script fails unless exactly one patch has each file and option of the graft, and unless
+# the written patches, applied to HEAD, leave the same tree as the graft.
 #
-# Author and Signed-off-by are the user's of git in this repository, or else in KSRC.
+# Author and Signed-off-by are git's user of this repository or else of KSRC.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -28,7 +27,7 @@ top=$(cd "$here/../.." && pwd)
 series=$here/series
 title='PCI PEER-TO-PEER MEMORY (P2PMEM)'
 kconfig=drivers/pci/p2pdma/Kconfig
-# of the kernel: what the graft reads
+# files of the kernel that the graft reads
 wanted='MAINTAINERS Makefile drivers/pci/Kconfig drivers/pci/Makefile Documentation/PCI/index.rst
 	Documentation/admin-guide/index.rst drivers/infiniband/core drivers/nvme/host
 	drivers/nvme/target Documentation/ABI'
@@ -39,13 +38,13 @@ say() { printf 'patches: %s\n' "$*"; }
 complain() { printf 'patches: error: %s\n' "$*" >&2; }
 die() { complain "$@"; exit 1; }
 
-# git in KSRC, which writes nothing there
+# git in KSRC, read-only
 there() { git --no-optional-locks -C "$ksrc" "$@"; }
 
-# git in the repository of the series, whatever the user has configured
+# git in the repository of the series, independent of the user's configuration
 ours() { GIT_DIR=$tmp/git GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 git "$@"; }
 
-# Who signs: from the configuration or environment, never a guess
+# Who signs: taken from git's configuration or the environment, never guessed
 identity() {
 	for dir in "$top" "$ksrc"; do
 		if ident=$(git -C "$dir" -c user.useConfigOnly=true var GIT_AUTHOR_IDENT 2>/dev/null); then
@@ -55,27 +54,27 @@ identity() {
 			return
 		fi
 	done
-	die 'git does not know who signs the patches: git config --global user.name NAME, and user.email'
+	die 'no author for the patches: run git config --global user.name NAME, and the same for user.email'
 }
 
 check_tree() {
 	top_of=$(there rev-parse --show-toplevel 2>"$tmp/err") || {
 		! grep -q 'dubious ownership' "$tmp/err" ||
-			die "$ksrc belongs to another user: git config --global --add safe.directory $ksrc"
+			die "$ksrc belongs to another user: run git config --global --add safe.directory $ksrc"
 		top_of=
 	}
 	[ "$top_of" = "$ksrc" ] ||
-		die "$ksrc is no git work tree: give a clone of the kernel, or in it: git init && git add -A && git commit"
+		die "$ksrc is not a git work tree: use a clone of the kernel, or run there: git init && git add -A && git commit"
 	head=$(there rev-parse --verify --quiet 'HEAD^{commit}') ||
-		die "$ksrc has no commit to base the series on: git add -A && git commit there"
+		die "$ksrc has no commit to base the series on: run git add -A && git commit there"
 	[ ! -d "$ksrc/.p2pmem-graft" ] ||
-		die "$ksrc has the graft: make ungraft KSRC=$ksrc first, or give another clone"
+		die "$ksrc has the graft: run make ungraft KSRC=$ksrc first, or use another clone"
 	there status --porcelain --untracked-files=no >"$tmp/dirty"
 	[ ! -s "$tmp/dirty" ] ||
-		die "$ksrc has changes that are not committed ($(sed 's/^...//' "$tmp/dirty" | head -n 3 | tr '\n' ' ')...): git commit or git stash there"
+		die "$ksrc has uncommitted changes ($(sed 's/^...//' "$tmp/dirty" | head -n 3 | tr '\n' ' ')...): run git commit or git stash there"
 }
 
-# The series' own repository, which has KSRC's objects without copying them
+# Creates the repository of the series, which borrows the objects of KSRC
 make_repository() {
 	git init -q --bare --template= \
 		--object-format="$(there rev-parse --show-object-format)" "$tmp/git"
@@ -85,7 +84,7 @@ make_repository() {
 	[ ! -f "$shallow" ] || cp "$shallow" "$tmp/git/shallow"
 }
 
-# HEAD's files that the graft reads, and the graft on them
+# Checks out the files of HEAD that the graft reads, and grafts them
 graft() {
 	overlay=$(git -C "$top" ls-files -- drivers include Documentation 2>/dev/null) || overlay=
 	ours read-tree "$head"
@@ -102,14 +101,14 @@ graft() {
 	awk '$1 == "changed" { print $3 }' "$manifest" | sort >"$tmp/changed"
 	sed -n 's/^\(menu\)\{0,1\}config //p' "$tmp/tree/$kconfig" >"$tmp/symbols"
 	while read -r f; do
-		[ ! -e "$ksrc/$f" ] || die "$ksrc/$f is in the way, and not of the graft: remove it"
+		[ ! -e "$ksrc/$f" ] || die "$ksrc/$f exists and is not from the graft: remove it"
 	done <"$tmp/ours"
 }
 
-# NAME WHAT: the words after WHAT in the list of a patch
+# claims NAME WHAT: prints the arguments of the lines WHAT of a patch
 claims() { sed '1,/^---$/d' "$series/$1" | sed -n "s/^$2 //p"; }
 
-# Who brings what: "WHAT PATCH THING" in $tmp/claims
+# Which patch has what: lines "WHAT PATCH THING" in $tmp/claims
 assign() {
 	: >"$tmp/claims"
 	: >"$tmp/stubs.all"
@@ -125,7 +124,7 @@ assign() {
 				found=1
 				echo "$what $name $f"
 			done <"$tmp/ours" >>"$tmp/claims"
-			[ $found = 1 ] || { complain "series/$name: no file is $pattern"; bad=1; }
+			[ $found = 1 ] || { complain "series/$name: no file matches $pattern"; bad=1; }
 		done <"$tmp/patterns"
 		claims "$name" hook | sed "s|^|hook $name |" >>"$tmp/claims"
 		claims "$name" config >"$tmp/patterns"
@@ -140,7 +139,7 @@ assign() {
 			sed "s|^|patches: error: series/$name: |" >"$tmp/other"
 		[ ! -s "$tmp/other" ] || { cat "$tmp/other" >&2; bad=1; }
 	done
-	# of patterns the first one counts, where no patch has the file by its name
+	# the first matching pattern counts, unless a patch names the file
 	awk '$1 == "maybe" { if (!($3 in first)) { first[$3] = $2; order[++n] = $3 }; next }
 		$1 == "file" { named[$3] = 1 }
 		{ print }
@@ -150,20 +149,20 @@ assign() {
 	once file "$tmp/ours" 'file' || bad=1
 	once hook "$tmp/changed" 'file of the kernel' || bad=1
 	once config "$tmp/symbols" 'option' || bad=1
-	# a stub is for a function that a header there declares; its first line may be the type alone
+	# a stub replaces a function that a header there declares; its first line may be only the type
 	while IFS='	' read -r path text; do
 		case $text in *\(*) ;; *) continue ;; esac
 		function=$(printf '%s\n' "$text" | sed -n 's|^\([^(]*[ *]\)\{0,1\}\([a-z0-9_]*\)(.*|\2|p')
 		if ! grep -Fqx "$path" "$tmp/ours" || [ -z "$function" ] ||
 		    ! grep -q "[ *]$function(" "$tmp/tree/${path%/*}"/*.h; then
-			complain "the stub \"$text\" stands for nothing in $path"
+			complain "the stub \"$text\" matches no declaration for $path"
 			bad=1
 		fi
 	done <"$tmp/stubs.all"
-	[ $bad = 0 ] || die "tools/graft/series does not fit the graft: see tools/graft/README.rst"
+	[ $bad = 0 ] || die "tools/graft/series does not match the graft: see tools/graft/README.rst"
 }
 
-# once WHAT LIST NAME: each line of LIST is claimed by one patch, and nothing else is
+# once WHAT LIST NAME: fails unless the patches claim each line of LIST exactly once, and no more
 once() {
 	awk -v what="$1" -v name="$3" '
 	NR == FNR { want[$0] = 1; next }
@@ -178,12 +177,12 @@ once() {
 	END {
 		for (thing in want)
 			if (!(thing in by))
-				bad("no patch of the series has the " name " " thing ": say in tools/graft/series which one it is of")
+				bad("no patch of the series has the " name " " thing ": add it to a file in tools/graft/series")
 		exit failed
 	}' "$2" "$tmp/claims"
 }
 
-# render PATH: as it is when the series has come as far as $tmp/files and $tmp/configs say
+# render PATH: prints its contents after the patches so far, see $tmp/files and $tmp/configs
 render() {
 	dir=${1%/*}
 	case $1 in
@@ -202,7 +201,7 @@ render() {
 	esac
 }
 
-# enter PATH: into the index
+# enter PATH: adds it to the index
 enter() {
 	case $1 in
 	"$kconfig" | */Makefile | *.h | MAINTAINERS)
@@ -219,12 +218,12 @@ enter() {
 	printf '%s %s 0\t%s\n' "$mode" "$id" "$1" >>"$tmp/index"
 }
 
-message() { # NAME: without the comment, signed
+message() { # NAME: the message without the comment, signed off
 	sed '/^---$/,$d' "$series/$1" | awk 'begun || !/^(#|$)/ { begun = 1; print }'
 	printf '\nSigned-off-by: %s <%s>\n' "$GIT_AUTHOR_NAME" "$GIT_AUTHOR_EMAIL"
 }
 
-commit() { # every patch on top of the other, beginning with HEAD
+commit() { # commits each patch on top of the one before, the first on HEAD
 	: >"$tmp/files"
 	: >"$tmp/hooks"
 	: >"$tmp/configs"
@@ -236,7 +235,7 @@ commit() { # every patch on top of the other, beginning with HEAD
 		awk -v name="$name" '$1 == "config" && $2 == name { print $3 }' "$tmp/claims" >>"$tmp/configs"
 		claims "$name" stub | sed 's/ /	/' >>"$tmp/stubs"
 		: >"$tmp/index"
-		# what is new, and once more what grows
+		# new files, and those that grow with every patch
 		{
 			awk -v name="$name" '$2 == name && $1 != "config" { print $3 }' "$tmp/claims"
 			grep -h '\(/Kconfig\|/Makefile\|\.h\|^MAINTAINERS\)$' "$tmp/files" "$tmp/hooks"
@@ -247,10 +246,10 @@ commit() { # every patch on top of the other, beginning with HEAD
 		ours update-index --index-info <"$tmp/index"
 		tree=$(ours write-tree)
 		[ "$tree" != "$(ours rev-parse "$tip^{tree}")" ] ||
-			die "series/$name: brings nothing"
+			die "series/$name: the patch is empty"
 		tip=$(message "$name" | ours commit-tree -p "$tip" "$tree")
 	done
-	# all of the graft is there, byte for byte
+	# compare with the graft, byte for byte
 	ours ls-tree -r "$tip" | awk -F '\t' '{ split($1, f, " "); print f[3], $2 }' >"$tmp/result"
 	cat "$tmp/ours" "$tmp/changed" >"$tmp/all"
 	while read -r f; do
@@ -259,16 +258,16 @@ commit() { # every patch on top of the other, beginning with HEAD
 		($2 in want) && want[$2] == $1 { delete want[$2] }
 		END { for (f in want) print f }' - "$tmp/result" >"$tmp/differ"
 	[ ! -s "$tmp/differ" ] ||
-		die "after the last patch this is not as the graft leaves it: $(tr '\n' ' ' <"$tmp/differ")"
+		die "after the last patch these files differ from the graft: $(tr '\n' ' ' <"$tmp/differ")"
 }
 
-write() { # the mails, and proof that they are the commits
+write() { # writes the patches, and verifies that they make the same tree as the commits
 	mkdir "$tmp/out"
 	ours format-patch -q --cover-letter --base="$head" --no-signature --no-renames \
 		-o "$tmp/out" "$head..$tip"
 	release=$(awk -F ' *= *' '/^(VERSION|PATCHLEVEL|SUBLEVEL) =/ { s = s (s == "" ? "" : ".") $2 } END { print s }' \
 		"$tmp/tree/Makefile" 2>/dev/null) || release=
-	[ -n "$release" ] || release='of no known release'
+	[ -n "$release" ] || release='unknown release'
 	subject=$(sed -n '/^#/d; /./{p;q;}' "$series/cover-letter")
 	sed '/^#/d' "$series/cover-letter" | sed '1,/./d' | sed '1,/./{/^$/d}' | sed "s/@RELEASE@/$release/; s/@BASE@/$(echo "$head" | cut -c1-12)/" >"$tmp/blurb"
 	SUBJECT=$subject awk -v blurb="$tmp/blurb" '
@@ -284,7 +283,7 @@ write() { # the mails, and proof that they are the commits
 		ours apply --cached --whitespace=error-all "$f" || die "$(basename "$f") does not apply"
 	done
 	[ "$(ours write-tree)" = "$(ours rev-parse "$tip^{tree}")" ] ||
-		die 'the patches as they are written do not make the tree that they were made from'
+		die 'the written patches, applied to HEAD, do not make the tree of the graft'
 	unset GIT_INDEX_FILE
 }
 
@@ -292,14 +291,14 @@ if [ $# != 2 ]; then
 	printf 'usage: %s KSRC OUT\n' "$(basename "$0")" >&2
 	exit 2
 fi
-[ -n "$1" ] || die 'which kernel? Give a git work tree of one, KSRC=DIR'
-[ -d "$1" ] || die "$1 is no folder: give a git work tree of the kernel, KSRC=DIR"
+[ -n "$1" ] || die 'no kernel given: set KSRC= to a git work tree of one'
+[ -d "$1" ] || die "$1 is not a directory: set KSRC= to a git work tree of the kernel"
 ksrc=$(cd "$1" && pwd -P)
 mkdir -p "$2"
 out=$(cd "$2" && pwd -P)
-case $out/ in "$ksrc"/*) die "$out is inside $ksrc, which is only read: give another place, OUT=DIR" ;; esac
+case $out/ in "$ksrc"/*) die "$out is inside $ksrc, which must not be written: set OUT= to another directory" ;; esac
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
-command -v spatch >/dev/null || die 'spatch is missing: install coccinelle'
+command -v spatch >/dev/null || die 'spatch not found: install coccinelle'
 
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
@@ -307,7 +306,7 @@ trap 'exit 1' HUP INT TERM
 patches=$(cd "$series" && echo [0-9]*)
 check_tree
 identity
-# the same tree and the same sources give the same patches
+# reproducible: the same tree and the same sources give the same patches
 GIT_AUTHOR_DATE=$(git -C "$top" log -1 --format=%cI 2>/dev/null) || GIT_AUTHOR_DATE=$(date -uIseconds)
 GIT_COMMITTER_NAME=$GIT_AUTHOR_NAME GIT_COMMITTER_EMAIL=$GIT_AUTHOR_EMAIL GIT_COMMITTER_DATE=$GIT_AUTHOR_DATE
 export GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_AUTHOR_DATE GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL GIT_COMMITTER_DATE
@@ -319,4 +318,4 @@ write
 rm -f "$out"/[0-9][0-9][0-9][0-9]-*.patch "$out/0000-cover-letter.txt"
 mv "$tmp"/out/* "$out/"
 say "$(find "$out" -maxdepth 1 -name '[0-9]*.patch' | wc -l) patches and a cover letter in $out, for $(echo "$head" | cut -c1-12) of $ksrc (Linux $release)"
-say "next: git am $out/*.patch there; to send them: git send-email $out/0*"
+say "next: run git am $out/*.patch there, or send them: git send-email $out/0*"

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# source.sh BUILD: the whole source of the kernel that the rig found, for a graft
+# source.sh BUILD: unpack the whole source of the kernel that the rig found, for a graft
 #
-# After rig/kernel.sh. Unpacks Debian's package linux-source-6.12, of the version that
-# BUILD/kernel/version says, into BUILD/kernel/KVER/linux, which is about 1.5 GB, and prints
-# that path last. Done once; nothing is installed.
+# Run rig/kernel.sh first. Unpacks Debian's package linux-source-6.12, of the version in
+# BUILD/kernel/version, to BUILD/kernel/KVER/linux (about 1.5 GB) and prints that path as the
+# last line. A second run only prints the path. Nothing is installed.
 set -eu
 
 build=$(cd "$1" && pwd)
@@ -14,7 +14,7 @@ package=linux-source-6.12
 die() { printf 'graft: error: %s\n' "$*" >&2; exit 1; }
 
 [ -s "$build/kernel/version" ] ||
-	die 'the kernel was given with KDIR, and is of no package: give its whole source, KSRC=DIR'
+	die 'the kernel was set by KDIR=, not taken from a package: set KSRC= to its whole source'
 version=$(cat "$build/kernel/version")
 # shellcheck disable=SC1091
 . "$build/kernel/env"
@@ -25,14 +25,14 @@ if [ "$(cat "$tree.unpacked" 2>/dev/null)" != "$version" ]; then
 	mkdir -p "$tree.new" "$dir/deb"
 	printf 'graft: downloading %s %s (140 MB)\n' "$package" "$version" >&2
 	(cd "$dir/deb" && apt-get -qq -o APT::Sandbox::User=root -o Acquire::Retries=3 \
-		download "$package=$version") >&2 || die "apt could not download $package=$version"
-	printf 'graft: unpacking it into %s\n' "$tree" >&2
+		download "$package=$version") >&2 || die "apt cannot download $package=$version (see above)"
+	printf 'graft: unpacking %s to %s\n' "$package" "$tree" >&2
 	# a line of progress for every 160 MB
 	dpkg-deb --fsys-tarfile "$dir"/deb/*.deb | tar -xOf - "./usr/src/$package.tar.xz" | xz -dc -T0 |
 		tar -xf - -C "$tree.new" --strip-components=1 --no-same-owner \
 			--checkpoint=16000 --checkpoint-action=echo='graft: %{}T' >&2 ||
-		die "$package could not be unpacked"
-	[ -f "$tree.new/MAINTAINERS" ] || die "$package holds no kernel source"
+		die "cannot unpack $package (see above)"
+	[ -f "$tree.new/MAINTAINERS" ] || die "$package contains no kernel source"
 	rm -rf "$dir/deb"
 	mv "$tree.new" "$tree"
 	echo "$version" >"$tree.unpacked"

@@ -1,31 +1,31 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# install.sh: put the modules that "make modules" built onto this machine, or take them off.
+# install.sh: install the modules that "make modules" built on this machine, or remove them.
 #
 #   install.sh install     copy to /lib/modules/KVER/updates/p2pmem, depmod, initramfs
-#   install.sh uninstall   the way back to the distribution's modules
-#   install.sh status      what modprobe would load, and what is loaded
+#   install.sh uninstall   remove them; the distribution's modules are used again
+#   install.sh status      show what modprobe would load, and what is loaded
 #
 # Variables:
 #   BUILD=dir              where "make modules" built (build)
-#   KVER=release           the kernel (the one that was built for; uninstall and status: ditto)
+#   KVER=release           the kernel (default: the one that the modules were built for)
 #   SIGN_KEY= SIGN_CERT=   sign the modules with this key and certificate (Secure Boot)
-#   INITRAMFS=no           leave the initramfs alone
+#   INITRAMFS=no           do not update the initramfs
 #   DESTDIR=dir            install below this directory; never touches an initramfs
 #
-# The distribution's files stay where they are: depmod prefers updates/. Only the one kernel is
-# touched. What fails half-way is undone. Nothing is loaded or unloaded: that takes a reboot,
-# because the drive with the root file system may be driven by one of these modules.
+# The distribution's files stay in place: depmod prefers updates/. Only kernel KVER is changed. A
+# step that fails is rolled back. No module is loaded or unloaded: that takes a reboot, because
+# one of these modules may drive the disk with the root file system.
 #
-# Exit status: 0 done, 1 not done and nothing changed, 2 wrong call.
+# Exit status: 0 done, 1 failed and nothing changed, 2 usage error.
 
 set -eu
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
 build=${BUILD:-$top/build}
 root=${DESTDIR:-}
-# what a machine needs; adapters and tools for tests are left out
+# the modules that a machine needs, without the adapter and the tool of the tests
 modules="p2pdma p2pmem-bar ib_core nvme nvmet nvmet-rdma"
 
 say()
@@ -45,13 +45,13 @@ usage()
 	exit 2
 }
 
-# File that modprobe would take for module $1
+# Prints the file that modprobe would load for module $1
 chosen()
 {
 	modinfo ${root:+-b "$root"} -k "$kver" -n "$1" 2>/dev/null || true
 }
 
-# depmod, then is what modprobe takes ours ("yes") or not ("no")?
+# Runs depmod and checks that modprobe would load our modules ($1 = yes) or none of them (no)
 index()
 {
 	depmod -a ${root:+-b "$root"} "$kver" || return 1
@@ -60,7 +60,7 @@ index()
 		yes,*/updates/p2pmem/*) ;;
 		no,*/updates/p2pmem/*) return 1 ;;
 		yes,*)
-			echo "install: modprobe would take $(chosen "$m") for $m: see the search lines in /etc/depmod.d" >&2
+			echo "install: modprobe would load $(chosen "$m") for $m: check the search lines in /etc/depmod.d" >&2
 			return 1
 			;;
 		esac
@@ -70,19 +70,19 @@ index()
 initramfs()
 {
 	if [ -n "$root" ] || [ "${INITRAMFS:-yes}" = no ]; then
-		say "the initramfs was left alone"
+		say "initramfs not updated"
 	elif [ ! -e "/boot/vmlinuz-$kver" ]; then
-		say "no /boot/vmlinuz-$kver: there is no initramfs to renew"
+		say "initramfs not updated: there is no /boot/vmlinuz-$kver"
 	elif command -v update-initramfs >/dev/null; then
 		update-initramfs -u -k "$kver"
 	elif command -v dracut >/dev/null; then
 		dracut --force --kver "$kver"
 	else
-		say "neither update-initramfs nor dracut is here: renew the initramfs of $kver yourself if it holds nvme or ib_core"
+		say "initramfs not updated: neither update-initramfs nor dracut found; update that of $kver by hand if it contains nvme or ib_core"
 	fi
 }
 
-# Puts a set of modules (or none) in place of the present one; undoes it when a step fails
+# Replaces the installed set of modules by another one, or by none; rolls back if a step fails
 exchange()
 {
 	# $1: directory of the new set, or empty
@@ -97,17 +97,17 @@ exchange()
 	[ ! -e "$aside.old" ] || mv "$aside.old" "$dir"
 	depmod -a ${root:+-b "$root"} "$kver" || true
 	initramfs || true
-	die "a step failed (see above): $moddir is as it was before"
+	die "a step failed (see above), rolled back: $moddir is as it was before"
 }
 
-# Other packages bring modules of these names too (vendors' RDMA stacks, DKMS).
+# Other packages (vendors' RDMA stacks, DKMS) install modules of these names too.
 no_rivals()
 {
 	for m in $modules; do
 		rival=$(find "$moddir/updates" "$moddir/extra" "$moddir/weak-updates" -path "$dir" -prune -o \
 			\( -name "$m.ko" -o -name "$m.ko.*" \) -print 2>/dev/null | head -n 1)
 		[ -z "$rival" ] ||
-			die "$rival replaces $m already, and two cannot: remove the package that brought it, or keep it and do without p2pmem"
+			die "$rival replaces $m already: remove the package that installed it, or do without p2pmem"
 	done
 }
 
@@ -123,19 +123,19 @@ sign()
 	# $1: directory
 	if [ -z "${SIGN_KEY:-}${SIGN_CERT:-}" ]; then
 		! secure_boot ||
-			die "Secure Boot is on, and the kernel would refuse modules without a signature: give SIGN_KEY= and SIGN_CERT= (tools/packaging/README.rst, Secure Boot)"
+			die "Secure Boot is on, the kernel would reject unsigned modules: set SIGN_KEY= and SIGN_CERT= (tools/packaging/README.rst, Secure Boot)"
 		return 0
 	fi
-	[ -r "${SIGN_KEY:-}" ] || die "SIGN_KEY=${SIGN_KEY:-} cannot be read: give SIGN_KEY= and SIGN_CERT= both"
-	[ -r "${SIGN_CERT:-}" ] || die "SIGN_CERT=${SIGN_CERT:-} cannot be read: give SIGN_KEY= and SIGN_CERT= both"
+	[ -r "${SIGN_KEY:-}" ] || die "SIGN_KEY=${SIGN_KEY:-} cannot be read: set both SIGN_KEY= and SIGN_CERT="
+	[ -r "${SIGN_CERT:-}" ] || die "SIGN_CERT=${SIGN_CERT:-} cannot be read: set both SIGN_KEY= and SIGN_CERT="
 	tool=
 	for t in "$headers/scripts/sign-file" "/lib/modules/$kver/build/scripts/sign-file" "/usr/src/linux-headers-$kver/scripts/sign-file" \
 		/usr/lib/linux-kbuild-"${kver%-*}"/scripts/sign-file; do
 		[ ! -x "$t" ] || tool=$t
 	done
-	[ -n "$tool" ] || die "there is no sign-file for $kver: install linux-headers-$kver"
+	[ -n "$tool" ] || die "no sign-file found for $kver: install linux-headers-$kver"
 	for m in $modules; do
-		"$tool" sha256 "$SIGN_KEY" "$SIGN_CERT" "$1/$m.ko" || die "$m.ko could not be signed"
+		"$tool" sha256 "$SIGN_KEY" "$SIGN_CERT" "$1/$m.ko" || die "cannot sign $m.ko (see above)"
 	done
 	say "signed with $SIGN_CERT"
 }
@@ -144,7 +144,7 @@ install_modules()
 {
 	from=$build/stock/$kver/modules
 	[ -d "$moddir/kernel" ] ||
-		die "$moddir has no kernel: install linux-image-$kver first"
+		die "$moddir contains no kernel modules: install linux-image-$kver first"
 	for m in $modules; do
 		[ -e "$from/$m.ko" ] || die "$from/$m.ko is missing: run \"make modules\" first"
 		case $(modinfo -F vermagic "$from/$m.ko") in
@@ -162,13 +162,13 @@ install_modules()
 	sign "$aside.new"
 	exchange "$aside.new" yes
 	say "installed in $dir: $modules"
-	say "reboot into $kver; \"install.sh status\" then says what is loaded"
+	say "reboot into $kver, then check with \"install.sh status\""
 }
 
 uninstall_modules()
 {
 	if [ ! -e "$dir" ]; then
-		say "nothing of p2pmem is installed for $kver"
+		say "p2pmem is not installed for $kver"
 		return
 	fi
 	exchange "" no
@@ -182,14 +182,14 @@ status_of()
 		file=$(chosen "$m")
 		loaded=/sys/module/$(echo "$m" | tr - _)
 		if [ -n "$root" ] || [ "$kver" != "$(uname -r)" ]; then
-			state="another kernel runs"
+			state="another kernel is running"
 		elif [ ! -d "$loaded" ]; then
 			state="not loaded"
 		elif [ -n "$file" ] &&
 		     [ "$(cat "$loaded/srcversion" 2>/dev/null)" = "$(modinfo -F srcversion "$file" 2>/dev/null)" ]; then
 			state=loaded
 		else
-			state="another one is loaded: reboot"
+			state="another file is loaded: reboot"
 		fi
 		printf '%-12s %-60s %s\n' "$m" "${file:-none}" "$state"
 	done
@@ -197,18 +197,18 @@ status_of()
 
 [ $# = 1 ] || usage
 kver=${KVER:-$(sed -n 's/^KVER=//p' "$build/kernel/env" 2>/dev/null || true)}
-[ -n "$kver" ] || die "for which kernel? Run \"make modules\" first, or give KVER="
+[ -n "$kver" ] || die "kernel release unknown: run \"make modules\" first, or set KVER="
 headers=$(sed -n 's/^KDIR=//p' "$build/kernel/env" 2>/dev/null || true)
 moddir=$root/lib/modules/$kver
 dir=$moddir/updates/p2pmem
-# outside of what depmod reads, on the same file system
+# not in a directory that depmod reads, but on the same file system
 aside=$root/lib/modules/.p2pmem-$kver
 trap 'rm -rf "$aside.new"' EXIT
 
 case $1 in
 install | uninstall)
-	[ -d "$moddir" ] || die "there is no $moddir: is $kver installed?"
-	[ -w "$moddir" ] || die "$moddir cannot be written: become root"
+	[ -d "$moddir" ] || die "$moddir does not exist: install kernel $kver or set KVER="
+	[ -w "$moddir" ] || die "$moddir is not writable: run this as root"
 	"$1_modules"
 	;;
 status) status_of ;;

@@ -2,30 +2,30 @@
 /**
  * DOC: peer-to-peer memory for RDMA READ and WRITE
  *
- * Two things. RDMA devices that have a DMA device become clients of the
- * peer-to-peer core for as long as they are registered. And the scatterlists
- * that rdma_rw_ctx_init() and its signature variant are given go through the
- * core when they are made of peer memory, through the DMA API as ever when they
- * are not, and nowhere when they are a mixture.
+ * This file does two things. It registers RDMA devices that have a DMA device as
+ * clients of the peer-to-peer core, for as long as they are registered with the
+ * RDMA core. And it maps the scatterlists of rdma_rw_ctx_init() and its signature
+ * variant: peer memory through the peer-to-peer core, system memory through the
+ * DMA API as before; mixed lists are refused.
  *
- * State is kept here, beside struct ib_device and not in it: that structure is
- * public and must stay as it is.
+ * The state is kept here and not in struct ib_device, because that structure is
+ * public and must not change.
  */
 #include <linux/pci-p2pmem.h>
 #include <linux/xarray.h>
 
 #include "rw_p2pmem.h"
 
-/* Clients by the address of their struct ib_device; locks itself */
+/* Clients, indexed by the address of their struct ib_device; has its own lock */
 static DEFINE_XARRAY(rdma_p2pmem_clients);
 
 /**
- * rdma_p2pmem_register_device() - make the DMA device of an RDMA device a client
- * @dev: RDMA device, before any user of it can know of it
+ * rdma_p2pmem_register_device() - register the DMA device of an RDMA device as a client
+ * @dev: RDMA device, not yet visible to any user
  *
- * A device without a DMA device moves data with the CPU (rxe, siw, rdmavt) and
- * is left alone, whatever its parent in the device tree is. A device that is
- * refused works as it did before; its users fall back to system memory.
+ * A device without a DMA device moves data with the CPU (rxe, siw, rdmavt). It does
+ * not become a client, whatever its parent device is. If the registration fails, the
+ * device works as before and its users fall back to system memory.
  *
  * Context: Process, may sleep.
  */
@@ -48,13 +48,13 @@ void rdma_p2pmem_register_device(struct ib_device *dev)
 	pci_p2pmem_unregister_client(client);
 warn:
 	dev_warn(&dev->dev,
-		 "no peer-to-peer for %s: not registered as a client (%pe); bind its driver again\n",
+		 "no peer-to-peer for %s: cannot register it as a client (%pe); rebind its driver to retry\n",
 		 dev_name(dev->dma_device), ERR_PTR(ret));
 }
 
 /**
  * rdma_p2pmem_unregister_device() - undo rdma_p2pmem_register_device()
- * @dev: RDMA device that has no user any more: nothing of it is mapped
+ * @dev: RDMA device without users, for which nothing is mapped any more
  *
  * Context: Process, may sleep.
  */
@@ -69,14 +69,14 @@ void rdma_p2pmem_unregister_device(struct ib_device *dev)
 
 /**
  * rdma_rw_map_sgtable() - map the data of an RDMA READ or WRITE
- * @dev: RDMA device that will access it
- * @sgt: its list in @sgl and @orig_nents; @nents is set on success
- * @dir: direction of the transfer, seen from memory as in the DMA API
+ * @dev: RDMA device that will access the data
+ * @sgt: the list in @sgl and @orig_nents; @nents is set on success
+ * @dir: direction of the transfer as in the DMA API
  *
  * Context: Any.
- * Return: 0, or what the DMA API said of system memory, -EINVAL for a mixed
- * list, -EOPNOTSUPP when the device does no DMA or is no client, or another
- * error of pci_p2pmem_map_sg(). Nothing stays mapped on error.
+ * Return: 0 on success. For system memory: the error of the DMA API. -EINVAL for a
+ * mixed list, -EOPNOTSUPP if the device does no DMA or is not a client, or another
+ * error of pci_p2pmem_map_sg(). On error nothing is mapped.
  */
 int rdma_rw_map_sgtable(struct ib_device *dev, struct sg_table *sgt,
 			enum dma_data_direction dir)
@@ -85,7 +85,7 @@ int rdma_rw_map_sgtable(struct ib_device *dev, struct sg_table *sgt,
 
 	if (likely(!ret))
 		return ib_dma_map_sgtable_attrs(dev, sgt, dir, 0);
-	/* A mixed list too: the core refuses it, counts that and tells. */
+	/* Mixed lists as well: the core refuses, counts and reports them. */
 	ret = pci_p2pmem_map_sg(dev->dma_device, sgt->sgl, sgt->orig_nents, dir);
 	if (ret < 0)
 		return ret;
@@ -96,11 +96,11 @@ int rdma_rw_map_sgtable(struct ib_device *dev, struct sg_table *sgt,
 /**
  * rdma_rw_unmap_sg() - undo rdma_rw_map_sgtable()
  * @dev: as given when mapping
- * @sg: first entry of the list as it was when mapping
+ * @sg: first entry of the list, as given when mapping
  * @nents: number of entries as given when mapping, not as mapped
  * @dir: as given when mapping
  *
- * What was mapped is all of one sort, so the first entry speaks for the list.
+ * A mapped list never mixes kinds of memory, so checking its first entry is enough.
  *
  * Context: Any.
  */

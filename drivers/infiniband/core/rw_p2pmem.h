@@ -2,11 +2,11 @@
 /**
  * DOC: peer-to-peer memory for RDMA READ and WRITE
  *
- * The hooks of rw.c and device.c, to be included last by both. It completes no
- * structure that these files leave incomplete: one that became complete there
- * would change the version of every export whose type leads to it.
+ * The hooks that rw.c and device.c call. Both must include this header last. It must
+ * not define a structure that is incomplete in these files: that would change the
+ * symbol version of every export whose type refers to the structure.
  *
- * With the option off every hook is what stood in its place before.
+ * With CONFIG_PCI_P2PMEM_RDMA off each hook is the code that it replaced.
  */
 #ifndef _RW_P2PMEM_H
 #define _RW_P2PMEM_H

@@ -2,10 +2,10 @@
 /**
  * DOC: KUnit: peer-to-peer memory in RDMA READ and WRITE
  *
- * The real rdma_rw_ctx_init(), its signature variant and their counterparts, on an
- * RDMA device that has a DMA device in a PCI hierarchy in memory, but no hardware:
- * what they would post is looked at instead. After each case the core's count of
- * mappings that were not undone is zero.
+ * The cases call the real rdma_rw_ctx_init(), its signature variant and their
+ * counterparts for an RDMA device without hardware, whose DMA device is in a PCI
+ * hierarchy in memory. They check the work requests instead of posting them. At the
+ * end of each case the core's balance of mappings must be zero.
  */
 #include <kunit/test.h>
 #include <linux/pci-p2pmem.h>
@@ -24,7 +24,7 @@ MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
  *	host -- rp0 -- up -+- dn0 -- card	lends 4 MiB
  *	     |		   +- dn1 -- card2	lends 4 MiB
  *	     |		   `- dn2 -- nic	the adapter: bus addresses
- *	     `- rp1 -- far			an adapter beyond the host bridge, which
+ *	     `- rp1 -- far			an adapter behind the host bridge, which
  *						forwards (a Skylake-E root port)
  */
 static const struct fabric_node rw_tree[] = {
@@ -47,25 +47,25 @@ static const struct fabric_node rw_tree[] = {
 
 #define RW_PORT		1
 #define RW_ENTRIES	6	/* entries of a long list */
-#define RW_SGE		4	/* what a work request holds */
+#define RW_SGE		4	/* entries of a work request */
 #define RW_RUN		(4 * RW_ENTRIES)	/* pages that lists are cut from */
 
 /**
- * struct rw_bench - an adapter and what it works on
+ * struct rw_bench - an adapter and its memory
  * @f: the hierarchy
  * @card: a provider
- * @card2: another
+ * @card2: another provider
  * @dev: the RDMA device
  * @port: its ports, from 0
  * @pd: its protection domain
  * @qp: its queue pair
- * @mr: for the pools of @qp
+ * @mr: a memory region for the pools of @qp
  * @sig: attributes of @mr
  * @peer: memory of @card
  * @peer2: memory of @card2
  * @ram: system memory
  * @sgt: the list under test
- * @ctx: what it becomes
+ * @ctx: the context made from @sgt
  */
 struct rw_bench {
 	struct fabric *f;
@@ -136,7 +136,7 @@ static struct rw_bench *rw_bench(struct kunit *test)
 	return b;
 }
 
-/* A list of @nr entries of a page, each @step pages after the one before */
+/* A list of @nr entries of one page each, @step pages apart */
 static struct scatterlist *rw_list(struct kunit *test, struct rw_bench *b,
 				   unsigned int nr, unsigned int step)
 {
@@ -177,8 +177,8 @@ static void rw_describe_dir(const enum dma_data_direction *dir, char *text)
 
 KUNIT_ARRAY_PARAM(rw_dir, rw_dirs, rw_describe_dir);
 
-/* One run of peer memory: one work request, at the bus address */
-static void one_run_of_peer_memory(struct kunit *test)
+/* Contiguous peer memory needs one work request, with the bus address. */
+static void contiguous_peer_memory(struct kunit *test)
 {
 	enum dma_data_direction dir = *(const enum dma_data_direction *)test->param_value;
 	struct rw_bench *b = rw_bench(test);
@@ -193,10 +193,10 @@ static void one_run_of_peer_memory(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b->ctx.single.wr.wr.opcode,
 			dir == DMA_TO_DEVICE ? IB_WR_RDMA_WRITE : IB_WR_RDMA_READ);
 	rw_destroy(b, dir);
-	KUNIT_EXPECT_EQ_MSG(test, rw_balance(b), 0, "a mapping is left");
+	KUNIT_EXPECT_EQ_MSG(test, rw_balance(b), 0, "mapping leaked");
 }
 
-/* Pages apart from each other: as many work requests as it takes, entry by entry */
+/* Scattered pages need several work requests, with one entry per page. */
 static void scattered_peer_memory(struct kunit *test)
 {
 	enum dma_data_direction dir = *(const enum dma_data_direction *)test->param_value;
@@ -212,14 +212,14 @@ static void scattered_peer_memory(struct kunit *test)
 				    pci_p2pmem_bus_addr(b->peer + 2 * i * PAGE_SIZE),
 				    "entry %u", i);
 	rw_destroy(b, dir);
-	KUNIT_EXPECT_EQ_MSG(test, rw_balance(b), 0, "a mapping is left");
+	KUNIT_EXPECT_EQ_MSG(test, rw_balance(b), 0, "mapping leaked");
 }
 
 /*
- * Beyond the host bridge adjacent entries become one, and a list that was mapped as
- * fewer entries than it has is undone by the number that it has.
+ * Mapping through the host bridge merges adjacent entries. Unmapping uses the original
+ * number of entries, not the mapped one.
  */
-static void through_the_host_bridge(struct kunit *test)
+static void through_host_bridge(struct kunit *test)
 {
 	enum dma_data_direction dir = *(const enum dma_data_direction *)test->param_value;
 	struct rw_bench *b = rw_bench(test);
@@ -245,11 +245,11 @@ static void through_the_host_bridge(struct kunit *test)
 			    phys + (RW_ENTRIES / 2 + 1) * PAGE_SIZE,
 			    "the offset does not lead to the second run");
 	rw_destroy(b, dir);
-	KUNIT_EXPECT_EQ_MSG(test, rw_balance(b), 0, "a mapping is left");
+	KUNIT_EXPECT_EQ_MSG(test, rw_balance(b), 0, "mapping leaked");
 }
 
-/* System memory goes through the DMA API as ever, with a provider or without. */
-static void system_memory_as_ever(struct kunit *test)
+/* System memory is mapped by the DMA API, with or without a client. */
+static void system_memory(struct kunit *test)
 {
 	enum dma_data_direction dir = *(const enum dma_data_direction *)test->param_value;
 	struct rw_bench *b = rw_bench(test);
@@ -261,9 +261,9 @@ static void system_memory_as_ever(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, sg_dma_is_bus_address(b->sgt.sgl));
 	rw_destroy(b, dir);
 	KUNIT_EXPECT_EQ_MSG(test, kit_maps(b->card, b->dev.dma_device), 0,
-			    "the core was asked about system memory");
+			    "the core mapped system memory");
 
-	/* Devices that are no client, and those without a DMA device */
+	/* a device that is not a client, and one without a DMA device */
 	rw_use(b, "far");
 	KUNIT_ASSERT_EQ(test, rw_init(b, 0, dir), 1);
 	rw_destroy(b, dir);
@@ -275,7 +275,7 @@ static void system_memory_as_ever(struct kunit *test)
 	}
 }
 
-/* Mixtures are refused whole, whichever way they are mixed. */
+/* Lists that mix kinds of memory are refused, whatever their order. */
 static void mixed_lists_are_refused(struct kunit *test)
 {
 	enum dma_data_direction dir = *(const enum dma_data_direction *)test->param_value;
@@ -300,7 +300,7 @@ static void mixed_lists_are_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kit_maps(b->card, b->dev.dma_device), 0);
 }
 
-/* Peer memory is refused to whom it would not reach, and to nobody for long. */
+/* Devices that cannot reach peer memory, and use of lost memory, are refused. */
 static void peer_memory_is_refused(struct kunit *test)
 {
 	struct rw_bench *b = rw_bench(test);
@@ -319,8 +319,8 @@ static void peer_memory_is_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, rw_balance(b), 0);
 }
 
-/* Whatever fails after the mapping undoes it. */
-static void failures_after_mapping_undo_it(struct kunit *test)
+/* A failure after the mapping unmaps it. */
+static void failure_after_mapping_unmaps(struct kunit *test)
 {
 	enum dma_data_direction dir = *(const enum dma_data_direction *)test->param_value;
 	struct rw_bench *b = rw_bench(test);
@@ -339,19 +339,19 @@ static void failures_after_mapping_undo_it(struct kunit *test)
 			failed++;
 			KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
 			KUNIT_EXPECT_EQ_MSG(test, rw_balance(b), 0,
-					    "allocation %u failed, and a mapping is left", n);
+					    "allocation %u failed, mapping leaked", n);
 		} else {
 			rw_destroy(b, dir);
 		}
 	}
-	KUNIT_EXPECT_GE_MSG(test, failed, 2, "elements and work requests are two allocations");
+	KUNIT_EXPECT_GE_MSG(test, failed, 2, "entries and work requests are two allocations");
 	KUNIT_ASSERT_GT(test, ret, 0);
 	rw_destroy(b, dir);
 	KUNIT_EXPECT_EQ(test, rw_balance(b), 0);
 }
 
-/* iWARP reads need a memory region; a pool without one is a failure after mapping. */
-static void a_pool_without_regions(struct kunit *test)
+/* An iWARP read needs a memory region; an empty pool fails after the mapping. */
+static void empty_region_pool(struct kunit *test)
 {
 	struct rw_bench *b = rw_bench(test);
 
@@ -359,7 +359,7 @@ static void a_pool_without_regions(struct kunit *test)
 	kit_client(test, b->f, "nic");
 	rw_list(test, b, 2, 2);
 	KUNIT_EXPECT_EQ(test, rw_init(b, 0, DMA_FROM_DEVICE), -EAGAIN);
-	KUNIT_EXPECT_EQ_MSG(test, rw_balance(b), 0, "a mapping is left");
+	KUNIT_EXPECT_EQ_MSG(test, rw_balance(b), 0, "mapping leaked");
 	KUNIT_EXPECT_EQ_MSG(test, kit_maps(b->card, b->dev.dma_device), 1, "it was not mapped");
 }
 
@@ -372,7 +372,7 @@ static int rw_map_pi(struct ib_mr *mr, struct scatterlist *data, int nr_data,
 	return mr->need_inval ? -EIO : 0;
 }
 
-/* With protection information: data in peer memory, tuples in system memory */
+/* Protection information: data in peer memory, tuples in system memory */
 static void with_protection_information(struct kunit *test)
 {
 	enum dma_data_direction dir = *(const enum dma_data_direction *)test->param_value;
@@ -394,17 +394,17 @@ static void with_protection_information(struct kunit *test)
 	rdma_rw_ctx_signature_init(&b->ctx, &b->qp, RW_PORT, b->sgt.sgl, 2,	\
 				   prot, 2, &sig, 0x1000, 42, dir)
 	KUNIT_EXPECT_EQ_MSG(test, RW_SIGNATURE(), -EAGAIN, "no memory region");
-	KUNIT_EXPECT_EQ_MSG(test, rw_balance(b), 0, "a mapping is left");
+	KUNIT_EXPECT_EQ_MSG(test, rw_balance(b), 0, "mapping leaked");
 
 	list_add(&b->mr.qp_entry, &b->qp.sig_mrs);
 	b->mr.need_inval = true;
 	KUNIT_EXPECT_EQ_MSG(test, RW_SIGNATURE(), -EIO, "the device refuses");
-	KUNIT_EXPECT_EQ_MSG(test, rw_balance(b), 0, "a mapping is left");
+	KUNIT_EXPECT_EQ_MSG(test, rw_balance(b), 0, "mapping leaked");
 	b->mr.need_inval = false;
 
 	sg_set_buf(&prot[1], b->peer, 64);
 	KUNIT_EXPECT_EQ_MSG(test, RW_SIGNATURE(), -EINVAL, "mixed tuples");
-	KUNIT_EXPECT_EQ_MSG(test, rw_balance(b), 0, "a mapping is left");
+	KUNIT_EXPECT_EQ_MSG(test, rw_balance(b), 0, "mapping leaked");
 	sg_set_buf(&prot[1], b->ram + PAGE_SIZE, 64);
 
 	for (n = 1; n < FAULT_STEPS; n++) {
@@ -414,7 +414,7 @@ static void with_protection_information(struct kunit *test)
 			break;
 		if (ret < 0)
 			KUNIT_EXPECT_EQ_MSG(test, rw_balance(b), 0,
-					    "allocation %u failed, and a mapping is left", n);
+					    "allocation %u failed, mapping leaked", n);
 		else
 			rdma_rw_ctx_destroy_signature(&b->ctx, &b->qp, RW_PORT, b->sgt.sgl, 2,
 						      prot, 2, dir);
@@ -423,7 +423,7 @@ static void with_protection_information(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, rw_balance(b), 1);
 	KUNIT_EXPECT_EQ(test, b->mr.iova, pci_p2pmem_bus_addr(b->peer));
 	rdma_rw_ctx_destroy_signature(&b->ctx, &b->qp, RW_PORT, b->sgt.sgl, 2, prot, 2, dir);
-	KUNIT_EXPECT_EQ_MSG(test, rw_balance(b), 0, "a mapping is left");
+	KUNIT_EXPECT_EQ_MSG(test, rw_balance(b), 0, "mapping leaked");
 #undef RW_SIGNATURE
 }
 
@@ -435,7 +435,7 @@ static bool rw_is_client(struct device *dev)
 	return found == dev;
 }
 
-/* An RDMA device is a client while it is registered, if it has a DMA device. */
+/* An RDMA device with a DMA device is a client while it is registered. */
 static void devices_are_clients(struct kunit *test)
 {
 	struct rw_bench *b = rw_bench(test);
@@ -446,7 +446,7 @@ static void devices_are_clients(struct kunit *test)
 	rdma_p2pmem_unregister_device(second);
 	second->dev.parent = nic;
 	rdma_p2pmem_register_device(second);
-	KUNIT_EXPECT_FALSE_MSG(test, rw_is_client(nic), "a device that does no DMA");
+	KUNIT_EXPECT_FALSE_MSG(test, rw_is_client(nic), "client without a DMA device");
 	rdma_p2pmem_unregister_device(second);
 
 	/* two ports of one adapter */
@@ -455,14 +455,14 @@ static void devices_are_clients(struct kunit *test)
 	rdma_p2pmem_register_device(second);
 	KUNIT_EXPECT_TRUE(test, rw_is_client(nic));
 	rdma_p2pmem_unregister_device(&b->dev);
-	KUNIT_EXPECT_TRUE_MSG(test, rw_is_client(nic), "the second port still is");
+	KUNIT_EXPECT_TRUE_MSG(test, rw_is_client(nic), "the second port is still a client");
 	rdma_p2pmem_unregister_device(second);
 	KUNIT_EXPECT_FALSE(test, rw_is_client(nic));
 	rdma_p2pmem_unregister_device(second);
 }
 
-/* Without memory for that it is no client; nothing else is wrong with it. */
-static void a_device_that_is_refused_is_no_client(struct kunit *test)
+/* If its registration fails, a device is not a client and otherwise works. */
+static void failed_registration_is_no_client(struct kunit *test)
 {
 	struct rw_bench *b = rw_bench(test);
 	struct device *nic = b->dev.dma_device;
@@ -488,17 +488,17 @@ static void a_device_that_is_refused_is_no_client(struct kunit *test)
 }
 
 static struct kunit_case rw_cases[] = {
-	KUNIT_CASE_PARAM(one_run_of_peer_memory, rw_dir_gen_params),
+	KUNIT_CASE_PARAM(contiguous_peer_memory, rw_dir_gen_params),
 	KUNIT_CASE_PARAM(scattered_peer_memory, rw_dir_gen_params),
-	KUNIT_CASE_PARAM(through_the_host_bridge, rw_dir_gen_params),
-	KUNIT_CASE_PARAM(system_memory_as_ever, rw_dir_gen_params),
+	KUNIT_CASE_PARAM(through_host_bridge, rw_dir_gen_params),
+	KUNIT_CASE_PARAM(system_memory, rw_dir_gen_params),
 	KUNIT_CASE_PARAM(mixed_lists_are_refused, rw_dir_gen_params),
 	KUNIT_CASE(peer_memory_is_refused),
-	KUNIT_CASE_PARAM(failures_after_mapping_undo_it, rw_dir_gen_params),
-	KUNIT_CASE(a_pool_without_regions),
+	KUNIT_CASE_PARAM(failure_after_mapping_unmaps, rw_dir_gen_params),
+	KUNIT_CASE(empty_region_pool),
 	KUNIT_CASE_PARAM(with_protection_information, rw_dir_gen_params),
 	KUNIT_CASE(devices_are_clients),
-	KUNIT_CASE(a_device_that_is_refused_is_no_client),
+	KUNIT_CASE(failed_registration_is_no_client),
 	{}
 };
 

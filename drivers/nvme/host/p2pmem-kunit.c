@@ -2,9 +2,9 @@
 /**
  * DOC: KUnit: peer-to-peer memory for NVMe drives
  *
- * A drive of which there are two things only: a PCI function in a hierarchy in memory
- * and registers that are variables. So all that p2pmem.c does with a controller, and
- * nothing of what pci.c does around it.
+ * The drive of these tests is a PCI function in a hierarchy in memory, and registers
+ * that are variables. This covers what p2pmem.c does with a controller, but not how
+ * pci.c calls it.
  */
 #include <kunit/test.h>
 #include <linux/pci-p2pmem.h>
@@ -18,7 +18,7 @@
 MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
 
 /*
- *	host -- rp -- up -+- dn0 -- drive	the controller; CMB in BAR 2
+ *	host -- rp -- up -+- dn0 -- drive	the controller, with a CMB in BAR 2
  *			  `- dn1 -- card	lends 4 MiB
  */
 static const struct fabric_node nvme_tree[] = {
@@ -43,23 +43,23 @@ static const struct fabric_node nvme_tree[] = {
 #define CAP_CMBS	BIT_ULL(57)
 
 /**
- * struct nvme_bench - a drive
+ * struct nvme_bench - the drive under test
  * @ctrl: the controller
  * @f: the hierarchy
- * @pdev: its function
- * @card: a provider beside it
- * @p: what p2pmem.c keeps of it
- * @lock: as shutdown_lock in struct nvme_dev
+ * @pdev: its PCI function
+ * @card: a provider below the same switch
+ * @p: its state in p2pmem.c
+ * @lock: stands for shutdown_lock of struct nvme_dev
  * @cmbsts: register
- * @deaf: CMBMSC cannot be written
+ * @deaf: writes to CMBMSC have no effect
  * @csts: register
  * @cmbsz: register
  * @cmbloc: register
  * @cmbmsc: register
- * @written: registers that were written, in this order
- * @nr_written: how many
- * @work: gives @held back later
- * @held: a page of the CMB that somebody uses
+ * @written: offsets of the registers written, in order
+ * @nr_written: entries in @written
+ * @work: frees @held after a delay
+ * @held: an allocated page of the CMB
  */
 struct nvme_bench {
 	struct nvme_ctrl ctrl;
@@ -139,7 +139,7 @@ static const struct nvme_ctrl_ops bench_ops = {
 	.reg_read64 = bench_read64,
 };
 
-static void bench_give(struct work_struct *work)
+static void bench_release_held(struct work_struct *work)
 {
 	struct nvme_bench *b = container_of(work, struct nvme_bench, work.work);
 	void *held = xchg(&b->held, NULL);
@@ -148,11 +148,11 @@ static void bench_give(struct work_struct *work)
 		pci_p2pmem_free(held, PAGE_SIZE);
 }
 
-/* Somebody gets a page of the CMB, and gives it back after a time. */
+/* Allocates a page of the CMB, and frees it after @delay jiffies. */
 static void bench_hold(struct kunit *test, struct nvme_bench *b, unsigned long delay)
 {
 	cancel_delayed_work_sync(&b->work);
-	bench_give(&b->work.work);
+	bench_release_held(&b->work.work);
 	b->held = pci_p2pmem_alloc(b->pdev, PAGE_SIZE, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, b->held);
 	schedule_delayed_work(&b->work, delay);
@@ -163,7 +163,7 @@ static void bench_exit(void *data)
 	struct nvme_bench *b = data;
 
 	cancel_delayed_work_sync(&b->work);
-	bench_give(&b->work.work);
+	bench_release_held(&b->work.work);
 }
 
 static struct nvme_bench *nvme_bench(struct kunit *test)
@@ -175,7 +175,7 @@ static struct nvme_bench *nvme_bench(struct kunit *test)
 	b->pdev = fabric_pdev(b->f, "drive");
 	b->card = kit_lend(test, b->f, "card");
 	mutex_init(&b->lock);
-	INIT_DELAYED_WORK(&b->work, bench_give);
+	INIT_DELAYED_WORK(&b->work, bench_release_held);
 	b->ctrl.dev = &b->pdev->dev;
 	b->ctrl.device = &b->pdev->dev;
 	b->ctrl.ops = &bench_ops;
@@ -206,7 +206,7 @@ static void bench_lend(struct kunit *test, struct nvme_bench *b)
 	KUNIT_ASSERT_TRUE(test, pci_p2pmem_is_provider(b->pdev));
 }
 
-/* A CMB is published when data may be in it both ways. */
+/* A CMB is published if it supports both reading and writing data. */
 static void cmb_is_published(struct kunit *test)
 {
 	static const struct {
@@ -232,12 +232,12 @@ static void cmb_is_published(struct kunit *test)
 		bench_start(b);
 		KUNIT_EXPECT_EQ_MSG(test, pci_p2pmem_is_provider(b->pdev), t[i].published,
 				    "CMBSZ %#x", b->cmbsz);
-		KUNIT_EXPECT_EQ_MSG(test, b->nr_written, 0, "a controller before NVMe 1.4");
+		KUNIT_EXPECT_EQ_MSG(test, b->nr_written, 0, "CMBMSC written before NVMe 1.4");
 		fabric_destroy(b->f);
 	}
 }
 
-/* Only a controller that is LIVE lends; registering alone lends nothing. */
+/* The CMB is lent only if the controller is LIVE, and not by its registration. */
 static void cmb_is_lent_while_live(struct kunit *test)
 {
 	enum nvme_ctrl_state state;
@@ -249,7 +249,7 @@ static void cmb_is_lent_while_live(struct kunit *test)
 		b->ctrl.state = state;
 		KUNIT_EXPECT_TRUE(test, nvme_p2pmem_map_cmb(&b->ctrl, &b->p));
 		KUNIT_EXPECT_FALSE_MSG(test, pci_p2pmem_is_provider(b->pdev),
-				       "lent before it was started");
+				       "lent before nvme_p2pmem_start()");
 		peer = pci_p2pmem_alloc(b->pdev, PAGE_SIZE, GFP_KERNEL);
 		KUNIT_EXPECT_NULL(test, peer);
 		if (peer)
@@ -257,7 +257,7 @@ static void cmb_is_lent_while_live(struct kunit *test)
 		bench_start(b);
 		KUNIT_EXPECT_EQ_MSG(test, pci_p2pmem_is_provider(b->pdev),
 				    state == NVME_CTRL_LIVE, "state %d", state);
-		/* Over a reset: the CMB is found again, and still not lent. */
+		/* In a reset the CMB is found again, but not lent yet. */
 		nvme_p2pmem_lost(&b->ctrl);
 		nvme_p2pmem_map_cmb(&b->ctrl, &b->p);
 		KUNIT_EXPECT_FALSE_MSG(test, pci_p2pmem_is_provider(b->pdev),
@@ -266,7 +266,7 @@ static void cmb_is_lent_while_live(struct kunit *test)
 	}
 }
 
-/* What cannot be lent is refused, once, and nothing is written to a register in vain. */
+/* An unusable CMB is refused once, and no register is written without need. */
 static void cmb_is_refused(struct kunit *test)
 {
 	static const struct {
@@ -274,13 +274,13 @@ static void cmb_is_refused(struct kunit *test)
 		u32 cmbsz, cmbloc;
 	} t[] = {
 		{ "no CMB", 0, 0 },
-		{ "gone", ~0U, ~0U },
-		{ "size of zero", CMBSZ_DATA, CMBLOC },
-		{ "begins behind its BAR", CMBSZ, (SZ_8M / SZ_4K) << 12 | CMB_BAR },
-		{ "no such BAR", CMBSZ, 4 },
+		{ "registers read all ones", ~0U, ~0U },
+		{ "size 0", CMBSZ_DATA, CMBLOC },
+		{ "offset beyond its BAR", CMBSZ, (SZ_8M / SZ_4K) << 12 | CMB_BAR },
+		{ "BAR without memory", CMBSZ, 4 },
 		{ "BAR 6", CMBSZ, 6 },
 		{ "BAR 7", CMBSZ, 7 },
-		{ "less than pages come in", (SZ_1M / SZ_4K) << NVME_CMBSZ_SZ_SHIFT | CMBSZ_DATA,
+		{ "too small for a page", (SZ_1M / SZ_4K) << NVME_CMBSZ_SZ_SHIFT | CMBSZ_DATA,
 		  CMBLOC },
 		{ "unit 7", 1 << NVME_CMBSZ_SZ_SHIFT | 7 << NVME_CMBSZ_SZU_SHIFT | CMBSZ_DATA,
 		  CMB_BAR },
@@ -302,13 +302,13 @@ static void cmb_is_refused(struct kunit *test)
 		KUNIT_EXPECT_FALSE_MSG(test, nvme_p2pmem_map_cmb(&b->ctrl, &b->p), "%s", why);
 		KUNIT_EXPECT_EQ_MSG(test, b->p.size, 0, "%s", why);
 		if (!cap)
-			KUNIT_EXPECT_EQ_MSG(test, b->nr_written, 0, "%s: reserved offsets", why);
-		/* The next reset asks nothing again: what would work now is not looked at. */
+			KUNIT_EXPECT_EQ_MSG(test, b->nr_written, 0, "%s: CMBMSC written", why);
+		/* The next reset does not try again, even with valid registers. */
 		b->nr_written = 0;
 		b->cmbsz = CMBSZ;
 		b->cmbloc = CMBLOC;
 		KUNIT_EXPECT_FALSE_MSG(test, nvme_p2pmem_map_cmb(&b->ctrl, &b->p), "%s", why);
-		KUNIT_EXPECT_EQ_MSG(test, b->nr_written, 0, "%s: told again", why);
+		KUNIT_EXPECT_EQ_MSG(test, b->nr_written, 0, "%s: tried again", why);
 		bench_start(b);
 		bench_stop(b, false);
 		KUNIT_EXPECT_FALSE_MSG(test, pci_p2pmem_is_provider(b->pdev), "%s", why);
@@ -316,7 +316,7 @@ static void cmb_is_refused(struct kunit *test)
 	}
 }
 
-/* CMBLOC.CDMMMS, bit 7, decides whether a command may have its metadata elsewhere. */
+/* CMBLOC.CDMMMS, bit 7: a command with data in the CMB may have its metadata elsewhere. */
 static void data_apart_from_metadata(struct kunit *test)
 {
 	const u32 cdmmms[] = { 0, BIT(7) };
@@ -343,7 +343,7 @@ static void data_apart_from_metadata(struct kunit *test)
 	}
 }
 
-/* A controller since NVMe 1.4 says whether the address of its CMB can be. */
+/* A controller since NVMe 1.4 may reject the address of its CMB. */
 static void cmb_address_is_refused(struct kunit *test)
 {
 	struct nvme_bench *b = nvme_bench(test);
@@ -355,7 +355,7 @@ static void cmb_address_is_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, b->cmbmsc, 0, "still enabled");
 	fabric_destroy(b->f);
 
-	/* Or it says so when it was started, or forgot its address in the Controller Reset. */
+	/* It may do so only at the start, or lose the address in the Controller Reset. */
 	b = nvme_bench(test);
 	b->ctrl.cap = CAP_CMBS;
 	bench_lend(test, b);
@@ -373,8 +373,8 @@ static void cmb_address_is_refused(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(b->pdev));
 }
 
-/* After a reset: the CMB is what it was, and lends again. */
-static void cmb_is_the_same_after_a_reset(struct kunit *test)
+/* If the CMB did not change in a reset, it is lent again. */
+static void cmb_unchanged_after_reset(struct kunit *test)
 {
 	struct nvme_bench *b = nvme_bench(test);
 	u64 where;
@@ -383,7 +383,7 @@ static void cmb_is_the_same_after_a_reset(struct kunit *test)
 	bench_lend(test, b);
 	where = pci_bus_address(b->pdev, CMB_BAR) + CMB_OFFSET;
 	KUNIT_EXPECT_EQ(test, b->cmbmsc, where | NVME_CMBMSC_CRE | NVME_CMBMSC_CMSE);
-	/* CRE, to be shown the CMB; then where it is, the half that enables it last. */
+	/* CRE, to make CMBSZ valid; then the address, with the enabling half last. */
 	KUNIT_ASSERT_EQ(test, b->nr_written, 3);
 	KUNIT_EXPECT_EQ(test, b->written[0], NVME_REG_CMBMSC);
 	KUNIT_EXPECT_EQ(test, b->written[1], NVME_REG_CMBMSC + 4);
@@ -396,17 +396,17 @@ static void cmb_is_the_same_after_a_reset(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(b->pdev));
 	bench_start(b);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(b->pdev));
-	KUNIT_EXPECT_EQ_MSG(test, b->nr_written, 0, "it is enabled already: others use it");
+	KUNIT_EXPECT_EQ_MSG(test, b->nr_written, 0, "CMBMSC rewritten while in use");
 
 	bench_stop(b, false);
-	b->cmbmsc = 0;	/* a reset of the function */
+	b->cmbmsc = 0;	/* as after a function reset */
 	KUNIT_EXPECT_TRUE(test, nvme_p2pmem_map_cmb(&b->ctrl, &b->p));
 	KUNIT_EXPECT_EQ(test, b->nr_written, 2);
 	KUNIT_EXPECT_EQ(test, b->cmbmsc, where | NVME_CMBMSC_CRE | NVME_CMBMSC_CMSE);
 }
 
-/* It is something else: it stays stopped, and the controller forgets it. */
-static void cmb_is_another_after_a_reset(struct kunit *test)
+/* If the CMB changed in a reset, it stays stopped and is disabled in the controller. */
+static void cmb_changed_after_reset(struct kunit *test)
 {
 	struct nvme_bench *b = nvme_bench(test);
 
@@ -425,7 +425,7 @@ static void cmb_is_another_after_a_reset(struct kunit *test)
 	b->cmbloc = CMBLOC;
 	b->p.size = SZ_2M;
 	KUNIT_EXPECT_FALSE_MSG(test, nvme_p2pmem_map_cmb(&b->ctrl, &b->p),
-			       "another size than what was lent");
+			       "size differs from what was registered");
 	b->p.size = CMB_SIZE;
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(b->pdev));
 	KUNIT_EXPECT_EQ(test, b->cmbmsc, 0);
@@ -436,8 +436,8 @@ static void cmb_is_another_after_a_reset(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(b->pdev));
 }
 
-/* A controller that works is disabled only after what is out came back. */
-static void stop_waits_while_it_works(struct kunit *test)
+/* Stopping a working controller waits until all allocations are freed. */
+static void stop_drains_working_controller(struct kunit *test)
 {
 	struct nvme_bench *b = nvme_bench(test);
 
@@ -445,14 +445,14 @@ static void stop_waits_while_it_works(struct kunit *test)
 	bench_lend(test, b);
 	bench_hold(test, b, HZ / 10);
 	bench_stop(b, false);
-	KUNIT_EXPECT_NULL_MSG(test, READ_ONCE(b->held), "it did not wait");
+	KUNIT_EXPECT_NULL_MSG(test, READ_ONCE(b->held), "did not wait");
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(b->pdev));
 	bench_start(b);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(b->pdev));
 }
 
-/* A controller that does not work takes its contents along; nobody is waited for. */
-static void stop_does_not_wait_for_the_dead(struct kunit *test)
+/* If the controller does not work, its memory is lost at once, without waiting. */
+static void stop_does_not_wait_for_dead_controller(struct kunit *test)
 {
 	static const struct {
 		const char *why;
@@ -462,7 +462,7 @@ static void stop_does_not_wait_for_the_dead(struct kunit *test)
 		{ "registers read all ones", ~0U, false },
 		{ "not ready", 0, false },
 		{ "fatal status", NVME_CSTS_RDY | NVME_CSTS_CFS, false },
-		{ "not there", NVME_CSTS_RDY, true },
+		{ "device removed", NVME_CSTS_RDY, true },
 	};
 	struct nvme_bench *b = nvme_bench(test);
 	struct scatterlist *sgl;
@@ -480,7 +480,7 @@ static void stop_does_not_wait_for_the_dead(struct kunit *test)
 		began = jiffies;
 		bench_stop(b, i % 2);
 		KUNIT_EXPECT_LT_MSG(test, jiffies - began,
-				    PCI_P2PMEM_DRAIN_SECONDS * HZ, "%s: it waits", t[i].why);
+				    PCI_P2PMEM_DRAIN_SECONDS * HZ, "%s: waited", t[i].why);
 		KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(b->pdev));
 		KUNIT_EXPECT_TRUE_MSG(test, pci_p2pmem_sgl_lost(sgl), "%s", t[i].why);
 		pci_p2pmem_sgl_free(sgl);
@@ -489,8 +489,8 @@ static void stop_does_not_wait_for_the_dead(struct kunit *test)
 	}
 }
 
-/* Submission queues in the CMB are the driver's: no drain waits for them. */
-static void submission_queues_in_the_cmb(struct kunit *test)
+/* Draining does not wait for submission queues, which belong to the driver. */
+static void submission_queues_in_cmb(struct kunit *test)
 {
 	struct nvme_bench *b = nvme_bench(test);
 	unsigned long began = jiffies;
@@ -498,7 +498,7 @@ static void submission_queues_in_the_cmb(struct kunit *test)
 
 	KUNIT_EXPECT_NULL_MSG(test, nvme_p2pmem_alloc_sq(b->pdev, SZ_16K), "no CMB");
 	KUNIT_ASSERT_TRUE(test, nvme_p2pmem_map_cmb(&b->ctrl, &b->p));
-	/* As probe does it: before anything is lent */
+	/* as in probe: before the CMB is lent */
 	sq = nvme_p2pmem_alloc_sq(b->pdev, SZ_16K + 64);
 	KUNIT_ASSERT_NOT_NULL(test, sq);
 	KUNIT_EXPECT_EQ(test, nvme_p2pmem_sq_addr(b->pdev, sq),
@@ -509,17 +509,17 @@ static void submission_queues_in_the_cmb(struct kunit *test)
 
 	bench_stop(b, false);
 	KUNIT_EXPECT_LT_MSG(test, jiffies - began, PCI_P2PMEM_DRAIN_SECONDS * HZ,
-			    "the drain waits for a queue of the driver");
+			    "draining waited for a queue of the driver");
 	other = nvme_p2pmem_alloc_sq(b->pdev, SZ_16K);
-	KUNIT_EXPECT_NOT_NULL_MSG(test, other, "a reset makes queues before it is started");
+	KUNIT_EXPECT_NOT_NULL_MSG(test, other, "a reset creates queues before the start");
 	bench_start(b);
 	KUNIT_EXPECT_TRUE_MSG(test, pci_p2pmem_is_provider(b->pdev),
-			      "a queue keeps it from lending again");
+			      "a queue prevents lending again");
 	nvme_p2pmem_free_sq(b->pdev, sq, SZ_16K + 64);
 	if (other)
 		nvme_p2pmem_free_sq(b->pdev, other, SZ_16K);
 
-	/* Queues get half of it, the other half is for others; back to the last page. */
+	/* Queues take at most half of the CMB; all of it is free again in the end. */
 	sq = nvme_p2pmem_alloc_sq(b->pdev, CMB_SIZE / 2);
 	KUNIT_ASSERT_NOT_NULL(test, sq);
 	KUNIT_EXPECT_NULL_MSG(test, nvme_p2pmem_alloc_sq(b->pdev, 1), "more than half");
@@ -531,14 +531,14 @@ static void submission_queues_in_the_cmb(struct kunit *test)
 		pci_p2pmem_free(all, CMB_SIZE);
 }
 
-/* Only a shortage is requeued, and only what may never be is final. */
-static void status_of_what_is_not_mapped(struct kunit *test)
+/* Only a shortage is requeued, and only a permanent failure is final. */
+static void status_of_failed_mapping(struct kunit *test)
 {
 	KUNIT_EXPECT_TRUE(test, nvme_p2pmem_map_status(-ENOMEM) == BLK_STS_RESOURCE);
 	KUNIT_EXPECT_TRUE(test, nvme_p2pmem_map_status(-EREMOTEIO) == BLK_STS_TARGET);
 	KUNIT_EXPECT_TRUE(test, nvme_p2pmem_map_status(-ECOMM) == BLK_STS_TRANSPORT);
 	KUNIT_EXPECT_TRUE_MSG(test, nvme_p2pmem_map_status(-EIO) == BLK_STS_RESOURCE,
-			      "system memory, as ever");
+			      "system memory");
 }
 
 static int bench_map(struct nvme_bench *b, struct sg_table *sgt, enum dma_data_direction dir)
@@ -546,8 +546,8 @@ static int bench_map(struct nvme_bench *b, struct sg_table *sgt, enum dma_data_d
 	return nvme_p2pmem_map_sgtable(b->ctrl.dev, sgt, dir, 0);
 }
 
-/* Data of commands: peer memory by the core, system memory as ever, no mixture */
-static void data_of_commands(struct kunit *test)
+/* The core maps peer memory, the DMA API system memory, and mixed lists are refused. */
+static void mapping_of_command_data(struct kunit *test)
 {
 	struct nvme_bench *b = nvme_bench(test);
 	struct pci_p2pmem_client *client;
@@ -569,7 +569,7 @@ static void data_of_commands(struct kunit *test)
 
 	client = nvme_p2pmem_register_client(&b->ctrl);
 	KUNIT_EXPECT_NOT_NULL(test, client);
-	/* The first mapping makes the pair: without memory for that it is tried again. */
+	/* The first mapping creates the pair; an allocation failure there is temporary. */
 	for (n = 1; n < FAULT_STEPS; n++) {
 		int ret;
 
@@ -579,7 +579,7 @@ static void data_of_commands(struct kunit *test)
 			nvme_p2pmem_unmap_sgtable(b->ctrl.dev, &sgt, DMA_TO_DEVICE, 0);
 		if (!fault_disarm())
 			break;
-		KUNIT_EXPECT_TRUE_MSG(test, !ret || ret == -ENOMEM, "%d is not tried again",
+		KUNIT_EXPECT_TRUE_MSG(test, !ret || ret == -ENOMEM, "%d is not temporary",
 				      ret);
 	}
 	for (dir = DMA_TO_DEVICE; dir <= DMA_FROM_DEVICE; dir++) {
@@ -611,7 +611,7 @@ static void data_of_commands(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, pci_p2pmem_find_client(b->ctrl.dev));
 }
 
-/* A drive whose registration fails works on, without peer memory. */
+/* If its registration fails, a drive works without peer memory. */
 static void client_without_memory(struct kunit *test)
 {
 	struct nvme_bench *b = nvme_bench(test);
@@ -632,13 +632,13 @@ static struct kunit_case nvme_p2pmem_cases[] = {
 	KUNIT_CASE(cmb_is_refused),
 	KUNIT_CASE(data_apart_from_metadata),
 	KUNIT_CASE(cmb_address_is_refused),
-	KUNIT_CASE(cmb_is_the_same_after_a_reset),
-	KUNIT_CASE(cmb_is_another_after_a_reset),
-	KUNIT_CASE(stop_waits_while_it_works),
-	KUNIT_CASE(stop_does_not_wait_for_the_dead),
-	KUNIT_CASE(submission_queues_in_the_cmb),
-	KUNIT_CASE(status_of_what_is_not_mapped),
-	KUNIT_CASE(data_of_commands),
+	KUNIT_CASE(cmb_unchanged_after_reset),
+	KUNIT_CASE(cmb_changed_after_reset),
+	KUNIT_CASE(stop_drains_working_controller),
+	KUNIT_CASE(stop_does_not_wait_for_dead_controller),
+	KUNIT_CASE(submission_queues_in_cmb),
+	KUNIT_CASE(status_of_failed_mapping),
+	KUNIT_CASE(mapping_of_command_data),
 	KUNIT_CASE(client_without_memory),
 	{}
 };

@@ -2,9 +2,9 @@
 /**
  * DOC: self-test of a path between an NVMe drive and peer memory: commands
  *
- * Sends a command of the test and says what its failure means: the path's fault, the
- * drive's, somebody else's, or nobody's. Runs in process context; a queue that is frozen is
- * waited for in bounded time. See p2pmem-verify.c.
+ * Submits the commands of the self-test, and decides whether a failure is due to the path,
+ * to the drive, to somebody else, or to none of them. Runs in process context; the wait for
+ * a frozen queue is bounded. See p2pmem-verify.c.
  */
 #include <linux/blkdev.h>
 #include <linux/delay.h>
@@ -14,16 +14,16 @@
 
 #include "p2pmem-verify.h"
 
-#define NVME_P2PMEM_REREADS	3	/* of the block that must not have changed */
-#define NVME_P2PMEM_QUEUE_MS	5000	/* for a queue that takes no commands */
+#define NVME_P2PMEM_REREADS	3	/* of a block that must not have changed */
+#define NVME_P2PMEM_QUEUE_MS	5000	/* timeout for a frozen queue */
 
 /**
- * nvme_p2pmem_find_ns() - the namespace of a controller that a disk is
- * @ctrl: the controller
+ * nvme_p2pmem_find_ns() - find the namespace of a disk
+ * @ctrl: the controller to search
  * @disk: the disk
  *
  * Context: Any.
- * Return: the namespace, referenced, or NULL.
+ * Return: the namespace with a reference, or NULL if @disk does not belong to @ctrl.
  */
 struct nvme_ns *nvme_p2pmem_find_ns(struct nvme_ctrl *ctrl, struct gendisk *disk)
 {
@@ -43,8 +43,8 @@ struct nvme_ns *nvme_p2pmem_find_ns(struct nvme_ctrl *ctrl, struct gendisk *disk
 }
 
 /*
- * A command on block 0. Returns 0, a status of NVMe's, or -errno. A frozen queue would
- * be waited for without end: so it is asked again, for some time.
+ * Submit a command for block 0. Returns 0, an NVMe status, or -errno. The block layer would
+ * wait for a frozen queue without a limit: use NOWAIT and retry for a limited time.
  */
 static int nvme_p2pmem_submit(struct nvme_p2pmem_test *t, u8 opcode, void *data)
 {
@@ -67,13 +67,13 @@ static int nvme_p2pmem_submit(struct nvme_p2pmem_test *t, u8 opcode, void *data)
 }
 
 /**
- * nvme_p2pmem_command() - a command on block 0
- * @t: the test; counts payload that moved to or from peer memory
+ * nvme_p2pmem_command() - execute a command for block 0
+ * @t: the test, which counts the payload to and from peer memory
  * @opcode: Read or Compare
- * @data: memory of the test, a block
+ * @data: one of the test's buffers
  *
- * Context: Process context, may sleep.
- * Return: 0, a status of NVMe's, or -errno.
+ * Context: Process, may sleep.
+ * Return: 0, an NVMe status, or -errno.
  */
 int nvme_p2pmem_command(struct nvme_p2pmem_test *t, u8 opcode, void *data)
 {
@@ -87,10 +87,10 @@ int nvme_p2pmem_command(struct nvme_p2pmem_test *t, u8 opcode, void *data)
 /**
  * nvme_p2pmem_reread() - read the block into system memory again
  * @t: the test
- * @changed: returns whether it is another one than in @t->ram
+ * @changed: returns whether it differs from the copy in @t->ram
  *
- * Context: Process context, may sleep.
- * Return: false when the drive cannot say.
+ * Context: Process, may sleep.
+ * Return: false if the drive cannot read it.
  */
 bool nvme_p2pmem_reread(struct nvme_p2pmem_test *t, bool *changed)
 {
@@ -103,8 +103,8 @@ bool nvme_p2pmem_reread(struct nvme_p2pmem_test *t, bool *changed)
 }
 
 /*
- * Whether the block is another one now. Looked at several times: who changes it to and fro
- * would have to hit each of them.
+ * Check whether the block changed. Somebody who alternates between two contents would have
+ * to hit every one of several reads, at random intervals, to stay undetected.
  */
 static bool nvme_p2pmem_reread_often(struct nvme_p2pmem_test *t, bool *changed)
 {
@@ -121,17 +121,18 @@ static bool nvme_p2pmem_reread_often(struct nvme_p2pmem_test *t, bool *changed)
 }
 
 /**
- * nvme_p2pmem_blame() - decide whose fault it is when something is not as it should be
+ * nvme_p2pmem_blame() - decide whether the path is the cause of a failure
  * @t: the test
- * @what: words for the note
- * @error: of the command with peer memory, 0 when it succeeded with wrong data
+ * @what: text for the note
+ * @error: error of the command with peer memory, 0 if it succeeded with wrong data
  *
- * A drive that answered until a command with peer memory took all of its time, and does not
- * answer since, has lost itself there.
+ * If a command with peer memory times out and the drive does not respond since then, the
+ * path is to blame.
  *
- * Context: Process context, may sleep.
- * Return: PCI_P2PMEM_DISPROVED, PCI_P2PMEM_UNTRIED, NVME_P2PMEM_CHANGED or
- * NVME_P2PMEM_AGAIN.
+ * Context: Process, may sleep.
+ * Return: PCI_P2PMEM_DISPROVED if it is the path, PCI_P2PMEM_UNTRIED if the drive does not
+ * respond, NVME_P2PMEM_CHANGED if the block changed, or NVME_P2PMEM_AGAIN if another round
+ * is needed.
  */
 int nvme_p2pmem_blame(struct nvme_p2pmem_test *t, const char *what, int error)
 {
@@ -139,7 +140,7 @@ int nvme_p2pmem_blame(struct nvme_p2pmem_test *t, const char *what, int error)
 
 	answers = error ? nvme_p2pmem_reread(t, &changed) : nvme_p2pmem_reread_often(t, &changed);
 	if (!answers && error != -EINTR && error != -ETIMEDOUT) {
-		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "the drive does not answer now");
+		strscpy(t->says->note, "the drive is not responding", PCI_P2PMEM_NOTE);
 		return PCI_P2PMEM_UNTRIED;
 	}
 	if (!error && changed && t->wrong < NVME_P2PMEM_WRONG)
@@ -156,8 +157,8 @@ int nvme_p2pmem_blame(struct nvme_p2pmem_test *t, const char *what, int error)
 }
 
 /*
- * Whether a command was not executed, for a reason that says nothing of where its data is:
- * the drive or the way to it is busy with something else, or another host reserved it.
+ * True if the command was not executed for a reason that does not depend on the location of
+ * its data: the drive or the path to it is busy, or another host has reserved the drive.
  */
 static bool nvme_p2pmem_temporary_status(int status)
 {
@@ -177,7 +178,7 @@ static bool nvme_p2pmem_temporary_status(int status)
 	return (status & NVME_SCT_MASK) == NVME_SCT_PATH;
 }
 
-/* The same for an errno, without those that a lost command has, too */
+/* The same for an errno, except for those that a lost command can have */
 static bool nvme_p2pmem_temporary_errno(int error)
 {
 	switch (error) {
@@ -186,31 +187,33 @@ static bool nvme_p2pmem_temporary_errno(int error)
 	case -ENODEV:
 	case -ENOMEM:
 	case -ENOLINK:		/* the data could not be mapped: nvme_p2pmem_map_status() */
-	case -EREMOTEIO:	/* it may not be mapped any more: ditto */
+	case -EREMOTEIO:	/* the data may not be mapped any more: likewise */
 		return true;
 	}
 	return false;
 }
 
 /**
- * nvme_p2pmem_failed() - a command with peer memory failed
+ * nvme_p2pmem_failed() - evaluate the failure of a command with peer memory
  * @t: the test
- * @what: words for the note
- * @error: status or -errno
+ * @what: text for the note
+ * @error: NVMe status or -errno
  * @began: jiffies before the command
  *
- * One that was cancelled long before its time was up was cancelled by a reset that somebody
- * else wanted. One that was not executed, or that could not be mapped, has shown nothing.
+ * A command that was cancelled before its timeout was cancelled by a reset with another
+ * cause. Such a command, one that was not executed, and one whose data could not be mapped
+ * give no result.
  *
- * Context: Process context, may sleep.
- * Return: as nvme_p2pmem_blame().
+ * Context: Process, may sleep.
+ * Return: PCI_P2PMEM_UNTRIED, or the result of nvme_p2pmem_blame().
  */
 int nvme_p2pmem_failed(struct nvme_p2pmem_test *t, const char *what, int error,
 		       unsigned long began)
 {
-	if (nvme_p2pmem_temporary_errno(error) || (error > 0 && nvme_p2pmem_temporary_status(error)) ||
+	if (nvme_p2pmem_temporary_errno(error) ||
+	    (error > 0 && nvme_p2pmem_temporary_status(error)) ||
 	    (error == -EINTR && time_before(jiffies, began + NVME_IO_TIMEOUT))) {
-		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "%s: not executed, tried again (%d)",
+		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "%s: not executed (%d), will retry",
 			  what, error);
 		return PCI_P2PMEM_UNTRIED;
 	}
@@ -218,11 +221,11 @@ int nvme_p2pmem_failed(struct nvme_p2pmem_test *t, const char *what, int error,
 }
 
 /**
- * nvme_p2pmem_is_temporary() - whether a command with system memory was not executed
- * @ret: what nvme_p2pmem_command() returned
+ * nvme_p2pmem_is_temporary() - check whether a failed command may succeed later
+ * @ret: return value of nvme_p2pmem_command() for a command with system memory
  *
  * Context: Any.
- * Return: true when the reason passes by itself.
+ * Return: true if the command was not executed for a temporary reason.
  */
 bool nvme_p2pmem_is_temporary(int ret)
 {

@@ -2,9 +2,9 @@
 /**
  * DOC: KUnit: self-test of a path between an NVMe drive and peer memory
  *
- * The drive is a queue of the block layer that executes Read and Compare on one block. It
- * maps the data of a command as pci.c does, and then the CPU moves it. So what is tested
- * is everything from the core down to the mapping, with a drive that lies on demand.
+ * The drive of these tests is a queue of the block layer that executes Read and Compare on
+ * one block. It maps the data of a command as pci.c does, and the CPU then copies the data.
+ * This covers everything from the core to the mapping, with faults of the drive on demand.
  */
 #include <kunit/test.h>
 #include <linux/blk-mq.h>
@@ -22,25 +22,26 @@ MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
 #define VD_BLOCK	512
 
 /**
- * struct vd_fault - what is wrong with a drive
+ * struct vd_fault - fault of a drive
  * @why: name of the case
- * @oncs: commands that it has besides the mandatory ones
+ * @oncs: supported optional commands
  * @ms: bytes of metadata per block
- * @wrong_at: one more than the byte that a Read to peer memory gets wrong
- * @lost: a Read to peer memory arrives nowhere
- * @late: it arrives after its completion
+ * @wrong_at: offset, plus one, of the byte that a Read to peer memory gets wrong
+ * @lost: data of a Read to peer memory never arrives
+ * @late: data of a Read to peer memory arrives after its completion
  * @blind: Compare finds everything equal
  * @squint: Compare from peer memory finds everything different
- * @moments: so many Reads to peer memory find another block, which was there for a moment
- * @unmapped: so many commands with peer memory cannot be mapped
- * @writes: somebody changes the block after each of so many commands
- * @writes_at: somebody changes it after this one, counted from 1
- * @writes_again: and after every fifth that follows: in each round of a path that is right
- * @fail: number of the command that fails, counted from 1; and all after it for @sick
- * @sick: the drive is ill
- * @blk: by this error of the block layer
- * @status: or with this status
- * @opcode: only a command of this one is counted for @fail, if set
+ * @moments: number of Reads to peer memory that find another, short-lived block
+ * @unmapped: number of commands with peer memory whose data cannot be mapped
+ * @writes: number of commands after each of which somebody changes the block
+ * @writes_at: number of the command after which somebody changes the block, from 1
+ * @writes_again: somebody changes it after every fifth later command as well, which is
+ *	once in each round of a correct path
+ * @fail: number of the command that fails, from 1
+ * @sick: all commands after @fail fail as well
+ * @blk: the error of the block layer that they fail with
+ * @status: the NVMe status that they fail with
+ * @opcode: if set, count only these commands for @fail
  */
 struct vd_fault {
 	const char *why;
@@ -67,22 +68,22 @@ struct vd_fault {
  * struct vd - a drive with one namespace
  * @ctrl: its controller
  * @ns: the namespace
- * @head: ditto
- * @set: tags
+ * @head: its head
+ * @set: its tag set
  * @disk: the disk
  * @f: the hierarchy
- * @card: lends
+ * @card: the provider
  * @client: the drive's registration
- * @grant: of the card for the drive
- * @fault: what is wrong
- * @commands: how many came
- * @counted: how many of them count for a failure
- * @peer: how many had their data in peer memory
- * @block: what is on the drive
- * @late: brings the data that is @late
- * @late_to: to there
+ * @grant: grant of the card for the drive
+ * @fault: the fault of the drive
+ * @commands: number of commands
+ * @counted: number of commands counted for @fault.fail
+ * @peer: number of commands with data in peer memory
+ * @block: contents of the drive
+ * @late: writes the delayed data of @fault.late
+ * @late_to: destination of the delayed data
  * @frost: freezes the queue for a while
- * @frozen: it is frozen
+ * @frozen: completed when the queue is frozen
  */
 struct vd {
 	struct nvme_ctrl ctrl;
@@ -117,7 +118,7 @@ static void vd_late(struct work_struct *work)
 	memcpy_toio(d->late_to, d->block, VD_BLOCK);
 }
 
-/* As a reset does, which is not of the task that sends commands */
+/* As a reset does, in another task than the one that submits commands */
 static void vd_frost(struct work_struct *work)
 {
 	struct vd *d = container_of(work, struct vd, frost);
@@ -167,7 +168,7 @@ static u16 vd_execute(struct vd *d, struct nvme_command *cmd, void *data, bool p
 	else if (cmd->rw.opcode == nvme_cmd_compare)
 		status = vd_compare(d, data, peer);
 	else
-		status = NVME_SC_INVALID_OPCODE;	/* a Write, most of all */
+		status = NVME_SC_INVALID_OPCODE;	/* Write above all */
 	if (d->fault.writes || d->commands == d->fault.writes_at ||
 	    (d->fault.writes_again && d->commands % 5 == d->fault.writes_at)) {
 		d->fault.writes = max(d->fault.writes - 1, 0);
@@ -310,7 +311,7 @@ static void vd_grant(struct kunit *test, struct vd *d)
 }
 
 /*
- * All cases:
+ * Topology of all cases:
  *
  *	host -- rp -- up -+- dn0 -- card	lends 4 MiB
  *			  `- dn2 -- drive	the client
@@ -318,16 +319,16 @@ static void vd_grant(struct kunit *test, struct vd *d)
 static struct vd *vd_make(struct kunit *test)
 {
 	struct vd *d = kunit_kzalloc(test, sizeof(*d), GFP_KERNEL);
-	void __iomem *look;
+	void __iomem *peer;
 	int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, d);
 	d->f = fabric_build(test, kit_one_switch);
 	d->card = kit_lend(test, d->f, "card");
-	look = (void __iomem __force *)pci_p2pmem_region_addr(d->card, 2, 0);
-	writeb(0x5a, look);
-	if (readb(look) != 0x5a)
-		kunit_skip(test, "no memory behind the BARs here: boot with more than mem=");
+	peer = (void __iomem __force *)pci_p2pmem_region_addr(d->card, 2, 0);
+	writeb(0x5a, peer);
+	if (readb(peer) != 0x5a)
+		kunit_skip(test, "no memory behind the BARs: boot with more memory than mem=");
 
 	d->ctrl.dev = &fabric_pdev(d->f, "drive")->dev;
 	d->ctrl.device = d->ctrl.dev;
@@ -343,7 +344,7 @@ static struct vd *vd_make(struct kunit *test)
 	return d;
 }
 
-/* The same drive, with another fault and nothing known of it */
+/* Runs the self-test with another fault, without remembered results */
 static int vd_verify(struct kunit *test, struct vd *d, const struct vd_fault *fault,
 		     struct pci_p2pmem_verdict *why)
 {
@@ -358,21 +359,21 @@ static int vd_verify(struct kunit *test, struct vd *d, const struct vd_fault *fa
 	d->ctrl.oncs = d->fault.oncs;
 	d->head->ms = d->fault.ms;
 	kit_forget(NULL);
-	/* A grant whose pair was found wrong has no memory any more. */
+	/* A grant has no memory after its pair was disproved. */
 	pci_p2pmem_grant_end(d->grant);
 	d->grant = NULL;
 	vd_grant(test, d);
 	ret = pci_p2pmem_grant_verify(d->grant, d->ctrl.dev, d->disk->part0, why);
-	KUNIT_EXPECT_EQ_MSG(test, kit_available(d->card), available, "%s: memory is out",
+	KUNIT_EXPECT_EQ_MSG(test, kit_available(d->card), available, "%s: memory leaked",
 			    d->fault.why);
-	KUNIT_EXPECT_EQ_MSG(test, kit_balance(d->card, d->ctrl.dev), 0, "%s: a mapping is left",
+	KUNIT_EXPECT_EQ_MSG(test, kit_balance(d->card, d->ctrl.dev), 0, "%s: mapping leaked",
 			    d->fault.why);
-	KUNIT_EXPECT_EQ_MSG(test, kref_read(&d->ns.kref), 1, "%s: the namespace is held",
+	KUNIT_EXPECT_EQ_MSG(test, kref_read(&d->ns.kref), 1, "%s: namespace leaked",
 			    d->fault.why);
 	return ret;
 }
 
-/* Whether the drive, tested with the same fault, is not tested again after that */
+/* True if the result for the current fault is remembered */
 static bool vd_remembered(struct kunit *test, struct vd *d)
 {
 	struct pci_p2pmem_verdict why;
@@ -386,17 +387,17 @@ static bool vd_remembered(struct kunit *test, struct vd *d)
 
 #define COMPARE	.oncs = NVME_CTRL_ONCS_COMPARE
 
-/* A path that is right: three commands had their data in peer memory. */
+/* A correct path is proved; at least three commands have their data in peer memory. */
 static void proved(struct kunit *test)
 {
 	static const struct vd_fault t[] = {
-		{ "all is well", COMPARE },
-		{ "data arrives behind its completion", COMPARE, .late = true },
-		{ "somebody writes the block now and then", COMPARE, .writes = 3 },
-		{ "somebody writes it while it is compared", COMPARE, .writes = 5 },
-		{ "somebody writes it after the last Compare", COMPARE, .writes_at = 4 },
-		{ "another block for a moment", COMPARE, .moments = 1 },
-		{ "another block for a moment, twice", COMPARE, .moments = 2 },
+		{ "no fault", COMPARE },
+		{ "data arrives after its completion", COMPARE, .late = true },
+		{ "block written after 3 commands", COMPARE, .writes = 3 },
+		{ "block written until the Compare", COMPARE, .writes = 5 },
+		{ "block written after the last Compare", COMPARE, .writes_at = 4 },
+		{ "short-lived other block", COMPARE, .moments = 1 },
+		{ "short-lived other block, twice", COMPARE, .moments = 2 },
 	};
 	struct vd *d = vd_make(test);
 	struct pci_p2pmem_verdict why;
@@ -408,42 +409,42 @@ static void proved(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, why.proof, PCI_P2PMEM_PROVED, "%s: %s", t[i].why,
 				    why.note);
 		KUNIT_EXPECT_STREQ(test, why.note, "");
-		KUNIT_EXPECT_GE_MSG(test, d->peer, 3, "%s: data was copied", t[i].why);
+		KUNIT_EXPECT_GE_MSG(test, d->peer, 3, "%s: data was bounced", t[i].why);
 		if (!i)
 			KUNIT_EXPECT_EQ(test, d->commands, 5);
 		if (t[i].writes_at)
 			KUNIT_EXPECT_EQ_MSG(test, d->commands, 10,
-					    "the change may be what was found");
+					    "Compare may have found that change");
 	}
-	/* What was on the drive is nobody else's. */
+	/* Data of the drive must not be left in peer memory. */
 	memcpy_fromio(seen, (void __iomem __force *)pci_p2pmem_region_addr(d->card, 2, 0),
 		      VD_BLOCK);
 	KUNIT_EXPECT_NULL_MSG(test, memchr_inv(seen + 1, 0, VD_BLOCK - 1),
 			      "the block is left in peer memory");
 }
 
-/* Wrong data, whatever way: no word of the drive's own helps. */
+/* Wrong data or errors in any step disprove the path. */
 static void disproved(struct kunit *test)
 {
 	static const struct {
 		struct vd_fault fault;
 		const char *note;
 	} t[] = {
-		{ { "first byte wrong", COMPARE, .wrong_at = 1 }, "Read to peer memory left" },
+		{ { "first byte wrong", COMPARE, .wrong_at = 1 }, "Read to peer memory delivered" },
 		{ { "last byte wrong", COMPARE, .wrong_at = VD_BLOCK },
-		  "Read to peer memory left" },
-		{ { "arrives nowhere", COMPARE, .lost = true }, "Read to peer memory left" },
-		{ { "arrives nowhere, and it is always written", COMPARE, .lost = true,
-		    .writes = 1000 }, "Read to peer memory left" },
-		{ { "always another block", COMPARE, .moments = 1000 },
-		  "Read to peer memory left" },
-		{ { "wrong and no Compare", .wrong_at = 9 }, "Read to peer memory left" },
-		{ { "nothing comes from there", COMPARE, .squint = true }, "Compare found" },
+		  "Read to peer memory delivered" },
+		{ { "data is lost", COMPARE, .lost = true }, "Read to peer memory delivered" },
+		{ { "data is lost, block always written", COMPARE, .lost = true,
+		    .writes = 1000 }, "Read to peer memory delivered" },
+		{ { "always a short-lived other block", COMPARE, .moments = 1000 },
+		  "Read to peer memory delivered" },
+		{ { "wrong data and no Compare", .wrong_at = 9 }, "Read to peer memory delivered" },
+		{ { "no data comes from peer memory", COMPARE, .squint = true }, "Compare found" },
 		{ { "Read fails", COMPARE, .fail = 2, .blk = BLK_STS_IOERR },
 		  "Read to peer memory failed: -5" },
 		{ { "Read times out", COMPARE, .fail = 2, .blk = BLK_STS_TIMEOUT },
 		  "Read to peer memory failed: -110" },
-		{ { "Read has a status", COMPARE, .fail = 2, .status = NVME_SC_DATA_XFER_ERROR },
+		{ { "Read gets a status", COMPARE, .fail = 2, .status = NVME_SC_DATA_XFER_ERROR },
 		  "Read to peer memory failed: status 0x4" },
 		{ { "Compare fails", COMPARE, .fail = 1, .opcode = nvme_cmd_compare,
 		    .status = NVME_SC_DATA_XFER_ERROR }, "Compare from peer memory failed" },
@@ -464,13 +465,13 @@ static void disproved(struct kunit *test)
 	}
 }
 
-/* What this drive can never show is not proved; that is kept. */
+/* A drive that can never prove the path: unproved, and remembered. */
 static void unproved(struct kunit *test)
 {
 	static const struct vd_fault t[] = {
 		{ "no Compare" },
-		{ "no Compare, and somebody writes", .writes = 3 },
-		{ "says it has Compare, has not", COMPARE, .fail = 1, .opcode = nvme_cmd_compare,
+		{ "no Compare, block written", .writes = 3 },
+		{ "Compare unsupported", COMPARE, .fail = 1, .opcode = nvme_cmd_compare,
 		  .status = NVME_SC_INVALID_OPCODE },
 		{ "negative control: Compare is blind", COMPARE, .blind = true },
 		{ "Compare never works", COMPARE, .fail = 1, .sick = true,
@@ -488,13 +489,13 @@ static void unproved(struct kunit *test)
 	}
 }
 
-/* What cannot be shown of one namespace says nothing of another: that is not kept. */
-static void unproved_by_a_namespace(struct kunit *test)
+/* One namespace cannot prove the path: not remembered, another one may. */
+static void unproved_for_namespace(struct kunit *test)
 {
 	static const struct vd_fault t[] = {
 		{ "metadata", COMPARE, .ms = 8 },
-		{ "written in each round", COMPARE, .writes_at = 4, .writes_again = true },
-		{ "cannot ever be read", COMPARE, .fail = 1, .sick = true,
+		{ "block written in each round", COMPARE, .writes_at = 4, .writes_again = true },
+		{ "block unreadable", COMPARE, .fail = 1, .sick = true,
 		  .status = NVME_SC_READ_ERROR },
 	};
 	struct vd *d = vd_make(test);
@@ -518,15 +519,15 @@ static void unproved_by_a_namespace(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, why.proof, PCI_P2PMEM_PROVED, "%s", why.note);
 }
 
-/* What may be otherwise in a moment is not kept. */
+/* A temporary failure is not remembered. */
 static void untried(struct kunit *test)
 {
 	static const struct vd_fault t[] = {
-		{ "cannot be read at all", COMPARE, .fail = 1, .blk = BLK_STS_IOERR },
-		{ "ill from then on", COMPARE, .fail = 2, .sick = true, .blk = BLK_STS_IOERR },
+		{ "block unreadable by an I/O error", COMPARE, .fail = 1, .blk = BLK_STS_IOERR },
+		{ "fails from then on", COMPARE, .fail = 2, .sick = true, .blk = BLK_STS_IOERR },
 		{ "reset: its queue is deleted", COMPARE, .fail = 2,
 		  .status = NVME_SC_ABORT_QUEUE },
-		{ "aborted by somebody", COMPARE, .fail = 2, .status = NVME_SC_ABORT_REQ },
+		{ "aborted by a request", COMPARE, .fail = 2, .status = NVME_SC_ABORT_REQ },
 		{ "reserved by another host", COMPARE, .fail = 3,
 		  .status = NVME_SC_RESERVATION_CONFLICT },
 		{ "being formatted", COMPARE, .fail = 4, .status = NVME_SC_FORMAT_IN_PROGRESS },
@@ -538,9 +539,9 @@ static void untried(struct kunit *test)
 		  .blk = BLK_STS_OFFLINE },
 		{ "being removed before its second Compare", COMPARE, .fail = 4,
 		  .blk = BLK_STS_OFFLINE },
-		{ "ill after all was right", COMPARE, .fail = 5, .blk = BLK_STS_IOERR },
-		{ "always written", COMPARE, .writes = 1000 },
-		{ "ill when its Compare is looked at", COMPARE, .squint = true, .fail = 5,
+		{ "drive fails after all steps passed", COMPARE, .fail = 5, .blk = BLK_STS_IOERR },
+		{ "block always written", COMPARE, .writes = 1000 },
+		{ "drive fails when its Compare is checked", COMPARE, .squint = true, .fail = 5,
 		  .sick = true, .blk = BLK_STS_IOERR },
 	};
 	struct vd *d = vd_make(test);
@@ -554,7 +555,7 @@ static void untried(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, why.proof, PCI_P2PMEM_UNPROVED, "%s", t[i].why);
 		KUNIT_EXPECT_STRNEQ_MSG(test, why.note, "", "%s", t[i].why);
 		pci_p2pmem_verdict(d->card, d->ctrl.dev, &why);
-		KUNIT_EXPECT_EQ_MSG(test, why.proof, PCI_P2PMEM_UNTRIED, "%s is kept", t[i].why);
+		KUNIT_EXPECT_EQ_MSG(test, why.proof, PCI_P2PMEM_UNTRIED, "%s kept", t[i].why);
 	}
 	d->fault = (struct vd_fault){ "no peer memory", COMPARE };
 	all = pci_p2pmem_alloc(d->card, kit_available(d->card), GFP_KERNEL);
@@ -566,8 +567,8 @@ static void untried(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, why.proof, PCI_P2PMEM_PROVED);
 }
 
-/* A queue that a reset has frozen is waited for; one that is dead is not. */
-static void queue_that_takes_no_commands(struct kunit *test)
+/* The test waits for a frozen queue, but not for a dead one. */
+static void frozen_or_dead_queue(struct kunit *test)
 {
 	struct vd *d = vd_make(test);
 	struct pci_p2pmem_verdict why;
@@ -578,7 +579,7 @@ static void queue_that_takes_no_commands(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, why.proof, PCI_P2PMEM_PROVED);
 	flush_work(&d->frost);
 
-	/* No namespace of this drive, and none at all */
+	/* the disk does not belong to a namespace of this drive */
 	d->ns.disk = NULL;
 	KUNIT_EXPECT_EQ(test, vd_verify(test, d, NULL, &why), 0);
 	KUNIT_EXPECT_EQ(test, why.proof, PCI_P2PMEM_UNPROVED);
@@ -590,8 +591,8 @@ static void queue_that_takes_no_commands(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, d->commands, 0);
 }
 
-/* Wherever memory is short the test says nothing, and leaves nothing. */
-static void without_memory(struct kunit *test)
+/* An allocation failure in any step never disproves the path and leaks nothing. */
+static void allocation_failures(struct kunit *test)
 {
 	struct vd *d = vd_make(test);
 	struct pci_p2pmem_verdict why;
@@ -618,10 +619,10 @@ static struct kunit_case nvme_verify_cases[] = {
 	KUNIT_CASE(proved),
 	KUNIT_CASE(disproved),
 	KUNIT_CASE(unproved),
-	KUNIT_CASE(unproved_by_a_namespace),
+	KUNIT_CASE(unproved_for_namespace),
 	KUNIT_CASE(untried),
-	KUNIT_CASE(queue_that_takes_no_commands),
-	KUNIT_CASE(without_memory),
+	KUNIT_CASE(frozen_or_dead_queue),
+	KUNIT_CASE(allocation_failures),
 	{}
 };
 

@@ -2,30 +2,31 @@
 /**
  * DOC: self-test of a path between an NVMe drive and peer memory
  *
- * Shows with one logical block that the drive writes where it should and reads from where
- * it should. Nothing on the drive is written: data goes to peer memory by Read and comes
- * from there by Compare, which the drive does itself.
+ * The test verifies with one logical block that the drive's writes to and reads from peer
+ * memory reach the right addresses. It writes nothing on the drive: Read transfers data to
+ * peer memory, and Compare, which the drive executes, transfers data from it.
  *
- *   1. The block is read into system memory.
- *   2. Peer memory is filled with random bytes none of which is the block's, and the block
- *      is read into it.
+ *   1. Read the block into system memory.
+ *   2. Fill peer memory with random bytes, each different from the byte of the block at its
+ *      place, and read the block into peer memory.
  *   3. Compare from peer memory must find no difference.
- *   4. One byte there is changed: Compare must find it. A drive, or a path, that finds
- *      everything equal would pass the step before.
- *   5. The block is read into system memory once more: it was not its change that was found.
+ *   4. Change one byte in peer memory: Compare must find the difference. Otherwise a drive or
+ *      a path that finds everything equal would pass step 3.
+ *   5. Read the block into system memory again, to rule out that step 4 found a change of the
+ *      block itself.
  *
- * Others may write the block meanwhile, also with the intent to have the path blamed.
- * Random bytes that are still there after the Read are a certain sign: nobody else knows
- * them. Any other difference may be a block that was there for a moment. So the block is
- * read into system memory several times, and when it is another one the test begins anew;
- * when it is the same, the round counts as wrong. NVME_P2PMEM_WRONG such rounds disprove
- * the path, and a proof takes more rounds that are right than were wrong. A drive that
- * cannot read into system memory either says nothing about the path, and one whose Compare
- * is wrong with system memory, too, proves nothing.
+ * Somebody else may write the block at the same time, even in order to discredit the path.
+ * If random bytes are left in peer memory after the Read, the path is wrong for certain,
+ * because nobody else knows these bytes. Any other difference may be a block that was on
+ * the drive for a moment. In this case the block is read into system memory several times:
+ * if it changed, the test starts over, otherwise the round counts as failed.
+ * NVME_P2PMEM_WRONG failed rounds disprove the path, and a proof needs more successful
+ * rounds than failed ones. A drive that cannot read into system memory either gives no
+ * result, and a drive whose Compare fails with system memory as well proves nothing.
  *
- * This is the one place where the CPU looks at peer memory of others: a block once, to
- * see what arrived. Runs in process context, in a few commands each of which ends by the
- * time limit of the block layer; a queue that is frozen is waited for in bounded time.
+ * This is the only place where the CPU reads a client's peer memory: one block, to see what
+ * arrived. The test runs in process context. The block layer's timeout bounds each of its
+ * commands, and the wait for a frozen queue is bounded as well.
  */
 #include <linux/blkdev.h>
 #include <linux/delay.h>
@@ -40,14 +41,14 @@
 MODULE_IMPORT_NS(NVME_TARGET_PASSTHRU);	/* nvme_put_ns() */
 
 #define NVME_P2PMEM_ROUNDS	8	/* while others write the block */
-#define NVME_P2PMEM_LEFT	8	/* random bytes that nobody guesses */
-#define NVME_P2PMEM_LBA_SHIFT	16	/* of the largest block that is tested */
-#define NVME_P2PMEM_ARRIVAL_MS	50	/* for data behind its completion */
+#define NVME_P2PMEM_LEFT	8	/* random bytes that cannot be guessed */
+#define NVME_P2PMEM_LBA_SHIFT	16	/* of the largest supported block */
+#define NVME_P2PMEM_ARRIVAL_MS	50	/* for data that arrives after its completion */
 
-/* What the CPU wrote to peer memory is there before a command is told to fetch it. */
+/* Make the CPU's writes reach peer memory before a command reads it. */
 static void nvme_p2pmem_settle(struct nvme_p2pmem_test *t)
 {
-	mb();	/* written before it is read back, and read before the doorbell */
+	mb();	/* order the writes before the read, and the read before the doorbell */
 	(void)readb((void __iomem __force *)t->peer);
 }
 
@@ -72,15 +73,15 @@ static void nvme_p2pmem_change_byte(struct nvme_p2pmem_test *t)
 	nvme_p2pmem_settle(t);
 }
 
-/* Nobody gets to see what was on the drive: the memory goes to somebody else now. */
+/* Do not leak data of the drive to the next user of the memory. */
 static void nvme_p2pmem_erase(struct nvme_p2pmem_test *t)
 {
 	memset_io((void __iomem __force *)t->peer, 0, t->size);
 }
 
 /*
- * Whether the block is in peer memory. Its completion is in system memory and may be
- * there first: the two do not go by the same way.
+ * Wait until the block is in peer memory. The completion goes to system memory by another
+ * path and may arrive before the data.
  */
 static bool nvme_p2pmem_data_arrived(struct nvme_p2pmem_test *t)
 {
@@ -97,7 +98,7 @@ static bool nvme_p2pmem_data_arrived(struct nvme_p2pmem_test *t)
 	}
 }
 
-/* After nvme_p2pmem_data_arrived(): whether the Read left bytes there that only the test knows */
+/* After nvme_p2pmem_data_arrived(): true if the Read left some of the random bytes */
 static bool nvme_p2pmem_fill_remains(struct nvme_p2pmem_test *t)
 {
 	const u8 *seen = nvme_p2pmem_second_buf(t), *fill = nvme_p2pmem_fill(t);
@@ -109,8 +110,8 @@ static bool nvme_p2pmem_fill_remains(struct nvme_p2pmem_test *t)
 }
 
 /*
- * Whether Compare from system memory finds what is equal, and what is not: 1 or 0, or -EAGAIN
- * when the drive did not say.
+ * Check that Compare from system memory accepts equal data and rejects a changed byte: 1 if it
+ * does, 0 if not, -EAGAIN if the drive did not execute it.
  */
 static int nvme_p2pmem_compare_works(struct nvme_p2pmem_test *t)
 {
@@ -135,31 +136,31 @@ static int nvme_p2pmem_compare_blame(struct nvme_p2pmem_test *t, int error,
 	int ret, sound;
 
 	if (!error)
-		ret = nvme_p2pmem_blame(t, "Compare did not see a byte that was changed", 0);
+		ret = nvme_p2pmem_blame(t, "Compare missed a changed byte", 0);
 	else if (error == NVME_SC_COMPARE_FAILED)
-		ret = nvme_p2pmem_blame(t, "Compare found other data", 0);
+		ret = nvme_p2pmem_blame(t, "Compare found different data", 0);
 	else
 		ret = nvme_p2pmem_failed(t, "Compare from peer memory", error, began);
-	/* Of a drive that is lost nothing more is to be learned. */
+	/* A lost drive executes no further commands. */
 	if (ret != PCI_P2PMEM_DISPROVED || error == -EINTR || error == -ETIMEDOUT)
 		return ret;
 	sound = nvme_p2pmem_compare_works(t);
 	if (sound > 0)
 		return ret;
 	if (sound < 0 || !nvme_p2pmem_reread(t, &changed)) {
-		strscpy(t->says->note, "the drive does not answer now", PCI_P2PMEM_NOTE);
+		strscpy(t->says->note, "the drive is not responding", PCI_P2PMEM_NOTE);
 		return PCI_P2PMEM_UNTRIED;
 	}
 	if (changed)
 		return NVME_P2PMEM_CHANGED;
 	t->shown = true;
-	t->wrong = 0;	/* of the path */
-	strscpy(t->says->note, "the drive's Compare is wrong with system memory, too",
+	t->wrong = 0;	/* the path is not at fault */
+	strscpy(t->says->note, "the drive's Compare fails with system memory as well",
 		PCI_P2PMEM_NOTE);
 	return PCI_P2PMEM_UNPROVED;
 }
 
-/* Compare with peer memory; @differs is what it must find. NVME_P2PMEM_GO_ON when it did. */
+/* Compare from peer memory: NVME_P2PMEM_GO_ON if the result is as @differs says. */
 static int nvme_p2pmem_compare(struct nvme_p2pmem_test *t, bool differs)
 {
 	unsigned long began = jiffies;
@@ -184,13 +185,13 @@ static int nvme_p2pmem_round(struct nvme_p2pmem_test *t)
 	t->says->note[0] = '\0';
 	ret = nvme_p2pmem_command(t, nvme_cmd_read, t->ram);
 	if (ret && nvme_p2pmem_is_temporary(ret)) {
-		strscpy(t->says->note, "the drive's first block cannot be read now",
+		strscpy(t->says->note, "the drive's first block is temporarily unreadable",
 			PCI_P2PMEM_NOTE);
 		return PCI_P2PMEM_UNTRIED;
 	}
 	if (ret) {
 		scnprintf(t->says->note, PCI_P2PMEM_NOTE,
-			  "the drive's first block cannot be read: status %#x", ret);
+			  "the drive's first block is unreadable: status %#x", ret);
 		t->says->local = true;
 		return PCI_P2PMEM_UNPROVED;
 	}
@@ -203,7 +204,7 @@ static int nvme_p2pmem_round(struct nvme_p2pmem_test *t)
 	if (!nvme_p2pmem_data_arrived(t)) {
 		if (nvme_p2pmem_fill_remains(t))
 			t->wrong = NVME_P2PMEM_WRONG;
-		return nvme_p2pmem_blame(t, "Read to peer memory left other data there", 0);
+		return nvme_p2pmem_blame(t, "Read to peer memory delivered wrong data", 0);
 	}
 
 	if (!(t->ctrl->oncs & NVME_CTRL_ONCS_COMPARE)) {
@@ -219,7 +220,7 @@ static int nvme_p2pmem_round(struct nvme_p2pmem_test *t)
 	if (ret != NVME_P2PMEM_GO_ON)
 		return ret;
 	if (!nvme_p2pmem_reread(t, &changed)) {
-		strscpy(t->says->note, "the drive does not answer now", PCI_P2PMEM_NOTE);
+		strscpy(t->says->note, "the drive is not responding", PCI_P2PMEM_NOTE);
 		return PCI_P2PMEM_UNTRIED;
 	}
 	return changed ? NVME_P2PMEM_CHANGED : PCI_P2PMEM_PROVED;
@@ -233,7 +234,7 @@ static enum pci_p2pmem_proof nvme_p2pmem_rounds(struct nvme_p2pmem_test *t)
 		ret = nvme_p2pmem_round(t);
 		if (ret == NVME_P2PMEM_CHANGED || ret == NVME_P2PMEM_AGAIN)
 			continue;
-		/* After a round that was wrong, one that is right is not enough. */
+		/* A proof needs more successful rounds than failed ones. */
 		if ((ret == PCI_P2PMEM_PROVED || (ret == PCI_P2PMEM_UNPROVED && t->shown)) &&
 		    ++t->right <= t->wrong)
 			continue;
@@ -244,25 +245,25 @@ static enum pci_p2pmem_proof nvme_p2pmem_rounds(struct nvme_p2pmem_test *t)
 
 	switch (ret) {
 	case NVME_P2PMEM_CHANGED:
-		/* Of a path on which nothing arrives this is all that is seen, too. */
-		strscpy(t->says->note, "somebody keeps writing the drive's first block",
+		/* A path on which no data arrives may end here as well. */
+		strscpy(t->says->note, "the drive's first block keeps changing",
 			PCI_P2PMEM_NOTE);
 		t->says->local = true;
 		return t->shown && !t->wrong ? PCI_P2PMEM_UNPROVED : PCI_P2PMEM_UNTRIED;
 	case PCI_P2PMEM_UNPROVED:
 		if (!t->says->note[0])
 			strscpy(t->says->note,
-				"no Compare: only transfers to peer memory were shown",
+				"no Compare: only transfers to peer memory were verified",
 				PCI_P2PMEM_NOTE);
 		if (t->shown)
 			dev_info(t->ctrl->device,
-				 "transfers to memory of %s were shown to be right, those from there were not: %s\n",
+				 "self-test verified transfers to memory of %s, but none from it: %s\n",
 				 pci_name(t->provider), t->says->note);
 	}
 	return ret;
 }
 
-/* With peer memory of the grant, and system memory beside it */
+/* Allocate peer memory under the grant, and system memory, and run the test. */
 static enum pci_p2pmem_proof nvme_p2pmem_test(struct nvme_p2pmem_test *t,
 					      struct pci_p2pmem_grant *grant)
 {
@@ -272,25 +273,27 @@ static enum pci_p2pmem_proof nvme_p2pmem_test(struct nvme_p2pmem_test *t,
 
 	t->ram = kmalloc_array(3, t->size, GFP_KERNEL);
 	if (!t->ram) {
-		strscpy(t->says->note, "no memory for the test", PCI_P2PMEM_NOTE);
+		strscpy(t->says->note, "no system memory available for the self-test",
+			PCI_P2PMEM_NOTE);
 		return PCI_P2PMEM_UNTRIED;
 	}
 	sgl = pci_p2pmem_grant_sgl_alloc(grant, &nents, t->size, GFP_KERNEL, NULL);
 	if (IS_ERR(sgl)) {
-		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "no memory of the provider for the test");
+		strscpy(t->says->note, "no provider memory available for the self-test",
+			PCI_P2PMEM_NOTE);
 		goto free_ram;
 	}
 	t->provider = pci_p2pmem_grant_provider(grant);
 	t->peer = sg_virt(sgl);
 
-	/* Otherwise the block layer would copy, and all would be right for no reason. */
+	/* Otherwise the block layer would bounce the data, and any path would pass. */
 	if (nents == 1 && blk_rq_aligned(t->ns->queue, (unsigned long)t->peer, t->size) &&
 	    blk_rq_aligned(t->ns->queue, (unsigned long)t->ram, t->size)) {
 		proof = nvme_p2pmem_rounds(t);
 		nvme_p2pmem_erase(t);
 	} else {
-		scnprintf(t->says->note, PCI_P2PMEM_NOTE,
-			  "no block is in one run of peer memory now");
+		strscpy(t->says->note, "no suitably aligned peer memory available for one block",
+			PCI_P2PMEM_NOTE);
 	}
 	pci_p2pmem_sgl_free(sgl);
 free_ram:
@@ -300,13 +303,13 @@ free_ram:
 
 /**
  * nvme_p2pmem_verify() - the verify operation of a drive
- * @client: the registration; its controller stays while this runs
- * @grant: memory to be reached
+ * @client: the registration, which keeps its controller while this runs
+ * @grant: grant for the peer memory to test
  * @what: struct block_device of a namespace of this controller, open
- * @test: returns what else there is to tell
+ * @test: returns details of the result
  *
- * Context: Process context. A command that is lost takes as long as the block layer's
- * limit for it, and the controller's reset after that.
+ * Context: Process, may sleep. A lost command takes as long as the block layer's timeout
+ * plus the reset of the controller.
  * Return: see struct pci_p2pmem_client_ops.
  */
 enum pci_p2pmem_proof
@@ -322,12 +325,12 @@ nvme_p2pmem_verify(struct pci_p2pmem_client *client, struct pci_p2pmem_grant *gr
 
 	test->local = true;
 	if (!bdev) {
-		strscpy(test->note, "nobody said which namespace", PCI_P2PMEM_NOTE);
+		strscpy(test->note, "no namespace specified", PCI_P2PMEM_NOTE);
 		return PCI_P2PMEM_UNPROVED;
 	}
 	t.ns = nvme_p2pmem_find_ns(t.ctrl, bdev->bd_disk);
 	if (!t.ns) {
-		strscpy(test->note, "the block device is no namespace of this drive",
+		strscpy(test->note, "the block device is not a namespace of this drive",
 			PCI_P2PMEM_NOTE);
 		return PCI_P2PMEM_UNPROVED;
 	}
@@ -335,7 +338,7 @@ nvme_p2pmem_verify(struct pci_p2pmem_client *client, struct pci_p2pmem_grant *gr
 	t.size = 1U << t.ns->head->lba_shift;
 	if (t.ns->head->ms || t.ns->head->lba_shift > NVME_P2PMEM_LBA_SHIFT ||
 	    !t.ns->head->lba_shift) {
-		strscpy(test->note, "the drive's format has metadata, or blocks that are too large",
+		strscpy(test->note, "unsupported namespace format: metadata or block size",
 			PCI_P2PMEM_NOTE);
 		proof = PCI_P2PMEM_UNPROVED;
 	} else {

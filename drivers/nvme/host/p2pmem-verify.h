@@ -2,34 +2,34 @@
 /**
  * DOC: self-test of a path between an NVMe drive and peer memory
  *
- * Between p2pmem-verify.c, which says what is done in which order, and p2pmem-verify-cmd.c,
- * which sends the commands and says what it means when one fails.
+ * Shared by p2pmem-verify.c, which has the sequence of the test, and p2pmem-verify-cmd.c,
+ * which submits its commands and interprets their failures.
  */
 #ifndef _NVME_P2PMEM_VERIFY_H
 #define _NVME_P2PMEM_VERIFY_H
 
 #include "p2pmem.h"
 
-#define NVME_P2PMEM_WRONG	3	/* rounds that disprove, whatever they found */
+#define NVME_P2PMEM_WRONG	3	/* failed rounds that disprove a path */
 
-/* A round without a result, beside enum pci_p2pmem_proof */
-#define NVME_P2PMEM_CHANGED	-1
-#define NVME_P2PMEM_AGAIN	-2	/* wrong, but not often enough yet */
-/* No result yet, where zero would be PCI_P2PMEM_UNTRIED */
+/* Results of a round in addition to enum pci_p2pmem_proof */
+#define NVME_P2PMEM_CHANGED	-1	/* the block changed meanwhile */
+#define NVME_P2PMEM_AGAIN	-2	/* failed, but not often enough yet */
+/* No result yet; zero would be PCI_P2PMEM_UNTRIED */
 #define NVME_P2PMEM_GO_ON	-3
 
 /**
- * struct nvme_p2pmem_test - one test
+ * struct nvme_p2pmem_test - one self-test
  * @ctrl: the controller
  * @ns: the namespace, referenced
- * @provider: whose memory it is
- * @peer: that memory, @size bytes
- * @ram: the block in system memory, and room for two more
+ * @provider: provider of the peer memory
+ * @peer: peer memory, @size bytes
+ * @ram: three buffers of @size bytes: the block, nvme_p2pmem_second_buf(), nvme_p2pmem_fill()
  * @size: bytes of a logical block
- * @wrong: rounds that were wrong while the block did not change
- * @right: rounds that were right
- * @shown: that data arrives, in some round
- * @says: what moved, and what went wrong
+ * @wrong: failed rounds in which the block did not change
+ * @right: successful rounds
+ * @shown: some round has shown that data arrives in peer memory
+ * @says: the result for the core: bytes moved, note
  */
 struct nvme_p2pmem_test {
 	struct nvme_ctrl *ctrl;
@@ -44,12 +44,13 @@ struct nvme_p2pmem_test {
 	struct pci_p2pmem_test *says;
 };
 
+/* Buffer for a second copy of the block, from the drive or from peer memory */
 static inline u8 *nvme_p2pmem_second_buf(struct nvme_p2pmem_test *t)
 {
 	return t->ram + t->size;
 }
 
-/* What peer memory was filled with before the Read */
+/* Copy of the random bytes in peer memory before the Read */
 static inline u8 *nvme_p2pmem_fill(struct nvme_p2pmem_test *t)
 {
 	return t->ram + 2 * t->size;

@@ -2,23 +2,24 @@
 /**
  * DOC: peer-to-peer memory for NVMe drives
  *
- * A drive is a client: the data of its commands may lie in peer memory, which
- * is then mapped through the peer-to-peer core. Metadata, PRP and SGL lists and
- * completion queues are in system memory always.
+ * Every drive is a client: the data of its commands may be in peer memory, which
+ * is mapped through the peer-to-peer core. Metadata, PRP and SGL lists and
+ * completion queues are always in system memory.
  *
- * A drive with a controller memory buffer (CMB) is a provider too, published
- * when the controller can both read and write data there. It is registered in
- * probe, and lent only while the controller is LIVE: nvme_p2pmem_start() is called
- * where it becomes that, nvme_p2pmem_stop() before it is disabled in an orderly way,
- * nvme_p2pmem_lost() when it is disabled. A Controller Reset leaves the contents of
- * a CMB undefined, so nothing may be lent across it.
+ * A drive with a controller memory buffer (CMB) is also a provider, and published
+ * if the controller supports both reading and writing data in the CMB. The CMB is
+ * registered in probe, but lent only while the controller is LIVE:
+ * nvme_p2pmem_start() is called when the controller becomes LIVE, nvme_p2pmem_stop()
+ * before it is disabled in an orderly way, and nvme_p2pmem_lost() when it is disabled.
+ * A Controller Reset leaves the contents of a CMB undefined, so nothing may be lent
+ * across a reset.
  *
- * Submission queues in the CMB, which the parameter use_cmb_sqes asks for, are the
- * driver's own use of the memory. They come from the pool, so they count as not
- * available; they get half of it at most; and they survive a reset, so no drain
- * waits for them.
+ * With the parameter use_cmb_sqes the driver itself uses the CMB for submission
+ * queues. They are allocated from the pool, so their memory counts as not available,
+ * and they take at most half of the pool. They survive a reset, so draining does not
+ * wait for them.
  *
- * This file knows struct nvme_ctrl and registers, not struct nvme_dev.
+ * This file uses struct nvme_ctrl and registers, but not struct nvme_dev.
  */
 #include <linux/pci-p2pmem.h>
 
@@ -29,13 +30,13 @@
  * @dev: the drive's DMA device
  * @sgt: the list in @sgl and @orig_nents; @nents is set on success
  * @dir: direction of the transfer
- * @attrs: for the DMA API, when the list is system memory
+ * @attrs: for the DMA API if the list is system memory
  *
  * Context: Any.
- * Return: 0; -ENOMEM, which may go away; -EREMOTEIO for a drive that is no client and for
- * a list that mixes memories; -ECOMM for peer memory that this drive cannot be given an
- * address of now: the IOMMU failed, the memory is lost, the path is refused. System memory:
- * what the DMA API says.
+ * Return: 0 on success. For peer memory: -ENOMEM if resources are temporarily short;
+ * -EREMOTEIO if the drive is not a client or the list mixes kinds of memory; -ECOMM if
+ * the memory cannot be mapped for this drive now (IOMMU failure, memory lost, path
+ * refused). For system memory: the error of the DMA API.
  */
 int nvme_p2pmem_map_sgtable(struct device *dev, struct sg_table *sgt,
 			    enum dma_data_direction dir, unsigned long attrs)
@@ -44,7 +45,7 @@ int nvme_p2pmem_map_sgtable(struct device *dev, struct sg_table *sgt,
 
 	if (likely(!ret))
 		return dma_map_sgtable(dev, sgt, dir, attrs);
-	/* A mixed list too: the core refuses it, counts that and tells. */
+	/* Mixed lists as well: the core refuses, counts and reports them. */
 	ret = pci_p2pmem_map_sg(dev, sgt->sgl, sgt->orig_nents, dir);
 	switch (ret) {
 	case -ENOMEM:
@@ -61,15 +62,15 @@ int nvme_p2pmem_map_sgtable(struct device *dev, struct sg_table *sgt,
 }
 
 /**
- * nvme_p2pmem_map_status() - what becomes of a command whose data could not be mapped
- * @error: of nvme_p2pmem_map_sgtable()
+ * nvme_p2pmem_map_status() - status of a command whose data cannot be mapped
+ * @error: error returned by nvme_p2pmem_map_sgtable()
  *
- * What may pass is not requeued here: nobody says when, and whoever submitted the command
- * may use other memory. An error of the path is what a target repeats to its host, and
- * what multipath fails over on.
+ * -ECOMM may be temporary, but the command is not requeued: no event would end the wait,
+ * and the submitter can retry with other memory. BLK_STS_TRANSPORT is the status that a
+ * target passes on to its host, and that makes multipath fail over.
  *
  * Context: Any.
- * Return: the status that the command ends with, or BLK_STS_RESOURCE to have it requeued.
+ * Return: the status to complete the command with, or BLK_STS_RESOURCE to requeue it.
  */
 blk_status_t nvme_p2pmem_map_status(int error)
 {
@@ -88,9 +89,9 @@ blk_status_t nvme_p2pmem_map_status(int error)
  * @dev: as given when mapping
  * @sgt: as mapped
  * @dir: as given when mapping
- * @attrs: for the DMA API, when the list is system memory
+ * @attrs: for the DMA API if the list is system memory
  *
- * What was mapped is all of one sort, so the first entry speaks for the list.
+ * A mapped list never mixes kinds of memory, so checking its first entry is enough.
  *
  * Context: Any.
  */
@@ -126,9 +127,9 @@ static u64 nvme_p2pmem_cmbmsc(struct nvme_ctrl *ctrl, const struct nvme_p2pmem *
 }
 
 /*
- * CMBMSC and CMBSTS exist only where CAP.CMBS is set (NVMe 1.4); elsewhere their offsets
- * are reserved. Writes only a value that CMBMSC does not have already: where the CMB is,
- * others may still be transferring.
+ * CMBMSC and CMBSTS exist only if CAP.CMBS is set (NVMe 1.4), otherwise their offsets
+ * are reserved. Do not rewrite CMBMSC with the value it has: other devices may still be
+ * transferring to the CMB.
  */
 static int nvme_p2pmem_set_cmbmsc(struct nvme_ctrl *ctrl, u64 cmbmsc)
 {
@@ -138,7 +139,7 @@ static int nvme_p2pmem_set_cmbmsc(struct nvme_ctrl *ctrl, u64 cmbmsc)
 	if (!NVME_CAP_CMBS(ctrl->cap))
 		return 0;
 	if (ctrl->ops->reg_read64(ctrl, NVME_REG_CMBMSC, &now) || now != cmbmsc) {
-		/* The low half enables: last. */
+		/* The low half has the enable bit: write it last. */
 		ctrl->ops->reg_write32(ctrl, NVME_REG_CMBMSC + 4, upper_32_bits(cmbmsc));
 		ctrl->ops->reg_write32(ctrl, NVME_REG_CMBMSC, lower_32_bits(cmbmsc));
 	}
@@ -152,7 +153,7 @@ static int nvme_p2pmem_set_cmbmsc(struct nvme_ctrl *ctrl, u64 cmbmsc)
 	return 0;
 }
 
-/* Whether the registers describe a CMB; its bytes inside the BAR, or 0 after a message */
+/* The bytes of the CMB inside its BAR; 0 after a message if the registers are invalid. */
 static u64 nvme_p2pmem_cmb_size(struct nvme_ctrl *ctrl, u32 cmbsz, u32 cmbloc)
 {
 	u32 szu = (cmbsz >> NVME_CMBSZ_SZU_SHIFT) & NVME_CMBSZ_SZU_MASK;
@@ -162,7 +163,7 @@ static u64 nvme_p2pmem_cmb_size(struct nvme_ctrl *ctrl, u32 cmbsz, u32 cmbloc)
 
 	if (szu > NVME_P2PMEM_SZU_MAX || bar > PCI_STD_NUM_BARS - 1) {
 		dev_warn(ctrl->device,
-			 "CMB not used: CMBSZ %#x, CMBLOC %#x have a reserved size unit or BAR\n",
+			 "CMB not used: reserved size unit or BAR in CMBSZ %#x, CMBLOC %#x\n",
 			 cmbsz, cmbloc);
 		return 0;
 	}
@@ -170,12 +171,12 @@ static u64 nvme_p2pmem_cmb_size(struct nvme_ctrl *ctrl, u32 cmbsz, u32 cmbloc)
 	size = nvme_p2pmem_cmb_unit(cmbsz) *
 		((cmbsz >> NVME_CMBSZ_SZ_SHIFT) & NVME_CMBSZ_SZ_MASK);
 	room = pci_resource_len(pdev, bar);
-	/* A bridge with a small window may leave less of the BAR than the CMB has. */
+	/* A bridge with a small window may have left a BAR smaller than the CMB. */
 	size = offset < room ? min(size, room - offset) : 0;
 	if (!size)
 		dev_warn(ctrl->device,
-			 "CMB not used: it begins at %#llx of BAR %d of %s, which has %llu bytes\n",
-			 offset, bar, pci_name(pdev), room);
+			 "CMB not used: empty or outside BAR %d of %s (offset %#llx, BAR of %llu bytes)\n",
+			 bar, pci_name(pdev), offset, room);
 	return size;
 }
 
@@ -187,7 +188,7 @@ static int nvme_p2pmem_add_cmb(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p)
 	int bar, ret;
 	u64 size;
 
-	/* Without CRE, CMBSZ and CMBLOC of a controller since NVMe 1.4 read 0. */
+	/* Since NVMe 1.4, CMBSZ and CMBLOC read as 0 unless CRE is set. */
 	if (NVME_CAP_CMBS(ctrl->cap))
 		ctrl->ops->reg_write32(ctrl, NVME_REG_CMBMSC, NVME_CMBMSC_CRE);
 	if (ctrl->ops->reg_read32(ctrl, NVME_REG_CMBSZ, &p->cmbsz) ||
@@ -201,7 +202,7 @@ static int nvme_p2pmem_add_cmb(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p)
 	ret = size ? nvme_p2pmem_set_cmbmsc(ctrl, nvme_p2pmem_cmbmsc(ctrl, p)) : -EINVAL;
 	if (ret && size)
 		dev_warn(ctrl->device,
-			 "CMB not used: the controller refuses its address (CMBMSC, CMBSTS: %pe)\n",
+			 "CMB not used: the controller rejected its address (CMBMSC, CMBSTS: %pe)\n",
 			 ERR_PTR(ret));
 	if (ret)
 		goto off;
@@ -222,7 +223,7 @@ static int nvme_p2pmem_add_cmb(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p)
 		pci_p2pmem_set_published(pdev, true);
 	else
 		dev_info(ctrl->device,
-			 "CMB not lent to others: the controller cannot both read and write data in it (CMBSZ %#x)\n",
+			 "CMB not published to other devices: CMBSZ %#x lacks support for read or write data\n",
 			 p->cmbsz);
 	return 0;
 off:
@@ -230,7 +231,7 @@ off:
 	return ret;
 }
 
-/* Whether the CMB is where it was registered, and enabled there */
+/* Enable the CMB and check that it is the one that was registered; 0 or -EIO. */
 static int nvme_p2pmem_check_cmb(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p)
 {
 	struct pci_dev *pdev = to_pci_dev(ctrl->dev);
@@ -238,7 +239,7 @@ static int nvme_p2pmem_check_cmb(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p)
 	u32 sz = 0, loc = 0;
 	int ret;
 
-	/* A reset of the function clears CMBMSC, and CMBSZ and CMBLOC with it. */
+	/* A function reset clears CMBMSC, so set it before reading CMBSZ and CMBLOC. */
 	ret = nvme_p2pmem_set_cmbmsc(ctrl, nvme_p2pmem_cmbmsc(ctrl, p));
 	ctrl->ops->reg_read32(ctrl, NVME_REG_CMBSZ, &sz);
 	ctrl->ops->reg_read32(ctrl, NVME_REG_CMBLOC, &loc);
@@ -250,7 +251,7 @@ static int nvme_p2pmem_check_cmb(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p)
 
 	if (!p->changed)
 		dev_warn(ctrl->device,
-			 "CMB of %s is not what was registered: CMBSZ %#x (was %#x), CMBLOC %#x (was %#x), BAR %d at %pa, enabling it: %d; it lends no memory until a reset restores it or the driver is bound again\n",
+			 "CMB of %s changed since it was registered: CMBSZ %#x (was %#x), CMBLOC %#x (was %#x), BAR %d at %pa, enable returned %d; it stays stopped until a reset restores it or the driver is rebound\n",
 			 pci_name(pdev), sz, p->cmbsz, loc, p->cmbloc, bar,
 			 &pdev->resource[bar].start, ret);
 	p->changed = true;
@@ -259,14 +260,14 @@ static int nvme_p2pmem_check_cmb(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p)
 
 /**
  * nvme_p2pmem_map_cmb() - find and register the controller memory buffer
- * @ctrl: the controller, not yet enabled: in probe, and in each reset after that
- * @p: what is known of it; updated
+ * @ctrl: the controller, not yet enabled: in probe and in each later reset
+ * @p: state of the CMB, updated
  *
- * Lends nothing: see nvme_p2pmem_start(). A CMB that is refused is refused once, with a
- * message, until the driver is bound again.
+ * The CMB is registered, but not lent before nvme_p2pmem_start(). If it cannot be used,
+ * a message says so once and it stays unused until the driver is rebound.
  *
  * Context: Process, may sleep.
- * Return: true when submission queues may be in the CMB.
+ * Return: true if submission queues may be in the CMB.
  */
 bool nvme_p2pmem_map_cmb(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p)
 {
@@ -295,12 +296,13 @@ static bool nvme_p2pmem_alive(struct nvme_ctrl *ctrl, struct pci_dev *pdev)
 
 /**
  * nvme_p2pmem_start() - lend the CMB
- * @ctrl: the controller, just LIVE
+ * @ctrl: the controller, which has just become LIVE
  * @p: its CMB
- * @lock: as held by whoever disables the controller, and around nvme_p2pmem_lost()
+ * @lock: the lock that is held for disabling the controller and for nvme_p2pmem_lost()
  *
- * The only place where lending begins. Under @lock the controller is either still LIVE,
- * and whoever disables it later finds the CMB lent, or it is not, and nothing is lent.
+ * This is the only place where lending begins. If the controller is LIVE under @lock, the
+ * CMB is lent before the controller can be disabled, and nvme_p2pmem_lost() will stop it.
+ * Otherwise nothing is lent.
  *
  * Context: Process, may sleep.
  */
@@ -314,17 +316,17 @@ void nvme_p2pmem_start(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p, struct mut
 }
 
 /**
- * nvme_p2pmem_stop() - the controller is going to be disabled
+ * nvme_p2pmem_stop() - stop lending the CMB before the controller is disabled
  * @ctrl: the controller
  * @p: its CMB
- * @lock: as of nvme_p2pmem_start()
- * @sleep: in suspend and shutdown, where the devices of holders may be asleep already
+ * @lock: as for nvme_p2pmem_start()
+ * @sleep: true in suspend and shutdown, where devices of holders may be asleep already
  *
- * While the controller works, transfers to and from its memory can be waited
- * for, and are. They may include commands of this very drive: to be called while
- * it still takes commands, without locks that completing them needs.
+ * If the controller works, this waits for transfers to and from the CMB. They may include
+ * commands of this drive, so call it while the drive still executes commands, without any
+ * lock that their completion needs.
  *
- * Context: Process; may sleep for as long as pci_p2pmem_revoke() does.
+ * Context: Process, may sleep for as long as pci_p2pmem_revoke().
  */
 void nvme_p2pmem_stop(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p, struct mutex *lock,
 		      bool sleep)
@@ -347,14 +349,13 @@ void nvme_p2pmem_stop(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p, struct mute
 }
 
 /**
- * nvme_p2pmem_lost() - the controller is being disabled
- * @ctrl: the controller, not LIVE any more
+ * nvme_p2pmem_lost() - mark the contents of the CMB as lost
+ * @ctrl: the controller, which is being disabled and not LIVE
  *
- * After nvme_p2pmem_stop() there is nothing left to lose. Without it (a
- * timeout, an error of the bus, surprise removal) whoever holds memory of the
- * CMB gets errors for it from now on.
+ * No effect after nvme_p2pmem_stop(). Without it (timeout, bus error, surprise removal)
+ * every use of memory in the CMB fails from now on.
  *
- * Context: Any; the lock of nvme_p2pmem_start() is held. Does not wait.
+ * Context: Process, under the lock of nvme_p2pmem_start(). Does not wait.
  */
 void nvme_p2pmem_lost(struct nvme_ctrl *ctrl)
 {
@@ -362,16 +363,16 @@ void nvme_p2pmem_lost(struct nvme_ctrl *ctrl)
 }
 
 /**
- * nvme_p2pmem_alloc_sq() - memory of the CMB for a submission queue
+ * nvme_p2pmem_alloc_sq() - allocate memory of the CMB for a submission queue
  * @pdev: the drive
  * @size: bytes
  *
- * Queues are created before the controller is LIVE, so before anything is lent. They
- * get at most half of the CMB.
+ * Queues are created before the controller is LIVE and therefore before the CMB is lent.
+ * They take at most half of the CMB.
  *
  * Context: Process, may sleep.
- * Return: address for the CPU, or NULL when there is none left for queues; the queue
- * belongs in system memory then.
+ * Return: CPU address, or NULL if the share of the queues is used up; the caller then
+ * uses system memory.
  */
 void *nvme_p2pmem_alloc_sq(struct pci_dev *pdev, size_t size)
 {
@@ -379,12 +380,12 @@ void *nvme_p2pmem_alloc_sq(struct pci_dev *pdev, size_t size)
 }
 
 /**
- * nvme_p2pmem_sq_addr() - address of a submission queue for the controller
+ * nvme_p2pmem_sq_addr() - get the address of a submission queue for the controller
  * @pdev: the drive
  * @sq: from nvme_p2pmem_alloc_sq()
  *
  * Context: Any.
- * Return: bus address, which is how the controller knows its CMB.
+ * Return: bus address, by which a controller addresses its own CMB.
  */
 pci_bus_addr_t nvme_p2pmem_sq_addr(struct pci_dev *pdev, void *sq)
 {
@@ -392,7 +393,7 @@ pci_bus_addr_t nvme_p2pmem_sq_addr(struct pci_dev *pdev, void *sq)
 }
 
 /**
- * nvme_p2pmem_free_sq() - give back memory of the CMB
+ * nvme_p2pmem_free_sq() - free the memory of a submission queue in the CMB
  * @pdev: the drive
  * @sq: from nvme_p2pmem_alloc_sq()
  * @size: bytes, as allocated
@@ -410,12 +411,12 @@ static const struct pci_p2pmem_client_ops nvme_p2pmem_client_ops = {
 };
 
 /**
- * nvme_p2pmem_register_client() - data of this drive may lie in peer memory
+ * nvme_p2pmem_register_client() - register a drive as a client of peer memory
  * @ctrl: the controller, before any namespace of it can be opened
  *
  * Context: Process, may sleep.
- * Return: for nvme_p2pmem_unregister_client(); NULL after a message when the core
- * refuses: the drive works, with system memory only.
+ * Return: the client, for nvme_p2pmem_unregister_client(). NULL after a message if the
+ * registration failed; the drive then works with system memory only.
  */
 struct pci_p2pmem_client *nvme_p2pmem_register_client(struct nvme_ctrl *ctrl)
 {
@@ -424,7 +425,7 @@ struct pci_p2pmem_client *nvme_p2pmem_register_client(struct nvme_ctrl *ctrl)
 	client = pci_p2pmem_register_client(ctrl->dev, &nvme_p2pmem_client_ops, ctrl);
 	if (IS_ERR(client)) {
 		dev_warn(ctrl->device,
-			 "no peer-to-peer for %s: not registered as a client (%pe); bind the driver again\n",
+			 "no peer-to-peer for %s: cannot register it as a client (%pe); rebind the driver to retry\n",
 			 dev_name(ctrl->dev), client);
 		return NULL;
 	}
@@ -433,8 +434,8 @@ struct pci_p2pmem_client *nvme_p2pmem_register_client(struct nvme_ctrl *ctrl)
 
 /**
  * nvme_p2pmem_unregister_client() - undo nvme_p2pmem_register_client()
- * @client: what that returned; nothing is mapped for the drive any more, and its
- *	queues are dead: a self-test that is under way ends by that
+ * @client: its return value. Nothing is mapped for the drive any more, and its queues
+ *	are dead, which ends a running self-test
  *
  * Context: Process, may sleep.
  */

@@ -2,11 +2,11 @@
 /**
  * DOC: peer-to-peer memory for NVMe drives
  *
- * The hooks of pci.c. struct nvme_dev is private to that file, so everything
- * here is given the controller, or what of the drive it needs.
+ * The hooks that pci.c calls. struct nvme_dev is private to that file, so its callers
+ * pass the controller, or those members that a hook needs.
  *
- * With the option off the controller memory buffer stays unused, as in a kernel
- * without peer-to-peer memory, and data is mapped as it was before.
+ * With CONFIG_PCI_P2PMEM_NVME off the controller memory buffer is unused, as in a
+ * kernel without peer-to-peer memory, and data is mapped by the DMA API only.
  */
 #ifndef _NVME_P2PMEM_H
 #define _NVME_P2PMEM_H
@@ -22,18 +22,18 @@
 struct pci_p2pmem_client;
 
 #define NVME_P2PMEM_REG_CMBSTS	0x58	/* Controller Memory Buffer Status */
-#define NVME_P2PMEM_CMBSTS_CBAI	BIT(0)	/* CMBMSC.CBA is not usable */
+#define NVME_P2PMEM_CMBSTS_CBAI	BIT(0)	/* CMBMSC.CBA is invalid */
 #define NVME_P2PMEM_CMBLOC_CDMMMS BIT(7) /* data in the CMB, metadata outside of it */
-#define NVME_P2PMEM_SZU_MAX	6	/* of CMBSZ.SZU: 64 GiB; others are reserved */
+#define NVME_P2PMEM_SZU_MAX	6	/* CMBSZ.SZU of 64 GiB; larger ones are reserved */
 
 /**
- * struct nvme_p2pmem - what this part keeps of a drive
+ * struct nvme_p2pmem - peer-to-peer state of a drive
  * @client: the drive's registration as a client, or NULL
- * @size: bytes of the CMB that are registered, 0 when none are
+ * @size: registered bytes of the CMB, 0 if none
  * @cmbsz: register CMBSZ when the CMB was found, 0 without a CMB
  * @cmbloc: register CMBLOC at that time
- * @refused: there is no CMB that can be used; looked for once
- * @changed: the CMB is not what was registered; that was logged
+ * @refused: the drive has no usable CMB; this is checked once only
+ * @changed: the CMB differs from what was registered, which has been logged
  */
 struct nvme_p2pmem {
 	struct pci_p2pmem_client *client;

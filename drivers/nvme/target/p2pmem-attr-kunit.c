@@ -381,7 +381,7 @@ static void paths_that_are_not_used(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
 	bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
 	told(b, l, dev_name(b->drive), pci_name(b->card),
-	     "not-verified: the path must be proved by a self-test before it is used, and is not (the client's driver has no self-test); write warn to p2pmem_verify of the namespace");
+	     "not-verified: the path has not passed the self-test that is required before its use (the client's driver has no self-test); write warn to the namespace's p2pmem_verify");
 	KUNIT_EXPECT_NULL(test, bench_io(b, nvme_cmd_read, SZ_4K));
 	KUNIT_EXPECT_EQ(test, bench_count(b, "not-verified"), 1);
 	bench_disconnect(b);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: p2pmem-bar, a driver for functions whose only job is to lend memory
+ * DOC: p2pmem-bar, a driver for functions that only provide memory
  *
  * Floor 9.
  *
- * Lends a BAR of any PCI function that is bound to it: a memory card, an FPGA. It
- * knows no device by itself; an administrator binds one by driver_override or
- * new_id. The parameters are read when a function is bound, so that cards with
- * different BARs can be bound one after the other.
+ * Registers a BAR of any PCI function that is bound to it: a memory card, an FPGA. Its id
+ * table is empty; an administrator binds a function by driver_override or new_id. The
+ * parameters are read when a function is bound, so that cards with different BARs can be
+ * bound one after the other.
  */
 #define pr_fmt(fmt) "p2pmem-bar: " fmt
 
@@ -18,11 +18,11 @@
 
 #define P2PMEM_BAR_LARGEST	-1
 
-/* The driver core tells the errno only: what is wrong and what is right stands here. */
+/* User space gets the errno only: the log has the invalid value and the expected ones. */
 static int p2pmem_bar_refuse(const char *val, const struct kernel_param *kp,
 			     const char *wanted)
 {
-	pr_err("%s=%.*s cannot be: give %s\n", kp->name, (int)strcspn(val, "\n"), val, wanted);
+	pr_err("invalid %s '%.*s', expected %s\n", kp->name, (int)strcspn(val, "\n"), val, wanted);
 	return -EINVAL;
 }
 
@@ -43,7 +43,7 @@ static const struct kernel_param_ops p2pmem_bar_bar_ops = {
 
 static int bar = P2PMEM_BAR_LARGEST;
 module_param_cb(bar, &p2pmem_bar_bar_ops, &bar, 0644);
-MODULE_PARM_DESC(bar, "BAR to lend, 0 to 5 (default -1: the largest memory BAR)");
+MODULE_PARM_DESC(bar, "BAR to register, 0 to 5 (default -1: the largest memory BAR)");
 
 static int p2pmem_bar_set_bytes(const char *val, const struct kernel_param *kp)
 {
@@ -59,11 +59,11 @@ static const struct kernel_param_ops p2pmem_bar_bytes_ops = {
 
 static u64 offset;
 module_param_cb(offset, &p2pmem_bar_bytes_ops, &offset, 0644);
-MODULE_PARM_DESC(offset, "first byte of the BAR to lend, suffixes K M G (default 0)");
+MODULE_PARM_DESC(offset, "first byte of the BAR to register, suffixes K M G (default 0)");
 
 static u64 size;
 module_param_cb(size, &p2pmem_bar_bytes_ops, &size, 0644);
-MODULE_PARM_DESC(size, "bytes to lend, suffixes K M G (default 0: to the end of the BAR)");
+MODULE_PARM_DESC(size, "bytes to register, suffixes K M G (default 0: to the end of the BAR)");
 
 static const char * const p2pmem_bar_kinds[] = {
 	[PCI_P2PMEM_POOL] = "pool",
@@ -119,23 +119,23 @@ static int p2pmem_bar_probe(struct pci_dev *pdev, const struct pci_device_id *id
 	if (nr == P2PMEM_BAR_LARGEST)
 		nr = p2pmem_bar_largest(pdev);
 	if (nr < 0) {
-		pci_err(pdev, "cannot lend: it has no memory BAR; bind another function\n");
+		pci_err(pdev, "cannot register peer-to-peer memory: the function has no memory BAR; bind another one\n");
 		return -EINVAL;
 	}
 
 	ret = pcim_enable_device(pdev);
 	if (ret) {
-		pci_err(pdev, "cannot lend BAR %d: the device cannot be enabled (%d)\n", nr,
+		pci_err(pdev, "cannot register BAR %d: enabling the device failed (%d)\n", nr,
 			ret);
 		return ret;
 	}
-	/* What an error recovery restores after the slot was reset */
+	/* Error recovery restores this state after a slot reset. */
 	pci_save_state(pdev);
 	/* An empty resource is refused below, with a better message. */
 	if (pci_resource_len(pdev, nr)) {
 		ret = pci_request_region(pdev, nr, "p2pmem-bar");
 		if (ret) {
-			pci_err(pdev, "cannot lend BAR %d: another driver has claimed it, see /proc/iomem\n",
+			pci_err(pdev, "cannot register BAR %d: another driver has claimed it, see /proc/iomem\n",
 				nr);
 			return ret;
 		}
@@ -184,7 +184,7 @@ static pci_ers_result_t p2pmem_bar_slot_reset(struct pci_dev *pdev)
 	pci_restore_state(pdev);
 	pci_save_state(pdev);
 	if (!pci_device_is_present(pdev)) {
-		pci_err(pdev, "does not answer after its slot was reset: it lends no memory; power-cycle it and bind it again\n");
+		pci_err(pdev, "no response after the slot reset, peer-to-peer memory stays revoked; power-cycle the device and bind it again\n");
 		return PCI_ERS_RESULT_DISCONNECT;
 	}
 	return PCI_ERS_RESULT_RECOVERED;
@@ -217,5 +217,5 @@ static struct pci_driver p2pmem_bar_driver = {
 };
 module_pci_driver(p2pmem_bar_driver);
 
-MODULE_DESCRIPTION("Lends a BAR of any PCI function as peer-to-peer memory");
+MODULE_DESCRIPTION("Provides a BAR of any PCI function as peer-to-peer memory");
 MODULE_LICENSE("GPL");

@@ -4,22 +4,22 @@
  *
  * Floor 7.
  *
- * A device is a client only after its driver said so. Its pairs are made and judged
- * before its registration returns, and are dropped after its last self-test has ended.
+ * A device is a client only if its driver registers it. Registration creates and evaluates
+ * the pairs of the client before it returns; unregistration drops them after the last
+ * self-test has ended.
  */
 #include <linux/module.h>
 #include <linux/slab.h>
 #include "p2pdma.h"
 
 /**
- * pci_p2pmem_register_client() - make a DMA device a client
+ * pci_p2pmem_register_client() - register a DMA device as a client
  * @dma_dev: the device that DMA addresses are mapped for
- * @ops: its driver's callbacks, or NULL; must outlive the client
- * @priv: for its driver
+ * @ops: callbacks of its driver, or NULL; must outlive the client
+ * @priv: private data of its driver
  *
- * Only a registered device is ever given an address of peer memory: that a
- * queue or an adapter could do peer-to-peer is known to its driver alone. A
- * device may be registered several times.
+ * Peer memory is mapped for registered devices only: just the driver knows whether its
+ * queue or adapter can do peer-to-peer DMA. A device may be registered several times.
  *
  * Context: Process context, may sleep.
  * Return: the registration, -EOPNOTSUPP without @dma_dev (a software device),
@@ -44,7 +44,7 @@ pci_p2pmem_register_client(struct device *dma_dev,
 	init_completion(&c->unused);
 
 	p2pmem_client_add(c);
-	/* What another driver of the device has proved is to be proved again. */
+	/* Proofs by another driver of the device are dropped and must be repeated. */
 	p2pmem_pairs_update(NULL, dma_dev, P2PMEM_FORGET_PROOF, NULL);
 	p2pmem_notify(PCI_P2PMEM_EVENT_CLIENT, dma_dev);
 	return c;
@@ -55,10 +55,9 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_register_client);
  * pci_p2pmem_unregister_client() - end a registration
  * @client: from pci_p2pmem_register_client(); NULL and error pointers are fine
  *
- * The driver has undone its mappings before. When this was the device's last
- * registration, its pairs are forgotten, and mappings that are left are
- * reported. A self-test that runs is waited for: that is as long as the driver's
- * verify operation takes to see that its device goes.
+ * The driver undoes its mappings first. With the device's last registration its pairs are
+ * dropped, and mappings that are left are reported. Waits for a running self-test, which
+ * takes until the driver's verify operation notices that its device is being removed.
  *
  * Context: Process context, may sleep.
  */
@@ -71,12 +70,12 @@ void pci_p2pmem_unregister_client(struct pci_p2pmem_client *client)
 	p2pmem_pairs_update(NULL, client->dev, P2PMEM_FORGET_PROOF, NULL);
 	/*
 	 * Not under the mutex: a self-test may take long. Its mappings are undone when it
-	 * has ended, and only then the pairs can be settled.
+	 * ends, and the pairs can be settled only after that.
 	 */
 	p2pmem_prover_put(client);
 	wait_for_completion(&client->unused);
 	scoped_guard(mutex, &p2pmem_mutex) {
-		/* Locked: the pairs of who has registered it since are not ours to drop. */
+		/* Locked: pairs of a new registration of the device must stay. */
 		if (!p2pmem_is_client(client->dev))
 			p2pmem_pairs_drop(NULL, client->dev);
 	}
@@ -86,11 +85,11 @@ void pci_p2pmem_unregister_client(struct pci_p2pmem_client *client)
 EXPORT_SYMBOL_GPL(pci_p2pmem_unregister_client);
 
 /**
- * pci_p2pmem_client_priv() - what was given at registration
+ * pci_p2pmem_client_priv() - private data of a client's driver
  * @client: the client
  *
  * Context: Any.
- * Return: the pointer.
+ * Return: the pointer that was passed at registration.
  */
 void *pci_p2pmem_client_priv(struct pci_p2pmem_client *client)
 {
@@ -102,8 +101,8 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_client_priv);
  * pci_p2pmem_find_client() - the DMA device behind a device
  * @dev: a disk's device, for example
  *
- * Goes from @dev up its parents to the first registered client. A parent that
- * is a PCI function ends the search: its children do not DMA for other parents.
+ * Walks from @dev up its parents to the first registered client. The walk ends at the
+ * first PCI function: a device does not use the DMA of anything above that.
  *
  * Context: Any.
  * Return: the DMA device with a reference (put_device()), or NULL.

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: all that the core knows, in debugfs
+ * DOC: state of the core in debugfs
  *
  * Floor 9.
  *
- * Tables with a line of names and a line for each provider, region, grant or pair,
+ * Tables with a header line and a line for each provider, region, grant or pair,
  * for people and scripts. See Documentation/ABI/testing/debugfs-p2pmem. Reading
- * changes nothing: no verdict is made anew or remembered for it.
+ * changes nothing: it evaluates no pair and stores no verdict.
  *
- * Tables are written under p2pmem_mutex: a provider or client that is seen in its
- * register is there until its line is written, and its pairs with it, because who
- * goes takes that mutex before it drops them. A table that does not fit a buffer is
- * written again into a larger one.
+ * Tables are written under p2pmem_mutex: a provider or client that is found in its
+ * register, and its pairs, exist until its line is written, because removal takes that
+ * mutex before it drops them. If a table does not fit into a buffer, seq_file calls the
+ * function again with a larger one.
  *
  * Nobody depends on these files: where there is no debugfs, nothing is missing.
  */
@@ -163,7 +163,7 @@ static int p2pmem_policy_file_show(struct seq_file *m, void *unused)
 DEFINE_SHOW_ATTRIBUTE(p2pmem_policy_file);
 
 /**
- * p2pmem_debugfs_init() - make the files
+ * p2pmem_debugfs_init() - create the files
  *
  * Context: Module init.
  */
@@ -181,7 +181,7 @@ void p2pmem_debugfs_init(void)
 }
 
 /**
- * p2pmem_debugfs_exit() - remove them
+ * p2pmem_debugfs_exit() - remove the files
  *
  * Context: Module exit, waits for readers.
  */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: uevents: what an administrator's rules may want to act upon
+ * DOC: uevents for udev rules of administrators
  *
  * Floor 1.
  *
- * A provider that goes or comes back, and an orchestrator that falls back to system
- * memory for the first time, as change events of the PCI function. See
- * Documentation/ABI/testing/sysfs-bus-pci-p2pmem for what is in them.
+ * Revocation, loss and resume of a provider, and an orchestrator's first fallback to system
+ * memory, are change events of the PCI function. Their variables are described in
+ * Documentation/ABI/testing/sysfs-bus-pci-p2pmem.
  */
 #include <linux/kobject.h>
 #include <linux/module.h>
@@ -17,12 +17,12 @@
 #define P2PMEM_EVENT_USER	256
 
 /**
- * struct p2pmem_fallback - an event on its way
- * @work: sends it
- * @dev: whose event it is, referenced
- * @reason: why
- * @nsid: the user's number of what falls back
- * @user: who falls back
+ * struct p2pmem_fallback - a fallback event that is queued
+ * @work: sends the event
+ * @dev: device of the event, referenced
+ * @reason: reason for the fallback
+ * @nsid: the user's number for the object that falls back
+ * @user: name of the user that falls back
  */
 struct p2pmem_fallback {
 	struct work_struct work;
@@ -33,11 +33,11 @@ struct p2pmem_fallback {
 };
 
 /**
- * p2pmem_event() - tell user space what a provider does
+ * p2pmem_event() - send a uevent of a provider
  * @p: the provider
  * @what: "revoked", "lost" or "resumed"
  *
- * That nobody was told is no failure: the log has it too.
+ * A uevent that cannot be sent is ignored: the log has the same information.
  *
  * Context: Process context, may sleep.
  */
@@ -65,14 +65,14 @@ static void p2pmem_fallback_worker(struct work_struct *work)
 }
 
 /**
- * pci_p2pmem_fallback_event() - tell user space of system memory instead of peer memory
- * @dev: the device whose data it is (a disk); the event is that of the PCI function
- *	it belongs to, or its own when there is none. NULL: nobody is told
- * @reason: why
- * @user: who falls back, for the event
- * @nsid: its number of what falls back, ditto
+ * pci_p2pmem_fallback_event() - send a uevent for a fallback to system memory
+ * @dev: the device that the data is for (a disk); the event is sent for the PCI function
+ *	above it, or for @dev if there is none. NULL: no event
+ * @reason: reason for the fallback
+ * @user: name of the user that falls back, for the event
+ * @nsid: the user's number for the object that falls back, for the event
  *
- * For an orchestrator, the first time that it happens. It is sent from a work item.
+ * An orchestrator calls this for its first fallback. A work item sends the event.
  *
  * Context: Any but NMI; the caller holds @dev.
  */
@@ -84,7 +84,7 @@ void pci_p2pmem_fallback_event(struct device *dev, enum pci_p2pmem_reason reason
 
 	if (!dev)
 		return;
-	/* Where there is no memory, the log and the counters have it still. */
+	/* Without memory there is no event: the log and the counters have the fallback. */
 	f = kzalloc(sizeof(*f), GFP_ATOMIC | __GFP_NOWARN);
 	if (!f)
 		return;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: a verdict in words, with an exact remedy
+ * DOC: text of a verdict with an exact remedy
  *
  * Floor 6.
  *
- * reason.c says what is the matter, from the verdict alone. Where the two devices are at
- * hand, the remedy is made exact here: words that can be pasted. It may only look: what
- * it finds out is of now, and is not remembered.
+ * reason.c formats a verdict by itself. If the caller has the two devices, the remedy is
+ * made exact here: text that can be pasted. The devices are only read, in their current
+ * state, and no result is stored.
  */
 #include <linux/module.h>
 #include "p2pdma.h"
@@ -16,7 +16,7 @@
  * @reason: the reason
  *
  * Context: Any.
- * Return: the token, as in log, sysfs and tools.
+ * Return: the token, as used in the log, sysfs and tools.
  */
 const char *pci_p2pmem_reason_token(enum pci_p2pmem_reason reason)
 {
@@ -24,12 +24,12 @@ const char *pci_p2pmem_reason_token(enum pci_p2pmem_reason reason)
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_reason_token);
 
-/* What loads the list of host bridges while the kernel runs */
+/* The parameter that changes the list of host bridges at run time */
 #define P2PMEM_POLICY_FILE	"/sys/module/p2pdma/parameters/host_bridges"
 
 /*
- * The entries of the list of host bridges that would allow the pair. All of it or
- * nothing: a command that is cut is worse than none.
+ * The entries of the list of host bridges that would allow the pair. Printed completely or
+ * not at all: a truncated command is worse than none.
  */
 static int p2pmem_remedy_entries(char *buf, size_t len, struct pci_dev *provider,
 				 struct pci_dev *client)
@@ -45,50 +45,50 @@ static int p2pmem_remedy_entries(char *buf, size_t len, struct pci_dev *provider
 	return scnprintf(buf, len, "%s%s%s", before, entries, after);
 }
 
-/* The module that would have to be another one; the driver's name is only looked at. */
+/* The module that has to be replaced by the one built with p2pmem */
 static int p2pmem_remedy_driver(char *buf, size_t len, struct device *client)
 {
 	struct device_driver *driver;
 
-	/* a disk, for example: its driver is that of the function that it belongs to */
+	/* for a disk, for example, use the driver of its PCI function */
 	while (client && !dev_is_pci(client))
 		client = client->parent;
 	if (!client)
 		return 0;
 	driver = READ_ONCE(client->driver);
 	if (!driver)
-		return scnprintf(buf, len, ": it has no driver now");
+		return scnprintf(buf, len, ": no driver is bound to it");
 	if (to_pci_dev(client)->class == PCI_CLASS_STORAGE_EXPRESS)
 		return scnprintf(buf, len, ": %s", driver->name);
-	return scnprintf(buf, len, ": %s, or ib_core where it is an RDMA adapter",
+	return scnprintf(buf, len, ": %s, or ib_core if it is an RDMA adapter",
 			 driver->name);
 }
 
-/* What may be wrong with a path that is allowed and moved wrong data */
+/* Possible causes if a self-test disproved an allowed path */
 static int p2pmem_remedy_unsound(char *buf, size_t len, struct device *client,
 				 const struct pci_p2pmem_verdict *verdict)
 {
-	const char *text = ": put both devices into other slots, below one PCIe switch";
+	const char *text = ": move both devices to slots below one PCIe switch";
 
 	if (verdict->by_admin)
-		text = ": take back what allows its host bridge in " P2PMEM_POLICY_FILE
+		text = ": remove the entry that allows its host bridge from " P2PMEM_POLICY_FILE
 			", or put both devices below one PCIe switch";
 	else if (client && p2pmem_client_translates(client))
-		text = ": the client's IOMMU may stop its requests, boot with iommu=pt";
+		text = ": the client's IOMMU may block its requests, boot with iommu=pt";
 	return scnprintf(buf, len, "%s", text);
 }
 
 /**
- * pci_p2pmem_explain() - a verdict in words
- * @buf: returns one line without its end
+ * pci_p2pmem_explain() - format a verdict as text
+ * @buf: returns one line without a newline
  * @len: bytes in @buf; PCI_P2PMEM_TEXT is enough
  * @provider: the providing function, NULL for the one that @verdict names
  * @client: DMA device, NULL for the one that @verdict names
  * @verdict: the verdict
  *
- * Names both ends, the reason, the device at fault and the remedy. With both devices
- * the remedy is exact: what to boot with, what to write, which module to load. The
- * caller holds the devices.
+ * The text names both ends, the reason, the device at fault and the remedy. With both
+ * devices the remedy is exact: the boot parameter, the value to write, the module to load.
+ * The caller holds the devices.
  *
  * Context: Process context, reads configuration space.
  * Return: number of bytes.

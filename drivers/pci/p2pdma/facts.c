@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: host bridges and processors that are known to forward
+ * DOC: the built-in list of host bridges and processors that forward
  *
  * Floor 0.
  *
- * The list that is built in. What an administrator says of it is policy.c's.
+ * policy.c adds and removes entries for the administrator.
  */
 #include <linux/kernel.h>
 #include <linux/pci_ids.h>
@@ -60,12 +60,12 @@ static const struct {
 	{ 0x1ded, 0x8000, P2PMEM_BOTH },		/* Alibaba */
 };
 
-/* Ditto: AMD's processors forward between all root ports since this family (Zen) */
+/* Also from Linux: AMD processors since Zen (this family) forward between all root ports */
 #define P2PMEM_FACT_CPU		"AuthenticAMD"
 #define P2PMEM_FACT_FAMILY	0x17
 
 /**
- * p2pmem_fact() - what is allowed to an entry by the built-in list
+ * p2pmem_fact() - what the built-in list allows for an entry
  * @e: the entry
  *
  * Context: Any.
@@ -101,8 +101,8 @@ static void p2pmem_show_fact(struct seq_file *m, int i)
 }
 
 /**
- * p2pmem_facts_show() - the built-in list, one entry a line
- * @m: where to
+ * p2pmem_facts_show() - print the built-in list, one entry per line
+ * @m: output
  *
  * Context: Process context.
  */

@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: the choice among providers, and the creation of grants
+ * DOC: choice of a provider, and creation of grants
  *
  * Floor 7.
  *
- * Ranks every published provider that all clients reach: those that need no host
- * bridge before those that do, and among the former one that is itself a client
- * (a drive's own memory) first; within that the nearest, then one on the clients'
- * NUMA node, then the one with most memory free, unless the caller prefers another
- * order of these three. What is equal in all of them is shared out: the one with the
- * fewest grants, and at last the one with the lowest PCI address.
+ * Ranks every published provider that all clients reach. Providers that need no host
+ * bridge come before those that do, and among the former one that is itself a client
+ * (a drive's own memory) comes first. Within a class the nearest is best, then one on the
+ * clients' NUMA node, then the one with most free memory, unless the caller prefers
+ * another order of these three. Ties go to the provider with the fewest grants, then to
+ * the lowest PCI address.
  *
- * Before all that: a path which somebody will refuse because it was tested and not
- * proved goes last, so that a caller who asks again after a test gets the next one.
+ * A path that the caller will refuse because its self-test could not prove it ranks last,
+ * so that a caller that searches again after a test gets the next provider.
  */
 #include <linux/module.h>
 #include "p2pdma.h"
 
 /**
- * struct p2pmem_rank - how good a provider is; smaller is better, member by member
- * @unproved: a self-test could not prove it for all clients, and that matters
+ * struct p2pmem_rank - rank of a provider; smaller is better, compared member by member
+ * @unproved: a self-test could not prove it for all clients, and the caller needs a proof
  * @class: 0 same function, 1 bus addresses only, 2 through a host bridge
  * @distance: sum of the distances
  * @foreign: number of clients on another NUMA node
  * @free: free bytes; larger is better
- * @grants: how many use it already
+ * @grants: number of its grants
  * @address: domain, bus, device and function
  */
 struct p2pmem_rank {
@@ -39,12 +39,12 @@ struct p2pmem_rank {
 
 /**
  * struct p2pmem_choice - state of a search
- * @clients: for whom
- * @nr: how many
- * @prefer: what counts most within a class
- * @provable: what is not proved matters, be it allowed by whom it may
+ * @clients: DMA devices that must reach the provider
+ * @nr: number of @clients
+ * @prefer: first criterion within a class
+ * @provable: rank unproved paths last even if no administrator's entry allowed them
  * @split: commands have a part in system memory
- * @update: judge the pairs: the caller is about to use the provider
+ * @update: evaluate the pairs: the caller is about to use the provider
  * @best: rank of @found
  * @found: best so far, referenced
  */
@@ -60,8 +60,8 @@ struct p2pmem_choice {
 };
 
 /*
- * Whether the provider is one of the clients, and takes no command of which a part is
- * elsewhere. @why, unless NULL, returns the refusal.
+ * Returns true if the provider is one of the clients and accepts no command of which a part
+ * is elsewhere. @why, unless NULL, returns the refusal.
  */
 static bool p2pmem_refuses_split(struct p2pmem_provider *p, struct device **clients, int nr,
 				 struct pci_p2pmem_verdict *why)
@@ -81,7 +81,7 @@ static bool p2pmem_refuses_split(struct p2pmem_provider *p, struct device **clie
 	return false;
 }
 
-/* p2pmem_mutex is held by the walk of the providers. */
+/* The walk of the providers holds p2pmem_mutex. */
 static enum pci_p2pmem_reason p2pmem_rank(struct p2pmem_provider *p,
 					  struct p2pmem_choice *c,
 					  struct p2pmem_rank *rank)
@@ -124,7 +124,7 @@ static enum pci_p2pmem_reason p2pmem_rank(struct p2pmem_provider *p,
 		(_a > _b) - (_a < _b);						\
 	})
 
-/* Below zero when @a is the better one */
+/* Negative if @a is better */
 static int p2pmem_compare(const struct p2pmem_rank *a, const struct p2pmem_rank *b,
 			  enum pci_p2pmem_prefer prefer)
 {
@@ -153,7 +153,8 @@ static void p2pmem_consider(struct p2pmem_provider *p, void *arg)
 	struct p2pmem_choice *c = arg;
 	struct p2pmem_rank rank;
 
-	if (!p2pmem_is_published(p) || (c->split && p2pmem_refuses_split(p, c->clients, c->nr, NULL)) ||
+	if (!p2pmem_is_published(p) ||
+	    (c->split && p2pmem_refuses_split(p, c->clients, c->nr, NULL)) ||
 	    p2pmem_rank(p, c, &rank))
 		return;
 	if (c->found && p2pmem_compare(&rank, &c->best, c->prefer) >= 0)
@@ -184,8 +185,8 @@ static struct pci_dev *p2pmem_choose(struct device **clients, int nr,
 /**
  * p2pmem_find_preferred() - the best published provider for some clients
  * @clients: DMA devices that must all reach it
- * @nr: how many
- * @prefer: what counts most, and with PCI_P2PMEM_PROVABLE whether proofs count
+ * @nr: number of @clients
+ * @prefer: first criterion; with PCI_P2PMEM_PROVABLE unproved paths rank last
  *
  * Context: Process context, may sleep.
  * Return: the function with a reference (pci_dev_put()), or NULL.
@@ -199,9 +200,9 @@ struct pci_dev *p2pmem_find_preferred(struct device **clients, int nr,
 /**
  * pci_p2pmem_find_provider() - the best published provider for some clients
  * @clients: DMA devices that must all reach it
- * @nr: how many
+ * @nr: number of @clients
  *
- * The nearest, see PCI_P2PMEM_NEAREST.
+ * Ranks by PCI_P2PMEM_NEAREST.
  *
  * Context: Process context, may sleep.
  * Return: the function with a reference (pci_dev_put()), or NULL.
@@ -213,11 +214,11 @@ struct pci_dev *pci_p2pmem_find_provider(struct device **clients, int nr)
 EXPORT_SYMBOL_GPL(pci_p2pmem_find_provider);
 
 /**
- * struct p2pmem_refusal - why there is no provider
- * @clients: for whom
- * @nr: how many
+ * struct p2pmem_refusal - search for the reason why there is no provider
+ * @clients: DMA devices
+ * @nr: number of @clients
  * @split: commands have a part in system memory
- * @why: the refusal of the provider that came nearest to being chosen
+ * @why: returns the most relevant refusal
  */
 struct p2pmem_refusal {
 	struct device **clients;
@@ -239,8 +240,8 @@ static void p2pmem_note_refusal(struct p2pmem_provider *p, void *arg)
 		if (!v.reason)
 			continue;
 		/*
-		 * Of several refusals the nearest provider's says most; but one for want
-		 * of memory is none of the machine's, and may be gone in a moment.
+		 * Of several refusals report that of the nearest provider. A lack of
+		 * memory comes first: it is transient and says nothing of the machine.
 		 */
 		if (r->why->reason == PCI_P2PMEM_NO_MEMORY)
 			return;
@@ -255,12 +256,12 @@ static void p2pmem_note_refusal(struct p2pmem_provider *p, void *arg)
 }
 
 /**
- * p2pmem_no_provider_reason() - the reason when no provider was found
+ * p2pmem_no_provider_reason() - the reason why no provider was found
  * @clients: DMA devices
- * @nr: how many
- * @prefer: as for the choice; only PCI_P2PMEM_SPLIT counts
- * @why: returns the verdict of the nearest provider that refused, or
- *	PCI_P2PMEM_NO_PROVIDER when none is published
+ * @nr: number of @clients
+ * @prefer: as for the choice; only PCI_P2PMEM_SPLIT is used
+ * @why: returns the verdict of the nearest provider that was refused, or
+ *	PCI_P2PMEM_NO_PROVIDER if none is published
  *
  * Context: Process context, may sleep.
  */
@@ -283,19 +284,19 @@ void p2pmem_no_provider_reason(struct device **clients, int nr, enum pci_p2pmem_
  * pci_p2pmem_grant_create() - create a grant
  * @provider: the providing function, or NULL for the best published one that all
  *	clients reach
- * @prefer: what counts most in that choice; with @provider only PCI_P2PMEM_SPLIT counts
- * @clients: DMA devices that will be mapped for
- * @nr: how many
- * @ops: what the caller wants to be told; must outlive the grant's end
- * @priv: the caller's
- * @name: who this is, for the log
- * @why: returns the verdict that decided: of the first pair that was refused,
- *	or of the last pair; without a provider that of the nearest one that refused
+ * @prefer: first criterion of that choice; with @provider only PCI_P2PMEM_SPLIT is used
+ * @clients: DMA devices that memory will be mapped for
+ * @nr: number of @clients
+ * @ops: callbacks of the caller; must outlive the grant's end
+ * @priv: private data of the caller
+ * @name: name of the user for the log
+ * @why: returns the decisive verdict: that of the first refused pair, or of the last
+ *	pair; if no provider was found, that of the nearest one that was refused
  *
  * Context: Process context, may sleep.
  * Return: the grant; end it with pci_p2pmem_grant_end(). -ENODEV, -EXDEV,
  * -EOPNOTSUPP with the reason in @why; -EINVAL without clients; -ENOMEM with
- * PCI_P2PMEM_NO_MEMORY when the kernel is short of memory: to be tried again soon.
+ * PCI_P2PMEM_NO_MEMORY if the kernel is out of memory: the caller should try again soon.
  */
 struct pci_p2pmem_grant *
 pci_p2pmem_grant_create(struct pci_dev *provider, enum pci_p2pmem_prefer prefer,

@@ -1,48 +1,48 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
- * DOC: what each file of the p2pdma module has for the floors above it
+ * DOC: what each file of the p2pdma module declares for the floors above it
  *
- * The files stand on floors, and a file calls lower floors only. What must go up goes
- * through a pointer (&p2pmem_provider.release), a work item or the notifier. The number
- * of a file's floor stands in its head comment; "make lint" proves it.
+ * Each file belongs to a floor and calls lower floors only. Calls upwards go through a
+ * pointer (&p2pmem_provider.release), a work item or the notifier. The head comment of
+ * each file names its floor; "make lint" checks the calls.
  *
  *  10  main.c        init and exit, events of the bus, changes of policy
  *   9  sysfs.c       the p2pmem group of a providing function
  *      debugfs.c     everything the core knows, as tables
- *   8  lend.c        a driver lends a BAR: add, withdraw
+ *   8  lend.c        registration and withdrawal of BAR ranges
  *      sgl.c         allocation of scatterlists
  *      map.c         scatterlists and regions to DMA addresses
  *   7  client.c      registration of DMA devices
- *      find.c        the choice among providers, creation of grants
+ *      find.c        choice of a provider, creation of grants
  *      memory.c      allocation of runs
- *      pin.c         memory that its driver allocates itself
- *      refuse.c      what is refused is counted and logged
- *      revoke.c      a provider stops lending, and resumes
+ *      pin.c         memory that the provider's driver allocates itself
+ *      refuse.c      counts and logs refusals
+ *      revoke.c      revocation, suspend, loss and resume of a provider
  *      verify.c      the self-test of a pair
  *   6  grant.c       an orchestrator's use of a provider for a set of clients
- *      holders.c     all grants of a provider: to tell, to evict, to name
- *      explain.c     a verdict in words, with an exact remedy
- *   5  verdict.c     the only maker of verdicts
- *      charge.c      memory that is out under a grant: quota, peak
+ *      holders.c     all grants of a provider: notify, evict, report
+ *      explain.c     text of a verdict with an exact remedy
+ *   5  verdict.c     makes all verdicts
+ *      charge.c      memory in use under a grant: quota, peak
  *   4  pair.c        the table of pairs: verdict, proof
  *      pages.c       ZONE_DEVICE pages; the only user of dev_pagemap
  *      iova.c        addresses through a host bridge
- *   3  route.c       the only walker of struct pci_dev: the verdict of a pair
+ *   3  route.c       the only file that walks struct pci_dev: evaluates a pair
  *      state.c       the states of a provider: live, draining, lost
  *      count.c       counters of a pair
- *      cache.c       allocating from a pool, with a cache of each CPU
- *   2  hostbridge.c  which of the allowed host bridges this machine has
- *      region.c      which ranges of which BARs
- *      pool.c        pools of peer memory: how they are made, what is free
- *   1  policy.c      which host bridges are allowed, and who says so
+ *      cache.c       allocation from a pool, with a cache of each CPU
+ *   2  hostbridge.c  whether the host bridges of this machine are allowed
+ *      region.c      validation of BAR ranges
+ *      pool.c        creation of pools, and what is free in them
+ *   1  policy.c      which host bridges are allowed, and by whom
  *      event.c       uevents
- *      chunk.c       what the CPUs share of the allocator: genalloc and buddy
- *   0  registry.c    who lends, who may borrow: look-up, references, notifier
+ *      chunk.c       the shared part of the allocator: genalloc and buddy
+ *   0  registry.c    providers and clients: look-up, references, notifier
  *      topology.c    distance and reachability on plain nodes
  *      buddy.c       runs of free pages on bitmaps
  *      reason.c      token, errno and text of a reason
- *      parse.c       what administrators write into parameters
- *      facts.c       host bridges that are known to forward
+ *      parse.c       parser of module parameters
+ *      facts.c       built-in list of host bridges that forward
  */
 #ifndef _P2PMEM_FLOORS_H
 #define _P2PMEM_FLOORS_H

@@ -4,11 +4,11 @@
  *
  * Floor 6.
  *
- * A grant is created once per pairing and lives as long as the last memory that was taken
- * under it. The mapping belongs to the grant: memory that was taken under it is mapped as
- * the pairs were when it was created, whatever becomes of their verdicts, and memory that
- * was not is none of its business. A verdict that goes bad stops new allocations at once.
- * A self-test that disproves a pair makes the contents of what is out as good as lost.
+ * A grant is created once per pairing and lives until the last memory that was allocated
+ * under it is freed. The mapping belongs to the grant: memory allocated under it is mapped
+ * as the pairs were when it was created, even if their verdicts change, and other memory
+ * is not affected. A verdict that turns into a refusal stops new allocations at once. If a
+ * self-test disproves a pair, the contents of memory in use count as lost.
  *
  * A grant belongs to one life of its provider. A reset may change what was proved of the
  * pairs, so nothing can be allocated under a grant from before it, however short the
@@ -17,8 +17,8 @@
  *
  * References: the orchestrator's own until pci_p2pmem_grant_end(), one for each
  * scatterlist, one for each pci_p2pmem_grant_tryget(). Readers find a grant by the
- * orchestrator's own pointer under RCU, or by a page that they hold; the structure goes a
- * grace period after the last reference.
+ * orchestrator's own pointer under RCU, or by a page that they hold; the structure is freed
+ * a grace period after the last reference is dropped.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
@@ -55,7 +55,7 @@ static void p2pmem_grant_release(struct percpu_ref *ref)
 	queue_work(p2pmem_wq, &g->free_work);
 }
 
-/* Adds the pair of a client; returns 0, or an errno with the reason in @why. */
+/* Adds the pair of a client. Returns 0, or an errno with the reason in @why. */
 static int p2pmem_grant_add(struct pci_p2pmem_grant *g, struct device *client,
 			    struct pci_p2pmem_verdict *why)
 {
@@ -63,7 +63,7 @@ static int p2pmem_grant_add(struct pci_p2pmem_grant *g, struct device *client,
 
 	if (IS_ERR(pair)) {
 		p2pmem_lookup_verdict(g->provider, client, why);
-		/* It was made after that, or the pair keeps an earlier one. */
+		/* The evaluation failed, but a later or an earlier one allows the pair. */
 		if (!why->reason)
 			why->reason = PCI_P2PMEM_NO_MEMORY;
 		return p2pmem_errno(why->reason);
@@ -74,7 +74,7 @@ static int p2pmem_grant_add(struct pci_p2pmem_grant *g, struct device *client,
 		p2pmem_pair_put(pair);
 		return p2pmem_errno(why->reason);
 	}
-	/* A client that is named twice has the memory once. */
+	/* A client that is listed twice is added once. */
 	if (p2pmem_grant_link(g, client)) {
 		p2pmem_pair_put(pair);
 		return 0;
@@ -86,7 +86,7 @@ static int p2pmem_grant_add(struct pci_p2pmem_grant *g, struct device *client,
 	return 0;
 }
 
-/* It comes from outside, an NQN for example, and goes to logs and tables. */
+/* Escapes a name that comes from user space, an NQN for example, for logs and tables. */
 static char *p2pmem_printable(const char *name)
 {
 	size_t len = strlen(name), room = 4 * len + 1;
@@ -133,12 +133,12 @@ free_grant:
 /**
  * p2pmem_grant_create() - create a grant of one provider
  * @p: the provider, held
- * @clients: DMA devices that will be mapped for
- * @nr: how many
+ * @clients: DMA devices that memory will be mapped for
+ * @nr: number of @clients
  * @ops: the orchestrator's callbacks
- * @priv: the orchestrator's
- * @name: who this is, for the log
- * @why: returns the verdict that decided
+ * @priv: private data of the orchestrator
+ * @name: name of the user for the log
+ * @why: returns the decisive verdict
  *
  * Context: Process context, may sleep.
  * Return: the grant, or an error pointer; see pci_p2pmem_grant_create().
@@ -163,7 +163,7 @@ p2pmem_grant_create(struct p2pmem_provider *p, struct device **clients, int nr,
 	if (ret)
 		goto end;
 
-	/* The lock orders us against a revocation: it sees us, or we see it. */
+	/* Under the lock either a revocation finds the grant, or the check below fails. */
 	mutex_lock(&p->lock);
 	if (p2pmem_is_live(p) && !p2pmem_grant_is_stale(g)) {
 		list_add_tail(&g->node, &p->grants);
@@ -181,11 +181,11 @@ end:
 }
 
 /**
- * p2pmem_grant_reason() - why memory cannot be had under a grant
+ * p2pmem_grant_reason() - why a grant does not allow new allocations
  * @grant: the grant, held; p2pmem_grant_valid() is false
  *
  * Context: Any but NMI.
- * Return: the reason of the first pair that stands against it.
+ * Return: the reason of the first pair that refuses.
  */
 enum pci_p2pmem_reason p2pmem_grant_reason(const struct pci_p2pmem_grant *grant)
 {
@@ -199,7 +199,7 @@ enum pci_p2pmem_reason p2pmem_grant_reason(const struct pci_p2pmem_grant *grant)
 		if (v.reason)
 			return v.reason;
 	}
-	/* A pair has another way now: only ACS that was written does that. */
+	/* A pair has another mapping now: only a write to ACS registers can cause that. */
 	return PCI_P2PMEM_ACS_REDIRECT;
 }
 
@@ -207,8 +207,8 @@ enum pci_p2pmem_reason p2pmem_grant_reason(const struct pci_p2pmem_grant *grant)
  * pci_p2pmem_grant_end() - end a grant
  * @grant: from pci_p2pmem_grant_create()
  *
- * Memory that is out under it stays good until it is given back. None of the
- * grant's callbacks runs any more when this returns.
+ * Memory in use stays valid until it is freed. None of the grant's callbacks runs after
+ * this returns.
  *
  * Context: Process context, may sleep.
  */
@@ -226,10 +226,10 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_grant_end);
 
 /**
  * pci_p2pmem_grant_tryget() - take a reference
- * @grant: a grant that the caller sees under RCU, or holds
+ * @grant: a grant that the caller found under RCU, or holds
  *
  * Context: Any but NMI.
- * Return: false when it has ended.
+ * Return: false if the grant has ended.
  */
 bool pci_p2pmem_grant_tryget(struct pci_p2pmem_grant *grant)
 {
@@ -250,12 +250,12 @@ void pci_p2pmem_grant_put(struct pci_p2pmem_grant *grant)
 EXPORT_SYMBOL_GPL(pci_p2pmem_grant_put);
 
 /**
- * pci_p2pmem_grant_usable() - whether memory can be had under a grant
+ * pci_p2pmem_grant_usable() - whether the provider of a grant is live
  * @grant: the grant
  *
- * Context: Any; the caller holds or sees the grant.
- * Return: false when its provider is revoked or lost, or was lost since the grant was
- * created: the grant stays unusable even if the provider resumes.
+ * Context: Any; the caller holds the grant or found it under RCU.
+ * Return: false if its provider is revoked or lost, or was lost since the grant was
+ * created: the grant stays unusable even if the provider goes live again.
  */
 bool pci_p2pmem_grant_usable(struct pci_p2pmem_grant *grant)
 {
@@ -264,14 +264,14 @@ bool pci_p2pmem_grant_usable(struct pci_p2pmem_grant *grant)
 EXPORT_SYMBOL_GPL(pci_p2pmem_grant_usable);
 
 /**
- * pci_p2pmem_grant_verdict() - what is known of a grant's pairs now
+ * pci_p2pmem_grant_verdict() - current verdict of a grant's pairs
  * @grant: a grant that the caller holds and has not ended
- * @verdict: returns the first pair's verdict that refuses; else the last pair's, with
- *	by_admin, in_guest, and mapping through a host bridge, when any of them has it
+ * @verdict: returns the verdict of the first pair that refuses; else that of the last
+ *	pair, with by_admin, in_guest, and mapping through a host bridge if any pair has it
  *
- * Memory that is out under a grant stays mapped, whatever becomes of its pairs. An
- * orchestrator that is notified of PCI_P2PMEM_EVENT_VERDICT asks this, and ends a grant
- * that would not be created any more.
+ * Memory in use under a grant stays mapped even if its verdicts change. An orchestrator
+ * calls this when it is notified of PCI_P2PMEM_EVENT_VERDICT, and ends a grant that would
+ * not be created any more.
  *
  * Context: Any but NMI.
  */
@@ -293,7 +293,7 @@ void pci_p2pmem_grant_verdict(struct pci_p2pmem_grant *grant,
 	verdict->in_guest = in_guest;
 	if (host)
 		verdict->mapping = PCI_P2PMEM_MAP_HOST_BRIDGE;
-	/* It may have been tested again since: what is out is lost all the same. */
+	/* Even if a later self-test passed, memory in use stays lost. */
 	if (p2pmem_grant_disproved(grant)) {
 		verdict->reason = PCI_P2PMEM_VERIFY_FAILED;
 		verdict->mapping = PCI_P2PMEM_MAP_NONE;
@@ -302,11 +302,11 @@ void pci_p2pmem_grant_verdict(struct pci_p2pmem_grant *grant,
 EXPORT_SYMBOL_GPL(pci_p2pmem_grant_verdict);
 
 /**
- * pci_p2pmem_grant_idle() - whether all memory of a grant is back
+ * pci_p2pmem_grant_idle() - whether a grant has no memory in use
  * @grant: the grant
  *
  * Context: Process context; the caller holds the grant.
- * Return: true when nothing is out under it.
+ * Return: true if all its memory is free.
  */
 bool pci_p2pmem_grant_idle(struct pci_p2pmem_grant *grant)
 {
@@ -315,11 +315,11 @@ bool pci_p2pmem_grant_idle(struct pci_p2pmem_grant *grant)
 EXPORT_SYMBOL_GPL(pci_p2pmem_grant_idle);
 
 /**
- * pci_p2pmem_grant_priv() - what the orchestrator gave
+ * pci_p2pmem_grant_priv() - private data of the orchestrator
  * @grant: the grant
  *
  * Context: Any.
- * Return: the pointer.
+ * Return: the pointer that was passed at creation.
  */
 void *pci_p2pmem_grant_priv(struct pci_p2pmem_grant *grant)
 {
@@ -328,12 +328,12 @@ void *pci_p2pmem_grant_priv(struct pci_p2pmem_grant *grant)
 EXPORT_SYMBOL_GPL(pci_p2pmem_grant_priv);
 
 /**
- * pci_p2pmem_grant_provider() - whose memory it is
+ * pci_p2pmem_grant_provider() - the providing function of a grant
  * @grant: the grant
  *
  * Context: Any.
- * Return: the providing function; its structure is valid while the caller holds
- * memory of the grant or knows that its driver is bound.
+ * Return: the function; its structure is valid while the caller holds memory of the grant
+ * or knows that the function's driver is bound.
  */
 struct pci_dev *pci_p2pmem_grant_provider(struct pci_p2pmem_grant *grant)
 {

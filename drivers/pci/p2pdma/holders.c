@@ -4,17 +4,17 @@
  *
  * Floor 6.
  *
- * To tell their orchestrators that the provider goes, to evict users, to name them. A
- * grant is in the provider's list, under its lock, from its creation until it is freed;
- * its callbacks are called under that lock, and none after pci_p2pmem_grant_end() has
- * taken it.
+ * Notifies orchestrators that the provider is revoked, evicts users of memory and names
+ * them in the log. A grant is in the provider's list, guarded by the provider's lock, from
+ * its creation until it is freed. Its callbacks run under that lock, so none runs after
+ * pci_p2pmem_grant_end() has held it.
  */
 #include <linux/percpu-refcount.h>
 #include <linux/seq_file.h>
 #include "p2pdma.h"
 
 /**
- * p2pmem_grants_revoke() - tell the orchestrators of a provider to stop
+ * p2pmem_grants_revoke() - notify the orchestrators of a provider that it is revoked
  * @p: the provider, no longer live
  *
  * Context: Process context, may sleep.
@@ -30,7 +30,7 @@ void p2pmem_grants_revoke(struct p2pmem_provider *p)
 }
 
 /**
- * p2pmem_grants_evict() - tell those that still hold memory to end its users
+ * p2pmem_grants_evict() - request that orchestrators end the users of a provider's memory
  * @p: the provider
  *
  * Context: Process context, may sleep.
@@ -52,7 +52,7 @@ void p2pmem_grants_evict(struct p2pmem_provider *p)
 }
 
 /**
- * p2pmem_grants_report() - name whoever still holds memory
+ * p2pmem_grants_report() - log the grants that have memory in use
  * @p: the provider
  *
  * Context: Process context, may sleep.
@@ -72,9 +72,9 @@ void p2pmem_grants_report(struct p2pmem_provider *p)
 }
 
 /**
- * p2pmem_grants_show() - a line for each grant of a provider
+ * p2pmem_grants_show() - print a line for each grant of a provider
  * @p: the provider
- * @m: where to
+ * @m: output
  *
  * Context: Process context, may sleep.
  */

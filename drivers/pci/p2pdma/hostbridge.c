@@ -4,10 +4,10 @@
  *
  * Floor 2.
  *
- * PCI leaves it open whether a root complex forwards requests between its root
- * ports (PCIe Base Specification, section 1.3.1), so a path through a host bridge
- * is refused unless the processor, the bridge or the root port is on a list. What is
- * on it is policy.c's; here is what the machine has.
+ * PCIe does not require a root complex to forward requests between its root ports (PCIe
+ * Base Specification, section 1.3.1), so a path through a host bridge is refused unless
+ * the processor, the bridge or the root port is on a list. policy.c keeps the list; this
+ * file looks up the hardware of this machine in it.
  */
 #include <kunit/static_stub.h>
 #include <linux/pci.h>
@@ -19,10 +19,10 @@
 #include "topology.h"
 
 /**
- * p2pmem_cpu_id() - the processor, as an entry of the list names it
- * @cpu: returns its vendor, family and model; no vendor where it is no x86
+ * p2pmem_cpu_id() - the processor as an entry of the list
+ * @cpu: returns its vendor, family and model; the vendor is empty unless it is x86
  *
- * A suite can put another processor here.
+ * KUnit suites can replace this.
  *
  * Context: Any.
  */
@@ -40,12 +40,12 @@ void p2pmem_cpu_id(struct p2pmem_entry *cpu)
 /**
  * p2pmem_in_guest() - whether this is a virtual machine
  *
- * What is known of processors and host bridges is known of real ones. In a virtual machine
- * their ids are what the hypervisor shows, and its IOMMU may not map BARs for DMA.
- * A suite can say so.
+ * The lists describe real processors and host bridges. A virtual machine has the ids that
+ * the hypervisor presents, and its IOMMU may not map BARs for DMA. KUnit suites can
+ * replace this.
  *
  * Context: Any.
- * Return: true where a hypervisor says that it is there.
+ * Return: true if the processor reports a hypervisor.
  */
 bool p2pmem_in_guest(void)
 {
@@ -64,15 +64,15 @@ static bool p2pmem_is_root_port(struct pci_dev *pdev)
 
 /**
  * p2pmem_host_evaluate() - what a host bridge forwards to and from one of its root ports
- * @first: the function that stands for the host bridge, or NULL
- * @top: the function above that device that is on the root bus, or the device itself;
- *	NULL to ask for the host bridge alone
- * @h: returns what is allowed, and whether an administrator says so
+ * @first: the function that represents the host bridge, or NULL
+ * @top: the function on the root bus that is the device or is above it; NULL for the
+ *	host bridge alone
+ * @h: returns what is allowed, and whether an administrator allowed it
  *
- * The function that stands for the host bridge is looked up in the built-in list and
- * in what the administrator says; the root port only in the latter, because vendors
- * confirmed no more than that. What was taken back from root ports of its kind it has not
- * from its host bridge either.
+ * @first is looked up in the built-in list and in the administrator's list; a root port
+ * only in the administrator's list, because vendors confirmed host bridges only. An entry
+ * that the administrator removed for a kind of root port also overrides the built-in list
+ * for its host bridge.
  *
  * Context: Any.
  */
@@ -100,11 +100,11 @@ void p2pmem_host_evaluate(struct pci_dev *first, struct pci_dev *top, struct p2p
 
 /**
  * p2pmem_host_entry() - the entry that would allow a path through a host bridge
- * @first: ditto
+ * @first: as for p2pmem_host_evaluate()
  * @top: as for p2pmem_host_evaluate()
  * @across: the path leads to another host bridge
- * @buf: returns it, as the parameter host_bridges takes it; empty when no entry can
- *	name it
+ * @buf: returns the entry in the format of the parameter host_bridges; empty if no entry
+ *	can name the host bridge
  * @len: bytes in @buf, P2PMEM_ENTRY_TEXT for all of it
  *
  * Context: Any.

@@ -4,8 +4,8 @@
  *
  * Floor 4.
  *
- * What dma_map_resource() gives, for a list with as few calls as its runs allow. Whether
- * that is right for a client is not asked here.
+ * Maps with dma_map_resource(), once for each contiguous run of a list. The caller checks
+ * whether the client may use such an address.
  */
 #include <kunit/static_stub.h>
 #include <linux/dma-mapping.h>
@@ -13,16 +13,16 @@
 #include "p2pdma.h"
 
 /**
- * p2pmem_host_map() - an address for a client through its host bridge
+ * p2pmem_host_map() - map a range for a client through its host bridge
  * @client: DMA device
  * @phys: CPU physical address
  * @size: bytes
  * @dir: direction
  *
- * A suite can put an IOMMU here.
+ * KUnit suites can replace this with an IOMMU.
  *
  * Context: Any but NMI.
- * Return: the address; dma_mapping_error() tells whether there is one.
+ * Return: the DMA address; check it with dma_mapping_error().
  */
 dma_addr_t p2pmem_host_map(struct device *client, phys_addr_t phys, size_t size,
 			   enum dma_data_direction dir)
@@ -54,7 +54,7 @@ void p2pmem_host_unmap(struct device *client, dma_addr_t addr, size_t size,
  * @nents: as mapped
  * @dir: as mapped
  *
- * Leaves the list as it was.
+ * Restores the list to its state before mapping.
  *
  * Context: Any but NMI.
  */
@@ -98,8 +98,8 @@ static int p2pmem_map_host_run(struct device *client, struct scatterlist *to,
  * One mapping for each run of adjacent entries; the list's tail stays empty.
  *
  * Context: Any but NMI.
- * Return: number of entries with an address, or -EIO from the IOMMU. The list is as it
- * was then.
+ * Return: number of entries with an address, or -EIO if the IOMMU could not map a run;
+ * the list is then unchanged.
  */
 int p2pmem_map_host(struct device *client, struct scatterlist *sgl, int nents,
 		    enum dma_data_direction dir)

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: a driver lends ranges of BARs
+ * DOC: registration and withdrawal of BAR ranges
  *
  * Floor 8.
  *
- * The life of a provider: it is made with its first range and is withdrawn with its
- * driver. Its pages go then, after the last of them is back. The structure, the pool and
- * the regions go with the last reference, which a grant or a pair may hold much longer:
- * they may be looked at, and say that there is nothing.
+ * The lifetime of a provider: it is created with its first range and withdrawn when its
+ * driver is unbound. Its pages are removed then, after the last of them is freed. The
+ * structure, the pool and the regions are freed with the last reference, which a grant or
+ * a pair may hold much longer: reading them is safe and finds no memory.
  *
- * Withdrawal has an end, because the thread of a hotplug controller cannot be killed: when
- * memory does not come back in time the provider is abandoned. Its pages stay, nothing of
- * it can be mapped any more, and when the function itself goes, its range of addresses
- * stays reserved, so that no other function is placed under the pages of this one.
+ * The wait in a withdrawal is limited, because the thread of a hotplug controller cannot be
+ * killed: if memory is not freed in time the provider is abandoned. Its pages stay, none of
+ * them can be mapped any more, and when the function itself is removed its address range
+ * stays reserved, so that no other function is assigned the addresses of these pages.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
@@ -22,10 +22,10 @@
 #include <linux/slab.h>
 #include "p2pdma.h"
 
-/* What a providing function has in sysfs: sysfs.c sets it */
+/* The sysfs group of a providing function; set by sysfs.c */
 const struct attribute_group *p2pmem_group;
 
-/* Serialises the making of providers: two BARs of one function may come at once. */
+/* Serialises creation of providers: two BARs of one function may be added concurrently. */
 static DEFINE_MUTEX(p2pmem_add_mutex);
 
 static void p2pmem_remove_group(struct p2pmem_provider *p)
@@ -35,7 +35,7 @@ static void p2pmem_remove_group(struct p2pmem_provider *p)
 	p->sysfs = false;
 }
 
-/* The last reference is gone. */
+/* Called after the last reference is dropped. */
 static void p2pmem_provider_release(struct p2pmem_provider *p)
 {
 	struct p2pmem_region *r, *next;
@@ -45,13 +45,13 @@ static void p2pmem_provider_release(struct p2pmem_provider *p)
 	p2pmem_pool_destroy(p->pool);
 }
 
-/* Everything is back, and nobody is to have any of it again: let go of its pages. */
+/* Removes the pages of a provider whose memory is all free and cannot be allocated again. */
 VISIBLE_IF_KUNIT void p2pmem_provider_destroy(struct p2pmem_provider *p)
 {
 	struct p2pmem_region *r;
 
 	p2pmem_remove_group(p);
-	/* Readers of the register may be in the pool until a grace period has passed. */
+	/* Readers of the register may access the pool until a grace period has passed. */
 	p2pmem_unregister(p);
 	scoped_guard(mutex, &p2pmem_mutex)
 		p2pmem_pairs_drop(p, NULL);
@@ -60,7 +60,7 @@ VISIBLE_IF_KUNIT void p2pmem_provider_destroy(struct p2pmem_provider *p)
 	p2pmem_provider_put(p);
 }
 
-/* Waits for the very last page; false when it did not come in time or this was killed. */
+/* Waits until the last page is free; false on a timeout or a fatal signal. */
 static bool p2pmem_wait_empty(struct p2pmem_provider *p)
 {
 	unsigned int waited;
@@ -70,7 +70,7 @@ static bool p2pmem_wait_empty(struct p2pmem_provider *p)
 		left = wait_event_killable_timeout(p->drained, p2pmem_is_empty(p),
 						   P2PMEM_REPORT_SECONDS * HZ);
 		if (left > 0) {
-			/* Whoever gave the last page back is done with the provider. */
+			/* The thread that freed the last page may still use the provider. */
 			synchronize_rcu();
 			return true;
 		}
@@ -82,8 +82,8 @@ static bool p2pmem_wait_empty(struct p2pmem_provider *p)
 }
 
 /*
- * Somebody still holds pages. They stay mapped and this module stays loaded: the
- * alternative is a user of unmapped memory.
+ * Pages are still in use. They stay mapped and this module stays loaded: the alternative
+ * is a user of unmapped memory.
  */
 static void p2pmem_abandon(struct p2pmem_provider *p)
 {
@@ -92,7 +92,7 @@ static void p2pmem_abandon(struct p2pmem_provider *p)
 	mutex_lock(&p->lock);
 	WRITE_ONCE(p->abandoned, true);
 	mutex_unlock(&p->lock);
-	pci_err(p->pdev, "peer-to-peer memory is still held: its pages stay until the next boot; reboot before the device is used again\n");
+	pci_err(p->pdev, "peer-to-peer memory is still in use: its pages stay allocated until reboot; reboot before using the device again\n");
 }
 
 /* Runs when the provider's driver is unbound, after its remove function. */
@@ -111,7 +111,7 @@ static void p2pmem_provider_withdraw(void *data)
 	p2pmem_provider_put(p);
 }
 
-/* Puts @r in the place that @res has among the resources, which goes. */
+/* Replaces @res, which is about to be removed, by a reservation for @r. */
 static void p2pmem_replace_resource(struct p2pmem_region *r, struct resource *res)
 {
 	struct resource *parent = res->parent;
@@ -121,12 +121,12 @@ static void p2pmem_replace_resource(struct p2pmem_region *r, struct resource *re
 	if (!parent)
 		return;
 	release_resource(res);
-	r->hold.name = "peer-to-peer memory that is still held";
+	r->hold.name = "peer-to-peer memory still in use";
 	r->hold.start = r->phys;
 	r->hold.end = r->phys + r->size - 1;
 	r->hold.flags = IORESOURCE_MEM | IORESOURCE_BUSY;
 	if (request_resource(parent, &r->hold))
-		pr_err("%pa to %pa cannot be reserved: do not plug in any device before the next boot\n",
+		pr_err("cannot reserve [%pa-%pa]: do not hot-plug any device before the next reboot\n",
 		       &r->hold.start, &r->hold.end);
 }
 
@@ -144,7 +144,7 @@ static void p2pmem_keep_range(struct p2pmem_provider *p, void *arg)
 			continue;
 		if (gone == p->pdev && gone->resource[r->bar].parent)
 			p2pmem_replace_resource(r, &gone->resource[r->bar]);
-		/* a bridge above it, whose window goes with all that is in it */
+		/* a bridge above it: its window is removed with everything inside it */
 		for (i = 0; r->hold.parent && i < PCI_NUM_RESOURCES; i++)
 			if (r->hold.parent == &gone->resource[i])
 				p2pmem_replace_resource(r, &gone->resource[i]);
@@ -155,9 +155,9 @@ static void p2pmem_keep_range(struct p2pmem_provider *p, void *arg)
  * p2pmem_function_removed() - keep the addresses of abandoned memory
  * @pdev: a PCI function that was removed, and still has its resources
  *
- * Its range must not be given to another function while there are pages for it.
+ * The range must not be assigned to another function while there are pages for it.
  *
- * Context: Process context, under the lock of whoever removes it.
+ * Context: Process context, under the locks of device removal.
  */
 void p2pmem_function_removed(struct pci_dev *pdev)
 {
@@ -165,8 +165,8 @@ void p2pmem_function_removed(struct pci_dev *pdev)
 }
 
 /*
- * It was to be seen by anyone, and came to nothing: a grant that somebody was given
- * meanwhile must not look for memory in it. It never lent: nobody is told.
+ * Removes a provider whose registration failed. It was visible, so a grant may exist that
+ * must not allocate from it. It never provided memory, so there is nobody to notify.
  */
 static void p2pmem_provider_undo_create(struct p2pmem_provider *p)
 {
@@ -178,8 +178,8 @@ static void p2pmem_provider_undo_create(struct p2pmem_provider *p)
 }
 
 /*
- * The new provider has no range yet, and is withdrawn with its driver. Returns it
- * with a reference for the caller, or NULL without memory.
+ * Creates a provider without a range, which is withdrawn when its driver is unbound.
+ * Returns it with a reference for the caller, or NULL if out of memory.
  */
 static struct p2pmem_provider *p2pmem_provider_create(struct pci_dev *pdev, unsigned int flags)
 {
@@ -211,7 +211,7 @@ static struct p2pmem_provider *p2pmem_provider_create(struct pci_dev *pdev, unsi
 	}
 	p->sysfs = p2pmem_group && !sysfs_create_group(&pdev->dev.kobj, p2pmem_group);
 	if (!p->sysfs)
-		pci_warn(pdev, "lends memory, but its p2pmem directory in sysfs could not be made\n");
+		pci_warn(pdev, "cannot create the p2pmem directory in sysfs; the memory can be used without it\n");
 	return p;
 }
 
@@ -222,12 +222,12 @@ static int p2pmem_add_region(struct p2pmem_provider *p, struct p2pmem_region *r)
 
 	lockdep_assert_held(&p->lock);
 	if (p->abandoned) {
-		pci_err(pdev, "cannot lend BAR %d: pages from before are still held; reboot first\n",
+		pci_err(pdev, "cannot register BAR %d: pages of an earlier registration are still in use; reboot first\n",
 			r->bar);
 		return -EBUSY;
 	}
 	if (p2pmem_overlaps(p, r)) {
-		pci_err(pdev, "cannot lend %#zx bytes at %#llx of BAR %d: part of it is lent already\n",
+		pci_err(pdev, "cannot register %#zx bytes at %#llx of BAR %d: part of it is registered already\n",
 			r->size, r->offset, r->bar);
 		return -EEXIST;
 	}
@@ -240,7 +240,7 @@ static int p2pmem_add_region(struct p2pmem_provider *p, struct p2pmem_region *r)
 		ret = p2pmem_pool_add(p->pool, r->virt, r->size,
 				      dev_to_node(&pdev->dev));
 		if (ret) {
-			pci_err(pdev, "cannot lend BAR %d: no memory for the bookkeeping of its pages\n",
+			pci_err(pdev, "cannot register BAR %d: out of memory for tracking its pages\n",
 				r->bar);
 			p2pmem_region_unmap(r);
 			return ret;
@@ -256,32 +256,33 @@ static int p2pmem_add_region(struct p2pmem_provider *p, struct p2pmem_region *r)
 }
 
 /**
- * pci_p2pmem_add_resource() - lend a range of a BAR
+ * pci_p2pmem_add_resource() - register a range of a BAR as peer-to-peer memory
  * @pdev: PCI function
  * @bar: number of the BAR, 0 to 5
  * @size: bytes, 0 for all from @offset to the end
  * @offset: bytes into the BAR
- * @kind: enum pci_p2pmem_kind; the first call for a function may add PCI_P2PMEM_STOPPED when
+ * @kind: enum pci_p2pmem_kind; the first call for a function may OR PCI_P2PMEM_STOPPED if
  *	the device does not work yet, and PCI_P2PMEM_WHOLE
  *
  * May be called for several ranges and several BARs, once each. Memory
- * (PCI_P2PMEM_POOL, PCI_P2PMEM_DRIVER) gets struct pages, which come in blocks
- * of memremap_compat_align() bytes (2 MiB on x86): what does not fill one is cut
- * off, with a message. The BAR must not be mapped with another cache mode.
+ * (PCI_P2PMEM_POOL, PCI_P2PMEM_DRIVER) gets struct pages in blocks of
+ * memremap_compat_align() bytes (2 MiB on x86): partial blocks at both ends are cut off,
+ * with a message. The BAR must not be mapped with another cache mode.
  *
  * The memory is withdrawn when the driver of @pdev is unbound. The driver calls
- * pci_p2pmem_revoke() first thing in its remove, shutdown and reset, and
- * pci_p2pmem_suspend() in its suspend, before it disables the device. Unbinding waits for
- * the last page, at most PCI_P2PMEM_WITHDRAW_SECONDS longer than pci_p2pmem_revoke();
- * memory that is held even then is abandoned: it stays until the next boot.
+ * pci_p2pmem_revoke() first in its remove, shutdown and reset functions, and
+ * pci_p2pmem_suspend() in its suspend function, before it disables the device. Unbinding
+ * waits for the last page, at most PCI_P2PMEM_WITHDRAW_SECONDS longer than
+ * pci_p2pmem_revoke(); memory that is in use even then is abandoned: it stays allocated
+ * until the next boot.
  *
  * Context: Process context, from the probe function of the device's driver or
  * later, while it is bound. May sleep.
- * Return: 0; -EINVAL for a range or BAR that cannot be lent; -EEXIST when part
- * of it is lent already; -EBUSY when pages that an earlier driver lent never came
- * back; -ENOMEM, also when its struct pages would take more than half of the available
- * memory; -ERANGE for an address that cannot have pages; -EOPNOTSUPP in a kernel that
- * captures a crash; what memremap_pages() returns. Each with a message.
+ * Return: 0; -EINVAL for an invalid range or BAR; -EEXIST if part of the range is
+ * registered already; -EBUSY if pages of an earlier registration were never freed;
+ * -ENOMEM, also if the struct pages would need more than half of the available memory;
+ * -ERANGE for an address that cannot have pages; -EOPNOTSUPP in a crash capture kernel; or
+ * an error of memremap_pages(). Each with a message.
  */
 int pci_p2pmem_add_resource(struct pci_dev *pdev, int bar, size_t size, u64 offset,
 			    unsigned int kind)
@@ -321,14 +322,14 @@ int pci_p2pmem_add_resource(struct pci_dev *pdev, int bar, size_t size, u64 offs
 		p2pmem_provider_undo_create(p);
 	}
 	if (!ret)
-		/* Its pairs: what must be reachable has changed for those that there are. */
+		/* Its pairs must reach the new range, too. */
 		p2pmem_pairs_update(p, NULL, P2PMEM_FORGET_OUTDATED, NULL);
 	p2pmem_provider_put(p);
 	if (ret)
 		goto out_free;
 	mutex_unlock(&p2pmem_add_mutex);
 
-	pci_info(pdev, "lends %#zx bytes of BAR %d at %pa as peer-to-peer %s\n", r->size,
+	pci_info(pdev, "registered %#zx bytes of BAR %d at %pa as peer-to-peer %s\n", r->size,
 		 bar, &r->phys, kind == PCI_P2PMEM_REGISTERS ? "registers" : "memory");
 	return 0;
 

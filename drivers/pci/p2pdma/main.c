@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: beginning and end of the module, and what happens around it
+ * DOC: module init and exit, PCI hotplug, changes of policy
  *
  * Floor 10.
  *
- * Functions of the bus that come and go, and changes of policy. Its init cannot fail for
- * want of anything that the drive with the root file system can do without.
+ * The drive with the root file system may depend on this module, so init fails only if the
+ * module cannot work at all.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
@@ -13,14 +13,14 @@
 #include <linux/module.h>
 #include "p2pdma.h"
 
-/* What an administrator allows now decides before the write returns. */
+/* A change of policy takes effect before the write returns. */
 static void p2pmem_reevaluate(unsigned int *pairs, unsigned int *changed)
 {
 	*changed = p2pmem_pairs_update(NULL, NULL, P2PMEM_FORGET_PROOF, pairs);
 	p2pmem_notify(PCI_P2PMEM_EVENT_VERDICT, NULL);
 }
 
-/* Under the lock of whoever plugs or scans: verdicts are made by a work item. */
+/* Called under the locks of PCI hotplug or rescan: a work item evaluates the pairs. */
 static int p2pmem_bus_event(struct notifier_block *nb, unsigned long event, void *dev)
 {
 	if (event == BUS_NOTIFY_ADD_DEVICE || event == BUS_NOTIFY_REMOVED_DEVICE)
@@ -45,7 +45,7 @@ static int __init p2pmem_init(void)
 	p2pmem_debugfs_init();
 	p2pmem_policy_changed = p2pmem_reevaluate;
 	if (bus_register_notifier(&pci_bus_type, &p2pmem_bus_nb))
-		pr_warn("PCI functions that come and go are not noticed; write 1 to p2pmem/rescan of a provider after a change\n");
+		pr_warn("cannot detect PCI hotplug; write 1 to a provider's p2pmem/rescan after a change\n");
 	return 0;
 }
 

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: from peer memory to addresses that a client's hardware uses
+ * DOC: mapping of peer memory for clients
  *
  * Floor 8.
  *
  * Below one upstream bridge a client uses the bus address: physical address plus
  * the offset of the provider's host bridge. Through an allowed host bridge it uses
- * what dma_map_resource() gives, which never bounces and knows IOMMUs. Not
- * dma_map_sg(): where the kernel's own peer-to-peer option is off, that takes
- * these pages for RAM.
+ * an address from dma_map_resource(), which never bounces and supports IOMMUs.
+ * dma_map_sg() is not used: without the kernel's own peer-to-peer option it treats
+ * these pages as RAM.
  *
- * How a list is mapped says the grant that its memory was taken under, which its pages
- * name; memory that was taken under none is mapped as its pair is now. Either is a pointer
- * and a mask: no verdict is made here, no configuration space is read, and nothing is
- * allocated. What is refused is logged from a work item.
+ * The pages of a list name the grant that they were allocated under, and that grant
+ * determines the mapping; memory without a grant is mapped as its pair is now. Either is a
+ * pointer and a mask: mapping evaluates no pair, reads no configuration space and allocates
+ * nothing. Refusals are logged from a work item.
  *
- * What was done is written in the scatterlist itself (the bus address mark and the DMA
- * lengths), so unmapping does not ask the verdict again. It leaves the list as it was:
- * a driver may use its table for system memory next.
+ * The scatterlist itself records the mapping (the bus address mark and the DMA lengths), so
+ * unmapping does not depend on the current verdict. It restores the list: a driver may use
+ * its table for system memory next.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
@@ -27,9 +27,9 @@
 #include "p2pdma.h"
 
 /**
- * struct p2pmem_list - what a list is made of
- * @provider: the one provider of all entries
- * @grant: the one grant that all of it was taken under, or NULL
+ * struct p2pmem_list - contents of a scatterlist
+ * @provider: the provider of all entries
+ * @grant: the grant that all entries were allocated under, or NULL
  * @bytes: payload
  * @bus_end: highest bus address of an entry
  * @phys_end: highest physical address of an entry
@@ -42,7 +42,7 @@ struct p2pmem_list {
 	u64 phys_end;
 };
 
-/* Whether @r has all of an entry */
+/* Whether @r contains the whole entry */
 static bool p2pmem_region_has(const struct p2pmem_region *r, const struct scatterlist *sg,
 			      phys_addr_t phys)
 {
@@ -50,9 +50,9 @@ static bool p2pmem_region_has(const struct p2pmem_region *r, const struct scatte
 }
 
 /*
- * What the entries have in common; false when they are not memory of one provider. Only
- * the pages of a region have addresses inside it, so that the next entry of the same
- * region needs no look at its page but for the grant.
+ * Collects what the entries have in common; false if they are not memory of one provider.
+ * Only pages of a region have addresses inside it, so for further entries of the same
+ * region only the grant is read from the page.
  */
 static bool p2pmem_list_scan(struct scatterlist *sg, int nents, struct p2pmem_list *list)
 {
@@ -101,7 +101,7 @@ static size_t p2pmem_list_bytes(struct scatterlist *sgl, int nents)
 	return bytes;
 }
 
-/* The slow half of pci_p2pmem_sg_kind() */
+/* The slow path of pci_p2pmem_sg_kind() */
 int __pci_p2pmem_sg_kind(struct scatterlist *sgl, int nents)
 {
 	struct p2pmem_provider *first = NULL;
@@ -135,7 +135,7 @@ static void p2pmem_unmap_bus(struct scatterlist *sg, int nents)
 	}
 }
 
-/* The list has been scanned */
+/* The list has passed p2pmem_list_scan(). */
 static void p2pmem_map_bus(struct scatterlist *sg, int nents)
 {
 	struct p2pmem_region *r = NULL;
@@ -151,13 +151,13 @@ static void p2pmem_map_bus(struct scatterlist *sg, int nents)
 	}
 }
 
-/* The reason for an error of the functions that map */
+/* The reason for an error of p2pmem_map_host() and the checks before it */
 static enum pci_p2pmem_reason p2pmem_map_reason(int error)
 {
 	return error == -EIO ? PCI_P2PMEM_MAP_FAILED : PCI_P2PMEM_DMA_MASK;
 }
 
-/* There is no pair: @client is no client, or memory is short for its pair. */
+/* There is no pair: @client is not a client, or its pair could not be allocated. */
 static int p2pmem_refuse_unpaired(struct p2pmem_provider *p, struct device *client, size_t bytes)
 {
 	return p2pmem_refuse(p->pdev, client, bytes, p2pmem_is_client(client) ?
@@ -170,7 +170,7 @@ static void p2pmem_count_map(struct p2pmem_pair *pair, size_t bytes)
 	this_cpu_add(pair->count->bytes, bytes);
 }
 
-/* What is unmapped was mapped, and what was mapped has a pair with counters. */
+/* Only mapped memory is unmapped, and mapping needs a pair with counters. */
 static void p2pmem_count_unmap(struct p2pmem_pair *pair)
 {
 	if (!WARN_ON_ONCE(!pair || !pair->count))
@@ -178,8 +178,8 @@ static void p2pmem_count_unmap(struct p2pmem_pair *pair)
 }
 
 /*
- * The pair of a list and a client, and how it is mapped: as the grant of its memory says,
- * or as the pair is now. NULL when @client is no client, or the pair could not be made.
+ * The pair of a list and a client, and its mapping: that of the memory's grant, or else the
+ * current one of the pair. NULL if @client is not a client, or there is no pair.
  */
 static struct p2pmem_pair *p2pmem_list_pair(const struct p2pmem_list *list,
 					    struct device *client,
@@ -200,17 +200,17 @@ static struct p2pmem_pair *p2pmem_list_pair(const struct p2pmem_list *list,
 	return pair;
 }
 
-/* Why a pair that there is cannot be mapped */
+/* Why an existing pair cannot be mapped */
 static enum pci_p2pmem_reason p2pmem_pair_reason(struct p2pmem_pair *pair)
 {
 	struct pci_p2pmem_verdict v;
 
 	p2pmem_pair_verdict(pair, &v);
-	/* It became possible a moment ago, or is again for others than this list. */
+	/* The pair is allowed now, but was disproved since the grant was created. */
 	return v.reason ?: PCI_P2PMEM_VERIFY_FAILED;
 }
 
-/* The provider of the first peer entry of a list that cannot be mapped, or NULL */
+/* The provider of the first peer memory entry of a list, or NULL; for refusals */
 static struct pci_dev *p2pmem_first_provider(struct scatterlist *sgl, int nents)
 {
 	struct scatterlist *sg;
@@ -230,13 +230,13 @@ static struct pci_dev *p2pmem_first_provider(struct scatterlist *sgl, int nents)
  * @dir: direction
  *
  * On success the DMA addresses and lengths of the first entries are set, as by
- * dma_map_sg(). A refusal is counted, and told in the log when it is news.
+ * dma_map_sg(). A refusal is counted, and logged once for each reason and verdict.
  *
  * Context: Any but NMI. The caller holds the memory.
- * Return: number of mapped entries, at most @nents; -EINVAL for a list that is
- * empty, mixed or not peer memory; -EOPNOTSUPP when @client is no client; -EXDEV
- * without a path; -ENODEV when the contents are lost; -EIO from the IOMMU;
- * -ENOMEM. Nothing is mapped then.
+ * Return: number of mapped entries, at most @nents. On error nothing is mapped: -EINVAL
+ * for a list that is empty, mixed or not peer memory; -EOPNOTSUPP if @client is not a
+ * client; -EXDEV without a path; -ENODEV if the contents are lost; -EIO from the IOMMU;
+ * -ENOMEM.
  */
 int pci_p2pmem_map_sg(struct device *client, struct scatterlist *sg, int nents,
 		      enum dma_data_direction dir)
@@ -264,7 +264,7 @@ int pci_p2pmem_map_sg(struct device *client, struct scatterlist *sg, int nents,
 		return p2pmem_refuse_unpaired(list.provider, client, list.bytes);
 	switch (how) {
 	case PCI_P2PMEM_MAP_BUS_ADDR:
-		/* Everything that can be refused is, before the list is written. */
+		/* All checks precede the first write to the list. */
 		ret = -EXDEV;
 		if (list.bus_end <= p2pmem_client_limit(client)) {
 			p2pmem_map_bus(sg, nents);
@@ -291,7 +291,7 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_map_sg);
  * pci_p2pmem_unmap_sg() - undo pci_p2pmem_map_sg()
  * @client: as mapped
  * @sg: as mapped
- * @nents: as given to pci_p2pmem_map_sg(), not what it returned
+ * @nents: as passed to pci_p2pmem_map_sg(), not its return value
  * @dir: as mapped
  *
  * Context: Any but NMI. The caller still holds the memory.
@@ -355,11 +355,11 @@ static int p2pmem_region_addr(struct device *client, struct p2pmem_region *r, u6
  *
  * For registers, which have no struct page, and for a driver's fixed windows of
  * memory. The region stays until it is unmapped; the client's revoke operation
- * asks for that.
+ * requests that.
  *
  * Context: Any but NMI.
- * Return: 0, -ENODEV without a provider or when it is being revoked, -EINVAL when
- * the range is not within one region, and else as pci_p2pmem_map_sg().
+ * Return: 0, -ENODEV if there is no provider or it is not live, -EINVAL if the range is
+ * not within one region, otherwise an error as of pci_p2pmem_map_sg().
  */
 int pci_p2pmem_map_region(struct device *client, struct pci_dev *provider, int bar,
 			  u64 offset, size_t size, enum dma_data_direction dir,
@@ -395,7 +395,7 @@ int pci_p2pmem_map_region(struct device *client, struct pci_dev *provider, int b
 	ret = p2pmem_region_addr(client, r, offset - r->offset, &m);
 	if (ret)
 		return p2pmem_refuse_pair(pair, size, p2pmem_map_reason(ret));
-	/* RCU: a revocation that we did not see counts this pin, see state.c. */
+	/* Under RCU: a revocation that starts now counts this pin, see state.c. */
 	atomic_long_inc(&p->pins);
 	p2pmem_count_map(pair, size);
 	trace_p2pmem_map(p->pdev, client, size, m.mapping, PCI_P2PMEM_OK);

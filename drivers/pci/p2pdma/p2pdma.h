@@ -3,9 +3,9 @@
  * DOC: private header of the p2pdma module
  *
  * Lock order: p2pmem_mutex, then p2pmem_provider.lock, then p2pmem_provider.state_lock or
- * the lock of the table of pairs (never both). p2pmem_pair.proving is outside all of them:
- * a client's self-test runs under it. p2pmem_pair.charging and the locks of the allocator
- * (pool.h) are innermost, and never held together.
+ * the lock of the table of pairs (never both). p2pmem_pair.proving is taken before all of
+ * them: a client's self-test runs under it. p2pmem_pair.charging and the locks of the
+ * allocator (pool.h) are innermost, and never held together.
  */
 #ifndef _P2PMEM_P2PDMA_H
 #define _P2PMEM_P2PDMA_H
@@ -32,14 +32,14 @@ struct p2pmem_chain;
 struct p2pmem_host;
 struct seq_file;
 
-/* How many ids an administrator can name in the parameter host_bridges */
+/* Maximum number of entries in the parameter host_bridges */
 #define P2PMEM_POLICY_MAX	64
 
 /**
- * enum p2pmem_state - what a provider does
- * @P2PMEM_LIVE: lends
- * @P2PMEM_DRAINING: lends nothing new; memory that is out can still be mapped
- * @P2PMEM_LOST: the contents are or may be gone: mapping is refused too
+ * enum p2pmem_state - state of a provider
+ * @P2PMEM_LIVE: memory can be allocated
+ * @P2PMEM_DRAINING: no new allocations; memory in use can still be mapped
+ * @P2PMEM_LOST: no new allocations or mappings: the contents are or may be gone
  */
 enum p2pmem_state {
 	P2PMEM_LIVE,
@@ -48,11 +48,11 @@ enum p2pmem_state {
 };
 
 /**
- * enum p2pmem_forget - what becomes of what a self-test has shown, when a pair is judged
- * @P2PMEM_FORGET_OUTDATED: dropped when the route is another one
- * @P2PMEM_FORGET_PROOF: a proof is dropped, for the route may have changed unseen; a
+ * enum p2pmem_forget - which self-test results are dropped when a pair is re-evaluated
+ * @P2PMEM_FORGET_OUTDATED: results of a different route
+ * @P2PMEM_FORGET_PROOF: also proofs, because the route may have changed unnoticed; a
  *	disproof stays while the route looks the same
- * @P2PMEM_FORGET_ALL: both are dropped: an administrator wants a new test
+ * @P2PMEM_FORGET_ALL: all results: an administrator requested a new test
  */
 enum p2pmem_forget {
 	P2PMEM_FORGET_OUTDATED,
@@ -60,10 +60,10 @@ enum p2pmem_forget {
 	P2PMEM_FORGET_ALL,
 };
 
-/* How often the log names who holds memory that is waited for, in seconds */
+/* While waiting for memory to be freed: seconds between log lines that name its users */
 #define P2PMEM_REPORT_SECONDS	10
 
-/* What user space has to be told of a provider, bits of &p2pmem_provider.events */
+/* Pending uevents of a provider, bits of &p2pmem_provider.events */
 #define P2PMEM_EVENT_REVOKED	BIT(0)
 #define P2PMEM_EVENT_LOST	BIT(1)
 #define P2PMEM_EVENT_RESUMED	BIT(2)
@@ -72,13 +72,13 @@ enum p2pmem_forget {
  * struct p2pmem_region - one registered range of one BAR
  * @provider: its provider
  * @node: entry in &p2pmem_provider.regions
- * @kind: pooled, driver's, registers
+ * @kind: pooled memory, memory that the driver allocates, or registers
  * @bar: number of the BAR
  * @offset: bytes into the BAR
  * @phys: CPU physical address
  * @size: bytes
- * @bus_offset: bus address minus physical address, modulo 2^64: the offset of
- *	the provider's host bridge, sign included
+ * @bus_offset: bus address minus physical address, modulo 2^64: the (signed) offset of
+ *	the provider's host bridge
  * @virt: kernel address of the first page, NULL for registers
  * @hold: reserves the addresses of abandoned pages once the function is gone
  */
@@ -96,39 +96,39 @@ struct p2pmem_region {
 };
 
 /**
- * struct p2pmem_provider - a PCI function that lends memory
+ * struct p2pmem_provider - a PCI function that provides memory
  * @hash: entry in the register of providers; readers under RCU
  * @pdev: the function, referenced
- * @ref: keeps this structure, its pool and its regions; the register holds one,
- *	every grant and every pair one each. Pages go before: with the driver
- * @release: frees what other floors hung on it, in process context
- * @free_work: the end, in process context: the last reference may be dropped in any
+ * @ref: keeps this structure, its pool and its regions; the register, every grant and
+ *	every pair hold one reference each. The pages are removed earlier, with the driver
+ * @release: frees what higher floors attached, in process context
+ * @free_work: frees it in process context; any context may drop the last reference
  * @rcu: for freeing
  * @lock: guards @regions against writers and @grants
- * @regions: what it lends, struct p2pmem_region; readers under RCU
+ * @regions: registered ranges, struct p2pmem_region; readers under RCU
  * @grants: struct pci_p2pmem_grant
  * @nr_grants: how many of them have not ended; written under @lock
  * @pool: free pages of the pooled regions
  * @state_lock: guards changes of @state, @drain, @notified, @waited, @resume and @events;
- *	irq-safe, because the last page may come back in any context
+ *	irq-safe, because the last page may be freed in any context
  * @state: enum p2pmem_state; read without the lock, see state.c
- * @drain: number of the present drain, or of the last one: how often it left live
- * @notified: number of the drain that holders were told of
- * @waited: number of the drain that a revocation has waited in to its end
- * @resume: number of the drain after which it lends again, 0 when that was not asked for
- * @events: P2PMEM_EVENT_* that user space has not been told yet
- * @published: its driver offers it to anyone; effective while live only
- * @whole: its function wants no part of a command elsewhere: PCI_P2PMEM_WHOLE
+ * @drain: number of the current or last drain: how often the provider left live
+ * @notified: number of the last drain that holders were notified of
+ * @waited: number of the last drain for which a revocation finished waiting
+ * @resume: number of the drain after which it goes live again, 0 without such a request
+ * @events: P2PMEM_EVENT_* that have not been sent to user space yet
+ * @published: its driver offers the memory to any user; effective only while live
+ * @whole: its function accepts no command with a part elsewhere: PCI_P2PMEM_WHOLE
  * @epoch: how often contents were lost
- * @own: bytes that the provider's own driver keeps, which no drain waits for
- * @pins: pages and mapped ranges that are out and in no pool
- * @quota: bytes that each client may have of it under grants; 0: what there is
- * @drained: who waits for memory to come back
+ * @own: bytes used by the provider's own driver, which no drain waits for
+ * @pins: pages and mapped ranges in use that belong to no pool
+ * @quota: most bytes that each client may use under grants, 0 for no limit
+ * @drained: waiters for memory to be freed
  * @bus_end: highest bus address of a region with pages
  * @phys_end: highest physical address of a region with pages
- * @work: resumes, notifies user space, holders and orchestrators; referenced while queued
+ * @work: makes it live again and sends all notifications; referenced while it is queued
  * @sysfs: the p2pmem group exists
- * @abandoned: its driver went while memory was out: it never lends again
+ * @abandoned: its driver was unbound while memory was in use: it never goes live again
  */
 struct p2pmem_provider {
 	struct hlist_node hash;
@@ -167,10 +167,10 @@ struct p2pmem_provider {
  * struct pci_p2pmem_client - a registration of a DMA device
  * @hash: entry in the register of clients; readers under RCU
  * @dev: the DMA device, referenced
- * @ops: its driver's callbacks, may be NULL
- * @priv: its driver's
- * @users: the registration itself, and each of its self-tests that runs
- * @unused: the last of @users is gone
+ * @ops: callbacks of its driver, may be NULL
+ * @priv: private data of its driver
+ * @users: one for the registration itself and one for each running self-test
+ * @unused: completed when @users drops to zero
  * @rcu: for freeing
  */
 struct pci_p2pmem_client {
@@ -184,7 +184,7 @@ struct pci_p2pmem_client {
 };
 
 /**
- * struct p2pmem_pair_count - counters of a pair that every request touches, per CPU
+ * struct p2pmem_pair_count - per-CPU counters of a pair, updated by every request
  * @maps: mappings made
  * @unmaps: mappings undone
  * @bytes: bytes that were mapped
@@ -202,38 +202,37 @@ struct p2pmem_pair_count {
 /**
  * struct p2pmem_pair - a (provider, client) pair, see pair.c
  * @hash: entry in the table of pairs; readers under RCU
- * @gone: used while it is taken out
+ * @gone: list entry while the pair is removed from the table
  * @provider: referenced
  * @client: the DMA device, referenced
- * @ref: the table holds one, every grant one
+ * @ref: the table and every grant hold one reference each
  * @rcu: for freeing
- * @dead: out of the table: it is not judged any more; guarded by p2pmem_mutex
+ * @dead: removed from the table and not evaluated any more; guarded by p2pmem_mutex
  * @mapping: enum pci_p2pmem_mapping of the route, which the client's DMA limit may
  *	still forbid; read without a lock
- * @needed: highest address that the client must reach, 0 for none; ditto
- * @disproofs: how often a self-test disproved it; ditto
- * @verdict: what the route says; guarded by the lock of the table, like all that
- *	follows up to @note
+ * @needed: highest address that the client must reach, 0 for none; read without a lock
+ * @disproofs: how often a self-test disproved the pair; read without a lock
+ * @verdict: verdict of the route; guarded by the lock of the table, like all members up
+ *	to @note
  * @serial: counts changes of the verdict, and proofs that were dropped
- * @stale: the last attempt to judge it failed, @verdict is an earlier one
- * @sig: signature of the route that @verdict is of
+ * @stale: the last evaluation failed, @verdict is an earlier one
+ * @sig: signature of the route of @verdict
  * @made: when the verdict was made, in seconds since boot
- * @proof: what the self-test has shown
- * @proved_sig: signature of the route that @proof is of
- * @proved_how: mapping that @proof is of
- * @proved_admin: whether that led through a host bridge of an administrator's
- * @note: what the self-test says besides
+ * @proof: result of the last self-test
+ * @proved_sig: signature of the route that was tested
+ * @proved_how: mapping that was tested
+ * @proved_admin: the tested route crossed a host bridge that an administrator allowed
+ * @note: text from the self-test
  * @grants: orchestrators whose grants include this pair
- * @logged: refusals that the log has since the verdict last changed, a bit for each reason
- * @unlogged: refusals that the log is yet to have, ditto
+ * @logged: reasons that have been logged since the verdict last changed, one bit each
+ * @unlogged: reasons that are still to be logged, one bit each
  * @charging: guards changes of @used and @peak, and of credits from other CPUs; irq-safe
- * @used: bytes that are out under grants that include this pair, and the credit of all
- *	CPUs; see p2pmem_pair_used()
- * @peak: most that ever were; see p2pmem_pair_peak()
+ * @used: bytes in use under grants that include this pair, and the credit of all CPUs; see
+ *	p2pmem_pair_used()
+ * @peak: highest number of bytes in use; see p2pmem_pair_peak()
  * @failures: refused mappings and allocations, by reason
- * @proving: one self-test of a pair at a time: whoever comes meanwhile waits, and finds
- *	its result
- * @count: counters; NULL until a verdict first allowed a mapping
+ * @proving: serialises self-tests of the pair: a second caller waits and uses the result
+ * @count: counters; NULL until a verdict first allows a mapping
  */
 struct p2pmem_pair {
 	struct hlist_node hash;
@@ -268,7 +267,7 @@ struct p2pmem_pair {
 };
 
 /**
- * struct p2pmem_stamp - what a self-test is of
+ * struct p2pmem_stamp - state of a pair when its self-test started
  * @serial: of the pair
  * @epoch: how often the provider had lost its contents
  */
@@ -280,9 +279,9 @@ struct p2pmem_stamp {
 /**
  * struct p2pmem_link - a pair of a grant
  * @pair: referenced
- * @how: how memory of the grant is mapped for the pair's client, until it is freed
- * @disproofs: &p2pmem_pair.disproofs when the grant was created: when it has grown,
- *	contents of memory that is out are as good as lost
+ * @how: mapping of the grant's memory for the pair's client, fixed until it is freed
+ * @disproofs: &p2pmem_pair.disproofs when the grant was created: once it has grown,
+ *	contents of memory in use count as lost
  */
 struct p2pmem_link {
 	struct p2pmem_pair *pair;
@@ -293,18 +292,18 @@ struct p2pmem_link {
 /**
  * struct pci_p2pmem_grant - an orchestrator's use of a provider, see grant.c
  * @node: entry in the provider's list, guarded by its lock; there until the grant
- *	is freed, so that whoever still holds memory can be named
+ *	is freed, so that every holder of memory can be named
  * @provider: referenced
  * @ref: references
- * @bytes: memory that is out under this grant, per CPU: the sum counts
- * @ops: the orchestrator's callbacks, guarded by the provider's lock; NULL once ended
- * @priv: the orchestrator's
- * @name: who holds it, for the log; printable
- * @free_work: the end, in process context
+ * @bytes: bytes in use under this grant: the sum of all CPUs
+ * @ops: the orchestrator's callbacks, NULL once ended; guarded by the provider's lock
+ * @priv: private data of the orchestrator
+ * @name: name of the holder for the log; printable
+ * @free_work: frees the grant in process context
  * @rcu: for freeing
  * @epoch: the provider's losses when it was created: the grant is of the life that began then
  * @nr: number of pairs
- * @link: the pairs, each of them once
+ * @link: the pairs, without duplicates
  */
 struct pci_p2pmem_grant {
 	struct list_head node;
@@ -334,17 +333,17 @@ static inline u64 p2pmem_client_limit(struct device *client)
 }
 
 /**
- * p2pmem_pair_mapping() - how a pair is mapped now
+ * p2pmem_pair_mapping() - current mapping of a pair
  * @pair: the pair
  *
- * The client's DMA limit is compared each time, because nobody tells when it changes.
+ * Compares the client's DMA limit each time, because its changes are not notified.
  *
  * Context: Any; the caller holds the pair or is an RCU reader.
  * Return: the mapping, PCI_P2PMEM_MAP_NONE when it is refused.
  */
 static inline enum pci_p2pmem_mapping p2pmem_pair_mapping(const struct p2pmem_pair *pair)
 {
-	/* Pairs with p2pmem_pair_set(): whoever sees a mapping sees the counters. */
+	/* Pairs with p2pmem_pair_set(): a reader that sees a mapping sees the counters. */
 	enum pci_p2pmem_mapping how = smp_load_acquire(&pair->mapping);
 
 	if (unlikely(READ_ONCE(pair->needed) > p2pmem_client_limit(pair->client)))
@@ -359,8 +358,8 @@ static inline enum pci_p2pmem_mapping p2pmem_pair_mapping(const struct p2pmem_pa
  * p2pmem_page_grant() - the grant that a page was allocated under
  * @page: page for which is_pci_p2pmem_page() is true, held by its user
  *
- * The member is the driver's that made the pages. It is written by whoever allocates a page
- * or frees it, and read by whoever holds it.
+ * zone_device_data belongs to the driver that creates the pages. Allocation and freeing of
+ * a page write it, and the holder of the page reads it.
  *
  * Context: Any.
  * Return: the grant, which stays until the page is freed; NULL for none, and for a page that
@@ -374,15 +373,15 @@ static inline struct pci_p2pmem_grant *p2pmem_page_grant(const struct page *page
 }
 
 /**
- * p2pmem_link_valid() - whether new memory of a grant may be taken for a pair
+ * p2pmem_link_valid() - whether a pair of a grant allows new allocations
  * @l: the pair of the grant
  *
- * Memory is mapped as the grant says: for a pair that is mapped otherwise now, or not at
- * all, or that moved wrong data since, there is none. The client's limit is compared when
- * memory is mapped.
+ * The mapping of a grant's memory is fixed. Allocation fails once the pair has another
+ * mapping, has none, or was disproved by a self-test. The client's DMA limit is compared
+ * when memory is mapped.
  *
  * Context: Any.
- * Return: true when the pair is as it was.
+ * Return: true if the pair is unchanged since the grant was created.
  */
 static inline bool p2pmem_link_valid(const struct p2pmem_link *l)
 {
@@ -391,11 +390,11 @@ static inline bool p2pmem_link_valid(const struct p2pmem_link *l)
 }
 
 /**
- * p2pmem_grant_valid() - whether new memory may be taken under a grant
+ * p2pmem_grant_valid() - whether all pairs of a grant allow new allocations
  * @grant: the grant, held
  *
  * Context: Any.
- * Return: false when one of its pairs stands against it: p2pmem_grant_reason().
+ * Return: false if one of its pairs does not; p2pmem_grant_reason() returns why.
  */
 static inline bool p2pmem_grant_valid(const struct pci_p2pmem_grant *grant)
 {
@@ -408,11 +407,11 @@ static inline bool p2pmem_grant_valid(const struct pci_p2pmem_grant *grant)
 }
 
 /**
- * p2pmem_grant_is_stale() - whether the provider was lost since a grant was created
- * @grant: the grant, held; asked after memory was taken, which keeps the provider from resuming
+ * p2pmem_grant_is_stale() - whether the provider was lost since the grant was created
+ * @grant: the grant, held; call it after an allocation, which keeps the provider from going live
  *
  * Context: Any.
- * Return: true when a new grant is needed, even if the provider lends again.
+ * Return: true if a new grant is needed, even if the provider is live again.
  */
 static inline bool p2pmem_grant_is_stale(const struct pci_p2pmem_grant *grant)
 {
@@ -421,11 +420,11 @@ static inline bool p2pmem_grant_is_stale(const struct pci_p2pmem_grant *grant)
 }
 
 /**
- * p2pmem_grant_disproved() - whether a pair of a grant moved wrong data since its creation
+ * p2pmem_grant_disproved() - whether a self-test disproved a pair since the grant's creation
  * @grant: the grant, held
  *
  * Context: Any.
- * Return: true when contents of its memory are as good as lost.
+ * Return: true if the contents of the grant's memory count as lost.
  */
 static inline bool p2pmem_grant_disproved(const struct pci_p2pmem_grant *grant)
 {
@@ -443,8 +442,8 @@ static inline bool p2pmem_grant_disproved(const struct pci_p2pmem_grant *grant)
  * @client: one of its clients
  *
  * Context: Any.
- * Return: the pair and how it is mapped, valid as long as the grant; NULL when @client is
- * none of its clients.
+ * Return: the pair and its mapping, valid as long as the grant; NULL if @client is not a
+ * client of the grant.
  */
 static inline struct p2pmem_link *p2pmem_grant_link(struct pci_p2pmem_grant *grant,
 						    struct device *client)
@@ -463,7 +462,8 @@ static inline struct p2pmem_link *p2pmem_grant_link(struct pci_p2pmem_grant *gra
  * @buf: returns them, separated by commas; "-" without a grant
  * @len: bytes in @buf; names that do not fit are cut off
  *
- * Here for trace events, which stand on no floor.
+ * Defined here because trace events, which belong to no floor, need it too.
+ *
  * Context: Any.
  */
 static inline void p2pmem_grant_clients(struct pci_p2pmem_grant *grant, char *buf, size_t len)
@@ -478,9 +478,9 @@ static inline void p2pmem_grant_clients(struct pci_p2pmem_grant *grant, char *bu
 void p2pmem_mark_pages(struct page *page, unsigned long nr, void *data);
 
 /**
- * p2pmem_set_page_grant() - note whose pages a run is
- * @page: the first one, just allocated
- * @nr: how many
+ * p2pmem_set_page_grant() - record the grant of a run of pages
+ * @page: the first page, just allocated
+ * @nr: number of pages
  * @grant: the grant, or NULL
  *
  * Context: Any.
@@ -496,7 +496,7 @@ static __always_inline void p2pmem_set_page_grant(struct page *page, unsigned lo
 		p2pmem_mark_pages(page, nr, data);
 }
 
-/* Takes from an entry of a scatterlist what mapping wrote into it. */
+/* Clears what mapping wrote into an entry of a scatterlist. */
 static inline void p2pmem_clear_entry(struct scatterlist *sg)
 {
 	sg_dma_unmark_bus_address(sg);

@@ -4,19 +4,18 @@
  *
  * Floor 4.
  *
- * How they are made, and the way back of every page. The only file that touches struct
+ * Creation of the pages, and freeing of each page. The only file that uses struct
  * dev_pagemap.
  *
- * A page that is handed out has a reference count of one, as it has when it is
- * free: the page allocator is not involved. Whoever keeps a page longer than
- * its user takes a reference, and such a page comes back through page_free()
- * when the last one is dropped. The mapping of a BAR goes away only after its
- * last page came back: lend.c waits for that.
+ * A page has a reference count of one both in use and free: the page allocator is not
+ * involved. Code that keeps a page longer than its user takes a reference, and
+ * page_free() frees such a page when the last reference is dropped. The pages of a BAR are
+ * removed only after the last one is free: lend.c waits for that.
  *
  * While a page of a pool is allocated its zone_device_data is the grant that it was
  * allocated under, so that mapping finds how that grant maps it, and P2PMEM_PAGE_ALLOCATED.
- * It is cleared when its user frees it, so that a page that is freed twice is noticed. On
- * its way back from somebody else it links pages.
+ * Freeing clears it, so that a page that is freed twice is noticed. While another user's
+ * reference delays the freeing, it links pages.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
@@ -30,8 +29,8 @@
 
 /**
  * struct p2pmem_pages - a region and its pages
- * @region: what the rest of the module knows
- * @pgmap: what the kernel knows; unused for registers
+ * @region: used by the rest of the module
+ * @pgmap: used by the kernel; unused for registers
  */
 struct p2pmem_pages {
 	struct p2pmem_region region;
@@ -39,9 +38,9 @@ struct p2pmem_pages {
 };
 
 /*
- * Pages whose last foreign reference was dropped, linked by zone_device_data.
- * The kernel sets their count back to one only after page_free() returned, so
- * they must not be handed out before: a worker waits for the one.
+ * Pages whose last additional reference was dropped, linked by zone_device_data. The kernel
+ * resets their count to one only after page_free() returns, and they must not be allocated
+ * before that: a worker waits for the count to be one.
  */
 static DEFINE_SPINLOCK(p2pmem_returning_lock);
 static struct page *p2pmem_returning;	/* guarded by the lock, irq-safe */
@@ -49,7 +48,7 @@ static void p2pmem_return_worker(struct work_struct *work);
 static DECLARE_DELAYED_WORK(p2pmem_return_work, p2pmem_return_worker);
 
 /**
- * p2pmem_pages_exit() - no page is on its way back any more
+ * p2pmem_pages_exit() - stop the worker that frees pages
  *
  * Context: Module exit: no provider is left.
  */
@@ -70,7 +69,7 @@ VISIBLE_IF_KUNIT void p2pmem_page_free(struct page *page)
 	spin_lock_irqsave(&p2pmem_returning_lock, flags);
 	page->zone_device_data = p2pmem_returning;
 	p2pmem_returning = page;
-	/* Under the lock: once the page is taken from the list, this module may go. */
+	/* Under the lock: the module may be unloaded once the page is off the list. */
 	queue_delayed_work(p2pmem_wq, &p2pmem_return_work, 0);
 	spin_unlock_irqrestore(&p2pmem_returning_lock, flags);
 }
@@ -91,7 +90,7 @@ struct p2pmem_region *p2pmem_page_region(const struct page *page)
 	return &container_of(page->pgmap, struct p2pmem_pages, pgmap)->region;
 }
 
-/* The quick half of the test is is_pci_p2pmem_page(). */
+/* The slow path of is_pci_p2pmem_page() */
 bool __is_pci_p2pmem_page(const struct page *page)
 {
 	return page->pgmap->type == MEMORY_DEVICE_PCI_P2PDMA &&
@@ -99,12 +98,12 @@ bool __is_pci_p2pmem_page(const struct page *page)
 }
 EXPORT_SYMBOL_GPL(__is_pci_p2pmem_page);
 
-/* @nr pages are free again: nobody but the caller knows them. */
+/* Frees @nr pages that have no other user. */
 static void p2pmem_return(struct p2pmem_region *region, struct page *page, size_t nr)
 {
 	struct p2pmem_provider *p = region->provider;
 
-	/* It keeps the provider until we are done with it, see p2pmem_wait_empty(). */
+	/* Keeps the provider until the end of this function, see p2pmem_wait_empty(). */
 	guard(rcu)();
 	if (likely(region->kind == PCI_P2PMEM_POOL))
 		p2pmem_pool_free(p->pool, page_to_virt(page), nr << PAGE_SHIFT);
@@ -167,7 +166,7 @@ static void p2pmem_return_worker(struct work_struct *work)
 	if (!early)
 		return;
 
-	/* Whoever dropped the reference is still inside page_free()'s caller. */
+	/* The thread that dropped the reference has not left page_free()'s caller yet. */
 	spin_lock_irqsave(&p2pmem_returning_lock, flags);
 	*tail = p2pmem_returning;
 	p2pmem_returning = early;
@@ -244,8 +243,8 @@ static noinline void p2pmem_put_shared(struct p2pmem_region *region, struct page
 
 	for (; nr; nr--, page++) {
 		/*
-		 * With a count of one the reference is the caller's own, and
-		 * nobody can take another one without having one.
+		 * With a count of one the only reference is the caller's, and others need
+		 * a reference to take another one.
 		 */
 		if (likely(page_ref_count(page) == 1)) {
 			run++;
@@ -357,7 +356,7 @@ slow:
 }
 
 /**
- * p2pmem_region_alloc() - memory for a region and its pages
+ * p2pmem_region_alloc() - allocate a region and its dev_pagemap
  * @node: NUMA node
  *
  * Context: Process context, may sleep.
@@ -385,7 +384,7 @@ void p2pmem_region_free(struct p2pmem_region *r)
 
 /**
  * p2pmem_region_unmap() - undo p2pmem_region_map()
- * @r: the region; all of its pages are back
+ * @r: the region; all of its pages are free
  *
  * Context: Process context, may sleep.
  */
@@ -396,12 +395,12 @@ void p2pmem_region_unmap(struct p2pmem_region *r)
 }
 
 /**
- * p2pmem_pages_map() - make the pages of a region
+ * p2pmem_pages_map() - create the pages of a region
  * @r: the region
  * @node: NUMA node for them
  *
  * Context: Process context, may sleep.
- * Return: kernel address of the first one, or an error pointer.
+ * Return: kernel address of the first page, or an error pointer.
  */
 void *p2pmem_pages_map(struct p2pmem_region *r, int node)
 {
@@ -417,8 +416,8 @@ void *p2pmem_pages_map(struct p2pmem_region *r, int node)
 }
 
 /**
- * p2pmem_region_map() - make what a region needs
- * @r: the region, of p2pmem_region_init()
+ * p2pmem_region_map() - create the pages of a region, if its kind has pages
+ * @r: the region, from p2pmem_region_init()
  * @pdev: PCI function
  *
  * Context: Process context, may sleep.
@@ -435,12 +434,12 @@ int p2pmem_region_map(struct p2pmem_region *r, struct pci_dev *pdev)
 		return 0;
 
 	if (!p2pmem_trim(r)) {
-		pci_err(pdev, "cannot lend %#zx bytes at %#llx of BAR %d: pages need an aligned block of %#lx bytes inside it\n",
+		pci_err(pdev, "cannot register %#zx bytes at %#llx of BAR %d: the range contains no aligned block of %#lx bytes\n",
 			size, offset, r->bar, memremap_compat_align());
 		return -EINVAL;
 	}
 	if (r->size != size)
-		pci_warn(pdev, "lends only %#zx of %#zx bytes of BAR %d: pages need blocks of %#lx bytes\n",
+		pci_warn(pdev, "registering only %#zx of %#zx bytes of BAR %d: only whole blocks of %#lx bytes can have struct pages\n",
 			 r->size, size, r->bar, memremap_compat_align());
 
 	ret = p2pmem_region_check(r, pdev);

@@ -4,19 +4,19 @@
  *
  * Floor 4.
  *
- * One entry for each provider and each registered client: what the route between them
- * says, what a self-test has shown, and counters. verdict.c makes the verdicts, under
- * p2pmem_mutex; here is who remembers and who reads them.
+ * One entry for each provider and each registered client: the verdict of the route between
+ * them, the result of the last self-test, and counters. verdict.c makes the verdicts, under
+ * p2pmem_mutex; this file stores and reads them.
  *
- * Readers find a pair under RCU and read its mapping and the limit that goes with it:
- * no lock, no configuration space. The whole verdict is copied under a lock.
+ * Readers find a pair under RCU and read its mapping and the address limit of that mapping
+ * without a lock or configuration space. The whole verdict is copied under a lock.
  *
- * A proof is of one route. When anything may have changed the route, a good one is
- * dropped. A disproof stays until the signature of the pair's own route is another one,
- * or an administrator asks for a new test: guilt does not expire by itself.
+ * A self-test result is valid for one route. A proof is dropped when anything may have
+ * changed the route. A disproof stays until the signature of the pair's own route changes,
+ * or an administrator requests a new test: it does not expire by itself.
  *
- * An entry goes with its provider or with its client's last registration. Grants keep
- * theirs longer: nobody finds it any more, and it is not judged.
+ * An entry is dropped with its provider or with its client's last registration. Grants keep
+ * a reference longer: look-ups do not find it any more, and it is not evaluated.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
@@ -28,7 +28,7 @@
 #include <trace/events/p2pmem.h>
 #include "p2pdma.h"
 
-/* Guards the table against writers, and the verdicts in it. Irq-safe: readers may be anywhere. */
+/* Guards the table for writers, and its verdicts. Irq-safe: readers run in any context. */
 static DEFINE_SPINLOCK(p2pmem_pairs_lock);
 static DEFINE_HASHTABLE(p2pmem_pairs, 8);
 
@@ -36,7 +36,7 @@ static DEFINE_HASHTABLE(p2pmem_pairs, 8);
  * p2pmem_pairs_count() - number of pairs
  *
  * Context: Any but NMI.
- * Return: how many there are.
+ * Return: the number.
  */
 unsigned int p2pmem_pairs_count(void)
 {
@@ -52,7 +52,7 @@ unsigned int p2pmem_pairs_count(void)
 
 static unsigned long p2pmem_pair_key(struct p2pmem_provider *p, struct device *client)
 {
-	/* hash_min() spreads it: of one provider's pairs only the client differs. */
+	/* hash_min() spreads the keys: pairs of one provider differ in the client only. */
 	return (unsigned long)p ^ (unsigned long)client;
 }
 
@@ -105,12 +105,12 @@ void p2pmem_pair_put(struct p2pmem_pair *pair)
 }
 
 /**
- * p2pmem_pair_was_allowed() - whether a pair could ever be mapped
+ * p2pmem_pair_was_allowed() - whether a verdict has ever allowed a pair
  * @p: the provider
  * @client: DMA device
  *
  * Context: Any.
- * Return: true when a verdict allowed it once.
+ * Return: true if the pair may have been mapped.
  */
 bool p2pmem_pair_was_allowed(struct p2pmem_provider *p, struct device *client)
 {
@@ -121,7 +121,7 @@ bool p2pmem_pair_was_allowed(struct p2pmem_provider *p, struct device *client)
 	return pair && READ_ONCE(pair->count);
 }
 
-/* The client's limit may have changed since; a pair that moved wrong data is refused. */
+/* Applies the client's current DMA limit and the result of the self-test. */
 static void p2pmem_pair_finish(const struct p2pmem_pair *pair, struct pci_p2pmem_verdict *v)
 {
 	u64 limit = p2pmem_client_limit(pair->client);
@@ -141,7 +141,7 @@ static void p2pmem_pair_finish(const struct p2pmem_pair *pair, struct pci_p2pmem
 	v->mapping = PCI_P2PMEM_MAP_NONE;
 }
 
-/* What a pair says now; the lock is held, for the verdict and what was shown of it */
+/* Copies the current verdict; the lock keeps verdict and proof consistent. */
 static void p2pmem_pair_copy(const struct p2pmem_pair *pair, struct pci_p2pmem_verdict *v)
 {
 	lockdep_assert_held(&p2pmem_pairs_lock);
@@ -176,7 +176,7 @@ static bool p2pmem_verdict_differs(const struct pci_p2pmem_verdict *a,
 		strcmp(a->at, b->at) || strcmp(a->provider, b->provider);
 }
 
-/* Whether the proof is of another route than the pair has now */
+/* Whether the result of the self-test has to be dropped, see enum p2pmem_forget */
 static bool p2pmem_proof_outdated(const struct p2pmem_pair *pair,
 				  const struct pci_p2pmem_verdict *v, u64 sig,
 				  enum p2pmem_forget forget)
@@ -185,7 +185,7 @@ static bool p2pmem_proof_outdated(const struct p2pmem_pair *pair,
 		return false;
 	if (forget == P2PMEM_FORGET_ALL)
 		return true;
-	/* What is refused has no other route: it stays disproved for the one that it had. */
+	/* A refused pair has no new mapping: it stays disproved for the tested one. */
 	if (pair->proof == PCI_P2PMEM_DISPROVED)
 		return sig != pair->proved_sig ||
 			(v->mapping && v->mapping != pair->proved_how);
@@ -193,7 +193,7 @@ static bool p2pmem_proof_outdated(const struct p2pmem_pair *pair,
 		v->mapping != pair->proved_how || v->by_admin != pair->proved_admin;
 }
 
-/* What mapping reads. Counters first: see p2pmem_pair_mapping(). */
+/* Sets what mapping reads. Counters must exist: see p2pmem_pair_mapping(). */
 static void p2pmem_pair_set(struct p2pmem_pair *pair, const struct pci_p2pmem_verdict *v)
 {
 	lockdep_assert_held(&p2pmem_pairs_lock);
@@ -205,11 +205,11 @@ static void p2pmem_pair_set(struct p2pmem_pair *pair, const struct pci_p2pmem_ve
 }
 
 /**
- * p2pmem_pair_store() - remember a verdict
+ * p2pmem_pair_store() - store a verdict
  * @pair: the pair
- * @v: what its route says
+ * @v: verdict of its route
  * @sig: signature of that route
- * @forget: what becomes of a proof of the same route
+ * @forget: which self-test results are dropped
  *
  * Context: Process context, p2pmem_mutex held.
  * Return: true if the visible part of the verdict changed.
@@ -248,12 +248,12 @@ bool p2pmem_pair_store(struct p2pmem_pair *pair, const struct pci_p2pmem_verdict
 }
 
 /**
- * p2pmem_pair_create() - make the entry of a pair
+ * p2pmem_pair_create() - create the entry of a pair
  * @p: the provider, in its register
  * @client: a registered DMA device
  *
- * Context: Process context, p2pmem_mutex held. Its verdict is to be made next.
- * Return: the pair, or NULL without memory.
+ * Context: Process context, p2pmem_mutex held. The caller makes its verdict next.
+ * Return: the pair, or NULL if out of memory.
  */
 struct p2pmem_pair *p2pmem_pair_create(struct p2pmem_provider *p, struct device *client)
 {
@@ -284,10 +284,10 @@ struct p2pmem_pair *p2pmem_pair_create(struct p2pmem_provider *p, struct device 
 }
 
 /**
- * p2pmem_pair_stamp() - what is known of a pair before it is tested
+ * p2pmem_pair_stamp() - record the state of a pair before its self-test
  * @pair: the pair, held
  * @v: returns the verdict
- * @stamp: returns what it is of
+ * @stamp: returns the state that @v belongs to
  *
  * Context: Process context.
  */
@@ -304,15 +304,15 @@ void p2pmem_pair_stamp(struct p2pmem_pair *pair, struct pci_p2pmem_verdict *v,
 }
 
 /**
- * p2pmem_pair_prove() - remember what a self-test has shown
+ * p2pmem_pair_prove() - store the result of a self-test
  * @pair: the pair, held
- * @stamp: what was tested, from p2pmem_pair_stamp()
- * @proof: what was shown
- * @note: what it says besides
- * @v: returns what is known now
+ * @stamp: state that was tested, from p2pmem_pair_stamp()
+ * @proof: the result
+ * @note: text from the self-test
+ * @v: returns the resulting verdict
  *
  * Context: Process context.
- * Return: false, and nothing is remembered, when the pair may have changed meanwhile.
+ * Return: false if the pair may have changed since @stamp; the result is then discarded.
  */
 bool p2pmem_pair_prove(struct p2pmem_pair *pair, const struct p2pmem_stamp *stamp,
 		       enum pci_p2pmem_proof proof, const char *note,
@@ -345,12 +345,12 @@ bool p2pmem_pair_prove(struct p2pmem_pair *pair, const struct p2pmem_stamp *stam
 }
 
 /**
- * p2pmem_pairs_drop() - forget pairs
+ * p2pmem_pairs_drop() - remove pairs from the table
  * @p: of this provider, or NULL for all
  * @client: of this client, or NULL for all
  *
- * Context: Process context, p2pmem_mutex held: an end that leaves its register drops its
- * pairs then, and no pair is made after that.
+ * Context: Process context, p2pmem_mutex held: a provider or client drops its pairs after
+ * it left its register, and no new pair is created for it after that.
  */
 void p2pmem_pairs_drop(struct p2pmem_provider *p, struct device *client)
 {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: what administrators write into parameters
+ * DOC: parser of module parameters
  *
  * Floor 0.
  *
- * Pure functions from a string, with or without a trailing new line, to a value. A
- * string that is not entirely a value is -EINVAL and leaves the result unchanged.
+ * Pure functions that convert a string, with or without a trailing newline, to a value. A
+ * string that is not entirely a value returns -EINVAL and leaves the result unchanged.
  *
- * Two of them are exported for p2pmem-bar.ko, whose parameters are numbers too.
+ * Two of them are exported for the parameters of p2pmem-bar.ko.
  */
 #include <linux/ctype.h>
 #include <linux/errno.h>
@@ -18,11 +18,11 @@
 #include "parse.h"
 
 /**
- * p2pmem_parse_bar() - number of a BAR
+ * p2pmem_parse_bar() - parse the number of a BAR
  * @val: the string
- * @least: lowest number that is taken
- * @end: lowest number that is too high
- * @bar: returns it
+ * @least: lowest valid number
+ * @end: highest valid number plus one
+ * @bar: returns the number
  *
  * Context: Any.
  * Return: 0 or -EINVAL.
@@ -39,11 +39,11 @@ int p2pmem_parse_bar(const char *val, int least, int end, int *bar)
 EXPORT_SYMBOL_GPL(p2pmem_parse_bar);
 
 /**
- * p2pmem_parse_bytes() - a number of bytes, with K, M or G at its end or without
+ * p2pmem_parse_bytes() - parse a number of bytes with an optional suffix K, M or G
  * @val: the string
- * @bytes: returns it
+ * @bytes: returns the number
  *
- * Not memparse(): it takes "-1", "" and numbers of more than 64 bits.
+ * memparse() is not used because it accepts "-1", "" and numbers of more than 64 bits.
  *
  * Context: Any.
  * Return: 0 or -EINVAL.
@@ -81,7 +81,7 @@ static int p2pmem_parse_small(const char *val, u8 *n)
 	return kstrtou8(val, 0, n) ? -EINVAL : 0;
 }
 
-/* "VENDORID:FAMILY" or "VENDORID:FAMILY:MODEL", in a buffer of the caller's */
+/* Parses "VENDORID:FAMILY" or "VENDORID:FAMILY:MODEL"; modifies @val. */
 static int p2pmem_parse_cpu(char *val, struct p2pmem_entry *e)
 {
 	char *family, *model;
@@ -118,15 +118,15 @@ static bool p2pmem_parse_id(const char *val, u16 *id)
 }
 
 /**
- * p2pmem_parse_change() - one word of the parameter host_bridges
- * @val: the word; need not end in a zero
- * @len: bytes of it
- * @change: returns it
+ * p2pmem_parse_change() - parse one word of the parameter host_bridges
+ * @val: the word; need not be terminated
+ * @len: length of the word in bytes
+ * @change: returns the change
  *
- * ``built-in``, ``VVVV:DDDD`` (PCI ids, ``*`` for any device), ``VVVV:DDDD/across`` or
- * ``cpu:VENDORID:FAMILY[:MODEL]``, each
- * with ``+`` or ``-`` before it or without. A processor is always meant across; a
- * removal without ``/across`` removes both.
+ * A word is ``built-in``, ``VVVV:DDDD`` (PCI ids, ``*`` for any device),
+ * ``VVVV:DDDD/across`` or ``cpu:VENDORID:FAMILY[:MODEL]``, each with an optional prefix
+ * ``+`` or ``-``. A processor entry always includes across; a removal without ``/across``
+ * removes both.
  *
  * Context: Any.
  * Return: 0 or -EINVAL.
@@ -176,10 +176,10 @@ int p2pmem_parse_change(const char *val, size_t len, struct p2pmem_change *chang
 }
 
 /**
- * p2pmem_print_change() - a word that p2pmem_parse_change() takes
- * @buf: returns it
+ * p2pmem_print_change() - print a change in the format of p2pmem_parse_change()
+ * @buf: returns the word
  * @len: bytes in @buf, P2PMEM_ENTRY_TEXT for all of it
- * @change: as parsed
+ * @change: the change
  *
  * Context: Any.
  * Return: number of bytes, less than @len.

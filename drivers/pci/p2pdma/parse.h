@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
- * DOC: what administrators write into parameters
- *
- * What parse.c makes of their strings.
+ * DOC: parser of module parameters
  */
 #ifndef _P2PMEM_PARSE_H
 #define _P2PMEM_PARSE_H
@@ -18,15 +16,15 @@
 #define P2PMEM_ANY_MODEL	(-1)
 
 /**
- * struct p2pmem_entry - whose host bridge an entry means
+ * struct p2pmem_entry - host bridges that an entry matches
  * @cpu: x86 vendor id string, empty for an entry by PCI ids
  * @family: family of the processor
- * @model: its model, or P2PMEM_ANY_MODEL
- * @vendor: PCI vendor id of a root port, or of the function that stands for a host
+ * @model: model of the processor, or P2PMEM_ANY_MODEL
+ * @vendor: PCI vendor id of a root port, or of the function that represents a host
  *	bridge
- * @device: PCI device id of it
- * @any_device: any device of @vendor is meant, and @device is 0
- * @built_in: the whole built-in list is meant, and all else is 0
+ * @device: PCI device id of the same function
+ * @any_device: matches any device of @vendor; @device is 0
+ * @built_in: matches the whole built-in list; all other members are 0
  */
 struct p2pmem_entry {
 	char cpu[13];
@@ -40,9 +38,9 @@ struct p2pmem_entry {
 
 /**
  * struct p2pmem_change - one word of the parameter host_bridges
- * @entry: what it is about
+ * @entry: the entry to add or remove
  * @bits: P2PMEM_WITHIN, P2PMEM_ACROSS: what is added or removed
- * @remove: removed, not added
+ * @remove: true to remove, false to add
  */
 struct p2pmem_change {
 	struct p2pmem_entry entry;

@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: memory that its driver allocates itself
+ * DOC: memory that the provider's driver allocates itself
  *
  * Floor 7.
  *
- * A GPU, for example: the core has the pages and maps them, and the driver says which of
- * them are in use. No pool is involved, and no grant.
+ * For a GPU, for example: the core creates the pages and maps them, and the driver reports
+ * which of them are in use. There is no pool and no grant.
  */
 #include <linux/mm.h>
 #include <linux/module.h>
 #include "p2pdma.h"
 
 /**
- * pci_p2pmem_region_addr() - kernel address of lent memory
+ * pci_p2pmem_region_addr() - kernel address of registered memory
  * @provider: the providing function
  * @bar: number of the BAR
  * @offset: bytes into the BAR
  *
- * For the driver of PCI_P2PMEM_DRIVER memory, which finds its struct pages by
+ * For the driver of PCI_P2PMEM_DRIVER memory, which gets its struct pages with
  * virt_to_page().
  *
  * Context: Any. Valid until the driver is unbound.
- * Return: the address, or NULL when no memory is lent there.
+ * Return: the address, or NULL if no memory is registered there.
  */
 void *pci_p2pmem_region_addr(struct pci_dev *provider, int bar, u64 offset)
 {
@@ -53,16 +53,16 @@ static struct p2pmem_region *p2pmem_driver_region(struct p2pmem_provider *p, voi
 }
 
 /**
- * pci_p2pmem_pin() - memory that its driver allocates is handed out
+ * pci_p2pmem_pin() - mark driver-allocated memory as in use
  * @provider: the providing function
  * @addr: kernel address of a page of a PCI_P2PMEM_DRIVER region
  * @size: bytes; whole pages
  *
- * Keeps the region until pci_p2pmem_unpin().
+ * The region stays until pci_p2pmem_unpin().
  *
  * Context: Any but NMI.
- * Return: 0, -ENODEV without a provider or when it is being revoked, -EINVAL
- * when the range is not within one such region.
+ * Return: 0, -ENODEV if there is no provider or it is not live, -EINVAL if the range is
+ * not within one PCI_P2PMEM_DRIVER region.
  */
 int pci_p2pmem_pin(struct pci_dev *provider, void *addr, size_t size)
 {
@@ -80,12 +80,12 @@ int pci_p2pmem_pin(struct pci_dev *provider, void *addr, size_t size)
 EXPORT_SYMBOL_GPL(pci_p2pmem_pin);
 
 /**
- * pci_p2pmem_unpin() - it came back
+ * pci_p2pmem_unpin() - mark driver-allocated memory as free
  * @addr: as pinned
  * @size: as pinned
  *
- * A page that somebody else still references keeps the region until that
- * reference is dropped; the driver must not hand it out before.
+ * A page with other references keeps the region until the last one is dropped; the driver
+ * must not allocate the page again before that.
  *
  * Context: Any but NMI.
  */

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: which host bridges and processors are allowed, and who says so
+ * DOC: which host bridges and processors are allowed, and by whom
  *
  * Floor 1.
  *
- * A list that is built in (facts.c), and the changes that an
- * administrator makes to it by the parameter host_bridges: at load, on the kernel's
- * command line, while running. Knows ids, not devices: hostbridge.c asks it.
+ * Keeps the changes that an administrator makes to the built-in list (facts.c) with the
+ * parameter host_bridges: at module load, on the kernel command line, or at run time. This
+ * file handles ids, not devices; hostbridge.c looks up devices here.
  *
- * Built in, the parameter is set long before any initcall, when nothing can be
- * allocated; and a module that the boot drive's driver needs must not fail for a word
- * that is mistyped. So the list is static, and at load such a word is told and left
- * out.
+ * If the module is built in, the parameter is set long before any initcall, when memory
+ * cannot be allocated; and a module that the boot drive's driver needs must not fail to
+ * load for a typing error. So the list is static, and at load an invalid entry is logged
+ * and ignored.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
@@ -26,10 +26,10 @@
 #define P2PMEM_BOTH	(P2PMEM_WITHIN | P2PMEM_ACROSS)
 
 /**
- * struct p2pmem_policy_row - what an administrator said of one id
- * @entry: of which
- * @add: what it allows beyond the facts
- * @mask: what of the facts it takes back
+ * struct p2pmem_policy_row - an administrator's changes for one entry
+ * @entry: the entry
+ * @add: bits that are allowed beyond the built-in list
+ * @mask: bits of the built-in list that are removed
  */
 struct p2pmem_policy_row {
 	struct p2pmem_entry entry;
@@ -38,10 +38,10 @@ struct p2pmem_policy_row {
 };
 
 /**
- * struct p2pmem_policy - all that administrators said
- * @nr: how many rows
- * @row: in the order in which their ids were first named; one more than may be named,
- *	so that there is always room to take back the built-in list
+ * struct p2pmem_policy - all changes by administrators
+ * @nr: number of rows
+ * @row: in the order in which the entries were first named; one more than can be named,
+ *	so that there is always room to remove the built-in list
  */
 struct p2pmem_policy {
 	unsigned int nr;
@@ -49,8 +49,8 @@ struct p2pmem_policy {
 };
 
 /*
- * Readers have p2pmem_policy under RCU. A writer prepares the table that is not in use, a
- * grace period after it last was, and then puts it in use.
+ * Readers access p2pmem_policy under RCU. A writer waits for a grace period, fills the
+ * table that is not in use, and publishes it.
  */
 static struct p2pmem_policy p2pmem_policies[2];
 static struct p2pmem_policy __rcu *p2pmem_policy = RCU_INITIALIZER(&p2pmem_policies[0]);
@@ -58,7 +58,7 @@ static struct p2pmem_policy __rcu *p2pmem_policy = RCU_INITIALIZER(&p2pmem_polic
 /* Guards the table that is not in use, and the pointer against other writers */
 static DEFINE_MUTEX(p2pmem_policy_mutex);
 
-/* Parameters are set before init, and then nobody reads, or has heard of a verdict. */
+/* False while parameters are set before init, when there are no readers and no verdicts */
 static bool p2pmem_running(void)
 {
 	return p2pmem_wq;
@@ -82,7 +82,7 @@ static struct p2pmem_policy_row *p2pmem_policy_find(struct p2pmem_policy *pol,
 	return NULL;
 }
 
-/* What an entry is a part of: a model of its family, a device of its vendor */
+/* The wider entry: the family of a processor model, the vendor of a device */
 static struct p2pmem_policy_row *p2pmem_policy_find_wider(struct p2pmem_policy *pol,
 							  const struct p2pmem_entry *e)
 {
@@ -98,7 +98,7 @@ static struct p2pmem_policy_row *p2pmem_policy_find_wider(struct p2pmem_policy *
 	return p2pmem_policy_find(pol, &wider);
 }
 
-/* The built-in list as a whole, which an administrator can take back */
+/* Whether the administrator removed the whole built-in list */
 static bool p2pmem_built_in_removed(struct p2pmem_policy *pol)
 {
 	static const struct p2pmem_entry built_in = { .built_in = true };
@@ -106,7 +106,7 @@ static bool p2pmem_built_in_removed(struct p2pmem_policy *pol)
 	return p2pmem_policy_find(pol, &built_in);
 }
 
-/* What is allowed to an entry besides what was said of it alone */
+/* What is allowed for an entry without its own row */
 static u8 p2pmem_policy_base(struct p2pmem_policy *pol, const struct p2pmem_entry *e)
 {
 	struct p2pmem_policy_row *wider = p2pmem_policy_find_wider(pol, e);
@@ -115,10 +115,10 @@ static u8 p2pmem_policy_base(struct p2pmem_policy *pol, const struct p2pmem_entr
 }
 
 /*
- * Returns 0, or -ENOSPC without a row for one more id. A removal that only undoes an
- * addition leaves nothing behind; every other one is kept, even of what nothing allows
- * now. So a row depends on the words about its own id only, and p2pmem_policy_print()
- * has a text for each, which gives the same row on a fresh table.
+ * Returns 0, or -ENOSPC if there is no free row. A removal that only undoes an addition
+ * leaves no row; every other removal is kept, even if nothing allows the entry now. So a
+ * row depends on changes of its own entry only, and p2pmem_policy_print() has a text for
+ * each row, which results in the same row when it is applied to an empty table.
  */
 static int p2pmem_policy_apply(struct p2pmem_policy *pol, const struct p2pmem_change *c)
 {
@@ -136,12 +136,12 @@ static int p2pmem_policy_apply(struct p2pmem_policy *pol, const struct p2pmem_ch
 			row->mask |= c->bits;
 		row->add &= ~c->bits;
 	} else {
-		/* The built-in list is there or not; nothing is added to it. */
+		/* Adding the built-in list only undoes its removal. */
 		row->add |= c->entry.built_in ? 0 : c->bits;
 		row->mask &= ~c->bits;
 	}
 	if (!row->add && !row->mask) {
-		/* in place, because reading them gives their order */
+		/* in place, to keep the order in which rows are read back */
 		pol->nr--;
 		for (; row < &pol->row[pol->nr]; row++)
 			row[0] = row[1];
@@ -149,23 +149,23 @@ static int p2pmem_policy_apply(struct p2pmem_policy *pol, const struct p2pmem_ch
 	return 0;
 }
 
-/* One line for the word that is no good */
+/* Logs an invalid word. */
 static void p2pmem_policy_log_invalid(const char *word, int len, int error)
 {
 	switch (error) {
 	case -ENOSPC:
-		pr_err("host_bridges: no room for '%*pE' beside %d entries; it was left out; remove some\n",
+		pr_err("host_bridges: ignored '%*pE', the list is limited to %d entries; remove some\n",
 		       len, word, P2PMEM_POLICY_MAX);
 		break;
 	default:
-		pr_err("host_bridges: '%*pE' is no entry; it was left out; allowed are VVVV:DDDD, VVVV:*, VVVV:DDDD/across, built-in and cpu:VENDORID:FAMILY[:MODEL], after + or -, separated by commas\n",
+		pr_err("host_bridges: ignored invalid entry '%*pE', expected VVVV:DDDD, VVVV:*, VVVV:DDDD/across, built-in or cpu:VENDORID:FAMILY[:MODEL], each after + or -, separated by commas\n",
 		       len, word);
 	}
 }
 
 /*
- * At load, a removal that is not understood may have been of any fact, and whoever wrote
- * it counts on it. So it removes them all: paths are refused, not trusted.
+ * At load, an invalid removal may have meant any built-in entry, and the administrator
+ * relies on it. So the whole built-in list is removed: paths are refused, not trusted.
  */
 static int p2pmem_policy_drop_built_in(struct p2pmem_policy *pol, const char *word, int len)
 {
@@ -175,14 +175,14 @@ static int p2pmem_policy_drop_built_in(struct p2pmem_policy *pol, const char *wo
 		.remove = true,
 	};
 
-	pr_crit("host_bridges: '%*pE' removes something that is not understood: to be safe, nothing of the built-in list is trusted; correct it, or write +built-in\n",
+	pr_crit("host_bridges: invalid removal '%*pE', disabled the whole built-in list to be safe; correct the entry, or write +built-in\n",
 		len, word);
 	return p2pmem_policy_apply(pol, &all);
 }
 
 /*
- * Applies the words of a list. While running, all or none: the first bad one is told and
- * returned. At load nobody can be asked again: a bad one is told and left out.
+ * Applies the words of a list. At run time all or none: the first invalid word is logged
+ * and its error returned. At load an invalid word is logged and ignored.
  */
 static int p2pmem_policy_parse(struct p2pmem_policy *pol, const char *list, size_t len,
 			       bool at_load)
@@ -207,10 +207,10 @@ static int p2pmem_policy_parse(struct p2pmem_policy *pol, const char *list, size
 	return 0;
 }
 
-/* Judges all pairs after a change; set by what stands above, once there are any */
+/* Re-evaluates all pairs after a change; set by main.c during init */
 void (*p2pmem_policy_changed)(unsigned int *pairs, unsigned int *changed);
 
-/* Has pairs judged, and logs the change. */
+/* Re-evaluates the pairs and logs the change. */
 static void p2pmem_policy_announce(const char *list, int len)
 {
 	unsigned int pairs, changed;
@@ -241,7 +241,7 @@ static int p2pmem_policy_change(const char *val, bool at_load)
 		now = rcu_dereference_protected(p2pmem_policy,
 						lockdep_is_held(&p2pmem_policy_mutex));
 		next = &p2pmem_policies[now == p2pmem_policies];
-		/* Whoever found it when it was in use has to be done with it. */
+		/* Wait for readers that found it when it was in use. */
 		if (p2pmem_running())
 			synchronize_rcu();
 		*next = *now;
@@ -250,21 +250,21 @@ static int p2pmem_policy_change(const char *val, bool at_load)
 			return ret;
 		rcu_assign_pointer(p2pmem_policy, next);
 	}
-	/* A printed line ends at about 1000 bytes. */
+	/* Log lines are limited to about 1000 bytes. */
 	p2pmem_policy_announce(val, min_t(int, len, 800));
 	return 0;
 }
 
 /**
- * p2pmem_policy_set() - change what is allowed
- * @val: entries, separated by commas, with or without a new line at the end; see
+ * p2pmem_policy_set() - change which host bridges are allowed
+ * @val: entries, separated by commas, with or without a trailing newline; see
  *	Documentation/ABI/testing/sysfs-module-p2pdma
  *
- * All of them, or none; before init, those that are good. Nothing in it is no change, and
- * not told.
+ * Applies all entries or none; before init, those that are valid. An empty string changes
+ * nothing and is not logged.
  *
  * Context: Process context, may sleep; or before init.
- * Return: 0, -EINVAL for what is no entry, -ENOSPC for more than P2PMEM_POLICY_MAX
+ * Return: 0, -EINVAL for an invalid entry, -ENOSPC for more than P2PMEM_POLICY_MAX
  * entries.
  */
 int p2pmem_policy_set(const char *val)
@@ -274,7 +274,7 @@ int p2pmem_policy_set(const char *val)
 
 #if IS_ENABLED(CONFIG_KUNIT)
 /**
- * p2pmem_policy_load() - change what is allowed as at load
+ * p2pmem_policy_load() - change which host bridges are allowed, as at module load
  * @val: as for p2pmem_policy_set()
  *
  * Context: Process context, may sleep.
@@ -285,7 +285,7 @@ void p2pmem_policy_load(const char *val)
 }
 #endif
 
-/* What is said of an entry, and of what it is a part of */
+/* Adds what is allowed for an entry, by its own row and that of the wider entry. */
 static void p2pmem_policy_entry(const struct p2pmem_entry *e, u8 *known, u8 *admin)
 {
 	struct p2pmem_policy *pol = rcu_dereference(p2pmem_policy);
@@ -300,13 +300,13 @@ static void p2pmem_policy_entry(const struct p2pmem_entry *e, u8 *known, u8 *adm
 }
 
 /**
- * p2pmem_policy_id() - what is allowed to host bridges of some PCI ids
+ * p2pmem_policy_id() - what is allowed for host bridges with given PCI ids
  * @vendor: PCI vendor id
  * @device: PCI device id
- * @known: what facts allow, less what the administrator took back, is added to this
- * @admin: what the administrator allows is added to this
+ * @known: bits of the built-in list that the administrator did not remove are added
+ * @admin: bits that the administrator allows are added
  *
- * What was said of the device comes before what was said of any device of the vendor.
+ * An entry for the device overrides one for all devices of the vendor.
  *
  * Context: RCU read side, any.
  */
@@ -318,7 +318,7 @@ void p2pmem_policy_id(u16 vendor, u16 device, u8 *known, u8 *admin)
 }
 
 /**
- * p2pmem_policy_removed() - what the administrator took back from root ports of some PCI ids
+ * p2pmem_policy_removed() - what the administrator removed for root ports with given PCI ids
  * @vendor: PCI vendor id
  * @device: PCI device id
  *
@@ -336,12 +336,12 @@ u8 p2pmem_policy_removed(u16 vendor, u16 device)
 }
 
 /**
- * p2pmem_policy_cpu() - what is allowed to a processor
+ * p2pmem_policy_cpu() - what is allowed for a processor
  * @cpu: the processor, with its model
  * @known: as for p2pmem_policy_id()
- * @admin: ditto
+ * @admin: as for p2pmem_policy_id()
  *
- * What was said of the model comes before what was said of the family.
+ * An entry for the model overrides one for the family.
  *
  * Context: RCU read side, any.
  */
@@ -350,7 +350,7 @@ void p2pmem_policy_cpu(const struct p2pmem_entry *cpu, u8 *known, u8 *admin)
 	p2pmem_policy_entry(cpu, known, admin);
 }
 
-/* The row as words that lead to it; returns the number of bytes */
+/* Prints the words that result in this row; returns the number of bytes. */
 static int p2pmem_policy_print(char *buf, size_t len, const struct p2pmem_policy_row *row)
 {
 	struct p2pmem_change c = { .entry = row->entry, .bits = row->add };
@@ -368,8 +368,8 @@ static int p2pmem_policy_print(char *buf, size_t len, const struct p2pmem_policy
 }
 
 /**
- * p2pmem_policy_get() - the administrator's changes
- * @buf: returns them on one line, as p2pmem_policy_set() takes them
+ * p2pmem_policy_get() - print the administrator's changes
+ * @buf: returns them on one line, in the format of p2pmem_policy_set()
  * @len: bytes in @buf
  *
  * Context: Any.
@@ -391,8 +391,8 @@ int p2pmem_policy_get(char *buf, size_t len)
 }
 
 /**
- * p2pmem_policy_show() - all entries with their origin, one a line
- * @m: where to
+ * p2pmem_policy_show() - print all entries with their origin, one per line
+ * @m: output
  *
  * Context: Process context.
  */
@@ -413,9 +413,9 @@ void p2pmem_policy_show(struct seq_file *m)
 
 #if IS_ENABLED(CONFIG_KUNIT)
 /**
- * p2pmem_policy_reset() - only the facts, as after a load without the parameter
+ * p2pmem_policy_reset() - drop all changes, as after a load without the parameter
  *
- * For suites, which leave nothing behind.
+ * KUnit suites call this for cleanup.
  *
  * Context: Process context, may sleep.
  */

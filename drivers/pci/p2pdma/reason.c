@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: what a verdict says to people: token, errno, one line of text
+ * DOC: token, errno and text of a reason
  *
  * Floor 0.
  *
- * The table of reasons with what it is good for. Needs no device and no provider,
- * allocates nothing and takes no lock.
+ * The table of reasons and its accessors. Needs no device and no provider, allocates
+ * nothing and takes no lock.
  */
 #include <linux/bitops.h>
 #include <linux/kernel.h>
@@ -25,7 +25,7 @@ static const struct {
 };
 
 /**
- * p2pmem_errno() - what an API returns for a reason
+ * p2pmem_errno() - the error that an API returns for a reason
  * @reason: the reason
  *
  * Return: 0 or a negative errno.
@@ -40,7 +40,7 @@ int p2pmem_errno(enum pci_p2pmem_reason reason)
  * @reason: the reason
  *
  * Context: Any.
- * Return: the token, as in log, sysfs and tools.
+ * Return: the token, as used in the log, sysfs and tools.
  */
 const char *p2pmem_token(enum pci_p2pmem_reason reason)
 {
@@ -50,14 +50,14 @@ const char *p2pmem_token(enum pci_p2pmem_reason reason)
 }
 
 /**
- * p2pmem_explain_text() - a verdict in words
- * @buf: returns one line without its end
+ * p2pmem_explain_text() - format a verdict as text
+ * @buf: returns one line without a newline
  * @len: bytes in @buf
  * @lender: name of the provider, empty for the one that @verdict names
- * @borrower: name of the client, ditto
+ * @borrower: name of the client, empty for the one that @verdict names
  * @verdict: the verdict
  *
- * Ends in the remedy; the caller adds which functions it is for.
+ * The text ends with the remedy; the caller appends the functions that it applies to.
  *
  * Context: Any.
  * Return: number of bytes, less than @len unless that is 0.
@@ -74,7 +74,7 @@ int p2pmem_explain_text(char *buf, size_t len, const char *lender, const char *b
 		borrower = verdict->client;
 	if (reason >= PCI_P2PMEM_NR_REASONS)
 		return scnprintf(buf, len, "unknown reason %d", reason);
-	/* A namespace without a drive, for example, has neither end: its caller names it. */
+	/* Without either end (a namespace without a drive) the caller names the object. */
 	n = 0;
 	if (*borrower || *lender)
 		n = scnprintf(buf, len, "%s and %s: ",
@@ -87,12 +87,12 @@ int p2pmem_explain_text(char *buf, size_t len, const char *lender, const char *b
 			       " through a host bridge that the administrator allowed");
 	else if (verdict->in_guest)
 		n += scnprintf(buf + n, len - n,
-			       " through a host bridge that is a virtual machine's");
+			       " through a virtual machine's host bridge");
 	if (verdict->at[0])
 		n += scnprintf(buf + n, len - n, " at %s", verdict->at);
 	if (reason == PCI_P2PMEM_DMA_MASK && verdict->needed)
 		n += scnprintf(buf + n, len - n,
-			       ": in BAR %d at %#llx it ends at %#llx, the client reaches %d bits",
+			       ": BAR %d [%#llx-%#llx] exceeds the client's %d-bit DMA mask",
 			       verdict->bar, verdict->base, verdict->needed,
 			       fls64(verdict->limit));
 	if (verdict->note[0])

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: what is refused is counted and logged
+ * DOC: counting and logging of refusals
  *
  * Floor 7.
  *
- * A request may be refused in any context. It is counted there; the line for the log,
- * which names the ports at fault and a remedy that can be pasted, reads configuration
- * space and is made by a work item.
+ * A request may be refused in any context, and is counted there. The log line names the
+ * ports at fault and a remedy that can be pasted; a work item writes it, because that
+ * reads configuration space.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
@@ -18,7 +18,7 @@
 static void p2pmem_log_worker(struct work_struct *work);
 static DECLARE_WORK(p2pmem_log_work, p2pmem_log_worker);
 
-/* Logs what was refused to a pair since the last time, with a remedy that is exact. */
+/* Logs refusals of a pair that have not been logged yet, with an exact remedy. */
 static void p2pmem_log_pair(struct p2pmem_provider *p, struct device *client, void *text)
 {
 	struct p2pmem_pair *pair = p2pmem_pair_find(p, client);
@@ -49,12 +49,12 @@ static void p2pmem_log_worker(struct work_struct *work)
 }
 
 /**
- * p2pmem_refuse_pair() - count a refused mapping and have it logged
+ * p2pmem_refuse_pair() - count a refused mapping and schedule its log line
  * @pair: the pair
  * @bytes: payload
- * @reason: why
+ * @reason: reason of the refusal
  *
- * The log has each reason once until the verdict changes.
+ * Each reason is logged once until the verdict changes.
  *
  * Context: Any but NMI.
  * Return: the errno of the reason.
@@ -71,13 +71,13 @@ int p2pmem_refuse_pair(struct p2pmem_pair *pair, size_t bytes, enum pci_p2pmem_r
 }
 
 /**
- * p2pmem_refuse() - the same, where there may be no pair to count it
- * @provider: the providing function, NULL where it is not known
+ * p2pmem_refuse() - count and log a refused mapping that may have no pair
+ * @provider: the providing function, NULL if it is not known
  * @client: DMA device, or NULL
  * @bytes: payload
- * @reason: why
+ * @reason: reason of the refusal
  *
- * Without a pair the log has it now and then.
+ * Without a pair the refusal is not counted, and the log is rate-limited.
  *
  * Context: Any but NMI.
  * Return: the errno of the reason.
@@ -98,7 +98,7 @@ int p2pmem_refuse(struct pci_dev *provider, struct device *client, size_t bytes,
 		return p2pmem_refuse_pair(pair, bytes, reason);
 	trace_p2pmem_map(provider, client, bytes, PCI_P2PMEM_MAP_NONE, reason);
 	if (__ratelimit(&limit)) {
-		/* Of these reasons none makes it read configuration space. */
+		/* None of the reasons used here makes this read configuration space. */
 		pci_p2pmem_explain(text, sizeof(text), provider, client, &v);
 		pr_warn("cannot map peer-to-peer memory: %s\n", text);
 	}
@@ -106,7 +106,7 @@ int p2pmem_refuse(struct pci_dev *provider, struct device *client, size_t bytes,
 }
 
 /**
- * p2pmem_refuse_exit() - nothing is logged any more
+ * p2pmem_refuse_exit() - stop the work that logs refusals
  *
  * Context: Module exit.
  */

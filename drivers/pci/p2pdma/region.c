@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: which ranges of which BARs
+ * DOC: validation and look-up of BAR ranges
  *
  * Floor 2.
  *
- * What can be lent at all, how much of it can have pages, and which region a range
- * of a BAR belongs to. Arithmetic on resources; no page is made here.
+ * Which ranges can be registered, which part of them can have pages, and which region a
+ * range of a BAR belongs to. Arithmetic on resources; pages.c creates the pages.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
@@ -42,11 +42,11 @@ struct p2pmem_region *p2pmem_region_at(struct p2pmem_provider *p, int bar,
 }
 
 /**
- * p2pmem_trim() - cut a range to what can have pages
+ * p2pmem_trim() - reduce a range to the part that can have pages
  * @r: the region: @phys, @size and @offset are changed
  *
  * Context: Any.
- * Return: true when anything is left.
+ * Return: true if anything is left.
  */
 bool p2pmem_trim(struct p2pmem_region *r)
 {
@@ -64,9 +64,9 @@ bool p2pmem_trim(struct p2pmem_region *r)
 }
 
 /**
- * p2pmem_capture_kernel() - whether this kernel only saves the memory of a crashed one
+ * p2pmem_capture_kernel() - whether this is a crash capture kernel
  *
- * Its memory is small, and the devices were not reset. A suite can say so.
+ * Its memory is small, and the devices were not reset. KUnit suites can replace this.
  *
  * Context: Any.
  * Return: true in a kdump kernel.
@@ -78,9 +78,9 @@ bool p2pmem_capture_kernel(void)
 }
 
 /**
- * p2pmem_memory_available() - memory that can be had without swapping
+ * p2pmem_memory_available() - memory that can be allocated without swapping
  *
- * A suite can say another number.
+ * KUnit suites can replace this.
  *
  * Context: Any.
  * Return: bytes.
@@ -94,7 +94,7 @@ u64 p2pmem_memory_available(void)
 /**
  * p2pmem_memory_range() - physical addresses that can have pages
  *
- * With KASLR there are fewer than the processor has. A suite can say other ones.
+ * With KASLR they are fewer than the processor supports. KUnit suites can replace this.
  *
  * Context: Any.
  * Return: the range.
@@ -106,16 +106,16 @@ struct range p2pmem_memory_range(void)
 }
 
 /**
- * p2pmem_region_check() - whether pages for a range can be made at all
+ * p2pmem_region_check() - whether pages for a range can be created
  * @r: the region, after p2pmem_trim()
  * @pdev: its function
  *
- * A struct page for every page comes out of system memory (16 MiB for 1 GiB). More than
- * half of what is available is not taken: the machine must go on.
+ * The struct pages are allocated from system memory (16 MiB for 1 GiB). At most half of
+ * the available memory is used for them, so that the machine stays usable.
  *
  * Context: Process context.
- * Return: 0; -ERANGE for an address that cannot have pages, -ENOMEM when it costs too
- * much, after a message.
+ * Return: 0, or after a message: -ERANGE for an address that cannot have pages, -ENOMEM if
+ * the struct pages need too much memory.
  */
 int p2pmem_region_check(const struct p2pmem_region *r, struct pci_dev *pdev)
 {
@@ -126,43 +126,43 @@ int p2pmem_region_check(const struct p2pmem_region *r, struct pci_dev *pdev)
 			      memremap_compat_align());
 
 	if (r->phys < range.start || r->phys + r->size - 1 > range.end) {
-		pci_err(pdev, "cannot lend BAR %d: [%#llx-%#llx] is not within [%#llx-%#llx], the addresses that this kernel can map; boot with nokaslr if that is more, or place the BAR lower\n",
+		pci_err(pdev, "cannot register BAR %d: [%#llx-%#llx] is outside [%#llx-%#llx], the range that this kernel can map; boot with nokaslr if that extends the range, or place the BAR lower\n",
 			r->bar, (u64)r->phys, (u64)r->phys + r->size - 1, range.start,
 			range.end);
 		return -ERANGE;
 	}
 	if (cost > available / 2) {
-		pci_err(pdev, "cannot lend %zu MiB of BAR %d: its struct pages take %llu MiB of memory, half of the available %llu MiB may be taken; lend less, size=%lluM fits\n",
+		pci_err(pdev, "cannot register %zu MiB of BAR %d: its struct pages need %llu MiB, more than half of the available %llu MiB of memory; register less, size=%lluM fits\n",
 			r->size >> 20, r->bar, cost >> 20, available >> 20, fits >> 20);
 		return -ENOMEM;
 	}
 	if (cost >= SZ_16M)
-		pci_info(pdev, "%zu MiB of BAR %d take %llu of the available %llu MiB of memory for struct pages\n",
+		pci_info(pdev, "struct pages for %zu MiB of BAR %d use %llu of the available %llu MiB of memory\n",
 			 r->size >> 20, r->bar, cost >> 20, available >> 20);
 	return 0;
 }
 
 /**
- * p2pmem_region_failed() - say why no pages could be made
+ * p2pmem_region_failed() - log why pages could not be created
  * @r: the region
  * @pdev: its function
- * @error: what making them returned
+ * @error: error of p2pmem_pages_map()
  *
  * Context: Process context.
  */
 void p2pmem_region_failed(const struct p2pmem_region *r, struct pci_dev *pdev, int error)
 {
 	if (error == -ENOMEM)
-		pci_err(pdev, "cannot lend BAR %d: the kernel is short of memory for the struct pages of %zu MiB; free memory, or lend less by size=\n",
+		pci_err(pdev, "cannot register BAR %d: out of memory for the struct pages of %zu MiB; free memory, or register less with size=\n",
 			r->bar, r->size >> 20);
 	else
-		pci_err(pdev, "cannot lend BAR %d: no pages for %pa (%d); is it mapped with another cache mode?\n",
+		pci_err(pdev, "cannot register BAR %d: cannot create struct pages at %pa (%d); check whether it is mapped with another cache mode\n",
 			r->bar, &r->phys, error);
 }
 
 /**
- * p2pmem_region_init() - check what is to be lent
- * @r: returns the region: everything but @provider and @virt
+ * p2pmem_region_init() - validate a range of a BAR and initialise its region
+ * @r: returns the region: all members but @provider and @virt
  * @pdev: PCI function
  * @bar: number of the BAR
  * @size: bytes, 0 for all from @offset to the end
@@ -178,31 +178,31 @@ int p2pmem_region_init(struct p2pmem_region *r, struct pci_dev *pdev, int bar,
 	resource_size_t len;
 
 	if (p2pmem_capture_kernel()) {
-		pci_info(pdev, "lends no memory in a kernel that captures a crash\n");
+		pci_info(pdev, "peer-to-peer memory is disabled in a crash capture kernel\n");
 		return -EOPNOTSUPP;
 	}
 	if (kind >= PCI_P2PMEM_NR_KINDS) {
-		pci_err(pdev, "cannot lend memory of kind %u: known kinds are 0 (pool), 1 (driver), 2 (registers)\n",
+		pci_err(pdev, "cannot register memory of kind %u: valid kinds are 0 (pool), 1 (driver), 2 (registers)\n",
 			kind);
 		return -EINVAL;
 	}
 	if (bar < 0 || bar >= PCI_STD_NUM_BARS) {
-		pci_err(pdev, "cannot lend BAR %d: BARs are numbered 0 to %d\n", bar,
+		pci_err(pdev, "cannot register BAR %d: BARs are numbered 0 to %d\n", bar,
 			PCI_STD_NUM_BARS - 1);
 		return -EINVAL;
 	}
 	len = pci_resource_len(pdev, bar);
 	if (!len || pci_resource_flags(pdev, bar) & IORESOURCE_UNSET) {
-		pci_err(pdev, "cannot lend BAR %d: it does not exist or has no address\n", bar);
+		pci_err(pdev, "cannot register BAR %d: it does not exist or has no address\n", bar);
 		return -EINVAL;
 	}
 	if (!(pci_resource_flags(pdev, bar) & IORESOURCE_MEM)) {
-		pci_err(pdev, "cannot lend BAR %d: it is an I/O port range; choose a memory BAR\n",
+		pci_err(pdev, "cannot register BAR %d: it is an I/O port range; choose a memory BAR\n",
 			bar);
 		return -EINVAL;
 	}
 	if (offset >= len || size > len - offset) {
-		pci_err(pdev, "cannot lend %#zx bytes at %#llx of BAR %d: it has only %#llx bytes\n",
+		pci_err(pdev, "cannot register %#zx bytes at %#llx of BAR %d: the BAR has only %#llx bytes\n",
 			size, offset, bar, (u64)len);
 		return -EINVAL;
 	}
@@ -217,12 +217,12 @@ int p2pmem_region_init(struct p2pmem_region *r, struct pci_dev *pdev, int bar,
 }
 
 /**
- * p2pmem_overlaps() - whether part of a range is lent already
+ * p2pmem_overlaps() - whether part of a range is registered already
  * @p: the provider, its lock held
  * @n: the range
  *
  * Context: Process context.
- * Return: true when it is.
+ * Return: true if it is.
  */
 bool p2pmem_overlaps(struct p2pmem_provider *p, const struct p2pmem_region *n)
 {
@@ -237,17 +237,17 @@ bool p2pmem_overlaps(struct p2pmem_provider *p, const struct p2pmem_region *n)
 }
 
 /**
- * pci_p2pmem_is_lent() - whether just this range is registered
+ * pci_p2pmem_is_lent() - whether exactly this range is registered
  * @pdev: PCI function
  * @bar: number of the BAR
  * @size: bytes, 0 for all from @offset to the end
  * @offset: bytes into the BAR
  *
- * For drivers that check after a reset whether the device still has what they
- * registered. Cut-off ends are allowed for.
+ * For drivers that check after a reset whether the device still has the range that they
+ * registered. The range is compared after partial blocks are cut off.
  *
  * Context: Any.
- * Return: true when pci_p2pmem_add_resource() made a region of it.
+ * Return: true if pci_p2pmem_add_resource() registered this range.
  */
 bool pci_p2pmem_is_lent(struct pci_dev *pdev, int bar, size_t size, u64 offset)
 {

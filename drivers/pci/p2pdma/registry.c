@@ -4,8 +4,8 @@
  *
  * Floor 0.
  *
- * Who lends, who may borrow, and whom to notify when that changes. Nothing here looks at
- * memory or at PCI topology, and nothing here decides.
+ * Keeps the providers, the clients and the notifiers for their changes. This file does not
+ * look at memory or PCI topology, and makes no decisions.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
@@ -15,9 +15,9 @@
 #include "p2pdma.h"
 
 /*
- * Guards both registers against writers and walkers that sleep, and serialises verdicts:
- * a pair is judged only while both of its ends are in their registers. Look-ups take RCU
- * only: entries are freed after a grace period.
+ * Guards both registers for writers and for walks that sleep, and serialises verdicts: a
+ * pair is evaluated only while both of its ends are registered. Look-ups need RCU only:
+ * entries are freed after a grace period.
  */
 DEFINE_MUTEX(p2pmem_mutex);
 static DEFINE_HASHTABLE(p2pmem_providers, 6);
@@ -29,9 +29,9 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_lending);
 static BLOCKING_NOTIFIER_HEAD(p2pmem_notifiers);
 
 /*
- * What must not run where memory comes back: the end of grants, pages that somebody else
- * held, notifications. A reset of the boot drive may wait for it while memory is
- * reclaimed, so it has a rescuer.
+ * For work that must not run where memory is freed: freeing grants, pages with other
+ * references, notifications. A reset of the boot drive may wait for it during memory
+ * reclaim, so it has a rescuer.
  */
 struct workqueue_struct *p2pmem_wq;
 
@@ -39,7 +39,7 @@ struct workqueue_struct *p2pmem_wq;
  * p2pmem_find() - look up a provider
  * @pdev: PCI function
  *
- * Context: RCU read side, or p2pmem_mutex held; valid as long as that is.
+ * Context: RCU read side, or p2pmem_mutex held; the result is valid for that long.
  * Return: the provider, or NULL.
  */
 struct p2pmem_provider *p2pmem_find(struct pci_dev *pdev)
@@ -75,7 +75,7 @@ static void p2pmem_provider_free_worker(struct work_struct *work)
 {
 	struct p2pmem_provider *p = container_of(work, struct p2pmem_provider, free_work);
 
-	/* A reader that found it in the register may still look at its pool. */
+	/* A reader that found it in the register may still read its pool. */
 	synchronize_rcu();
 	p->release(p);
 	pci_dev_put(p->pdev);
@@ -102,7 +102,7 @@ void p2pmem_provider_put(struct p2pmem_provider *p)
 }
 
 /**
- * p2pmem_register() - enter a provider
+ * p2pmem_register() - add a provider to the register
  * @p: the provider; the register takes over its first reference
  *
  * Context: Process context, may sleep.
@@ -116,7 +116,7 @@ void p2pmem_register(struct p2pmem_provider *p)
 
 /**
  * p2pmem_unregister() - remove a provider from the register
- * @p: the provider; none of its memory is out. The caller now owns the
+ * @p: the provider; none of its memory is in use. The caller takes over the
  *	register's reference.
  *
  * Context: Process context, waits for a grace period.
@@ -163,7 +163,7 @@ void p2pmem_for_each_client(void (*fn)(struct pci_p2pmem_client *c, void *arg), 
 		fn(c, arg);
 }
 
-/* Whether a client's device has an earlier registration in the walk of the register */
+/* Whether the walk of the register meets another registration of the device first */
 static bool p2pmem_client_is_duplicate(struct pci_p2pmem_client *client)
 {
 	struct pci_p2pmem_client *c;
@@ -197,7 +197,7 @@ void p2pmem_for_each_pair(void (*fn)(struct p2pmem_provider *p, struct device *c
 }
 
 /**
- * p2pmem_client_add() - enter a registration
+ * p2pmem_client_add() - add a registration to the register
  * @client: the registration
  *
  * Context: Process context, may sleep.
@@ -225,7 +225,7 @@ void p2pmem_client_del(struct pci_p2pmem_client *client)
  * @dev: DMA device
  *
  * Context: Any.
- * Return: true when it is a client.
+ * Return: true if it is a client.
  */
 bool p2pmem_is_client(struct device *dev)
 {
@@ -239,17 +239,17 @@ bool p2pmem_is_client(struct device *dev)
 }
 
 /**
- * p2pmem_provers_get() - the registrations of a device that can prove a pair
+ * p2pmem_provers_get() - look up the registrations of a device that have a self-test
  * @dev: DMA device
  * @provers: returns them, each held until p2pmem_prover_put()
- * @max: room in @provers
+ * @max: size of @provers
  *
- * A registration that is held is not freed: pci_p2pmem_unregister_client() waits. It
- * removes the registration from the register before it drops the register's own hold, so
- * that whoever finds it here after that finds no hold to add to.
+ * pci_p2pmem_unregister_client() waits until the registration is not held any more. It
+ * removes the registration from the register before it drops the initial hold, so that a
+ * reader that still finds it after that cannot take a new one.
  *
  * Context: Any.
- * Return: how many.
+ * Return: number of registrations.
  */
 unsigned int p2pmem_provers_get(struct device *dev, struct pci_p2pmem_client **provers,
 				unsigned int max)
@@ -266,7 +266,7 @@ unsigned int p2pmem_provers_get(struct device *dev, struct pci_p2pmem_client **p
 }
 
 /**
- * p2pmem_prover_put() - a self-test of a registration has ended
+ * p2pmem_prover_put() - release a registration from p2pmem_provers_get()
  * @client: the registration
  *
  * Context: Any.
@@ -278,7 +278,7 @@ void p2pmem_prover_put(struct pci_p2pmem_client *client)
 }
 
 /**
- * pci_p2pmem_register_notifier() - be notified of providers, clients and verdicts
+ * pci_p2pmem_register_notifier() - register a notifier for providers, clients and verdicts
  * @nb: called with PCI_P2PMEM_EVENT_*, in process context, perhaps under the
  *	device_lock of a driver that is probing: it may only queue work
  *
@@ -306,7 +306,7 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_unregister_notifier);
 /**
  * p2pmem_notify() - call the notifiers
  * @event: PCI_P2PMEM_EVENT_*
- * @data: as the event wants it
+ * @data: data of the event
  *
  * Context: Process context, may sleep.
  */
@@ -323,7 +323,7 @@ static void p2pmem_verdict_worker(struct work_struct *work)
 static DECLARE_WORK(p2pmem_verdict_work, p2pmem_verdict_worker);
 
 /**
- * p2pmem_schedule_notify() - have orchestrators look at their grants: a verdict changed
+ * p2pmem_schedule_notify() - notify orchestrators of a changed verdict from a work item
  *
  * Context: Any.
  */
@@ -333,7 +333,7 @@ void p2pmem_schedule_notify(void)
 }
 
 /**
- * p2pmem_registry_init() - make the workqueue
+ * p2pmem_registry_init() - create the workqueue
  *
  * Context: Module init.
  * Return: 0 or -ENOMEM.
@@ -345,15 +345,15 @@ int p2pmem_registry_init(void)
 }
 
 /**
- * p2pmem_registry_exit() - wait for what is queued
+ * p2pmem_registry_exit() - wait for queued work and destroy the workqueue
  *
- * Context: Module exit: drivers that provide or borrow use our symbols, none is left.
+ * Context: Module exit: provider and client drivers use our symbols, so none is left.
  */
 void p2pmem_registry_exit(void)
 {
 	WARN_ON(!hash_empty(p2pmem_providers));
 	WARN_ON(!hash_empty(p2pmem_clients));
-	/* A grant's last reference may have queued its end from a callback. */
+	/* An RCU callback may have dropped a grant's last reference and queued work. */
 	rcu_barrier();
 	destroy_workqueue(p2pmem_wq);
 	rcu_barrier();

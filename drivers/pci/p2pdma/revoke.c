@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: a provider stops lending, and resumes
+ * DOC: revocation, suspend, loss and resume of a provider
  *
  * Floor 7.
  *
- * What a provider's driver calls, and who is told of it. The states are those of state.c.
- * Each wait has an end:
+ * The calls of a provider's driver, and the notifications that they cause. state.c has the
+ * states. Each wait is limited:
  *
  *   pci_p2pmem_revoke()	twice PCI_P2PMEM_DRAIN_SECONDS; a fatal signal ends it
- *   pci_p2pmem_suspend()	as soon as no memory came back for P2PMEM_SUSPEND_STALL
+ *   pci_p2pmem_suspend()	until no memory is freed for P2PMEM_SUSPEND_STALL
  *   pci_p2pmem_lost()		does not wait
  *
- * User space, holders and orchestrators are told by one work item of the provider, so that
- * what they are told has an order: the last event says what is.
+ * One work item of the provider notifies user space, holders and orchestrators, so that
+ * events are ordered and the last one describes the current state.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
@@ -20,7 +20,7 @@
 #include <trace/events/p2pmem.h>
 #include "p2pdma.h"
 
-/* How long a suspend waits for one more page to come back */
+/* How long a suspend waits for one more page to be freed */
 #define P2PMEM_SUSPEND_STALL		(HZ / 2)
 
 static void p2pmem_trace_revoke(struct p2pmem_provider *p, const char *what,
@@ -31,7 +31,7 @@ static void p2pmem_trace_revoke(struct p2pmem_provider *p, const char *what,
 }
 
 /**
- * struct p2pmem_revoke_ctx - a provider whose clients are told that it goes
+ * struct p2pmem_revoke_ctx - argument of p2pmem_revoke_client()
  * @provider: the provider
  */
 struct p2pmem_revoke_ctx {
@@ -57,7 +57,7 @@ static void p2pmem_notify_holders(struct p2pmem_provider *p)
 	p2pmem_for_each_client(p2pmem_revoke_client, &gone);
 }
 
-/* Judges its pairs anew, for a reset may have changed anything, and goes live. */
+/* Re-evaluates the pairs, because a reset may have changed anything, and goes live. */
 static void p2pmem_resume(struct p2pmem_provider *p)
 {
 	if (!p2pmem_can_resume(p))
@@ -71,20 +71,20 @@ static void p2pmem_resume(struct p2pmem_provider *p)
 
 static void p2pmem_send_resumed(struct p2pmem_provider *p)
 {
-	/* A provider that was stopped from the beginning has lost nothing. */
+	/* A provider that was registered as stopped has lost nothing. */
 	bool again = READ_ONCE(p->epoch);
 
 	if (again)
 		p2pmem_event(p, "resumed");
 	if (READ_ONCE(p->published) && p2pmem_is_live(p)) {
-		pci_info(p->pdev, "lends peer-to-peer memory%s\n", again ? " again" : "");
+		pci_info(p->pdev, "peer-to-peer memory is available%s\n", again ? " again" : "");
 		p2pmem_notify(PCI_P2PMEM_EVENT_PROVIDER, p->pdev);
 	}
 }
 
 /*
- * Whatever was queued is told in the order in which it can have happened, and so that the
- * last thing told is what is true now.
+ * Sends the pending events in an order in which they can have happened, so that the last
+ * one describes the current state.
  */
 static void p2pmem_send_events(struct p2pmem_provider *p)
 {
@@ -105,15 +105,16 @@ static void p2pmem_send_events(struct p2pmem_provider *p)
  * p2pmem_provider_worker() - the work of a provider
  * @work: &p2pmem_provider.work
  *
- * Context: Process context; of one provider it never runs twice at a time.
+ * Context: Process context; never runs concurrently for the same provider.
  */
 void p2pmem_provider_worker(struct work_struct *work)
 {
 	struct p2pmem_provider *p = container_of(work, struct p2pmem_provider, work);
 
 	/*
-	 * A loss cannot do this where it is noticed: whoever holds mappings for itself
-	 * would keep them for ever, and with them the provider from coming back.
+	 * pci_p2pmem_lost() runs in any context and cannot notify holders itself. Without
+	 * a notification a holder would keep its mappings for ever, and the provider could
+	 * never go live again.
 	 */
 	p2pmem_notify_holders(p);
 	p2pmem_resume(p);
@@ -122,7 +123,7 @@ void p2pmem_provider_worker(struct work_struct *work)
 }
 
 /**
- * p2pmem_report() - name whoever still holds memory
+ * p2pmem_report() - log how much memory is in use, and by which grants
  * @p: the provider
  *
  * Context: Process context, may sleep.
@@ -134,7 +135,7 @@ void p2pmem_report(struct p2pmem_provider *p)
 	p2pmem_grants_report(p);
 }
 
-/* Waits up to @seconds and names the holders now and then; true when nothing is left to do */
+/* Waits up to @seconds and logs the holders periodically; true if there is nothing to wait for */
 static bool p2pmem_drain(struct p2pmem_provider *p, unsigned int drain, unsigned int seconds)
 {
 	unsigned int waited;
@@ -151,7 +152,7 @@ static bool p2pmem_drain(struct p2pmem_provider *p, unsigned int drain, unsigned
 	return p2pmem_is_idle(p) || !p2pmem_in_drain(p, drain);
 }
 
-/* Stops lending and tells whoever holds memory; returns the number of the drain */
+/* Stops new allocations and notifies holders; returns the number of the drain. */
 static unsigned int p2pmem_start_drain(struct p2pmem_provider *p)
 {
 	unsigned int drain;
@@ -161,21 +162,21 @@ static unsigned int p2pmem_start_drain(struct p2pmem_provider *p)
 		p2pmem_queue_provider_work(p);
 	}
 	p2pmem_notify_holders(p);
-	/* Whoever read "live" before has taken its memory now: it is counted. */
+	/* Allocations that read "live" before are complete after this, and counted. */
 	synchronize_rcu();
 	return drain;
 }
 
 /**
- * pci_p2pmem_revoke() - stop lending and wait for memory to come back
- * @pdev: PCI function that provides; any other is fine
+ * pci_p2pmem_revoke() - stop allocations and wait for memory to be freed
+ * @pdev: PCI function; nothing happens if it is not a provider
  *
- * First thing that a provider's driver does in remove, shutdown and an orderly reset,
- * while the device still works: transfers that are under way need it to end.
- * Orchestrators are told to stop; after PCI_P2PMEM_DRAIN_SECONDS they are told to end the
- * users that still hold memory, and get as long again. Memory that is out even then can
- * no longer be mapped. Memory that the driver keeps itself (pci_p2pmem_own()) is not
- * waited for.
+ * A provider's driver calls this first in remove, shutdown and an orderly reset, while the
+ * device still works: pending transfers need it to complete. Orchestrators are notified
+ * with their revoke operation; after PCI_P2PMEM_DRAIN_SECONDS their evict operation has to
+ * end the users that still hold memory, and the wait starts once more. Memory in use even
+ * then can no longer be mapped. Memory that the driver uses itself (pci_p2pmem_own()) is
+ * not waited for.
  *
  * Context: Process context, waits up to twice PCI_P2PMEM_DRAIN_SECONDS, less
  * when killed.
@@ -188,7 +189,7 @@ void pci_p2pmem_revoke(struct pci_dev *pdev)
 	if (!p)
 		return;
 	drain = p2pmem_start_drain(p);
-	/* A driver may revoke twice on its way out; the second call waits for nobody. */
+	/* A driver may revoke twice while it is unbound; the second call does not wait. */
 	if (READ_ONCE(p->waited) != drain) {
 		if (!p2pmem_drain(p, drain, PCI_P2PMEM_DRAIN_SECONDS)) {
 			p2pmem_grants_evict(p);
@@ -202,15 +203,15 @@ void pci_p2pmem_revoke(struct pci_dev *pdev)
 EXPORT_SYMBOL_GPL(pci_p2pmem_revoke);
 
 /**
- * pci_p2pmem_suspend() - the device is going to sleep
- * @pdev: PCI function that provides; any other is fine
+ * pci_p2pmem_suspend() - stop allocations before the device is suspended
+ * @pdev: PCI function; nothing happens if it is not a provider
  *
- * First thing that a provider's driver does in suspend. Stops lending, waits for as long
- * as memory comes back, and declares lost what does not: holders whose own devices sleep
- * already cannot return it before this device sleeps, too. Their users repeat the
- * transfers; nobody is evicted.
+ * A provider's driver calls this first in suspend. It stops allocations, waits while
+ * memory is being freed, and declares the rest lost: holders whose own devices are
+ * suspended already cannot free it before this device is suspended, too. Their users
+ * repeat the transfers; nobody is evicted.
  *
- * Context: Process context, waits until no memory came back for half a second, at most
+ * Context: Process context, waits until no memory was freed for half a second, at most
  * PCI_P2PMEM_DRAIN_SECONDS.
  */
 void pci_p2pmem_suspend(struct pci_dev *pdev)
@@ -236,12 +237,12 @@ void pci_p2pmem_suspend(struct pci_dev *pdev)
 EXPORT_SYMBOL_GPL(pci_p2pmem_suspend);
 
 /**
- * pci_p2pmem_lost() - the contents of the memory are gone
- * @pdev: PCI function that provides; any other is fine
+ * pci_p2pmem_lost() - report that the contents of the memory are lost
+ * @pdev: PCI function; nothing happens if it is not a provider
  *
  * For a device that is dead, removed by surprise or about to be disabled with
- * no time to wait. Nothing new is lent, and memory that is out can no longer be mapped.
- * Orchestrators and clients are told from a work item.
+ * no time to wait. Allocations stop, and memory in use can no longer be mapped.
+ * A work item notifies orchestrators and clients.
  *
  * Context: Any but NMI. Does not wait.
  */
@@ -262,11 +263,11 @@ void pci_p2pmem_lost(struct pci_dev *pdev)
 EXPORT_SYMBOL_GPL(pci_p2pmem_lost);
 
 /**
- * pci_p2pmem_resume() - lend again
- * @pdev: PCI function that provides; any other is fine
+ * pci_p2pmem_resume() - make the memory available again
+ * @pdev: PCI function; nothing happens if it is not a provider
  *
- * After a reset or resume that left the ranges of the BARs as they were.
- * Lending begins when the last page from before is back, which may be later.
+ * For use after a reset or resume that did not change the ranges of the BARs. The provider
+ * goes live as soon as the last page from before is freed, which may be later.
  *
  * Context: Process context, may sleep.
  */
@@ -283,13 +284,13 @@ void pci_p2pmem_resume(struct pci_dev *pdev)
 EXPORT_SYMBOL_GPL(pci_p2pmem_resume);
 
 /**
- * pci_p2pmem_own() - memory that the provider's driver keeps for itself
+ * pci_p2pmem_own() - account memory that the provider's driver uses itself
  * @pdev: PCI function that provides
- * @size: bytes that the driver has from pci_p2pmem_alloc(), whole pages
- * @own: true after it took them for good, false before it gives them back
+ * @size: bytes allocated with pci_p2pmem_alloc(), whole pages
+ * @own: true after the driver allocated them for its own use, false before it frees them
  *
- * Queues that live in the memory across a reset, for example. A drain does not
- * wait for them; unbinding the driver does.
+ * For queues that stay in the memory across a reset, for example. A drain does not
+ * wait for such memory; unbinding the driver does.
  *
  * Context: Any but NMI.
  */
@@ -310,16 +311,16 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_own);
 /**
  * pci_p2pmem_alloc_own() - allocate memory for the provider's own driver
  * @pdev: PCI function that provides
- * @size: bytes; whole pages are taken
+ * @size: bytes, rounded up to whole pages
  *
- * For queues that live in the memory across a reset. Works while nothing is lent, and
- * counts as pci_p2pmem_own() does, which gives the run back before pci_p2pmem_free().
- * The driver gets half of its pool at most, so that its queues are never the reason why
- * it lends nothing. The driver serializes its calls.
+ * For queues that stay in the memory across a reset. Works in any state of the provider,
+ * and accounts the run like pci_p2pmem_own(), which must undo that before
+ * pci_p2pmem_free(). The driver gets half of its pool at most, so that its queues never
+ * leave no memory for others. The driver serializes its calls.
  *
  * Context: Any but NMI.
- * Return: kernel address of the run, or NULL when there is no provider, no free run is
- * that long, or the driver had more than half of the pool then.
+ * Return: kernel address of the run, or NULL if there is no provider, no free run is
+ * long enough, or the driver would use more than half of the pool.
  */
 void *pci_p2pmem_alloc_own(struct pci_dev *pdev, size_t size)
 {
@@ -336,20 +337,20 @@ void *pci_p2pmem_alloc_own(struct pci_dev *pdev, size_t size)
 	if (!addr)
 		return NULL;
 	p2pmem_set_page_grant(virt_to_page(addr), bytes >> PAGE_SHIFT, NULL);
-	/* A drain may have counted the run as lent in between: this wakes it. */
+	/* A drain may have counted the run as in use by others: this wakes it. */
 	pci_p2pmem_own(pdev, bytes, true);
 	return addr;
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_alloc_own);
 
 /**
- * pci_p2pmem_set_published() - offer the memory to anyone, or stop offering it
- * @pdev: PCI function that provides; any other is fine
+ * pci_p2pmem_set_published() - offer the memory to any user, or stop offering it
+ * @pdev: PCI function; nothing happens if it is not a provider
  * @published: whether pci_p2pmem_find_provider() and users may choose it
  *
- * Memory that is not published is for the provider's driver and whoever that
- * gives it to. Only pooled memory can be published: of registers, and of memory that its
- * driver allocates, there is nothing that others could have.
+ * Unpublished memory is for the provider's driver and the users that it selects. Only
+ * pooled memory can be published: others cannot allocate registers, or memory that the
+ * provider's driver allocates.
  *
  * Context: Process context, may sleep.
  */
@@ -371,7 +372,7 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_set_published);
  * @pdev: PCI function
  *
  * Context: Any.
- * Return: true when its memory is published, pooled and not revoked.
+ * Return: true if its memory is published, pooled and not revoked.
  */
 bool pci_p2pmem_is_provider(struct pci_dev *pdev)
 {

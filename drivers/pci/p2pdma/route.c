@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: from struct pci_dev to a verdict
+ * DOC: evaluation of the route between two PCI functions
  *
  * Floor 3.
  *
- * The only walker of struct pci_dev: fills topology.c's nodes from the machine as
- * it is now (bridges, ACS words, port numbers, host bridges), asks topology.c for
- * the route, and adds what is not topology: whether the client may and can use
- * the address that the route gives it.
+ * The only file that walks struct pci_dev. It fills topology.c's nodes from the current
+ * state of the machine (bridges, ACS registers, port numbers, host bridges), calls
+ * topology.c for the route, and adds checks beyond topology: whether the client may and
+ * can use the resulting address.
  */
 #include <kunit/static_stub.h>
 #include <linux/bitfield.h>
@@ -43,8 +43,8 @@ static enum p2pmem_node_type p2pmem_node_type(struct pci_dev *pdev)
 }
 
 /*
- * Reads of configuration space. A function that has been removed or is in reset reads
- * as all ones, and no register that is read here can be: that is no value. -EAGAIN.
+ * Reads of configuration space. A function that is removed or in reset reads as all ones,
+ * which no register that is read here can contain: -EAGAIN.
  */
 static int p2pmem_read_word(struct pci_dev *pdev, int where, u16 *val)
 {
@@ -87,13 +87,13 @@ static int p2pmem_node_acs(struct p2pmem_node *n, struct pci_dev *pdev)
 		if (pci_read_config_dword(pdev, pdev->acs_cap + PCI_ACS_EGRESS_CTL_V + 4 * i,
 					  &n->egress[i]))
 			return -EAGAIN;
-	/* A vector can be all ones: whether it was one says the next read. */
+	/* A vector may be all ones: read another register to check that the function responds. */
 	return p2pmem_read_word(pdev, pdev->acs_cap + PCI_ACS_CTRL, &again);
 }
 
 /*
- * Sizes and tags: the first are reserved in virtual functions, which have those of their
- * physical function.
+ * Sizes and tags. The size fields are reserved in virtual functions, which use those of
+ * their physical function.
  */
 static int p2pmem_node_settings(struct p2pmem_node *n, struct pci_dev *pdev)
 {
@@ -137,16 +137,15 @@ static int p2pmem_node_fill(struct p2pmem_node *n, struct pci_dev *pdev)
 }
 
 /**
- * p2pmem_host_function() - the function that stands for a host bridge
+ * p2pmem_host_function() - the function that represents a host bridge
  * @host: host bridge of a device that the caller holds
  *
- * It is what is first on its root bus, provided that it is at 00.0 or a root
- * port. Not under pci_bus_sem, because this runs in any context. What is first on
- * a root bus is part of the root complex and stays; the caller's device keeps the
- * bus.
+ * It is the first function on the root bus, if that is 00.0 or a root port. pci_bus_sem is
+ * not taken, because this runs in any context: the first function on a root bus is part of
+ * the root complex and is never removed, and the caller's device keeps the bus.
  *
  * Context: Any.
- * Return: the function, borrowed, or NULL.
+ * Return: the function without a reference, or NULL.
  */
 struct pci_dev *p2pmem_host_function(struct pci_host_bridge *host)
 {
@@ -160,8 +159,8 @@ struct pci_dev *p2pmem_host_function(struct pci_host_bridge *host)
 }
 
 /*
- * A bridge is kept by the devices below it, and the caller holds @pdev: the way
- * up does not change under us.
+ * A device keeps the bridges above it, and the caller holds @pdev: the chain does not
+ * change during the walk.
  */
 static int p2pmem_chain_fill(struct p2pmem_chain *c, struct pci_dev *pdev)
 {
@@ -195,7 +194,7 @@ static void p2pmem_node_name(u64 id, char *buf, size_t len)
 		 PCI_SLOT(bdf), PCI_FUNC(bdf));
 }
 
-/* Both chains and the route; on success the caller frees the nodes, on failure there are none. */
+/* Fills both chains and the route. On success the caller frees the nodes of both chains. */
 static int p2pmem_route(struct pci_dev *provider, struct pci_dev *client,
 			struct p2pmem_chain *a, struct p2pmem_chain *b,
 			struct p2pmem_route *route)
@@ -239,7 +238,7 @@ static u64 p2pmem_chain_signature(u64 sig, const struct p2pmem_chain *c)
 	return sig;
 }
 
-/* Whether a path through host bridges is there because an administrator says so */
+/* Whether a path through host bridges is allowed only by an administrator */
 static bool p2pmem_by_admin(const struct p2pmem_host *a, const struct p2pmem_host *b)
 {
 	if (a->id == b->id)
@@ -248,11 +247,11 @@ static bool p2pmem_by_admin(const struct p2pmem_host *a, const struct p2pmem_hos
 }
 
 /**
- * p2pmem_client_translates() - whether an IOMMU gives the client its addresses
+ * p2pmem_client_translates() - whether an IOMMU translates the client's addresses
  * @client: DMA device
  *
  * Context: Any.
- * Return: true when its DMA addresses are not physical ones.
+ * Return: true if its DMA addresses are not physical addresses.
  */
 bool p2pmem_client_translates(struct device *client)
 {
@@ -264,12 +263,12 @@ bool p2pmem_client_translates(struct device *client)
 }
 
 /**
- * p2pmem_guest_encrypted() - whether this is a guest with encrypted memory
+ * p2pmem_guest_encrypted() - whether the memory of this guest is encrypted
  *
- * A suite can say so.
+ * KUnit suites can replace this.
  *
  * Context: Any.
- * Return: true when devices see what the guest shares with them only, and nothing else.
+ * Return: true if devices can access only memory that the guest shares with them.
  */
 bool p2pmem_guest_encrypted(void)
 {
@@ -278,8 +277,8 @@ bool p2pmem_guest_encrypted(void)
 }
 
 /*
- * What forbids any mapping for this pair, wherever the two are. Bounce buffers are the
- * client's alone: only the client's addresses are mapped. @at: returns the end at fault.
+ * Checks that do not depend on the route. Bounce buffers matter for the client only: just
+ * the client's addresses are mapped. @at returns the device at fault.
  */
 static enum pci_p2pmem_reason p2pmem_ends_reason(struct pci_dev *provider,
 						 struct device *client, char *at, size_t len)
@@ -299,7 +298,7 @@ static enum pci_p2pmem_reason p2pmem_ends_reason(struct pci_dev *provider,
 	return PCI_P2PMEM_OK;
 }
 
-/* Which BAR it is whose memory ends at v->needed */
+/* Finds the BAR whose memory ends at v->needed. */
 static void p2pmem_set_bar(struct p2pmem_provider *p, bool bus, struct pci_p2pmem_verdict *v)
 {
 	struct p2pmem_region *r;
@@ -317,18 +316,18 @@ static void p2pmem_set_bar(struct p2pmem_provider *p, bool bus, struct pci_p2pme
 }
 
 /**
- * p2pmem_route_evaluate() - the verdict of a pair, as the machine is now
+ * p2pmem_route_evaluate() - evaluate a pair in the current state of the machine
  * @p: the provider
  * @client: DMA device
- * @v: returns the verdict; @v->needed is what the client must reach, which is not
- *	compared with its limit here
- * @sig: returns the signature of the pair's own route: another one as soon as a function
- *	on the way, its ACS or its settings, or a host bridge is another one, and only then.
- *	0 where the client is no PCI function. May be NULL.
+ * @v: returns the verdict; @v->needed is the address that the client must reach, which is
+ *	not compared with its limit here
+ * @sig: returns the signature of the pair's own route: it changes if and only if a
+ *	function on the route, its ACS or its settings, or a host bridge changes. 0 if the
+ *	client is not a PCI function. May be NULL.
  *
  * Context: Any. The caller holds both.
- * Return: 0; -ENOMEM, or -EAGAIN when a function on the way did not answer: then nothing
- * is known, @v is good for a message but not to be remembered, and @sig is unchanged.
+ * Return: 0; -ENOMEM, or -EAGAIN if a function on the route did not respond. On error @v
+ * may be shown in a message but must not be stored, and @sig is unchanged.
  */
 int p2pmem_route_evaluate(struct p2pmem_provider *p, struct device *client,
 			  struct pci_p2pmem_verdict *v, u64 *sig)
@@ -398,11 +397,11 @@ static int p2pmem_list_redirecting(const struct p2pmem_chain *c, u64 mask, char 
 }
 
 /**
- * p2pmem_path_acs_list() - the functions whose ACS redirects between two others
+ * p2pmem_path_acs_list() - list the functions whose ACS redirects a path
  * @provider: the providing function
  * @client: the client's function
- * @buf: returns their names, separated by semicolons, as the kernel parameter
- *	pci=disable_acs_redir= takes them
+ * @buf: returns their names, separated by semicolons, in the format of the kernel
+ *	parameter pci=disable_acs_redir=
  * @len: bytes in @buf
  *
  * Context: Any.
@@ -430,7 +429,7 @@ int p2pmem_path_acs_list(struct pci_dev *provider, struct pci_dev *client,
 	return n;
 }
 
-/* The function on the root bus that is above another, or that function itself */
+/* The function on the root bus that is @pdev or is above it */
 static struct pci_dev *p2pmem_top(struct pci_dev *pdev)
 {
 	struct pci_dev *up;
@@ -440,7 +439,7 @@ static struct pci_dev *p2pmem_top(struct pci_dev *pdev)
 	return pdev;
 }
 
-/* What one end needs to be allowed; empty when it is. False when nothing can allow it. */
+/* The entry that one end needs, empty if it is allowed already; false if none can allow it */
 static bool p2pmem_end_entry(struct pci_dev *pdev, const struct p2pmem_host *h, bool across,
 			     char *buf)
 {
@@ -453,7 +452,7 @@ static bool p2pmem_end_entry(struct pci_dev *pdev, const struct p2pmem_host *h, 
 }
 
 /**
- * p2pmem_path_entries() - what would allow a path through host bridges
+ * p2pmem_path_entries() - list the entries that would allow a path through host bridges
  * @provider: the providing function
  * @client: the client's function
  * @buf: returns the entries of the parameter host_bridges that are missing, separated
@@ -461,7 +460,7 @@ static bool p2pmem_end_entry(struct pci_dev *pdev, const struct p2pmem_host *h, 
  * @len: bytes in @buf, 2 * P2PMEM_ENTRY_TEXT for all of it
  *
  * Context: Any.
- * Return: number of bytes, 0 when none is missing or none can help, -ENOMEM or
+ * Return: number of bytes, 0 if no entry is missing or none can allow the path, -ENOMEM or
  * -EAGAIN as p2pmem_route_evaluate().
  */
 int p2pmem_path_entries(struct pci_dev *provider, struct pci_dev *client,

@@ -6,37 +6,37 @@
  *
  *	live -- drain --> draining -- idle, late or killed --> lost
  *	  ^ `-- lose -----------------------------------------> |
- *	  `---- resume, once the last page is back ------------ '
+ *	  `---- resume, once the last page is free ------------ '
  *
- * A provider is created live, or lost when its device does not work yet. While it drains
- * nothing new is lent, memory that is out stays usable, and whoever revokes it waits. When
- * it is lost, memory that is still out can be given back and unmapped but not mapped any
- * more, because its contents may be gone. It goes live again as soon as the last page from
- * before is back, so that no page ever carries data across a loss.
+ * A provider is created live, or lost if its device does not work yet. While it is
+ * draining there are no new allocations, memory in use stays usable, and the revocation
+ * waits. When it is lost, memory in use can be unmapped and freed but not mapped any more,
+ * because its contents may be gone. It goes live again only after the last page from
+ * before is freed, so that no page ever carries data across a loss.
  *
- * Each departure from live has a number, the drain. Whoever waits remembers the number
- * that it waits for and acts (evicts users, declares the loss, counts on a resume) only
- * while the provider is still in that drain: a waiter that comes late does nothing to the
- * provider that lives again, and does not take back what another caller asked for.
+ * Each departure from live has a number, the drain. A waiter remembers the number of its
+ * drain and acts (evicts users, declares the loss, resumes) only while the provider is
+ * still in that drain: a late waiter does not affect a provider that is live again, and
+ * does not undo the request of another caller.
  *
  * The state is read without a lock:
- * - An allocation reads it under RCU before it takes memory; whoever leaves "live" waits
- *   for a grace period (or never waits for memory) before it counts what is out, so it
- *   counts every allocation that read "live".
- * - Memory that comes back is first counted, then, after a full barrier, the state is
- *   read; whoever leaves "live" first writes the state, then counts. So either the one
- *   sees the memory or the other sees the state and wakes the waiter.
+ * - An allocation reads it under RCU before it allocates from the pool. A transition from
+ *   live waits for a grace period (or never waits for memory) before it counts the memory
+ *   in use, so it counts every allocation that read "live".
+ * - Freeing first updates the count, then, after a full barrier, reads the state; a
+ *   transition from live first writes the state, then counts. So either the transition
+ *   sees the freed memory, or freeing sees the state and wakes the waiter.
  */
 #include <linux/module.h>
 #include <linux/sched/signal.h>
 #include "p2pdma.h"
 
 /**
- * p2pmem_is_live() - whether memory of a provider can be had
+ * p2pmem_is_live() - whether memory of a provider can be allocated
  * @p: the provider
  *
  * Context: Any; for an allocation that follows: RCU read side.
- * Return: true when it is live.
+ * Return: true if it is live.
  */
 bool p2pmem_is_live(const struct p2pmem_provider *p)
 {
@@ -44,11 +44,11 @@ bool p2pmem_is_live(const struct p2pmem_provider *p)
 }
 
 /**
- * p2pmem_is_published() - whether anyone may have memory of a provider
+ * p2pmem_is_published() - whether any user may allocate memory of a provider
  * @p: the provider
  *
  * Context: Any.
- * Return: true when it is published, live, and has a pool with anything in it.
+ * Return: true if it is published, live, and has pooled memory.
  */
 bool p2pmem_is_published(struct p2pmem_provider *p)
 {
@@ -56,11 +56,11 @@ bool p2pmem_is_published(struct p2pmem_provider *p)
 }
 
 /**
- * p2pmem_bytes_in_use() - pooled memory that others hold
+ * p2pmem_bytes_in_use() - pooled memory in use by others
  * @p: the provider
  *
  * Context: Any.
- * Return: bytes, without what the provider's own driver keeps.
+ * Return: bytes, without those of the provider's own driver.
  */
 long p2pmem_bytes_in_use(struct p2pmem_provider *p)
 {
@@ -69,11 +69,11 @@ long p2pmem_bytes_in_use(struct p2pmem_provider *p)
 }
 
 /**
- * p2pmem_is_idle() - whether everything that others held is back
+ * p2pmem_is_idle() - whether others have no memory of a provider in use
  * @p: the provider
  *
  * Context: Any.
- * Return: true when only the provider's own driver uses its memory.
+ * Return: true if at most the provider's own driver uses its memory.
  */
 bool p2pmem_is_idle(struct p2pmem_provider *p)
 {
@@ -81,11 +81,11 @@ bool p2pmem_is_idle(struct p2pmem_provider *p)
 }
 
 /**
- * p2pmem_is_empty() - whether the very last page is back
+ * p2pmem_is_empty() - whether all memory of a provider is free
  * @p: the provider
  *
  * Context: Any.
- * Return: true when nobody uses its memory, its own driver neither.
+ * Return: true if nobody uses its memory, including its own driver.
  */
 bool p2pmem_is_empty(struct p2pmem_provider *p)
 {
@@ -97,7 +97,7 @@ bool p2pmem_is_empty(struct p2pmem_provider *p)
  * p2pmem_queue_provider_work() - queue the work of a provider
  * @p: the provider
  *
- * The work holds a reference. Without one left there is nobody to be told.
+ * The work holds a reference. A provider without references has nobody to notify.
  *
  * Context: Any; RCU read side, or the caller holds the provider.
  */
@@ -110,14 +110,14 @@ void p2pmem_queue_provider_work(struct p2pmem_provider *p)
 }
 
 /**
- * p2pmem_wake_waiters() - memory of a provider came back
- * @p: the provider; the memory is counted as back already
+ * p2pmem_wake_waiters() - wake waiters after memory of a provider was freed
+ * @p: the provider; the memory is already counted as free
  *
  * Context: Any but NMI, RCU read side.
  */
 void p2pmem_wake_waiters(struct p2pmem_provider *p)
 {
-	/* Pairs with the barriers of whoever changes the state, see above. */
+	/* Pairs with the barriers of state transitions, see above. */
 	smp_mb();
 	if (likely(p2pmem_is_live(p)))
 		return;
@@ -127,9 +127,9 @@ void p2pmem_wake_waiters(struct p2pmem_provider *p)
 }
 
 /**
- * p2pmem_state_init() - begin live
+ * p2pmem_state_init() - initialise the state of a provider
  * @p: a new provider
- * @stopped: begin lost instead: pci_p2pmem_resume() makes it live
+ * @stopped: begin lost, until pci_p2pmem_resume(); otherwise begin live
  *
  * Context: Process context.
  */
@@ -139,7 +139,7 @@ void p2pmem_state_init(struct p2pmem_provider *p, bool stopped)
 	init_waitqueue_head(&p->drained);
 	p->state = P2PMEM_LIVE;
 	if (stopped) {
-		/* A drain that has ended, of which there is no holder to notify. */
+		/* As if after a drain without holders to notify */
 		p->state = P2PMEM_LOST;
 		p->drain = 1;
 		p->notified = 1;
@@ -156,16 +156,16 @@ static void p2pmem_enter_lost(struct p2pmem_provider *p)
 }
 
 /**
- * p2pmem_leave_live() - lend no more
+ * p2pmem_leave_live() - stop new allocations
  * @p: the provider
- * @state: P2PMEM_DRAINING or P2PMEM_LOST; a provider only ever goes on
- * @event: what to tell user space when it was live
+ * @state: P2PMEM_DRAINING or P2PMEM_LOST; a lost provider stays lost
+ * @event: P2PMEM_EVENT_* to send if it was live
  * @drain: returns the number of the drain
  *
- * A resume that was asked for before is taken back: the device goes once more.
+ * Cancels a resume that was requested before, because the device stops once more.
  *
  * Context: Any.
- * Return: true when it was live.
+ * Return: true if it was live.
  */
 bool p2pmem_leave_live(struct p2pmem_provider *p, enum p2pmem_state state,
 		       unsigned long event, unsigned int *drain)
@@ -191,9 +191,9 @@ bool p2pmem_leave_live(struct p2pmem_provider *p, enum p2pmem_state state,
 }
 
 /**
- * p2pmem_end_drain() - declare lost what is still out
+ * p2pmem_end_drain() - declare memory that is still in use lost
  * @p: the provider
- * @drain: the drain that ends; nothing happens when the provider is past it
+ * @drain: the drain that ends; nothing happens if the provider has left it already
  *
  * Context: Any.
  */
@@ -208,7 +208,7 @@ void p2pmem_end_drain(struct p2pmem_provider *p, unsigned int drain)
 }
 
 /**
- * p2pmem_drain_waited() - a revocation has waited for what was out
+ * p2pmem_drain_waited() - record that a revocation has finished waiting
  * @p: the provider
  * @drain: the drain that it waited in
  *
@@ -228,7 +228,7 @@ void p2pmem_drain_waited(struct p2pmem_provider *p, unsigned int drain)
  * @drain: its number
  *
  * Context: Any.
- * Return: false once it lives again, or has left live anew.
+ * Return: false once it is live again, or has left live another time.
  */
 bool p2pmem_in_drain(struct p2pmem_provider *p, unsigned int drain)
 {
@@ -242,14 +242,14 @@ bool p2pmem_in_drain(struct p2pmem_provider *p, unsigned int drain)
 }
 
 /**
- * p2pmem_wait_idle() - wait for memory to come back
+ * p2pmem_wait_idle() - wait for memory to be freed
  * @p: the provider, not live
  * @drain: the drain that the caller waits in
  * @timeout: in jiffies
  *
  * Context: Process context.
- * Return: > 0 when what others held is back or the drain is over, 0 when the time is up,
- * -ERESTARTSYS when killed.
+ * Return: > 0 if others have freed all memory or the drain is over, 0 on timeout,
+ * -ERESTARTSYS on a fatal signal.
  */
 long p2pmem_wait_idle(struct p2pmem_provider *p, unsigned int drain, long timeout)
 {
@@ -259,7 +259,7 @@ long p2pmem_wait_idle(struct p2pmem_provider *p, unsigned int drain, long timeou
 }
 
 /**
- * p2pmem_drain_notify_once() - whether holders are still to be told of a drain
+ * p2pmem_drain_notify_once() - whether holders have yet to be notified of a drain
  * @p: the provider
  *
  * Context: Process context.
@@ -278,8 +278,8 @@ bool p2pmem_drain_notify_once(struct p2pmem_provider *p)
 }
 
 /**
- * p2pmem_request_resume() - go live as soon as the last page of before is back
- * @p: the provider; of an abandoned one nothing is lent again, nobody would withdraw it
+ * p2pmem_request_resume() - request to go live as soon as the last page is freed
+ * @p: the provider; ignored if it is abandoned, because nobody would withdraw it again
  *
  * Context: Process context.
  */
@@ -289,7 +289,7 @@ void p2pmem_request_resume(struct p2pmem_provider *p)
 	if (p->state == P2PMEM_LOST && !READ_ONCE(p->abandoned))
 		WRITE_ONCE(p->resume, p->drain);
 	spin_unlock_irq(&p->state_lock);
-	smp_mb();	/* the wish is written, now count: see p2pmem_wake_waiters() */
+	smp_mb();	/* the request is written, now count: see p2pmem_wake_waiters() */
 }
 
 /**
@@ -297,7 +297,7 @@ void p2pmem_request_resume(struct p2pmem_provider *p)
  * @p: the provider
  *
  * Context: Any.
- * Return: true when that was asked for and everything is back.
+ * Return: true if a resume was requested and others have freed all memory.
  */
 bool p2pmem_can_resume(struct p2pmem_provider *p)
 {
@@ -306,10 +306,11 @@ bool p2pmem_can_resume(struct p2pmem_provider *p)
 
 /**
  * p2pmem_try_resume() - go live
- * @p: the provider; its pairs have been judged anew
+ * @p: the provider; its pairs have been re-evaluated
  *
  * Context: Process context.
- * Return: true when it was lost, a resume was wanted and the last page is back: it is live.
+ * Return: true if it went live: it was lost, a resume was requested, and others have freed
+ * all memory.
  */
 bool p2pmem_try_resume(struct p2pmem_provider *p)
 {
@@ -327,12 +328,12 @@ bool p2pmem_try_resume(struct p2pmem_provider *p)
 }
 
 /**
- * p2pmem_fetch_events() - what user space is to be told
+ * p2pmem_fetch_events() - fetch and clear the pending uevents
  * @p: the provider
- * @live: returns whether it is live, which is what the last event has to say
+ * @live: returns whether it is live, which the last event has to reflect
  *
  * Context: Process context; one caller at a time.
- * Return: P2PMEM_EVENT_*, which are taken as told.
+ * Return: P2PMEM_EVENT_*, which the caller must send.
  */
 unsigned long p2pmem_fetch_events(struct p2pmem_provider *p, bool *live)
 {

@@ -4,8 +4,8 @@
  *
  * Floor 9.
  *
- * Names and meaning of what can be read are those of the kernel's P2PDMA, so that tools
- * find what they know; what can be written is ours. See
+ * The read-only files have the names and meaning of the kernel's P2PDMA, so that existing
+ * tools work; the writable files are additions. See
  * Documentation/ABI/testing/sysfs-bus-pci-p2pmem.
  */
 #include <linux/minmax.h>
@@ -72,7 +72,7 @@ static ssize_t quota_show(struct device *dev, struct device_attribute *attr, cha
 	return p2pmem_show(dev, buf, p2pmem_quota_value);
 }
 
-/* What a client has already, it keeps: with less than that it gets no more. */
+/* A client keeps its memory in use, even if that exceeds the new quota. */
 static ssize_t quota_store(struct device *dev, struct device_attribute *attr,
 			   const char *buf, size_t count)
 {
@@ -84,7 +84,7 @@ static ssize_t quota_store(struct device *dev, struct device_attribute *attr,
 	if (!ret && !PAGE_ALIGNED(quota))
 		ret = -EINVAL;
 	if (ret) {
-		dev_err(dev, "\"%*pE\" is no quota of peer-to-peer memory: write bytes in decimal, a multiple of %lu, or 0 for none\n",
+		dev_err(dev, "invalid quota \"%*pE\", expected bytes in decimal, a multiple of %lu, or 0 for no limit\n",
 			min_t(int, strcspn(buf, "\n"), 32), buf, PAGE_SIZE);
 		return ret;
 	}
@@ -94,19 +94,19 @@ static ssize_t quota_store(struct device *dev, struct device_attribute *attr,
 		return -ENODEV;
 	WRITE_ONCE(p->quota, quota);
 	if (quota)
-		dev_info(dev, "lends a client at most %lu bytes of peer-to-peer memory\n",
+		dev_info(dev, "limited each client to %lu bytes of peer-to-peer memory\n",
 			 quota);
 	else
-		dev_info(dev, "lends a client as much peer-to-peer memory as there is\n");
+		dev_info(dev, "removed the limit of peer-to-peer memory per client\n");
 	return count;
 }
 static DEVICE_ATTR_RW(quota);
 
 /*
- * For what nobody tells: ACS words that setpci wrote. And for an administrator who wants
- * pairs tested again: what self-tests have shown is forgotten, wrong data too. The
- * provider is kept by its reference, its function by this file, which is taken away before
- * the driver is gone.
+ * For changes that are not notified, such as ACS registers that setpci wrote, and for an
+ * administrator who wants pairs tested again: all self-test results are dropped, disproofs
+ * too. The reference keeps the provider, and this file keeps its function: the file is
+ * removed before the driver is unbound.
  */
 static ssize_t rescan_store(struct device *dev, struct device_attribute *attr,
 			    const char *buf, size_t count)
@@ -143,7 +143,7 @@ static const struct attribute_group p2pmem_sysfs_group = {
 };
 
 /**
- * p2pmem_sysfs_init() - from now on providers have the group
+ * p2pmem_sysfs_init() - set the sysfs group of new providers
  *
  * Context: Module init.
  */

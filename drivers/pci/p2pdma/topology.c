@@ -125,7 +125,7 @@ static bool p2pmem_egress_blocks(const struct p2pmem_node *node,
 	case P2PMEM_NODE_ENDPOINT:
 		if (!p2pmem_same_device(node, peer))
 			return false;
-		/* a bridge in that device: its port number is not meant */
+		/* a bridge in that device: not indexed by its port number */
 		if (peer->type != P2PMEM_NODE_ENDPOINT)
 			index = peer->id & 7;
 		break;
@@ -138,7 +138,7 @@ static bool p2pmem_egress_blocks(const struct p2pmem_node *node,
 	return node->egress[index / 32] >> (index % 32) & 1;
 }
 
-/* The function that puts this end's packets on PCIe, and takes them off; NULL: none does */
+/* The function that sends and receives this end's packets on PCIe, or NULL */
 static const struct p2pmem_node *p2pmem_pcie_end(const struct p2pmem_chain *chain,
 						 unsigned int hops)
 {
@@ -162,9 +162,9 @@ static const struct p2pmem_node *p2pmem_find_small(const struct p2pmem_side *sid
 }
 
 /*
- * The node on a direct way that takes less payload than one end sends, or NULL. The
+ * The node on a direct path that accepts less payload than one end sends, or NULL. The
  * client's writes are as large as its Max_Payload_Size; the provider's completions as
- * large as its own, and no larger than what the client asks for.
+ * large as its own, and no larger than the client's Max_Read_Request_Size.
  */
 static const struct p2pmem_node *
 p2pmem_find_malformed(const struct p2pmem_side *p, const struct p2pmem_node *completer,
@@ -182,8 +182,8 @@ p2pmem_find_malformed(const struct p2pmem_side *p, const struct p2pmem_node *com
 }
 
 /*
- * Settings of the nodes that break a transfer on a route that is there otherwise. A
- * host bridge may split packets, so their size matters on a direct way only.
+ * Checks settings of the nodes that break transfers on an otherwise usable route. A host
+ * bridge may split packets, so their size matters on a direct path only.
  */
 static void p2pmem_check_settings(const struct p2pmem_chain *provider,
 				  const struct p2pmem_side *p,
@@ -193,7 +193,7 @@ static void p2pmem_check_settings(const struct p2pmem_chain *provider,
 	const struct p2pmem_node *completer = p2pmem_pcie_end(provider, p->hops);
 	const struct p2pmem_node *requester = p2pmem_pcie_end(client, c->hops);
 
-	/* the same function, or one conventional bus: nothing travels on PCIe */
+	/* the same function, or one conventional bus: no packets on PCIe */
 	if (!completer || !requester || completer->id == requester->id)
 		return;
 	if (requester->tags_10bit && !completer->completes_tags_10bit) {
@@ -210,9 +210,9 @@ static void p2pmem_check_settings(const struct p2pmem_chain *provider,
 
 /**
  * p2pmem_topology_route() - how a client reaches a provider
- * @provider: the chain of the function that lends memory
+ * @provider: the chain of the function that provides memory
  * @client: the chain of the function that does DMA to it
- * @route: where to put what was found out; every field is written
+ * @route: returns the result; every member is written
  *
  * Cost is the product of the two lengths, which are below 256 on any machine.
  *

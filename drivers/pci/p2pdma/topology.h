@@ -2,9 +2,9 @@
 /**
  * DOC: topology: distance and reachability on plain nodes
  *
- * What topology.c works on. Nothing here knows struct pci_dev or any kernel
- * header but <linux/types.h>: route.c fills these from the running machine, tests
- * and tools fill them from anything else.
+ * The data structures of topology.c. They depend on no struct pci_dev and no kernel
+ * header but <linux/types.h>: route.c fills them from the running machine, tests
+ * and tools fill them from other sources.
  */
 #ifndef _P2PMEM_TOPOLOGY_H
 #define _P2PMEM_TOPOLOGY_H
@@ -27,8 +27,8 @@ typedef uint64_t u64;
 #define P2PMEM_EGRESS_WORDS	8
 
 /**
- * enum p2pmem_node_type - what a node is, as far as routing cares
- * @P2PMEM_NODE_ENDPOINT: a function that is no bridge
+ * enum p2pmem_node_type - type of a node for routing
+ * @P2PMEM_NODE_ENDPOINT: a function that is not a bridge
  * @P2PMEM_NODE_ROOT_PORT: PCIe root port
  * @P2PMEM_NODE_UPSTREAM: upstream port of a PCIe switch
  * @P2PMEM_NODE_DOWNSTREAM: downstream port of a PCIe switch
@@ -43,23 +43,22 @@ enum p2pmem_node_type {
 };
 
 /**
- * struct p2pmem_node - one PCI function on the way to the host bridge
+ * struct p2pmem_node - one PCI function on the path to the host bridge
  * @id: domain << 16 | bus << 8 | device << 3 | function (a domain may have more
- *	than 16 bits); the same id is the
- *	same function
- * @type: what it is
+ *	than 16 bits); equal ids are the same function
+ * @type: type of the function
  * @multifunction: its device has several functions
  * @has_acs: it has an ACS capability; the fields below are 0 otherwise
  * @acs_ctrl: ACS control word (PCI_ACS_* bits, same positions as in the
  *	specification: 0x04 request redirect, 0x08 completion redirect,
  *	0x20 egress control)
  * @port: port number of a port (Link Capabilities bits 31:24), function number
- *	of an end point: what an egress vector is indexed by
+ *	of an end point: the index into an egress vector
  * @egress_bits: number of valid bits in @egress (the specification's 0 is 256
  *	here)
  * @egress: the egress control vector, a set bit blocks
- * @payload: Max_Payload_Size as it is set, bytes; 0 without a PCIe capability
- * @read_request: Max_Read_Request_Size as it is set, bytes
+ * @payload: configured Max_Payload_Size, bytes; 0 without a PCIe capability
+ * @read_request: configured Max_Read_Request_Size, bytes
  * @tags_10bit: 10-Bit Tag Requester Enable is set
  * @completes_tags_10bit: 10-Bit Tag Completer Supported
  */
@@ -83,9 +82,8 @@ struct p2pmem_node {
  * @id: unique among host bridges
  * @allowed: forwards peer-to-peer requests between its own root ports
  * @allowed_across: forwards them from and to other host bridges too
- * @by_admin: @allowed only because an administrator says so; not for the route,
- *	but for who shows it
- * @by_admin_across: @allowed_across ditto
+ * @by_admin: @allowed only by an administrator's entry; does not affect the route
+ * @by_admin_across: @allowed_across only by an administrator's entry
  */
 struct p2pmem_host {
 	u32 id;
@@ -109,14 +107,14 @@ struct p2pmem_chain {
 };
 
 /**
- * struct p2pmem_route - what topology.c finds out
+ * struct p2pmem_route - result of p2pmem_topology_route()
  * @reason: PCI_P2PMEM_OK, HOST_BRIDGE, ACS_REDIRECT, ACS_EGRESS, PAYLOAD_SIZE or
  *	TAG_SIZE
- * @bus_addr: the pair can use bus addresses (only where @reason is OK)
+ * @bus_addr: the pair can use bus addresses (only if @reason is OK)
  * @distance: hops, see struct pci_p2pmem_verdict
- * @at: the node at fault, NULL where it is the host bridge
+ * @at: the node at fault, NULL if it is the host bridge
  * @provider_acs: bit i: node i of the provider's chain redirects (i < 64)
- * @client_acs: ditto of the client's chain
+ * @client_acs: bit i: node i of the client's chain redirects (i < 64)
  *
  * With @reason OK and @bus_addr false, the path leads through an allowed host
  * bridge.

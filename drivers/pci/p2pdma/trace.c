@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: the one place where the trace events are made
+ * DOC: definition of the trace events
  *
- * See include/trace/events/p2pmem.h. Other modules emit what is exported here.
+ * See include/trace/events/p2pmem.h. Other modules emit the events that are exported here.
  */
 #include "p2pdma.h"
 

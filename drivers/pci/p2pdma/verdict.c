@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: verdicts are made here
+ * DOC: evaluation of pairs
  *
  * Floor 5.
  *
- * In process context only, under p2pmem_mutex, while both ends are in their registers:
- * when an end appears, after a change of policy, after a function of the bus came or
- * went, after a reset of the provider, and when a grant takes the pair up or somebody
- * asks for it, because nobody tells when ACS words are written. A verdict that could not
- * be made (a configuration read failed, memory is short) leaves the pair what it was, and
- * a work item tries again.
+ * All verdicts are made here, in process context, under p2pmem_mutex, while both ends are
+ * registered: when an end is registered, after a change of policy, after PCI hotplug, after
+ * a reset of the provider, and when a grant is created or pci_p2pmem_verdict_update() is
+ * called, because writes to ACS registers are not notified. If an evaluation fails (a
+ * configuration read failed, or memory is short) the pair keeps its verdict, and a work
+ * item tries again.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
@@ -17,12 +17,12 @@
 #include <linux/percpu.h>
 #include "p2pdma.h"
 
-/* Until a verdict that could not be made is tried again */
+/* Delay before a failed evaluation is repeated */
 #define P2PMEM_EVALUATE_DELAY	HZ
 
 static void p2pmem_pairs_worker(struct work_struct *work);
 static DECLARE_DELAYED_WORK(p2pmem_pairs_work, p2pmem_pairs_worker);
-/* What the work does: all pairs after an event of the bus, or only those that are stale */
+/* Whether the work evaluates all pairs, after PCI hotplug, or only those that are stale */
 static atomic_t p2pmem_pairs_hotplug;
 
 static void p2pmem_schedule_evaluate(void)
@@ -30,13 +30,13 @@ static void p2pmem_schedule_evaluate(void)
 	queue_delayed_work(p2pmem_wq, &p2pmem_pairs_work, P2PMEM_EVALUATE_DELAY);
 }
 
-/* The reason of a pair for which no verdict could be made */
+/* The reason of a pair that could not be evaluated */
 static enum pci_p2pmem_reason p2pmem_evaluate_reason(int error)
 {
 	return error == -ENOMEM ? PCI_P2PMEM_NO_MEMORY : PCI_P2PMEM_REVOKED;
 }
 
-/* Makes a pair. Without memory for it that is tried again soon. */
+/* Creates a pair; if out of memory, schedules another attempt. */
 static struct p2pmem_pair *p2pmem_pair_add(struct p2pmem_provider *p, struct device *client)
 {
 	struct p2pmem_pair *pair = p2pmem_pair_create(p, client);
@@ -47,8 +47,8 @@ static struct p2pmem_pair *p2pmem_pair_add(struct p2pmem_provider *p, struct dev
 }
 
 /*
- * Judges a pair. Returns 1 if the visible part of its verdict changed, 0 if not, or an
- * errno; then the pair stays what it was, and is judged again soon.
+ * Evaluates a pair. Returns 1 if the visible part of its verdict changed, 0 if not, or an
+ * errno; then the pair keeps its verdict, and another attempt is scheduled.
  */
 static int p2pmem_pair_evaluate(struct p2pmem_pair *pair, enum p2pmem_forget forget)
 {
@@ -60,20 +60,20 @@ static int p2pmem_pair_evaluate(struct p2pmem_pair *pair, enum p2pmem_forget for
 
 	lockdep_assert_held(&p2pmem_mutex);
 
-	/* The function of an abandoned provider may be gone. */
+	/* The function of an abandoned provider may have been removed. */
 	if (pair->dead || READ_ONCE(pair->provider->abandoned))
 		return -ENODEV;
 	ret = p2pmem_route_evaluate(pair->provider, pair->client, &v, &sig);
 	if (!ret && v.mapping && !pair->count) {
 		count = alloc_percpu(struct p2pmem_pair_count);
 		if (count)
-			/* Read under RCU by those who see a mapping or a count of zero. */
+			/* Readers under RCU check for NULL, or see a mapping first. */
 			WRITE_ONCE(pair->count, count);
 		else
 			ret = -ENOMEM;
 	}
 	if (ret) {
-		/* One that was never judged says why; any other keeps its verdict. */
+		/* A pair without an earlier verdict gets the reason of the failure. */
 		if (!pair->made)
 			WRITE_ONCE(pair->verdict.reason, p2pmem_evaluate_reason(ret));
 		WRITE_ONCE(pair->stale, true);
@@ -81,21 +81,21 @@ static int p2pmem_pair_evaluate(struct p2pmem_pair *pair, enum p2pmem_forget for
 		return ret;
 	}
 	changed = p2pmem_pair_store(pair, &v, sig, forget);
-	/* Whoever has a grant of it ends it when it would not be created any more. */
+	/* Orchestrators end grants that would not be created any more. */
 	if (changed && atomic_read(&pair->grants))
 		p2pmem_schedule_notify();
 	return changed;
 }
 
 /**
- * p2pmem_pair_update() - look up or make a pair, and judge it
+ * p2pmem_pair_update() - look up or create a pair, and evaluate it
  * @p: the provider
  * @client: DMA device
- * @forget: what becomes of a proof of the same route
+ * @forget: which self-test results are dropped
  *
  * Context: Process context, p2pmem_mutex held.
- * Return: the pair; an error pointer: -EOPNOTSUPP when @client is no client, -ENODEV when
- * the provider is gone, -ENOMEM, -EIO or another errno when the pair could not be judged.
+ * Return: the pair, or an error pointer: -EOPNOTSUPP if @client is not a client, -ENODEV if
+ * the provider is withdrawn, -ENOMEM, -EIO or another errno if the evaluation failed.
  */
 struct p2pmem_pair *p2pmem_pair_update(struct p2pmem_provider *p, struct device *client,
 				       enum p2pmem_forget forget)
@@ -117,7 +117,7 @@ struct p2pmem_pair *p2pmem_pair_update(struct p2pmem_provider *p, struct device 
 }
 
 /**
- * p2pmem_pair_get() - look up or make a pair, judge it, and take a reference
+ * p2pmem_pair_get() - look up or create a pair, evaluate it, and take a reference
  * @p: the provider
  * @client: DMA device
  *
@@ -136,10 +136,10 @@ struct p2pmem_pair *p2pmem_pair_get(struct p2pmem_provider *p, struct device *cl
 }
 
 /**
- * p2pmem_lookup_verdict_locked() - what is known of a provider and any device
+ * p2pmem_lookup_verdict_locked() - verdict of a provider and any device
  * @p: the provider, held
  * @client: DMA device, which need not be a client
- * @v: returns the verdict; of a pair that there is, the one that it has
+ * @v: returns the stored verdict if there is a pair, else evaluates the route
  *
  * Context: Process context, p2pmem_mutex held.
  */
@@ -172,11 +172,10 @@ void p2pmem_lookup_verdict_locked(struct p2pmem_provider *p, struct device *clie
 }
 
 /**
- * p2pmem_update_verdict_locked() - the same after the pair was judged
+ * p2pmem_update_verdict_locked() - evaluate the pair, then look up its verdict
  * @p: the provider, held
  * @client: DMA device, which need not be a client
- * @v: returns the verdict; when none can be made now, the one that is known is better
- *	than nothing
+ * @v: returns the verdict; if the evaluation fails, the earlier one
  *
  * Context: Process context, p2pmem_mutex held.
  */
@@ -188,7 +187,7 @@ void p2pmem_update_verdict_locked(struct p2pmem_provider *p, struct device *clie
 }
 
 /**
- * p2pmem_verdict_add_state() - no path leads to a provider that does not lend
+ * p2pmem_verdict_add_state() - refuse in a verdict if the provider is not live
  * @p: the provider
  * @v: verdict of one of its pairs
  *
@@ -203,7 +202,7 @@ void p2pmem_verdict_add_state(struct p2pmem_provider *p, struct pci_p2pmem_verdi
 }
 
 /**
- * p2pmem_lookup_verdict() - p2pmem_lookup_verdict_locked() for who does not hold p2pmem_mutex
+ * p2pmem_lookup_verdict() - take p2pmem_mutex and call p2pmem_lookup_verdict_locked()
  * @p: the provider, held
  * @client: DMA device, which need not be a client
  * @v: returns the verdict
@@ -218,13 +217,13 @@ void p2pmem_lookup_verdict(struct p2pmem_provider *p, struct device *client,
 }
 
 /**
- * struct p2pmem_update - pairs that are judged anew
- * @provider: whose, NULL for all
- * @client: whose, NULL for all
- * @forget: what becomes of their proofs
- * @stale: only those that could not be judged the last time
- * @pairs: number of pairs
- * @changed: how many of them say something else now
+ * struct p2pmem_update - a re-evaluation of pairs
+ * @provider: only pairs of this provider, NULL for all
+ * @client: only pairs of this client, NULL for all
+ * @forget: which self-test results are dropped
+ * @stale: only pairs whose last evaluation failed
+ * @pairs: returns the number of pairs
+ * @changed: returns the number of pairs whose verdict changed
  */
 struct p2pmem_update {
 	struct p2pmem_provider *provider;
@@ -253,17 +252,16 @@ static void p2pmem_update_pair(struct p2pmem_provider *p, struct device *client,
 }
 
 /**
- * p2pmem_pairs_update() - judge pairs
- * @p: of this provider only, or NULL
- * @client: of this client only, or NULL
- * @forget: what becomes of proofs of the same route
+ * p2pmem_pairs_update() - evaluate pairs
+ * @p: only pairs of this provider, or NULL
+ * @client: only pairs of this client, or NULL
+ * @forget: which self-test results are dropped
  * @pairs: returns the number of pairs; may be NULL
  *
- * Pairs that do not exist yet are made.
+ * Creates pairs that do not exist yet.
  *
  * Context: Process context, may sleep.
- * Return: the number of pairs that are mapped otherwise than before, or refused for
- * another reason.
+ * Return: number of pairs for which the visible part of the verdict changed.
  */
 unsigned int p2pmem_pairs_update(struct p2pmem_provider *p, struct device *client,
 				 enum p2pmem_forget forget, unsigned int *pairs)
@@ -285,16 +283,15 @@ static void p2pmem_pairs_worker(struct work_struct *work)
 	else
 		u.stale = true;
 	p2pmem_for_each_pair(p2pmem_update_pair, &u);
-	/* An orchestrator may have been refused for a verdict that there is now. */
+	/* An orchestrator that was refused before may succeed now. */
 	if (u.changed)
 		p2pmem_notify(PCI_P2PMEM_EVENT_VERDICT, NULL);
 }
 
 /**
- * p2pmem_pairs_hotplug_event() - a function of the bus came or went
+ * p2pmem_pairs_hotplug_event() - re-evaluate all pairs after PCI hotplug
  *
- * A hierarchy that changed may have other bridges, and ACS words that were written when
- * they were found.
+ * The hierarchy may have new bridges, and their discovery may have written ACS registers.
  *
  * Context: Any.
  */
@@ -305,9 +302,9 @@ void p2pmem_pairs_hotplug_event(void)
 }
 
 /**
- * p2pmem_pairs_exit() - no pair is judged any more
+ * p2pmem_pairs_exit() - stop the evaluation of pairs
  *
- * Context: Module exit: no provider and no client is left, nor anybody who reports events.
+ * Context: Module exit: no provider, no client and no source of events is left.
  */
 void p2pmem_pairs_exit(void)
 {
@@ -334,10 +331,10 @@ static void p2pmem_query_verdict(struct pci_dev *provider, struct device *client
 }
 
 /**
- * pci_p2pmem_verdict() - what is known about a pair
+ * pci_p2pmem_verdict() - look up the verdict of a pair
  * @provider: the providing function
  * @client: DMA device
- * @verdict: returns it
+ * @verdict: returns the verdict
  *
  * Context: Process context, may sleep.
  */
@@ -349,13 +346,13 @@ void pci_p2pmem_verdict(struct pci_dev *provider, struct device *client,
 EXPORT_SYMBOL_GPL(pci_p2pmem_verdict);
 
 /**
- * pci_p2pmem_verdict_update() - what is found out about a pair now
+ * pci_p2pmem_verdict_update() - evaluate a pair and return its verdict
  * @provider: the providing function
  * @client: DMA device
- * @verdict: returns it
+ * @verdict: returns the verdict
  *
- * For who is about to use a pair: nobody tells when ACS words are written, so they are
- * read here.
+ * For callers that are about to use a pair: writes to ACS registers are not notified, so
+ * they are read here.
  *
  * Context: Process context, may sleep.
  */
@@ -367,14 +364,14 @@ void pci_p2pmem_verdict_update(struct pci_dev *provider, struct device *client,
 EXPORT_SYMBOL_GPL(pci_p2pmem_verdict_update);
 
 /**
- * pci_p2pmem_distance() - distance of a provider from all of its clients
+ * pci_p2pmem_distance() - total distance of a provider from several clients
  * @provider: the providing function
  * @clients: DMA devices
- * @nr: how many
+ * @nr: number of @clients
  *
  * Context: Process context, may sleep.
- * Return: the sum of the distances, >= 0; -EINVAL without clients; the errno of
- * the first refusal otherwise: -ENODEV, -EXDEV, -EOPNOTSUPP.
+ * Return: the sum of the distances, >= 0; -EINVAL without clients; otherwise the errno of
+ * the first refusal: -ENODEV, -EXDEV, -EOPNOTSUPP.
  */
 int pci_p2pmem_distance(struct pci_dev *provider, struct device **clients, int nr)
 {

@@ -4,19 +4,19 @@
  *
  * Floor 7.
  *
- * A verdict is what the topology says. Whether data arrives only a transfer shows, and
- * transfers are the business of the client's driver: it may offer a verify operation.
- * Here is who calls it, how often, and what becomes of the answer, which is kept in the
- * pair until anything changes that the verdict depends on.
+ * A verdict is derived from the topology. Only a transfer shows whether data arrives, and
+ * only the client's driver can do transfers: it may have a verify operation. This file
+ * calls the operation and stores its result in the pair, until anything changes that the
+ * verdict depends on.
  *
- * What keeps what alive while a test runs:
- * - The caller holds the grant, the grant its pairs and its provider.
- * - The registration is held (p2pmem_provers_get()), and its driver waits in
- *   pci_p2pmem_unregister_client() before it goes on with its removal.
- * - Memory of the test is of the grant: a revocation waits for it, as for any other.
+ * Lifetimes during a test:
+ * - The caller holds the grant, and the grant holds its pairs and its provider.
+ * - p2pmem_provers_get() holds the registration, and pci_p2pmem_unregister_client() waits
+ *   for it before the driver continues its removal.
+ * - The test uses memory of the grant, so a revocation waits for it as for any other.
  *
- * Tests of one pair wait for each other, killable, under p2pmem_pair.proving: it makes no
- * sense to prove a thing twice at a time. No other lock is held.
+ * Tests of one pair are serialised by p2pmem_pair.proving; waiting for it is killable. No
+ * other lock is held.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
@@ -25,12 +25,12 @@
 #include "p2pdma.h"
 #include <trace/events/p2pmem.h>
 
-/* Drivers of one device that can prove its paths; two is what there is */
+/* Most registrations of one device that are used for a test; at most two exist today */
 #define P2PMEM_PROVERS		4
-/* How often a test is made again because the pair changed under it */
+/* Number of attempts if the pair changes during the test */
 #define P2PMEM_PROVE_ATTEMPTS	3
 
-/* The worst that any of them says; but what one proved need not be proved by another. */
+/* Combines two results: a disproof wins, then a proof, because one driver's proof is enough */
 static enum pci_p2pmem_proof p2pmem_combine_proofs(enum pci_p2pmem_proof a, enum pci_p2pmem_proof b)
 {
 	static const u8 rank[] = {
@@ -69,7 +69,7 @@ static enum pci_p2pmem_proof p2pmem_run_provers(struct pci_p2pmem_grant *grant,
 	return proof;
 }
 
-/* The one line on a pair that moved wrong data */
+/* Logs that a pair was disproved. */
 static void p2pmem_log_disproved(struct p2pmem_pair *pair,
 				 const struct pci_p2pmem_verdict *why)
 {
@@ -78,12 +78,12 @@ static void p2pmem_log_disproved(struct p2pmem_pair *pair,
 	if (text)
 		pci_p2pmem_explain(text, PCI_P2PMEM_TEXT, pair->provider->pdev, pair->client,
 				   why);
-	dev_warn(pair->client, "does not reach memory of %s: %s\n",
+	dev_warn(pair->client, "cannot reach peer-to-peer memory of %s: %s\n",
 		 pci_name(pair->provider->pdev), text ?: why->note);
 	kfree(text);
 }
 
-/* One test of a pair, if it has not been tested; -ESTALE when it changed meanwhile */
+/* Tests a pair unless a result is stored; -ESTALE if the pair changed during the test */
 static int p2pmem_prove_once(struct pci_p2pmem_grant *grant, struct p2pmem_pair *pair,
 			     void *what, struct pci_p2pmem_verdict *why)
 {
@@ -93,7 +93,7 @@ static int p2pmem_prove_once(struct pci_p2pmem_grant *grant, struct p2pmem_pair 
 	struct p2pmem_stamp stamp;
 
 	p2pmem_pair_stamp(pair, why, &stamp);
-	/* A path that is none is an error, whatever was shown of it. */
+	/* A refused pair is an error even if it was proved. */
 	if (why->reason || why->proof)
 		return p2pmem_errno(why->reason);
 
@@ -102,7 +102,7 @@ static int p2pmem_prove_once(struct pci_p2pmem_grant *grant, struct p2pmem_pair 
 			    proof == PCI_P2PMEM_DISPROVED ? PCI_P2PMEM_VERIFY_FAILED :
 							    PCI_P2PMEM_OK);
 	if (!pci_p2pmem_grant_usable(grant)) {
-		/* The provider left during the test: the result says nothing of the path. */
+		/* Revoked or lost during the test: the data that was read proves nothing. */
 		why->reason = PCI_P2PMEM_REVOKED;
 		return -ENODEV;
 	}
@@ -124,23 +124,24 @@ static int p2pmem_prove_once(struct pci_p2pmem_grant *grant, struct p2pmem_pair 
 }
 
 /**
- * pci_p2pmem_grant_verify() - have a pair proved by real DMA
+ * pci_p2pmem_grant_verify() - test a pair with real DMA
  * @grant: the grant, held by the caller
- * @client: which of its clients
- * @what: what of the client is to be reached: a struct block_device of a drive, which
- *	the caller keeps open; NULL for any other
- * @why: returns what is known of the pair: its proof, and in @why->note what could
- *	not be shown or what went wrong
+ * @client: one of its clients
+ * @what: the target within the client: a struct block_device of a drive, which
+ *	the caller keeps open; NULL for any other client
+ * @why: returns the verdict of the pair: its proof, and in @why->note what could not be
+ *	proved or what failed
  *
- * A pair that was tested since its verdict was made is not tested again. What a client
- * without a verify operation can do is not proved, and nothing is held against it.
+ * A pair that was tested since its verdict was made is not tested again. A client without
+ * a verify operation is PCI_P2PMEM_UNPROVED, which is not an error.
  *
  * Context: Process context, sleeps as long as the client's verify operation takes, which
- * may be the timeout of a command or two. No lock that completing a transfer needs.
- * Return: 0 when @why->proof is PCI_P2PMEM_PROVED or PCI_P2PMEM_UNPROVED; -EXDEV when
- * the pair was disproved, or another errno of a pair that is refused; -EAGAIN when
- * nothing could be shown this time; -ENODEV when the provider is revoked, or was lost since
- * the grant was created; -EINVAL when @client is not of @grant; -EINTR when killed; -ENOMEM.
+ * may be the timeout of a command or two. The caller must hold no lock that completing a
+ * transfer needs.
+ * Return: 0 if @why->proof is PCI_P2PMEM_PROVED or PCI_P2PMEM_UNPROVED; -EXDEV if the pair
+ * was disproved, or another errno of a refused pair; -EAGAIN if the test had no result
+ * this time; -ENODEV if the provider is revoked, or was lost since the grant was created;
+ * -EINVAL if @client is not a client of @grant; -EINTR on a fatal signal; -ENOMEM.
  */
 int pci_p2pmem_grant_verify(struct pci_p2pmem_grant *grant, struct device *client,
 			    void *what, struct pci_p2pmem_verdict *why)

@@ -2,14 +2,13 @@
 /**
  * DOC: trace events of PCI peer-to-peer memory
  *
- * What becomes of the memory that is lent, event by event: it is taken and given
- * back, mapped and unmapped, a pair is judged, an orchestrator falls back to system
- * memory, a path is proved, a provider goes and comes back. A name that is not
- * known is "-". Reasons are those of <linux/pci-p2pmem-reason.h>.
+ * Events for allocating and freeing, mapping and unmapping of peer memory, for verdicts
+ * of pairs, fallbacks of an orchestrator to system memory, self-tests, and revocation and
+ * resume of providers. An unknown name is "-". Reasons are those of
+ * <linux/pci-p2pmem-reason.h>.
  *
- * Arguments are what the caller has at hand: all that has to be looked up or added
- * up for an event is done in its TP_fast_assign(), or where the event is known to
- * be enabled.
+ * Arguments are values that the caller has anyway: anything that has to be looked up or
+ * computed for an event is done in its TP_fast_assign(), or only if the event is enabled.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM p2pmem

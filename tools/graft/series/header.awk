@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# For series.sh: a private header without what no patch has added yet.
+# For series.sh: a private header without the sections of files that no patch has added yet.
 #
 #   awk -v dir=DIR -v ours=FILE -v files=FILE -v stubs=FILE -f header.awk HEADER
 #
-# ours: every file of ours; files: those that are there by now; stubs: lines "PATH<tab>text"
+# ours: all files of p2pmem; files: those that exist by now; stubs: lines "PATH<tab>text"
 #
-# The sections that begin with "/* name.c */" and end with an empty line grow. While name.c is
-# not there, its stubs stand in that section; without any there is no section.
+# A section begins with "/* name.c */" and ends with an empty line. Until name.c exists, the
+# section contains its stubs only, or is left out if there are none.
 
 BEGIN {
 	FS = "\t"

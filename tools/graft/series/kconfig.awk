@@ -4,7 +4,7 @@
 #
 #   awk -v symbols=FILE -v have=FILE -f kconfig.awk KCONFIG
 #
-# symbols: every option of ours, one a line; have: those that are there by now
+# symbols: all options of p2pmem, one per line; have: those that exist by now
 
 BEGIN {
 	while ((getline line < symbols) > 0) ours[line] = 1
@@ -13,7 +13,7 @@ BEGIN {
 /^(menu)?config / { drop = ($2 in ours) && !($2 in there) }
 /^(menu|endmenu|if|endif|choice|endchoice|source|comment)( |$)/ { drop = 0 }
 drop { next }
-# blank lines wait for the text after them: none are left at the end
+# print blank lines only before text, so that none are left at the end
 /^$/ { blank++; next }
 {
 	for (; blank > 0; blank--)

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# For series.sh: MAINTAINERS with the patterns of those files that are there by now.
+# For series.sh: MAINTAINERS with the patterns of the files that exist by now.
 #
 #   awk -v title=TITLE -v ours=FILE -v files=FILE -f maintainers.awk MAINTAINERS
 #
-# ours: every file of ours; files: those that are there by now
+# ours: all files of p2pmem; files: those that exist by now
 #
-# A pattern of the entry TITLE stands when all of its files are there. Before that the
-# files stand one by one, so that each patch brings the lines of what it adds.
+# A pattern of the entry TITLE is printed once all of its files exist. Before that its files
+# are listed one by one, so that each patch adds the lines of its own files.
 
 BEGIN {
 	while ((getline line < ours) > 0) our[line] = 1
@@ -21,7 +21,7 @@ function regex(pattern) {
 	return "^" pattern (pattern ~ /\/$/ ? "" : "$")
 }
 
-# in the order of bytes, as checkpatch wants it
+# sorted by byte values, as checkpatch requires
 function put(    i, j, swap) {
 	for (i = 2; i <= n; i++)
 		for (j = i; j > 1 && entries[j] < entries[j - 1]; j--) {

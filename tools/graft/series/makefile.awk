@@ -4,11 +4,11 @@
 #
 #   awk -v dir=DIR -v ours=FILE -v files=FILE -v symbols=FILE -v have=FILE -f makefile.awk MAKEFILE
 #
-# ours: every file of ours; files: those that are there by now; symbols, have: the same of options
+# ours: all files of p2pmem; files: those that exist by now; symbols, have: the same for options
 #
-# An object goes when its source is ours and not there, or when it is made of several and
-# none of them is there. A line goes when it has no object left, or has an option that is not
-# there. All others stay as they are.
+# An object is removed if its source is a file of p2pmem that does not exist yet, or if it is
+# composite and none of its parts exists. A line is removed if it has no object left, or uses an
+# option that does not exist yet. All other lines are not changed.
 
 BEGIN {
 	while ((getline line < ours) > 0) our[line] = 1
@@ -17,7 +17,7 @@ BEGIN {
 	while ((getline line < have) > 0) known[line] = 1
 }
 
-# logical lines, with the physical ones as they were
+# joins continued lines, and keeps the original ones in verbatim[]
 {
 	raw = raw == "" ? $0 : raw "\n" $0
 	logical = logical $0
@@ -47,7 +47,7 @@ function missing(object,    source, base) {
 	return (base in parts) && !(base in left)
 }
 
-# the line with only those objects that are there, broken when it is too long
+# the line with existing objects only, wrapped if it is too long
 function shorten(i,    words, count, k, out, line, kept) {
 	match(text[i], /^[^:+=]*[:+]=[ \t]*/)
 	line = substr(text[i], 1, RLENGTH)
@@ -77,7 +77,7 @@ function has_missing(s,    words, count, k) {
 }
 
 END {
-	# objects that are made of several
+	# composite objects
 	for (i = 1; i <= n; i++) {
 		if (text[i] !~ /^[A-Za-z0-9_-]+-(y|objs|\$\([^=]*\))[ \t]*[:+]=/)
 			continue

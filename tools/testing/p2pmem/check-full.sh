@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# check-full.sh: "make check-full": tests/list and tests/list-full, and every guest's test once
-# more on the debug kernel. A run that was stopped goes on where it was; FRESH=1 begins anew (KEEP in
-# run-tests.sh). Ends as run-tests.sh does.
+# check-full.sh: "make check-full": run tests/list and tests/list-full, and all tests of guests a
+# second time on the debug kernel. A stopped run continues; FRESH=1 starts over (KEEP in
+# run-tests.sh). The last lines and the exit status are those of run-tests.sh.
 
 set -eu
 

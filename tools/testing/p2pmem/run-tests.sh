@@ -1,31 +1,31 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# run-tests.sh: run the tests of tests/list, and count. "make check" calls it after "make modules".
+# run-tests.sh: run and count the tests of tests/list. "make check" calls it after "make modules".
 #
 #   TESTS="core-* topology"   only tests whose name matches one of these shell patterns
-#   JOBS=2                    how many at a time
-#   BUILD=dir                 where logs go: BUILD/check/NAME.log, BUILD/vm/check-NAME/
-#   COVERAGE=1                suites send what gcov counted (kunit/coverage.sh)
-#   LIST="file file"          other lists
-#   AGAIN=debug               the tests of guests that run on the distribution's kernel once more, on this
-#                             one (kernels/build.sh); their names then begin with "debug-"
-#   KEEP=name                 results stand in BUILD/name; a test that passed there is not run again while
-#                             all that it depends on is as it was, so that a run of hours that was
-#                             stopped goes on. FRESH=1: begin anew
+#   JOBS=2                    number of tests that run at the same time
+#   BUILD=dir                 directory of the logs: BUILD/check/NAME.log, BUILD/vm/check-NAME/
+#   COVERAGE=1                suites send the counters of gcov (kunit/coverage.sh)
+#   LIST="file file"          use these lists instead
+#   AGAIN=debug               run all tests of guests that use the distribution's kernel a second time on this
+#                             kernel (kernels/build.sh); their names then begin with "debug-"
+#   KEEP=name                 keep results in BUILD/name. A test that passed there is not repeated unless
+#                             something that it depends on has changed, so that a long run that was
+#                             stopped can continue. FRESH=1 discards the results
 #   DRY=1                     print the tests in their order, one a line, and run none
 #
-# Each line of TAP counts as one test. A virtual machine that fails its verdict counts as a
-# failure of its own when all of its lines were ok. The last line of the output is
-# "N passed, N failed", and ", N skipped" when tests were skipped (with a reason: a skip
-# without one is a failure). Exit status 0 only when nothing failed and something passed.
+# Each line of TAP counts as one test. A virtual machine with verdict "fail" whose tests were
+# all ok counts as one failure. The last line of the output is "N passed, N failed", plus
+# ", N skipped" if tests were skipped (a skip without a reason is a failure). The exit status
+# is 0 only if at least one test passed and none failed.
 
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../../.." && pwd)
 list=${LIST:-$here/tests/list}
-# kernels that check everything are slower: their guests may take so many times as long
+# factor of the time limit of guests on debug kernels, which are slower
 slow=4
 jobs=${JOBS:-2}
 cd "$top" || exit 2
@@ -36,7 +36,7 @@ build=$(cd "$build" && pwd)
 export BUILD=$build
 out=$build/$where
 again=${AGAIN:-} tests=${TESTS:-} dry=${DRY:-} keep=${KEEP:-}
-# they are ours, not for what the tests run
+# do not pass these on to the tests
 unset LIST AGAIN TESTS DRY KEEP
 [ -n "$dry" ] || { [ -n "$keep" ] && [ -z "${FRESH:-}" ]; } || rm -rf "${out:?}"/*
 
@@ -59,15 +59,15 @@ selected()
 	return 1
 }
 
-# files PATHSPEC...: of the project as it stands in the work tree. The page that says how the last run of
-# all ended is written after that run.
+# files PATHSPEC...: prints the files of the work tree, except for the page with the results of the last
+# complete run, which is written after that run
 files()
 {
 	git ls-files -zco --exclude-standard -- "$@" ':!tools/testing/p2pmem/testing.rst'
 }
 
-# digest LINE-OF-LIST: of what this test depends on. A guest does not see what runs on this machine, and
-# of the scripts for guests only those that its line names.
+# digest LINE-OF-LIST: prints a checksum of everything that this test depends on. A guest does not depend
+# on scripts of the host, nor on guest scripts that its line does not name.
 digest()
 {
 	local line="$*" script=$3 t=tools/testing/p2pmem extra=() word
@@ -87,13 +87,13 @@ digest()
 	} 2>/dev/null | sha256sum
 }
 
-# kept LINE-OF-LIST: it passed before, with the same sources
+# kept LINE-OF-LIST: succeeds if the test has passed with the same sources
 kept()
 {
 	[ -n "$keep" ] && [ -e "$out/$1.key" ] && [ "$(cat "$out/$1.key")" = "$(digest "$@")" ]
 }
 
-# TAP on standard input: "passed failed skipped", then "# text" for each failure
+# Reads TAP; prints "passed failed skipped", then "# text" for each failure
 count_tap()
 {
 	awk '
@@ -107,7 +107,7 @@ count_tap()
 		seen++
 		number = $1 == "ok" ? $2 : $3
 		if (number ~ /^[0-9]+$/ && number + 0 != seen && !wrong++)
-			bad[++nbad] = "number " number " where " seen " is due: " $0
+			bad[++nbad] = "number " number ", expected " seen ": " $0
 	}
 	/^not ok( |$)/ { failed++; bad[++nbad] = $0; next }
 	/^ok( |$)/ {
@@ -126,7 +126,7 @@ count_tap()
 	}'
 }
 
-# The same from what the rig left of a run
+# Prints the same from the report of a virtual machine
 count_report()
 {
 	python3 -c '
@@ -148,7 +148,7 @@ for skip in tap["skips"]:
 ' "$1"
 }
 
-# run_host NAME SCRIPT [TIMEOUT=seconds] [ARGUMENT...]: on this machine; it prints TAP
+# run_host NAME SCRIPT [TIMEOUT=seconds] [ARGUMENT...]: runs a script that prints TAP on this machine
 run_host()
 {
 	local name=$1 script=$here/tests/$2
@@ -162,7 +162,7 @@ run_host()
 	count_tap <"$out/$name.log" >"$out/$name.count"
 }
 
-# run_vm NAME TOPOLOGY SCRIPT [VAR=value...]; LANE=name: on that kernel (kernels/build.sh)
+# run_vm NAME TOPOLOGY SCRIPT [VAR=value...]: runs a guest; LANE=name selects a kernel (kernels/build.sh)
 run_vm()
 {
 	local name=$1 topo=$2 script=$here/tests/guest/$3 lane=$build limit=300 vm v
@@ -184,11 +184,11 @@ run_vm()
 		TIMEOUT="$limit" python3 "$here/rig/vm.py" >"$out/$name.log" 2>&1
 	status=$?
 	count_report "$vm/report.json" >"$out/$name.count"
-	# images are large; logs stay
+	# delete the large images, keep the logs
 	[ $status != 0 ] || rm -f "$vm"/*.raw
 }
 
-# run_one LINE-OF-LIST: leaves NAME.count and NAME.result
+# run_one LINE-OF-LIST: runs a test, writes NAME.count and NAME.result
 run_one()
 {
 	local name=$1 start=$SECONDS status=0 passed failed skipped word=pass sum=
@@ -202,13 +202,13 @@ run_one()
 	read -r passed failed skipped <"$out/$name.count"
 	[ "$passed$failed$skipped" != 000 ] || [ $status != 0 ] || status=1
 	if { [ $status != 0 ] || grep -q '^#' "$out/$name.count"; } && [ "$failed" = 0 ]; then
-		# something else than a line of TAP went wrong
+		# failed without a failed test
 		failed=1
 		echo "# status $status, see the end of $out/$name.log" >>"$out/$name.count"
 	fi
 	[ "$failed" = 0 ] || word=FAIL
 	echo "$passed $failed $skipped" >"$out/$name.result"
-	# what changed meanwhile did not pass
+	# not if its sources changed while it ran
 	[ -z "$keep" ] || [ "$failed" != 0 ] || [ "$(digest "$@")" != "$sum" ] || echo "$sum" >"$out/$name.key"
 	printf '%-4s %-32s %4d passed %3d failed %3d skipped %5d s\n' "$word" "$name" "$passed" \
 		"$failed" "$skipped" $((SECONDS - start))
@@ -218,24 +218,24 @@ run_one()
 stop()
 {
 	trap - INT TERM
-	# shellcheck disable=SC2046	# one word a process is meant
+	# shellcheck disable=SC2046	# split into one word per process
 	kill $(jobs -p) 2>/dev/null
 	echo "run-tests: stopped" >&2
 	exit 130
 }
 
 for l in $list; do
-	[ -r "$l" ] || die "there is no $l"
+	[ -r "$l" ] || die "cannot read the list $l"
 done
 trap stop INT TERM
 begin=$SECONDS
 names=() lines=() words=() running=0
 declare -A known
 
-# the tests of guests once more, on the kernel AGAIN; those of which a list has that form already stay out
+# prints the tests of guests for the kernel AGAIN, except for those that a list has already
 lines_again()
 {
-	# shellcheck disable=SC2086	# one word a file is meant
+	# shellcheck disable=SC2086	# split into one word per file
 	sed 's/#.*//' $list | awk -v lane="$again" '
 		NF < 3 || $2 == "host"	{ next }
 		/AGAIN=no/		{ next }
@@ -248,12 +248,12 @@ lines_again()
 		}'
 }
 
-# all lists; what is to run again stands where one of them says so, or else at their end
+# prints all lists; the tests for AGAIN replace a line "again", or follow at the end
 lines_of_lists()
 {
 	local line placed=
 
-	# shellcheck disable=SC2086	# one word a file is meant
+	# shellcheck disable=SC2086	# split into one word per file
 	while read -r line; do
 		if [ "$line" != again ]; then
 			echo "$line"
@@ -288,12 +288,12 @@ if [ -n "$dry" ]; then
 fi
 
 if [ -n "$keep" ]; then
-	git rev-parse --git-dir >/dev/null || die "KEEP: this is no work tree of git, whose list of files is needed"
+	git rev-parse --git-dir >/dev/null || die "KEEP needs a git work tree, to know which files a test depends on"
 fi
 
 # kernels that the selected tests name
 for lane in $(printf '%s\n' "${lines[@]}" | sed -n 's/.*[[:space:]]LANE=\([a-z]*\).*/\1/p' | sort -u); do
-	"$here/kernels/build.sh" "$build" "$lane" || die "the kernel $lane, which some of the tests need, could not be built"
+	"$here/kernels/build.sh" "$build" "$lane" || die "cannot build the kernel $lane that some of the tests need (see above)"
 done
 
 for line in "${lines[@]}"; do

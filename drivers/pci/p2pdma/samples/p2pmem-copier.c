@@ -175,7 +175,7 @@ static int copier_copy(struct copier *c, u32 length)
 	sgl = copier_peer_alloc(c, length, &nents, &reason);
 	if (sgl) {
 		ret = copier_move(c, sgl, nents);
-		/* Asked after the transfers, before anybody is told of success */
+		/* Check after the transfers and before success is reported. */
 		lost = pci_p2pmem_sgl_lost(sgl);
 		pci_p2pmem_sgl_free(sgl);
 		if (!lost) {

@@ -338,7 +338,7 @@ static void binding_without_memory_leaves_nothing(struct kunit *test)
 			refused++;
 		}
 		devres_release_group(&k->card->dev, k);
-		KUNIT_EXPECT_TRUE_MSG(test, lend_is_removed(k->card), "allocation %u left something", n);
+		KUNIT_EXPECT_TRUE_MSG(test, lend_is_removed(k->card), "allocation %u", n);
 		KUNIT_EXPECT_FALSE(test, pci_is_enabled(k->card));
 	}
 	KUNIT_EXPECT_GE(test, refused, 4);

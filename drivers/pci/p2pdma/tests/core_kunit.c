@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: the registers: who may borrow, and who is told
+ * DOC: suite p2pmem-core: registration of clients and notifiers
  *
  * Clients that are registered once, twice and no more, the way from a device to
  * the client above it, and news. On kit_one_switch:

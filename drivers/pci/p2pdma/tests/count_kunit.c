@@ -156,7 +156,7 @@ static void bytes_in_use_and_peak(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), 0);
 	KUNIT_EXPECT_EQ(test, used(&w, w.drive), 0);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_idle(w.g));
-	/* What was not to be had was in nobody's use. */
+	/* A failed allocation is not counted as in use. */
 	KUNIT_EXPECT_TRUE(test, IS_ERR(take(w.g, SZ_8M)));
 	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), 0);
 	KUNIT_EXPECT_EQ(test, p2pmem_pair_peak(pair(&w, w.k.nic)), SZ_16K);
@@ -197,7 +197,7 @@ static void quota_to_the_page(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, IS_ERR(b));
 	pci_p2pmem_sgl_free(a);
 	pci_p2pmem_sgl_free(b);
-	/* Whoever takes without a grant is no client. */
+	/* An allocation without a grant has no client, and no quota. */
 	KUNIT_ASSERT_GT(test, store_quota(&w, "4096"), 0);
 	mapkit_free(mapkit_alloc(test, w.k.card, SZ_1M));
 	done(&w);
@@ -212,7 +212,7 @@ static void quota_of_each_client(struct kunit *test)
 	struct world w;
 
 	build(test, &w);
-	/* nic is the second one here, so that what the first was charged is taken back */
+	/* nic is the second client here, so that the charge of the first is undone */
 	g = pci_p2pmem_grant_create(w.k.card, PCI_P2PMEM_NEAREST,
 				    (struct device *[]){ w.drive, w.k.nic }, 2, NULL, NULL,
 				    "kunit 2", &why);
@@ -282,7 +282,7 @@ static void invalid_quotas(struct kunit *test)
 /**
  * struct quota_race - tasks that take under one quota
  * @w: where
- * @out: pages that are out, as the tasks count them
+ * @out: pages in use, as the tasks count them
  * @over: how often that was more than the quota
  * @got: how often there was memory
  * @refused: how often there was none
@@ -314,7 +314,7 @@ static void quota_racer(void *arg)
 			atomic_inc(&r->over);
 		if (!(i % 4))
 			schedule();
-		/* Before it is given back: who gets it then has counted us off. */
+		/* Before it is freed: the next user must not count these pages twice. */
 		atomic_sub(pages, &r->out);
 		pci_p2pmem_sgl_free(sg);
 	}

@@ -144,11 +144,11 @@ void fabric_blink(struct fabric *f, const char *name, int where, unsigned int af
 /*
  * Plugs @node, and what follows it up to an empty line, and has the parent's bus scanned
  * again. When it does not fit (a larger BAR, more buses, one more function), the bridge
- * above is removed with all below it and scanned anew, then the one above that.
+ * above is removed with all below it and scanned again, then the one above that.
  */
 void fabric_plug(struct fabric *f, const struct fabric_node *node);
 
-/* Takes the fabric's driver from a function (devres goes), and gives it back */
+/* Unbinds the fabric's driver from a function, which frees devres, and binds it again */
 void fabric_unbind(struct fabric *f, const char *name);
 int fabric_bind(struct fabric *f, const char *name);
 /* What the fabric's driver calls first in its remove(); NULL: nothing */

@@ -5,7 +5,7 @@
  * A function is 4096 bytes and a mask of the bits that software can write: sizing of
  * BARs, bus numbers and windows then need no code of their own. Requests are routed
  * as hardware routes them: by the number of the root bus, then by the secondary bus
- * numbers that the kernel has written. Whoever does not exist reads all ones.
+ * numbers that the kernel has written. An absent function reads as all ones.
  */
 #include <linux/pci.h>
 #include <linux/slab.h>

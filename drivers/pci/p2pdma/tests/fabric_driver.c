@@ -3,8 +3,8 @@
  * DOC: the driver of the fabric's end points
  *
  * It does as little as a driver can: it sets the DMA mask, lets the device be used,
- * and when it goes it takes back what the device lends, first thing, as every
- * provider's driver must. What tests attach to its devices as devres goes with it.
+ * and its remove function first revokes the memory of the device, as every provider's
+ * driver must. Resources that tests attach to its devices as devres are freed with it.
  */
 #include <linux/device/driver.h>
 #include <linux/dma-mapping.h>

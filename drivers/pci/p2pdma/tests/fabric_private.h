@@ -65,7 +65,7 @@ struct fabric_function {
  * @numa: NUMA node
  * @bridge: the kernel's
  * @scanned: the kernel has its root bus
- * @released: the kernel has let go of @bridge and all that refers to it
+ * @released: the kernel has released @bridge and everything that refers to it
  * @busn: its bus numbers
  * @pref: window for 64-bit BARs
  * @mem: window for 32-bit BARs

@@ -311,8 +311,8 @@ static void reference_is_the_caller_s(struct kunit *test)
 }
 
 /*
- * Several refuse for different reasons: the nearest one's reason is told, whatever the
- * order in which they are looked at.
+ * Several providers are refused for different reasons: the reason of the nearest one is
+ * reported, regardless of their order in the register.
  *
  *	host -+- rp0 -- up -+- dn0 (redirects) -- nic
  *	      |             `- dn1 -- near            4 from nic: ACS

@@ -82,8 +82,8 @@ static void what_cannot_be_proved(struct kunit *test)
 }
 
 /*
- * Through a host bridge that only an administrator's entry allows, what was tested in vain
- * comes last, whoever asks.
+ * Through a host bridge that only an administrator's entry allows, a path that a test could
+ * not prove ranks last for every caller.
  *
  *	host -+- rp0 (fab0:1000) -- nic
  *	      +- rp1 (fab0:1001) -- card	4 from nic

@@ -2,8 +2,8 @@
 /**
  * DOC: suite p2pmem-grant: an orchestrator's use of a provider
  *
- * Who is granted what and who is refused with which reason; memory under a grant; that a
- * pair is mapped as it was granted until the last of that memory is back.
+ * Creation of grants and the reasons for refusals; memory under a grant; a pair is mapped
+ * as it was granted until the last of that memory is freed.
  */
 #include <linux/delay.h>
 #include "fault.h"
@@ -272,8 +272,8 @@ static void references(struct kunit *test)
 }
 
 /*
- * The grant has ended and the path is gone: what is out under it is mapped and unmapped
- * still, and what is not under it is refused as soon as it is back.
+ * The grant has ended and there is no path any more: its memory in use can still be mapped
+ * and unmapped, and other memory is refused.
  */
 static void ended_while_memory_is_in_use(struct kunit *test)
 {
@@ -379,7 +379,7 @@ static void keeps_its_verdict_without_memory(struct kunit *test)
 	pci_p2pmem_sgl_free(sgl);
 }
 
-/* Whoever walks the grants of a provider holds its lock: none goes under their feet. */
+/* A walk of a provider's grants holds its lock, so no grant is freed during the walk. */
 static void stays_during_an_rcu_reader(struct kunit *test)
 {
 	struct pci_p2pmem_verdict why;

@@ -2,8 +2,8 @@
 /**
  * DOC: suite p2pmem-grant-map: the mapping belongs to the grant
  *
- * Memory that was taken under a grant is mapped as it was granted; other memory is not,
- * and for a pair that is another one now there is none. The drawing is that of mapkit.c:
+ * Memory allocated under a grant is mapped as it was granted; other memory is not, and
+ * nothing can be allocated for a pair that has changed. The drawing is that of mapkit.c:
  * nic borrows from card, below one switch.
  */
 #include <linux/mm.h>
@@ -12,8 +12,8 @@
 #include "mapkit.h"
 
 /*
- * The mapping belongs to the grant: what is out is mapped as it was granted, though the
- * pair has another way now, and by that way only a new grant gets memory.
+ * The mapping belongs to the grant: memory in use is mapped as it was granted, although the
+ * pair has another mapping now, and only a new grant gets memory for that mapping.
  */
 static void path_of_another_kind_needs_a_new_grant(struct kunit *test)
 {
@@ -51,7 +51,7 @@ static void path_of_another_kind_needs_a_new_grant(struct kunit *test)
 	pci_p2pmem_sgl_free(sgl);
 }
 
-/* Memory that was taken without a grant does not profit from one that is out. */
+/* A grant does not affect memory that was allocated without it. */
 static void a_grant_is_for_its_own_memory(struct kunit *test)
 {
 	static const struct mapkit_piece page = { 0, PAGE_SIZE };
@@ -91,8 +91,9 @@ static void a_grant_is_for_its_own_memory(struct kunit *test)
 }
 
 /*
- * Whoever holds a grant may ask it after its provider is gone, whatever is judged then:
- * what it says is of before, or that there is nothing, and nothing that is freed is read.
+ * The holder of a grant may query it after its provider is withdrawn, while pairs are
+ * re-evaluated: it returns earlier values, or that there is nothing, and reads no freed
+ * memory.
  */
 static void a_grant_outlives_its_provider(struct kunit *test)
 {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: suite p2pmem-grant-notify: what an orchestrator is told, and when
+ * DOC: suite p2pmem-grant-notify: which callbacks of a grant run, and when
  *
- * Revoke when the provider begins to go, once; evict only to those that still hold
- * memory, after the wait. The wait itself, 30 s, is cut short here by a signal: whoever
- * revokes may be killed. Nothing is told after the grant's end.
+ * Revoke runs once, when a revocation begins; evict runs after the wait, only for grants
+ * that still have memory in use. A signal shortens the wait of 30 s here: a revocation is
+ * killable. No callback runs after the grant's end.
  */
 #include <linux/completion.h>
 #include <linux/delay.h>
@@ -19,7 +19,7 @@
  *	host -- rp -- up -+- dn0 -- card    lends BAR 2
  *	                  `- dn1 -- nic     client, in two grants of two orchestrators
  */
-struct told {
+struct notified {
 	struct pci_p2pmem_grant *grant;
 	struct pci_dev *provider;
 	struct scatterlist *sgl;
@@ -31,7 +31,7 @@ struct told {
 
 static void notify_revoke(struct pci_p2pmem_grant *grant)
 {
-	struct told *t = pci_p2pmem_grant_priv(grant);
+	struct notified *t = pci_p2pmem_grant_priv(grant);
 
 	t->provider = pci_p2pmem_grant_provider(grant);
 	WRITE_ONCE(t->revoked, t->revoked + 1);
@@ -39,7 +39,7 @@ static void notify_revoke(struct pci_p2pmem_grant *grant)
 
 static void notify_free_work(struct work_struct *work)
 {
-	struct told *t = container_of(work, struct told, free_later);
+	struct notified *t = container_of(work, struct notified, free_later);
 
 	if (t->sgl)
 		pci_p2pmem_sgl_free(t->sgl);
@@ -48,7 +48,7 @@ static void notify_free_work(struct work_struct *work)
 
 static void notify_evict(struct pci_p2pmem_grant *grant)
 {
-	struct told *t = pci_p2pmem_grant_priv(grant);
+	struct notified *t = pci_p2pmem_grant_priv(grant);
 
 	t->evicted++;
 	/* As an orchestrator does: it only queues work. */
@@ -64,7 +64,7 @@ static const struct pci_p2pmem_grant_ops empty_ops = {};
 
 static void notify_end(void *data)
 {
-	struct told *t = data;
+	struct notified *t = data;
 
 	flush_work(&t->free_later);
 	if (t->sgl)
@@ -76,10 +76,10 @@ static void notify_end(void *data)
 	mapkit_settle();
 }
 
-static struct told *notify_grant(struct kunit *test, struct mapkit *k,
-				 const struct pci_p2pmem_grant_ops *ops)
+static struct notified *notify_grant(struct kunit *test, struct mapkit *k,
+				     const struct pci_p2pmem_grant_ops *ops)
 {
-	struct told *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	struct notified *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
 	struct pci_p2pmem_verdict why;
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
@@ -91,7 +91,7 @@ static struct told *notify_grant(struct kunit *test, struct mapkit *k,
 	return t;
 }
 
-static void notify_alloc(struct kunit *test, struct told *t, u32 length)
+static void notify_alloc(struct kunit *test, struct notified *t, u32 length)
 {
 	unsigned int nents;
 
@@ -105,45 +105,45 @@ static void notify_alloc(struct kunit *test, struct told *t, u32 length)
 
 static void revoke_is_notified_once(struct kunit *test)
 {
-	struct told *a, *b, *gone, *deaf, *without;
+	struct notified *a, *b, *ended, *empty, *without;
 	struct mapkit k;
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_SAME);
 	a = notify_grant(test, &k, &notify_ops);
-	gone = notify_grant(test, &k, &notify_ops);
-	deaf = notify_grant(test, &k, &empty_ops);
+	ended = notify_grant(test, &k, &notify_ops);
+	empty = notify_grant(test, &k, &empty_ops);
 	without = notify_grant(test, &k, NULL);
 	b = notify_grant(test, &k, &notify_ops);
-	pci_p2pmem_grant_end(gone->grant);
-	gone->ended = true;
+	pci_p2pmem_grant_end(ended->grant);
+	ended->ended = true;
 
 	pci_p2pmem_revoke(k.card);
 	KUNIT_EXPECT_EQ(test, a->revoked, 1);
 	KUNIT_EXPECT_EQ(test, b->revoked, 1);
 	KUNIT_EXPECT_PTR_EQ(test, a->provider, k.card);
-	KUNIT_EXPECT_EQ(test, gone->revoked, 0);
+	KUNIT_EXPECT_EQ(test, ended->revoked, 0);
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_usable(a->grant));
-	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_usable(deaf->grant));
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_usable(empty->grant));
 	/* Again, and in other words */
 	pci_p2pmem_revoke(k.card);
 	pci_p2pmem_lost(k.card);
 	mapkit_settle();
 	KUNIT_EXPECT_EQ(test, a->revoked, 1);
 
-	/* Back again: grants from before stay unusable, and are told of the next departure. */
+	/* After a resume, older grants stay unusable; their callbacks run at the next loss. */
 	pci_p2pmem_resume(k.card);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(k.card));
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_usable(a->grant));
 	pci_p2pmem_revoke(k.card);
 	KUNIT_EXPECT_EQ(test, a->revoked, 2);
 	KUNIT_EXPECT_EQ(test, b->revoked, 2);
-	KUNIT_EXPECT_EQ(test, gone->revoked, 0);
+	KUNIT_EXPECT_EQ(test, ended->revoked, 0);
 	/* Nobody held anything */
 	KUNIT_EXPECT_EQ(test, a->evicted + b->evicted + without->evicted, 0);
 	mapkit_settle();
 }
 
-/* However short a provider was away: what was taken up before it is not good after it. */
+/* A grant from before a loss stays unusable after the resume, however short the loss was. */
 static void grant_is_of_one_life(struct kunit *test)
 {
 	struct pci_p2pmem_grant *before, *after;
@@ -162,7 +162,7 @@ static void grant_is_of_one_life(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, sgl, ERR_PTR(-ENODEV));
 	KUNIT_EXPECT_EQ(test, reason, PCI_P2PMEM_REVOKED);
 	KUNIT_EXPECT_EQ_MSG(test, p2pmem_bytes_in_use(kit_provider(k.card)), 0,
-			    "its memory did not go back");
+			    "its memory was not freed");
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_idle(before));
 
 	after = mapkit_grant(test, &k);
@@ -172,11 +172,11 @@ static void grant_is_of_one_life(struct kunit *test)
 	pci_p2pmem_sgl_free(sgl);
 }
 
-/* A loss is noticed in any context: who must know it is told by work. */
+/* A loss is reported in any context: a work item calls the callbacks. */
 static void loss_is_notified(struct kunit *test)
 {
 	struct mapkit k;
-	struct told *t;
+	struct notified *t;
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_SAME);
 	t = notify_grant(test, &k, &notify_ops);
@@ -192,7 +192,7 @@ static void loss_is_notified(struct kunit *test)
 /* Only who holds memory ends his users; a grant that has ended has none that he knows. */
 static void evict_is_called_for_holders(struct kunit *test)
 {
-	struct told *holds, *idle, *deaf, *without, *ended;
+	struct notified *holds, *idle, *empty, *without, *ended;
 	struct p2pmem_provider *p;
 	struct mapkit k;
 
@@ -200,11 +200,11 @@ static void evict_is_called_for_holders(struct kunit *test)
 	p = kit_provider(k.card);
 	holds = notify_grant(test, &k, &notify_ops);
 	idle = notify_grant(test, &k, &notify_ops);
-	deaf = notify_grant(test, &k, &empty_ops);
+	empty = notify_grant(test, &k, &empty_ops);
 	without = notify_grant(test, &k, NULL);
 	ended = notify_grant(test, &k, &notify_ops);
 	notify_alloc(test, holds, SZ_64K);
-	notify_alloc(test, deaf, SZ_64K);
+	notify_alloc(test, empty, SZ_64K);
 	notify_alloc(test, without, SZ_64K);
 	notify_alloc(test, ended, SZ_64K);
 	pci_p2pmem_grant_end(ended->grant);
@@ -217,22 +217,22 @@ static void evict_is_called_for_holders(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, holds->sgl);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_idle(holds->grant));
 	KUNIT_EXPECT_EQ(test, idle->evicted, 0);
-	KUNIT_EXPECT_EQ(test, deaf->evicted, 0);
+	KUNIT_EXPECT_EQ(test, empty->evicted, 0);
 	KUNIT_EXPECT_EQ(test, without->evicted, 0);
 	KUNIT_EXPECT_EQ(test, ended->evicted, 0);
-	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_idle(deaf->grant));
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_idle(empty->grant));
 	KUNIT_EXPECT_EQ(test, holds->revoked, 0);
 	/* It holds nothing any more. */
 	p2pmem_grants_evict(p);
 	KUNIT_EXPECT_EQ(test, holds->evicted, 1);
 }
 
-/* What is given back in time is not evicted, and the revocation ends with it. */
+/* Memory that is freed in time is not evicted, and the revocation ends with it. */
 static void holder_that_frees_in_time(struct kunit *test)
 {
 	struct mapkit_revoke *r;
 	struct mapkit k;
-	struct told *t;
+	struct notified *t;
 	int i;
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_SAME);
@@ -273,7 +273,7 @@ static void holder_is_evicted_after_the_wait(struct kunit *test)
 	struct task_struct *task;
 	struct killed *c;
 	struct mapkit k;
-	struct told *t, *stubborn;
+	struct notified *t, *stubborn;
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_SAME);
 	t = notify_grant(test, &k, &notify_ops);
@@ -300,7 +300,7 @@ static void holder_is_evicted_after_the_wait(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->revoked, 1);
 	KUNIT_EXPECT_EQ(test, t->evicted, 1);
 	KUNIT_EXPECT_EQ(test, kit_provider(k.card)->state, P2PMEM_LOST);
-	/* What is out even then is mapped no more, and comes back as always. */
+	/* Memory in use even then cannot be mapped any more, but can be freed. */
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_sgl_lost(stubborn->sgl));
 	KUNIT_EXPECT_EQ(test, -ENODEV,
 			pci_p2pmem_map_sg(k.nic, stubborn->sgl, 1, DMA_TO_DEVICE));

@@ -2,7 +2,7 @@
 /**
  * DOC: drivers that go while somebody else holds their memory
  *
- * The mapping of a BAR must stay until its last page is back, however late that is
+ * The mapping of a BAR must stay until its last page is freed, however late that is
  * and whatever became of the device. Memory that its driver allocates itself keeps
  * it the same way. All on kit_one_switch:
  *
@@ -110,7 +110,7 @@ static void dead_device_waits_for_the_last_page(struct kunit *test)
 	holder_expect_wait(test, k, holder_unplug);
 }
 
-/* Longer than whoever waits looks on in silence: he names the holder in the log. */
+/* Longer than the reporting period of the wait: the log names the holder. */
 static void slow_holder_is_waited_for(struct kunit *test)
 {
 	struct holder_kit *k = holder_kit(test);

@@ -240,7 +240,7 @@ static void facts_need_proof_in_a_guest(struct kunit *test)
 
 /*
  *	sky -+- 00.0 (8086:2030) -- a
- *	     +- 01.0 (8086:2031) -- b		taken back
+ *	     +- 01.0 (8086:2031) -- b		removed
  *	     `- 02.0 (8086:2032) -- c
  */
 static void removed_root_ports(struct kunit *test)

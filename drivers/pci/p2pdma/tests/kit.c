@@ -77,7 +77,7 @@ struct pci_dev *kit_lend(struct kunit *test, struct fabric *f, const char *name)
 	struct pci_dev *pdev = kit_bound(test, f, name);
 
 	KUNIT_ASSERT_EQ_MSG(test, kit_add(test, f, name, 2, 0, 0, PCI_P2PMEM_POOL), 0,
-			    "%s cannot lend its BAR 2", name);
+			    "cannot register BAR 2 of %s", name);
 	pci_p2pmem_set_published(pdev, true);
 	return pdev;
 }
@@ -207,7 +207,7 @@ void kit_drop_pairs(struct p2pmem_provider *p, struct device *client)
 }
 
 /**
- * kit_reevaluate() - have all pairs judged anew
+ * kit_reevaluate() - re-evaluate all pairs
  *
  * As an event of the bus does, but before it returns.
  *

@@ -35,9 +35,9 @@ struct p2pmem_provider *kit_provider(struct pci_dev *pdev);
 bool kit_pair_exists(struct p2pmem_provider *p, struct device *client);
 /* Forgets pairs, as when an end goes; NULL for any */
 void kit_drop_pairs(struct p2pmem_provider *p, struct device *client);
-/* Has all pairs judged anew, as an event of the bus does */
+/* Re-evaluates all pairs, as an event of the bus does */
 void kit_reevaluate(void);
-/* Has the pairs of a provider tested anew, as an administrator does by p2pmem/rescan */
+/* Drops the self-test results of a provider's pairs, as a write to p2pmem/rescan does */
 void kit_forget(struct p2pmem_provider *p);
 /* Bytes of its pool that are free; 0 when it is no provider */
 size_t kit_available(struct pci_dev *provider);

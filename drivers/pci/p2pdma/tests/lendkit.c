@@ -2,8 +2,8 @@
 /**
  * DOC: what the suites on lending have in common
  *
- * See lendkit.h. Memory that is out when a test fails must come back before its
- * hierarchy goes, or taking that down would wait for it: hence the actions.
+ * See lendkit.h. If a test fails, its memory must be freed before its hierarchy is
+ * removed, or the removal would wait for it: hence the actions.
  */
 #include <linux/io.h>
 #include <linux/kernfs.h>
@@ -29,7 +29,7 @@ struct lend_hold *lend_alloc(struct kunit *test, struct pci_dev *pdev, size_t si
 	hold->pdev = pdev;
 	hold->size = size;
 	hold->addr = pci_p2pmem_alloc(pdev, size, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL_MSG(test, hold->addr, "%zu bytes were not to be had", size);
+	KUNIT_ASSERT_NOT_NULL_MSG(test, hold->addr, "cannot allocate %zu bytes", size);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, lend_free_action, hold));
 	return hold;
 }

@@ -20,7 +20,7 @@
 #include "kit.h"
 
 /**
- * struct lend_hold - memory that is out
+ * struct lend_hold - memory in use
  * @pdev: whose it is
  * @addr: kernel address
  * @size: bytes
@@ -31,14 +31,14 @@ struct lend_hold {
 	size_t size;
 };
 
-/* Takes memory; lend_free() gives it back, or the end of the test does */
+/* Allocates memory; lend_free() or the end of the test frees it */
 struct lend_hold *lend_alloc(struct kunit *test, struct pci_dev *pdev, size_t size);
 void lend_free(struct kunit *test, struct lend_hold *hold);
 /* A reference on one more page of it, dropped by put_page() when the test ends or by this */
 struct page *lend_ref(struct kunit *test, struct lend_hold *hold, size_t at);
 void lend_unref(struct kunit *test, struct page *page);
 
-/* Bytes that are out of a provider's pool, and bytes that it has */
+/* Bytes in use of a provider's pool, and its size in bytes */
 size_t lend_used(struct pci_dev *pdev);
 size_t lend_size(struct pci_dev *pdev);
 /* Whether nothing is left of a provider: no entry, no group in sysfs */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
- * DOC: what the log is told, for KUnit
+ * DOC: records log lines for KUnit
  *
  * Lines of the log that have certain words, as they are written. A test that looks for a
  * line compares all of it: both ends, the reason and the remedy.
@@ -34,7 +34,7 @@ struct logged {
 	char line[PCI_P2PMEM_TEXT + 256];
 };
 
-/* Whoever writes to the log may hold any lock: no other one is taken here. */
+/* A caller of printk() may hold any lock: this takes no lock besides its own. */
 static inline void logged_probe(void *data, const char *text, size_t len)
 {
 	struct logged *l = data;

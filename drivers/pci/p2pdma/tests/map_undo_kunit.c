@@ -139,7 +139,7 @@ static void after_the_provider_was_lost(struct kunit *test)
 	} while (redirect);
 }
 
-/* While a revocation waits, what is out can be mapped: transfers need it to end. */
+/* While a revocation waits, memory in use can be mapped: transfers need it to complete. */
 static void while_the_provider_drains(struct kunit *test)
 {
 	struct mapkit_revoke *r;
@@ -198,8 +198,8 @@ static void after_one_of_two_registrations_ended(struct kunit *test)
 }
 
 /*
- * Without a host bridge that forwards ACS leaves no path: nothing new, but what is out is
- * undone.
+ * Without a host bridge that forwards, ACS leaves no path: nothing new can be mapped, but
+ * existing mappings are undone.
  *
  *	host -- rp -- up -+- dn0 -- card
  *	                  `- dn1 -- nic

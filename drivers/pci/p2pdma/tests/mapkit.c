@@ -174,7 +174,7 @@ void mapkit_scrub(struct scatterlist *sgl, int nr)
 	for_each_sg(sgl, sg, nr, i) {
 		sg_dma_address(sg) = MAPKIT_ADDR;
 		sg_dma_len(sg) = MAPKIT_LEN;
-		/* Not taken away here: whoever left it must not have. */
+		/* Not cleared here: unmapping must have cleared it. */
 		if (sg_dma_is_bus_address(sg))
 			kunit_fail_current_test("entry %d of %d is left marked as a bus address",
 						i, nr);
@@ -393,6 +393,6 @@ bool mapkit_revoked(struct mapkit_revoke *r)
 void mapkit_revoke_join(struct kunit *test, struct mapkit_revoke *r)
 {
 	KUNIT_ASSERT_NE_MSG(test, 0UL, wait_for_completion_timeout(&r->done, 20 * HZ),
-			    "the revocation of %s does not end although all is back",
+			    "the revocation of %s does not end although all memory is free",
 			    pci_name(r->provider));
 }

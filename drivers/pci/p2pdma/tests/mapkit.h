@@ -97,7 +97,7 @@ struct mapkit_count mapkit_count(struct pci_dev *provider, struct device *client
 void mapkit_expect_count(struct kunit *test, struct pci_dev *provider, struct device *client,
 			 u64 maps, u64 unmaps, u64 refusals);
 
-/* Request and completion redirect at a port; verdicts are made anew */
+/* Sets request and completion redirect at a port and re-evaluates the pairs */
 void mapkit_redirect(struct fabric *f, const char *port, bool on);
 
 #define MAPKIT_IOVA	0x7000000000ULL

@@ -48,7 +48,7 @@ struct pairkit_row {
 
 /* From now on until the test ends the processor forwards all, or nothing */
 void pairkit_cpu(struct kunit *test, bool forwards);
-/* The verdict of a pair, made anew, is what @row says; @what names the case */
+/* Re-evaluates a pair and compares its verdict with @row; @what names the case */
 void pairkit_expect(struct kunit *test, struct fabric *f, const struct pairkit_row *row,
 		    const char *what);
 void pairkit_expect_all(struct kunit *test, struct fabric *f, const struct pairkit_row *rows,

@@ -278,7 +278,7 @@ static void explains_word_for_word(struct kunit *test)
 
 	p2pmem_explain_text(buf, sizeof(buf), "", "", &v);
 	KUNIT_EXPECT_STREQ(test, buf,
-			   "0000:04:00.0 and 0000:03:00.0: dma-mask: the provider's memory lies beyond what the client can address: in BAR 2 at 0x100000000 it ends at 0x10fffffff, the client reaches 32 bits; place the provider's BAR below that limit");
+			   "0000:04:00.0 and 0000:03:00.0: dma-mask: the client cannot address all of the provider's memory: BAR 2 [0x100000000-0x10fffffff] exceeds the client's 32-bit DMA mask; place the provider's BAR below that limit");
 
 	/* who allowed it is said where it is used */
 	v = (struct pci_p2pmem_verdict){
@@ -292,7 +292,7 @@ static void explains_word_for_word(struct kunit *test)
 	v.in_guest = true;
 	p2pmem_explain_text(buf, sizeof(buf), "", "", &v);
 	KUNIT_EXPECT_STREQ(test, buf,
-			   "0000:04:00.0 and 0000:03:00.0: ok: peer-to-peer is possible through a host bridge that is a virtual machine's; none needed");
+			   "0000:04:00.0 and 0000:03:00.0: ok: peer-to-peer is possible through a virtual machine's host bridge; none needed");
 	v.in_guest = false;
 
 	/* names that are given come before those of the verdict */

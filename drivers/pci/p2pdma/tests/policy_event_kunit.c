@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: when a verdict is made anew, and what becomes of what was granted
+ * DOC: when pairs are re-evaluated, and how that affects grants
  *
- * ACS words change behind the kernel's back: a verdict that is remembered stays what it
- * was until the hierarchy changes, somebody takes the pair up, or somebody asks for it. A
- * grant stays good until it ends, and says that it would not be given any more.
+ * ACS registers change without the kernel's knowledge: a stored verdict stays until the
+ * hierarchy changes, a grant of the pair is created, or an evaluation is requested. A grant
+ * stays valid until it ends, and reports that it would not be created any more.
  */
 #include <linux/pci.h>
 
@@ -78,7 +78,7 @@ static void functions_are_plugged_and_removed(struct kunit *test)
 	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
 	policy_event_expect(test, f, "nic", PCI_P2PMEM_OK, "remembered");
 	fabric_unplug(f, "spare");
-	/* The bus tells of it; a work item judges. */
+	/* The bus notifier queues a work item, which evaluates the pairs. */
 	flush_workqueue(p2pmem_wq);
 	policy_event_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "something was removed");
 	fabric_set_acs_ctrl(f, "dn1", 0);
@@ -208,7 +208,7 @@ static void a_grant_outlives_its_entry(struct kunit *test)
 				    NULL, "kunit", &v);
 	KUNIT_EXPECT_PTR_EQ(test, h, ERR_PTR(-EXDEV));
 
-	/* there is no more memory under it, and what is out is mapped as it was granted */
+	/* no new memory can be allocated under it, and memory in use is mapped as granted */
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_usable(g));
 	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-EXDEV),
 			    pci_p2pmem_grant_sgl_alloc(g, &other, SZ_4K, GFP_KERNEL, &reason));
@@ -271,7 +271,7 @@ static void choice_is_reevaluated(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_OK);
 }
 
-/* Who has a grant of a pair hears of it, whoever found out that its verdict is another. */
+/* Holders of a grant of the pair are notified, whatever caused the evaluation. */
 static void holders_are_notified_of_changes(struct kunit *test)
 {
 	struct fabric *f = policy_event_fabric(test);

@@ -2,8 +2,8 @@
 /**
  * DOC: what an administrator says of host bridges, and what becomes of verdicts
  *
- * The parameter host_bridges: entries added and taken back while pairs exist, the
- * built-in list masked, processors, and that a verdict says who allowed it.
+ * The parameter host_bridges: entries added and removed while pairs exist, the
+ * built-in list removed, processors, and whether a verdict is by an administrator.
  */
 #include <kunit/static_stub.h>
 #include <linux/prandom.h>
@@ -279,9 +279,9 @@ static void verdict_names_the_allowing_entry(struct kunit *test)
 	p2pmem_policy_set("+8086:2f00,-fab0:1002");
 	policy_expect(test, f, "d0", "d1", true, false, "built in, and said again");
 	p2pmem_policy_set("-8086:2f00");
-	policy_expect(test, f, "d0", "d1", false, false, "taken back");
+	policy_expect(test, f, "d0", "d1", false, false, "removed");
 	p2pmem_policy_set("+8086:2f00/across");
-	policy_expect(test, f, "d0", "d1", true, false, "given back");
+	policy_expect(test, f, "d0", "d1", true, false, "added again");
 	policy_expect(test, f, "d0", "c0", true, true, "more than is known");
 	policy_expect(test, f, "c0", "d1", true, true, "more than is known");
 }
@@ -294,11 +294,11 @@ static void a_root_port_is_named(struct kunit *test)
 	p2pmem_policy_set("+fab0:1001/across");
 	policy_expect(test, f, "d1", "a1", true, true, "both below such a port");
 	policy_expect(test, f, "d1", "a0", false, false, "one below another port");
-	policy_expect(test, f, "d0", "a1", false, false, "ditto");
+	policy_expect(test, f, "d0", "a1", false, false, "the other end below another port");
 	policy_expect(test, f, "d1", "c0", true, true, "and one that is built in");
 	/* a root port that is not the first is on no built-in list, whatever its id is */
 	p2pmem_policy_set("-fab0:1001");
-	policy_expect(test, f, "d1", "c0", false, false, "taken back");
+	policy_expect(test, f, "d1", "c0", false, false, "removed");
 }
 
 static struct p2pmem_entry policy_cpu;

@@ -2,7 +2,7 @@
 /**
  * DOC: what can be lent, and the life of a provider
  *
- * Ranges and kinds as a table, who is told, and functions that come and go. Most of
+ * Ranges and kinds as a table, notifications, and functions that come and go. Most of
  * it on
  *
  *	host - rp - card	BAR 0: 1 MiB, below what pages come in
@@ -30,9 +30,9 @@ static const struct fabric_node provider_card[] = {
  * struct provider_range - a range and what becomes of it
  * @name: of the case
  * @bar: as to pci_p2pmem_add_resource()
- * @size: ditto
- * @offset: ditto
- * @kind: ditto
+ * @size: as to pci_p2pmem_add_resource()
+ * @offset: as to pci_p2pmem_add_resource()
+ * @kind: as to pci_p2pmem_add_resource()
  * @ret: what it returns
  * @at: where what is lent begins; there is no such member for errors
  * @lent: how much is lent
@@ -130,7 +130,7 @@ static void ranges_are_registered_or_refused(struct kunit *test)
 			fabric_unbind(f, "card");
 			KUNIT_ASSERT_EQ(test, 0, fabric_bind(f, "card"));
 		}
-		KUNIT_EXPECT_TRUE_MSG(test, lend_is_removed(card), "%s: something is left", want->name);
+		KUNIT_EXPECT_TRUE_MSG(test, lend_is_removed(card), "%s: not removed", want->name);
 	}
 	kit_lend(test, f, "card");
 	KUNIT_EXPECT_EQ(test, lend_size(card), SZ_8M);
@@ -353,7 +353,7 @@ static void provider_without_reference_is_none(struct kunit *test)
 	p2pmem_unregister(p);
 }
 
-/* A device that does not work yet: its driver allocates queues before anything is lent. */
+/* A device that does not work yet: its driver allocates queues before the provider is live. */
 static void stopped_from_the_beginning(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);

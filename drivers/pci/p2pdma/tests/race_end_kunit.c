@@ -107,7 +107,7 @@ static void last_reference_dropped_while_revoke_waits(struct kunit *test)
 		race_begin(crew);
 		began = jiffies;
 		pci_p2pmem_revoke(d->card);
-		/* Whoever is not woken looks again after ten seconds: only time shows that. */
+		/* A waiter that is not woken checks after ten seconds: only time shows that. */
 		KUNIT_EXPECT_LT_MSG(test, jiffies - began, 8 * HZ,
 				    "round %d: nobody woke the revocation", round);
 		KUNIT_EXPECT_TRUE_MSG(test, p2pmem_is_idle(d->p), "it did not wait");
@@ -147,7 +147,7 @@ static void last_reference_dropped_while_resume_is_pending(struct kunit *test)
 			schedule_timeout_uninterruptible(1);
 		flush_workqueue(p2pmem_wq);
 		KUNIT_ASSERT_TRUE_MSG(test, p2pmem_is_live(d->p),
-				      "round %d: all is back, and nobody resumed", round);
+				      "round %d: all memory is free, and it did not resume", round);
 	}
 }
 
@@ -226,7 +226,7 @@ static void lookup_during_provider_removal(struct kunit *test)
  * struct race_grant - an orchestrator
  * @d: the duel
  * @grant: its grant, or NULL
- * @told: how often it was told to stop
+ * @told: number of revoke callbacks
  * @ended: pci_p2pmem_grant_end() has returned
  * @late: it was called afterwards
  */
@@ -273,7 +273,7 @@ static void race_create_step(struct race_worker *w, unsigned int i)
 	race_grant_create(w, &g[i]);
 }
 
-/* A grant that came about in time is told of the revocation, all others are refused. */
+/* A grant that is created in time gets the revoke callback, all others are refused. */
 static void grant_create_against_revoke(struct kunit *test)
 {
 	const int nr = 6, crews = 3;
@@ -334,7 +334,7 @@ static void race_end_step(struct race_worker *w, unsigned int i)
 			pci_p2pmem_sgl_free(sgl);
 		RACE_EXPECT(w, !READ_ONCE(g->late), "a callback after the end");
 	}
-	/* Whoever calls back now uses freed memory. */
+	/* A callback after this uses freed memory. */
 	kfree(g);
 }
 
@@ -384,7 +384,7 @@ static void race_grant_alloc_step(struct race_worker *w, unsigned int i)
 		d->sgl[w->nr][d->nr_sgl[w->nr]++] = sgl;
 }
 
-/* Whoever got memory before a loss knows of it afterwards, and maps it no more. */
+/* Memory allocated before a loss is reported as lost after it, and cannot be mapped. */
 static void lost_against_an_allocation(struct kunit *test)
 {
 	struct race_duel *d = race_duel(test);

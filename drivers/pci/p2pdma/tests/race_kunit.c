@@ -34,8 +34,8 @@
  * @drive: client
  * @base: kernel address of the first page that is lent
  * @backed: what is written to a page can be read from it
- * @owner: who has each page; 0: nobody
- * @lossy: memory may be revoked or lost while it is out
+ * @owner: owner of each page; 0: none
+ * @lossy: memory may be revoked or lost while it is in use
  * @sysfs: it is mounted; at boot, where suites that are built in run, it is not
  */
 struct race_field {
@@ -70,7 +70,7 @@ static struct race_field *race_field(struct kunit *test)
 	return field;
 }
 
-/* All memory is back, and every mapping undone */
+/* All memory is free, and every mapping undone */
 static void race_settled(struct kunit *test, struct race_field *field)
 {
 	struct p2pmem_provider *p = kit_provider(field->card);
@@ -160,7 +160,7 @@ static void race_alloc_step(struct race_worker *w, unsigned int i)
 			race_drop(w, hand, slot);
 }
 
-/* Every worker has its own pages, whoever takes and gives at the same time. */
+/* Every worker has its own pages while others allocate and free. */
 static void no_page_is_handed_out_twice(struct kunit *test)
 {
 	struct race_field *field = race_field(test);

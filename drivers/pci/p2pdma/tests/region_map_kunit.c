@@ -355,7 +355,7 @@ static void notify_revoke(struct pci_p2pmem_client *client, struct pci_dev *prov
 
 static const struct pci_p2pmem_client_ops notify_ops = { .revoke = notify_revoke };
 
-/* The client is told, and the revocation waits until it has undone its mapping. */
+/* The client is notified, and the revocation waits until it has undone its mapping. */
 static void revocation_waits_for_it(struct kunit *test)
 {
 	struct pci_p2pmem_mapping_region map;
@@ -379,7 +379,7 @@ static void revocation_waits_for_it(struct kunit *test)
 	pci_p2pmem_unregister_client(client);
 }
 
-/* After a loss the card lends again when the mapping of before is undone, no earlier. */
+/* After a loss the card goes live only after the mapping from before is undone. */
 static void resumption_waits_for_it(struct kunit *test)
 {
 	struct pci_p2pmem_mapping_region map;

@@ -4,7 +4,7 @@
  *
  *	live -- revoke --> draining -- last page back, or killed --> lost
  *	  ^ `-- lost ------------------------------------------------> |
- *	  `---- resume, once the last page is back ------------------- '
+ *	  `---- resume, once the last page is free ------------------- '
  *
  * All on kit_one_switch: card lends, nic and drive borrow. A revocation that waits
  * runs in a task of its own; one that shall give up at once runs in a task that has
@@ -58,7 +58,7 @@ static void idle_provider_is_lost_at_once(struct kunit *test)
 	lend_free(test, lend_alloc(test, card, SZ_4M));
 }
 
-/*	card: draining		nic may still map what is out, and nothing else */
+/*	card: draining		nic may still map memory in use, and nothing else */
 static void draining_waits_and_maps_memory_in_use(struct kunit *test)
 {
 	struct fabric *f;
@@ -77,7 +77,7 @@ static void draining_waits_and_maps_memory_in_use(struct kunit *test)
 	pci_p2pmem_verdict(card, nic, &v);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_REVOKED);
 	ret = pci_p2pmem_map_sg(nic, &sg, 1, DMA_TO_DEVICE);
-	KUNIT_EXPECT_EQ_MSG(test, ret, 1, "what is out could not be mapped while it drains");
+	KUNIT_EXPECT_EQ_MSG(test, ret, 1, "memory in use could not be mapped while it drains");
 	if (ret == 1)
 		pci_p2pmem_unmap_sg(nic, &sg, 1, DMA_TO_DEVICE);
 	pci_p2pmem_resume(card);
@@ -153,7 +153,7 @@ static void two_revocations_wait_both(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kit_provider(card)->epoch, epoch + 1);
 }
 
-/* Whoever waited in an earlier drain does not declare the next one's memory lost. */
+/* A waiter of an earlier drain does not declare the memory of the next one lost. */
 static void late_waiter_ends_nothing(struct kunit *test)
 {
 	struct fabric *f;
@@ -224,7 +224,7 @@ static void loss_does_not_wait(struct kunit *test)
 	KUNIT_EXPECT_TRUE_MSG(test, lend_wait(revoke_state(card) == P2PMEM_LIVE),
 			      "the last page did not make it live");
 	KUNIT_EXPECT_TRUE_MSG(test, lend_wait(atomic_read(&news->providers) == 1),
-			      "nobody was told that it lends again");
+			      "no notification that it is live again");
 	lend_free(test, lend_alloc(test, card, SZ_4M));
 }
 
@@ -282,7 +282,7 @@ static void losses_follow_each_other(struct kunit *test)
 }
 
 /**
- * struct revoke_notified - who was told what
+ * struct revoke_notified - callbacks that ran
  * @revokes: revoke operations that ran
  * @evicts: evict operations that ran
  * @card: whose memory it was
@@ -374,7 +374,7 @@ static void holders_are_revoked_and_then_evicted(struct kunit *test)
 	pci_p2pmem_sgl_free(sgl);
 	pci_p2pmem_resume(card);
 	pci_p2pmem_revoke(card);
-	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&holder->revokes), 2, "not told after a resume");
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&holder->revokes), 2, "no callback after a resume");
 	KUNIT_EXPECT_EQ(test, atomic_read(&holder->evicts), 1);
 	pci_p2pmem_grant_end(g[0]);
 	pci_p2pmem_grant_end(g[1]);
@@ -391,7 +391,7 @@ static void clients_with_a_pair_are_notified(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, nic);
 	revoke_client(test, fabric_pdev(f, "nic"), nic);
-	/* A pair that was never allowed has no mappings to give back. */
+	/* A pair that was never allowed has no mappings to undo. */
 	fabric_pdev(f, "drive")->untrusted = 1;
 	revoke_client(test, fabric_pdev(f, "drive"), drive);
 	pci_p2pmem_verdict(card, &fabric_pdev(f, "nic")->dev, &v);

@@ -2,9 +2,9 @@
 /**
  * DOC: what is read of the functions between two ends
  *
- * Settings that a direct transfer breaks on, reads that fail, and the signature by which
- * a pair's own route is told from another one. The rules are topology_kunit.c's and those
- * of the tests in user space; here is whether the registers reach them.
+ * Settings that break a direct transfer, reads that fail, and the signature that
+ * identifies a pair's own route. topology_kunit.c and the tests in user space check the
+ * rules; this suite checks whether the registers reach them.
  */
 #include <linux/bitfield.h>
 #include <linux/log2.h>

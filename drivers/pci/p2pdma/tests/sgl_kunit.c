@@ -21,11 +21,11 @@
 #define SGL_PAGES	(SZ_4M / PAGE_SIZE)
 
 /**
- * struct sgl_kit - a card and what of it is out
+ * struct sgl_kit - a card and its memory in use
  * @f: the hierarchy
  * @card: it lends
  * @base: kernel address of its memory
- * @out: a bit for each page of it: it is out
+ * @out: a bit for each page: it is in use
  * @held: a bit for each page that the test took for itself
  */
 struct sgl_kit {
@@ -160,7 +160,7 @@ static void fragmented_pool_allocates_pieces(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nents, 77);
 	sgl_expect_books(test, k);
 	sgl = pci_p2pmem_sgl_alloc(k->card, &nents, SZ_2M - 5, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL_MSG(test, sgl, "all that is free was not to be had");
+	KUNIT_ASSERT_NOT_NULL_MSG(test, sgl, "cannot allocate all free memory");
 	KUNIT_EXPECT_EQ(test, nents, SGL_PAGES / 2);
 	KUNIT_EXPECT_EQ(test, sgl_note(test, k, sgl, nents, true), SZ_2M - 5);
 	sgl_expect_books(test, k);

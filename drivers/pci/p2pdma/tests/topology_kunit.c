@@ -89,8 +89,8 @@ struct setting {
  * @within: both host bridges forward between their own ports
  * @across: for each, whether it forwards to and from others
  * @reason: as in struct p2pmem_route, like the next two
- * @bus_addr: ditto
- * @distance: ditto
+ * @bus_addr: as in struct p2pmem_route
+ * @distance: as in struct p2pmem_route
  * @at: at fault
  * @redirects: bit for each place that redirects
  */

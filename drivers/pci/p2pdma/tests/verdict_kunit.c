@@ -3,7 +3,7 @@
  * DOC: verdicts: every reason that a machine can have, and what is remembered
  *
  * Drawings: kit.c has the switch that all cases stand on, the ports of which have ACS
- * here. What is said of a verdict in words is in explain_kunit.c.
+ * here. verdict_text_kunit.c checks the text of verdicts.
  */
 #include <kunit/device.h>
 #include <linux/device.h>
@@ -297,11 +297,11 @@ static void lack_of_memory_is_temporary(struct kunit *test)
 		KUNIT_EXPECT_TRUE_MSG(test, lend_wait(({
 			pci_p2pmem_verdict(card, nic, &v);
 			!v.reason && kit_pair_exists(p, nic);
-		})), "step %d: not judged again", n);
+		})), "step %d: not evaluated again", n);
 	}
 	KUNIT_EXPECT_GT(test, n, 3);
 	KUNIT_EXPECT_FALSE_MSG(test, reached, "there is no end to the allocations");
-	/* a verdict that is out of date stays until there is another one */
+	/* an outdated verdict stays until there is a new one */
 	fabric_set_acs_ctrl(f, "dn0", PCI_ACS_RR);
 	fault_arm(1);
 	kit_reevaluate();
@@ -353,7 +353,7 @@ static void lack_of_memory_is_reported(struct kunit *test)
 		lists += ret == -ENOMEM;
 	}
 	KUNIT_EXPECT_EQ(test, lists, 2);
-	/* a reason that needs no memory is told without */
+	/* a reason that needs no memory is reported without */
 	fault_arm(1);
 	ret = p2pmem_route_evaluate(p, drive, &v, NULL);
 	KUNIT_EXPECT_TRUE(test, fault_disarm());

@@ -24,20 +24,20 @@
 #define WORDS_MIXED \
 	"mixed-list: the scatterlist mixes providers, or peer and system memory; build one list per provider"
 #define WORDS_MAP_FAILED \
-	"map-failed: the IOMMU could not map the provider's memory for the client; see the message of the IOMMU driver"
+	"map-failed: the IOMMU could not map the provider's memory for the client; check the log for messages of the IOMMU driver"
 #define WORDS_BAD_RANGE \
-	"bad-range: the range is not within one region that is lent; stay inside a range that was given to pci_p2pmem_add_resource()"
+	"bad-range: the range is not within one registered region; use a range within one registered with pci_p2pmem_add_resource()"
 #define WORDS_FULL \
-	"pool-full: the provider has no free memory; lend a larger range, or lower the queue depth"
+	"pool-full: the provider has no free memory; provide a larger range, or lower the queue depth"
 #define WORDS_QUOTA \
-	"quota: the client has all that it may have of the provider's memory; raise p2pmem/quota of the provider, or lower the queue depth"
+	"quota: the client has used up its quota of the provider's memory; raise the provider's p2pmem/quota, or lower the queue depth"
 #define WORDS_ENCRYPTED \
-	"encrypted-guest: this is a guest with encrypted memory; none: peer-to-peer traffic is not encrypted"
+	"encrypted-guest: this guest's memory is encrypted; none: peer-to-peer traffic is not encrypted"
 #define WORDS_DATA \
 	"verify-failed: a self-test with real DMA found wrong data on this path"
 /* The host bridge of QEMU, where the suites run */
 #define WORDS_GUEST \
-	" through a host bridge that is a virtual machine's"
+	" through a virtual machine's host bridge"
 #define WORDS_NOTE \
 	" (512 bytes at 4096 are not what was written); do not use this path: "
 
@@ -228,7 +228,7 @@ static void text_for_counted_reasons(struct kunit *test)
 	mapkit_expect_count(test, r.k.card, r.k.nic, 2, 2, ARRAY_SIZE(t));
 }
 
-/* The first refusal of a pair for a reason is told; a driver that goes on fills no log. */
+/* The first refusal of a pair for a reason is logged; further ones do not fill the log. */
 static void text_in_the_log(struct kunit *test)
 {
 	static const struct {
@@ -255,7 +255,7 @@ static void text_in_the_log(struct kunit *test)
 			 dev_name(r.k.nic), pci_name(r.k.card), t[i].words);
 		KUNIT_EXPECT_LT(test, t[i].refused(&r), 0);
 		KUNIT_EXPECT_STREQ(test, logged_line(l, 5), want);
-		/* The verdict is made anew, and is the same. */
+		/* The pair is re-evaluated, with the same verdict. */
 		kit_reevaluate();
 		for (n = 0; n < 3; n++)
 			KUNIT_EXPECT_LT(test, t[i].refused(&r), 0);
@@ -329,14 +329,14 @@ static void text_for_wrong_data(struct kunit *test)
 		const char *words;
 	} t[] = {
 		{ false, false, WORDS_DATA WORDS_GUEST WORDS_NOTE
-		  "the client's IOMMU may stop its requests, boot with iommu=pt",
+		  "the client's IOMMU may block its requests, boot with iommu=pt",
 		},
 		{ true, false, WORDS_DATA WORDS_GUEST WORDS_NOTE
-		  "put both devices into other slots, below one PCIe switch",
+		  "move both devices to slots below one PCIe switch",
 		},
 		{ true, true,
 		  WORDS_DATA " through a host bridge that the administrator allowed" WORDS_NOTE
-		  "take back what allows its host bridge in /sys/module/p2pdma/parameters/host_bridges, or put both devices below one PCIe switch",
+		  "remove the entry that allows its host bridge from /sys/module/p2pdma/parameters/host_bridges, or put both devices below one PCIe switch",
 		},
 	};
 	struct pci_p2pmem_client *client;

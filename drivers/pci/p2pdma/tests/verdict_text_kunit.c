@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: verdicts in words
+ * DOC: text of verdicts
  *
  * For every reason that a machine can have: both ends, the token, the text, the device
  * at fault and the remedy, as an administrator reads them.
@@ -123,12 +123,12 @@ static void text_for_a_path(struct kunit *test)
 
 	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
 	text_pair(test, f, "nic",
-		  "acs-redirect: ACS sends requests between them up to a host bridge that is not known to forward them at @; boot with pci=disable_acs_redir=@"
+		  "acs-redirect: ACS redirects requests between them to a host bridge that is not known to forward them at @; boot with pci=disable_acs_redir=@"
 		  TEXT_ALLOW("+fab0:1000"),
 		  (const char *[]){ "dn1", "dn1" });
 	fabric_set_acs_ctrl(f, "dn0", PCI_ACS_RR);
 	text_pair(test, f, "nic",
-		  "acs-redirect: ACS sends requests between them up to a host bridge that is not known to forward them at @; boot with pci=disable_acs_redir=@;@"
+		  "acs-redirect: ACS redirects requests between them to a host bridge that is not known to forward them at @; boot with pci=disable_acs_redir=@;@"
 		  TEXT_ALLOW("+fab0:1000"),
 		  (const char *[]){ "dn0", "dn0", "dn1" });
 	fabric_set_acs_ctrl(f, "dn0", 0);
@@ -153,7 +153,7 @@ static void text_for_an_entry(struct kunit *test)
 		{ "far", NULL, "+fab0:1000/across", TEXT_ALLOW("+fab0:1000/across") },
 		{ "far", "+fab0:1000", "+fab0:1000/across", TEXT_ALLOW("+fab0:1000/across") },
 		{ "known", NULL, "+fab0:1000/across", TEXT_ALLOW("+fab0:1000/across") },
-		/* what was taken back is given again */
+		/* a removed entry is added again */
 		{ "known", "-8086:2030", "+fab0:1000/across,+8086:2030/across",
 		  TEXT_ALLOW("+fab0:1000/across,+8086:2030/across") },
 		{ "inside", NULL, "+fab0:1000/across,+cpu:GenuineIntel:0x6:0x2d",
@@ -211,7 +211,7 @@ static void text_for_a_mask(struct kunit *test)
 	kit_lend(test, f, "card");
 	kit_client(test, f, "narrow");
 	text_pair(test, f, "narrow",
-		  "dma-mask: the provider's memory lies beyond what the client can address: in BAR 2 at 0x100000000 it ends at 0x1001fffff, the client reaches 32 bits; place the provider's BAR below that limit",
+		  "dma-mask: the client cannot address all of the provider's memory: BAR 2 [0x100000000-0x1001fffff] exceeds the client's 32-bit DMA mask; place the provider's BAR below that limit",
 		  NULL);
 }
 
@@ -222,15 +222,15 @@ static void text_for_a_client(struct kunit *test)
 	unsigned int class;
 
 	text_pair(test, f, "nic",
-		  "not-a-provider: the device lends no published memory; choose a device that has p2pmem/published 1 in sysfs",
+		  "not-a-provider: the device provides no published memory; choose a device whose p2pmem/published is 1 in sysfs",
 		  NULL);
 	kit_lend(test, f, "card");
 	text_pair(test, f, "nic",
-		  "not-a-client: the driver of the client has not registered it; load the driver that was built with p2pmem: p2pmem-fabric, or ib_core where it is an RDMA adapter",
+		  "not-a-client: the driver of the client has not registered it; load the driver that was built with p2pmem: p2pmem-fabric, or ib_core if it is an RDMA adapter",
 		  NULL);
 	fabric_unbind(f, "nic");
 	text_pair(test, f, "nic",
-		  "not-a-client: the driver of the client has not registered it; load the driver that was built with p2pmem: it has no driver now",
+		  "not-a-client: the driver of the client has not registered it; load the driver that was built with p2pmem: no driver is bound to it",
 		  NULL);
 	KUNIT_ASSERT_EQ(test, fabric_bind(f, "nic"), 0);
 	class = nic->class;
@@ -242,7 +242,7 @@ static void text_for_a_client(struct kunit *test)
 	kit_client(test, f, "nic");
 	nic->untrusted = 1;
 	text_pair(test, f, "nic",
-		  "untrusted: one of them is an untrusted device at @; use a device in an internal slot",
+		  "untrusted: one of the two devices is untrusted at @; use a device in an internal slot",
 		  (const char * const []){ "nic" });
 	nic->untrusted = 0;
 	pci_p2pmem_revoke(fabric_pdev(f, "card"));
@@ -318,7 +318,7 @@ static void text_without_the_devices(struct kunit *test)
 	kit_reevaluate();
 	pci_p2pmem_verdict(card, nic, &v);
 	snprintf(want, TEXT_SIZE,
-		 "%s and %s: acs-redirect: ACS sends requests between them up to a host bridge that is not known to forward them at %s; boot with pci=disable_acs_redir=%s",
+		 "%s and %s: acs-redirect: ACS redirects requests between them to a host bridge that is not known to forward them at %s; boot with pci=disable_acs_redir=%s",
 		 dev_name(nic), pci_name(card), pairkit_name(f, "dn0"), pairkit_name(f, "dn0"));
 	pci_p2pmem_explain(got, TEXT_SIZE, NULL, NULL, &v);
 	KUNIT_EXPECT_STREQ(test, got, want);

@@ -30,8 +30,8 @@
  * @local: that answer is not about the pair
  * @meanwhile: something that happens during the test
  * @hold: it does not end before this is complete
- * @ret: what the caller of the test got
- * @why: ditto
+ * @ret: return value of the test
+ * @why: verdict that the test returned
  */
 struct prover {
 	struct mapkit k;
@@ -125,7 +125,7 @@ static enum pci_p2pmem_proof known(struct prover *v)
 	return verdict.proof;
 }
 
-/* Whoever cannot be asked has not proved anything, and is not held to blame. */
+/* A client without a verify operation is unproved, which is not an error. */
 static void client_without_an_operation(struct kunit *test)
 {
 	struct pci_p2pmem_verdict why;
@@ -186,7 +186,7 @@ static void result_of_the_operation(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, p2pmem_is_idle(kit_provider(v->k.card)));
 }
 
-/* What the trace event was told last, and how often */
+/* The last arguments of the trace event, and how often it was emitted */
 struct verify_event {
 	struct device *client;
 	size_t bytes;
@@ -236,7 +236,7 @@ static void request_a_new_test(struct prover *v)
 	kit_forget(kit_provider(v->k.card));
 }
 
-/* A pair that moved wrong data is none for anybody; what is out under a grant is lost. */
+/* A disproved pair is refused for everybody; memory in use under a grant is lost. */
 static void disproved_pair_is_refused(struct kunit *test)
 {
 	static const struct mapkit_piece one[] = { { 0, SZ_4K } };
@@ -265,7 +265,8 @@ static void disproved_pair_is_refused(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, "verify-failed"), "%s", text);
 	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, "(answer 3)"), "%s", text);
 
-	KUNIT_EXPECT_TRUE_MSG(test, pci_p2pmem_sgl_lost(out), "what is out counts as good");
+	KUNIT_EXPECT_TRUE_MSG(test, pci_p2pmem_sgl_lost(out),
+			      "memory in use does not count as lost");
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(v->k.nic, out, nents, DMA_TO_DEVICE), -EXDEV);
 	KUNIT_EXPECT_EQ_MSG(test, -EXDEV,
 			    PTR_ERR(pci_p2pmem_grant_sgl_alloc(v->grant, &nents, SZ_4K,
@@ -288,7 +289,7 @@ static void disproved_pair_is_refused(struct kunit *test)
 
 	v->grant = mapkit_grant(test, &v->k);
 	v->says = PCI_P2PMEM_PROVED;
-	KUNIT_EXPECT_EQ_MSG(test, ask(v), 0, "not tested again when somebody asked for it");
+	KUNIT_EXPECT_EQ_MSG(test, ask(v), 0, "not tested again on request");
 	KUNIT_EXPECT_EQ(test, v->calls, 2);
 }
 
@@ -430,7 +431,7 @@ static void provider_that_is_reset_meanwhile(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, known(v), PCI_P2PMEM_UNTRIED);
 }
 
-/* What is not about the pair is told, and not remembered of it. */
+/* A result that is not about the pair is returned, and not stored in it. */
 static void answer_about_something_else(struct kunit *test)
 {
 	struct prover *v = prover(test);

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """
-counted.py: what the demo's runs left, as numbers: QEMU's trace of each, and the guest's counters.
+counted.py: results of the demo's runs: numbers from QEMU's traces and the counters of the guests.
 
-Bytes come from QEMU's traces alone; the counters of the guest (nvmet's p2pmem_stats, the
-adapter's stats) are only there to be compared with them.
+Numbers of bytes come from QEMU's traces only; the counters of the guest (nvmet's p2pmem_stats, the
+adapter's stats) are compared to them.
 """
 
 import json
@@ -13,12 +13,12 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parent.parent / "rig"))
 from traced import Trace, counters      # pylint: disable=wrong-import-position
 
-# phases, parted by the guest's marks (guest/serve.sh)
+# phases, separated by the guest's marks (guest/serve.sh)
 START, OPEN, CONNECTED, DISCONNECTED = range(4)
 
 
 class Run:
-    """All that is known of one run."""
+    """The results of one run."""
 
     def __init__(self, build, name):
         self.name = name
@@ -50,16 +50,16 @@ class Run:
         return self.counters[f"{when}.nvmet.{what}"][0]
 
     def pair(self, who):
-        """What the core mapped of the provider: bytes, mappings made and undone, bytes in use."""
+        """Return the core's counters: bytes mapped, mappings made and undone, bytes in use."""
         return self.counters.get(f"end.pair.{who}", [0, 0, 0, 0])
 
     def adapter_bytes(self, kind):
-        """By opcode, as the adapter's driver counted: all that begin with kind."""
+        """Return the bytes that the adapter's driver counted for opcodes that begin with kind."""
         return sum(v[1] for k, v in self.counters.items() if k.startswith(f"end.adapter.{kind}"))
 
     @property
     def fabric_bytes(self):
-        """RDMA to and from system RAM that is no payload: what Connect, Identify and the like transfer."""
+        """Return the bytes of RDMA to and from system RAM without payload, as for Connect and Identify."""
         return self.trace.adapter[False][OPEN] - self.nvmet("system_bytes", "connected")
 
     @property

@@ -2,18 +2,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # demo.sh: an NVMe over Fabrics target whose payload stays in a provider's BAR memory, proved
-# by the addresses that QEMU traced. "make demo" calls it after "make modules".
+# by the addresses in QEMU's traces. "make demo" calls it after "make modules".
 #
-# Two runs, side by side: "p2p", the namespace's p2pmem is the provider's address, and
-# "control", it is 0. Each is two boots: in the first real files go to the drive through the
-# target and come back, in the second the drive is mounted without a target.
+# There are two parallel runs: in "p2p" the namespace's p2pmem is the provider's address, in
+# "control" it is 0. Each has two boots: in the first, real files are written to the drive through
+# the target and read again, in the second, the drive is mounted without a target.
 #
-#   BUILD/demo/report.json        what was counted
+#   BUILD/demo/report.json        the results
 #   BUILD/demo/{p2p,control}.trace  QEMU's traces of the first boots
-#   BUILD/demo/*.console          what the guests said
-#   BUILD/demo/report.txt         what is printed
+#   BUILD/demo/*.console          consoles of the guests
+#   BUILD/demo/report.txt         the printed report
 #
-# Exit status 0 only when all of it holds.
+# The exit status is 0 only if all checks pass.
 
 set -eu
 
@@ -24,17 +24,17 @@ build=$(cd "${BUILD:-build}" && pwd)
 out=$build/demo
 pids=
 
-# shellcheck disable=SC2317	# by trap
+# shellcheck disable=SC2317	# called by trap
 stop()
 {
-	# each is a subshell of ours; vm.py ends its QEMU when it is told to end
+	# each is a subshell of this script; vm.py ends its QEMU on SIGTERM
 	for p in $pids; do
 		[ ! -e "$out/$p.vm.pid" ] || kill "$(cat "$out/$p.vm.pid")" 2>/dev/null || :
 	done
 	exit 130
 }
 
-# boot RUN NAME SCRIPT TRACE CPUS: one boot of a run; what vm.py says goes to RUN.log
+# boot RUN NAME SCRIPT TRACE CPUS: runs one boot; the output of vm.py goes to RUN.log
 boot()
 {
 	env -u STOCK -u TRACE_EVENTS -u DISK_SIZE -u ICOUNT \
@@ -60,17 +60,17 @@ run()
 }
 
 exec 9>"$out/.lock"
-flock -n 9 || { echo "demo: another make demo is at work in $out" >&2; exit 2; }
-# nothing of an earlier run may be taken for this one's
+flock -n 9 || { echo "demo: another make demo is running in $out" >&2; exit 2; }
+# remove all results of earlier runs
 rm -f "$out"/report.* "$out"/*.trace "$out"/*.console "$out"/*.log "$out"/*.vm.pid
 rm -rf "$build/vm/demo-p2p" "$build/vm/demo-control" "$build/vm/demo-p2p-second-boot" \
 	"$build/vm/demo-control-second-boot"
 
 "$here/payload.py" "$out"
-echo "demo: two guests boot twice each: with p2pmem, and as control without"
+echo "demo: booting two guests twice each: with p2pmem, and as control without it"
 trap stop INT TERM HUP
 pids="p2p control"
-# the lock is this shell's: nothing that it starts may hold it
+# children of this shell must not hold the lock
 run p2p 9>&- &
 p2p=$!
 run control 9>&- &
@@ -88,8 +88,8 @@ rc=0
 python3 "$here/report.py" "$build" || rc=1
 [ -z "$failed" ] || rc=1
 if [ $rc = 0 ]; then
-	rm -f "$out"/*.raw	# nobody has to look at the drives
-	echo "demo: all of it holds; numbers in $out/report.json, traces and consoles beside it"
+	rm -f "$out"/*.raw	# the images of the drives
+	echo "demo: all checks passed; results are in $out/report.json, traces and consoles in the same directory"
 else
 	echo "demo: FAILED; traces, consoles and the drives are in $out"
 fi

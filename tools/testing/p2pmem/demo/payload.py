@@ -4,11 +4,11 @@
 payload.py DIR: choose real files of this machine, as an ext4 image and a list of SHA-256.
 
   DIR/payload.img      the files below their own paths, for a read-only disk of the guest
-  DIR/payload.json     how many files and bytes
-  DIR/payload.sha256   as sha256sum prints it, made here from what was read here
+  DIR/payload.json     numbers of files and bytes
+  DIR/payload.sha256   hashes in the format of sha256sum, computed from the copied data
 
-At least 64 MiB: some files of every directory on the way, then only larger ones. The choice is
-the same each time on one machine, and nothing is done when it is the one that is there.
+At least 64 MiB: some files of every directory, then only larger ones. The choice is always the same
+on one machine, and the script does nothing if its files exist already.
 """
 
 import hashlib
@@ -23,13 +23,13 @@ from pathlib import Path
 
 PLACES = ["/usr/share", "/usr/lib", "/usr/include", "/usr/bin"]
 ENOUGH = 66 << 20		# bytes
-FILES = 900			# of any size; beyond that only large ones, a guest is slow
+FILES = 900			# of any size; then only large ones, because guests are slow
 LARGE, LARGEST = 64 << 10, 4 << 20
-PLAIN = re.compile(r"[A-Za-z0-9/._+:@=,~-]+")	# names that need no quoting anywhere
+PLAIN = re.compile(r"[A-Za-z0-9/._+:@=,~-]+")	# names that never need quotes
 
 
 def candidates(place, per_directory):
-    """Regular files that can be read, so many of each directory: path, stat."""
+    """Yield path and stat of readable regular files, a limited number from each directory."""
     for folder, folders, names in os.walk(place):
         folders.sort()
         taken = 0
@@ -47,7 +47,7 @@ def candidates(place, per_directory):
 
 
 def choose(per_directory, share):
-    """No more than that share of it from one place, so that there are texts and programs."""
+    """Select files with a limited share from each place, so that there are texts and programs."""
     chosen, total = [], 0
     for place in PLACES:
         limit = min(ENOUGH, total + ENOUGH // share)
@@ -61,7 +61,7 @@ def choose(per_directory, share):
 
 
 def stage(chosen, folder):
-    """Copies, and hashes what was copied: the lines of the list."""
+    """Copy files, hash the copied data, and return the lines of the list."""
     lines = []
     for path, size, _ in chosen:
         data = Path(path).read_bytes()
@@ -77,12 +77,12 @@ def stage(chosen, folder):
 def main():
     out = Path(sys.argv[1])
     image, sums, key_file = out / "payload.img", out / "payload.sha256", out / "payload.key"
-    for per_directory, share in ((6, 2), (60, 2), (10000, 1)):		# a machine with less is searched harder
+    for per_directory, share in ((6, 2), (60, 2), (10000, 1)):		# search more on a small machine
         chosen, total = choose(per_directory, share)
         if total >= ENOUGH:
             break
     if total < 64 << 20:
-        sys.exit(f"payload: {', '.join(PLACES)} have {total} bytes that can be used, 64 MiB are needed: "
+        sys.exit(f"payload: {', '.join(PLACES)} have {total} usable bytes, but 64 MiB are needed: "
                  "install more packages")
     key = hashlib.sha256((repr(chosen) + Path(__file__).read_text()).encode()).hexdigest()
     if not (image.exists() and sums.exists() and key_file.exists() and key_file.read_text() == key):
@@ -96,7 +96,7 @@ def main():
                                str(image)],
                               env=os.environ | {"PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}, check=False)
         if made.returncode:
-            sys.exit(f"payload: mke2fs could not make {image} (see above); is there room in {out}?")
+            sys.exit(f"payload: mke2fs failed to create {image} (see above); check the free space of {out}")
         shutil.rmtree(folder)
         (out / "payload.json").write_text(json.dumps({"files": len(chosen), "bytes": total}) + "\n")
         key_file.write_text(key)

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """
-report.py BUILD: check what the demo's two runs counted, and print it.
+report.py BUILD: check and print the results of the demo's two runs.
 
-Reads BUILD/vm/demo-*, writes BUILD/demo/report.json and report.txt. Exit status 0 only when
-every check holds.
+Reads BUILD/vm/demo-*, writes BUILD/demo/report.json and report.txt. The exit status is 0 only if
+every check passes.
 """
 
 import json
@@ -13,22 +13,22 @@ import sys
 from pathlib import Path
 
 from counted import CONNECTED, OPEN, START, Run
-from traced import CAPSULE, TRACE_COUNT         # counted.py knows where it is
+from traced import CAPSULE, TRACE_COUNT         # counted.py sets its path
 
 PORT_TYPES = {4: "root port", 5: "switch, upstream port", 6: "switch, downstream port"}
 
 
 def check(run, peer):
-    """(holds, what, detail) of one run."""
+    """Yield (passed, description, detail) for each check of one run."""
     trace, data = run.trace, run.data
     json_run = run.json()
     drive, adapter = json_run["drive"], json_run["adapter"]
-    yield not run.wrong, "every file is right, read back cold and in the second boot", \
+    yield not run.wrong, "every file has its checksum, read with cold caches and in the second boot", \
         f"{len(set(run.wrong))} of {run.files} wrong, first: {' '.join(run.wrong[:1])}"
     yield run.files > 0 and run.bytes >= 64 << 20, "at least 64 MiB of real files", f"{run.bytes} bytes"
     yield json_run["fallbacks"] == 0, "no fallback", f"{json_run['fallbacks']}"
     yield run.nvmet("inline_bytes") == 0, "no inline data", f"{run.nvmet('inline_bytes')} bytes"
-    # the witness and the guest's own counters, to the byte
+    # compare the traces to the guest's own counters, to the byte
     for what, mine, theirs in (
             ("drive, peer: nvmet's peer_bytes", drive["peer_bytes"], run.nvmet("peer_bytes")),
             ("drive, system since the port opened: nvmet's system_bytes",
@@ -45,29 +45,29 @@ def check(run, peer):
     yield min(moved) >= 2 * run.bytes, "drive and adapter moved each file in and out", f"{moved}"
     for who in ("drive", "adapter"):
         _, maps, unmaps, used = run.pair(who)
-        yield maps == unmaps and not used, f"all that was mapped for the {who} was unmapped, and is back", \
+        yield maps == unmaps and not used, f"all mappings for the {who} are undone, and no bytes are in use", \
             f"{maps} made, {unmaps} undone, {used:,} bytes in use"
     if not peer:
-        yield drive["peer_bytes"] == 0, "the drive touches no peer memory", f"{drive['peer_bytes']:,} bytes"
-        yield adapter["peer_bytes"] == 0, "nor does the adapter", f"{adapter['peer_bytes']:,} bytes"
-        yield data["provider_samples_below"] == 0, "nobody takes memory of the provider", \
-            f"less than all of it free in {data['provider_samples_below']} samples"
+        yield drive["peer_bytes"] == 0, "the drive does not access peer memory", f"{drive['peer_bytes']:,} bytes"
+        yield adapter["peer_bytes"] == 0, "the adapter does not access peer memory", f"{adapter['peer_bytes']:,} bytes"
+        yield data["provider_samples_below"] == 0, "no memory of the provider is allocated", \
+            f"not all of it was free in {data['provider_samples_below']} samples"
         return
     grown = sum(trace.drive[False][OPEN:])
-    yield grown == 0, "the drive touches no system RAM once the port is open", f"{grown:,} bytes"
-    yield trace.drive[True][START] == 0, "nor peer memory before", f"{trace.drive[True][START]:,} bytes"
+    yield grown == 0, "the drive does not access system RAM after the port opened", f"{grown:,} bytes"
+    yield trace.drive[True][START] == 0, "the drive does not access peer memory before", f"{trace.drive[True][START]:,} bytes"
     late = sum(trace.adapter[False][CONNECTED:])
     yield adapter["system_bytes"] == late == 0, "no payload of the adapter is in the target's RAM", \
-        f"{adapter['system_bytes']:,} bytes in all, {late:,} once connected"
+        f"{adapter['system_bytes']:,} bytes in total, {late:,} since the connection"
     yield data["provider_available_before"] == data["provider_available_after"], \
-        "the provider got all of its memory back", \
+        "all memory of the provider was freed", \
         f"{data['provider_available_before']:,} before, {data['provider_available_after']:,} after"
     yield data["provider_available_during"] < data["provider_available_before"], \
-        "the provider's memory was seen in use", f"never less than {data['provider_available_during']:,} free"
+        "the provider's memory was in use", f"at least {data['provider_available_during']:,} bytes were always free"
 
 
 def tree(run):
-    """The guest's PCI tree, as far as it leads to functions that take part."""
+    """Return the branches of the guest's PCI tree that have functions used by the demo."""
     nodes = {n[0]: n for n in run.tree}
     children, data = {}, run.data
     for node in run.tree:
@@ -77,10 +77,10 @@ def tree(run):
             children.setdefault(node[1], []).append(node[0])
             node = nodes.get(node[1])
     roles = {
-        "drive": "NVMe drive: what is exported (client)",
+        "drive": "NVMe drive: exported namespace (client)",
         "provider": f"memory card: the provider, BAR at {data['provider_bar_start']:#x}, "
                     f"{data['provider_bar_size'] >> 20} MiB",
-        "adapter": "RDMA adapter: of target and initiator (client)",
+        "adapter": "RDMA adapter: used by target and initiator (client)",
         "source": "virtio disk: the real files, not traced",
     }
 
@@ -103,7 +103,7 @@ def provider(run):
     data = run.data
     yield f"  {data['provider']}   size      {data['provider_size']:>22,}"
     yield f"  {'':<12}   available before  {data['provider_available_before']:>14,}"
-    yield f"  {'':<12}             during  {data['provider_available_during']:>14,}   the lowest; less than before in " \
+    yield f"  {'':<12}             during  {data['provider_available_during']:>14,}   the minimum; less than before in " \
           f"{data['provider_samples_below']} of {data['provider_samples']} samples"
     yield f"  {'':<12}             after   {data['provider_available_after']:>14,}"
 
@@ -118,7 +118,7 @@ def table(runs):
 
     yield row("drive, until the port opens: no payload yet",
               [(r.trace.drive[True][START], r.trace.drive[False][START]) for r in runs])
-    yield row("drive, from then on: payload",
+    yield row("drive, after that: payload",
               [(sum(r.trace.drive[True][OPEN:]), sum(r.trace.drive[False][OPEN:])) for r in runs])
     yield row("adapter: payload", [(sum(r.trace.adapter[True]), r.adapter_system) for r in runs])
     yield row("adapter: data of Connect, Identify and the like", [(0, r.fabric_bytes) for r in runs])
@@ -126,26 +126,26 @@ def table(runs):
 
 
 NOTES = """\
-  From lines of QEMU's trace: pci_nvme_map_addr for the drive, lsi_memcpy for the adapter, by
-  where the target's end lies; the adapter's other end is the initiator's memory. Until the port
-  opens the drive has only firmware, the driver's admin commands and its look for partitions.
-  Commands and completions are the moves of up to 64 bytes, and add up to the adapter's count of
-  SEND bytes; what else it moves between RAM and RAM adds up to its RDMA bytes, of which nvmet
-  counts the payload. All are compared to the byte."""
+  From QEMU's trace: pci_nvme_map_addr for the drive, lsi_memcpy for the adapter, by the address
+  of the target's side; the adapter's other side is the initiator's memory. Until the port opens,
+  the drive is used by firmware, by admin commands of its driver and by the partition scan.
+  Commands and completions are the copies of up to 64 bytes; their sum is the adapter's count of
+  SEND bytes. The sum of all other copies between RAM and RAM is its count of RDMA bytes, of
+  which nvmet counts the payload. All numbers are compared to the byte."""
 
 
 def report(runs, out):
     yield "topology"
     yield from tree(runs[0])
     yield ""
-    yield "provider, in bytes, while it served the run p2p"
+    yield "provider, in bytes, during the run p2p"
     yield from provider(runs[0])
     yield ""
-    yield "bytes by where the target-side addresses lie"
+    yield "bytes by the location of the target-side addresses"
     yield from table(runs)
     yield NOTES
     data = runs[0].data
-    yield f"  Count again: {os.path.relpath(TRACE_COUNT)} {os.path.relpath(out / 'p2p.trace')} \\"
+    yield f"  To count them yourself: {os.path.relpath(TRACE_COUNT)} {os.path.relpath(out / 'p2p.trace')} \\"
     yield f"    --small {CAPSULE} --range provider={data['provider_bar_start']:#x}+{data['provider_bar_size']:#x}"
     yield ""
 
@@ -158,7 +158,7 @@ def main():
         try:
             runs.append(Run(build, name))
         except (OSError, ValueError, KeyError) as error:
-            print(f"demo: FAILED: {name}: its first boot did not tell all that has to be known: {error!r}")
+            print(f"demo: FAILED: {name}: results of its first boot are missing: {error!r}")
     if len(runs) != 2:
         sys.exit(1)
     lines += report(runs, out)
@@ -166,7 +166,7 @@ def main():
     for run in runs:
         results += [(run.name, *c) for c in check(run, run.name == "p2p")]
     fabric = [r.fabric_bytes for r in runs]
-    results.append(("both", fabric[0] == fabric[1], "connecting transfers the same without payload",
+    results.append(("both", fabric[0] == fabric[1], "connecting transfers the same bytes without payload in both runs",
                     f"{fabric[0]:,} and {fabric[1]:,} bytes"))
     for run, holds, what, detail in results:
         if not holds:
@@ -175,7 +175,7 @@ def main():
     for run in runs:
         mine = [r for r in results if r[0] == run.name]
         lines.append(f"{run.name:<8} {run.files:,} files, {run.bytes:,} bytes, {len(set(run.wrong))} wrong, "
-                     f"{run.nvmet('fallbacks')} fallbacks; {sum(r[1] for r in mine)} of {len(mine)} checks hold")
+                     f"{run.nvmet('fallbacks')} fallbacks; {sum(r[1] for r in mine)} of {len(mine)} checks passed")
     text = "\n".join(lines) + "\n"
     print("\n" + text, end="")
     (out / "report.txt").write_text(text)

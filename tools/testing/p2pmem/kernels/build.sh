@@ -1,18 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# build.sh BUILD NAME: build the kernel NAME for tests, from the graft: base.config, NAME.config, and
-# consumers.config where NAME.config says so ("# with consumers.config")
+# build.sh BUILD NAME: build the grafted kernel NAME for tests. Its configuration is base.config,
+# NAME.config, and consumers.config if NAME.config contains "# with consumers.config".
 #
-#   BUILD/kernels/KVER/source       what it is built from, see source.sh
+#   BUILD/kernels/KVER/source       its source, see source.sh
 #   BUILD/kernels/KVER/NAME/        objects, and build.log
 #   BUILD/lanes/NAME/               a build directory for the rig (make vm BUILD=BUILD/lanes/NAME):
-#     kernel/env                    names this kernel and its image
-#     image/                        boot/vmlinuz, lib/modules; ib_core as it is without the graft
-#     stock/RELEASE/modules/        the modules that carry the graft, and those for tests
+#     kernel/env                    paths of this kernel and its image
+#     image/                        boot/vmlinuz, lib/modules; with an ib_core without the graft
+#     stock/RELEASE/modules/        the modules with the graft, and those for tests
 #     stock/RELEASE/rig-nvme/       nvme.ko for virtual machines, see rig/rig-nvme.sh
 #
-# Nothing is done when nothing changed. Objects stay, so a change of ours costs its own files only.
+# Does nothing if no input changed. Objects are kept, so that only changed files are rebuilt.
 
 set -eu
 
@@ -30,7 +30,7 @@ die()
 	exit 1
 }
 
-[ -e "$here/$name.config" ] || die "there is no $name.config: give one of $(cd "$here" && echo *.config | sed 's/\.config//g; s/base *//; s/consumers *//')"
+[ -e "$here/$name.config" ] || die "unknown kernel $name, expected one of: $(cd "$here" && echo *.config | sed 's/\.config//g; s/base *//; s/consumers *//')"
 # shellcheck disable=SC1091
 . "$build/kernel/env"
 dir=$build/kernels/$KVER
@@ -41,7 +41,7 @@ mkdir -p "$out" "$lane"
 exec 8>"$out/lock"
 flock 8
 
-# what this kernel depends on: ours, and where the kernel's comes from
+# checksums of our files that this kernel depends on, and the version of its source
 inputs()
 {
 	(
@@ -53,7 +53,7 @@ inputs()
 	)
 }
 
-# whether NVMe and RDMA are in it
+# succeeds if the kernel has NVMe and RDMA
 consumers()
 {
 	grep -q '^# with consumers\.config' "$here/$name.config"
@@ -64,7 +64,7 @@ want=$(inputs | sha256sum | cut -c1-32)
 rm -f "$lane/built"
 src=$("$here/source.sh" "$build")
 
-# kernel_make ARGUMENT...: with a line of progress for every 100 objects; its errors are shown
+# kernel_make ARGUMENT...: prints a line of progress for every 100 objects, and errors
 kernel_make()
 {
 	rm -f "$out/rc"
@@ -78,7 +78,7 @@ kernel_make()
 	[ ! -e "$out/rc" ] || die "the build of $name failed (whole log: $log)"
 }
 
-# of what the configuration was asked to be, and of the options that changed since
+# checksum of the wanted configuration, and of the Kconfig files that changed since
 wanted_sum()
 {
 	{
@@ -97,11 +97,11 @@ configure()
 		grep -Fqx "$line" "$out/.config" || echo "$line"
 	done >"$out/lost.config"
 	[ ! -s "$out/lost.config" ] ||
-		die "the configuration of $name does not survive: $(tr '\n' ' ' <"$out/lost.config")"
+		die "Kconfig rejects options of $name.config, correct them: $(tr '\n' ' ' <"$out/lost.config")"
 	wanted_sum >"$out/wanted.sum"
 }
 
-# external DIRECTORY [ARGUMENT...]: modules outside the tree, for this kernel
+# external DIRECTORY [ARGUMENT...]: build modules outside the tree for this kernel
 external()
 {
 	ext=$1
@@ -112,7 +112,7 @@ external()
 	}
 }
 
-# of the rig's own modules the one that needs neither NVMe nor RDMA
+# builds the only module of the rig that needs neither NVMe nor RDMA
 race()
 {
 	mkdir -p "$out/beside/race"
@@ -122,7 +122,7 @@ race()
 	cp "$out/beside/race/p2pmem_race.ko" "$modules/"
 }
 
-# the rig's own modules, and ib_core as it is without hooks
+# builds the rig's own modules, and ib_core without hooks
 beside()
 {
 	for d in rnic tool; do
@@ -149,14 +149,14 @@ rig_nvme()
 	ln -sfn "$src/include" "$stock/tree/include"
 	ln -sfn "$src/drivers/nvme/host" "$stock/tree/drivers/nvme/host"
 	rm -f "$stock/tree/Module.symvers"
-	# every symbol is in the Module.symvers of the kernel itself
+	# empty: all symbols are in the Module.symvers of the kernel itself
 	: >"$stock/tree/Module.symvers"
 	: >"$stock/tree/Kbuild"
 	: >"$stock/compat.h"
 	KDIR=$out KSRC=$KSRC "$rig/rig-nvme.sh" "$stock"
 }
 
-echo "kernels: building $name; the first time takes some minutes"
+echo "kernels: building $name, which takes some minutes the first time"
 : >"$log"
 configure
 kernel_make bzImage modules

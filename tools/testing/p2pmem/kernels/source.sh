@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# source.sh BUILD: the whole kernel source with the graft, which the debug kernels are built from
+# source.sh BUILD: make the grafted kernel source that the debug kernels are built from
 #
-# Prints BUILD/kernels/KVER/source. It consists of hard links to what tools/graft/source.sh
-# unpacked (a graft replaces files and never writes in them), and is brought up to date
-# with the work tree each time. Nothing is built in it: objects lie beside it.
+# Prints BUILD/kernels/KVER/source. The tree consists of hard links to the source that
+# tools/graft/source.sh unpacked, which is safe because a graft replaces files and never writes
+# to them. Each run updates it from the work tree. Objects are kept outside of it.
 
 set -eu
 

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# builtin.sh DIRECTORY: the core built in, as developers of the kernel run its suites (kunit.py with
-# drivers/pci/p2pdma/tests/.kunitconfig), and its parameter on the kernel's command line. TAP.
+# builtin.sh DIRECTORY: test the core built in, run by kunit.py with
+# drivers/pci/p2pdma/tests/.kunitconfig as kernel developers do, with its module parameter on the
+# kernel command line. Prints TAP.
 
 set -u
 
@@ -19,11 +20,11 @@ result()
 	if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; fi
 }
 
-# No device of the suites has this id.
+# no device of the suites has this ID
 entry=fffe:fffe
 "$here/kunitpy.sh" "${BUILD:?}" builtin drivers/pci/p2pdma/tests --arch=x86_64 --qemu_args='-m 6G -smp 2' \
 	--kernel_args=mem=2G --kernel_args="p2pdma.host_bridges=$entry" --timeout=1500 >"$out/kunit.log" 2>&1
-result $? "every suite passes, built in"
+result $? "all suites pass with the core built in"
 sed 's/\x1b\[[0-9;]*m//g' "$out/kunit.log" | grep -a -E 'FAILED|CRASHED|ERROR|Testing complete|Elapsed' | sed 's/^/# /'
 
 # shellcheck disable=SC1091
@@ -34,7 +35,7 @@ there=$(cd "$here/../../../.." && cat drivers/pci/p2pdma/tests/*_kunit.c | grep 
 [ "$suites" -gt 0 ] && [ "$suites" = "$there" ]
 result $? "all $there suites of the core ran ($suites)"
 grep -a -q "p2pdma: host_bridges: $entry at load" "$log"
-result $? "host_bridges is taken from the command line, and the log says so"
+result $? "host_bridges= of the kernel command line takes effect and is logged"
 ! grep -a -E 'BUG:|WARNING:|possible recursive locking|circular locking' "$log" | sed 's/^/# /' | grep .
-result $? "the kernel complains of nothing"
+result $? "the kernel log has no BUG, WARNING or lockdep report"
 echo "1..$n"

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """
-coverage.py OBJECTS REASONS TAR...: which lines of drivers/pci/p2pdma the suites ran
+coverage.py OBJECTS REASONS TAR...: lines of drivers/pci/p2pdma that the suites executed
 
 OBJECTS  object directory of the kernel, with the .gcno files
 REASONS  lines "file | text of the line | why no test reaches it", one for each line
-TAR      what guests sent: the kernel's .gcda files (tests/guest/kunit.sh); counts are summed
+TAR      the kernel's .gcda files of a guest (tests/guest/kunit.sh); counts are added up
 
-Prints a line a file, then each line that no test reached, with its reason. Exit status: 0 when
-at least 95 % of the lines ran and every other one has a reason, which still fits; 1 otherwise.
+Prints a line for each file, then each line that no test reached, with its reason. Exit status: 0 if
+at least 95 % of the lines were executed and every other line has a reason; 1 otherwise.
 """
 
 import gzip
@@ -32,7 +32,7 @@ def die(text):
 
 
 def gcov_of(objects):
-    """gcov of the compiler that built the objects: their formats must match."""
+    """Return the gcov of the compiler that built the objects, because the formats must match."""
     comment = subprocess.run(["readelf", "-p", ".comment", next(objects.glob(f"{FOLDER}/*.o"))],
                              stdout=subprocess.PIPE, text=True, check=True).stdout
     for word in comment.split():
@@ -43,7 +43,7 @@ def gcov_of(objects):
 
 
 def lines_of(objects, tar, gcov, counts):
-    """Adds the line counts of one run to counts[file][line]."""
+    """Add the line counts of one run to counts[file][line]."""
     with tempfile.TemporaryDirectory() as tmp:
         with tarfile.open(tar) as archive:
             members = [m for m in archive.getmembers() if m.isfile() and f"/{FOLDER}/" in f"/{m.name}"]
@@ -88,7 +88,7 @@ def main():
     for tar in sys.argv[3:]:
         lines_of(objects, tar, gcov, counts)
     for path in source.glob("*.c"):
-        # trace.c has no line of its own: its header makes them
+        # trace.c has no executable lines except those of its header
         if path.name not in counts and "{" in path.read_text():
             die(f"no run has counts of {path.name}")
 
@@ -114,7 +114,7 @@ def main():
     for i, reason in enumerate(reasons):
         if i not in used:
             bad = True
-            print(f"reason without a line, or another line, that was not reached: {reason[0]}: {reason[1]}")
+            print(f"unused reason, no unreached line matches it: {reason[0]}: {reason[1]}")
     sys.exit(1 if bad else 0)
 
 

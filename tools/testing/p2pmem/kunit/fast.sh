@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# fast.sh BUILD [ARGUMENT...]: "make kunit-fast": the suites of what needs no PCI device, under UML
+# fast.sh BUILD [ARGUMENT...]: "make kunit-fast": run the suites that need no PCI device under UML
 #
-# The kernel is a program there; the options are in drivers/pci/p2pdma/tests/uml.kunitconfig.
+# UML runs the kernel as a program. The options are in drivers/pci/p2pdma/tests/uml.kunitconfig.
 # Arguments go to "kunit.py run": 'p2pmem-parse*' chooses suites, --raw_output shows the log.
 
 set -eu

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# kunitpy.sh BUILD NAME KUNITCONFIG [ARGUMENT...]: the kernel's own kunit.py on the grafted source
+# kunitpy.sh BUILD NAME KUNITCONFIG [ARGUMENT...]: run the kernel's kunit.py on the grafted source
 #
 # KUNITCONFIG is relative to the source. Objects and the log of the run (test.log) stay in
 # BUILD/kernels/KVER/NAME, so that a second run takes seconds. Arguments go to "kunit.py run".
 #
-# The last lines are kunit.py's, and so is the exit status.
+# The last lines and the exit status are those of kunit.py.
 
 set -eu
 
@@ -21,7 +21,7 @@ mkdir -p "$out"
 exec 9>"$out.lock"
 flock 9
 
-# nothing is written to the source, and no make above this one has a say
+# write nothing to the source, and ignore the settings of a calling make
 unset MAKEFLAGS MFLAGS MAKELEVEL
 export PYTHONDONTWRITEBYTECODE=1
 cd "$src"

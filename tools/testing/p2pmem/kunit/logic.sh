@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# logic.sh DIRECTORY: "make kunit-fast" as a test of a list: TAP
+# logic.sh DIRECTORY: run "make kunit-fast" as a test of a list, print TAP
 
 set -u
 
@@ -14,8 +14,8 @@ want=$(sed -n 's/^p2pmem-logic-kunit.*:= \|^p2pmem-logic-kunit.*+= //p' "$here/.
 
 if "$here/fast.sh" "${BUILD:?}" >"$log" 2>&1; then word=ok; else word="not ok"; fi
 sed 's/\x1b\[[0-9;]*m//g' "$log" | grep -a -E 'FAILED|CRASHED|ERROR|Testing complete|Elapsed' | sed 's/^/# /'
-echo "$word 1 - the suites of pure logic pass under UML"
+echo "$word 1 - the suites that need no PCI device pass under UML"
 ran=$(sed 's/\x1b\[[0-9;]*m//g' "$log" | grep -a -c '\[PASSED\] p2pmem-[a-z-]* =')
 if [ "$want" -gt 0 ] && [ "$ran" = "$want" ]; then word=ok; else word="not ok"; fi
-echo "$word 2 - all $want of them ran ($ran)"
+echo "$word 2 - all $want suites ran ($ran)"
 echo "1..2"

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# run.sh: "make kunit": the suites on the debug kernel, then which lines of the core they ran
+# run.sh: "make kunit": run the suites on the debug kernel, then report coverage of the core
 #
-# Variables as of run-tests.sh. TESTS="kunit-path": only these, and no coverage.
+# Variables are those of run-tests.sh. TESTS="kunit-path" runs these only, without coverage.
 
 set -eu
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """
-Checks by building: every C file of a module, with W=1 and sparse, beside the stock lane's build.
+Checks by compiling every C file of a module with W=1 and sparse, separately from "make modules".
 
-The tree is a copy (BUILD/lint/tree) of what "make modules" assembled: the distribution's sources with
-our hooks, under our files as they are now. Only objects of our files are made, nothing is linked. A
-file of which something is found leaves no object, so it is made again, and found again, each time.
+The tree (BUILD/lint/tree) is a copy of the tree that "make modules" assembles: the distribution's
+sources with our hooks, and our current files. Only objects of our files are built, and nothing is
+linked. A file with findings leaves no object, so the next run compiles and reports it again.
 """
 
 import os
@@ -18,13 +18,13 @@ TREE = WORK / "tree"
 OPTIONS = ["CONFIG_PCI_P2PMEM=m", "CONFIG_PCI_P2PMEM_BAR=m", "CONFIG_PCI_P2PMEM_SAMPLES=m",
            "CONFIG_PCI_P2PMEM_RDMA=y", "CONFIG_PCI_P2PMEM_NVME=y",
            "CONFIG_PCI_P2PMEM_NVMET=y", "CONFIG_PCI_P2PMEM_KUNIT_TEST=y"]
-# the suites are compiled too, although a stock kernel has no KUnit to run them
+# also compile the suites, although a stock kernel has no KUnit to run them
 FLAGS = "-Werror -DCONFIG_KUNIT=1 -DCONFIG_PCI_P2PMEM_KUNIT_TEST=1"
 HEADERS = ("include/linux/pci-p2pdma.h", "include/linux/pci-p2pmem.h")
 
 
 def stock():
-    """Where "make modules" built."""
+    """The directory where "make modules" builds."""
     out = BUILD / "stock" / kernel()["KVER"]
     if not (out / "stage.hash").exists():
         raise Broken(f"{out}/stage is missing: run \"make modules\" first")
@@ -32,7 +32,7 @@ def stock():
 
 
 def faults():
-    """Files with faults that building must find."""
+    """Files with faults that the build must report."""
     return [f for f in tracked() if f.startswith(FAULTS + "build-") and f.endswith(".c")]
 
 
@@ -41,12 +41,12 @@ def fault_headers():
 
 
 def assemble():
-    """The tree, from the stage and from our files. Unchanged files keep their time."""
+    """Create the tree from the stage and from our files. Unchanged files keep their time stamps."""
     out = stock()
     env = kernel()
     own = [f for f in tracked() if f.startswith(("drivers/", "include/", "tools/testing/p2pmem/rnic/",
                                                  "tools/testing/p2pmem/tool/"))] + faults() + fault_headers()
-    # what changes every object
+    # inputs of every object
     same = digest(env, OPTIONS, FLAGS, HERE / "sparse.sh", TOP / "Kbuild", out / "compat.h")
     mark = WORK / "tree.hash"
     if not mark.exists() or mark.read_text() != same:
@@ -78,10 +78,10 @@ def write(path, text):
 
 
 def make(env, sources):
-    """Builds the objects of sources; what was said, in lines."""
+    """Build the objects of sources and return the output as lines."""
     command = ["make", "-k", "-C", env["KDIR"], f"M={TREE}", f"-j{os.cpu_count()}", "C=1", "W=1",
                f"CHECK={HERE}/sparse.sh", f"KCFLAGS={FLAGS}",
-               # the check "kernel-doc" has had its turn; versions of symbols are the stock lane's
+               # the check "kernel-doc" covers comments; symbol versions are left to the stock lane
                "cmd_checkdoc=", "CONFIG_MODVERSIONS=", "CONFIG_DEBUG_INFO=", "CONFIG_DEBUG_INFO_BTF_MODULES=",
                *OPTIONS, *(f[:-2] + ".o" for f in sources)]
     clean = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
@@ -92,12 +92,12 @@ def make(env, sources):
 
 
 def found(lines):
-    """Findings of the compiler and of sparse."""
+    """Return the findings of the compiler and of sparse."""
     seen = set()
     for line in lines:
         m = re.match(r"(sparse: )?(\S+?):(\d+):(?:\d+:)? (?:fatal )?(?:warning|error): (.*)", line)
         if not m:
-            # of no line: of how it is called
+            # a message without a line is about the command line
             if line not in seen and re.search(r"\b(error|warning|failed)\b", line) and \
                     not re.match(r"make|cc1: (all|some) warn|sparse: ", line):
                 seen.add(line)
@@ -112,7 +112,7 @@ def found(lines):
 
 
 def deps(obj):
-    """What an object was made from, by the file of its command that kbuild keeps; below the tree or the kernel."""
+    """Return the sources and headers of an object, from the command file that kbuild saves."""
     try:
         text = (obj.parent / f".{obj.name}.cmd").read_text()
     except OSError:
@@ -126,25 +126,25 @@ def sees_both(obj):
 
 
 def expected(file):
-    """Rules that a file with faults says are broken in it: lines marked with a comment "lint: RULE"."""
+    """Return the findings that a file with faults must cause: its lines with a comment "lint: RULE"."""
     return [Finding(file, number, m[1], "") for number, line in enumerate((TOP / file).read_text().splitlines(), 1)
             for m in re.finditer(r"/\* lint: (\S+) \*/", line)]
 
 
 def compare(file, findings):
-    """What is reported of a file with faults against what it says itself."""
+    """Compare the findings in a file with faults to those that its comments announce."""
     want = {(f.line, f.rule) for f in expected(file)}
     have = {(f.line, f.rule) for f in findings if f.file == file}
     for line, rule in sorted(want - have):
-        yield Finding(file, line, "faults", f"{rule} does not report this: the rule is blind")
+        yield Finding(file, line, "faults", f"{rule} does not report this fault")
     for line, rule in sorted(have - want):
-        yield Finding(file, line, "faults", f"{rule} reports this, where nothing is wrong")
+        yield Finding(file, line, "faults", f"{rule} reports this line, which has no fault")
     if not want:
-        yield Finding(file, 0, "faults", "no line of it is marked")
+        yield Finding(file, 0, "faults", "no line has a comment \"lint: RULE\"")
 
 
 def compile_all():
-    """Makes the objects of every C file of a module that are not there; what was said, in lines."""
+    """Build missing objects of the C files of modules and return the output as lines."""
     env = assemble()
     return make(env, [f for f in kernel_c_files() if f.endswith(".c")] + faults())
 
@@ -160,9 +160,9 @@ def building():
         for f in sources:
             if not (TREE / f).with_suffix(".o").exists():
                 said = [line for line in lines if "***" in line or "rror" in line][:3]
-                raise Broken(f"{f} was not compiled, and no reason found: {' '.join(said)} (all: {WORK}/build.log)")
+                raise Broken(f"{f} was not compiled for an unknown reason: {' '.join(said)} (log: {WORK}/build.log)")
     for f in bad:
-        # of which other checks find something, but the compiler nothing
+        # files in which other checks find something, but not the compiler
         if not re.search(r"/build-(both-headers|floor-\w+)\.c$", f):
             yield from compare(f, findings)
 
@@ -176,11 +176,11 @@ def headers():
             source = str(obj.relative_to(base))[:-2]
             count += bool(deps(obj))
             if source != bad and sees_both(obj):
-                yield Finding(source + ".c", 0, "headers", f"sees both <{HEADERS[0][8:]}> and <{HEADERS[1][8:]}>")
+                yield Finding(source + ".c", 0, "headers", f"includes both <{HEADERS[0][8:]}> and <{HEADERS[1][8:]}>")
     if not count:
-        raise Broken("no object tells what it was made from")
+        raise Broken("no object has a list of its headers")
     if not sees_both(TREE / f"{bad}.o"):
-        yield Finding(bad + ".c", 0, "faults", "headers does not report this: the rule is blind")
+        yield Finding(bad + ".c", 0, "faults", "headers does not report this fault")
 
 
 CHECKS = [building, headers]

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// The CPU neither reads nor writes peer memory: its kernel address is a name. Reported are, in a
-// function that gets such an address (from an allocation, a region, an entry of a scatterlist), its
-// use as memory; calls that copy by scatterlist, anywhere; and accesses to what is cast from an
-// integer or to I/O memory, of which it cannot be told what it is.
+// The CPU must neither read nor write peer memory: its kernel address is only a handle. This reports
+// memory accesses through such an address (from an allocation, a region, an entry of a scatterlist)
+// in the function that gets it; all calls that copy by scatterlist; and accesses to addresses cast
+// from an integer or to I/O memory, because these may be peer memory.
 
 virtual report
 
-// ---- an address of memory that may be a peer's, used as memory in the same function
+// ---- an address of possible peer memory, accessed in the same function
 
 @source exists@
 expression x;
@@ -71,7 +71,7 @@ x@p->m
  ((T *)x@p)->m
 )
 
-// ---- the same, at once
+// ---- the same, in one expression
 
 @direct@
 expression E, i;
@@ -94,7 +94,7 @@ use@p(..., E->virt + i, ...)
  *(T *)E@p->virt
 )
 
-// ---- of unknown address
+// ---- accesses to unknown addresses
 
 @cast@
 typedef uintptr_t;
@@ -115,7 +115,7 @@ use@p(E, (void *)(unsigned long)F, G)
 io@p(...)
 )
 
-// ---- a whole list, whatever it is of
+// ---- a whole scatterlist, of any memory
 
 @whole@
 identifier f =~ "^(sg_(p|z)?copy_.*|sg_zero_buffer|sg_miter_start|nvmet_(copy_(to|from)|zero)_sgl|kmap(_local_page|_local_folio|_atomic)?|memcpy_(to|from)_(page|folio)|memzero_page|clear_highpage|copy_highpage|zero_user.*)$";
@@ -126,28 +126,28 @@ f@p(...)
 @script:python@
 p << source.p;
 @@
-print("%s:%s: the CPU uses what may be peer memory" % (p[0].file, p[0].line))
+print("%s:%s: the CPU accesses possible peer memory" % (p[0].file, p[0].line))
 
 @script:python@
 p << declared.p;
 @@
-print("%s:%s: the CPU uses what may be peer memory" % (p[0].file, p[0].line))
+print("%s:%s: the CPU accesses possible peer memory" % (p[0].file, p[0].line))
 
 @script:python@
 p << direct.p;
 @@
-print("%s:%s: the CPU uses what may be peer memory" % (p[0].file, p[0].line))
+print("%s:%s: the CPU accesses possible peer memory" % (p[0].file, p[0].line))
 
 @script:python@
 p << cast.p;
 use << cast.use = "";
 io << cast.io = "";
 @@
-print("%s:%s: %s() in %s() copies by the CPU, it is not known from or to where" %
+print("%s:%s: %s() in %s() copies by the CPU from or to an unknown address" %
       (p[0].file, p[0].line, use or io, p[0].current_element))
 
 @script:python@
 p << whole.p;
 f << whole.f;
 @@
-print("%s:%s: %s() copies by the CPU, whatever the list is of" % (p[0].file, p[0].line, f))
+print("%s:%s: %s() copies by the CPU, and the list may be of peer memory" % (p[0].file, p[0].line, f))

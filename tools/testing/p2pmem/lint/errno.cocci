@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// Errors are errnos with a documented meaning. A bare -1 is -EPERM by accident.
+// Functions return errnos with a documented meaning. A bare -1 is -EPERM by accident.
 
 virtual report
 
@@ -31,9 +31,9 @@ return ret;
 @script:python@
 p << r.p;
 @@
-print("%s:%s: -1 is no errno that says anything" % (p[0].file, p[0].line))
+print("%s:%s: -1 is not a meaningful errno" % (p[0].file, p[0].line))
 
 @script:python@
 p << late.p;
 @@
-print("%s:%s: -1 is returned, and is no errno that says anything" % (p[0].file, p[0].line))
+print("%s:%s: returns -1, which is not a meaningful errno" % (p[0].file, p[0].line))

@@ -2,10 +2,10 @@
 """
 Floors: a file calls files of lower floors only.
 
-The comment at the head of a C file has a line " * Floor N." with the number of its floor, 0 the lowest.
-What the object of a file leaves undefined, and the object of another file of its directory defines, is a
-reference from one to the other: its floor must be lower, so there are no circles either. What must
-go up goes through a table of functions, which no symbol names. Objects are those of build.py's tree.
+The comment at the head of a C file has a line " * Floor N." with the number of its floor; 0 is the lowest.
+A symbol that is undefined in the object of one file and defined in the object of another file of the
+same directory is a reference. The other file must have a lower floor, which also excludes cycles. Calls
+to a higher floor use a table of function pointers, which has no symbol. The objects are those of build.py.
 """
 
 import re
@@ -13,10 +13,10 @@ import re
 from build import TREE, compile_all
 from project import FAULTS, TOP, Broken, Finding, run, tracked
 
-# every file of these has a floor; in the others those files that name one
+# all files of these directories need a floor; in other directories it is optional
 STRICT = ("drivers/pci/p2pdma/", "tools/testing/p2pmem/tool/", "tools/testing/p2pmem/rnic/")
 OTHERS = ("drivers/infiniband/core/", "drivers/nvme/host/", "drivers/nvme/target/")
-# of the files with faults: one names no floor
+# the file with faults that has no floor
 NONE = FAULTS + "build-floor-none.c"
 
 
@@ -25,7 +25,7 @@ def folder(file):
 
 
 def floor(text):
-    """The number in the comment at the head of a file, or None."""
+    """Return the floor in the comment at the head of a file, or None."""
     head = text.partition("*/")[0]
     found = re.findall(r"^ \* Floor (\d+)\.$", head, re.M)
     if len(found) > 1 or (found and "/*" not in head):
@@ -34,13 +34,13 @@ def floor(text):
 
 
 def wanted(file, text):
-    """Whether a file must name its floor. One that only makes trace points is on none: tracing is no call."""
+    """Return True if a file needs a floor. One that only creates trace points does not: they are no calls."""
     return (folder(file) in STRICT or file.startswith(FAULTS + "build-floor-")) and \
         "#define CREATE_TRACE_POINTS" not in text
 
 
 def symbols(objects):
-    """{file: (defined, undefined)} by nm; a file is the source of an object."""
+    """Return {source file: (defined, undefined)}, the symbols of each object as nm lists them."""
     status, out = run("nm", "--print-file-name", "--format=posix", *objects.values())
     if status:
         raise Broken(f"nm failed: {' '.join(out.split())[:300]}")
@@ -52,19 +52,19 @@ def symbols(objects):
             result[sources[m[1]]][m[3] in "Uvw"].add(m[2])
     for file, (defined, undefined) in result.items():
         if not defined and not undefined:
-            raise Broken(f"nm tells no symbol of {file}")
+            raise Broken(f"nm lists no symbol of {file}")
     return result
 
 
 def line_of(text, symbol):
-    """Where a file has a symbol first, comments and what includes left out; a macro of a header may have it: 0."""
+    """Return the line of the first use of a symbol, without comments and includes; 0 if a macro uses it."""
     code = re.sub(r"/\*.*?\*/|//[^\n]*", lambda m: re.sub(r"[^\n]", " ", m[0]), text, flags=re.S)
     at = re.search(rf"\b{re.escape(symbol)}\b", code)
     return code.count("\n", 0, at.start()) + 1 if at else 0
 
 
 def up(files):
-    """References of each file to files that are not below it, and files without a floor that need one."""
+    """Report references to files that are not on a lower floor, and files without the floor that they need."""
     texts = {f: (TOP / f).read_text() for f in files}
     floors = {}
     for f, text in texts.items():
@@ -72,11 +72,11 @@ def up(files):
         if number is not None:
             floors[f] = number
         elif wanted(f, text):
-            yield Finding(f, 0, "floors", "no line \" * Floor N.\" in the comment at its head, or several")
+            yield Finding(f, 0, "floors", "the comment at the head has no line \" * Floor N.\", or several")
     objects = {f: (TREE / f).with_suffix(".o") for f in floors}
     for f, obj in objects.items():
         if not obj.exists():
-            raise Broken(f"{f} was not compiled: see what \"building\" says")
+            raise Broken(f"{f} was not compiled: see the findings of \"building\"")
     if not objects:
         return
     table = symbols(objects)
@@ -86,7 +86,7 @@ def up(files):
             home = homes.get((folder(f), s))
             if home and floors[home] >= floors[f]:
                 yield Finding(f, line_of(texts[f], s), "floors",
-                              f"{s}() or its address from floor {floors[f]}, but {home.rpartition('/')[2]} is on {floors[home]}")
+                              f"{s}() is used on floor {floors[f]}, but {home.rpartition('/')[2]} is on floor {floors[home]}")
 
 
 def floors():
@@ -100,14 +100,14 @@ def floors():
 
 
 def blind(bad, findings):
-    """What the files with faults say of themselves against what was found."""
+    """Compare the findings in files with faults to those that their comments announce."""
     want = {(f, number) for f in bad for number, line in enumerate((TOP / f).read_text().splitlines(), 1)
             if "/* lint: floors */" in line} | {(NONE, 0)}
     have = {(f.file, f.line) for f in findings}
     for file, line in sorted(want - have):
-        yield Finding(file, line, "faults", "floors does not report this: the rule is blind")
+        yield Finding(file, line, "faults", "floors does not report this fault")
     for file, line in sorted(have - want):
-        yield Finding(file, line, "faults", "floors reports this, where nothing is wrong")
+        yield Finding(file, line, "faults", "floors reports this line, which has no fault")
 
 
 CHECKS = [floors]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Checks of every file, whatever is in it: licence, length, white space, who maintains it; scripts."""
+"""Checks of all files: license, length, white space, maintainers; and checks of scripts."""
 
 import ast
 import fnmatch
@@ -26,7 +26,7 @@ def maintainers():
             yield bad(number, "not a letter, a colon, a tab and a value")
         if re.fullmatch(r"[A-Z][A-Z0-9 ,()]+", line):
             if line < last:
-                yield bad(number, f"\"{line}\" stands after \"{last}\": titles are in order")
+                yield bad(number, f"\"{line}\" follows \"{last}\": titles must be sorted")
             title = last = line
         if not line.startswith("F:\t"):
             continue
@@ -34,7 +34,7 @@ def maintainers():
         if title is None:
             yield bad(number, "F: before the first title")
         if pattern.strip("*/") == "":
-            yield bad(number, f"{pattern} matches everything and so proves nothing")
+            yield bad(number, f"{pattern} matches every file and therefore proves nothing")
         if pattern.endswith("/"):
             hits = {f for f in files if f.startswith(pattern)}
         else:
@@ -48,10 +48,10 @@ def maintainers():
 
 
 def root():
-    """what stands in the topmost directory"""
+    """only known files in the topmost directory"""
     found = {f.split("/")[0] for f in tracked()}
     for f in sorted(found - ROOT):
-        yield Finding(f, 0, "root", f"not one of the few that stand at the top: {' '.join(sorted(ROOT))}")
+        yield Finding(f, 0, "root", f"not one of the entries of the topmost directory: {' '.join(sorted(ROOT))}")
     for f in sorted(ROOT - found):
         yield Finding(f, 0, "root", "is missing")
 
@@ -69,7 +69,7 @@ def length():
     for f in tracked():
         lines = (TOP / f).read_bytes().count(b"\n")
         if lines > LIMIT and f != "COPYING":
-            yield Finding(f, 0, "length", f"{lines} lines: divide it, or say in lint/exceptions why not")
+            yield Finding(f, 0, "length", f"{lines} lines: split it, or add it to lint/exceptions with a reason")
 
 
 def space():
@@ -88,7 +88,7 @@ def space():
 
 
 def shells():
-    """Shell scripts, by name or by their first line"""
+    """Return the shell scripts, recognised by name or first line."""
     for f in tracked():
         with open(TOP / f, "rb") as file:
             first = file.readline()
@@ -100,19 +100,19 @@ def shellcheck():
     """shellcheck, of scripts for this machine and for the guest"""
     status, version = run("shellcheck", "--version")
     if status:
-        raise Broken("shellcheck does not run")
+        raise Broken("shellcheck cannot be run")
     scripts = list(shells())
     texts = "".join((TOP / f).read_text() for f in scripts)
     sourced = sorted(f for f in set(re.findall(r"# shellcheck source=(\S+)", texts)) if (TOP / f).is_file())
 
     def one(f):
-        # in the guest: what they source sets variables (2154), and is elsewhere there (1091)
+        # guest scripts source files that set variables (2154) and have other paths there (1091)
         more = ["-s", "dash", "-e", "SC1091,SC2154"] if "/guest/" in f else []
         status, out = run("shellcheck", "-x", "-f", "gcc", *more, f)
         said = [[m[1], int(m[2]), m[3]] for m in re.finditer(r"^([^:\n]+):(\d+):\d+: (.*)$", out, re.M)]
         if bool(said) != bool(status):
             return [[0, f"shellcheck failed: {out.strip()[:200]}"]]
-        # a file that this one sources has its own turn
+        # a sourced file is checked separately
         return [[line, text] for name, line, text in said if name == f]
 
     return each("shellcheck", scripts, digest(version, *(TOP / f for f in sourced)), one)
@@ -132,7 +132,7 @@ def python():
 
 
 def suite_names():
-    """name of each suite: its file"""
+    """Return {name of suite: file}."""
     names = {}
     for f in tracked():
         if f.startswith("drivers/") and f.endswith(("_kunit.c", "-kunit.c")):
@@ -142,7 +142,7 @@ def suite_names():
 
 
 def mutants():
-    """every fault of mutants/list still has its line, as often as it says, and its tests are suites or guests"""
+    """every fault of mutants/list matches its number of lines, and its tests are suites or guest tests"""
     path = "tools/testing/p2pmem/mutants/list"
     number = 1
     rows = [line.split() for line in (TOP / "tools/testing/p2pmem/tests/list").read_text().splitlines()]
@@ -154,15 +154,15 @@ def mutants():
             lines = target.read_text().split("\n") if target.is_file() else []
             seen = sum(line.strip() == entry["from"] for line in lines)
             if seen != int(entry.get("times", 1)):
-                yield Finding(path, number, "mutants", f"{entry.get('name')}: {entry['file']} has that line {seen} times")
+                yield Finding(path, number, "mutants", f"{entry.get('name')}: {entry['file']} has this line {seen} times")
             for test in entry.get("tests", "").split():
                 if not fnmatch.filter(known, test):
-                    yield Finding(path, number, "mutants", f"{entry.get('name')}: {test} is no suite, nor a guest's test")
+                    yield Finding(path, number, "mutants", f"{entry.get('name')}: {test} is neither a suite nor a guest test")
         number += block.count("\n") + 2
 
 
 def suites():
-    """make check runs every suite, and knows how many there are"""
+    """make check runs every suite and expects the right number of suites"""
     path = "tools/testing/p2pmem/tests/list"
     names = suite_names()
     ran = set()
@@ -174,10 +174,10 @@ def suites():
         hits = {n for n, f in names.items() if fnmatch.fnmatch(n, glob[1]) and f.startswith("drivers/pci/") != consumers}
         wanted = re.search(r"p2pmem\.suites=(\d+)", line)
         if not wanted or int(wanted[1]) != len(hits):
-            yield Finding(path, number, "suites", f"{glob[1]} are {len(hits)} suites: p2pmem.suites= says otherwise")
+            yield Finding(path, number, "suites", f"{glob[1]} matches {len(hits)} suites, but p2pmem.suites= has another number")
         ran |= hits
     for name in sorted(set(names) - ran):
-        yield Finding(names[name], 0, "suites", f"no line kunit-* of {path} runs {name}")
+        yield Finding(names[name], 0, "suites", f"no row kunit-* of {path} runs {name}")
 
 
 CHECKS = [maintainers, root, spdx, length, space, shellcheck, python, mutants, suites]

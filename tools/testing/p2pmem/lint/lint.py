@@ -1,23 +1,24 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """
-lint.py [-t] [-l] [CHECK...]: whether the project has the form that it must have.
+lint.py [-t] [-l] [CHECK...]: check the form of all files of the project.
 
-  -t      print TAP, a line a check, for "make check"
+  -t      print TAP, one line for each check, for "make check"
   -l      list the checks
-  CHECK   shell patterns: only checks whose name matches
+  CHECK   shell patterns: run only the checks whose names match
 
-Prints how far it is, each finding as "file:line: rule: text", and last "N findings"; exit status 0
-only when there are none. The project's build directory is $BUILD (build), after "make modules". What
-is let pass stands in the file "exceptions" beside this script, with the reason.
+Prints a line for each check, each finding as "file:line: rule: text", and "N findings" in the end. The
+exit status is 0 only if there are none. The build directory is $BUILD (default: build); "make modules"
+must have run. The file "exceptions" in this directory lists accepted findings, with reasons.
 
-  form.py     every file: licence, length, white space, MAINTAINERS; shell and Python
+  form.py     all files: license, length, white space, MAINTAINERS; shell and Python
   kernel.py   checkpatch, kernel-doc, get_abi.pl
-  build.py    W=1, sparse, and which headers each object saw
+  build.py    W=1, sparse, and the headers of each object
   floors.py   a file calls files of lower floors only
+  words.py    words that are not used here
   smpl.py     semantic patches: the kernel's (coccicheck), and our invariants, *.cocci here
 
-Files in faults/ are wrong on purpose: they prove on each run that a rule can fail.
+Files in faults/ have faults on purpose: each run proves with them that every rule can fail.
 """
 
 import fcntl
@@ -33,12 +34,13 @@ import floors
 import form
 import kernel
 import smpl
+import words
 from project import WORK, Broken, Exceptions, Finding
 
-CHECKS = [*form.CHECKS, *kernel.CHECKS, *smpl.CHECKS, *build.CHECKS, *floors.CHECKS]
-# rules that a check gives its findings, when they are not its name
+CHECKS = [*form.CHECKS, *kernel.CHECKS, *smpl.CHECKS, *build.CHECKS, *floors.CHECKS, *words.CHECKS]
+# rules of findings, for checks whose rules differ from their names
 RULES = {"building": ["W=1", "sparse", "faults"], "headers": ["headers", "faults"],
-         "floors": ["floors", "faults"], "invariants": smpl.rules()}
+         "floors": ["floors", "faults"], "words": ["words", "faults"], "invariants": smpl.rules()}
 
 
 def name(check):
@@ -46,7 +48,7 @@ def name(check):
 
 
 def findings(check):
-    """What is wrong and no exception. A check that cannot be made is a finding too."""
+    """Return the findings without exceptions. A check that cannot run is a finding too."""
     allowed = Exceptions()
     try:
         left = [f for f in check() if not allowed.allow(f)]

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// rcu_read_lock() and rcu_read_unlock() in pairs, and nothing that may sleep where sleeping is
-// forbidden, also where a guard forbids it, of which the kernel's own semantic patches know nothing.
+// rcu_read_lock() and rcu_read_unlock() must be paired, and no function that may sleep may be called
+// where sleeping is forbidden, including by a guard, which the kernel's semantic patches do not support.
 
 virtual report
 
-// ---- a way out that forgets to unlock
+// ---- a return without the unlock
 
 @unpaired exists@
 position p;
@@ -14,7 +14,7 @@ rcu_read_lock();
 ... when != rcu_read_unlock();
 return@p ...;
 
-// ---- sleeping where a guard holds a lock to the end of the block
+// ---- sleeping while a guard holds a lock until the end of the block
 
 @guarded exists@
 identifier kind =~ "^(rcu|(raw_)?spinlock(_irq(save)?)?|(read|write)_lock(_irq(save)?)?|preempt|irq|irqsave)$";
@@ -73,24 +73,24 @@ alloc@p(...,\(GFP_KERNEL\|GFP_KERNEL | ...\),...)
 @script:python@
 p << unpaired.p;
 @@
-print("%s:%s: a return without rcu_read_unlock()" % (p[0].file, p[0].line))
+print("%s:%s: returns without rcu_read_unlock()" % (p[0].file, p[0].line))
 
 @script:python@
 p << guarded.p;
 @@
-print("%s:%s: may sleep, where a guard forbids it" % (p[0].file, p[0].line))
+print("%s:%s: may sleep, which a guard forbids here" % (p[0].file, p[0].line))
 
 @script:python@
 p << guarded_alloc.p;
 @@
-print("%s:%s: GFP_KERNEL may sleep, where a guard forbids it" % (p[0].file, p[0].line))
+print("%s:%s: GFP_KERNEL may sleep, which a guard forbids here" % (p[0].file, p[0].line))
 
 @script:python@
 p << scoped.p;
 @@
-print("%s:%s: may sleep, where a guard forbids it" % (p[0].file, p[0].line))
+print("%s:%s: may sleep, which a guard forbids here" % (p[0].file, p[0].line))
 
 @script:python@
 p << scoped_alloc.p;
 @@
-print("%s:%s: GFP_KERNEL may sleep, where a guard forbids it" % (p[0].file, p[0].line))
+print("%s:%s: GFP_KERNEL may sleep, which a guard forbids here" % (p[0].file, p[0].line))

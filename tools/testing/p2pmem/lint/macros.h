@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What spatch has to know to parse our files: macros that are not the C which they look like. A
- * function that it cannot parse no rule sees; the check "parse" tells of those.
+ * Definitions of macros that spatch needs to parse our files. Rules do not apply to a function that
+ * spatch cannot parse; the check "parse" reports such functions.
  */
 #define scoped_guard YACFE_ITERATOR
 #define scoped_cond_guard YACFE_ITERATOR

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// Between a mapping that succeeded and a return with an error stands what undoes it. That the mapping
-// itself failed is no such return. What undoes has unmap, undo, release, drop, put, destroy or free in
-// its name. A goto behind a mapping is taken for an error's.
+// After a successful mapping, a return with an error needs a call that undoes the mapping before it,
+// unless the mapping itself failed. Functions that undo have unmap, undo, release, drop, put, destroy
+// or free in their names. A goto after a mapping is considered error handling.
 
 virtual report
 
-// ---- mappings, and the test of what each returned: all before is of no interest
+// ---- mappings, and the test of their return values; code before is not relevant
 
 @map@
 identifier f =~ "^(pci_p2pmem_map_(sg|region)|p2pmem_map_host_run|(ib_)?dma_map_(sg|sgtable|resource|single|page)(_attrs)?)$";
@@ -33,7 +33,7 @@ statement S;
  if@t (<+... f@p(...) ...+>) S
 )
 
-// ---- the ways out
+// ---- returns with an error
 
 @returned exists@
 identifier undo =~ "unmap|undo|release|drop|put|destroy|free";
@@ -79,14 +79,14 @@ position tested.t, q;
 @script:python@
 q << returned.q;
 @@
-print("%s:%s: an error is returned, and what was mapped stays" % (q[0].file, q[0].line))
+print("%s:%s: returns an error without undoing the mapping" % (q[0].file, q[0].line))
 
 @script:python@
 q << variable.q;
 @@
-print("%s:%s: an error is returned, and what was mapped stays" % (q[0].file, q[0].line))
+print("%s:%s: returns an error without undoing the mapping" % (q[0].file, q[0].line))
 
 @script:python@
 q << label.q;
 @@
-print("%s:%s: an error is returned, and what was mapped stays" % (q[0].file, q[0].line))
+print("%s:%s: returns an error without undoing the mapping" % (q[0].file, q[0].line))

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// What a file maps, the same file unmaps. For what is not unmapped on one path see map-errors.cocci.
+// A file that maps must unmap as well. For mappings leaked on a single path see map-errors.cocci.
 
 virtual report
 
-// ---- what undoes what
+// ---- pairs of mapping and unmapping functions
 
 @un_sg@
 @@
@@ -34,7 +34,7 @@ dma_unmap_resource(...)
 @@
 pci_p2pmem_unpin(...)
 
-// ---- what a test expects to be refused
+// ---- mappings that a test expects to be refused
 
 @refused@
 expression test;
@@ -49,7 +49,7 @@ position p;
  expect(test, f@p(...), -C, ...)
 )
 
-// ---- what has to be undone
+// ---- mappings that must be undone
 
 @sg depends on !un_sg@
 position p != refused.p;
@@ -91,34 +91,34 @@ pci_p2pmem_pin@p(...)
 @script:python@
 p << sg.p;
 @@
-print("%s:%s: nothing here calls pci_p2pmem_unmap_sg()" % (p[0].file, p[0].line))
+print("%s:%s: no function in this file calls pci_p2pmem_unmap_sg()" % (p[0].file, p[0].line))
 
 @script:python@
 p << region.p;
 @@
-print("%s:%s: nothing here calls pci_p2pmem_unmap_region()" % (p[0].file, p[0].line))
+print("%s:%s: no function in this file calls pci_p2pmem_unmap_region()" % (p[0].file, p[0].line))
 
 @script:python@
 p << resource.p;
 @@
-print("%s:%s: nothing here calls dma_unmap_resource()" % (p[0].file, p[0].line))
+print("%s:%s: no function in this file calls dma_unmap_resource()" % (p[0].file, p[0].line))
 
 @script:python@
 p << table.p;
 @@
-print("%s:%s: nothing here unmaps the list" % (p[0].file, p[0].line))
+print("%s:%s: no function in this file unmaps the list" % (p[0].file, p[0].line))
 
 @script:python@
 p << single.p;
 @@
-print("%s:%s: nothing here unmaps the buffer" % (p[0].file, p[0].line))
+print("%s:%s: no function in this file unmaps the buffer" % (p[0].file, p[0].line))
 
 @script:python@
 p << coherent.p;
 @@
-print("%s:%s: nothing here frees the coherent memory" % (p[0].file, p[0].line))
+print("%s:%s: no function in this file frees the coherent memory" % (p[0].file, p[0].line))
 
 @script:python@
 p << pin.p;
 @@
-print("%s:%s: nothing here calls pci_p2pmem_unpin()" % (p[0].file, p[0].line))
+print("%s:%s: no function in this file calls pci_p2pmem_unpin()" % (p[0].file, p[0].line))

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// struct dev_pagemap changes with every other release of the kernel: one file touches it, what makes
-// pages of it, and what tells its kind. That file, and who has to stand in for another driver in a
-// test, is in "exceptions".
+// struct dev_pagemap changes with every other release of the kernel. So only one file may use it, the
+// functions that create its pages, and those that query its type. "exceptions" lists that file, and
+// one that simulates another driver in a test.
 
 virtual report
 
@@ -48,9 +48,9 @@ MEMORY_DEVICE_GENERIC@p
 @script:python@
 p << kind.p;
 @@
-print("%s:%s: names struct dev_pagemap, which is pages.c's alone" % (p[0].file, p[0].line))
+print("%s:%s: uses struct dev_pagemap, which only pages.c may use" % (p[0].file, p[0].line))
 
 @script:python@
 p << use.p;
 @@
-print("%s:%s: handles a dev_pagemap, which is pages.c's alone" % (p[0].file, p[0].line))
+print("%s:%s: uses a dev_pagemap, which only pages.c may use" % (p[0].file, p[0].line))

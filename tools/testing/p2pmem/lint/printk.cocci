@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// A message says who speaks: dev_*(), pci_*() where there is a device, else pr_*() with a pr_fmt().
+// Messages must have a prefix: dev_*() or pci_*() if there is a device, otherwise pr_*() with pr_fmt().
 
 virtual report
 
@@ -14,4 +14,4 @@ f@p(...)
 p << r.p;
 f << r.f;
 @@
-print("%s:%s: %s() names no device and no module" % (p[0].file, p[0].line, f))
+print("%s:%s: %s() has neither a device nor a module prefix" % (p[0].file, p[0].line, f))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """
-What the checks share: the project's files, findings, exceptions, a cache, tools run side by side.
+Code shared by the checks: files of the project, findings, exceptions, a cache, parallel runs of tools.
 
-Everything generated lies in BUILD/lint.
+All generated files are in BUILD/lint.
 """
 
 import fnmatch
@@ -23,7 +23,7 @@ FAULTS = "tools/testing/p2pmem/lint/faults/"
 
 
 class Finding(NamedTuple):
-    """One thing that is not as it must be. line 0: the file as a whole."""
+    """One violation of a rule. Line 0 is the file as a whole."""
     file: str
     line: int
     rule: str
@@ -34,11 +34,11 @@ class Finding(NamedTuple):
 
 
 class Broken(Exception):
-    """A check could not be made: never the same as nothing found."""
+    """A check could not run, which must not look like a check without findings."""
 
 
 def kernel():
-    """BUILD/kernel/env, that "make modules" leaves."""
+    """Return the variables of BUILD/kernel/env, which "make modules" writes."""
     try:
         lines = (BUILD / "kernel/env").read_text().splitlines()
     except OSError:
@@ -47,35 +47,35 @@ def kernel():
 
 
 def script(name):
-    """A script of the kernel's source."""
+    """Return the path of a script of the kernel source."""
     path = Path(kernel()["KSRC"]) / "scripts" / name
     if not path.exists():
-        raise Broken(f"{path} is missing: tools/testing/p2pmem/rig/source-dirs names what is taken of the "
-                     "kernel's source; run \"make modules\" again")
+        raise Broken(f"{path} is missing: add its directory to tools/testing/p2pmem/rig/source-dirs and "
+                     "run \"make modules\" again")
     return path
 
 
 def tracked():
-    """Files of the project that are there, in order."""
+    """Return the existing files of the project, sorted."""
     out = subprocess.run(["git", "-C", str(TOP), "ls-files", "-z"], capture_output=True, check=False)
     if out.returncode:
-        raise Broken("this is no clone: which files are the project's is not known")
+        raise Broken("not a git clone: the list of the project's files is unknown")
     return sorted(f for f in out.stdout.decode().split("\0") if f and (TOP / f).is_file())
 
 
 def c_files():
-    """Every C file but those with faults on purpose."""
+    """Return all C files except those with faults on purpose."""
     return [f for f in tracked() if f.endswith((".c", ".h")) and not f.startswith(FAULTS)]
 
 
 def kernel_c_files():
-    """Those that become parts of modules."""
+    """Return the C files that are built into modules."""
     own = ("drivers/", "include/", "tools/testing/p2pmem/rnic/", "tools/testing/p2pmem/tool/")
     return [f for f in c_files() if f.startswith(own)]
 
 
 def digest(*parts):
-    """Names, texts and contents of files (Path) as one word."""
+    """Return a hash of names, texts and contents of files (Path)."""
     h = hashlib.sha256()
     for part in parts:
         data = part.read_bytes() if isinstance(part, Path) else str(part).encode()
@@ -84,32 +84,32 @@ def digest(*parts):
 
 
 def both(fn, items):
-    """fn of each item, as many at a time as there are processors; results in order."""
+    """Call fn for each item, in parallel on all processors, and return the results in order."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(fn, items))
 
 
 def run(*command, cwd=TOP, **more):
-    """A tool's exit status and all that it says. A missing tool is no finding but a broken check."""
+    """Return the exit status and output of a tool. A missing tool is an error, not a finding."""
     try:
         done = subprocess.run([str(c) for c in command], cwd=cwd, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, check=False, timeout=600, errors="replace", **more)
     except FileNotFoundError:
         raise Broken(f"{command[0]} is not installed: run \"make deps\"") from None
     except subprocess.TimeoutExpired:
-        raise Broken(f"{command[0]} did not end in 600 s") from None
+        raise Broken(f"{command[0]} did not finish within 600 s") from None
     return done.returncode, done.stdout
 
 
 class Exceptions:
-    """The rows of the file "exceptions" for some rules; which of them were needed."""
+    """The rows of the file "exceptions" for some rules, and which of them were used."""
 
     def __init__(self, path=HERE / "exceptions"):
         self.path, self.rows, self.used = path, [], set()
         for number, line in enumerate(path.read_text().splitlines(), 1):
             if not line.strip() or line.startswith("#"):
                 continue
-            # an expression may have bars of its own: the ends are what is fixed
+            # the expression may contain bars; the other columns do not
             row = [part.strip() for part in line.split(" |")]
             if len(row) < 4 or not row[-1]:
                 raise Broken(f"exceptions:{number}: not rule | file | expression | why")
@@ -124,16 +124,16 @@ class Exceptions:
 
     def stale(self, rules):
         name = str(self.path.relative_to(TOP))
-        return [Finding(name, number, "exceptions", f"nothing needs it any more: {rule} | {file}")
+        return [Finding(name, number, "exceptions", f"unused: {rule} | {file}")
                 for number, rule, file, _ in self.rows if rule in rules and number not in self.used]
 
 
 class Cache:
-    """What a tool said of contents that it saw before. Only what was asked for stays."""
+    """Output of a tool for known contents. Entries that a run does not use are dropped."""
 
     def __init__(self, name):
         self.path, self.old, self.new = WORK / f"{name}.json", {}, {}
-        # what other checkers said is forgotten
+        # drop the output of older versions of the checks
         self.code = digest(*sorted(HERE.glob("*.py")))
         try:
             kept = json.loads(self.path.read_text())
@@ -157,8 +157,8 @@ class Cache:
 
 def each(name, files, tool_key, fn):
     """
-    Lines that fn(file) returns of each file, [[line, text]...], from the cache where nothing has
-    changed: the tool (tool_key) and name and contents of the file.
+    Return the findings of fn(file), [[line, text]...], for each file. Use the cache if the tool
+    (tool_key) and the name and contents of the file are unchanged.
     """
     cache = Cache(name)
     keys = {f: digest(tool_key, f, TOP / f) for f in files}

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# run.sh BUILD_DIR [CHECK...]: lint as a test of "make check": TAP, a line a check. What is kept
-# from run to run is not in BUILD_DIR but where "make lint" finds it too, in $BUILD/lint.
+# run.sh BUILD_DIR [CHECK...]: lint as a test of "make check"; prints TAP, one line for each check.
+# The cache is not in BUILD_DIR but in $BUILD/lint, which "make lint" uses too.
 set -eu
 
 shift

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """
-Semantic patches over the files of modules: the kernel's own (scripts/coccinelle), and our invariants.
+Semantic patches for the files of modules: those of the kernel (scripts/coccinelle), and our invariants.
 
-One spatch reads a rule for all files that it has not seen with their present contents; what it said is
-kept. The name of an invariant is the name of its file here; faults/NAME.c is wrong in the lines that
-say so, and right in the others.
+One spatch process applies a rule to all files that have changed; its output is cached. The name of an
+invariant is the name of its file in this directory; faults/NAME.c violates it in the marked lines only.
 """
 
 import re
@@ -28,14 +27,14 @@ def rules():
 
 
 def options(rule):
-    """What a semantic patch of the kernel wants to be called with."""
+    """Return the options that a semantic patch of the kernel needs."""
     m = re.search(r"^// *Options: *(.*)$", rule.read_text(), re.M)
     return m[1].split() if m else []
 
 
 def spatch(rule, files, more):
-    """What one semantic patch says of files: [file, line, text]... Whatever else it prints is a failure."""
-    # each file by itself, not all as one program
+    """Return the findings of one semantic patch, [file, line, text]... Any other output is an error."""
+    # check each file separately, not all as one program
     with tempfile.NamedTemporaryFile("w", dir=WORK, prefix="groups.") as groups:
         groups.write("\n\n".join(files) + "\n")
         groups.flush()
@@ -53,7 +52,7 @@ def spatch(rule, files, more):
 
 
 def sweep(name, patches, files, more):
-    """Each of patches over all files. more(patch) gives options. Returns {patch: [[file, line, text]...]}"""
+    """Apply patches to all files, with the options more(patch). Return {patch: [[file, line, text]...]}."""
     cache = Cache(name)
     contents = {f: digest(f, TOP / f) for f in files}
     tool = digest(run("spatch", "--version")[1], MACROS)
@@ -79,7 +78,7 @@ def sweep(name, patches, files, more):
 def coccicheck():
     """the kernel's own semantic patches, mode report"""
     folder = script("coccinelle")
-    # two are written in OCaml and need its compiler, which no machine here has
+    # skip two that are written in OCaml and need its compiler
     patches = [p for p in sorted(Path(folder).rglob("*.cocci")) if "script:ocaml" not in p.read_text()]
     if not patches:
         raise Broken(f"{folder} has no semantic patches")
@@ -89,11 +88,11 @@ def coccicheck():
 
 
 def invariants():
-    """our own semantic patches, and that each can fail"""
+    """our own semantic patches, and whether each can fail"""
     wrong = [f"{FAULTS}{p.stem}.c" for p in own()]
     for f in wrong:
         if not (TOP / f).exists():
-            raise Broken(f"{f} is missing: nothing shows that the rule can fail")
+            raise Broken(f"{f} is missing: the rule is not proved to fail")
     files = kernel_c_files() + wrong
     seen = []
     for patch, said in sweep("invariants", own(), files, lambda patch: OURS).items():
@@ -103,12 +102,12 @@ def invariants():
             else:
                 yield Finding(f, line, patch.stem, text)
     for f in wrong:
-        # what another rule says of the same file is right, too
+        # findings of other rules in the same file are correct too
         yield from compare(f, [s for s in seen if s.rule == Path(f).stem])
 
 
 def parse():
-    """spatch understands every function: one that it does not, no rule sees"""
+    """spatch can parse every function; no rule applies to one that it cannot parse"""
     files = kernel_c_files()
     cache = Cache("parse")
     tool = digest(run("spatch", "--version")[1], MACROS)
@@ -125,7 +124,7 @@ def bad_lines(f):
     if "NB total files = 1" not in out:
         raise Broken(f"spatch --parse-c {f} failed: {' '.join(out.split())[:200]}")
     text = (TOP / f).read_text().splitlines()
-    # the text of a macro needs not be C by itself, and only it is passed over then
+    # the body of a macro need not be valid C; spatch skips only the macro then
     return [[int(n), f"spatch cannot parse: {text[int(n) - 1].strip()}"] for macro, n in
             re.findall(r"^(.*)\nparse error *\n = File \"[^\"]*\", line (\d+),", out, re.M)
             if "found sync end of #define" not in macro]

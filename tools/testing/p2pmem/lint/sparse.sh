@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# sparse.sh ARGUMENT...: what kbuild calls as CHECK, after it has compiled a file.
+# sparse.sh ARGUMENT...: the command that kbuild runs as CHECK after compiling a file.
 #
-# Passes sparse's findings on, marked as such, and fails when there are any, so that the object goes
-# and the next build says them again. Left out is what is said of the headers of the kernel, which are
-# not ours (what is below $LINT_TREE is), and what sparse cannot parse there.
+# Prints sparse's findings with a prefix and fails if there are any, so that kbuild removes the object
+# and the next build reports them again. Findings outside $LINT_TREE, in the kernel's headers, are
+# ignored, as is anything that sparse cannot parse there.
 set -eu
 
 status=0
@@ -13,7 +13,7 @@ out=$(sparse "$@" 2>&1) || status=$?
 if printf '%s\n' "$out" | grep -F "$LINT_TREE/" | sed 's/^/sparse: /' | grep .; then
 	exit 1
 fi
-# 1: it found something, elsewhere
+# status 1: findings, but none in our files
 if [ "$status" -gt 1 ] || { [ "$status" = 1 ] && [ -z "$out" ]; }; then
 	echo "sparse failed ($status): $out"
 	exit 1

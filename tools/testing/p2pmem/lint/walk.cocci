@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// Who stands above, below or beside a struct pci_dev is asked by one file, which makes nodes of them;
-// all rules of topology are decided on nodes. Finding a function by its name is no walk.
+// Only one file may walk to the devices above, below or next to a struct pci_dev. It converts them to
+// nodes, and all rules of topology use nodes. Finding a function by its name is not a walk.
 
 virtual report
 
@@ -73,9 +73,9 @@ for_each_pci_dev@p(E) S
 @script:python@
 p << r.p;
 @@
-print("%s:%s: walks struct pci_dev, which is route.c's alone" % (p[0].file, p[0].line))
+print("%s:%s: walks struct pci_dev, which only route.c may do" % (p[0].file, p[0].line))
 
 @script:python@
 p << lists.p;
 @@
-print("%s:%s: walks struct pci_dev, which is route.c's alone" % (p[0].file, p[0].line))
+print("%s:%s: walks struct pci_dev, which only route.c may do" % (p[0].file, p[0].line))

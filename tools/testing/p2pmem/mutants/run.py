@@ -1,19 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """
-run.py [NAME...]: put one-line faults into the code, one at a time; some test must notice each
+run.py [NAME...]: insert one-line faults into the code, one at a time; a test must detect each
 
-The faults stand in the file "list" beside this one. For each, the module that has the file is
-built with it against the debug kernel (kernels/build.sh BUILD debug), and a guest runs the tests
-that the fault names; without a name, the suites of that module. What they must say first of
-the code as it is: all well. A fault that does not compile, or whose line is not there once, is
-an error of the list.
+The file "list" in this directory has the faults. For each of them, the module of its file is
+built with the fault against the debug kernel (kernels/build.sh BUILD debug), and a guest runs
+the tests that the fault names (default: the suites of that module). Without the fault these
+tests must pass. A fault that does not compile, or whose line does not exist exactly once, is an
+error of the list.
 
-Works in BUILD/mutants, on copies. What was found stays in BUILD/mutants/results.json and is used
-again as long as the fault, its tests and all that they run on are the same, so that a run that was
-stopped goes on where it was; FRESH=1 begins anew. A guest ends at its first failure.
+Works on copies in BUILD/mutants. Results are kept in BUILD/mutants/results.json and reused as long
+as the fault, its tests and everything that they depend on are unchanged, so that a stopped run
+continues; FRESH=1 starts over. A guest ends at its first failure.
 
-Prints a line of TAP for each fault with the test that killed it, and last "killed/total". Exit status: 0 when all are killed, 1 when one survives, 2 on an error of the list.
+Prints a line of TAP for each fault with the test that killed it; the last line is "killed/total".
+Exit status: 0 if all were killed, 1 if one survived, 2 on an error of the list.
 """
 
 import concurrent.futures
@@ -35,9 +36,9 @@ TESTS = HERE.parent
 TOP = HERE.parents[3]
 BUILD = Path(os.environ.get("BUILD") or TOP / "build").resolve()
 JOBS = int(os.environ.get("JOBS") or 2)
-# seconds for a guest: of a test that was never timed; and beyond twice its own
+# time limits of a guest in seconds: without a known duration, and added to twice the known one
 LIMIT, SLACK = 1200, 60
-# folder, the modules it makes, what to load for their suites
+# directory, its modules, the module to load for their suites
 MODULES = {
     "drivers/pci/p2pdma": (["p2pdma", "p2pmem-bar"], "p2pdma"),
     "drivers/infiniband/core": (["ib_core"], "ib_core"),
@@ -48,7 +49,7 @@ SAY = threading.Lock()
 
 
 class Broken(Exception):
-    """The rig did not do its part: that kills no fault."""
+    """The rig failed, so the fault was not killed."""
 
 
 def say(text):
@@ -89,7 +90,7 @@ def read_env(path):
 
 
 class Results:
-    """What earlier runs found, each with the digest of everything that it depends on."""
+    """Results of earlier runs, each with the digest of everything that it depends on."""
 
     def __init__(self, path, known):
         self.path = path
@@ -102,7 +103,7 @@ class Results:
         config = (Path(kernel["KDIR"]) / ".config").read_bytes()
         rig = [p for d in ("rig", "kernels") for p in (TESTS / d).rglob("*")]
         self.world = self.digest(config, kernel["KVER"], *self.contents(rig))
-        # the code of each folder, and its files of suites, which matter to their own cases only
+        # the code of each directory, and separately its suites, on which only their own tests depend
         self.folders, self.suites = {}, {}
         for folder in MODULES:
             below = [p for p in (Path(kernel["KSRC"]) / folder).rglob("*") if p.suffix in (".c", ".h")]
@@ -126,14 +127,14 @@ class Results:
             yield path.read_bytes()
 
     def pattern(self, test):
-        """The suites of a test: their pattern itself, or what it gives to its guest."""
+        """The pattern of a test's suites: the test itself, or the pattern on its guest's command line."""
         if test not in self.known:
             return test
         found = re.search(r"kunit\.filter_glob=(\S+)", " ".join(self.known[test]))
         return found[1] if found else "-"
 
     def key(self, folder, entry):
-        """All that the result of this fault's tests depends on; of consumers, the core is a part."""
+        """A digest of all that the tests of this fault depend on; consumers depend on the core as well."""
         parts = [self.world, self.folders[folder], self.folders["drivers/pci/p2pdma"], json.dumps(entry, sort_keys=True)]
         for test in tests_of(entry):
             words = self.known.get(test, ["", "kunit.sh"])
@@ -141,7 +142,7 @@ class Results:
             parts += self.contents(p for p, names in self.suites[folder].items()
                                    if any(fnmatch.fnmatch(n, self.pattern(test)) for n in names))
         if any(test in self.known for test in tests_of(entry)):
-            # these load every module of ours
+            # these load all our modules
             parts += self.folders.values()
         return self.digest(*parts)
 
@@ -158,7 +159,7 @@ class Results:
 
 
 class Lane:
-    """Builds and boots for one worker; what is built for one fault is built over by the next."""
+    """Builds and boots for one worker; each fault reuses the build directory of the one before."""
 
     def __init__(self, number):
         self.kernel = read_env(BUILD / "lanes/debug/kernel/env")
@@ -173,12 +174,12 @@ class Lane:
             shutil.copy(BUILD / "lanes/debug/kernel" / name, self.dir / "kernel" / name)
 
     def folder_of(self, path):
-        # a header is built with the module that uses it most
+        # a header is tested with the module that uses it most
         folder = str(Path(path).parent)
         return folder if folder in MODULES else "drivers/pci/p2pdma"
 
     def prepare(self, mutant):
-        """The grafted folder with the fault, unchanged files keeping their time."""
+        """Copy the grafted directory and insert the fault; unchanged files keep their times."""
         folder = self.folder_of(mutant["file"])
         grafted = Path(self.kernel["KSRC"])
         for name in {folder, "include/linux"}:
@@ -189,7 +190,7 @@ class Lane:
                         "--exclude=.*.cmd", "--exclude=*.symvers", "--exclude=modules.order", "--exclude=*.gcno",
                         "--exclude=.module-common*", f"{grafted / folder}/", f"{self.tree / folder}/"], check=True)
         if folder != "drivers/pci/p2pdma":
-            # its suites include headers of the core's
+            # its suites include headers of the core
             core = "drivers/pci/p2pdma"
             (self.tree / core).mkdir(parents=True, exist_ok=True)
             subprocess.run(["rsync", "-rl", "--include=*/", "--include=*.h", "--exclude=*", f"{grafted / core}/",
@@ -230,12 +231,12 @@ class Lane:
         return folder
 
     def boot(self, name, words, limit):
-        """One line of tests/list, or suites; the first thing that was wrong, or None."""
+        """Run one line of tests/list, or suites; returns the first failure, or None."""
         variables = {"BUILD": str(self.dir), "NAME": name, "SMP": "1"}
         variables.update(w.split("=", 1) for w in words[2:])
         variables.pop("LANE", None)
         variables.update(TIMEOUT=str(limit), UNTIL=r"\bnot ok \d.*")
-        # what an earlier run left is no report of this one
+        # do not read the report of an earlier run
         (self.dir / "vm" / name / "report.json").unlink(missing_ok=True)
         topo, script = words[0], TESTS / "tests/guest" / words[1]
         topo = TESTS / ("tests" if "/" in topo else "rig/topologies") / f"{topo}.topo"
@@ -268,7 +269,7 @@ def test_lines():
 
 
 def try_tests(lane, folder, mutant, known, limits):
-    """The test that killed it, or None."""
+    """Returns the test that killed it, or None."""
     for test in tests_of(mutant):
         limit = limits.get(f"{folder} {test}", LIMIT)
         if test in known:
@@ -282,13 +283,13 @@ def try_tests(lane, folder, mutant, known, limits):
 
 def main():
     known = test_lines()
-    # as a test of a list it is given a directory, which it does not need
+    # as a test of a list it gets a directory, which it does not use
     names = [a for a in sys.argv[1:] if "/" not in a]
     if not (BUILD / "lanes/debug/kernel/env").exists():
         die("the debug kernel is not built: run \"make mutants\"")
     mutants = [m for m in read_list(Path(os.environ.get("LIST") or HERE / "list")) if not names or m["name"] in names]
     if not mutants:
-        die(f"no fault is called {' or '.join(names)}")
+        die(f"unknown fault: {' or '.join(names)}")
     lanes = [Lane(i) for i in range(JOBS)]
     results = Results(BUILD / "mutants/results.json", known)
     free = list(lanes)
@@ -307,20 +308,20 @@ def main():
                 free.append(lane)
 
     def as_it_is(clean):
-        """A test of the code without a fault; its seconds."""
+        """Run a test without a fault; returns its duration in seconds."""
         key = results.key(str(Path(clean["file"]).parent), clean)
         found = results.get("tests", clean["name"], key)
         if not found:
             killer, seconds = one(clean)
             if killer:
-                raise ValueError(f"without any fault, {clean['name']} says: {killer}")
+                raise ValueError(f"{clean['name']} fails without any fault: {killer}")
             results.put("tests", clean["name"], key=key, seconds=round(seconds))
             say(f"# {clean['name']}: {round(seconds)} s")
             return seconds
         return found["seconds"]
 
     def with_fault(mutant):
-        """The test that killed it, or None; and whether an earlier run found that."""
+        """Returns the test that killed it, or None; and a remark if an earlier run found that."""
         key = results.key(lanes[0].folder_of(mutant["file"]), mutant)
         found = results.get("faults", mutant["name"], key)
         if not found:
@@ -335,7 +336,7 @@ def main():
         for test in tests_of(mutant):
             name = f"{folder} {test}"
             wanted[name] = {"name": name, "file": f"{folder}/x.c", "tests": test}
-    say(f"# {len(mutants)} faults; first their {len(wanted)} tests of the code as it is")
+    say(f"# {len(mutants)} faults; first their {len(wanted)} tests without faults")
     with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
         try:
             for name, seconds in zip(wanted, pool.map(as_it_is, wanted.values())):

@@ -3,9 +3,9 @@
 #
 # check-crc.sh BUILT DISTRIBUTION: compare two Module.symvers files.
 #
-# The untouched modules of the distribution load beside our rebuilt ones only when every
-# symbol that these export has the version that the distribution gave it. A new include
-# that completes a structure is enough to change one, with no change to any structure.
+# The distribution's other modules can be loaded with our rebuilt ones only if each exported
+# symbol has the same version as in the distribution. A new include that completes a structure
+# is enough to change a version, even if no structure changes.
 
 set -eu
 

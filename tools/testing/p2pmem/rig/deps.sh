@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# deps.sh: install what the project's commands need, from Debian's archive.
+# deps.sh: install the packages that the project's commands need, from Debian's archive.
 #
-#   deps.sh [PACKAGE[=VERSION]...]     default: every package that the file "packages" names
+#   deps.sh [PACKAGE[=VERSION]...]     default: all packages that the file "packages" lists
 #
-# A machine where all is there costs one dpkg-query and no call of apt. Only missing
-# packages are installed, and said; no source of packages is added.
+# If all are installed, this runs dpkg-query only, not apt. Otherwise it prints and installs
+# the missing packages; it never adds a package source.
 
 set -eu
 
@@ -39,7 +39,7 @@ as_root()
 	elif command -v sudo >/dev/null; then
 		sudo "$@"
 	else
-		die "packages are missing and this is not root: become root or install sudo, then run it again"
+		die "cannot install the missing packages without root: run this as root or install sudo"
 	fi
 }
 
@@ -55,10 +55,10 @@ install()
 }
 
 command -v dpkg-query >/dev/null ||
-	die "this is no Debian system (no dpkg-query): install what $here/packages lists by hand, then use KDIR=, KSRC= and KIMAGE="
+	die "not a Debian system (no dpkg-query): install the packages of $here/packages by hand, then set KDIR=, KSRC= and KIMAGE="
 
 if [ $# = 0 ]; then
-	# shellcheck disable=SC2046	# one word a package is meant
+	# shellcheck disable=SC2046	# split into one word per package
 	set -- $(sed 's/#.*//' "$here/packages" | awk 'NF { print $1 }')
 fi
 
@@ -72,9 +72,9 @@ for p; do
 	apt-cache show "${p%%=*}" >/dev/null 2>&1 || known=no
 done
 if [ $known = no ] || ! install "$@"; then
-	echo "deps: package lists are missing or old: apt-get update"
+	echo "deps: package lists are missing or outdated, running apt-get update"
 	apt update
-	install "$@" || die "apt could not install: $* (see its message above)"
+	install "$@" || die "apt cannot install (see above): $*"
 fi
 # shellcheck disable=SC2046
 set -- $(missing "$@")

@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# initramfs.sh BUILD STOCKLIST: make the two parts of the guest's initramfs that runs share.
+# initramfs.sh BUILD STOCKLIST: make the two parts of the guest's initramfs that all runs share.
 #
 #   BUILD/vm/.cache/base-HASH.cpio      user space: busybox, kmod, nvme, fio, ... and init
 #   BUILD/vm/.cache/modules-HASH.cpio   kernel modules: the distribution's, and ours
 #
-# Prints both paths on one line. Each is made anew only when its inputs changed. The
-# kernel unpacks cpio archives one after the other, so a run only adds its own small one.
-# STOCKLIST names modules of ours to leave out ("nvme ib_core"), so that the guest
-# loads the distribution's.
+# Prints both paths on one line, and rebuilds a part only if its inputs changed. The kernel
+# unpacks concatenated cpio archives, so each run only appends its own small one. STOCKLIST
+# names modules of ours to leave out ("nvme ib_core"), so that the guest loads the
+# distribution's.
 
 set -eu
 
@@ -25,11 +25,11 @@ ours=$build/stock/$KVER
 work=$(mktemp -d "$cache/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-# Programs from the machine that go into the guest, with the libraries that they load.
+# Programs of this machine that are copied to the guest, with their libraries
 programs="kmod flock nvme fio ip rdma mkfs.ext4 e2fsck debugfs lspci setpci lsblk blkid findmnt"
 
-# Modules of the distribution that guests use; their dependencies come along. Those
-# that a kernel does not have, or has built in, are left out.
+# Modules of the distribution that guests use; their dependencies are added. Modules that
+# the kernel does not have or has built in are skipped.
 stock_modules="nvme-core nvme nvme-fabrics nvme-rdma nvme-tcp nvme-loop nvmet nvmet-rdma nvmet-tcp
 	ib_core ib_cm iw_cm rdma_cm rdma_ucm ib_uverbs rdma_rxe siw
 	dummy virtio_blk virtio_net brd null_blk loop ext4
@@ -51,7 +51,7 @@ find_program()
 
 put_program()
 {
-	# $1: root, $2: path; libraries under the names by which the loader asks for them
+	# $1: root, $2: path; libraries are copied to the paths that the loader looks up
 	mkdir -p "$1/usr/bin"
 	cp -L "$2" "$1/usr/bin/"
 	ldd "$2" | awk '$3 ~ /^\// { print $3 } $1 ~ /^\// { print $1 }' | while read -r lib; do
@@ -82,7 +82,7 @@ build_base()
 	for p in $programs; do
 		put_program "$root" "$(find_program "$p")"
 	done
-	# the real kmod knows soft dependencies and lib/modules/*/updates, busybox does not
+	# kmod supports soft dependencies and lib/modules/*/updates, busybox does not
 	for p in modprobe insmod rmmod lsmod depmod modinfo; do
 		rm -f "$root/bin/$p"
 		ln -s kmod "$root/usr/bin/$p"
@@ -104,14 +104,14 @@ build_base()
 	pack "$root" "$1"
 }
 
-# One line a module file below $1: name (with _ for -), path
+# Prints one line per module file below $1: name (with _ for -), path
 module_index()
 {
 	find "$1" -name '*.ko' -o -name '*.ko.xz' -o -name '*.ko.zst' -o -name '*.ko.gz' |
 	awk '{ n = $0; sub(/.*\//, "", n); sub(/\.ko.*/, "", n); gsub(/-/, "_", n); print n, $0 }'
 }
 
-# Every module that is wanted, with hard and soft dependencies: name, path
+# Prints all wanted modules with their hard and soft dependencies: name, path
 closure()
 {
 	todo=$(echo "$stock_modules" | tr -- - _)
@@ -161,8 +161,8 @@ build_modules()
 	pack "$root" "$1"
 }
 
-# Our modules that this guest gets, one a line: name, file. QEMU loses commands of an
-# nvme driver that uses shadow doorbells, so the guest's nvme is always a build without them.
+# Prints our modules for this guest, one per line: name, file. QEMU loses commands of an nvme
+# driver with shadow doorbells, so the guest always gets an nvme built without them.
 our_modules()
 {
 	for f in "$ours"/modules/*.ko; do
@@ -189,7 +189,7 @@ for s in $stocklist; do
 	for f in "$ours"/modules/*.ko; do
 		[ "$(basename "$f" .ko | tr -- - _)" != "$n" ] || continue 2
 	done
-	die "STOCK names $s, and no module of ours in $ours/modules has that name"
+	die "STOCK=$s: $ours/modules has no such module; list modules that \"make modules\" builds"
 done
 
 hash_of()
@@ -206,12 +206,12 @@ modules=$cache/modules-$({ our_modules | awk '{ print $2 }' | xargs -r sha256sum
 	echo "$stocklist $KVER $(cat "$build/kernel/version" 2>/dev/null)"
 	cat "$0"; } | hash_of).cpio
 
-# shared by runs in parallel, so made under a lock and moved into place whole
+# parallel runs share the archives: build them under a lock and rename them into place
 exec 9>"$cache/lock"
 flock 9
 [ -e "$base" ] || build_base "$base"
 [ -e "$modules" ] || build_modules "$modules"
-# what was not used for a day goes
+# remove archives that were not used for a day
 find "$cache" -name '*.cpio' -amin +1440 -delete
 touch -a "$base" "$modules"
 echo "$base $modules"

@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# modules.sh BUILD: build the modules of the stock lane for the kernel in BUILD/kernel/env.
+# modules.sh BUILD: build the modules for the distribution's kernel, see BUILD/kernel/env
 #
 #   BUILD/stock/KVER/stage/      the distribution's source with our files, grafted
-#   BUILD/stock/KVER/tree/       the same, where objects lie: only files that changed are copied
+#   BUILD/stock/KVER/tree/       build copy of it with the objects; only changed files are copied
 #   BUILD/stock/KVER/modules/    the result: *.ko without debug information, Module.symvers
 #   BUILD/stock/KVER/rig-nvme/   nvme.ko for virtual machines, see rig-nvme.sh
-#   BUILD/stock/KVER/build.log   all that make said
+#   BUILD/stock/KVER/build.log   the whole output of make
 #
-# Nothing is done when nothing changed since the last build that succeeded.
+# Does nothing if no input changed since the last successful build.
 
 set -eu
 
@@ -22,9 +22,9 @@ out=$build/stock/$KVER
 stage=$out/stage
 tree=$out/tree
 jobs=$(nproc)
-# directories of the distribution, and the modules of each that carry our hooks
+# directories of the distribution's source, and the modules with our hooks in each
 grafted="drivers/infiniband/core:ib_core drivers/nvme/host:nvme drivers/nvme/target:nvmet,nvmet-rdma"
-# our own, as overlay
+# our own directories, copied over it
 overlay="drivers include tools/testing/p2pmem/rnic tools/testing/p2pmem/tool"
 
 die()
@@ -47,7 +47,7 @@ our_files()
 
 contents()
 {
-	# names and contents of everything that the build depends on
+	# names and checksums of everything that the build depends on
 	{
 		our_files
 		(cd "$top" && find Kbuild tools/graft tools/compat tools/testing/p2pmem/rig -maxdepth 1 -type f 2>/dev/null |
@@ -61,13 +61,13 @@ contents()
 
 copy_changed()
 {
-	# unchanged files keep their time, so make finds only what changed; objects stay
+	# keeps objects and the times of unchanged files, so that make rebuilds only what changed
 	rsync -rlp --checksum --delete --exclude='*.o' --exclude='*.ko' --exclude='*.mod' --exclude='*.mod.c' \
 		--exclude='.*.cmd' --exclude='*.symvers' --exclude='modules.order' --exclude='.module-common.*' \
 		"$1" "$2"
 }
 
-# Distribution's source and our files side by side, hooks grafted in
+# Assembles the distribution's source with our files, and grafts the hooks
 assemble()
 {
 	graft_want=$({
@@ -98,7 +98,7 @@ assemble()
 	fi
 	for g in $grafted; do
 		{
-			echo "# of this directory only the modules that carry hooks"
+			echo "# build only the modules with hooks"
 			echo "include \$(src)/Makefile"
 			echo "obj-y :="
 			echo "obj-m := $(echo "${g#*:}" | sed 's/,/.o /g').o"
@@ -107,8 +107,8 @@ assemble()
 	echo "$graft_want" >"$out/stage.hash"
 }
 
-# kernel_make DIRECTORY [ARGUMENT...]: an external build. BTF needs tools and a vmlinux that
-# headers do not have, debug information takes a quarter of the time; warnings are errors.
+# kernel_make DIRECTORY [ARGUMENT...]: an external build. BTF is off because header packages lack
+# pahole and vmlinux, debug information because it takes a quarter of the time. Warnings are errors.
 kernel_make()
 {
 	dir=$1
@@ -118,7 +118,7 @@ kernel_make()
 		CONFIG_PCI_P2PMEM_NVME=y CONFIG_PCI_P2PMEM_NVMET=y "$@"
 }
 
-# shown: steps as they go, and whatever is no step
+# logged COMMAND...: shows its output except the steps of make; the log has everything
 logged()
 {
 	rm -f "$out/rc"
@@ -132,8 +132,8 @@ compile()
 	: >"$out/build.log"
 	logged kernel_make "$tree" modules || die "the build failed (whole log: $out/build.log)"
 	if grep -E -i 'warning' "$out/build.log" | grep -v 'the compiler differs' >"$out/warnings"; then
-		rm -f "$tree/Module.symvers"		# say it again next time
-		die "the build warns, and must not: $(head -n 3 "$out/warnings")"
+		rm -f "$tree/Module.symvers"		# so that the next run warns again
+		die "the build has warnings (whole log: $out/build.log): $(head -n 3 "$out/warnings")"
 	fi
 }
 
@@ -143,7 +143,7 @@ collect()
 	mkdir -p "$out/modules.new"
 	sed 's/\.o$/.ko/' "$tree/modules.order" | while read -r ko; do
 		case $ko in /*) ;; *) ko=$tree/$ko ;; esac
-		# the symbols that modules need stay, local labels go
+		# keeps the symbols that modules need, and drops local labels
 		strip --strip-debug -o "$out/modules.new/$(basename "$ko")" "$ko"
 	done
 	cp "$tree/Module.symvers" "$out/modules.new/"

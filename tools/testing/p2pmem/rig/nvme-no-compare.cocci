@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// The nvme driver with a parameter rig_no_compare, for virtual machines only: it then finds
-// no Compare in any drive, as in many a real one. QEMU's drives all have it, and no property
-// to switch it off.
+// Adds the parameter rig_no_compare to the nvme driver, for virtual machines only: the driver
+// then ignores the Compare command of all drives. Many real drives have no Compare, but QEMU's
+// drives have no property to switch it off.
 
 @@
 identifier dev;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// The nvme driver without shadow doorbells, for virtual machines only: QEMU 7.2
-// loses commands of a driver that uses them ("I/O tag N QID N timeout"), and has no
-// property to switch them off. Without the buffers the driver writes the real
-// doorbells, as it does on nearly every real drive.
+// Removes shadow doorbells from the nvme driver, for virtual machines only: QEMU 7.2
+// loses commands of a driver that uses them ("I/O tag N QID N timeout") and has no
+// property to switch them off. Without them the driver writes the real doorbells, as
+// it does on nearly every real drive.
 
 @@
 identifier dev;

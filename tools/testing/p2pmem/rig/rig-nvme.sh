@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# rig-nvme.sh OUT: build nvme.ko for virtual machines, its shadow doorbells off.
+# rig-nvme.sh OUT: build nvme.ko for virtual machines, without shadow doorbells.
 #
-# QEMU 7.2 loses commands of a driver that uses them. Two builds, called by modules.sh:
-#   OUT/rig-nvme/grafted/nvme.ko   our hooks, that, and a parameter rig_no_compare for tests
-#   OUT/rig-nvme/stock/nvme.ko     the distribution's source, and only that
-# Neither is ever installed on a real machine.
+# QEMU 7.2 loses commands of a driver that uses them. modules.sh calls this for two builds:
+#   OUT/rig-nvme/grafted/nvme.ko   with our hooks, and a parameter rig_no_compare for tests
+#   OUT/rig-nvme/stock/nvme.ko     from the distribution's source, without other changes
+# These are never installed on a real machine.
 
 set -eu
 
@@ -20,7 +20,7 @@ die()
 	exit 1
 }
 
-# variant NAME SOURCE PATCH...: a build of drivers/nvme/host with some of the patches here
+# variant NAME SOURCE PATCH...: builds drivers/nvme/host with patches of this directory
 variant()
 {
 	dir=$out/rig-nvme/$1
@@ -40,7 +40,7 @@ variant()
 		spatch --very-quiet --in-place --sp-file "$here/$patch.cocci" "$new/pci.c" >>"$log" 2>&1 ||
 			die "spatch failed (see $log)"
 		! cmp -s "$out/rig-nvme/.before" "$new/pci.c" ||
-			die "$patch.cocci changes nothing in $source/pci.c: the driver is another one now; adapt it"
+			die "$patch.cocci changes nothing in $source/pci.c: adapt it to this version of the driver"
 	done
 	{
 		echo "include \$(src)/Makefile"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# smoke.sh: a guest script that shows that a topology boots: every module of ours that is
-# there loads, and what topologies are made of is found. Try it with any topology.
+# smoke.sh: a guest script that tests that a topology boots, all our modules can be loaded and
+# the devices of the topology are found. It works with any topology.
 
 # shellcheck source=/dev/null
 . /lib/p2pmem.sh
@@ -18,7 +18,7 @@ for bdf in $(pci_cards) $(pci_adapters) $(pci_drives); do
 done
 
 while read -r module; do
-	# some need what only their own test sets up
+	# these need a setup by their own test
 	case $module in *_test) continue ;; esac
 	check "module $module loads" modprobe "$module"
 done </lib/modules/p2pmem.list

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """
-traced.py: for programs that compare QEMU's trace of a run with what the guest counted itself.
+traced.py: for programs that compare QEMU's trace of a run with the counters of the guest.
 
-What the trace has, each line with its address and length:
-  pci_nvme_map_addr   data that the drives move for any command, admin commands included; not
-                      the queues, nor lists of SGL or PRP entries
-  lsi_memcpy          all that the adapter moves, destination and source
+Events of the trace, each with address and length:
+  pci_nvme_map_addr   data that the drives move for any command, including admin commands,
+                      without queues and lists of SGL or PRP entries
+  lsi_memcpy          all data that the adapter moves, destination and source
   port92_write        the guest's marks: trace_mark 1 begins phase 1, and so on
 """
 
@@ -14,13 +14,13 @@ import subprocess
 from pathlib import Path
 
 TRACE_COUNT = Path(__file__).resolve().parent / "trace-count"
-# A command capsule is 64 bytes, a completion 16, and with no inline data there is nothing else
-# in a SEND. Blocks and what Connect, Identify and the like transfer are larger.
+# A command capsule is 64 bytes, a completion 16; without inline data a SEND has nothing else.
+# Blocks and the data of Connect, Identify etc. are larger.
 CAPSULE = 64
 
 
 class Trace:
-    """Bytes of each phase, drive[peer][phase] and adapter[peer][phase]; capsules, all in system RAM, apart."""
+    """Bytes per phase: drive[peer][phase], adapter[peer][phase]; and of capsules, all in system RAM."""
 
     def __init__(self, path, start, size, phases):
         self.drive = {True: [], False: []}
@@ -46,6 +46,6 @@ class Trace:
 
 
 def counters(path):
-    """What the guest's e2e_counters wrote: lists of numbers by key."""
+    """Parse the output of the guest's e2e_counters: lists of numbers by key."""
     lines = (line.split() for line in path.read_text().split("\n"))
     return {key: [int(v) for v in values] for key, *values in filter(None, lines) if values}

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """
-vm.py: boot a topology, run a script in the guest, and judge what came of it.
+vm.py: boot a topology, run a script in the guest, and evaluate the result.
 
-Called by "make vm"; every parameter is an environment variable (see README.rst or
-"make help"). Leaves qemu.args, console.log, talk.log, verdict, report.json, files/ and
-with TRACE=1 trace.log in BUILD/vm/NAME. Exit status 0 only for verdict "pass"; 2 when
-the virtual machine could not be set up at all.
+Called by "make vm"; all parameters are environment variables (see README.rst or "make
+help"). Writes qemu.args, console.log, talk.log, verdict, report.json, files/ and, with
+TRACE=1, trace.log to BUILD/vm/NAME. Exit status 0 only for verdict "pass"; 2 if the
+virtual machine could not be set up.
 """
 
 import base64
@@ -27,7 +27,7 @@ from pathlib import Path
 
 RIG = Path(__file__).resolve().parent
 TOP = RIG.parents[3]
-# what QEMU is asked to trace: every address that adapter and drives touch, and the guest's marks
+# traced events of QEMU: all accesses of adapter and drives, and the guest's marks
 EVENTS = ["lsi_memcpy", "pci_nvme_map_addr", "port92_write"]
 
 
@@ -47,7 +47,7 @@ def flag(name):
 def size(text):
     match = re.fullmatch(r"(\d+)([KMG]?)", text.upper())
     if not match:
-        die(f"DISK_SIZE={text} is no size: give bytes, or a number with K, M or G")
+        die(f"invalid DISK_SIZE={text}, expected bytes, or a number with K, M or G")
     return int(match[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[match[2]]
 
 
@@ -98,7 +98,7 @@ def kernel_env(build):
         die(f"{path} is missing: run make modules first")
     values = dict(line.split("=", 1) for line in path.read_text().split("\n") if "=" in line)
     if not values["KIMAGE"]:
-        die("KDIR was given without KIMAGE: give the directory that has boot/vmlinuz-KVER and lib/modules/KVER")
+        die("KDIR is set, but not KIMAGE: set it to the directory with boot/vmlinuz-KVER and lib/modules/KVER")
     return values
 
 
@@ -131,7 +131,7 @@ def topology(path, vmdir):
 
 
 def qemu_args(topo, kernel, vmdir, initrd, limit):
-    """Defaults, but for what the topology says itself."""
+    """QEMU's arguments: the topology, and defaults for what it does not set."""
     args = ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
 
     def default(names, *words):
@@ -143,13 +143,13 @@ def qemu_args(topo, kernel, vmdir, initrd, limit):
     default(["-smp"], "-smp", env("SMP", "2"))
     for variable, option in (("MEM", "-m"), ("SMP", "-smp")):
         if env(variable) and option in topo:
-            print(f"vm: {variable}={env(variable)} is without effect: the topology has {option} itself")
+            print(f"vm: {variable}={env(variable)} ignored: the topology sets {option}")
     append = ("console=ttyS0 loglevel=7 panic=-1 oops=panic log_buf_len=8M slab_nomerge mitigations=off "
-              # The timer check fails on a host so busy that the guest's processors stand still; self-tests
-              # and the like cost seconds of every boot, and matter to none of our tests.
+              # The timer check fails if a busy host stalls the guest's processors. Self-tests and the
+              # like take seconds of every boot, and do not matter to our tests.
               "no_timer_check cryptomgr.notests=1 initcall_blacklist=init_encrypted,crypto_kdf108_init,"
               "bpf_tcp_ca_kfunc_init,bpf_dummy_struct_ops_init "
-              # A stalled host stalls the guest: what really hangs runs into the time limit.
+              # A busy host may stall the guest; a real hang runs into the time limit.
               "rcupdate.rcu_cpu_stall_timeout=150 "
               "nvme_core.multipath=N nvme_core.io_timeout=30 "
               f"p2pmem.timeout={limit - 40 if limit >= 80 else limit // 2} {env('APPEND')}").strip()
@@ -168,7 +168,7 @@ def qemu_args(topo, kernel, vmdir, initrd, limit):
 
 
 class Watch:
-    """UNTIL: looks for a line in what the guest writes, while it writes it."""
+    """UNTIL: search the output of the running guest for a matching line."""
 
     def __init__(self, paths, pattern):
         self.pattern = re.compile(pattern.encode())
@@ -192,7 +192,7 @@ class Watch:
 
 
 def run_qemu(args, vmdir, limit):
-    """Boots, waits, and says why it ended: None for a power-off, else a reason."""
+    """Boot and wait for the end: None after a power-off, otherwise the reason."""
     watch = Watch([vmdir / "console.log", vmdir / "talk.log"], env("UNTIL"))
     deadline = time.monotonic() + limit
     with open(vmdir / "qemu.log", "wb") as log:
@@ -222,7 +222,7 @@ def run_qemu(args, vmdir, limit):
 
 
 class Judge:
-    """Reads what the guest said and decides. Silence is a failure."""
+    """Read the guest's report and decide. A missing report is a failure."""
 
     def __init__(self, vmdir):
         self.reasons = []
@@ -237,7 +237,7 @@ class Judge:
         lines = path.read_text(errors="replace").split("\n") if path.exists() else []
         for line in filter(None, (line.strip("\r\0") for line in lines)):
             if self.verdict is not None:
-                self.reasons.append(f"the guest went on after its verdict: {line}")
+                self.reasons.append(f"the guest continued after its verdict: {line}")
                 break
             kind, _, rest = line.partition(" ")
             if kind == "verdict":
@@ -291,7 +291,7 @@ class Judge:
             self.reasons.append(f"planned 1..{plan}, saw {len(numbers)} tests"
                                 + ("" if len(numbers) != plan else " in another order"))
         if plan == 0:
-            self.reasons.append("a plan of no tests tests nothing")
+            self.reasons.append("the plan has no tests (1..0)")
         if failures:
             self.reasons.append(f"{len(failures)} of {len(numbers)} tests failed, first: {failures[0]}")
         return {"planned": plan, "seen": len(numbers), "passed": passed, "failed": len(failures),
@@ -309,13 +309,13 @@ class Judge:
         if self.verdict not in (None, "pass") and not self.said:
             self.said.append(self.verdict)
         if self.verdict == "pass" and self.status != 0:
-            self.reasons.append("the guest says pass without an exit status of 0")
+            self.reasons.append("the guest reported pass, but the exit status is not 0")
         self.reasons += self.said
         return "fail" if self.reasons else "pass", tap
 
 
 def unpack_files(vmdir):
-    """What the guest sent with put_file; a damaged one is a reason to fail."""
+    """Unpack the files that the guest sent with put_file; a damaged one is a failure."""
     reasons, names, block, name = [], [], [], None
     raw = vmdir / "files.raw"
     lines = raw.read_text(errors="replace").split("\n") if raw.exists() else []
@@ -332,12 +332,12 @@ def unpack_files(vmdir):
                 (vmdir / "files" / name).write_bytes(data)
                 names.append(name)
             else:
-                reasons.append(f"file {name} arrived damaged")
+                reasons.append(f"file {name} is damaged")
             name = None
         elif name:
             block.append(line)
     if name:
-        reasons.append(f"file {name} arrived in part")
+        reasons.append(f"file {name} is incomplete")
     raw.unlink(missing_ok=True)
     return reasons, names
 
@@ -348,7 +348,7 @@ def prepare(vmdir):
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        die(f"{vmdir} is in use by another run: give this one a NAME= of its own")
+        die(f"{vmdir} is in use by another run: set another NAME= for this one")
     for old in vmdir.iterdir():
         if old.name == ".lock":
             continue
@@ -378,7 +378,7 @@ def main():
     shared = subprocess.run([str(RIG / "initramfs.sh"), str(build), env("STOCK")], stdout=subprocess.PIPE,
                             text=True, check=False)
     if shared.returncode:
-        die("the guest's initramfs could not be made (see above)")
+        die("cannot make the guest's initramfs (see above)")
     own = Cpio()
     own.add(script, "run/test")
     for path in map(Path, env("EXTRA_FILES").split()):

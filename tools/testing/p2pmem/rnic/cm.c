@@ -4,11 +4,12 @@
  *
  * Floor 3.
  *
- * The eight callbacks of the iWARP connection manager, without a wire: a
- * connection attempt looks for the listener among all adapters of the machine
+ * The eight callbacks of the iWARP connection manager. There is no wire: a
+ * connection attempt searches the listener among all adapters of the machine,
  * and both ends share one object. It is pending until the passive consumer
- * accepts or rejects it, its listener goes, an end goes, or time runs out;
- * each of these answers the active side. Then it is up, and later closed.
+ * accepts or rejects it, its listener or one end is destroyed, or the attempt
+ * times out; each of these answers the active side. An accepted connection is
+ * up until it is closed.
  *
  * One spinlock guards it all, and events are sent under it: that gives them
  * their order, and CLOSE to each side exactly once, which iw_cm insists on.
@@ -94,7 +95,7 @@ void rnic_conn_kick_peer(struct rnic_conn *conn, unsigned int side)
 	spin_unlock_irqrestore(&rnic_cm_lock, flags);
 }
 
-/* Last use of the connection by @side's queue pair, which is in error. */
+/* Detach @side's queue pair, which is in the error state, from the connection. */
 void rnic_conn_detach(struct rnic_conn *conn, unsigned int side)
 {
 	mutex_lock(&conn->exec);
@@ -105,7 +106,7 @@ void rnic_conn_detach(struct rnic_conn *conn, unsigned int side)
 	rnic_conn_put(conn);
 }
 
-/* Give @qp to @conn unless it was used before. rnic_cm_lock is held. */
+/* Attach @qp to @conn, unless it was used before. rnic_cm_lock is held. */
 static bool rnic_conn_attach(struct rnic_conn *conn, unsigned int side, struct rnic_qp *qp)
 {
 	bool ok;
@@ -150,7 +151,7 @@ static int rnic_event(struct iw_cm_id *id, enum iw_cm_event_type type, int statu
 	return id->event_handler(id, &event);
 }
 
-/* The answer to the active side; without private data when memory is short. */
+/* Answer the active side, without private data if memory is short. */
 static int rnic_reply(struct rnic_conn *conn, int status, const struct iw_cm_conn_param *param)
 {
 	struct iw_cm_id *id = conn->id[RNIC_ACTIVE];
@@ -165,7 +166,7 @@ static int rnic_reply(struct rnic_conn *conn, int status, const struct iw_cm_con
 	return ret;
 }
 
-/* No longer pending, whatever comes next. */
+/* End the pending state, for any outcome. */
 static void rnic_conn_settle(struct rnic_conn *conn, enum rnic_conn_state state)
 {
 	lockdep_assert_held(&rnic_cm_lock);
@@ -212,7 +213,7 @@ static void rnic_conn_close_locked(struct rnic_conn *conn)
 	}
 }
 
-/* End the connection: both queue pairs flush, both sides get their CLOSE. */
+/* Close the connection: flush both queue pairs, send CLOSE to both sides. */
 static void rnic_conn_close(struct rnic_conn *conn)
 {
 	spin_lock_irq(&rnic_cm_lock);
@@ -220,7 +221,7 @@ static void rnic_conn_close(struct rnic_conn *conn)
 	spin_unlock_irq(&rnic_cm_lock);
 }
 
-/* @qp to the error state together with its connection, if there is one. */
+/* Put @qp into the error state and close its connection, if any. */
 void rnic_conn_fail(struct rnic_qp *qp)
 {
 	struct rnic_conn *conn;
@@ -353,7 +354,7 @@ int rnic_iw_connect(struct iw_cm_id *id, struct iw_cm_conn_param *param)
 		.ord = min_t(u32, param->ord, RNIC_MAX_RD_ATOM),
 		.ird = min_t(u32, param->ird, RNIC_MAX_RD_ATOM),
 	};
-	/* A full backlog is an answer like any other: refused. */
+	/* A full backlog is answered as well: connection refused. */
 	if (listener->id->event_handler(listener->id, &event))
 		rnic_conn_refuse(conn, -ECONNREFUSED, NULL);
 	spin_unlock_irq(&rnic_cm_lock);
@@ -396,7 +397,7 @@ int rnic_iw_accept(struct iw_cm_id *id, struct iw_cm_conn_param *param)
 	spin_lock_irq(&rnic_cm_lock);
 	conn = rnic_find_pending(id);
 	if (!conn) {
-		/* It was answered already: listener gone, timeout, other end gone. */
+		/* Answered already: listener destroyed, timeout, or other end destroyed. */
 		ret = -ECONNRESET;
 	} else if (!rnic_conn_attach(conn, RNIC_PASSIVE, qp)) {
 		rnic_conn_refuse(conn, -ECONNREFUSED, NULL);
@@ -461,7 +462,7 @@ int rnic_iw_destroy_listen(struct iw_cm_id *id)
 
 	spin_lock_irq(&rnic_cm_lock);
 	list_del(&listener->list);
-	/* iw_cm drops requests of a listener that goes; answer them here. */
+	/* iw_cm drops the requests of a destroyed listener, so answer them here. */
 	list_for_each_entry_safe(conn, next, &rnic_pending, pending)
 		if (conn->listener == listener)
 			rnic_conn_refuse(conn, -ECONNREFUSED, NULL);

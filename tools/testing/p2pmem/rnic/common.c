@@ -4,8 +4,8 @@
  *
  * Floor 0.
  *
- * The workqueue of queue pairs and connections, and the numbers of objects that are
- * alive, which must be zero when the module goes.
+ * The workqueue of queue pairs and connections, and the counts of live objects, which
+ * must be zero when the module is unloaded.
  */
 #include "rnic.h"
 
@@ -22,7 +22,7 @@ const char * const rnic_live_names[RNIC_LIVE_NR] = {
 	[RNIC_LIVE_CONN]	= "connections",
 };
 
-/* Say what is still alive at unload; returns how many objects. */
+/* Report the objects that are still alive at unload; returns their number. */
 unsigned int rnic_live_report(void)
 {
 	unsigned int total = 0;

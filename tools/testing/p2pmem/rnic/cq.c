@@ -4,10 +4,10 @@
  *
  * Floor 1.
  *
- * A ring of finished completions. Flushed requests complete whether or not
- * they were signaled, which consumers do not reckon with when they size their
- * queues; so every queue pair that attaches adds room for all its requests,
- * and takes it back when it goes.
+ * A ring of completions. Flushed requests complete even if they were not
+ * signaled, which consumers do not take into account for the size of their
+ * queues. So every queue pair adds entries for all its requests when it is
+ * created, and removes them when it is destroyed.
  */
 #include <linux/bottom_half.h>
 #include <linux/slab.h>
@@ -106,7 +106,7 @@ int rnic_req_notify_cq(struct ib_cq *ibcq, enum ib_cq_notify_flags flags)
 	int missed = 0;
 
 	spin_lock_irqsave(&cq->lock, irqflags);
-	/* Asking for solicited ones does not weaken a wider request. */
+	/* A request for solicited completions does not replace one for all. */
 	if (cq->notify != IB_CQ_NEXT_COMP)
 		cq->notify = flags & IB_CQ_SOLICITED_MASK;
 	if (flags & IB_CQ_REPORT_MISSED_EVENTS)
@@ -115,13 +115,13 @@ int rnic_req_notify_cq(struct ib_cq *ibcq, enum ib_cq_notify_flags flags)
 	return missed;
 }
 
-/* Add a completion and call the consumer if it asked. Context: may sleep. */
+/* Add a completion and notify the consumer if requested. Context: may sleep. */
 void rnic_cq_push(struct rnic_cq *cq, const struct ib_wc *wc, bool solicited)
 {
 	bool notify = false, lost = false;
 	unsigned long flags;
 
-	/* A consumer that raises a softirq gets it when this is over. */
+	/* A softirq that the consumer raises runs when bottom halves are enabled again. */
 	local_bh_disable();
 	spin_lock_irqsave(&cq->lock, flags);
 	if (cq->used < cq->size) {
@@ -144,7 +144,7 @@ void rnic_cq_push(struct rnic_cq *cq, const struct ib_wc *wc, bool solicited)
 		struct rnic_dev *dev = to_rnic_dev(cq->ibcq.device);
 
 		rnic_count_inc(dev, RNIC_COUNT_CQ_OVERFLOWS);
-		dev_err_ratelimited(&dev->pdev->dev, "a completion queue of %d overflowed\n",
+		dev_err_ratelimited(&dev->pdev->dev, "completion queue overflow (%d entries)\n",
 				    cq->ibcq.cqe);
 	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: What a test can read and set
+ * DOC: debugfs files for tests
  *
  * Floor 5.
  *

@@ -47,7 +47,7 @@ MODULE_PARM_DESC(hold_us, "microseconds to delay each transfer (default 0)");
 
 #define RUN_TIMEOUT_US		(5 * USEC_PER_SEC)
 
-/* True where the page at @addr is memory of the system; peer memory is not. */
+/* True if the page at @addr is system memory and not peer memory. */
 bool rnic_addr_is_ram(const struct rnic_dev *dev, u64 addr)
 {
 	if (!dev->virt_dma)
@@ -65,7 +65,7 @@ static void rnic_engine_reset(struct rnic_engine *eng)
 	eng->dead = readb(eng->regs + LSI_ISTAT) == 0xff;
 }
 
-/* Run the program of @nr moves that lies in eng->script. */
+/* Run the program of @nr moves in eng->script. */
 static int rnic_engine_run(struct rnic_dev *dev, unsigned int nr)
 {
 	struct rnic_engine *eng = &dev->engine;
@@ -88,8 +88,8 @@ static int rnic_engine_run(struct rnic_dev *dev, unsigned int nr)
 
 	rnic_count_inc(dev, RNIC_COUNT_MOVE_ERRORS);
 	dev_err_ratelimited(&dev->pdev->dev,
-			    "program of %u moves failed: %s, ISTAT %#x DSTAT %#x; engine reset\n",
-			    nr, ret ? "no answer" : "stopped early", istat, dstat);
+			    "copy program of %u moves failed: %s, ISTAT %#x DSTAT %#x; engine reset\n",
+			    nr, ret ? "timed out" : "stopped early", istat, dstat);
 	rnic_engine_reset(eng);
 	return -EIO;
 }
@@ -105,7 +105,7 @@ static int rnic_refuse(struct rnic_dev *dev, u64 addr, u32 len)
 	return -ERANGE;
 }
 
-/* True where the engine, or with virt_dma the CPU, can address all @len bytes. */
+/* True if the engine, or with virt_dma the CPU, can address all @len bytes. */
 bool rnic_addr_reachable(const struct rnic_dev *dev, u64 addr, u32 len)
 {
 	if (!dev->virt_dma)
@@ -214,7 +214,7 @@ int rnic_engine_copy(struct rnic_dev *dev, struct rnic_cursor *dst, struct rnic_
 	return ret;
 }
 
-/* The program that runs ends first; requests that follow wait for rnic_engine_resume(). */
+/* Waits for the running program; later requests wait for rnic_engine_resume(). */
 void rnic_engine_suspend(struct rnic_dev *dev)
 {
 	struct rnic_engine *eng = &dev->engine;
@@ -224,7 +224,7 @@ void rnic_engine_suspend(struct rnic_dev *dev)
 	mutex_unlock(&eng->lock);
 }
 
-/* The registers may have lost what was in them. */
+/* The registers may have lost their contents. */
 void rnic_engine_resume(struct rnic_dev *dev)
 {
 	struct rnic_engine *eng = &dev->engine;
@@ -253,7 +253,7 @@ int rnic_engine_init(struct rnic_dev *dev)
 	eng->regs = pcim_iomap_region(dev->pdev, 1, RNIC_NAME);
 	if (IS_ERR(eng->regs))
 		return dev_err_probe(parent, PTR_ERR(eng->regs),
-				     "BAR 1, the engine's registers, cannot be mapped\n");
+				     "cannot map BAR 1, the registers of the copy engine\n");
 
 	eng->script = dmam_alloc_coherent(parent, SCRIPT_BYTES, &eng->script_dma, GFP_KERNEL);
 	if (!eng->script)
@@ -261,6 +261,6 @@ int rnic_engine_init(struct rnic_dev *dev)
 
 	rnic_engine_reset(eng);
 	if (eng->dead)
-		return dev_err_probe(parent, -ENODEV, "the copy engine does not answer\n");
+		return dev_err_probe(parent, -ENODEV, "the copy engine is not responding\n");
 	return 0;
 }

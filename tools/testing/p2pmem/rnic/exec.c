@@ -4,15 +4,15 @@
  *
  * Floor 4.
  *
- * One worker for each queue pair takes its send queue in order, under the
- * mutex of the connection. The side that posts a request moves the bytes with
- * its own engine, both ways: a target's reads and writes touch peer memory
- * through the target's adapter. The mutex is also what a flush takes, so no
- * buffer is given back while a transfer uses it.
+ * One worker per queue pair executes its send queue in order, under the mutex
+ * of the connection. The side that posts a request moves the bytes with its
+ * own engine in both directions: a target's reads and writes access peer
+ * memory through the target's adapter. A flush takes the same mutex, so no
+ * buffer is returned to its consumer while a transfer uses it.
  *
- * The addresses of both sides are used on one bus. Without an IOMMU, or with
- * both queue pairs on one adapter, that is right; two adapters behind an
- * IOMMU would need a domain in common, which this driver does not set up.
+ * The addresses of both sides are used on one bus. This is correct without an
+ * IOMMU, or with both queue pairs on one adapter; two adapters behind an IOMMU
+ * would need a common domain, which this driver does not set up.
  */
 #include <linux/sched.h>
 

@@ -106,7 +106,7 @@ void rnic_gate_pass(struct rnic_dev *dev, enum rnic_op op, struct rnic_cursor *d
 	if (!wait_event_idle_timeout(gate->wait, READ_ONCE(gate->generation) != generation,
 				     msecs_to_jiffies(READ_ONCE(gate->timeout_ms)))) {
 		rnic_count_inc(dev, RNIC_COUNT_HOLD_TIMEOUTS);
-		dev_warn(&dev->pdev->dev, "%s: a held transfer was let go after %u ms\n",
+		dev_warn(&dev->pdev->dev, "%s: released a held transfer after %u ms\n",
 			 dev_name(&dev->ibdev.dev), READ_ONCE(gate->timeout_ms));
 	}
 

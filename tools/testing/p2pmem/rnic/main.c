@@ -127,10 +127,10 @@ static int rnic_attach_netdev(struct rnic_dev *dev)
 		return 0;
 	if (dev->index < netdev_nr)
 		return dev_err_probe(&dev->pdev->dev, -ENODEV,
-				     "adapter %d: netdev=%s is absent or taken by another adapter\n",
+				     "adapter %d: netdev=%s does not exist or belongs to another adapter\n",
 				     dev->index, netdev[dev->index]);
 	return dev_err_probe(&dev->pdev->dev, -ENODEV,
-			     "adapter %d: no free Ethernet device; ip link add dummy%d type dummy\n",
+			     "adapter %d: no free Ethernet device; run 'ip link add dummy%d type dummy'\n",
 			     dev->index, dev->index);
 }
 
@@ -229,7 +229,7 @@ static void rnic_remove(struct pci_dev *pdev)
 	ib_unregister_device(&dev->ibdev);
 	rnic_debugfs_remove(dev);
 	if (!xa_empty(&dev->qps) || !xa_empty(&dev->mrs))
-		dev_err(&pdev->dev, "consumers left queue pairs or regions behind\n");
+		dev_err(&pdev->dev, "consumers leaked queue pairs or memory regions\n");
 	pci_clear_master(pdev);
 	rnic_drop_netdev(dev);
 	ida_free(&rnic_index, dev->index);
@@ -255,7 +255,7 @@ static void rnic_netdev_unregistered(struct rnic_dev *dev)
 
 	if (!unbind)
 		return;
-	dev_info(&dev->pdev->dev, "%s goes with its network device %s\n",
+	dev_info(&dev->pdev->dev, "unregistering %s because its network device %s is going away\n",
 		 dev_name(&dev->ibdev.dev), dev->netdev->name);
 	INIT_WORK(&unbind->work, rnic_unbind_work);
 	unbind->pdev = pci_dev_get(dev->pdev);

@@ -131,7 +131,7 @@ int rnic_dereg_mr(struct ib_mr *ibmr, struct ib_udata *udata)
 	rnic_mr_put(mr);
 	/* A transfer that uses the region ends first, as on real hardware. */
 	while (!wait_for_completion_timeout(&mr->unused, 10 * HZ))
-		dev_warn(&dev->pdev->dev, "%s: region %#x waits for a transfer to end\n",
+		dev_warn(&dev->pdev->dev, "%s: region %#x is waiting for a transfer to end\n",
 			 dev_name(&dev->ibdev.dev), mr->index);
 	kvfree(mr->pages);
 	kfree(mr);

@@ -165,7 +165,7 @@ int rnic_destroy_qp(struct ib_qp *ibqp, struct ib_udata *udata)
 	/* The connection manager drops its reference with its last event. */
 	rnic_qp_put(qp);
 	while (!wait_for_completion_timeout(&qp->unused, 10 * HZ))
-		dev_warn(&dev->pdev->dev, "%s: queue pair %u waits for its connection to end\n",
+		dev_warn(&dev->pdev->dev, "%s: queue pair %u is waiting for its connection to end\n",
 			 dev_name(&dev->ibdev.dev), ibqp->qp_num);
 
 	rnic_cq_unreserve(to_rnic_cq(qp->init.recv_cq), qp->rq.size);

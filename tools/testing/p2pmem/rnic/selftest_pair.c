@@ -102,7 +102,7 @@ static int test_passive_event(struct rdma_cm_id *id, struct rdma_cm_event *event
 
 	if (event->event == RDMA_CM_EVENT_CONNECT_REQUEST) {
 		if (test_side_create(&pair->passive, id))
-			pr_err("p2pmem_rnic_test: no passive side\n");
+			pr_err("p2pmem_rnic_test: cannot create the passive side\n");
 		else if (!pair->ignore)
 			rdma_accept(id, &param);
 		return 0;

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# For tests on this machine that are called with a directory of their own: paths, the kernel's
-# variables, a place for temporary files, TAP. To be sourced first:
+# For tests on this machine, which are called with a directory for their files: paths, variables
+# of the kernel, temporary files, TAP. Source it first; it sets
 #
 #   top       the project            BUILD   its build directory, after "make modules"
 #   work      the test's directory   KSRC=, KDIR=, ... of BUILD/kernel/env
-#   n failed  how many checks there were, and how many of them failed
+#   n failed  number of checks, and of failed checks
 
 # shellcheck shell=sh
 

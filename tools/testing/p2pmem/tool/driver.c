@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DOC: p2pmem_tool: what a provider's driver does
+ * DOC: p2pmem_tool: operations of a provider's driver
  *
  * Floor 1.
  *
- * A PCI driver for any function that is bound to it by driver_override. It lends
- * nothing by itself:
+ * A PCI driver for functions that are bound to it by driver_override. It lends
+ * memory only by these commands:
  *
  *	add P BAR SIZE OFFSET KIND   lend; KIND pool, driver, registers or a number
- *	publish P 0|1                offer it, or no more
+ *	publish P 0|1                unpublish or publish it
  *	revoke P; lost P; resume P   as before and after a reset
- *	own P SIZE 0|1               what the driver keeps for itself
- *	is P [BAR SIZE OFFSET]       whether it offers memory; whether that is lent
+ *	own P SIZE 0|1               memory for the driver's own use
+ *	is P [BAR SIZE OFFSET]       query if it is a provider, or if that range is lent
  *	claim P BAR                  claim a BAR as another driver would
- *	foreign P BAR SIZE           ZONE_DEVICE pages that are not p2pmem's
+ *	foreign P BAR SIZE           ZONE_DEVICE pages that do not belong to p2pmem
  *
- * The first six work for a function of any other driver too, p2pmem-bar's say.
+ * The first six also work for functions of other drivers, for example p2pmem-bar.
  */
 #include <linux/memremap.h>
 #include <linux/module.h>

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DOC: p2pmem_fail, failures of the DMA API on purpose
+ * DOC: p2pmem_fail, fault injection for the DMA API
  *
  * Floor 0.
  *
  * A probe at the entry of dma_map_resource() returns DMA_MAPPING_ERROR for calls from
  * p2pdma, as an IOMMU without address space or memory does.
  *
- *   every=N     the N-th of those calls fails, and each N-th after it; 0: none
- *   client=BDF  calls for this device only; empty: for all
- *   calls, failed  how many there were while every was set, and how many of them failed
+ *   every=N     every N-th of those calls fails; 0: none
+ *   client=BDF  only calls for this device fail; empty: for all devices
+ *   calls, failed  number of calls while every was set, and how many of them failed
  */
 #include <linux/dma-mapping.h>
 #include <linux/kallsyms.h>
@@ -36,7 +36,7 @@ MODULE_PARM_DESC(failed, "mappings that were made to fail");
 static DEFINE_RAW_SPINLOCK(lock);	/* calls, failed, symbol */
 static char symbol[KSYM_SYMBOL_LEN];
 
-/* Where the probe sends a call that is to fail: the result is set already */
+/* The probe redirects a failing call to this; the result is already set */
 asmlinkage void p2pmem_fail_return(void);
 asm(".pushsection .text\n"
 	".type p2pmem_fail_return, @function\n"

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DOC: p2pmem_tool: mapping of lists and regions, right ones and wrong ones
+ * DOC: p2pmem_tool: mapping of valid and invalid lists and regions
  *
  * Floor 3.
  *
- *	map N C to|from|both            memory N as it was taken
- *	maplist C DIR [SPEC...]         any list; without a SPEC an empty one
- *	kind [SPEC...]                  peer 1, none 0, EINVAL for a mixed one
- *	forget N                        let go of a mapping without undoing it
- *	region C P BAR OFFSET SIZE DIR  a range of a region, registers too
+ *	map N C to|from|both            map memory N as allocated
+ *	maplist C DIR [SPEC...]         map a custom list, without a SPEC an empty one
+ *	kind [SPEC...]                  1 for peer memory, 0 for none, EINVAL for a mixed list
+ *	forget N                        drop a mapping without unmapping it
+ *	region C P BAR OFFSET SIZE DIR  map a range of a region, which may be registers
  *
- * A SPEC is one entry: N:OFFSET:LENGTH (bytes from the beginning of the first run of
- * memory N, or of foreign pages, not checked: may go beyond its end), or "ram" (a
- * page of system memory).
+ * A SPEC is one entry: N:OFFSET:LENGTH (bytes from the start of the first run of memory
+ * N, or of foreign pages; not checked, may be beyond its end), or "ram" (a page of
+ * system memory).
  */
 #include <linux/dma-mapping.h>
 #include "tool.h"
@@ -25,14 +25,14 @@ static void tool_map_release(struct tool_obj *o)
 
 static const struct tool_type tool_map_type = { "map", tool_map_release };
 
-/* Maps o->sg, and prints what came of it. On failure the caller has o still. */
+/* Maps o->sg and prints the result. On failure the caller still owns o. */
 static int tool_map(struct tool_obj *o)
 {
 	struct scatterlist *sg;
 	int i, ret;
 
 	ret = pci_p2pmem_map_sg(o->dev, o->sg, o->nents, o->dir);
-	/* An empty list is refused, so 0 is no answer. */
+	/* An empty list is refused, so 0 is invalid. */
 	if (ret <= 0)
 		return ret ?: -EPROTO;
 	tool_obj_add(o);
@@ -43,7 +43,7 @@ static int tool_map(struct tool_obj *o)
 	return 0;
 }
 
-/* A list of its own for each mapping: one memory can be mapped for several clients. */
+/* Each mapping has its own list, because a memory can be mapped for several clients. */
 static int tool_copy_list(struct tool_obj *o, struct tool_obj *of)
 {
 	struct scatterlist *from, *to;
@@ -108,7 +108,7 @@ static int tool_spec(struct scatterlist *sg, char *word)
 	return 0;
 }
 
-/* At least one entry of table, so that an empty list has an address too */
+/* The table has at least one entry, so that an empty list has an address as well */
 static int tool_specs(struct tool_obj *o, int argc, char **argv)
 {
 	struct scatterlist *sg;

@@ -4,12 +4,12 @@
  *
  * Floor 4.
  *
- * For tests and for trying out: one write to debugfs p2pmem_tool/command is one
+ * For tests and experiments: one write to debugfs p2pmem_tool/command is one
  * call of the API, the errno of the write is the errno of the call, and
- * p2pmem_tool/result holds what it printed. P, C and DEV are PCI functions
+ * p2pmem_tool/result has its output. P, C and DEV are PCI functions
  * (0000:03:00.0); a client may also be "none" (no DMA device) or "soft" (a device
- * that is not PCI). What a command takes gets a number; "free N" lets go of
- * it, whatever it is.
+ * that is not PCI). Each object that a command creates gets a number; "free N"
+ * releases it, whatever its type.
  *
  * A client maps pooled memory of a card that p2pmem-bar lends:
  *
@@ -24,19 +24,19 @@
  *	echo map 2 $C from > command; cat result # id 3, the addresses for the client
  *	echo free 3 > command; echo free 2 > command; echo free 1 > command
  *
- * A function without a driver of its own is bound to p2pmem_tool in the same way,
- * and then lends what "add P BAR SIZE OFFSET KIND" says. An orchestrator:
+ * A function without a driver is bound to p2pmem_tool in the same way,
+ * and then lends the ranges of "add P BAR SIZE OFFSET KIND". An orchestrator:
  *
  *	echo grant $P me $C > command; cat result   # id 4; P "any" finds one
- *	echo gsgl 4 1M > command                    # id 5, taken under the grant
+ *	echo gsgl 4 1M > command                    # id 5, allocated under the grant
  *	echo info 4 > command; cat result           # usable, idle, callbacks
  *
- * A list by hand, from memory 2 (bytes 0 to 4095 of its run), a page of RAM and the
- * page after: "maplist C to 2:0:4096 ram 2:4096:4096" (must be refused). Somebody
- * else who keeps page 0 of memory 2: "hold 2 0".
+ * A custom list of bytes 0 to 4095 of memory 2, a page of RAM and the next page of
+ * memory 2: "maplist C to 2:0:4096 ram 2:4096:4096" (must be refused). Another
+ * reference on page 0 of memory 2: "hold 2 0".
  *
- * This file: the files in debugfs and the way to a command. Commands stand by subject in
- * who.c, memory.c, list.c, driver.c, stress.c and speed.c, what they share in obj.c.
+ * This file has the files in debugfs and the dispatch of commands. The commands are in
+ * who.c, memory.c, list.c, driver.c, stress.c and speed.c, shared code is in obj.c.
  */
 #define pr_fmt(fmt) "p2pmem_tool: " fmt
 
@@ -105,7 +105,7 @@ static int tool_run(int argc, char **argv)
 	int ret = -EINVAL;
 
 	if (!c) {
-		pr_err("no command '%s': the DOC block of its source has examples\n", argv[0]);
+		pr_err("unknown command '%s', see the DOC block of main.c\n", argv[0]);
 		return -ENOTTY;
 	}
 	if (argc - 1 < c->min || argc - 1 > c->max) {

@@ -4,15 +4,15 @@
  *
  * Floor 2.
  *
- *	alloc P SIZE [zero]      one run of pooled memory
- *	sgl P LEN [zero]         a scatterlist of it
- *	grant P|any NAME C...    a grant; with NAME "auto" it frees its lists when evicted
- *	gsgl N LEN               a scatterlist taken under grant N
- *	verify N C               the self-test of client C of grant N
- *	info N                   of a grant: usable, idle, callbacks; of a client: callbacks
- *	lost-list N              whether the contents of list N may be gone
- *	pin P BAR OFFSET SIZE    references of a driver that allocates itself
- *	hold N PAGE              a reference on that page of memory N, as get_page() takes it
+ *	alloc P SIZE [zero]      allocate one run of pooled memory
+ *	sgl P LEN [zero]         allocate a scatterlist of pooled memory
+ *	grant P|any NAME C...    create a grant; with NAME "auto" it frees its lists on eviction
+ *	gsgl N LEN               allocate a scatterlist under grant N
+ *	verify N C               run the self-test of client C of grant N
+ *	info N                   print usable, idle and callbacks of a grant, callbacks of a client
+ *	lost-list N              print if the contents of list N may be lost
+ *	pin P BAR OFFSET SIZE    take references, as a driver with its own allocator does
+ *	hold N PAGE              take a reference on that page of memory N by get_page()
  */
 #include "tool.h"
 
@@ -261,7 +261,7 @@ static void tool_pin_release(struct tool_obj *o)
 
 static const struct tool_type tool_pin_type = { "pin", tool_pin_release };
 
-/* Memory where nothing is lent is pinned by the address of RAM: a bad argument. */
+/* If nothing is lent there, an address in RAM stands for an invalid argument. */
 static int tool_cmd_pin(int argc, char **argv)
 {
 	struct tool_obj *o = tool_obj_make(&tool_pin_type);

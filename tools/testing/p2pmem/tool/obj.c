@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DOC: p2pmem_tool: objects, the words of commands and the text of results
+ * DOC: p2pmem_tool: objects, arguments of commands and results
  *
  * Floor 0.
  */
@@ -11,7 +11,7 @@
 
 #define TOOL_RESULT	(256 * 1024)
 
-/* Guards the objects and the text of the result. */
+/* Guards the objects and the result. */
 DEFINE_MUTEX(tool_lock);
 static LIST_HEAD(tool_objs);
 static int tool_last_id;
@@ -21,7 +21,7 @@ static size_t tool_result_len;
 static void tool_work(struct work_struct *work);
 static DECLARE_WORK(tool_kicked, tool_work);
 
-/* Adds to the result; what does not fit is cut off, and the end says so. */
+/* Appends to the result; a result that is too long is cut off and marked. */
 void tool_print(const char *fmt, ...)
 {
 	va_list args;
@@ -33,7 +33,7 @@ void tool_print(const char *fmt, ...)
 	va_end(args);
 }
 
-/* An object that is not in the list yet; tool_obj_drop() takes it back. */
+/* Allocates an object that is not in the list yet; tool_obj_drop() frees it. */
 struct tool_obj *tool_obj_make(const struct tool_type *type)
 {
 	struct tool_obj *o = kzalloc(sizeof(*o), GFP_KERNEL);
@@ -52,7 +52,7 @@ void tool_obj_drop(struct tool_obj *o)
 	kfree(o);
 }
 
-/* Enters an object, and prints its number. */
+/* Adds an object to the list, and prints its number. */
 void tool_obj_add(struct tool_obj *o)
 {
 	lockdep_assert_held(&tool_lock);
@@ -61,7 +61,7 @@ void tool_obj_add(struct tool_obj *o)
 	tool_print("id %d\n", o->id);
 }
 
-/* Number @word, of any type when @type is NULL, or NULL. */
+/* Finds object number @word of @type (NULL: of any type), or returns NULL. */
 struct tool_obj *tool_obj_find(const char *word, const struct tool_type *type)
 {
 	struct tool_obj *o;
@@ -92,9 +92,8 @@ void tool_obj_free(struct tool_obj *o)
 }
 
 /*
- * A callback of the core said that memory is wanted back. Callbacks may only queue
- * work: this is it. Objects that were made with "auto" give everything back
- * that was taken for them.
+ * Queued by callbacks of the core that request memory back, because callbacks may not
+ * sleep. Frees everything that was allocated for objects created with "auto".
  */
 static void tool_work(struct work_struct *work)
 {
@@ -104,7 +103,7 @@ static void tool_work(struct work_struct *work)
 	for (of = tool_obj_next(NULL); of; of = tool_obj_next(of)) {
 		if (!atomic_xchg(&of->told, 0) || !of->auto_free)
 			continue;
-		/* What is taken for an object is newer, so it stands before it. */
+		/* Allocations for an object are newer, so they precede it in the list. */
 		for (o = tool_obj_next(NULL); o && o != of; o = next) {
 			next = tool_obj_next(o);
 			if (o->type->depends_on && o->type->depends_on(o, of))
@@ -118,7 +117,7 @@ void tool_kick(void)
 	schedule_work(&tool_kicked);
 }
 
-/* The function that @word names, with a reference, or NULL. */
+/* Returns the PCI function named @word with a reference, or NULL. */
 struct pci_dev *tool_pci(const char *word)
 {
 	unsigned int domain, bus, slot, fn;
@@ -130,7 +129,7 @@ struct pci_dev *tool_pci(const char *word)
 	return pci_get_domain_bus_and_slot(domain, bus, PCI_DEVFN(slot, fn));
 }
 
-/* Bytes with a suffix K, M or G */
+/* Parses a number of bytes with an optional suffix K, M or G */
 int tool_bytes(const char *word, u64 *bytes)
 {
 	char *end;
@@ -154,7 +153,7 @@ int tool_direction(const char *word, enum dma_data_direction *dir)
 	return 0;
 }
 
-/* Begins the result of a command. */
+/* Clears the result for the next command. */
 void tool_result_clear(void)
 {
 	lockdep_assert_held(&tool_lock);
@@ -162,7 +161,7 @@ void tool_result_clear(void)
 	tool_result[0] = '\0';
 }
 
-/* The result to user space, as read() wants it */
+/* Copies the result to user space */
 ssize_t tool_result_read(char __user *buf, size_t len, loff_t *ppos)
 {
 	guard(mutex)(&tool_lock);
@@ -185,7 +184,7 @@ void tool_obj_free_all(void)
 		tool_obj_free(o);
 }
 
-/* After tool_obj_free_all(): no callback comes any more, clients and grants have ended. */
+/* Call after tool_obj_free_all(): without clients and grants there are no more callbacks. */
 void tool_obj_exit(void)
 {
 	cancel_work_sync(&tool_kicked);

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DOC: p2pmem_race, a data race on purpose
+ * DOC: p2pmem_race, a deliberate data race
  *
  * Floor 0.
  *
- * Two threads add to one number without a lock for @ms milliseconds while the module is loaded.
- * A kernel that looks for data races must report it (tests/guest/kcsan.sh); elsewhere nothing
- * comes of it.
+ * When the module is loaded, two threads increment a number without a lock for @ms milliseconds.
+ * A kernel with KCSAN must report that (tests/guest/kcsan.sh); otherwise it has no effect.
  *
  * For tests: never part of a production kernel.
  */

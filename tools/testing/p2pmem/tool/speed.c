@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DOC: p2pmem_tool: what a request's use of peer memory costs
+ * DOC: p2pmem_tool: cost of peer memory per request
  *
  * Floor 2.
  *
@@ -8,14 +8,14 @@
  *	hot P C1 C2 ROUNDS LEN WHAT  one step of it alone, for who counts instructions from
  *				     outside: grant, run, list, map
  *
- * Prints the ticks of the time stamp counter that each step takes, the fewest of all
- * rounds: "alloc", "lookup" (the cached verdict of a pair), "map", "unmap", "free", "run"
- * (a run taken and freed), "list" (the same of a list without a grant), and "all", the fewest
- * of those of the request together. Under QEMU's -icount shift=0 a tick is an executed
- * instruction. Two readings of the counter one after the other are taken off each.
+ * Prints the ticks of the time stamp counter for each step, the minimum of all rounds:
+ * "alloc", "lookup" (the cached verdict of a pair), "map", "unmap", "free", "run" (a run
+ * allocated and freed), "list" (the same of a list without a grant), and "all", the minimum
+ * of the sum of the first five. Under QEMU's -icount shift=0 a tick is an executed
+ * instruction. The cost of reading the counter is subtracted from each step.
  *
- * The look-up has no interface of its own. It is called by its address, which a probe
- * finds; the call by pointer counts.
+ * The look-up is not exported. It is called through its address, which a kprobe finds;
+ * the indirect call is included.
  */
 #include <linux/kprobes.h>
 #include <linux/rcupdate.h>
@@ -36,9 +36,9 @@ static const char * const speed_names[] = { "alloc", "lookup", "map", "unmap", "
 /**
  * struct speed - state of a measurement
  * @pdev: provider
- * @provider: what the core has of it
+ * @provider: the core's structure for it
  * @grant: for both clients
- * @look: the core's look-up of a pair
+ * @look: the core's function to look up a pair
  * @least: fewest ticks of each step
  * @sg: of one step alone: a list that is allocated all the time
  * @nents: its number of entries
@@ -65,7 +65,7 @@ static void *speed_address(const char *name)
 	return addr;
 }
 
-/* With interrupts off: whatever else runs would be counted too. */
+/* Runs with interrupts off, because interrupts would be counted as well. */
 static int speed_round(struct speed *s, struct device *client, u32 len)
 {
 	u64 begin[SPEED_ALL], end[SPEED_ALL], none, all = 0;
@@ -140,7 +140,7 @@ static int speed_run(struct speed *s, struct device *dev[2], unsigned int rounds
 	s->look = speed_address("p2pmem_pair_find");
 	if (!find || !s->look)
 		return -ENOENT;
-	/* The grant holds the provider. */
+	/* The grant has a reference on the provider. */
 	s->grant = pci_p2pmem_grant_create(s->pdev, PCI_P2PMEM_NEAREST, dev, 2, NULL, NULL,
 					   "speed", &why);
 	if (IS_ERR(s->grant))

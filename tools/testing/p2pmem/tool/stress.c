@@ -4,12 +4,12 @@
  *
  * Floor 2.
  *
- *	stress P ROUNDS SEED    random runs and lists, taken and given back
- *	cycle P C ROUNDS LEN    take a list, map it, unmap it, give it back
+ *	stress P ROUNDS SEED    allocate and free random runs and lists
+ *	cycle P C ROUNDS LEN    allocate a list, map it, unmap it, free it
  *
- * "stress" keeps its own record of every page that is out and fails with EUCLEAN when
- * one is handed out twice or lies outside of what was handed out before everything
- * was free. Its numbers come from its seed alone.
+ * "stress" records every allocated page and fails with EUCLEAN if a page is allocated
+ * twice, or is outside of the pages seen before everything was free. Its random
+ * numbers depend only on SEED.
  */
 #include <linux/bitmap.h>
 #include <linux/prandom.h>
@@ -21,10 +21,10 @@
 #define TOOL_PAGES	BIT(18)	/* 1 GiB of 4 KiB pages */
 
 /**
- * struct tool_live - memory that is out
- * @addr: of a run
- * @size: of a run
- * @sg: a list instead
+ * struct tool_live - allocated memory
+ * @addr: address of a run
+ * @size: size of a run
+ * @sg: or a list
  * @nents: its entries
  */
 struct tool_live {
@@ -39,11 +39,11 @@ struct tool_live {
  * @pdev: provider
  * @rnd: random numbers
  * @base: page frame number of bit 0 of @out
- * @out: pages that are out
- * @live: what is out
- * @full: how often nothing was free
- * @split: how often a list had several entries
- * @taken: how often something was taken
+ * @out: allocated pages
+ * @live: current allocations
+ * @full: number of failed allocations
+ * @split: number of lists with several entries
+ * @taken: number of allocations
  */
 struct tool_stress {
 	struct pci_dev *pdev;
@@ -56,7 +56,7 @@ struct tool_stress {
 	unsigned int taken;
 };
 
-/* Records pages as out (or as back); false when they were already. */
+/* Records pages as allocated or free; returns false if they already were. */
 static bool tool_record(struct tool_stress *s, void *addr, size_t size, bool out)
 {
 	unsigned long bit = page_to_pfn(virt_to_page(addr)) - s->base;

@@ -112,9 +112,9 @@ static int tool_cmd_verdict(int argc, char **argv)
 	}
 	pci_p2pmem_verdict(p, dev, &v);
 	pci_p2pmem_explain(text, sizeof(text), p, dev, &v);
-	tool_print("reason %s\nmapping %s\ndistance %d\nat %s\nlimit %#llx\nneeded %#llx\ntext %s\n",
-		   pci_p2pmem_reason_token(v.reason), mappings[v.mapping], v.distance, v.at,
-		   v.limit, v.needed, text);
+	tool_print("reason %s\nmapping %s\ndistance %d\nat %s\n",
+		   pci_p2pmem_reason_token(v.reason), mappings[v.mapping], v.distance, v.at);
+	tool_print("limit %#llx\nneeded %#llx\ntext %s\n", v.limit, v.needed, text);
 	tool_print("by_admin %d\n", v.by_admin);
 	put_device(dev);
 	pci_dev_put(p);

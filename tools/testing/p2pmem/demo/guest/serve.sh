@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # serve.sh: the demo's first boot. Exports the drive over RDMA, with peer memory or without
-# (p2pmem.demo=p2p or control on the kernel's command line), makes an ext4 file system from
-# the initiator's side, copies the source in, reads it back cold, and takes all down.
+# (p2pmem.demo=p2p or control on the kernel's command line), creates an ext4 file system from the
+# initiator, copies the source to it, reads it with cold caches, and removes the target.
 #
-# To the host go: counters (of nvmet and the adapter, at two moments), tree (the PCI functions
-# and what they are here) and back.sha256 (what was read back). Marks in QEMU's trace:
+# Files for the host: counters (of nvmet and the adapter, at two times), tree (the PCI functions and
+# their roles) and back.sha256 (hashes of the data read). Marks in QEMU's trace:
 # 1 the port is about to open, 2 the initiator is connected and quiet, 3 it is disconnected.
 
 # shellcheck disable=SC1091,SC2154	# in the guest
@@ -15,8 +15,8 @@
 
 nqn=nqn.2024-01.org.example:p2pmem-demo
 
-# nvme-cli would ask every drive of the machine who it is, at connect and at disconnect:
-# administration, but in the midst of what is counted. So the kernel's own interface.
+# nvme-cli identifies every drive of the machine at connect and at disconnect, which would be
+# counted. Therefore use the kernel's interface directly.
 connect()
 {
 	host=$(cat /etc/nvme/hostnqn) id=$(cat /etc/nvme/hostid)
@@ -29,7 +29,7 @@ disconnect()
 	write_attr "/sys/class/nvme/${controller%n*}/delete_controller" 1
 }
 
-# Everything here is needed by what follows
+# All of these steps are needed by later ones
 must()
 {
 	must_name=$1
@@ -41,7 +41,7 @@ must()
 	fi
 }
 
-# quiet FILE REGEX: until those lines of it stay the same for a while
+# quiet FILE REGEX: waits until the matching lines of a file do not change for a while
 quiet()
 {
 	quiet_left=40
@@ -51,7 +51,7 @@ quiet()
 	done
 }
 
-# The lowest number of free bytes that the provider ever shows, until /run/sampled exists
+# Records the minimum of the provider's free bytes until /run/sampled exists
 sample()
 {
 	mkfifo /run/never
@@ -61,7 +61,7 @@ sample()
 		samples=$((samples + 1))
 		[ "$now" -ge "$1" ] || below=$((below + 1))
 		[ "$now" -ge "$low" ] || low=$now
-		# a pause without a process
+		# pause without starting a process
 		# shellcheck disable=SC3045,SC2034	# busybox
 		read -r -t 0.03 nothing <>/run/never
 	done
@@ -71,7 +71,7 @@ sample()
 	touch /run/sampling.done
 }
 
-# Every PCI function: BDF, the one above it, vendor:device, class, port type, driver, role
+# Prints for every PCI function: BDF, BDF above it, vendor:device, class, port type, driver, role
 tree()
 {
 	for f in /sys/bus/pci/devices/*; do
@@ -98,7 +98,7 @@ source_bdf=$(pci_at 05.0)
 case $mode in
 p2p)		peer=$card ;;
 control)	peer=0 ;;
-*)		bail "p2pmem.demo=$mode is neither p2p nor control" ;;
+*)		bail "invalid p2pmem.demo=$mode, expected p2p or control" ;;
 esac
 
 must "modules load" load_modules p2pmem-bar nvme virtio_blk ext4
@@ -110,11 +110,11 @@ must "adapter and target load" load_modules p2pmem_rnic:netdev=p2pnet0 nvmet-rdm
 adapter_stats=$(echo /sys/kernel/debug/p2pmem_rnic/*/stats)
 must "the drive $drive is there" wait_for 20 nvme_disk demo
 disk=$(nvme_disk demo)
-# the look for partitions has been when something was read, and no more is
+# the partition scan has ended when data was read and no more reads follow
 must "the drive's probe has ended" quiet "/sys/class/block/${disk##*/}/stat" '^ *[1-9]'
 
 must "namespace on $disk, p2pmem=$peer" nvmet_subsystem $nqn
-# every byte is counted here: none that moves before the self-test has ended, and none of its own
+# no self-test, because every byte is counted, and transfers must not wait for the end of a test
 must "namespace enabled" nvmet_namespace $nqn 1 "$disk" "p2pmem=$peer" p2pmem_verify=off
 must "port without inline data" nvmet_port 1 rdma 10.0.0.1 4420 0
 is "$(cat "$nvmet"/ports/1/param_inline_data_size)" 0 "param_inline_data_size is 0"
@@ -132,25 +132,25 @@ must "port opens" nvmet_link 1 $nqn
 must "initiator connects" connect
 remote=$(nvme_host_disk $nqn)
 must "initiator's disk $remote" test -b "$remote"
-must "the initiator has looked at its disk" quiet "/sys/class/block/${remote##*/}/stat" '^ *[1-9]'
-must "and has no more to ask" quiet "$adapter_stats" ^rdma
+must "the initiator's partition scan has ended" quiet "/sys/class/block/${remote##*/}/stat" '^ *[1-9]'
+must "the initiator sends no more requests" quiet "$adapter_stats" ^rdma
 e2e_counters connected $nqn 1 "$card" "$drive" "$adapter" >>/run/counters
 trace_mark 2
 
 sample "$(cat "$available")" &
-# without discard: the list of ranges that it sends is no payload, but it lies in system memory
+# without discard, whose list of ranges is not payload but is in system memory
 must "mkfs.ext4 on $remote" mkfs.ext4 -q -E nodiscard,lazy_itable_init=0,lazy_journal_init=0 "$remote"
 must "mounted" mkdir -p /served
 must "mounted on the initiator" mount -t ext4 "$remote" /served
-must "files copied in" cp -a /mnt/usr /served/
+must "files are copied" cp -a /mnt/usr /served/
 must "written" sync
-must "unmounted, so that nothing is left in memory" umount /served
+must "unmounted, so that no data stays in memory" umount /served
 must "caches dropped" drop_caches
 must "mounted again" mount -t ext4 -o ro "$remote" /served
-# lists of the source, so that what is missing is an error
+# use the list of the source, so that missing files are errors
 (cd /served && sed 's/^[0-9a-f]*  //' /extra/payload.sha256 | xargs sha256sum) >/run/back.sha256 2>/run/back.errors
 diag "$(head -n 5 /run/back.errors)"
-is "$(diff /extra/payload.sha256 /run/back.sha256 | grep -c '^[<>]')" 0 "every file read back cold is as its source"
+is "$(diff /extra/payload.sha256 /run/back.sha256 | grep -c '^[<>]')" 0 "every file read with cold caches equals its source"
 must "unmounted" umount /served
 touch /run/sampled
 must "sampling ended" wait_for 10 test -e /run/sampling.done
@@ -162,5 +162,5 @@ put_file /run/counters
 put_file /run/back.sha256
 
 must "the source is unmounted" umount /mnt
-must "target is taken down" nvmet_remove_all
+must "the target is removed" nvmet_remove_all
 done_testing

@@ -1,22 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=dash
 #
-# e2e.sh: an initiator and a target in one guest, over the test adapter, for end-to-end
-# tests. Source it after lib.sh.
+# e2e.sh: for end-to-end tests with initiator and target in one guest, connected by the test
+# adapter. Source it after lib.sh.
 #
-#   e2e_start                    modules, network, drives, adapter
-#   e2e_export NQN NSID DISK VALUE [ATTRIBUTE=VALUE...]   a namespace with p2pmem=VALUE
-#   e2e_port [INLINE_BYTES]      port 1 on 10.0.0.1, all subsystems
-#   e2e_connect NQN [OPTION...]  prints the host's disk, once it is known what its data goes
-#                                through
+#   e2e_start                    sets up modules, network, drives and adapter
+#   e2e_export NQN NSID DISK VALUE [ATTRIBUTE=VALUE...]   creates a namespace with p2pmem=VALUE
+#   e2e_port [INLINE_BYTES]      creates port 1 on 10.0.0.1 for all subsystems
+#   e2e_connect NQN [OPTION...]  connects, waits for the self-tests and prints the host's disk
 #
-# Until the self-test of a path has ended its data is in system memory, counted as not-verified:
-# a test that counts to the byte exports with p2pmem_verify=off.
+# Until the self-test of a path has ended, its data is in system memory and counted as
+# not-verified. A test that counts exact bytes exports with p2pmem_verify=off.
 
 e2e_stats=/sys/kernel/config/nvmet/subsystems
 
-# e2e_start: all that a target needs; drives settle before it returns. $rnic_parameters go to
-# the adapter.
+# e2e_start: sets up everything for a target, and waits for the drives. $rnic_parameters are the
+# module parameters of the adapter.
 e2e_start()
 {
 	load_modules p2pdma p2pmem-bar nvme nvmet-rdma nvme-rdma || return 1
@@ -35,13 +34,13 @@ e2e_drives_there()
 	[ $e2e_seen -ge "$(pci_drives | wc -l)" ]
 }
 
-# stat NQN NSID FILE: a counter of a namespace
+# stat_of NQN NSID FILE: prints a counter of a namespace
 stat_of()
 {
 	cat "$e2e_stats/$1/namespaces/$2/p2pmem_stats/$3"
 }
 
-# all bytes of Reads and Writes that a namespace has counted
+# stat_all NQN NSID: prints the bytes of all Reads and Writes that a namespace has counted
 stat_all()
 {
 	echo $(($(stat_of "$1" "$2" peer_bytes) + $(stat_of "$1" "$2" inline_bytes) +
@@ -56,13 +55,13 @@ e2e_export()
 	nvmet_namespace "$e2e_nqn" "$e2e_nsid" "$e2e_disk" p2pmem="$e2e_value" "$@"
 }
 
-# e2e_provider NQN NSID: what its controllers use: provider, reason, proof; without their numbers
+# e2e_provider NQN NSID: prints provider, reason and proof of its controllers, without their numbers
 e2e_provider()
 {
 	sed 's/^[0-9]* //' "$e2e_stats/$1/namespaces/$2/p2pmem_stats/provider"
 }
 
-# e2e_settled NQN: no self-test of a namespace is under way or about to begin
+# e2e_settled NQN: succeeds if no self-test of its namespaces is running or about to start
 e2e_settled()
 {
 	for e2e_ns in "$e2e_stats/$1"/namespaces/*; do
@@ -72,7 +71,7 @@ e2e_settled()
 	done
 }
 
-# e2e_reconfigure NQN NSID ATTRIBUTE=VALUE...: other values for a namespace, the host stays connected
+# e2e_reconfigure NQN NSID ATTRIBUTE=VALUE...: changes attributes of a namespace; the host stays connected
 e2e_reconfigure()
 {
 	e2e_nqn=$1 e2e_ns=$e2e_stats/$1/namespaces/$2
@@ -84,7 +83,7 @@ e2e_reconfigure()
 	echo 1 >"$e2e_ns/enable" && wait_for 60 e2e_settled "$e2e_nqn"
 }
 
-# e2e_watch_tests: trace events of self-tests from now on, in $e2e_trace; e2e_tests: how many
+# e2e_watch_tests: starts tracing self-tests in $e2e_trace; e2e_tests: prints how many have run
 e2e_trace=/sys/kernel/tracing/trace
 
 e2e_watch_tests()
@@ -106,9 +105,9 @@ e2e_port()
 	done
 }
 
-# e2e_connect NQN [NVME_CLI_OPTION...]: with time for Keep Alive. Queues of the target share
-# completion queues: while one of them waits for a drive that is reset, which takes seconds
-# on an emulated CPU with checks, Keep Alive waits too, and 5 s are the default.
+# e2e_connect NQN [NVME_CLI_OPTION...]: connects with a longer Keep Alive timeout than the default of
+# 5 s. Queues of the target share completion queues: while one of them waits for the reset of a
+# drive, which takes seconds on an emulated CPU with checkers, Keep Alive waits as well.
 e2e_connect()
 {
 	e2e_nqn=$1
@@ -117,15 +116,15 @@ e2e_connect()
 		nvme_host_disk "$e2e_nqn" && wait_for 60 e2e_settled "$e2e_nqn"
 }
 
-# host_bytes DISK: bytes that the initiator's disk read and wrote, by its own count
+# host_bytes DISK: prints the bytes that the initiator's disk has read and written
 host_bytes()
 {
 	awk '{ print ($3 + $7) * 512 }' "/sys/block/${1#/dev/}/stat"
 }
 
-# fio_verify DISK FIO_OPTION...: writes, then reads back; each 512 bytes begin with a header that has
-# their own offset and a CRC of the rest, so that blocks exchanged within one command are found too.
-# verify_pattern=%o has the offset of the command only. e2e-swap proves that an exchange is found.
+# fio_verify DISK FIO_OPTION...: writes and reads back. Every 512 bytes begin with a header with their
+# offset and a CRC of the rest, which detects blocks that were swapped within one command, too
+# (verify_pattern=%o has only the offset of the command). e2e-swap tests that a swap is detected.
 fio_verify()
 {
 	fio_disk=$1
@@ -139,8 +138,8 @@ fio_verify()
 	return $fio_rc
 }
 
-# fio_load DISK SECONDS FIO_OPTION...: the same in the background for a while, under way when
-# this returns; fio_done waits
+# fio_load DISK SECONDS FIO_OPTION...: the same in the background for a time, already writing when
+# this returns; fio_done waits for it
 fio_load()
 {
 	fio_disk=$1 fio_seconds=$2
@@ -155,21 +154,21 @@ fio_load()
 	wait_for 30 fio_runs
 }
 
-# it has written something: starting takes seconds on a busy host
+# succeeds when fio has written something: its start takes seconds on a busy host
 fio_runs()
 {
 	[ "$(host_bytes "$fio_disk")" -gt $((fio_before + 1048576)) ]
 }
 
-# fio_done NAME: a test: the load ended without an error, all that it wrote was found again
+# fio_done NAME: a test that the load ended without an error and verified all that it wrote
 fio_done()
 {
 	ended "$fio_pid" "$1"
 	[ "$ended_rc" = 0 ] || diag "$(tail -n 5 /run/fio.load)"
 }
 
-# ended PID NAME: a test: a command in the background ends with success. Not by check, which
-# runs a command in a shell of its own, that has no such child.
+# ended PID NAME: a test that a background command succeeds. Do not use check for this: it runs
+# commands in a subshell, which cannot wait for the child.
 ended()
 {
 	ended_rc=0
@@ -177,13 +176,13 @@ ended()
 	is $ended_rc 0 "$2"
 }
 
-# no_host_errors: the initiator saw neither an error nor a reconnect since log_mark
+# no_host_errors: succeeds if the initiator logged neither an error nor a reconnect since log_mark
 no_host_errors()
 {
 	! log_since | grep -E 'I/O error|nvme nvme[0-9]+: (reconnecting|starting error recovery)|timeout'
 }
 
-# e2e_peer_grows NQN DISK NSID: a read of DISK goes through peer memory
+# e2e_peer_grows NQN DISK NSID: succeeds if a read of DISK goes through peer memory
 e2e_peer_grows()
 {
 	e2e_was=$(stat_of "$1" "$3" peer_bytes)
@@ -191,9 +190,9 @@ e2e_peer_grows()
 		[ "$(stat_of "$1" "$3" peer_bytes)" -gt "$e2e_was" ]
 }
 
-# e2e_counters NAME NQN NSID CARD DRIVE ADAPTER: all that is counted of it, for the rig's
-# traced.py: "NAME.WHOSE.WHAT NUMBER..." a line; of what the core mapped of the card for each it is
-# "NAME.pair.WHOSE BYTES MAPS UNMAPS IN_USE"
+# e2e_counters NAME NQN NSID CARD DRIVE ADAPTER: prints all counters for the rig's traced.py, in lines
+# "NAME.OWNER.COUNTER NUMBER..."; for the core's mappings of the card they are
+# "NAME.pair.CLIENT BYTES MAPS UNMAPS IN_USE"
 e2e_counters()
 {
 	for e2e_f in "$e2e_stats/$2/namespaces/$3/p2pmem_stats"/*; do
@@ -211,8 +210,8 @@ e2e_counters()
 	}' /sys/kernel/debug/p2pmem/counters
 }
 
-# e2e_gate N [TIMEOUT_MS]: each adapter holds the next N transfers to or from peer memory in
-# flight; 0 lets all go. e2e_held: one is held now.
+# e2e_gate N [TIMEOUT_MS]: makes each adapter hold the next N transfers to or from peer memory in
+# flight; 0 releases all. e2e_held: succeeds if one is held now.
 e2e_gate()
 {
 	for e2e_g in /sys/kernel/debug/p2pmem_rnic/rnic*; do

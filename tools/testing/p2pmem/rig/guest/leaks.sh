@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=dash
 #
-# leaks.sh: what a test may not leave behind. Each function prints one line per leak, no
-# line when all is well. Add checks here: they then hold for every test.
+# leaks.sh: checks for what a test must not leave behind. Each function prints one line per
+# leak. Checks that are added here apply to every test.
 
-# Where the kernel can look for lost memory: only what is allocated from now on counts
+# Starts kmemleak where available: only allocations from now on count
 leaks_begin()
 {
 	[ -e /sys/kernel/debug/kmemleak ] || return 0
@@ -12,8 +12,8 @@ leaks_begin()
 	echo clear >/sys/kernel/debug/kmemleak
 }
 
-# What nothing points to any more. An object is reported once it is 5 s old and two
-# scans in a row have not found it; who allocated it comes with it.
+# Prints unreferenced objects with the stacks of their allocation. kmemleak reports an object
+# if it is 5 s old and two consecutive scans found no reference.
 leaks_of_memory()
 {
 	[ -e /sys/kernel/debug/kmemleak ] || return 0
@@ -27,17 +27,17 @@ leaks_of_memory()
 	END			{ if (text) print text }' /run/kmemleak | head -n 10
 }
 
-# After the test, all taken down, our modules still loaded
+# Runs after the teardown, with our modules still loaded
 leaks_while_loaded()
 {
 	:
 }
 
-# After every module is gone
+# Runs after all modules were unloaded
 leaks_after_unload()
 {
 	leaks_of_memory
-	# our caches go with the module (the guest boots with slab_nomerge)
+	# our caches are destroyed with the module (the guest boots with slab_nomerge)
 	awk '$1 ~ /p2pmem|p2pdma|rnic/ { print "slab cache " $1 " is still there, " $2 " objects" }' /proc/slabinfo
 	for d in p2pdma p2pmem_bar p2pmem_rnic; do
 		grep -q -x -s "$d" /run/stays || [ ! -e "/sys/module/$d" ] || echo "module $d is still in sysfs"

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=dash
 #
-# lib.sh: what guest scripts share. It is /lib/p2pmem.sh there. A test begins with ". /lib/p2pmem.sh"; README.rst
-# lists every function. This file holds TAP output, waiting, modules and the talk to
-# the host; PCI functions stand in pci.sh, NVMe and its target in nvme.sh.
+# lib.sh: functions for guest scripts, installed as /lib/p2pmem.sh. A test begins with
+# ". /lib/p2pmem.sh"; README.rst lists all functions. This file has TAP output, waiting, modules
+# and reports to the host; pci.sh has PCI functions, nvme.sh NVMe and its target.
 
 tap_count=0
 tap_failed=0
@@ -13,7 +13,7 @@ plan()
 	echo "1..$1"
 }
 
-# plan after the last test, for tests that count as they go; the exit status to end with
+# prints the plan after the last test; returns the exit status of the script
 done_testing()
 {
 	echo "1..$tap_count"
@@ -37,7 +37,7 @@ not_ok()
 	return 0
 }
 
-# skip NAME REASON: the reason is not optional
+# skip NAME REASON: the reason is mandatory
 skip()
 {
 	if [ -z "${2:-}" ]; then
@@ -69,17 +69,17 @@ is()
 	fi
 }
 
-# isnt GOT UNWANTED NAME: something, and not that; what could not be read is nothing
+# isnt GOT UNWANTED NAME: GOT must differ from UNWANTED and must not be empty
 isnt()
 {
 	if [ -n "$1" ] && [ "$1" != "$2" ]; then
 		ok "$3"
 	else
-		not_ok "$3" "got '$1', which it must not be"
+		not_ok "$3" "got '$1', wanted anything else"
 	fi
 }
 
-# compare GOT OPERATOR WANTED NAME, operators of test: -ge -lt ...
+# compare GOT OPERATOR WANTED NAME: with an operator of test, -ge or -lt etc.
 compare()
 {
 	# shellcheck disable=SC1073,SC1072,SC1009
@@ -100,7 +100,7 @@ like()
 	fi
 }
 
-# check NAME COMMAND...: the command succeeds
+# check NAME COMMAND...: the command must succeed
 check()
 {
 	check_name=$1
@@ -112,29 +112,29 @@ check()
 	fi
 }
 
-# refuses NAME REGEX COMMAND...: the command fails and says what matches
+# refuses NAME REGEX COMMAND...: the command must fail with output that matches
 refuses()
 {
 	check_name=$1 check_re=$2
 	shift 2
 	if check_out=$("$@" 2>&1); then
-		not_ok "$check_name" "$* succeeded, and must not"
+		not_ok "$check_name" "$* succeeded, expected it to fail"
 	elif echo "$check_out" | grep -E -q -- "$check_re"; then
 		ok "$check_name"
 	else
-		not_ok "$check_name" "$* failed, but said '$check_out', wanted '$check_re'"
+		not_ok "$check_name" "$* failed with '$check_out', wanted a match of '$check_re'"
 	fi
 }
 
-# write_attr FILE VALUE: write as one write(), errors on stderr as text of errno
+# write_attr FILE VALUE: one write(); prints the text of errno on failure
 write_attr()
 {
-	# dd, because the shell's printf fails without a word; an empty value is an empty line
+	# dd, because the shell's printf fails silently; an empty value is written as an empty line
 	if [ -n "$2" ]; then printf '%s' "$2"; else echo; fi | dd of="$1" bs=65536 conv=notrunc status=none
 }
 
-# bounded SECONDS COMMAND...: its exit status; 124 when it did not end. Even a command that
-# cannot be killed does not hang the caller.
+# bounded SECONDS COMMAND...: runs the command with a time limit and returns its exit status, or
+# 124 on timeout. It returns even if the command cannot be killed.
 bounded()
 {
 	bounded_left=$(($1 * 20))
@@ -149,7 +149,7 @@ bounded()
 	while [ ! -s "$bounded_file.rc" ]; do
 		if [ $bounded_left -le 0 ]; then
 			kill -9 $bounded_pid 2>/dev/null
-			echo "'$*' did not end in time" >&2
+			echo "timeout: '$*'" >&2
 			return 124
 		fi
 		sleep 0.05
@@ -161,14 +161,14 @@ bounded()
 	return "$1"
 }
 
-# wait_for SECONDS COMMAND...: until it succeeds; says so when it never does
+# wait_for SECONDS COMMAND...: repeats the command until it succeeds; fails on timeout
 wait_for()
 {
 	wait_left=$(($1 * 5))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		if [ $wait_left -le 0 ]; then
-			echo "waited in vain for: $*" >&2
+			echo "timeout waiting for: $*" >&2
 			return 1
 		fi
 		sleep 0.2
@@ -176,14 +176,14 @@ wait_for()
 	done
 }
 
-# load_modules NAME[:ARGUMENT...]...: fails at the first that does not load
+# load_modules NAME[:ARGUMENT...]...: fails at the first module that cannot be loaded
 load_modules()
 {
 	for load_m; do
 		load_args=$(echo "$load_m" | sed -n 's/^[^:]*://p' | tr : ' ')
 		# shellcheck disable=SC2086
 		if ! modprobe "${load_m%%:*}" $load_args; then
-			echo "module ${load_m%%:*} does not load: $(dmesg | tail -n 3)" >&2
+			echo "cannot load module ${load_m%%:*}: $(dmesg | tail -n 3)" >&2
 			return 1
 		fi
 	done
@@ -194,25 +194,25 @@ have_module()
 	modinfo -F filename "$1" >/dev/null 2>&1
 }
 
-# is_ours NAME: the guest has our build of it
+# is_ours NAME: succeeds if the guest has our build of the module
 is_ours()
 {
 	modinfo -F filename "$1" 2>/dev/null | grep -q /updates/
 }
 
-# allow REGEX: lines of the kernel's log that this test causes on purpose
+# allow REGEX: accept these lines in the kernel's log, which the test causes on purpose
 allow()
 {
 	echo "$1" >>/run/allow
 }
 
-# stays MODULE: this test makes it impossible to unload, on purpose
+# stays MODULE: the test makes it impossible to unload the module, on purpose
 stays()
 {
 	echo "$1" >>/run/stays
 }
 
-# log_mark: from here on; log_since: the kernel's log since the last mark; log_has REGEX: in that
+# log_mark: marks the kernel's log; log_since: prints it since the mark; log_has REGEX: greps that
 log_mark()
 {
 	log_stamp="p2pmem-log-mark-$$-$(awk '{ print $1 }' /proc/uptime)"
@@ -230,13 +230,13 @@ log_has()
 	log_since | grep -E -q -- "$1"
 }
 
-# report KEY VALUE: into "data" of report.json, as an integer when it is one
+# report KEY VALUE: adds to "data" of report.json, as an integer if possible
 report()
 {
 	echo "data $*" >/dev/ttyS1
 }
 
-# put_file FILE [NAME]: to the host, build/vm/<name>/files/NAME. For megabytes, not for more.
+# put_file FILE [NAME]: sends it to the host as build/vm/<name>/files/NAME; for some megabytes at most
 put_file()
 {
 	(
@@ -249,8 +249,8 @@ put_file()
 	) 9>/run/put_file.lock
 }
 
-# trace_mark N (1 to 63): a line of its own in the host's trace.log, between the accesses before
-# and after it. It is a write to port 0x92, whose upper bits mean nothing on this machine.
+# trace_mark N (1 to 63): adds a mark to the host's trace.log, in order with the accesses there. The
+# mark is a write to port 0x92, whose upper bits have no meaning on this machine.
 trace_mark()
 {
 	# shellcheck disable=SC2059
@@ -260,7 +260,7 @@ trace_mark()
 . /lib/pci.sh
 . /lib/nvme.sh
 
-# Everything that tests set up by these functions, down again
+# Takes down everything that these functions have set up
 teardown()
 {
 	nvme_disconnect_all

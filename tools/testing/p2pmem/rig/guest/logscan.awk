@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# logscan.awk: read the kernel's log and print, one a line,
-#   problem TEXT            a line that no test may cause
-#   allowed COUNT REGEX     an entry of the allow-list, and how many problems it excused
-# -v allow=FILE names the allow-list: one extended regular expression a line, written by
-# the test with "allow REGEX". A splat that an entry excuses is excused to its end. Every
-# line must also contain one of logscan.words, which init looks for first.
+# logscan.awk: read the kernel's log and print lines of
+#   problem TEXT            a log line that no test may cause
+#   allowed COUNT REGEX     an entry of the allow-list, and the number of problems it excused
+# -v allow=FILE names the allow-list with one extended regular expression per line, written
+# by the test with "allow REGEX". An entry that matches the begin of a splat excuses all of it.
+# init passes only lines that contain one of logscan.words.
 
 BEGIN {
 	while ((getline line < allow) > 0)

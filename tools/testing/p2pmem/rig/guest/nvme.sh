@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=dash
 #
-# nvme.sh: drives, the NVMe target by configfs, the NVMe over Fabrics host, file systems and
-# the network device beneath.
+# nvme.sh: drives, the NVMe target in configfs, the NVMe over Fabrics host, file systems and
+# the network device that they use.
 
 nvmet=/sys/kernel/config/nvmet
 
-# nvme_ctrl SERIAL: nvme0 ...; nvme_disk SERIAL [NSID]: /dev/nvme0n1 ...; nvme_bdf SERIAL
+# nvme_ctrl SERIAL: prints nvme0 etc.; nvme_disk SERIAL [NSID]: /dev/nvme0n1 etc.; nvme_bdf SERIAL
 nvme_ctrl()
 {
 	for c in /sys/class/nvme/nvme*; do
@@ -28,8 +28,8 @@ nvme_bdf()
 	cat "/sys/class/nvme/$nvme_c/address"
 }
 
-# net_setup [ADDRESS/BITS]: a dummy network device with that address (10.0.0.1/24): rdma_cm
-# refuses the loopback device
+# net_setup [ADDRESS/BITS]: creates a dummy network device with that address (10.0.0.1/24), because
+# rdma_cm does not support the loopback device
 net_setup()
 {
 	modprobe dummy numdummies=0
@@ -41,14 +41,14 @@ net_remove()
 	[ ! -e /sys/class/net/p2pnet0 ] || ip link del p2pnet0
 }
 
-# nvmet_subsystem NQN: any host may connect
+# nvmet_subsystem NQN: creates a subsystem that any host may connect to
 nvmet_subsystem()
 {
 	mkdir "$nvmet/subsystems/$1" && echo 1 >"$nvmet/subsystems/$1/attr_allow_any_host"
 }
 
-# nvmet_namespace NQN NSID DEVICE [ATTRIBUTE=VALUE...]: attributes first, then enabled;
-# enable=0 leaves it disabled
+# nvmet_namespace NQN NSID DEVICE [ATTRIBUTE=VALUE...]: creates a namespace, sets its attributes and
+# enables it, except with enable=0
 nvmet_namespace()
 {
 	nvmet_ns=$nvmet/subsystems/$1/namespaces/$2
@@ -65,7 +65,7 @@ nvmet_namespace()
 	[ "$nvmet_enable" = 0 ] || echo 1 >"$nvmet_ns/enable"
 }
 
-# nvmet_port ID TYPE [ADDRESS [SERVICE [INLINE_BYTES]]]: rdma, tcp or loop
+# nvmet_port ID TYPE [ADDRESS [SERVICE [INLINE_BYTES]]]: TYPE is rdma, tcp or loop
 nvmet_port()
 {
 	nvmet_p=$nvmet/ports/$1
@@ -78,7 +78,7 @@ nvmet_port()
 	[ -z "${5:-}" ] || echo "$5" >"$nvmet_p/param_inline_data_size"
 }
 
-# nvmet_link ID NQN: export it there; the first link opens the port
+# nvmet_link ID NQN: exports the subsystem on the port; the first link opens the port
 nvmet_link()
 {
 	ln -s "$nvmet/subsystems/$2" "$nvmet/ports/$1/subsystems/$2"
@@ -141,7 +141,7 @@ nvme_connect()
 	fi
 }
 
-# nvme_host_disk NQN [NSID [N]]: the block device of the N-th (first) connection, waited for
+# nvme_host_disk NQN [NSID [N]]: waits for the block device of the N-th (first) connection, prints it
 nvme_host_disk()
 {
 	wait_for 20 nvme_host_disk_now "$@" && nvme_host_disk_now "$@"
@@ -169,7 +169,7 @@ nvme_disconnect_all()
 	nvme disconnect-all
 }
 
-# unmount_all: what is mounted from block devices
+# unmount_all: unmounts all block devices
 unmount_all()
 {
 	unmount_rc=0

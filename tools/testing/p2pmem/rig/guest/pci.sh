@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=dash
 #
-# pci.sh: find PCI functions, their BARs and drivers. BDF means 0000:bb:dd.f throughout.
+# pci.sh: find PCI functions, their BARs and drivers. BDF stands for 0000:bb:dd.f everywhere.
 
-# pci_find VVVV:DDDD [N]: BDFs of all functions of that kind in order, or the N-th (from 1)
+# pci_find VVVV:DDDD [N]: prints the BDFs of all functions with that ID, or the N-th one (from 1)
 pci_find()
 {
 	for f in /sys/bus/pci/devices/*; do
@@ -13,9 +13,9 @@ pci_find()
 	done | if [ -n "${2:-}" ]; then sed -n "$2p"; else cat; fi
 }
 
-# pci_at [BUS:]DD.F/DD.F/...: the function at that position, written as the devices and
-# functions on the way down from a root bus (00 when not said). Bus numbers below change
-# with the firmware, positions do not.
+# pci_at [BUS:]DD.F/DD.F/...: prints the function at that position, which lists the devices and
+# functions on the path from a root bus (default 00). Unlike the bus numbers below, positions
+# do not depend on the firmware.
 pci_at()
 {
 	case $1 in
@@ -29,14 +29,14 @@ pci_at()
 	echo "${p##*/}"
 }
 
-# pci_path BDF: the position of a function, as pci_at takes it
+# pci_path BDF: prints the position of a function for pci_at
 pci_path()
 {
 	readlink -f "/sys/bus/pci/devices/$1" |
 	sed -E 's,.*/pci[0-9a-f]{4}:([0-9a-f]+)/,\1:,; s,[0-9a-f]{4}:[0-9a-f]{2}:,,g'
 }
 
-# pci_bar BDF N: "START SIZE FLAGS", decimal, decimal, hexadecimal; nothing when there is none
+# pci_bar BDF N: prints "START SIZE FLAGS" (decimal, decimal, hexadecimal), nothing without a BAR
 pci_bar()
 {
 	sed -n "$(($2 + 1))p" "/sys/bus/pci/devices/$1/resource" | while read -r start end flags; do
@@ -54,7 +54,7 @@ pci_bar_size()
 	pci_bar "$1" "$2" | cut -d' ' -f2
 }
 
-# pci_driver BDF: name of the driver that is bound, or nothing
+# pci_driver BDF: prints the name of the bound driver, or nothing
 pci_driver()
 {
 	basename "$(readlink "/sys/bus/pci/devices/$1/driver")" 2>/dev/null
@@ -66,7 +66,7 @@ pci_unbind()
 		echo "$1" >"/sys/bus/pci/devices/$1/driver/unbind"
 }
 
-# pci_bind BDF DRIVER: by driver_override, so that no other driver takes it
+# pci_bind BDF DRIVER: binds by driver_override, so that no other driver binds to it
 pci_bind()
 {
 	echo "$2" >"/sys/bus/pci/devices/$1/driver_override" || return 1
@@ -78,14 +78,14 @@ pci_bind()
 	}
 }
 
-# pci_release BDF: unbind, and let any driver take it again
+# pci_release BDF: unbinds, and lets any driver bind again
 pci_release()
 {
 	pci_unbind "$1"
 	echo >"/sys/bus/pci/devices/$1/driver_override"
 }
 
-# pci_remove BDF; pci_rescan: surprise removal as far as sysfs can do it, and coming back
+# pci_remove BDF; pci_rescan: removal through sysfs, and rediscovery
 pci_remove()
 {
 	echo 1 >"/sys/bus/pci/devices/$1/remove"
@@ -96,7 +96,7 @@ pci_rescan()
 	echo 1 >/sys/bus/pci/rescan
 }
 
-# what topologies are made of
+# the devices of the topologies
 pci_cards()
 {
 	pci_find 1af4:1110 "$@"		# ivshmem-plain, BAR 2

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=dash
 #
-# tool.sh: the core's API in guest scripts, by the module p2pmem_tool (its main.c has a
-# cookbook), and cards that lend. Source it after lib.sh.
+# tool.sh: calls of the core's API through the module p2pmem_tool (its main.c has examples), and
+# cards as providers. Source it after lib.sh.
 
 tool_dir=/sys/kernel/debug/p2pmem_tool
 
-# t COMMAND...: one call of the API. Prints nothing; $tool_err is the errno's name, or "ok", and
-# $id the number of what it took. Fails when the call failed.
+# t COMMAND...: one call of the API. Prints nothing; sets $tool_err to the name of the errno or
+# "ok", and $id to the number of the new object. Fails if the call failed.
 t()
 {
 	id=
-	# the shell's own echo and read: processes are slow here
+	# only shell builtins, because processes are slow here
 	if tool_text=$( { echo "$*" >$tool_dir/command; } 2>&1); then
 		tool_err=ok
 		read -r tool_key tool_value <$tool_dir/result || tool_key=
@@ -37,7 +37,7 @@ t()
 	return 1
 }
 
-# r [KEY]: what the last call printed, or what stands after its word KEY (first line)
+# r [KEY]: prints the result of the last call, or the rest of its first line that begins with KEY
 r()
 {
 	if [ $# = 0 ]; then
@@ -47,7 +47,7 @@ r()
 	fi
 }
 
-# errno_is WANTED NAME COMMAND...: the call ends with that errno ("ok")
+# errno_is WANTED NAME COMMAND...: the call must return that errno or "ok"
 errno_is()
 {
 	errno_want=$1 errno_name=$2
@@ -56,13 +56,13 @@ errno_is()
 	is "$tool_err" "$errno_want" "$errno_name"
 }
 
-# must COMMAND...: a call that is no test itself
+# must COMMAND...: a call that must succeed, and is not counted as a test
 must()
 {
 	t "$@" || bail "p2pmem_tool: '$*' failed with $tool_err"
 }
 
-# lend BDF: by p2pmem-bar, with its parameters as they are
+# lend BDF: binds p2pmem-bar, with its current parameters
 lend()
 {
 	pci_bind "$1" p2pmem-bar
@@ -84,8 +84,8 @@ lent_published()
 	cat "/sys/bus/pci/devices/$1/p2pmem/published"
 }
 
-# lines BDF [REGEX]: how many lines the kernel's log has of that function since log_mark, but
-# those of the kernel's own driver and PCI code
+# lines BDF [REGEX]: prints the number of log lines of that function since log_mark, except those
+# of the kernel's driver and PCI code
 lines()
 {
 	lines_counts "$1" "${2:-.}"
@@ -105,7 +105,7 @@ lines_counts()
 	read -r lines_all lines_match </run/lines
 }
 
-# lines_are BDF REGEX NAME: since log_mark that function had one line, and it matches
+# lines_are BDF REGEX NAME: that function must have exactly one log line since log_mark, and it must match
 lines_are()
 {
 	lines_counts "$1" "$2"
@@ -116,7 +116,7 @@ lines_are()
 	fi
 }
 
-# bind_to BDF DRIVER: $bind_err is the errno of binding it, or "ok"
+# bind_to BDF DRIVER: sets $bind_err to the error of binding it, or "ok"
 bind_to()
 {
 	pci_unbind "$1"
@@ -129,7 +129,7 @@ bind_to()
 	fi
 }
 
-# bar_params [NAME=VALUE...]: parameters of p2pmem-bar; the rest as after loading
+# bar_params [NAME=VALUE...]: sets parameters of p2pmem-bar, and the others to their defaults
 bar_params()
 {
 	for bar_p in bar=-1 offset=0 size=0 kind=pool "$@"; do

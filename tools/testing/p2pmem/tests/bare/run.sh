@@ -1,22 +1,22 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# bare/run.sh: the project's commands on a Debian 12 that has nothing: debootstrap's minimal variant
-# with gcc, make and git. Prints TAP.
+# bare/run.sh: run the project's commands on a minimal Debian 12: debootstrap's minimal variant with
+# gcc, make and git. Prints TAP.
 #
 #   run.sh BUILD_DIR [TARGET...]     targets of make, by default demo and check
 #
-# What is committed is cloned into the new system, and each target must end well there: a package
-# that a command needs and rig/packages does not name fails here, whatever this machine has
-# installed. Kernels and modules are built there from nothing, so an hour passes.
+# The script clones the committed state into the new system, where each target must succeed. This
+# fails if rig/packages lacks a package that a command needs, whatever this machine has installed.
+# Kernels and modules are built from scratch there, which takes about an hour.
 #
-#   LIMIT=7200        seconds for all of it
-#   TESTS="docs ..."  of make check only these tests
+#   LIMIT=7200        time limit in seconds
+#   TESTS="docs ..."  run only these tests of make check
 #   MIRROR= SECURITY= Debian's archives (http://deb.debian.org/debian and debian-security)
 #
-# Needs root. The mounts and processes are in namespaces of their own and go with this script,
-# however it ends; the new system is removed at the end. Logs stay: BUILD_DIR/TARGET.log, and on a
-# failure BUILD_DIR/TARGET.check with what "make check" left of its tests.
+# Needs root. Mounts and processes are in namespaces of their own, which end with this script; the
+# new system is removed at the end. Logs are kept: BUILD_DIR/TARGET.log, and after a failure the
+# logs of "make check" in BUILD_DIR/TARGET.check.
 
 set -eu
 

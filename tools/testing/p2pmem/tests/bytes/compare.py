@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """
-compare.py VMDIR FILE: what QEMU traced in a run of guest/bytes.sh, and what the guest counted.
+compare.py VMDIR FILE: compare QEMU's trace of a run of guest/bytes.sh with the guest's counters.
 
 Writes "TRACED COUNTED NAME" lines. Bytes are those to and from the provider's BAR.
 """

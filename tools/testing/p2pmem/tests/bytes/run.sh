@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Boots one guest that moves a known number of bytes through peer memory (guest/bytes.sh), and
-# compares what it counted with the addresses that QEMU traced, to the byte. Prints TAP.
+# Boots a guest that moves a known number of bytes through peer memory (guest/bytes.sh), and
+# compares its counters with the addresses that QEMU traced, to the byte. Prints TAP.
 #
 # run.sh BUILD_DIR
 #
-# Exit status: 0 all passed, 1 a test failed, 2 wrong call.
+# Exit status: 0 all passed, 1 a test failed, 2 usage error.
 set -eu
 
 # shellcheck source=tools/testing/p2pmem/tests/host.sh

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """
-rst.py CHECK [ARGUMENT...]: the documentation against the sources.
+rst.py CHECK [ARGUMENT...]: compare the documentation to the sources.
 
-  directives KERNEL-DOC   every kernel-doc directive finds what it names, and every function that
-                          the core exports is in the documentation
-  references              pages and files that are named exist; index.rst names every page
-  examples                C code in pages is included from files that are built and loaded by a test
+  directives KERNEL-DOC   the names in kernel-doc directives exist, and the documentation has every
+                          function that the core exports
+  references              referenced pages and files exist; index.rst lists every page
+  examples                C code in pages is included from files that are built and run by a test
   complete KERNEL-DOC     exports, enumerations and trace events have kernel-doc comments
-  quotes                  log lines that pages quote are what the sources say
+  quotes                  log lines in pages match formats in the sources
 
-Prints what is wrong; exit status 0 when nothing is.
+Prints all errors; the exit status is 0 if there are none.
 """
 
 import re
@@ -22,12 +22,12 @@ TOP = Path(__file__).resolve().parents[5]
 PAGES = sorted((TOP / "Documentation").glob("**/*.rst")) + sorted((TOP / "tools/testing/p2pmem").glob("*.rst"))
 CORE = TOP / "drivers/pci/p2pdma"
 GUEST = TOP / "tools/testing/p2pmem/tests/guest"
-# what inline functions of the header stand for: not to be called
+# exports that only inline functions of the header use
 HIDDEN = {"pci_p2pmem_lending", "__is_pci_p2pmem_page", "__pci_p2pmem_sg_kind"}
 
 
 def directives_of(page):
-    """(file, option, value) of each kernel-doc directive."""
+    """Yield (file, option, value) for each kernel-doc directive."""
     file = None
     for line in page.read_text().splitlines():
         found = re.match(r"\.\. kernel-doc:: (\S+)", line)
@@ -50,7 +50,7 @@ def kernel_doc(script, file, option, value):
         for name in value.split():
             call += ["-function", name]
     else:
-        return None, f"option {option} is not known here"
+        return None, f"unknown option {option}"
     run = subprocess.run([*call, str(TOP / file)], capture_output=True, text=True, check=False)
     return run.stdout, run.stderr.strip()
 
@@ -75,17 +75,17 @@ def directives(script):
             shown += text or ""
     exports = {name for f in CORE.glob("*.c") for name in re.findall(r"^EXPORT_SYMBOL_GPL\((\w+)\)", f.read_text(), re.M)}
     if not seen or not exports:
-        yield "no directives or no exports: nothing was checked"
+        yield "no directives or no exports found"
     for name in sorted(exports - HIDDEN):
         if not re.search(rf"c:function:: .*\b{name}\b", shown):
-            yield f"{name}() is exported and in no page of Documentation"
+            yield f"{name}() is exported, but no page of Documentation has it"
 
 
 def references():
     for page in PAGES:
         where, text = page.relative_to(TOP), page.read_text()
         for name in set(re.findall(r"(?<![\w/])(?:Documentation|drivers|include|tools)/[\w./-]*\w", text)):
-            # "drivers/nvme/target/p2pmem*.c" is named as "drivers/nvme/target/p2pmem"
+            # "drivers/nvme/target/p2pmem*.c" is found as "drivers/nvme/target/p2pmem"
             if not (TOP / name).exists() and not any((TOP / name).parent.glob(Path(name).name + "*")):
                 yield f"{where}: {name} does not exist"
         for name in set(re.findall(r"\b(pci_p2pmem_\w+)\(\)", text)):
@@ -98,13 +98,13 @@ def references():
 
 
 def examples():
-    """No C code is written in a page; what is included is a source that "make modules" builds."""
+    """Pages contain no C code; they include source files that "make modules" builds."""
     seen = 0
     makefile = (CORE / "Makefile").read_text()
     for page in PAGES:
         where, text = page.relative_to(TOP), page.read_text()
         if re.search(r"^\.\. code-block:: c$", text, re.M):
-            yield f"{where}: C code is written here: include it from a file that is built"
+            yield f"{where}: C code in a page: include it from a file that is built"
         for name in re.findall(r"^\.\. literalinclude:: (\S+)", text, re.M):
             file = (page.parent / name).resolve()
             seen += 1
@@ -113,18 +113,18 @@ def examples():
             elif file.suffix == ".c" and f"{file.parent.name}/{file.stem}.o" not in makefile:
                 yield f"{where}: {name} is not built by {CORE.name}/Makefile"
             elif file.suffix == ".c" and not any(file.stem in f.read_text() for f in GUEST.glob("*.sh")):
-                yield f"{where}: {name} is loaded by no test of {GUEST.relative_to(TOP)}"
+                yield f"{where}: no test of {GUEST.relative_to(TOP)} loads {name}"
     if seen < 3:
-        yield f"{seen} examples are included: there are more"
+        yield f"only {seen} included examples found, expected more"
 
 
 def documented(text, kind):
-    """Names of structures, enumerations or functions with a kernel-doc comment."""
+    """Return the names of structures, enumerations or functions with a kernel-doc comment."""
     return set(re.findall(rf"^/\*\*\n \* {kind}(\w+)(?:\(\))? - ", text, re.M))
 
 
 def complete(script):
-    """Every export, enumeration and trace event has a kernel-doc comment, without a complaint."""
+    """Every export, enumeration and trace event has a kernel-doc comment without warnings."""
     headers = sorted((TOP / "include").rglob("*p2pmem*.h"))
     sources = [f for d in ("drivers/pci/p2pdma", "drivers/nvme", "drivers/infiniband") for f in (TOP / d).rglob("*.c")
                if not f.stem.endswith("kunit") and f.parent.name != "tests"]
@@ -133,7 +133,7 @@ def complete(script):
         text = f.read_text()
         for name in re.findall(r"^EXPORT_SYMBOL(?:_GPL)?\((\w+)\)", text, re.M):
             counts["exports"] += 1
-            # the slow half of an inline function, or a key that one tests: the header describes that
+            # the slow path of an inline function, or a key that it tests: documented in the header
             if name not in documented(text, "") and name not in HIDDEN:
                 yield f"{f.relative_to(TOP)}: {name}() is exported and has no kernel-doc comment"
     for f in headers:
@@ -148,29 +148,29 @@ def complete(script):
                 yield f"{f.relative_to(TOP)}: trace event {name} has no kernel-doc comment"
             if not re.search(rf"^{name} ", (TOP / "Documentation/admin-guide/p2pmem.rst").read_text(), re.M):
                 yield f"trace event {name} is not in Documentation/admin-guide/p2pmem.rst"
-    yield from (f"no {what} found: nothing was checked" for what, n in counts.items() if not n)
+    yield from (f"no {what} found" for what, n in counts.items() if not n)
     for f in headers:
         done = subprocess.run(["perl", script, "-none", str(f)], capture_output=True, text=True, check=False)
         yield from (line for line in done.stderr.splitlines()
-                    # kernel-doc does not expand the macro that makes the values
+                    # kernel-doc does not expand the macro that defines the values
                     if "warning:" in line and "pci-p2pmem-reason.h" not in line)
 
 
 def quotes():
-    """Blocks of log lines in pages: the fixed words of each line are those of a format in the sources."""
+    """The constant words of each log line in a page must be in a format string of the sources."""
     texts = [re.sub(r'"\s*\n?\s*"', "", f.read_text()) for d in ("drivers", "include") for f in (TOP / d).rglob("*.[ch]")]
     seen = 0
     for page in [*PAGES, TOP / "README.md"]:
         for line in re.findall(r"^ +((?:nvmet|p2pmem-bar|p2pdma|nvme\d*)(?: [\w:.]+)?: .*)$", page.read_text(), re.M):
             seen += 1
             words = re.sub(r"^[\w-]+(?: [\w:.]+)?: ", "", line)
-            # numbers and addresses are what a format fills in
+            # split at numbers and addresses, which replace conversions of the format
             parts = [p.strip(" ,;") for p in re.split(r"\w{4}:\w\w:\w\w\.\w|0x\w+|\b\d+\b|\.\.\.", words)]
             for part in parts:
                 if len(part) > 3 and not any(part in text for text in texts):
                     yield f"{page.relative_to(TOP)}: no source has \"{part}\" of the line: {line}"
     if not seen:
-        yield "no log lines found: has their form changed?"
+        yield "no log lines found: their format may have changed"
 
 
 CHECKS = {f.__name__: f for f in (directives, references, examples, complete, quotes)}

@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Documentation: what is written about the code is so. Prints TAP. The form of all files is
-# ../../lint's.
+# Compares the documentation to the code. Prints TAP. The form of all files is checked by
+# ../../lint.
 #
 # run.sh BUILD_DIR [ONLY]
 #
-# ONLY: a shell pattern; checks whose name does not match are left out.
-# The project's build directory is $BUILD (build), after "make modules": the scripts of the
-# kernel's source come from there (kernel-doc).
-# Exit status: 0 all passed, 1 a test failed, 2 wrong call.
+# ONLY: a shell pattern; checks whose names do not match are skipped.
+# The project's build directory is $BUILD (default: build); "make modules" must have run, because
+# the scripts of the kernel source (kernel-doc) are there.
+# Exit status: 0 all passed, 1 a test failed, 2 usage error.
 set -eu
 
 if [ $# -lt 1 ] || [ $# -gt 2 ] || [ -z "$1" ]; then
@@ -46,8 +46,8 @@ check()
 	fi
 }
 
-# All pages as a kernel tree would build them, in one call; pages that stay out of a kernel beside
-# them. Paths of included files are those of a tree.
+# Build all pages in one call, as a kernel tree does, and with them the pages that are not part of
+# the kernel tree. Paths of included files are those of the kernel tree.
 sphinx_pages()
 {
 	rm -rf "$work/sphinx"
@@ -64,7 +64,7 @@ sphinx_pages()
 	[ "$(find "$work/sphinx/out" -name '*.html' | wc -l)" -ge 8 ]
 }
 
-# The same call finds what is wrong: a page with a faulty directive, and one that is in no table
+# The same call must report faults: a page with a wrong directive, and one that is in no toctree
 sphinx_faults()
 {
 	[ -d "$work/sphinx/tree" ] || return 1
@@ -79,8 +79,8 @@ sphinx_faults()
 	grep -q "kernel-doc of include/linux/pci-p2pmem.h" "$work/faults" && grep -q "toctree" "$work/faults"
 }
 
-# options SYMBOLS: the values that conf gives to our options beside these symbols. It writes
-# to the directory that it runs in.
+# options SYMBOLS: prints the values that conf sets for our options if these symbols exist. conf
+# writes to its working directory.
 options()
 {
 	rm -rf "$work/kconfig"
@@ -124,21 +124,21 @@ kconfig_p2pdma()
 }
 
 [ -r "$scripts/kernel-doc" ] || { echo "Bail out! $scripts has no kernel-doc: run \"make modules\" first"; exit 1; }
-git rev-parse --git-dir >/dev/null 2>&1 || { echo "Bail out! this is no clone: which files are the project's is not known"; exit 1; }
+git rev-parse --git-dir >/dev/null 2>&1 || { echo "Bail out! not a git clone: the list of the project's files is unknown"; exit 1; }
 
-check "kernel-doc directives find what they name, every export is documented" "$here/rst.py" directives "$scripts/kernel-doc"
-check "pages and files that the documentation names" "$here/rst.py" references
+check "names in kernel-doc directives exist, and every export is documented" "$here/rst.py" directives "$scripts/kernel-doc"
+check "referenced pages and files exist" "$here/rst.py" references
 check "Sphinx builds every page without a warning" sphinx_pages
-check "and warns of a faulty one" sphinx_faults
-check "the picture is what its description says" "$here/picture.sh" check
+check "Sphinx warns about wrong pages" sphinx_faults
+check "the picture matches its description" "$here/picture.sh" check
 check "code in pages is included from files that are built" "$here/rst.py" examples
 check "exports, enums and trace events have kernel-doc" "$here/rst.py" complete "$scripts/kernel-doc"
-check "log lines that pages quote are in the sources" "$here/rst.py" quotes
+check "log lines in pages match the sources" "$here/rst.py" quotes
 check "every attribute and parameter has an ABI entry" "$here/tree.py" abi
 check "README.md: targets, links" "$here/tree.py" readme
 check "README.md: commands" "$here/tree.py" shell
 check "the guide has every reason" "$here/tree.py" guide
-check "Kconfig: everything as modules beside a stock kernel" kconfig_stock
-check "Kconfig: nothing beside PCI_P2PDMA" kconfig_p2pdma
+check "Kconfig: all parts are modules with a stock kernel" kconfig_stock
+check "Kconfig: no part is available with PCI_P2PDMA" kconfig_p2pdma
 echo "1..$n"
 [ $failed = 0 ] && [ $n != 0 ]

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """
-tree.py CHECK: what is written beside the documentation's pages and what the sources have.
+tree.py CHECK: compare README.md, tables and ABI entries to the sources.
 
   readme    README.md: make targets, links and paths
-  shell     README.md: its commands parse, and install what the units start
-  guide     the administrator's table of reasons
-  abi       every attribute and parameter has its entry in Documentation/ABI
+  shell     README.md: its commands parse, and install the programs that units start
+  guide     the table of reasons in the administrator's guide
+  abi       every attribute and parameter has an entry in Documentation/ABI
 
-Prints what is wrong; exit status 0 when nothing is.
+Prints all errors; the exit status is 0 if there are none.
 """
 
 import re
@@ -29,21 +29,21 @@ def readme():
     text = (TOP / "README.md").read_text()
     makefile = (TOP / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z][\w-]*):", makefile, re.M))
-    # commands only: in backquotes, as headings, and in indented blocks
+    # commands in backquotes, in headings, and in indented blocks
     named = set(re.findall(r"(?:`|^#+ |^    (?:sudo )?)make ([a-z][\w-]*)", text, re.M))
     if not {"demo", "check", "modules"} <= named:
-        yield "README.md: does not name make demo, make check and make modules"
+        yield "README.md: make demo, make check or make modules is missing"
     yield from (f"README.md: make {t}: the Makefile has no such target" for t in sorted(named - targets))
     helped = set(re.findall(r"^#help   ([a-z][\w-]*) ", makefile, re.M))
-    # a step of other targets needs no help of its own
+    # a target that is a step of others needs no help text
     steps = set(re.findall(r"\$\(MAKE\) --no-print-directory ([\w-]+)", makefile))
-    yield from (f"Makefile: help does not name the target {t}" for t in sorted(targets - helped - steps - {"help"}))
+    yield from (f"Makefile: help has no line for the target {t}" for t in sorted(targets - helped - steps - {"help"}))
 
     anchors = {re.sub(r"[^\w -]", "", h).strip().lower().replace(" ", "-") for h in re.findall(r"^#+ (.*)", text, re.M)}
     for link in re.findall(r"\]\(([^)]+)\)", text):
         if link.startswith("#"):
             if link[1:] not in anchors:
-                yield f"README.md: there is no heading {link}"
+                yield f"README.md: no heading {link}"
         elif not link.startswith("http") and not (TOP / link).exists():
             yield f"README.md: {link} does not exist"
     for path in set(re.findall(r"(?<![\w/])(?:tools|Documentation|drivers|include)/[\w./-]*\w", text)):
@@ -52,21 +52,21 @@ def readme():
 
 
 def shell():
-    """The lines to paste of README.md: a shell parses them, and what they install is where units look for it."""
+    """A shell can parse the commands of README.md, and they install programs where units start them."""
     blocks = re.findall(r"^((?:    .*\n|\n(?=    ))+)", (TOP / "README.md").read_text(), re.M)
     if len(blocks) < 5:
-        yield f"README.md: {len(blocks)} blocks of commands found: there are more"
+        yield f"README.md: only {len(blocks)} blocks of commands found, expected more"
     text = "".join(re.sub(r"^    ", "", b, flags=re.M) for b in blocks)
     for block in blocks:
         code = re.sub(r"^    ", "", block, flags=re.M)
         done = subprocess.run(["sh", "-n"], input=code, capture_output=True, text=True, check=False)
-        # an open here-document is a warning of some shells only
+        # some shells only warn about an unterminated here-document
         if done.returncode or done.stderr or code.count("<<'END'") != len(re.findall(r"^END$", code, re.M)):
-            yield f"README.md: no shell takes this block: {done.stderr.strip() or code.splitlines()[0]}"
+            yield f"README.md: the shell cannot parse this block: {done.stderr.strip() or code.splitlines()[0]}"
     for unit in re.findall(r"cp (tools/packaging/\S+\.service) /etc/systemd/system/", text):
         program = re.search(r"^ExecStart=(\S+)/(\S+)", (TOP / unit).read_text(), re.M)
         if f"install tools/packaging/{program[2]} {program[1]}/" not in text:
-            yield f"README.md: {unit} starts {program[1]}/{program[2]}, which no line installs"
+            yield f"README.md: {unit} starts {program[1]}/{program[2]}, which no command installs"
 
 
 def guide():
@@ -78,7 +78,7 @@ def guide():
     if not want:
         yield "include/linux/pci-p2pmem-reason.h: no reasons found"
     if named != want:
-        yield f"{page}: the table of reasons differs from the header's: {' '.join(set(named) ^ set(want)) or 'its order'}"
+        yield f"{page}: the table of reasons differs from the header: {' '.join(set(named) ^ set(want)) or 'the order'}"
 
 
 def abi():
@@ -87,13 +87,13 @@ def abi():
 
     def need(names, prefix, source):
         if not names:
-            yield f"{source}: no attributes found: has their definition changed?"
+            yield f"{source}: no attributes found: their definition may have changed"
         for name in sorted(names):
             if prefix + name not in what:
                 yield f"{source}: {prefix}{name} has no entry in Documentation/ABI/testing"
         for entry in sorted(w for w in what if w.startswith(prefix) and w != prefix):
             if entry[len(prefix):] not in names:
-                yield f"Documentation/ABI/testing: {entry}: {source} does not make it"
+                yield f"Documentation/ABI/testing: {entry}: {source} does not define it"
 
     source = "drivers/pci/p2pdma/sysfs.c"
     names = set(re.findall(r"DEVICE_ATTR_(?:R[OW]|WO)\((\w+)\)", (TOP / source).read_text()))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DOC: from bytes to a tree and two ends in it, and back
+ * DOC: convert bytes to a tree and two of its ends, and back
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 static const unsigned int domain_steps[] = { 0, 1, 0x10000, 0 };
 
-/* Bytes that run out read as 0 */
+/* Missing bytes read as 0 */
 struct reader {
 	const u8 *data;
 	size_t left;
@@ -30,7 +30,7 @@ bool input_is_tree(const u8 *data, size_t size)
 	return !size || !(data[0] & 0x01);
 }
 
-/* Vertex 0 is the fabric, which is no end and has only host bridges below it */
+/* Vertex 0 is the fabric, which cannot be an end and has only host bridges below it */
 static int pick(const struct graph *g, u8 back)
 {
 	return g->nr - 1 - back % (g->nr - 1);
@@ -54,7 +54,7 @@ static void set_acs(struct vertex *v, u8 control)
 	v->other_acs = control;
 }
 
-/* Sizes are powers of two: 0 is none, 128 and up */
+/* Sizes are 0 (none), or powers of two from 128 on */
 static unsigned int read_size(u8 bits)
 {
 	return (bits & 7) ? 64u << (bits & 7) : 0;
@@ -89,7 +89,7 @@ static void read_function(struct reader *r, struct graph *g, unsigned int next_b
 	u8 devfn = next(r), flags = next(r), control = next(r);
 	struct vertex unused = { 0 }, *v = &unused, *up;
 
-	/* a number that is in use: read, and left out */
+	/* skip a record whose number is in use */
 	if (!taken(g, parent, devfn)) {
 		v = &g->v[graph_add(g, ROOT_PORT + (flags & 7) % 5, parent)];
 		up = &g->v[parent];
@@ -150,7 +150,7 @@ static void read_node(struct reader *r, struct p2pmem_node *node)
 	unsigned int i, pattern;
 	u8 flags;
 
-	/* few numbers, so that some are equal */
+	/* use few numbers, so that some are equal */
 	node->id = next(r);
 	node->id = (node->id & 0xc0) << 26 | (node->id & 0x30) << 4 | (node->id & 0x0f);
 	flags = next(r);
@@ -224,7 +224,7 @@ static size_t write_function(const struct graph *g, int at, u8 *data)
 	return RECORD + (v->controls_egress ? write_vector(v, data + RECORD) : 0);
 }
 
-/* Which of domain_steps[] it is: told by the last host bridge; -1: none */
+/* The index in domain_steps[], derived from the last host bridge; -1: none */
 static int step_of(const struct graph *g, unsigned int hosts)
 {
 	unsigned int i;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DOC: runs the target over files, without the fuzzer
+ * DOC: run the target on files, without the fuzzer
  *
- * replay DIRECTORY... : every file in them. For coverage, which gcov counts of a
- * topology.c that no sanitizer has added branches to.
+ * replay DIRECTORY... runs every file of the directories. Used to measure coverage with
+ * gcov, without the branches that sanitizers add to topology.c.
  */
 #include <dirent.h>
 #include <limits.h>

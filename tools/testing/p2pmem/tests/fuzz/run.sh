@@ -4,19 +4,19 @@
 # Fuzzes drivers/pci/p2pdma/topology.c in user space: libFuzzer, the address and undefined
 # behaviour sanitizers, and the oracle of ../topology. Prints TAP.
 #
-# run.sh BUILD_DIR [SECONDS]		60 seconds if not said
+# run.sh BUILD_DIR [SECONDS]		default 60
 #
-# SEED=1 in the environment makes the run another one. What the fuzzer found worth keeping is
-# in BUILD_DIR/corpus, and the next run starts with it. An input that shows an error is kept in
-# BUILD_DIR/crashes, is tried again by every run, and the command that does so is printed.
+# SEED=N in the environment changes the run. The fuzzer keeps interesting inputs in
+# BUILD_DIR/corpus, and the next run starts with them. An input that fails is kept in
+# BUILD_DIR/crashes and repeated by every run; the script prints the command to repeat it.
 #
-# Besides: the inputs must reach nearly every line of topology.c (gcov), and the fuzzer, from
-# nothing, must find each of the faults in faults/.
+# In addition, the inputs must reach nearly all lines of topology.c (gcov), and the fuzzer must
+# find each of the faults in faults/ without a corpus.
 #
-# Exit status: 0 all passed, 1 a test failed or the build did, 2 wrong call.
+# Exit status: 0 all passed, 1 a test or the build failed, 2 usage error.
 set -eu
 
-min_runs=10000		# a run with fewer has not fuzzed
+min_runs=10000		# fewer runs are a failure
 min_lines=95		# percent of topology.c
 fault_seconds=120	# a fault is found in less than 10, on an idle machine
 
@@ -26,7 +26,7 @@ if [ $# -lt 1 ] || [ $# -gt 2 ] || [ -z "$1" ]; then
 fi
 seconds=${2:-60}
 case $seconds in
-"" | *[!0-9]* | 0) echo "run.sh: SECONDS=$seconds is no number of seconds" >&2; exit 2 ;;
+"" | *[!0-9]* | 0) echo "run.sh: invalid SECONDS=$seconds, expected a number of seconds" >&2; exit 2 ;;
 esac
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -47,13 +47,13 @@ result() # STATUS TEXT
 	fi
 }
 
-# executions LOG: how many it says
+# executions LOG: prints the number of executions
 executions()
 {
 	sed -n 's/^stat::number_of_executed_units: //p' "$1" | tail -n 1
 }
 
-# the end of a log, without the lines of progress
+# prints the end of a log, without progress lines
 tail_of()
 {
 	grep -v -E '^#[0-9]+[[:space:]]' "$1" | tail -n 40 | sed 's/^/# /'
@@ -79,7 +79,7 @@ status=0
 [ $status = 0 ] || sed 's/^/# /' "$build/seeds.log"
 result $status "seeds: $(tail -n 1 "$build/seeds.log")"
 
-# One process, which is all that one CPU can feed
+# a single process, because the machine may have a single CPU
 log=$build/fuzz.log
 status=0
 # shellcheck disable=SC2086	# one word an option
@@ -98,7 +98,7 @@ else
 	result 0 "$seconds s of fuzzing: $runs executions, 0 crashes"
 fi
 
-# What the corpus reaches, by gcov
+# measure the coverage of the corpus with gcov
 rm -f "$build"/plain/*.gcda
 lines='' status=0
 "$build/replay" "$build/seeds.d" "$build/corpus" >"$build/replay.log" 2>&1 || status=$?
@@ -119,7 +119,8 @@ else
 	result $status "coverage: $inputs inputs reach $lines lines of topology.c (wanted: $min_lines%)"
 fi
 
-# Can it find anything? From no corpus at all; and its input must be good for the true one.
+# Prove that the fuzzer finds faults without a corpus, and that the input which shows a fault passes
+# without the fault.
 for fault; do
 	dir=$build/fault-$fault
 	rm -rf "$dir/found"
@@ -137,7 +138,7 @@ for fault; do
 	elif ! "$build/fuzz" "$input" >"$dir/true.log" 2>&1; then
 		tail_of "$dir/true.log"
 		echo "# again: $build/fuzz $input"
-		result 1 "fault $fault: the input that found it fails without it, too"
+		result 1 "fault $fault: its input fails without the fault, too"
 	else
 		result 0 "fault $fault: found in $took s, $(executions "$dir/fuzz.log") executions"
 	fi

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DOC: what fuzzing starts with
+ * DOC: the initial inputs of the fuzzer
  *
- * seeds DIRECTORY: writes there, each as an input, the drawn cases of ../topology,
- * chains that are longer than the masks, random trees, and chains of no tree. Each
- * case is read back and asked: a case that is another one as an input is an error.
+ * seeds DIRECTORY writes inputs to the directory: the drawn cases of ../topology,
+ * chains longer than the masks, random trees, and chains that form no tree. Every case
+ * is decoded again and must have the same result as before.
  */
 #include <limits.h>
 #include <stdint.h>
@@ -43,7 +43,7 @@ static size_t write_input(const char *dir, const char *name, const struct input 
 	if (size) {
 		write_bytes(dir, name, data, size);
 	} else {
-		printf("%s: cannot be an input\n", name);
+		printf("%s: cannot be encoded as an input\n", name);
 		errors++;
 	}
 	return size;
@@ -101,7 +101,7 @@ static int add_node(struct graph *g, const struct p2pmem_node *node, int parent)
 	return at;
 }
 
-/* From the root bus down; what the graph has of it already stays. The end of it. */
+/* Add a chain from the root bus down, reusing existing vertices; return its end */
 static int add_chain(struct graph *g, const struct p2pmem_chain *chain, int host,
 		     const struct p2pmem_chain *before, const int *before_at, int *at)
 {
@@ -143,7 +143,7 @@ static const struct p2pmem_node *node_at(int at, const struct pair_chain *p,
 	return at > 0 ? &p->chain.node[at - 1] : &c->chain.node[-at - 1];
 }
 
-/* What the bytes are read as must be answered as the case is */
+/* The decoded input must have the same result as the case */
 static bool survives(const struct route_case *c, const u8 *data, size_t size)
 {
 	static struct input in;
@@ -180,13 +180,13 @@ static void write_cases(const char *dir, const struct route_case *cases, unsigne
 		case_to_input(&cases[i], &in);
 		size = write_input(dir, cases[i].name, &in, data);
 		if (size && !survives(&cases[i], data, size)) {
-			printf("%s: another case, as an input\n", cases[i].name);
+			printf("%s: the encoded input has another result\n", cases[i].name);
 			errors++;
 		}
 	}
 }
 
-/* RP -+- C, and USP -- DSP -- USP -- ... -- P, of which node @redirects does so */
+/* RP -+- C, and USP -- DSP -- USP -- ... -- P; node number @redirects redirects */
 static void write_deep(const char *dir, const char *name, unsigned int redirects)
 {
 	static struct p2pmem_node deep[DEEP];

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DOC: the fuzzing target: topology.c against the oracle, and against what is always so
+ * DOC: the fuzzing target: compare topology.c to the oracle, and check invariants
  *
- * An input is a tree with two ends, or two chains of no tree (input.h). Of a tree the
- * oracle of ../topology knows the answer. Without one, what must hold of every
- * answer is checked. Whatever is wrong is printed, and ends the process.
+ * An input is a tree with two ends, or two chains that form no tree (input.h). For a
+ * tree the oracle of ../topology computes the expected result. For other chains only
+ * the invariants of all results are checked. Errors are printed and end the process.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 
 #include "input.h"
 
-/* Its name for libFuzzer: see the Makefile */
+/* libFuzzer's name of the target, see the Makefile */
 int fuzz_one(const u8 *data, size_t size);
 
 struct question {
@@ -39,7 +39,7 @@ static void must(const struct question *q, bool holds, const char *what)
 		fail(q, what, NULL);
 }
 
-/* Whether a bit is set that no node of the chain is for */
+/* Return true if a bit beyond the last node of the chain is set */
 static bool mask_too_long(u64 mask, unsigned int nr)
 {
 	return nr < 64 && mask >> nr;
@@ -50,13 +50,13 @@ static bool same_chain(const struct p2pmem_chain *a, const struct p2pmem_chain *
 	return a->nr == b->nr && (!a->nr || !memcmp(a->node, b->node, a->nr * sizeof(*a->node)));
 }
 
-/* Who asks and who answers is not the same the other way round */
+/* With swapped ends, requester and completer differ */
 static bool about_packets(const struct p2pmem_route *r)
 {
 	return r->reason == PCI_P2PMEM_PAYLOAD_SIZE || r->reason == PCI_P2PMEM_TAG_SIZE;
 }
 
-/* What holds of any two chains */
+/* Invariants of any two chains */
 static void check_any(struct question *q)
 {
 	const struct p2pmem_chain *p = q->provider, *c = q->client;
@@ -69,32 +69,32 @@ static void check_any(struct question *q)
 	memset(&again, 0x5a, sizeof(again));
 	p2pmem_topology_route(p, c, &again);
 	if (!same_route(r, &again))
-		fail(q, "the same question has two answers: a field is not written", &again);
+		fail(q, "two calls have different results: a field is not written", &again);
 
 	acs = r->reason == PCI_P2PMEM_ACS_REDIRECT || r->reason == PCI_P2PMEM_ACS_EGRESS;
 	packets = about_packets(r);
 	must(q, acs || packets || r->reason == PCI_P2PMEM_OK || r->reason == PCI_P2PMEM_HOST_BRIDGE,
-	     "a reason that is not one of topology");
-	must(q, !r->bus_addr || r->reason == PCI_P2PMEM_OK, "a bus address where it is refused");
+	     "a reason that topology.c must not return");
+	must(q, !r->bus_addr || r->reason == PCI_P2PMEM_OK, "a bus address in a refusal");
 	must(q, empty || r->distance >= 0, "a negative distance");
-	must(q, empty || r->distance <= (int)(p->nr + c->nr), "a distance beyond both chains");
+	must(q, empty || r->distance <= (int)(p->nr + c->nr), "a distance larger than both chains");
 	must(q, !empty || (r->distance == -1 && r->reason == PCI_P2PMEM_HOST_BRIDGE),
-	     "a route from nothing, or to nothing");
+	     "a route from or to an empty chain");
 	must(q, (acs || packets) == !!r->at,
-	     "ACS or packets names no node, or another reason names one");
+	     "no node for ACS or packets, or a node for another reason");
 	must(q, !r->at || find_at(p, r->at, &i) || find_at(c, r->at, &i),
-	     "the node at fault is in neither chain");
+	     "the reported node is in neither chain");
 	must(q, !mask_too_long(r->provider_acs, p->nr), "a provider's bit without a node");
 	must(q, !mask_too_long(r->client_acs, c->nr), "a client's bit without a node");
 	must(q, !r->bus_addr || (!r->provider_acs && !r->client_acs),
-	     "a bus address where something redirects");
+	     "a bus address despite a redirect");
 	must(q, r->reason != PCI_P2PMEM_ACS_REDIRECT || r->at->acs_ctrl & 0x0c,
 	     "a redirecting node that does not redirect");
 	must(q, r->reason != PCI_P2PMEM_ACS_EGRESS || (r->at->has_acs && r->at->acs_ctrl & 0x20),
 	     "an egress port without egress control");
 }
 
-/* What holds only where the same function is the same in both chains */
+/* Invariants of chains that agree about their common functions */
 static void check_tree(struct question *q)
 {
 	const struct p2pmem_route *r = &q->got;
@@ -105,7 +105,7 @@ static void check_tree(struct question *q)
 	    (back.reason != r->reason || back.bus_addr != r->bus_addr ||
 	    back.distance != r->distance || back.provider_acs != r->client_acs ||
 	    back.client_acs != r->provider_acs))
-		fail(q, "another answer the other way round", &back);
+		fail(q, "another result with swapped ends", &back);
 	must(q, !same_chain(q->provider, q->client) || !q->provider->nr ||
 	     (r->bus_addr && r->distance == 0), "a function that does not reach itself");
 }
@@ -125,10 +125,10 @@ static void query_tree(const u8 *data, size_t size)
 	check_tree(&q);
 	if (p.chain.nr && c.chain.nr) {
 		must(&q, oracle_query(&in.graph, in.provider, in.client, &f) == 1,
-		     "this is no tree: the target is wrong");
+		     "the input is no tree: the target has a fault");
 		translate(&f, &p, &c, &want);
 		if (!same_route(&q.got, &want))
-			fail(&q, "the oracle says something else", &want);
+			fail(&q, "the oracle has another result", &want);
 	}
 	free_chain(&p);
 	free_chain(&c);

@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Tests tools/graft/intree.sh (make graft, make ungraft) on a small tree below BUILD_DIR: the
-# consumers' folders of the distribution's source, and of the other files that are changed
-# those lines that matter. Builds no kernel. Prints TAP.
+# Tests tools/graft/intree.sh (make graft, make ungraft) on a small tree below BUILD_DIR. It has
+# the consumers' directories of the distribution's source, and the relevant lines of the other
+# files that the graft changes. Builds no kernel. Prints TAP.
 #
 # run.sh BUILD_DIR
 #
 # The project's build directory is $BUILD (build), after "make modules".
-# Exit status: 0 all passed, 1 a test failed, 2 wrong call.
+# Exit status: 0 all passed, 1 a test failed, 2 usage error.
 set -eu
 
 # shellcheck source=tools/testing/p2pmem/tests/host.sh
@@ -20,7 +20,7 @@ one=$(cd "$top" && git ls-files 'drivers/pci/p2pdma/*.c' | head -n 1)
 # shellcheck disable=SC1091
 . "$top/tools/testing/p2pmem/tests/graft/tree.sh"
 
-# refuses NAME TEXT COMMAND...: fails, says TEXT, changes nothing
+# refuses NAME TEXT COMMAND...: COMMAND must fail with TEXT and change nothing
 refuses()
 {
 	name=$1 text=$2
@@ -28,9 +28,9 @@ refuses()
 	rm -rf "$work/before"
 	cp -a "$tree" "$work/before"
 	if "$@" >"$work/out" 2>&1; then
-		not_ok "$name: refused"
+		not_ok "$name: fails"
 	elif ! grep -Fq "$text" "$work/out"; then
-		not_ok "$name: says \"$text\""
+		not_ok "$name: reports \"$text\""
 	elif ! diff -r "$work/before" "$tree" >"$work/out"; then
 		not_ok "$name: changes nothing"
 	else
@@ -38,7 +38,7 @@ refuses()
 	fi
 }
 
-# the tree as it was: hard links to a copy, as whoever keeps several trees has them
+# an ungrafted tree, hard-linked to a copy as users with several trees do
 fresh()
 {
 	rm -rf "$tree" "$work/links"
@@ -46,7 +46,7 @@ fresh()
 	cp -al "$work/links" "$tree"
 }
 
-# the same with the graft of the first test
+# the same tree with the graft of the first test
 grafted()
 {
 	rm -rf "$tree"
@@ -58,7 +58,7 @@ same()
 	diff -r "$orig" "$tree"
 }
 
-# modes too, which diff does not see
+# compares modes, which diff -r ignores
 modes()
 {
 	(cd "$orig" && find . -type f -printf '%m %p\n' | LC_ALL=C sort) >"$work/modes"
@@ -97,7 +97,7 @@ abi_is_unique()
 	! grep -i 'p2pmem\|defined .* times' "$work/abi"
 }
 
-# twice: says so, and not even a time changes
+# a second graft reports that, and changes not even a modification time
 twice()
 {
 	find "$tree" -printf '%p %T@ %C@\n' | sort >"$work/times"
@@ -106,19 +106,19 @@ twice()
 	find "$tree" -printf '%p %T@ %C@\n' | sort | diff "$work/times" -
 }
 
-# hard links to the files of a tree keep what they had
+# hard links to the files of a tree keep their contents
 links()
 {
 	diff -r "$orig" "$work/links"
 }
 
-# an older overlay in the tree: brought up to date, and still all comes out
+# an older overlay in the tree is updated, and ungraft still removes everything
 update()
 {
 	grafted
 	was=$tree/$one record=$tree/.p2pmem-graft/manifest
-	echo '/* as it had been */' >"$was"
-	echo 'gone by now' >"$tree/drivers/pci/p2pdma/gone.c"
+	echo '/* old version */' >"$was"
+	echo 'removed since' >"$tree/drivers/pci/p2pdma/gone.c"
 	sed -i "s|^added .* $one|added $(sha256sum <"$was" | cut -c1-64) $one|" "$record"
 	echo "added $(sha256sum <"$tree/drivers/pci/p2pdma/gone.c" | cut -c1-64) drivers/pci/p2pdma/gone.c" >>"$record"
 	"$script" graft "$tree" || return 1
@@ -127,7 +127,7 @@ update()
 	"$script" ungraft "$tree" && same
 }
 
-# killed COMMAND at the third last file: the next run undoes what it finds
+# killed COMMAND: kills it at the third last file; the next run must roll back
 killed()
 {
 	mkdir -p "$work/bin"
@@ -158,7 +158,7 @@ killed_ungraft()
 	"$script" graft "$tree" && diff -r "$work/grafted" "$tree"
 }
 
-# anchor FILE LINE: without that line the graft is refused, naming both
+# anchor FILE LINE: without that line the graft must fail and name both
 anchor()
 {
 	fresh
@@ -171,25 +171,25 @@ anchor()
 plant
 fresh
 check "graft" "$script" graft "$tree"
-check "every hook is there, and every file of ours" hooks_are_there
-check "no ABI entry twice" abi_is_unique
+check "every hook and every file of p2pmem exists" hooks_are_there
+check "ABI entries are unique" abi_is_unique
 check "hard links keep their contents" links
 rm -rf "$work/grafted"
 cp -a "$tree" "$work/grafted"
 check "a second graft changes nothing" twice
 
 echo '/* mine */' >>"$tree/drivers/nvme/host/pci.c"
-refuses "ungraft: a file of the kernel was changed since" "drivers/nvme/host/pci.c was changed since" "$script" ungraft "$tree"
-refuses "graft: the same" "drivers/nvme/host/pci.c was changed since" "$script" graft "$tree"
+refuses "ungraft fails if a file of the kernel was changed since" "drivers/nvme/host/pci.c was changed since" "$script" ungraft "$tree"
+refuses "graft fails if a file of the kernel was changed since" "drivers/nvme/host/pci.c was changed since" "$script" graft "$tree"
 sed -i '$d' "$tree/drivers/nvme/host/pci.c"
 mv "$tree/$one" "$work/one.c"
-refuses "ungraft: a file of ours is gone" "$one is gone" "$script" ungraft "$tree"
+refuses "ungraft fails if a file of p2pmem was removed" "$one was removed" "$script" ungraft "$tree"
 mv "$work/one.c" "$tree/$one"
 check "ungraft" "$script" ungraft "$tree"
-check "every byte is back" same
-check "every mode is back" modes
+check "ungraft restores every byte" same
+check "ungraft restores every mode" modes
 check "ungraft of a tree without a graft" "$script" ungraft "$tree"
-check "an older graft is brought up to date" update
+check "graft updates an older graft" update
 
 anchor drivers/pci/Kconfig 'config PCI_P2PDMA'
 # shellcheck disable=SC2016	# make's dollars
@@ -202,17 +202,17 @@ sed -i 's/ib_dma_pci_p2p_dma_supported/ib_dma_of_another_kernel/' "$tree/drivers
 refuses "a site of the consumers is missing" "drivers/nvme/target/rdma.c" "$script" graft "$tree"
 fresh
 rm "$tree/MAINTAINERS"
-refuses "no kernel tree" "is no kernel source tree" "$script" graft "$tree"
+refuses "not a kernel tree" "is not a kernel source tree" "$script" graft "$tree"
 fresh
 mkdir "$tree/drivers/pci/p2pdma"
 echo mine >"$tree/$one"
-refuses "a file of ours is there already" "$one is there already" "$script" graft "$tree"
+refuses "a file of p2pmem exists already" "$one exists already" "$script" graft "$tree"
 
-# a folder where a file is to be written makes it fail at one of the last files
+# a directory in place of a temporary file makes the graft fail at one of the last files
 fresh
 mkdir -p "$tree/drivers/nvme/target/rdma.c.p2pmem-new/in-the-way"
-refuses "a failure half way is undone" "cannot write" "$script" graft "$tree"
-check "killed half way: the next run undoes it" killed_graft
-check "ungraft killed half way: the next run undoes it" killed_ungraft
+refuses "a failure half way is rolled back" "cannot write" "$script" graft "$tree"
+check "graft killed half way: the next run rolls it back" killed_graft
+check "ungraft killed half way: the next run rolls it back" killed_ungraft
 echo "1..$n"
 [ $failed = 0 ]

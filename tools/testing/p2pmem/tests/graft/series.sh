@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Tests tools/graft/series.sh (make patches) on a small git tree. Builds no kernel: that each patch
-# builds is in combinations.sh. Prints TAP.
+# Tests tools/graft/series.sh (make patches) on a small git tree. Builds no kernel: combinations.sh
+# tests that each patch builds. Prints TAP.
 #
 # series.sh BUILD_DIR
 #
 # The project's build directory is $BUILD (build), after "make modules".
-# Exit status: 0 all passed, 1 a test failed, 2 wrong call.
+# Exit status: 0 all passed, 1 a test failed, 2 usage error.
 set -eu
 
 # shellcheck source=tools/testing/p2pmem/tests/host.sh
@@ -18,7 +18,7 @@ orig=$work/orig kernel=$work/kernel out=$work/patches
 # shellcheck disable=SC1091
 . "$top/tools/testing/p2pmem/tests/graft/tree.sh"
 
-# who signs; and settings that spoil patches of those who do not expect them
+# the signer, and settings of git that break patches unless the script overrides them
 HOME=$work/home
 unset XDG_CONFIG_HOME GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL EMAIL
 GIT_CONFIG_NOSYSTEM=1
@@ -32,24 +32,24 @@ git config --global diff.noprefix true
 git config --global format.subjectPrefix 'NO PATCH'
 git config --global core.autocrlf true
 
-# what there is to see of a tree from outside: names, times, sizes, contents of .git
-look()
+# fingerprint of a tree: names, times, modes and sizes, including .git
+snapshot()
 {
 	(cd "$1" && find . -printf '%p %T@ %C@ %m %s\n' | LC_ALL=C sort)
 }
 
-# refuses NAME TEXT COMMAND...: fails, says TEXT; the kernel and OUT stay as they were
+# refuses NAME TEXT COMMAND...: COMMAND must fail with TEXT and leave the kernel and OUT unchanged
 refuses()
 {
 	name=$1 text=$2
 	shift 2
-	look "$kernel" >"$work/before"
-	look "$out" >>"$work/before"
+	snapshot "$kernel" >"$work/before"
+	snapshot "$out" >>"$work/before"
 	if "$@" >"$work/out" 2>&1; then
-		not_ok "$name: refused"
+		not_ok "$name: fails"
 	elif cp "$work/out" "$work/said" && ! grep -Fq -e "$text" "$work/said"; then
-		not_ok "$name: says \"$text\""
-	elif ! { look "$kernel"; look "$out"; } | diff "$work/before" - >"$work/out"; then
+		not_ok "$name: reports \"$text\""
+	elif ! { snapshot "$kernel"; snapshot "$out"; } | diff "$work/before" - >"$work/out"; then
 		not_ok "$name: changes nothing"
 	else
 		ok "$name"
@@ -60,14 +60,14 @@ makes()
 {
 	rm -rf "$out"
 	mkdir -p "$out"
-	look "$kernel" >"$work/before"
+	snapshot "$kernel" >"$work/before"
 	make -s -C "$work/project" patches BUILD="$BUILD" KSRC="$kernel" OUT="$out" || return 1
 	[ "$(find "$out" -name '[0-9]*.patch' | wc -l)" = "$(find "$work/project/tools/graft/series" -name '[0-9]*' | wc -l)" ]
 }
 
 untouched()
 {
-	look "$kernel" | diff "$work/before" - && git -C "$kernel" status --porcelain | diff /dev/null -
+	snapshot "$kernel" | diff "$work/before" - && git -C "$kernel" status --porcelain | diff /dev/null -
 }
 
 again()
@@ -79,7 +79,7 @@ again()
 	return $rc
 }
 
-# which patch adds or changes a file, by number
+# prints the number of the patch that adds or changes a file
 patch_of()
 {
 	grep -l "^diff --git a/$1 " "$out"/*.patch | head -n 1 | sed 's|.*/||; s/-.*//'
@@ -99,7 +99,7 @@ order()
 	done
 }
 
-# git am on the tree; then the same as the graft, modes too
+# git am on the tree must leave the same files and modes as the graft
 am()
 {
 	rm -rf "$work/am" "$work/grafted"
@@ -125,7 +125,7 @@ signed()
 	! grep -Fv "$signer|$signer|" "$work/signed"
 }
 
-# every message has a body, in lines of 75 at most, and subjects differ
+# every message has a body with lines of at most 75 characters, and subjects are unique
 messages()
 {
 	for f in "$out"/*.patch; do
@@ -137,8 +137,8 @@ messages()
 	[ "$(wc -l <"$work/subjects")" = "$(sort -u "$work/subjects" | wc -l)" ]
 }
 
-# after each patch: an object has its source, an option is known, a source is built, and
-# MAINTAINERS has the files
+# after each patch: every object has a source, every source is built, and MAINTAINERS covers
+# every file
 steps()
 {
 	rm -rf "$work/steps"
@@ -178,18 +178,18 @@ step()
 	return $bad
 }
 
-# our options that are there, as make's variables
+# the options that exist by now, as make variables
 options()
 {
 	[ ! -f drivers/pci/p2pdma/Kconfig ] || sed -n 's/^config \(.*\)/CONFIG_\1=y/p' drivers/pci/p2pdma/Kconfig | tr '\n' ' '
 }
 
-# the patches as the kernel's checkpatch sees them; what is let pass is let pass for the files, too
+# runs the kernel's checkpatch on the patches, with the same exceptions as for the files
 style()
 {
 	exceptions=$top/tools/testing/p2pmem/lint/exceptions
 	[ -f "$exceptions" ] || exceptions=$top/tools/testing/p2pmem/tests/docs/exceptions
-	# of a clean patch it says nothing
+	# checkpatch prints nothing for a clean patch
 	for f in "$out"/*.patch; do
 		perl "$KSRC/scripts/checkpatch.pl" --no-tree --strict --terse --show-types --showfile "$f" >"$work/style.one" 2>&1 ||
 			grep -q '^total: ' "$work/style.one" || { cat "$work/style.one" >&2; return 1; }
@@ -234,32 +234,32 @@ commit_all "$kernel"
 base=$(git -C "$kernel" rev-parse HEAD)
 project project
 
-check "a series, one patch a file of tools/graft/series" makes
+check "the series has one patch per file of tools/graft/series" makes
 [ $failed = 0 ] || { echo "Bail out! there is no series"; exit 1; }
-check "the kernel's work tree and its .git are as they were" untouched
+check "the kernel's work tree and its .git are unchanged" untouched
 check "order: interface, core, topology, mapping, sysfs, nvme, RDMA, nvmet, documentation, tests" order
-check "git am, and the tree is that of make graft" am
-check "author and Signed-off-by are the user's" signed
-check "messages" messages
-check "each step: objects have sources, sources are built, MAINTAINERS knows the files" steps
+check "git am leaves the same tree as make graft" am
+check "author and Signed-off-by are those of the user" signed
+check "messages have a body and unique subjects" messages
+check "after each patch: objects have sources, sources are built, MAINTAINERS covers the files" steps
 check "checkpatch --strict" style
 check "cover letter" cover
-check "a second run makes the same bytes" again
+check "a second run makes identical patches" again
 
-refuses "no KSRC" "Give a git work tree" "$work/project/tools/graft/series.sh" "" "$out"
-refuses "KSRC is no git tree" "is no git work tree" "$work/project/tools/graft/series.sh" "$orig" "$out"
-refuses "KSRC is a folder in one" "is no git work tree" "$work/project/tools/graft/series.sh" "$kernel/drivers" "$out"
-refuses "OUT in KSRC" "which is only read" "$work/project/tools/graft/series.sh" "$kernel" "$kernel/drivers"
+refuses "no KSRC" "no kernel given" "$work/project/tools/graft/series.sh" "" "$out"
+refuses "KSRC is no git tree" "is not a git work tree" "$work/project/tools/graft/series.sh" "$orig" "$out"
+refuses "KSRC is a directory of a git tree" "is not a git work tree" "$work/project/tools/graft/series.sh" "$kernel/drivers" "$out"
+refuses "OUT in KSRC" "which must not be written" "$work/project/tools/graft/series.sh" "$kernel" "$kernel/drivers"
 mkdir -p "$work/empty"
 git -C "$work/empty" init -q
 refuses "no commit" "has no commit" "$work/project/tools/graft/series.sh" "$work/empty" "$out"
 echo '/* mine */' >>"$kernel/drivers/nvme/host/pci.c"
-refuses "a change that is not committed" "drivers/nvme/host/pci.c" "$work/project/tools/graft/series.sh" "$kernel" "$out"
+refuses "an uncommitted change" "drivers/nvme/host/pci.c" "$work/project/tools/graft/series.sh" "$kernel" "$out"
 git -C "$kernel" checkout -q -- drivers/nvme/host/pci.c
 mkdir "$kernel/drivers/pci/p2pdma"
 one=$(cd "$top" && git ls-files 'drivers/pci/p2pdma/*.c' | head -n 1)
 echo 'mine' >"$kernel/$one"
-refuses "a file in the way" "$one is in the way" "$work/project/tools/graft/series.sh" "$kernel" "$out"
+refuses "a file in the way" "$one exists and is not from the graft" "$work/project/tools/graft/series.sh" "$kernel" "$out"
 rm -r "$kernel/drivers/pci/p2pdma"
 "$work/project/tools/graft/intree.sh" graft "$kernel" >/dev/null
 refuses "KSRC has the graft" "make ungraft" "$work/project/tools/graft/series.sh" "$kernel" "$out"
@@ -269,10 +269,10 @@ git -C "$kernel" commit -q -a -m "another kernel"
 refuses "a site of the consumers is missing" "drivers/nvme/target/rdma.c" "$work/project/tools/graft/series.sh" "$kernel" "$out"
 git -C "$kernel" reset -q --hard HEAD~1
 git config --global --unset user.email
-refuses "nobody signs" "user.email" "$work/project/tools/graft/series.sh" "$kernel" "$out"
+refuses "no author configured" "user.email" "$work/project/tools/graft/series.sh" "$kernel" "$out"
 git config --global user.email ada@host.example
 
-# a copy of the project in which tools/graft/series does not fit: all of it is said at once
+# a copy of the project whose tools/graft/series does not match: all errors are reported at once
 rm -rf "$work/misfit"
 cp -a "$work/project" "$work/misfit"
 list=$work/misfit/tools/graft/series
@@ -280,7 +280,7 @@ echo '/* SPDX-License-Identifier: GPL-2.0-only */' >"$work/misfit/drivers/pci/p2
 git -C "$work/misfit" add -A
 printf '\nconfig PCI_P2PMEM_NEW\n\tbool "new"\n' >>"$work/misfit/drivers/pci/p2pdma/Kconfig"
 sed -i '/^hook drivers.nvme.target.rdma.c$/d' "$list"/*nvmet*
-# three patches that bring a file of the core
+# three patches that add a file of the core
 core='drivers/pci/p2pdma/[a-z]*\.c'
 # shellcheck disable=SC2046	# one word a patch is meant
 set -- $(grep -l "^file $core\$" "$list"/* | head -n 3)
@@ -289,15 +289,15 @@ first=$(brings "$1") second=$(brings "$2") third=$(brings "$3")
 sed -i "s|^---\$|&\nfile drivers/pci/p2pdma/gone.c\nfile $first|" "$2"
 sed -i "s|^---\$|&\nstub $second static inline void p2pmem_revoke_ctx(void) { }|" "$1"
 sed -i "s|^---\$|&\nfiles $third|" "$3"
-refuses "tools/graft/series does not fit the graft" "does not fit" "$list/../series.sh" "$kernel" "$out"
+refuses "tools/graft/series does not match the graft" "does not match" "$list/../series.sh" "$kernel" "$out"
 cp "$work/said" "$work/misfits"
 said() { grep -F -e "$1" "$work/misfits"; }
-check "... a new file that no patch has" said "no patch of the series has the file drivers/pci/p2pdma/forgotten.h"
-check "... a new option that no patch has" said "no patch of the series has the option PCI_P2PMEM_NEW"
-check "... a file of the kernel that no patch has" said "has the file of the kernel drivers/nvme/target/rdma.c"
-check "... a file that is no more" said "no file is drivers/pci/p2pdma/gone.c"
-check "... a file in two patches" said "have the file $first: ${1##*/}, ${2##*/}"
-check "... a stub of nothing" said "p2pmem_revoke_ctx"
-check "... a line that means nothing" said "${3##*/}: files $third"
+check "... reports a new file that no patch has" said "no patch of the series has the file drivers/pci/p2pdma/forgotten.h"
+check "... reports a new option that no patch has" said "no patch of the series has the option PCI_P2PMEM_NEW"
+check "... reports a file of the kernel that no patch has" said "has the file of the kernel drivers/nvme/target/rdma.c"
+check "... reports a file that does not exist" said "no file matches drivers/pci/p2pdma/gone.c"
+check "... reports a file in two patches" said "have the file $first: ${1##*/}, ${2##*/}"
+check "... reports a stub without a declaration" said "p2pmem_revoke_ctx"
+check "... reports an unknown line" said "${3##*/}: files $third"
 echo "1..$n"
 [ $failed = 0 ]

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# For the tests in this directory: a small kernel tree to put the graft into, and copies. To be
-# sourced after ../host.sh, with "orig" set to where the tree goes.
+# For the tests in this directory: a small kernel tree to graft, and copies. Source this after
+# ../host.sh, with "orig" set to the directory of the tree.
 
-# shellcheck shell=sh disable=SC2154	# whoever sources this sets them
+# shellcheck shell=sh disable=SC2154	# set by the script that sources this
 
-# our files and the consumers' as they are in a kernel, the rest in few lines
+# complete directories of the consumers; of the other files only the relevant lines
 plant()
 {
 	rm -rf "$orig"
@@ -22,7 +22,7 @@ plant()
 	printf '   numastat\n   parport\n   pm/index\n' >"$orig/Documentation/admin-guide/index.rst"
 	printf '%s\n' 'PCI PEER-TO-PEER DMA (P2PDMA)' 'S:	Supported' 'F:	drivers/pci/p2pdma.c' '' \
 		'PCI POWER CONTROL' 'S:	Maintained' >"$orig/MAINTAINERS"
-	# "both" shares its text with a name that is not ours, and stays for that one
+	# "both" shares its entry with a name of ours, so the entry must be kept
 	for names in reset p2pmem/size 'p2pmem/published both' p2pmem/allocate; do
 		for name in $names; do
 			printf 'What:\t\t/sys/bus/pci/devices/.../%s\n' "$name"
@@ -31,7 +31,7 @@ plant()
 	done >"$orig/Documentation/ABI/testing/sysfs-bus-pci"
 }
 
-# commit_all DIR: everything there becomes a commit, byte for byte
+# commit_all DIR: commits all files there, byte for byte
 commit_all()
 {
 	git -C "$1" init -q
@@ -41,7 +41,7 @@ commit_all()
 		git -C "$1" commit -q -m "as it is"
 }
 
-# the project as far as the series needs it, as it is now: what is edited meanwhile does not matter
+# copies what the series needs of this project, so that edits during the test have no effect
 project()
 {
 	rm -rf "${work:?}/$1"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A card of 64 GiB in a machine of 1 GiB: lending all of it is refused before it is paid,
-# with the figures and the size that fits; that size is lent, and the machine lives.
+# A card of 64 GiB in a machine with 1 GiB: lending all of it is refused before any page is
+# allocated, with the cost and the size that fits. Lending that size succeeds.
 # Topology: topologies/big-card.
 
 set -u
@@ -15,16 +15,16 @@ size=/sys/module/p2pmem_bar/parameters/size
 log_mark
 refuses "the whole card is refused" "is not bound" pci_bind "$card" p2pmem-bar
 check "with the cost and what is available" log_has \
-	"$card: cannot lend 65536 MiB of BAR 2: its struct pages take 1024 MiB of memory, half of the available [0-9]+ MiB may be taken; lend less, size=[0-9]+M fits"
-is "$(log_since | grep -E -c "page allocation failure|Out of memory|another cache mode")" 0 "the allocator was not asked"
+	"$card: cannot register 65536 MiB of BAR 2: its struct pages need 1024 MiB, more than half of the available [0-9]+ MiB of memory; register less, size=[0-9]+M fits"
+is "$(log_since | grep -E -c "page allocation failure|Out of memory|another cache mode")" 0 "no page was allocated"
 fits=$(dmesg | sed -n 's/.*size=\([0-9]*\)M fits.*/\1/p' | tail -n 1)
-compare "${fits:-0}" -gt 64 "what fits is not nothing"
-compare "${fits:-0}" -lt 65536 "and less than all"
-# what was free then may be less free now
+compare "${fits:-0}" -gt 64 "some memory fits"
+compare "${fits:-0}" -lt 65536 "less than all memory fits"
+# less memory may be free now
 echo "$((fits * 3 / 4))M" >$size
 check "three quarters of what fits is lent" pci_bind "$card" p2pmem-bar
 # shellcheck disable=SC2017	# whole blocks of 2 MiB
-is "$(cat "/sys/bus/pci/devices/$card/p2pmem/size")" "$((fits * 3 / 4 / 2 * 2097152))" "all of them"
-check "the log says what they cost" log_has "MiB of BAR 2 take [0-9]+ of the available [0-9]+ MiB of memory for struct pages"
+is "$(cat "/sys/bus/pci/devices/$card/p2pmem/size")" "$((fits * 3 / 4 / 2 * 2097152))" "all of it is lent"
+check "the log says what they cost" log_has "struct pages for [0-9]+ MiB of BAR 2 use [0-9]+ of the available [0-9]+ MiB of memory"
 pci_release "$card"
 done_testing

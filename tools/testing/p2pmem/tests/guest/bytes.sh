@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# bytes.sh: known numbers of reads and writes of several sizes, through memory of the best
-# provider. To the host go what was moved and all counters; tests/bytes/run.sh compares them with
-# QEMU's trace. Marks in it: 1 reads and writes begin, 2 they have ended. Topology: one-switch.
+# bytes.sh: a known number of reads and writes of several sizes through memory of the best
+# provider. The guest sends the sizes and all counters to the host; tests/bytes/run.sh compares
+# them with QEMU's trace. Marks in the trace: 1 begin, 2 end of the transfers. Topology: one-switch.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
@@ -17,13 +17,13 @@ counters()
 	e2e_counters "$1" $NQN 1 "$provider" "$drive" "$adapter" >>/run/counters
 }
 
-# tested CLIENT: what the self-test says that it moved
+# tested CLIENT: prints the bytes that its self-test has moved
 tested()
 {
 	sed -n "s/.*p2pmem_verify: provider=$provider client=$1 bytes=\([0-9]*\) proof=proved.*/\1/p" "$e2e_trace"
 }
 
-# moves read|write BLOCK COUNT: and adds to $bytes
+# moves read|write BLOCK COUNT: transfers data and adds its size to $bytes
 moves()
 {
 	case $1 in
@@ -43,10 +43,10 @@ e2e_export $NQN 1 "$(nvme_disk plain0)" 1 || bail "namespace"
 e2e_port 0 || bail "port"
 disk=$(e2e_connect $NQN) || bail "connect"
 provider=$(e2e_provider $NQN 1)
-like "$provider" "^0000:[^ ]* ok proved$" "some provider serves it, and is proved"
+like "$provider" "^0000:[^ ]* ok proved$" "a provider is in use, and its path is proved"
 provider=${provider%% *}
-# what its host has asked for meanwhile is over
-wait_for 10 test "$(stat_all $NQN 1)" = "$(host_bytes "$disk")" || bail "somebody still reads"
+# wait until requests of the host itself have ended
+wait_for 10 test "$(stat_all $NQN 1)" = "$(host_bytes "$disk")" || bail "the host still reads"
 counters begin
 fallbacks=$(stat_of $NQN 1 fallbacks)
 report tested_drive "$(tested "$drive")"

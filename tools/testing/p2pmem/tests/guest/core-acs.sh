@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# ACS of a port between two peers, written while everything runs: what redirects refuses
-# the path, names the port and how to boot; what does not changes nothing; a grant that was
-# given before holds. Topology: topologies/core, where one adapter is below a port with ACS.
+# Changes ACS of a port between two peers at run time. Bits that redirect make the path
+# refused, with the port and the boot parameter in the reason; other bits have no effect. An
+# existing grant stays valid. Topology: topologies/core, with one adapter below a port with ACS.
 
 set -u
 . /lib/p2pmem.sh
@@ -17,7 +17,7 @@ lend "$card" || bail "no card"
 must client "$free"
 must client "$behind"
 
-# acs WORD: write the port's ACS control, and have the pairs judged again
+# acs WORD: writes the port's ACS control, and re-evaluates the pairs
 acs()
 {
 	setpci -s "$port" "ECAP_ACS+6.w=$1"
@@ -41,7 +41,7 @@ while read -r word reason mapping; do
 		"ACS control 0x$word: the text has the remedy"
 	errno_is EXDEV "ACS control 0x$word: not reached" distance "$card" "$behind"
 	must verdict "$card" "$free"
-	is "$(r reason) $(r mapping)" "ok bus" "ACS control 0x$word: the neighbour is not concerned"
+	is "$(r reason) $(r mapping)" "ok bus" "ACS control 0x$word: no effect on the neighbour"
 done <<-E2
 	0001 ok bus
 	0002 ok bus
@@ -59,27 +59,27 @@ must gsgl "$grant" 64K
 list=$id
 acs 0004
 errno_is EXDEV "a new grant is refused" grant "$card" new "$behind"
-is "$(r reason)" acs-redirect "and why"
+is "$(r reason)" acs-redirect "the reason is acs-redirect"
 must verdict "$card" "$behind"
-is "$(r reason)" acs-redirect "the verdict says so"
+is "$(r reason)" acs-redirect "the verdict has the same reason"
 errno_is ok "memory of the old grant is still mapped" map "$list" "$behind" from
-is "$(r dma | sed 's/.* //')" 1 "as it was"
+is "$(r dma | sed 's/.* //')" 1 "memory of the old grant: bus address as before"
 mapped=$id
 acs 0000
 put_back "$mapped"
 acs 0004
 put_back "$grant"
-errno_is ok "also after the grant ended, as long as its memory is out" map "$list" "$behind" from
+errno_is ok "the same after the end of the grant, until its memory is freed" map "$list" "$behind" from
 put_back "$id" "$list"
 must alloc "$card" 4096
 list=$id
 gone() { ! t map "$list" "$behind" from; }
-check "and no more when it is back" wait_for 5 gone
-errno_is EXDEV "because of the ACS" map "$list" "$behind" from
+check "not mapped any more when it is freed" wait_for 5 gone
+errno_is EXDEV "not mapped because of ACS" map "$list" "$behind" from
 put_back "$list"
-# a look-up that makes a grant looks itself: nobody needs to tell it
+# creating a grant evaluates the path again, without a rescan
 setpci -s "$port" ECAP_ACS+6.w=0000
-errno_is ok "ACS cleared: a grant is given without further ado" grant "$card" new "$behind"
+errno_is ok "ACS cleared: a new grant needs no rescan" grant "$card" new "$behind"
 put_back "$id"
 lend "$far" || bail "no second card"
 setpci -s "$port" ECAP_ACS+6.w=0004

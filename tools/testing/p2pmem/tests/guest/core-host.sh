@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Mapping through a host bridge: what dma_map_resource() gives, adjacent entries in one.
+# Mapping through a host bridge: addresses of dma_map_resource(), adjacent entries merged.
 # Topology: epyc-two-root-ports.
 
 set -u
@@ -49,22 +49,22 @@ while [ $i -lt 32 ]; do
 done
 mapped "$long" 0:65536 65536:65536		# the largest segment of a device that says nothing
 mapped "$m:0:1048576" 0:1048576
-errno_is ok "the neighbour below the same switch" map "$m" "$near" from
-is "$(r dma)" "$(printf '0x%x 1048576 bus 1' "$start")" "gets the bus address of the same memory"
+errno_is ok "map for the neighbour below the same switch" map "$m" "$near" from
+is "$(r dma)" "$(printf '0x%x 1048576 bus 1' "$start")" "the neighbour gets the bus address"
 near_map=$id
-errno_is ok "at the same time as the one across" map "$m" "$client" from
+errno_is ok "map for the client across the host bridge at the same time" map "$m" "$client" from
 put_back "$near_map" "$id"
-errno_is EINVAL "a mixed list is refused here too" maplist "$client" to "$m:0:4096" ram
-errno_is EINVAL "and an empty one" maplist "$client" to
-errno_is ok "a window of memory" region "$client" "$card" 2 1M 4096 to
-is "$(r dma)" "$(printf '0x%x 4096 bus 0' $((start + 1048576)))" "is where it must be"
+errno_is EINVAL "a mixed list is refused" maplist "$client" to "$m:0:4096" ram
+errno_is EINVAL "an empty list is refused" maplist "$client" to
+errno_is ok "map a range of a region" region "$client" "$card" 2 1M 4096 to
+is "$(r dma)" "$(printf '0x%x 4096 bus 0' $((start + 1048576)))" "the range has the right address"
 put_back "$id"
 
 must mask "$client" 28
 must verdict "$card" "$client"
-is "$(r reason)" dma-mask "a mask of 28 bits does not reach"
-errno_is EXDEV "and mapping says so" map "$m" "$client" from
-is "$(dmesg | grep -c 'WARNING:')" 0 "without a backtrace"
+is "$(r reason)" dma-mask "a DMA mask of 28 bits is too small"
+errno_is EXDEV "mapping fails with that mask" map "$m" "$client" from
+is "$(dmesg | grep -c 'WARNING:')" 0 "no warning in the log"
 must mask "$client" 32
 
 log_mark

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# 50 times (and 20 to warm up): load all modules, bind, take, map, hold, unmap, give back,
-# unload. Memory in use does not grow from round 10 to round 50, slabs of ours are empty, and
-# /proc/iomem and sysfs are as before. Topology: topologies/core.
+# 50 rounds, after 20 to warm up: load all modules, bind, allocate, map, hold, unmap, free, unload.
+# Memory in use must not grow from round 10 to round 50, our slabs must be empty, and /proc/iomem
+# and sysfs must be as before. Topology: topologies/core.
 
 set -u
 . /lib/p2pmem.sh
@@ -68,7 +68,7 @@ one_round()
 	rmmod p2pmem_tool && rmmod p2pmem_bar && rmmod p2pdma
 }
 
-# The grace periods of 50 unloadings would be most of the time.
+# The RCU grace periods of 50 unloads would take most of the time.
 echo 1 >/sys/kernel/rcu_expedited
 # First a few more: what the kernel keeps of first uses is no growth, and it takes some 20
 # rounds until its caches (slabs, stacks, module space) are as they stay.
@@ -91,15 +91,15 @@ while [ $n -le $rounds ]; do
 	n=$((n + 1))
 done
 is "$((n - 1))" $rounds "$rounds rounds"
-is "$(cat /run/errors)" "" "without an error"
+is "$(cat /run/errors)" "" "no error in any round"
 at50=$(free_pages)
 report free_pages_round_50 "$at50"
 compare $((${at10:-0} - at50)) -le $allowed "memory in use grew by $((${at10:-0} - at50)) pages from round 10 to round $rounds"
 cat /proc/iomem >/run/iomem.now
-check "/proc/iomem is as before" cmp /run/iomem /run/iomem.now
+check "/proc/iomem is unchanged" cmp /run/iomem /run/iomem.now
 sysfs_list /run/sysfs.now
-check "sysfs and debugfs are as before" cmp /run/sysfs /run/sysfs.now
-is "$(awk '/p2pmem|p2pdma/ && $2 != 0' /proc/slabinfo)" "" "no object of ours in a slab"
-is "$(dmesg | grep -c 'forgot some')" 0 "no mapping was forgotten"
+check "sysfs and debugfs are unchanged" cmp /run/sysfs /run/sysfs.now
+is "$(awk '/p2pmem|p2pdma/ && $2 != 0' /proc/slabinfo)" "" "our slabs are empty"
+is "$(dmesg | grep -c 'forgot some')" 0 "no mapping is leaked"
 compare "$(dmesg | grep -c 'were made and undone')" -ge $rounds "mappings were made in every round"
 done_testing

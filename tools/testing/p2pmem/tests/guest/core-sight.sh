@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What an administrator sees of the core: debugfs, trace events, uevents, the quota.
+# The administrator's interfaces of the core: debugfs, trace events, uevents, the quota.
 # Topology: topologies/core.
 
 set -u
@@ -11,7 +11,7 @@ set -u
 D=/sys/kernel/debug/p2pmem
 T=/sys/kernel/tracing
 
-# column FILE FIRST... : column named $2 of the line of file $1 that begins with the other words
+# column FILE NAME WORD...: prints the column NAME of the line of FILE that begins with the words
 column()
 {
 	column_file=$D/$1 column_name=$2
@@ -41,47 +41,47 @@ lend "$other" || bail "no second card"
 must client "$one"
 must client "$two"
 is "$(column providers state "$card")" live "the provider is live"
-is "$(column regions kind "$card")" pool "it has a region"
-is "$(column paths reason "$card" "$two")" ok "the drive reaches the card"
-compare "$(column paths age "$card" "$two")" -ge 0 "it was judged when it appeared"
-is "$(event_count verdict "provider=$card client=$two reason=ok mapping=bus")" 1 "which is one event"
+is "$(column regions kind "$card")" pool "the provider has a region"
+is "$(column paths reason "$card" "$two")" ok "the drive can reach the card"
+compare "$(column paths age "$card" "$two")" -ge 0 "the pair was evaluated when it appeared"
+is "$(event_count verdict "provider=$card client=$two reason=ok mapping=bus")" 1 "the evaluation is one event"
 must verdict "$card" "$two"
 must verdict "$card" "$two"
-is "$(event_count verdict "provider=$card client=$two reason=ok mapping=bus")" 1 "a verdict that is made is one event"
-isnt "$(column paths age "$card" "$two")" - "and has an age"
+is "$(event_count verdict "provider=$card client=$two reason=ok mapping=bus")" 1 "a verdict is one event"
+isnt "$(column paths age "$card" "$two")" - "a verdict has an age"
 
 must grant "$card" me "$one" "$two"
 grant=$id
-is "$(event_count verdict "provider=$card client=$two reason=ok mapping=bus")" 1 "the same again, for the grant, is none"
+is "$(event_count verdict "provider=$card client=$two reason=ok mapping=bus")" 1 "the same verdict for the grant is no event"
 must gsgl "$grant" 64K
 sgl=$id
-is "$(column counters in_use "$card" "$one")" 65536 "both clients have it: the adapter"
-is "$(column counters in_use "$card" "$two")" 65536 "and the drive"
-is "$(column grants bytes "$card")" 65536 "the grant has it"
+is "$(column counters in_use "$card" "$one")" 65536 "the memory is counted for the adapter"
+is "$(column counters in_use "$card" "$two")" 65536 "the memory is counted for the drive"
+is "$(column grants bytes "$card")" 65536 "the memory is counted for the grant"
 must map "$sgl" "$two" from
 map=$id
 is "$(column counters maps "$card" "$two")" 1 "a mapping is counted"
-is "$(column counters bytes "$card" "$two")" 65536 "and its bytes"
+is "$(column counters bytes "$card" "$two")" 65536 "the bytes of a mapping are counted"
 put_back "$map"
-is "$(column counters unmaps "$card" "$two")" 1 "and that it was undone"
+is "$(column counters unmaps "$card" "$two")" 1 "unmapping is counted"
 put_back "$sgl"
-is "$(column counters in_use "$card" "$two")" 0 "nothing is out"
-is "$(column counters peak "$card" "$two")" 65536 "but was"
-is "$(event_count alloc "provider=$card client=$one,$two bytes=65536 reason=ok")" 1 "event of the allocation"
-is "$(event_count map "provider=$card client=$two bytes=65536 mapping=bus reason=ok")" 1 "of the mapping"
-is "$(event_count unmap "provider=$card client=$two bytes=65536 mapping=bus")" 1 "of its end"
-is "$(event_count free "provider=$card client=$one,$two bytes=65536")" 1 "of the memory's end"
+is "$(column counters in_use "$card" "$two")" 0 "no memory is in use after free"
+is "$(column counters peak "$card" "$two")" 65536 "the peak is kept"
+is "$(event_count alloc "provider=$card client=$one,$two bytes=65536 reason=ok")" 1 "trace event: alloc"
+is "$(event_count map "provider=$card client=$two bytes=65536 mapping=bus reason=ok")" 1 "trace event: map"
+is "$(event_count unmap "provider=$card client=$two bytes=65536 mapping=bus")" 1 "trace event: unmap"
+is "$(event_count free "provider=$card client=$one,$two bytes=65536")" 1 "trace event: free"
 
 # --- quota ---------------------------------------------------------------------------
 write_attr "/sys/bus/pci/devices/$card/p2pmem/quota" 131072 || bail "no quota"
 is "$(column providers quota "$card")" 131072 "the quota is shown"
 must gsgl "$grant" 128K
 sgl=$id
-errno_is "Disk quota exceeded" "more than the quota" gsgl "$grant" 1
-is "$(column counters failures "$card" "$one")" quota=1 "it is counted"
-is "$(event_count alloc "bytes=1 reason=quota")" 1 "and an event"
+errno_is "Disk quota exceeded" "an allocation above the quota fails" gsgl "$grant" 1
+is "$(column counters failures "$card" "$one")" quota=1 "the failure is counted"
+is "$(event_count alloc "bytes=1 reason=quota")" 1 "the failure is a trace event"
 put_back "$sgl"
-errno_is ok "what came back can be had again" gsgl "$grant" 128K
+errno_is ok "freed memory can be allocated again" gsgl "$grant" 128K
 put_back "$id"
 
 # --- without events ------------------------------------------------------------------
@@ -89,17 +89,17 @@ echo 0 >$T/events/p2pmem/enable
 echo >$T/trace
 must gsgl "$grant" 4K
 put_back "$id"
-is "$(grep -c p2pmem_ $T/trace)" 0 "events that are off leave nothing"
+is "$(grep -c p2pmem_ $T/trace)" 0 "disabled events are not traced"
 echo 1 >$T/events/p2pmem/enable
 
-# --- a provider that goes and comes back ---------------------------------------------
+# --- a provider that is removed and comes back ---------------------------------------
 must revoke "$card"
 is "$(column providers state "$card")" lost "revoked"
-is "$(column paths reason "$card" "$two")" provider-revoked "no path to it"
+is "$(column paths reason "$card" "$two")" provider-revoked "pairs of a lost provider are refused"
 must resume "$card"
 must lost "$other"
-check "events of both" wait_for 10 grep -q "P2PMEM_EVENT=lost" /run/uevents
-check "it is back" wait_for 10 grep -q "P2PMEM_EVENT=resumed" /run/uevents
+check "uevent of the loss" wait_for 10 grep -q "P2PMEM_EVENT=lost" /run/uevents
+check "uevent of the resume" wait_for 10 grep -q "P2PMEM_EVENT=resumed" /run/uevents
 kill $listener 2>/dev/null
 is "$(grep -c "P2PMEM_EVENT=revoked" /run/uevents)" 1 "one event of the revocation"
 is "$(event_count revoke "provider=$card what=revoked bytes=0 reason=provider-revoked")" 1 "trace event: revoked"
@@ -108,7 +108,7 @@ is "$(event_count revoke "provider=$other what=lost")" 1 "trace event: lost"
 column policy origin built-in >/run/policy
 compare "$(wc -l </run/policy)" -gt 5 "the built-in policy is shown"
 
-# --- readers while all of it goes ----------------------------------------------------
+# --- readers while everything is removed ---------------------------------------------
 (while :; do cat $D/* >/dev/null 2>&1 || true; done) &
 reader=$!
 put_back "$grant"
@@ -120,6 +120,6 @@ for i in 1 2 3 4 5 6; do
 done
 kill $reader
 wait $reader 2>/dev/null
-is "$(column counters maps "$card" "$two")" 20 "the pair that came back counts anew"
+is "$(column counters maps "$card" "$two")" 20 "the counters of the pair start from zero again"
 echo 0 >$T/events/p2pmem/enable
 done_testing

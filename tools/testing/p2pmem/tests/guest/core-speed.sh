@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Executed instructions of a request's use of peer memory, with tracing off: run with ICOUNT=1,
-# where a tick of the time stamp counter is one. Topology: topologies/core.
+# Number of executed instructions to use peer memory for a request, with tracing off. Run it with
+# ICOUNT=1, where a tick of the time stamp counter is one instruction. Topology: topologies/core.
 
 set -u
 . /lib/p2pmem.sh
@@ -25,8 +25,8 @@ measure()
 	must speed "$card" "$one" "$two" 2000 "$1"
 	diag "$1: $(r | tr '\n' ' ')"
 	compare "$(r lookup)" -gt 5 "$1: a look-up takes instructions"
-	compare "$(r lookup)" -le 60 "$1: a cached verdict is found in at most 60 instructions"
-	compare "$(r all)" -le $(($2 * 105 / 100)) "$1: all steps together are within 5 % of $2"
+	compare "$(r lookup)" -le 60 "$1: a look-up of a cached verdict takes at most 60 instructions"
+	compare "$(r all)" -le $(($2 * 105 / 100)) "$1: all steps together take at most $2 instructions plus 5 %"
 }
 
 measure 4096 $before_4k

@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Every (provider, client) pair of a topology: reason, mapping, distance, device at fault, and
-# which provider is found. The topology's name comes as the kernel parameter
-# core.topology=NAME.
+# All (provider, client) pairs of a topology: reason, mapping, distance, device at fault, and
+# the provider that is found. The kernel parameter core.topology=NAME has the name of the
+# topology.
 #
 # Providers: card (ivshmem, by p2pmem-bar) and cmb (the drive with a CMB, by p2pmem_tool).
 # Clients: the adapters a0, a1 in order of their positions, cmb, and the drive without
-# a CMB. Adapters reach 32 bits, so do functions without a driver, unless said.
+# a CMB. Adapters and functions without a driver reach 32 bits, unless noted.
 
 set -u
 . /lib/p2pmem.sh
@@ -18,7 +18,7 @@ load_modules p2pmem-bar p2pmem_tool || bail "modules"
 card=$(pci_cards 1)
 a0=$(pci_adapters 1) a1=$(pci_adapters 2) cmb=$(pci_drives 1) plain=$(pci_drives 2)
 
-# What is expected of each topology: provider, client, reason, mapping, distance, at
+# Expected results of each topology: provider, client, reason, mapping, distance, at
 case $topology in
 one-switch)
 	table="
@@ -102,7 +102,7 @@ pair()
 	eval "p=\$$1 c=\$$2"
 	# shellcheck disable=SC2154	# by eval
 	if [ -z "$p" ] || [ -z "$c" ]; then
-		not_ok "$1 for $2" "the topology lacks one of them"
+		not_ok "$1 for $2" "the topology has no such device"
 		return
 	fi
 	must verdict "$p" "$c"
@@ -111,14 +111,14 @@ pair()
 	ok)	want=ok ;;
 	not-a-client)	want=EOPNOTSUPP ;;
 	*)	want=EXDEV
-		like "$(r text)" "^$c and $p: $3: .+; .+" "$1 for $2: the text names both ends and a remedy"
+		like "$(r text)" "^$c and $p: $3: .+; .+" "$1 for $2: the text has both ends and a remedy"
 		;;
 	esac
-	errno_is $want "$1 for $2: distance says $want" distance "$p" "$c"
+	errno_is $want "$1 for $2: distance returns $want" distance "$p" "$c"
 	[ $want != ok ] || is "$(r)" "$5" "$1 for $2: distance $5"
 	t alloc "$p" 8192 || bail "no memory of $1"
 	pair_m=$id
-	errno_is $want "$1 for $2: mapping says $want" map "$pair_m" "$c" both
+	errno_is $want "$1 for $2: mapping returns $want" map "$pair_m" "$c" both
 	if [ $want = ok ] && [ "$tool_err" = ok ]; then
 		is "$(r dma | sed 's/.* //')" "$([ "$4" = bus ] && echo 1 || echo 0)" "$1 for $2: mapped by $4"
 		put_back "$id"
@@ -126,7 +126,7 @@ pair()
 	put_back "$pair_m"
 }
 
-# found WANTED CLIENT...: that provider is chosen
+# found WANTED CLIENT...: that provider must be found
 found()
 {
 	want_p=$1
@@ -138,7 +138,7 @@ found()
 	done
 	if [ "$want_p" = none ]; then
 		# shellcheck disable=SC2086
-		errno_is ENODEV "nothing is found for $found_names" find $found_c
+		errno_is ENODEV "no provider is found for $found_names" find $found_c
 		return
 	fi
 	eval "want_p=\$$want_p"
@@ -161,7 +161,7 @@ must publish "$card" 0
 for c in "$a0" "$cmb" "$plain"; do
 	[ -n "$c" ] || continue
 	must verdict "$card" "$c"
-	is "$(r reason)" not-a-client "$c: not before it is registered"
+	is "$(r reason)" not-a-client "$c: the reason is not-a-client before registration"
 done
 for c in "$a0" "$a1" "$cmb" "$plain"; do
 	[ -z "$c" ] || must client "$c"
@@ -219,7 +219,7 @@ bar-above-4g)
 	must verdict "$card" "$a0"
 	end=$(printf '0x%x' $(($(pci_bar_start "$card" 2) + size - 1)))
 	is "$(r limit) $(r needed)" "0xffffffff $end" "limit of the client and end of the memory"
-	like "$(r text)" "ends at $end, the client reaches 32 bits; place the provider's BAR below" "both are in the text"
+	like "$(r text)" "-$end] exceeds the client's 32-bit DMA mask; place the provider's BAR below" "both are in the text"
 	found none a0			# the firmware puts the CMB above 4 GiB as well
 	errno_is EXDEV "no grant" grant any test "$a0"
 	is "$(r reason)" dma-mask "and why"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-connect.sh: connect, read and disconnect 100 times; nothing is left, neither peer
-# memory nor objects of the adapter nor slab memory that grows. Topology: one-switch.
+# e2e-connect.sh: connect, read and disconnect 100 times. Peer memory, objects of the adapter and
+# slab memory must not leak. Topology: one-switch.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-evict.sh: a transfer that does not end. After the drain time the target ends the
-# controller that holds the memory, the log names it, and once the transfer lets go the
-# provider is free; the host reconnects and its data is right. Topology: one-switch.
+# e2e-evict.sh: a transfer that does not end. After the drain timeout the target ends the
+# controller that holds the memory, and the log names it. When the transfer ends, the provider
+# is released; the host reconnects and its data is right. Topology: one-switch.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
@@ -35,7 +35,7 @@ check "after the drain time its users are ended" wait_for 40 log_has 'evicting n
 e2e_gate 0
 check "unbinding ends once the transfer lets go" bounded 60 wait_for 60 test ! -e "/sys/bus/pci/devices/$card/p2pmem"
 wait $unbind
-ended "$reader" "the host comes back and its read succeeds"
+ended "$reader" "the host reconnects and its read succeeds"
 check "data is right afterwards" fio_verify "$disk" --rw=randwrite --bs=64k --iodepth=8 --size=4m
 e2e_stop
 done_testing

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-fallback.sh: where peer memory is asked for and cannot be: the same data by system
-# memory, counted under the one right reason. The parameters say what is special about
-# this guest: p2pmem.case=REASON:ADAPTER, with "rxe", "virt" or "real" as adapter (tests/list).
+# e2e-fallback.sh: peer memory is requested, but not possible: the data goes through system
+# memory and is counted under the right reason only. The kernel parameter selects the case:
+# p2pmem.case=REASON:ADAPTER, with "rxe", "virt" or "real" as adapter (tests/list).
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
@@ -37,9 +37,9 @@ ok "with 1, enabling succeeds"
 e2e_port 0 || bail "port"
 disk=$(e2e_connect $NQN) || bail "connect"
 check "data is right" fio_verify "$disk" --rw=randwrite --bsrange=4k-256k --blockalign=4k --iodepth=16 --size=8m
-is "$(stat_of $NQN 1 peer_bytes)" 0 "nothing in peer memory"
+is "$(stat_of $NQN 1 peer_bytes)" 0 "no byte in peer memory"
 compare "$(stat_of $NQN 1 "$EXPECT")" -gt 0 "counted as $EXPECT"
-is "$(stat_of $NQN 1 fallbacks)" "$(stat_of $NQN 1 "$EXPECT")" "and as nothing else"
+is "$(stat_of $NQN 1 fallbacks)" "$(stat_of $NQN 1 "$EXPECT")" "counted under no other reason"
 is "$(stat_all $NQN 1)" "$(host_bytes "$disk")" "every byte is counted"
 check "the log names the reason" log_has "$EXPECT"
 check "no error at the host" no_host_errors

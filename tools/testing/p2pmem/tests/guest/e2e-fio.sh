@@ -3,8 +3,8 @@
 #
 # e2e-fio.sh: position-sensitive verification through the target. Two namespaces on two
 # providers (the memory card; the drive's own CMB), inline data off and on, 4 KiB to
-# 1 MiB, sequential and random, depth 32, and at last two hosts at once. All bytes that the
-# hosts moved are in the counters, none twice. Topology: one-switch.
+# 1 MiB, sequential and random, depth 32, and finally two hosts at the same time. The counters
+# must have every byte of the hosts exactly once. Topology: one-switch.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
@@ -25,7 +25,7 @@ round()
 		fio_verify "$2" --rw=randread --bs=128k --iodepth=32 --size=8m
 }
 
-# the counters of namespace $1 and the disk's own count agree
+# the counters of namespace $1 must match those of the host's disk
 agree()
 {
 	is "$(stat_all $NQN "$1")" "$(($(host_bytes "$2") - $3 + $4))" "$5: peer + inline + system is all that the host moved"
@@ -56,7 +56,7 @@ e2e_port 16384 || bail "port with inline data"
 one=$(e2e_connect $NQN) || bail "connect with inline data"
 two=$(nvme_host_disk $NQN 2) || bail "second disk"
 round "inline on" "$one" "$two"
-compare "$(stat_of $NQN 1 inline_bytes)" -gt 0 "small writes came inline"
+compare "$(stat_of $NQN 1 inline_bytes)" -gt 0 "small writes used inline data"
 agree 1 "$one" 0 "$before1" "card, inline"
 agree 2 "$two" 0 "$before2" "CMB, inline"
 

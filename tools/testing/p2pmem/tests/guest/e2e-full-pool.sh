@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-full-pool.sh: a provider of 2 MiB under depth 32: it runs full, what does not fit goes
-# through system memory and is counted, the data is right and the host sees no error.
+# e2e-full-pool.sh: a provider of 2 MiB at depth 32. When it is full, requests go through system
+# memory and are counted, the data is right and the host sees no error.
 # Topology: one-switch.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
@@ -26,8 +26,8 @@ check "256 KiB at depth 32" fio_verify "$disk" --rw=randwrite --bs=256k --iodept
 check "odd sizes at depth 32" \
 	fio_verify "$disk" --rw=randwrite --bsrange=4k-512k --blockalign=4k --iodepth=32 --size=16m
 compare "$(stat_of $NQN 1 pool-full)" -gt 0 "requests found the pool full"
-compare "$(stat_of $NQN 1 peer_bytes)" -gt 0 "others got peer memory"
-compare "$(stat_of $NQN 1 system_bytes)" -gt 0 "those that did not got system memory"
+compare "$(stat_of $NQN 1 peer_bytes)" -gt 0 "other requests used peer memory"
+compare "$(stat_of $NQN 1 system_bytes)" -gt 0 "the rest used system memory"
 is "$(stat_of $NQN 1 fallbacks)" "$(stat_of $NQN 1 pool-full)" "a full pool is the only reason"
 is "$(stat_all $NQN 1)" "$(host_bytes "$disk")" "peer + inline + system is all that the host moved"
 check "no error at the host" no_host_errors
@@ -38,5 +38,5 @@ peak=$(awk -v c="$card" 'NR == 1 { for (i = 1; i <= NF; i++) n[$i] = i; next }
 compare "$peak" -gt 0 "the peak of a pair is counted"
 compare "$peak" -le 2097152 "and is never more than the provider has ($peak)"
 e2e_stop
-is "$(cat "/sys/bus/pci/devices/$card/p2pmem/available")" 2097152 "all of the memory is back"
+is "$(cat "/sys/bus/pci/devices/$card/p2pmem/available")" 2097152 "all peer memory is freed"
 done_testing

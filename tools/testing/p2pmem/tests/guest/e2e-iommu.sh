@@ -39,7 +39,7 @@ disk=$(e2e_connect $NQN) || bail "connect"
 is "$(e2e_provider $NQN 1)" "$card ok proved by-admin" "the path is proved"
 for f in "$drive" "$adapter"; do
 	is "$(grep "^$card $f " /sys/kernel/debug/p2pmem/paths | cut -d' ' -f3,4,7,8)" "ok host proved 1" \
-		"$f reaches it through the host bridge, proved"
+		"$f reaches the card through the host bridge, proved"
 done
 
 # adjacent pages, then 4 KiB blocks whose pages lie apart, both directions
@@ -52,7 +52,7 @@ check "separate pages" \
 trace_mark 2
 report moved $(($(host_bytes "$disk") - before))
 is "$(stat_of $NQN 1 fallbacks)" "$fallbacks" "no fallback once the path is proved"
-compare "$(stat_of $NQN 1 peer_bytes)" -ge $((2 * 12 * 1048576)) "all of it in peer memory"
+compare "$(stat_of $NQN 1 peer_bytes)" -ge $((2 * 12 * 1048576)) "all transfers used peer memory"
 is "$(stat_all $NQN 1)" "$(host_bytes "$disk")" "every byte is counted"
 
 # the provider goes and comes back

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-late-provider.sh: a namespace that asks for any provider and finds none is served by
-# system memory; a provider that appears later is picked up by the existing controller. With
-# several, the rank decides: a drive's own CMB before the card. Topology: one-switch.
+# e2e-late-provider.sh: a namespace with p2pmem=1 uses system memory while there is no provider;
+# an existing controller uses a provider that appears later. With several providers the rank
+# decides: a drive's own CMB before the card. Topology: one-switch.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
@@ -26,11 +26,11 @@ e2e_port 0 || bail "port"
 disk=$(e2e_connect $NQN) || bail "connect"
 check "served without a provider" fio_verify "$disk" --rw=write --bs=64k --iodepth=8 --size=1m
 compare "$(stat_of $NQN 1 no-provider)" -gt 0 "counted as no-provider"
-is "$(stat_of $NQN 1 fallbacks)" "$(stat_of $NQN 1 no-provider)" "and as nothing else"
+is "$(stat_of $NQN 1 fallbacks)" "$(stat_of $NQN 1 no-provider)" "counted under no other reason"
 
 pci_bind "$card" p2pmem-bar || bail "the card does not lend"
-check "a provider that appears is picked up" wait_for 10 e2e_peer_grows $NQN "$disk" 1
-is "$(used 1)" "$card" "the log says which"
+check "a provider that appears is used" wait_for 10 e2e_peer_grows $NQN "$disk" 1
+is "$(used 1)" "$card" "the log names the provider"
 check "data is right" fio_verify "$disk" --rw=randwrite --bs=64k --iodepth=8 --size=2m
 
 echo "$cmb" >/sys/bus/pci/drivers_probe
@@ -38,8 +38,8 @@ wait_for 10 test -e "/sys/bus/pci/devices/$cmb/p2pmem" || bail "no CMB"
 own=$(wait_for 10 nvme_disk cmb0 >/dev/null; nvme_disk cmb0)
 e2e_export $NQN 2 "$own" 1 || bail "namespace on the drive with the CMB"
 disk2=$(nvme_host_disk $NQN 2) || bail "second disk"
-check "the drive with a CMB is served" e2e_peer_grows $NQN "$disk2" 2
-is "$(used 2)" "$cmb" "by its own CMB: same function comes first"
+check "the drive with a CMB uses peer memory" e2e_peer_grows $NQN "$disk2" 2
+is "$(used 2)" "$cmb" "it uses its own CMB, because the same function ranks first"
 is "$(used 1)" "$card" "the other namespace stays with the card"
 check "no error at the host" no_host_errors
 e2e_stop

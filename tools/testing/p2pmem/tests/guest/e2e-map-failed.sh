@@ -1,11 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-map-failed.sh: the IOMMU cannot map peer memory for a while. Mappings of the drive, then of the
-# adapter, then of both fail now and then, and then all of them. That passes: requests are served from
-# system memory or repeated, each is counted as map-failed, the host sees no error, the data is right, no
-# path is disproved, and peer memory is used again afterwards. Topology: iommu-host.topo, with
-# intel_iommu=on.
+# e2e-map-failed.sh: the IOMMU temporarily cannot map peer memory. Some mappings of the drive, then of
+# the adapter, then of both fail, and finally all mappings. Requests use system memory or are retried,
+# each is counted as map-failed, the host sees no error, the data is right, no path is disproved, and
+# peer memory is used again afterwards. Topology: iommu-host.topo, with intel_iommu=on.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
@@ -42,9 +41,9 @@ e2e_export $NQN 1 "$(nvme_disk plain0)" "$card" || bail "namespace"
 e2e_port 0 || bail "port"
 disk=$(e2e_connect $NQN) || bail "connect"
 check "peer memory is used" e2e_peer_grows $NQN "$disk" 1
-failing 5 "$drive" "the drive, now and then"
-failing 5 "$adapter" "the adapter, now and then"
-failing 3 "" "both, now and then"
+failing 5 "$drive" "some mappings of the drive"
+failing 5 "$adapter" "some mappings of the adapter"
+failing 3 "" "some mappings of both"
 failing 1 "" "all"
 
 # a self-test whose mappings fail has shown nothing about the path

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-memory-off.sh: Memory Space of the provider is switched off by setpci behind its driver's back.
-# The driver is not told. This emulation drops writes to the memory and reads it as zeros, without an
-# error: a Read returns zeros and a Write stores zeros, as ordering.rst says. What holds all the same:
-# data that is not written stays as it is, data is right again once Memory Space is on, and where the
-# driver is unbound first, under load, no data is lost.
+# e2e-memory-off.sh: setpci disables Memory Space of the provider without notice to its driver. QEMU then
+# drops writes to the memory and reads it as zeros, without an error: a Read returns zeros and a Write
+# stores zeros, as ordering.rst describes. Nevertheless other data on the drive does not change, transfers
+# are right again when Memory Space is enabled, and no data is lost if the driver is unbound first, even
+# under load.
 # Topology: one-switch.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
@@ -15,7 +15,7 @@
 
 NQN=nqn.2026-01.test:memory-off
 
-# what BYTES of a file are: right, zeros, ones, other
+# prints what the contents of a file are: right, zeros, ones, other
 kind()
 {
 	if cmp -s "$1" "$2"; then
@@ -49,13 +49,13 @@ check "peer memory is used" e2e_peer_grows $NQN "$disk" 1
 memory 0
 dd if="$disk" of=/run/read bs=64k count=4 iflag=direct 2>/run/read.err
 report read_status $?
-is "$(kind /run/read /run/old)" zeros "a Read returns zeros, as ordering.rst says of QEMU"
+is "$(kind /run/read /run/old)" zeros "a Read returns zeros, as ordering.rst describes for QEMU"
 dd if="$plain" of=/run/drive bs=64k count=4 iflag=direct 2>/dev/null
 is "$(kind /run/drive /run/old)" right "a Read changes nothing on the drive"
 dd if=/run/new of="$disk" bs=64k seek=16 oflag=direct conv=notrunc 2>/run/write.err
 report write_status $?
 dd if="$plain" of=/run/drive bs=64k count=4 skip=16 iflag=direct 2>/dev/null
-is "$(kind /run/drive /run/new)" zeros "a Write stores zeros, as ordering.rst says of QEMU"
+is "$(kind /run/drive /run/new)" zeros "a Write stores zeros, as ordering.rst describes for QEMU"
 report peer_bytes "$(stat_of $NQN 1 peer_bytes)"
 dd if="$plain" of=/run/drive bs=64k count=4 iflag=direct 2>/dev/null
 is "$(kind /run/drive /run/old)" right "a Write changes nothing elsewhere"
@@ -64,11 +64,11 @@ memory 2
 check "data is right once Memory Space is on" \
 	fio_verify "$disk" --rw=randwrite --bs=64k --iodepth=8 --size=2m --offset=32m
 
-# the way that does hold: the driver first, then Memory Space
+# the safe way: unbind the driver first, then disable Memory Space
 fio_load "$disk" 5 --offset=64m
 check "unbinding first ends" bounded 40 pci_unbind "$card"
 memory 0
-fio_done "with its driver unbound first, data of the whole time is right"
+fio_done "all data is right if the driver is unbound first"
 check "no error at the host" test -z "$(dmesg | grep 'I/O error')"
 memory 2
 e2e_stop

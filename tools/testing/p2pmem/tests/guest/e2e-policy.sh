@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-policy.sh: the list of host bridges is changed while a target serves. The root ports are
-# of no known kind: system memory. The log says what to write; when it is written, peer
-# memory is used, when it is taken back, system memory again. The host sees no error, the
-# data is right, and each byte is counted. Topology: two-root-ports.
+# e2e-policy.sh: the list of host bridges is changed while a target is in use. The root ports are
+# unknown, so system memory is used. The log names the entry to add: with the entry peer memory
+# is used, without it system memory again. The host sees no error, the data is right, and each
+# byte is counted. Topology: two-root-ports.
 #
-# ACS is not changed here: of QEMU's ports only pcie-root-port has it, and a root port that both
-# ends are below is not asked, nor is one where they are below different ones: the request
-# goes to the host bridge anyway. Suite p2pmem-policy-event changes ACS words of a switch, and
-# has the verdicts made anew by p2pmem/rescan.
+# ACS is not changed here. Of QEMU's ports only pcie-root-port has it, and ACS of a root port does not
+# matter if both ends are below it, nor if they are below different ones, where requests go to the host
+# bridge anyway. The suite p2pmem-policy-event changes ACS of a switch, and re-evaluates the verdicts by
+# p2pmem/rescan.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
@@ -20,15 +20,15 @@ NQN=nqn.2026-01.test:policy
 param=/sys/module/p2pdma/parameters/host_bridges
 
 log_mark
-check "a list that is not good keeps nobody from loading the module" \
+check "an invalid list does not prevent loading the module" \
 	modprobe p2pdma host_bridges=+1b36:000d,sesame
-is "$(cat $param)" "+1b36:000d" "and costs the word that is not good only"
-check "the log names the word" log_has "host_bridges: 'sesame' is no entry"
+is "$(cat $param)" "+1b36:000d" "only the invalid word is dropped"
+check "the log names the word" log_has "host_bridges: ignored invalid entry 'sesame'"
 check "the module is unloaded" rmmod p2pdma
 check "a removal that is not understood, at load" \
 	modprobe p2pdma host_bridges=+1b36:000d,-8086:203
 is "$(cat $param)" "+1b36:000d,-built-in" "distrusts the built-in list"
-check "the log says so" log_has "host_bridges: '-8086:203' removes something that is not understood"
+check "the log says so" log_has "host_bridges: invalid removal '-8086:203'"
 check "what is read then can be written" write_attr $param "$(cat $param)"
 check "the module is unloaded, too" rmmod p2pdma
 check "a list at load" modprobe p2pdma host_bridges=1b36:000d/across,-8086:2030,cpu:GenuineIntel:6:85
@@ -45,12 +45,12 @@ published=/sys/bus/pci/devices/$card/p2pmem
 is "$(cat $param)" "" "nothing was changed at first"
 log_mark
 refuses "a word that is no entry" "Invalid argument" write_attr $param "+1b36:000c,sesame"
-check "the log names it" log_has "host_bridges: 'sesame' is no entry"
+check "the log names it" log_has "host_bridges: ignored invalid entry 'sesame'"
 is "$(cat $param)" "" "nothing is changed by it"
-check "what nothing allows can be denied" write_attr $param "-1b36:000c"
-is "$(cat $param)" "-1b36:000c" "and is remembered"
-check "and forgotten" write_attr $param "+1b36:000c/across,-1b36:000c"
-is "$(cat $param)" "" "so that nothing is changed any more"
+check "a host bridge without an entry can be denied" write_attr $param "-1b36:000c"
+is "$(cat $param)" "-1b36:000c" "the denial is listed"
+check "the denial can be taken back" write_attr $param "+1b36:000c/across,-1b36:000c"
+is "$(cat $param)" "" "the list has no change left"
 refuses "rescan takes 1 only" "Invalid argument" write_attr "$published/rescan" 0
 refuses "and cannot be read" "" cat "$published/rescan"
 
@@ -84,7 +84,7 @@ check "and who wrote it" log_has "host_bridges: .1b36:000c by .* \(pid [0-9]+, u
 is "$(cat $param)" "+1b36:000c" "it can be read"
 is "$(log_since | grep -c 'using peer-to-peer memory')" 1 "one line for the path"
 
-check "the host saw no error when it was added" no_host_errors
+check "the host saw no error when the entry was added" no_host_errors
 log_mark
 check "taken back under load" write_attr $param -1b36:000c
 check "the path is refused again" wait_for 20 log_has "using system memory for nsid 1 .*: host-bridge: "

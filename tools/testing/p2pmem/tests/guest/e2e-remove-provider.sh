@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-remove-provider.sh: the provider goes while the target serves. Unbound and bound
-# again, removed from the bus and found again, and unbound while a transfer to its memory
-# is held in flight: unbinding waits for that transfer, the host sees no error, data is
-# right, and a provider that comes back is used again without a new connection.
+# e2e-remove-provider.sh: the provider is removed while the target is in use: unbound and bound
+# again, removed from the bus and rescanned, and unbound while a transfer to its memory is in
+# flight. Unbinding waits for that transfer, the host sees no error, the data is right, and the
+# provider is used again without a new connection when it is back.
 # Topology: one-switch.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
@@ -43,7 +43,7 @@ is "$(ls -d "/sys/bus/pci/devices/$card/p2pmem" 2>/dev/null)" "" "its directory 
 wait_for 20 fell_back || :
 echo "$card" >/sys/bus/pci/drivers_probe
 check "bound again: picked up without a new connection" wait_for 10 e2e_peer_grows $NQN "$disk" 1
-fio_done "the data of the whole time is right"
+fio_done "all data is right"
 check "the host saw no error" no_host_errors
 compare "$(stat_of $NQN 1 fallbacks)" -gt 0 "what ran in between is counted"
 
@@ -56,7 +56,7 @@ pci_rescan
 wait_for 5 test -e "/sys/bus/pci/devices/$card" || bail "the card does not come back"
 pci_bind "$card" p2pmem-bar || bail "the card does not lend again"
 check "found again at the same address: picked up" wait_for 10 e2e_peer_grows $NQN "$disk" 1
-fio_done "the data of the whole time is right"
+fio_done "all data is right"
 check "the host saw no error" no_host_errors
 
 # a transfer held in flight
@@ -72,7 +72,7 @@ check "unbinding waits for it" kill -0 $unbind
 is "$(cat "/sys/bus/pci/devices/$card/p2pmem/published")" 0 "no longer published meanwhile"
 e2e_gate 0
 ended "$reader" "the held transfer ends"
-ended "$unbind" "unbinding ends"
+ended "$unbind" "unbinding ends with the transfer"
 is "$(ls -d "/sys/bus/pci/devices/$card/p2pmem" 2>/dev/null)" "" "its directory is gone"
 check "the host saw no error" no_host_errors
 check "no mapping is left" log_has 'mappings of its peer-to-peer memory for .* were made and undone'

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-remove-target.sh: the target goes while a host does I/O: namespace disabled and
-# enabled again, port unlinked, subsystem and modules removed. Nothing hangs, all memory
-# comes back, and the modules can be loaded again. Topology: one-switch.
+# e2e-remove-target.sh: the target is removed while a host does I/O: namespace disabled and
+# enabled again, port unlinked, subsystem and modules removed. Nothing hangs, all memory is
+# freed, and the modules can be loaded again. Topology: one-switch.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
@@ -38,7 +38,7 @@ for round in 1 2; do
 	check "round $round: all memory is back" wait_for 5 all_back
 	kill -9 "$fio_pid" 2>/dev/null
 	wait "$fio_pid" 2>/dev/null
-	check "round $round: and enabled again" \
+	check "round $round: enabled again" \
 		bounded 30 write_attr "$e2e_stats/$NQN/namespaces/1/enable" 1
 
 	disk=$(nvme_host_disk $NQN) || bail "the disk does not come back"

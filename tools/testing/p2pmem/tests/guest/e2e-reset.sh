@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-reset.sh: a drive whose CMB is the provider is reset while the target serves: a
-# drive's own memory behind its own namespace, and the same memory for another drive. Each
-# reset drains first; the host sees no error, the data is right, and the CMB is lent again
-# afterwards. Topology: one-switch.
+# e2e-reset.sh: a drive whose CMB is the provider is reset while the target is in use. The CMB
+# serves a namespace of the same drive, and one of another drive. Each reset drains first; the
+# host sees no error, the data is right, and the CMB is lent again afterwards. Topology:
+# one-switch.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh

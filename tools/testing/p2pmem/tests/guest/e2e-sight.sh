@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-sight.sh: what is seen of transfers: trace events switched on and off under load, their
-# bytes against the counters of the pairs and of the target, and the quota of a client with its
-# fallbacks: counted, an event, a uevent, and no error at the host. Topology: one-switch.
+# e2e-sight.sh: observing transfers. Trace events are enabled and disabled under load, and their
+# bytes compared with the counters of the pairs and of the target. Fallbacks by the quota of a
+# client are counted, with an event, a uevent, and no error at the host. Topology: one-switch.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
@@ -50,7 +50,7 @@ done
 for e in alloc map unmap free; do
 	compare "$(traced $e)" -gt 0 "the load left events: $e"
 done
-fio_done "load while events go on and off"
+fio_done "data is right while events are enabled and disabled"
 
 # --- every byte ----------------------------------------------------------------------
 echo 8192 >$T/buffer_size_kb
@@ -62,14 +62,14 @@ dd if=/dev/zero of="$disk" bs=20k count=50 oflag=direct 2>/dev/null || bail "wri
 echo 0 >$T/events/p2pmem/enable
 bytes=$((64 * 65536 + 50 * 20480))
 is "$(($(stat_of $NQN 1 peer_bytes) - peer_was))" $bytes "the target counts all of it"
-is "$(($(mapped "$drive") - drive_was))" $bytes "and the core, for the drive"
-is "$(($(mapped "$adapter") - adapter_was))" $bytes "and for the adapter"
+is "$(($(mapped "$drive") - drive_was))" $bytes "the counters of the core for the drive match"
+is "$(($(mapped "$adapter") - adapter_was))" $bytes "the counters of the core for the adapter match"
 is "$(traced map "client=$drive .*reason=ok")" $bytes "events: mapped for the drive"
 is "$(traced unmap "client=$drive ")" $bytes "unmapped"
 is "$(traced map "client=$adapter .*reason=ok")" $bytes "mapped for the adapter"
 is "$(traced unmap "client=$adapter ")" $bytes "unmapped"
-is "$(traced alloc "client=$adapter,$drive .*reason=ok")" $bytes "taken under the grant for both"
-is "$(traced free "client=$adapter,$drive ")" $bytes "and given back"
+is "$(traced alloc "client=$adapter,$drive .*reason=ok")" $bytes "events: allocated under the grant for both"
+is "$(traced free "client=$adapter,$drive ")" $bytes "events: freed under the grant for both"
 is "$(traced fallback)" 0 "no fallback"
 
 # --- a quota -------------------------------------------------------------------------
@@ -87,8 +87,8 @@ echo 0 >$T/events/p2pmem/p2pmem_fallback/enable
 check "the first one is a uevent" wait_for 10 grep -q "P2PMEM_EVENT=fallback" /run/uevents
 sleep 1
 kill $listener 2>/dev/null
-is "$(grep -c "P2PMEM_EVENT=fallback" /run/uevents)" 1 "and no other is"
-is "$(grep -c -e "P2PMEM_REASON=quota" -e "P2PMEM_USER=$NQN" -e "P2PMEM_NSID=1" /run/uevents)" 3 "with reason, user and namespace"
+is "$(grep -c "P2PMEM_EVENT=fallback" /run/uevents)" 1 "exactly one uevent of a fallback"
+is "$(grep -c -e "P2PMEM_REASON=quota" -e "P2PMEM_USER=$NQN" -e "P2PMEM_NSID=1" /run/uevents)" 3 "the uevent has reason, user and namespace"
 is "$(stat_all $NQN 1)" "$(host_bytes "$disk")" "peer + inline + system is all that the host moved"
 check "no error at the host" no_host_errors
 

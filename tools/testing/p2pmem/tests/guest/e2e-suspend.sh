@@ -3,9 +3,9 @@
 #
 # e2e-suspend.sh: the machine suspends its devices (freeze, pm_test=devices) while a card, another
 # drive's CMB and the drive's own CMB serve three namespaces under load. Requests that hold peer memory
-# sit in queues that are suspended already, so waiting for them cannot succeed. Suspend and resume take
-# about as long as with p2pmem=0, which is measured first, no controller of a host ends, no host sees an
-# error, the data is right, and peer memory is used again. Topology: suspend.
+# are in queues that are suspended already, so waiting for them cannot succeed. Suspend and resume take
+# about as long as with p2pmem=0, which is measured first. No host loses its controller or sees an error,
+# the data is right, and peer memory is used again. Topology: suspend.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-swap.sh: the check of data that the end-to-end tests use finds what it is for. On a plain
-# drive, after a good write: two blocks of one command exchanged, two pages of one command exchanged,
-# one byte changed, stale data of another place. Each must be reported, and the drive restored must not be.
+# e2e-swap.sh: tests that the data verification of the end-to-end tests detects corruption. On a plain
+# drive, after a good write: two blocks of one command swapped, two pages of one command swapped, one
+# byte changed, stale data of another place. Each must be reported, and the restored drive must pass.
 # Topology: one-switch.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
@@ -34,7 +34,7 @@ again()
 
 check "good data is accepted" fio_verify "$disk" --rw=write --bs=64k --iodepth=1 --size=1m
 dd if="$disk" of=/run/good bs=64k count=16 iflag=direct 2>/dev/null
-check "so it is when only read again" again
+check "verification by reading only passes as well" again
 piece 512 3 4 && piece 512 4 3
 refuses "two blocks of one command exchanged" "verify|crc|offset" again
 restore

@@ -1,10 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-verify-held.sh: what goes away while a self-test runs. The adapter holds a transfer of the
-# test; meanwhile the namespace is disabled, which does not wait. Then the drive is reset and the
-# provider is revoked; both end as soon as the transfer does. Nothing is held against the path, and
-# the data is right.
+# e2e-verify-held.sh: removal during a self-test. The adapter holds a transfer of the test while the
+# namespace is disabled, which does not wait. Then the drive is reset and the provider is revoked;
+# both end as soon as the transfer ends. The path is not disproved, and the data is right.
 # Topology: one-switch.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
@@ -37,10 +36,10 @@ held()
 # was_held NAME: what held saw
 was_held()
 {
-	is "$is_held $shown" "yes system not-verified testing" "$1: the adapter's self-test was held, and told"
-	is "$ran $peer" "yes 0" "$1: the host read, and not by what is tested"
+	is "$is_held $shown" "yes system not-verified testing" "$1: the adapter's self-test is held, and shown as testing"
+	is "$ran $peer" "yes 0" "$1: the host reads through system memory meanwhile"
 	compare "$system" -ge 65536 "$1: but by system memory"
-	ended $command "$1: it ends"
+	ended $command "$1: the command ends"
 }
 
 is_proved()
@@ -58,7 +57,7 @@ in_use()
 	check "$1: data is right" fio_verify "$disk" --rw=randwrite --bs=64k --iodepth=8 --size=2m
 }
 
-# a provider that comes anew has to be proved anew
+# a provider that comes back has to be proved again
 again()
 {
 	tests=$(e2e_tests)
@@ -81,10 +80,10 @@ again
 held write_attr "$enable" 0
 was_held "disabled"
 is "$waits" no "disabled: at once, while the test runs"
-is "$(cat "$enable")" 0 "disabled: it is"
+is "$(cat "$enable")" 0 "disabled: the namespace is disabled"
 echo 1 >"$enable"
 in_use "enabled again"
-is "$(($(e2e_tests) - tests))" 2 "what the test has shown meanwhile is known: drive and adapter, once each"
+is "$(($(e2e_tests) - tests))" 2 "the results of the test are kept: drive and adapter, once each"
 check "the host saw no error" no_host_errors
 
 again
@@ -100,7 +99,7 @@ is "$waits" yes "revoked: when the test has ended"
 is "$published" 0 "revoked: no longer published meanwhile"
 is "$(ls -d "/sys/bus/pci/devices/$card/p2pmem" 2>/dev/null)" "" "revoked: the provider is gone"
 check "revoked: the path is settled" wait_for 20 e2e_settled $NQN
-like "$(e2e_provider $NQN 1)" "^system (provider-revoked|not-a-provider) untested$" "revoked: system memory, and why"
+like "$(e2e_provider $NQN 1)" "^system (provider-revoked|not-a-provider) untested$" "revoked: system memory, with the reason"
 check "revoked: the log has it" log_has "using system memory for nsid 1 .* and $card: provider-revoked: "
 is "$(($(e2e_tests) - tests))" 2 "revoked: the adapter's test is an event, as the drive's before it"
 check "revoked: nothing is held against the path" test -z "$(log_since | grep verify-failed)"

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-verify-iommu.sh: a path that looks right and is not. Drive and card are below one switch, but
-# this machine sends all DMA through an IOMMU, which does not know bus addresses: the self-test
-# finds it out, the target uses system memory, says and counts why, and the data is right.
+# e2e-verify-iommu.sh: a path that looks right but does not work. Drive and card are below one switch,
+# but this machine sends all DMA through an IOMMU, which does not map bus addresses. The self-test
+# detects that, the target uses system memory, logs and counts the reason, and the data is right.
 # Topology: iommu.topo, with intel_iommu=on.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
@@ -32,14 +32,14 @@ check "the self-test ends" wait_for 60 e2e_settled $NQN
 is "$(e2e_provider $NQN 1)" "system verify-failed disproved" "it refuses the path"
 check "the log names both ends and what was wrong" \
 	log_has "using system memory for nsid 1 .*$(nvme_bdf plain0) and $card: verify-failed: .*\(.*\)"
-report said "$(log_since | grep -m1 'does not reach memory' | sed 's/.*: does not/does not/')"
+report said "$(log_since | grep -m1 'cannot reach peer-to-peer memory' | sed 's/.*: cannot reach/cannot reach/')"
 is "$(stat_of $NQN 1 peer_bytes)" 0 "no data went there"
 check "data is right" fio_verify "$disk" --rw=randwrite --bsrange=4k-256k --blockalign=4k --iodepth=16 --size=8m
-is "$(stat_of $NQN 1 peer_bytes)" 0 "nor does it"
+is "$(stat_of $NQN 1 peer_bytes)" 0 "no data goes through peer memory"
 compare "$(stat_of $NQN 1 verify-failed)" -gt 0 "counted as verify-failed"
 is "$(stat_all $NQN 1)" "$(host_bytes "$disk")" "every byte is counted"
 is "$(stat_of $NQN 1 fallbacks)" \
-	$(($(stat_of $NQN 1 verify-failed) + $(stat_of $NQN 1 not-verified))) "and no other reason"
+	$(($(stat_of $NQN 1 verify-failed) + $(stat_of $NQN 1 not-verified))) "no other reason is counted"
 
 # what is known needs no second test
 tests=$(e2e_tests)

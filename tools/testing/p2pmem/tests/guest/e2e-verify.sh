@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# e2e-verify.sh: the self-test of a path on a machine where it is right. A real drive proves that
-# it reaches the card and its own CMB, by Read and Compare, whatever the size of its blocks;
-# nothing on it changes. A reset of the counters under load loses no byte. What cannot be proved
-# is e2e-verify-nocompare's. Topology: topologies/verify.
+# e2e-verify.sh: the self-test of a correct path. The drive proves by Read and Compare that it reaches
+# the card and its own CMB, with any block size, and its contents do not change. A reset of the
+# counters under load loses no byte. For paths that cannot be proved see e2e-verify-nocompare.
+# Topology: topologies/verify.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
@@ -33,7 +33,7 @@ e2e_export $NQN 2 "$(nvme_disk cmb0)" "$cmb" || bail "namespace 2"
 is "$(cat "/sys/block/${large#/dev/}/queue/logical_block_size")" 4096 "a drive has blocks of 4096 bytes"
 e2e_export $NQN 3 "$large" "$card" || bail "namespace 3"
 is "$(cat "$ns/1/p2pmem_verify")" auto "auto is the default"
-is "$(cat "$ns/1/p2pmem_stats/provider")" "" "nobody is connected"
+is "$(cat "$ns/1/p2pmem_stats/provider")" "" "no host is connected"
 e2e_port 0 || bail "port"
 disk=$(e2e_connect $NQN) || bail "connect"
 is "$(e2e_provider $NQN 1)" "$card ok proved" "drive and adapter have proved the card"
@@ -47,7 +47,7 @@ check "the event has what the adapter moved" \
 check "the event has what the one with large blocks moved" \
 	grep -q "p2pmem_verify: provider=$card client=$(nvme_bdf large0) bytes=12288 proof=proved reason=ok" "$e2e_trace"
 is "$(e2e_tests)" 5 "each pair was tested once"
-check "nothing was disproved" test -z "$(log_since | grep 'does not reach memory')"
+check "nothing was disproved" test -z "$(log_since | grep 'cannot reach peer-to-peer memory')"
 is "$(dd if="$plain" bs=4k count=4 iflag=direct 2>/dev/null | md5sum)" "$before" "nothing on the drive has changed"
 is "$(cat "/sys/bus/pci/devices/$card/p2pmem/available")" \
 	"$(cat "/sys/bus/pci/devices/$card/p2pmem/size")" "the memory of the test is back"
@@ -65,7 +65,7 @@ write_attr /dev/nvme-fabrics "transport=rdma,traddr=10.0.0.1,trsvcid=4420,nqn=$N
 	bail "second host"
 disk2=$(nvme_host_disk $NQN 1 2) || bail "no disk of the second host"
 check "the second host reads" dd if="$disk2" of=/dev/null bs=64k count=4 iflag=direct
-is "$(stat_of $NQN 1 system_bytes)" 0 "the second host uses it at once"
+is "$(stat_of $NQN 1 system_bytes)" 0 "the second host uses peer memory at once"
 is "$(wc -l <"$ns/1/p2pmem_stats/provider")" 2 "a line for each controller"
 
 # counters under load
@@ -89,7 +89,7 @@ e2e_reconfigure $NQN 1 p2pmem_verify=require
 is "$(e2e_provider $NQN 1)" "$card ok proved" "require: what was proved is used"
 check "require: data is right" io
 e2e_reconfigure $NQN 1 p2pmem_verify=off
-is "$(e2e_provider $NQN 1)" "$card ok untested" "off: used, and nobody looked"
+is "$(e2e_provider $NQN 1)" "$card ok untested" "off: used without a self-test"
 check "off: data is right" io
 refuses "not while it is enabled" 'usy' sh -c "echo warn >$ns/1/p2pmem_verify"
 e2e_reconfigure $NQN 1 p2pmem_verify=warn p2pmem=1

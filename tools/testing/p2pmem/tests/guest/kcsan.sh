@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=dash
 #
-# kcsan.sh: what kunit.sh (in EXTRA_FILES) does, on a kernel that looks for data races: none may
-# be ours. That kernel finds some that it has itself, in its ticks and timers; a report counts
-# when one of its two accesses was made by a module, or by what a module called.
+# kcsan.sh: runs kunit.sh (in EXTRA_FILES) on a kernel that detects data races; none may be ours. The
+# kernel itself has some, in its ticks and timers. A report counts if one of its two accesses was
+# made by a module, or by a function that a module called.
 
 . /lib/p2pmem.sh
 

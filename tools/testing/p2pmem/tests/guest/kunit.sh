@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=dash
 #
-# kunit.sh: load the modules that carry suites, so that these run, and print their cases as TAP.
-# Boot with kunit.enable=1; kunit.filter_glob= chooses suites. p2pmem.suites= says how many of
-# them there must be at least, p2pmem.modules= what to load (p2pdma,nvmet,ib_core).
+# kunit.sh: load the modules with suites, which runs the suites, and print their cases as TAP.
+# Boot with kunit.enable=1; kunit.filter_glob= selects suites. p2pmem.suites= is the minimum number
+# of suites that must run, p2pmem.modules= lists the modules to load (p2pdma,nvmet,ib_core).
 
 . /lib/p2pmem.sh
 

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# nvme-cmb.sh: what the drive's driver does with a CMB: lent while the controller is live and
-# not while a reset is under way, refused once and not at every reset, without submission
-# queues unless they are asked for, and never filled by them. Topology: nvme-cmb.
+# nvme-cmb.sh: use of a CMB by the nvme driver. The CMB is lent while the controller is live, but not
+# during a reset; an unusable CMB is refused once and not at every reset; submission queues are in
+# the CMB only with use_cmb_sqes, and never fill it. Topology: nvme-cmb.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
@@ -54,7 +54,7 @@ cmb=$(nvme_bdf cmb0) small=$(nvme_bdf small0) legacy=$(nvme_bdf legacy0)
 is "$(cat /sys/module/nvme/parameters/use_cmb_sqes)" N "no submission queues in a CMB by default"
 for bdf in $cmb $legacy; do
 	check "$bdf is lent" wait_for 10 grep -q 1 "/sys/bus/pci/devices/$bdf/p2pmem/published"
-	is "$(p2pmem "$bdf" available)" "$(p2pmem "$bdf" size)" "$bdf: all of it can be had"
+	is "$(p2pmem "$bdf" available)" "$(p2pmem "$bdf" size)" "$bdf: the whole CMB can be allocated"
 done
 check "a CMB below 2 MiB is not lent" test ! -e "/sys/bus/pci/devices/$small/p2pmem"
 check "the log says so" log_has "CMB not used"
@@ -63,8 +63,8 @@ log_mark
 for n in 1 2 3; do
 	check "reset $n of the drive with the small CMB" reset "$(nvme_ctrl small0)"
 done
-is "$(log_since | grep -c -e 'CMB not used' -e 'cannot lend')" 0 "nothing is said again"
-check "it reads" reads small0
+is "$(log_since | grep -c -e 'CMB not used' -e 'cannot register BAR')" 0 "the message is not repeated"
+check "the drive can be read" reads small0
 
 for name in cmb0 legacy0; do
 	rm -f /run/watched
@@ -83,7 +83,7 @@ done
 
 # Asked for, with queues as deep as they can be
 check "the driver unloads" modprobe -r nvme
-check "and loads with queues in the CMB" load_modules nvme:use_cmb_sqes=1:io_queue_depth=4095
+check "nvme loads with queues in the CMB" load_modules nvme:use_cmb_sqes=1:io_queue_depth=4095
 wait_for 20 drives_there || bail "drives, again"
 for name in cmb0 legacy0; do
 	bdf=$(nvme_bdf $name)

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # nvmet-attribute.sh: the namespace attribute p2pmem and the group p2pmem_stats of the NVMe
-# target: every legal value, illegal ones with their errno and one line in the log, what
-# enabling does with each, what the counters say for rdma, tcp, loop and files, and what
-# happens when the provider goes and comes back. Topology: nvmet-attribute.topo.
+# target: all valid values, invalid ones with their errno and one line in the log, enabling a
+# namespace with each, the counters for rdma, tcp, loop and files, and removing and adding the
+# provider. Topology: nvmet-attribute.topo.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
@@ -220,7 +220,7 @@ fresh "$drive" "$near"
 pci_unbind "$near"
 refuses "a provider that went before: ENODEV" "$nodev" ns_enable 1
 pci_bind "$near" p2pmem-bar || bail "card"
-check "and that came back" ns_enable 1
+check "a provider that is back can be enabled" ns_enable 1
 
 fresh /dev/ram0 "$near"
 refuses "a block device that is no drive, with an address: EOPNOTSUPP" 'ot supported' ns_enable 1
@@ -285,7 +285,7 @@ sum()
 # counted NAME: all that the host moved was counted
 counted()
 {
-	is "$(sum)" "$hostbytes" "$1: peer, inline and system bytes are all bytes"
+	is "$(sum)" "$hostbytes" "$1: peer, inline and system bytes add up to all bytes"
 }
 
 fresh "$drive" "$near"
@@ -423,6 +423,6 @@ while [ $i -lt 50 ]; do
 	ns_on || break
 	i=$((i + 1))
 done
-is $i 50 "made, enabled and removed 50 times"
+is $i 50 "created, enabled and removed 50 times"
 
 done_testing

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# nvmet-churn.sh: the NVMe target while everything around its peer memory comes and goes:
-# the provider is unbound and bound again during verified I/O, during connects and
-# disconnects, and while the namespace is disabled and enabled. The host must not see an error
-# because of the provider, and nothing may hang or be left. Topology: nvmet-attribute.topo.
+# nvmet-churn.sh: the NVMe target while its provider comes and goes: the provider is unbound and
+# bound again during verified I/O, during connects and disconnects, and while the namespace is
+# disabled and enabled. The host must not see an error because of the provider, and nothing may
+# hang or leak. Topology: nvmet-attribute.topo.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
@@ -106,8 +106,8 @@ check "verified I/O while the provider comes and goes" \
 	io verify 20 --rw=randwrite --bsrange=4k-128k --verify=crc32c --verify_fatal=1 --do_verify=1 \
 	--verify_backlog=64 --norandommap=0
 stop_background
-compare "$(counter peer_bytes)" -gt 0 "some of it was in peer memory"
-compare "$(counter provider-revoked)" -gt 0 "some of it was not, for the right reason"
+compare "$(counter peer_bytes)" -gt 0 "some data was in peer memory"
+compare "$(counter provider-revoked)" -gt 0 "some data was in system memory, for the right reason"
 is "$(dmesg | grep -c -E 'I/O error, dev nvme|critical .* error, dev nvme')" 0 "no error at the host"
 diag "peer $(counter peer_bytes) system $(counter system_bytes) revoked $(counter provider-revoked) absent $(counter not-a-provider)"
 
@@ -168,11 +168,11 @@ for c in /sys/class/nvme/nvme*; do
 	[ "$(cat "$c/transport")" = pcie ] || echo 1 >"$c/rescan_controller"
 done
 disk=$(nvme_host_disk $NQN) || bail "no disk"
-check "I/O works after the namespace came and went" wait_for 20 reads
-check "and uses peer memory" wait_for 10 used
+check "I/O works after the namespace was disabled and enabled" wait_for 20 reads
+check "I/O uses peer memory" wait_for 10 used
 diag "disk $disk of $(cat "/sys/block/${disk#/dev/}/size") sectors; $(cd "$ns/p2pmem_stats" && grep -s -v ':0$' -r . | tr '\n' ' ')"
 allow 'I/O error, dev nvme|critical .* error, dev nvme|Buffer I/O error|nvme.*: (rescanning|failed)'
 
 nvme_disconnect $NQN >/dev/null
-check "taken down" nvmet_remove_all
+check "everything is taken down" nvmet_remove_all
 done_testing

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# verify-edu.sh: a path that looks right and is not. Adapters of one kind whose driver claims
-# 32 bits: the verdict of all is the same "yes", and the self-test tells the one that keeps its
-# promise from those that drop address bits; it overrules an administrator's entry in the list
-# of host bridges as well. Topology: topologies/edu.
+# verify-edu.sh: a path that looks right but does not work. The driver of several equal adapters
+# sets a DMA mask of 32 bits: the verdict of all is "ok", but only one has 32 bits. The self-test
+# detects those that drop address bits, even with an administrator's entry in the list of host
+# bridges. Topology: topologies/edu.
 
 set -u
 . /lib/p2pmem.sh
@@ -35,7 +35,7 @@ good=$id
 errno_is ok "the honest adapter's self-test passes" verify "$good" "$honest"
 is "$(r proof)" proved "it is proved"
 must verdict "$card" "$honest"
-is "$(r reason)" ok "and its verdict is what it was"
+is "$(r reason)" ok "its verdict is unchanged"
 
 must grant "$card" me "$liar"
 bad=$id
@@ -44,7 +44,7 @@ list=$id
 errno_is EXDEV "the other one's self-test is refused" verify "$bad" "$liar"
 is "$(r proof)" disproved "it is disproved"
 is "$(r reason)" verify-failed "with a reason"
-is "$(r note)" "reading peer memory moved wrong data" "and what went wrong"
+is "$(r note)" "reading peer memory moved wrong data" "the note has the failure"
 must verdict "$card" "$liar"
 is "$(r reason)" verify-failed "its verdict is a refusal from now on"
 errno_is EXDEV "no further grant is given" grant "$card" me "$liar"
@@ -68,16 +68,16 @@ must grant "$card" me "$far"
 allowed=$id
 errno_is EXDEV "the self-test is not deceived by that" verify "$allowed" "$far"
 is "$(r proof) $(r reason)" "disproved verify-failed" "it is disproved"
-is "$(r note)" "reading peer memory moved wrong data" "and what went wrong"
+is "$(r note)" "reading peer memory moved wrong data" "the note has the failure"
 must verdict "$card" "$far"
-is "$(r reason) $(r by_admin)" "verify-failed 1" "a refusal now, whose entry it needed is still said"
+is "$(r reason) $(r by_admin)" "verify-failed 1" "refused now, the entry that it needed is still reported"
 errno_is EXDEV "no further grant is given" grant "$card" me "$far"
 check "the log says whose entry is wrong, and what to do" \
-	log_has "$far: does not reach memory of $card: .*verify-failed: .*take back what allows its host bridge in $param"
+	log_has "$far: cannot reach peer-to-peer memory of $card: .*verify-failed: .*remove the entry that allows its host bridge from $param"
 must free "$allowed"
 check "the entry is taken back" write_attr $param -1b36:000c
 must verdict "$card" "$far"
-is "$(r reason) $(r by_admin)" "host-bridge 0" "refused as it was before"
+is "$(r reason) $(r by_admin)" "host-bridge 0" "refused as before"
 is "$(grep -c "p2pmem_verify: .*client=$far bytes=1024 proof=disproved reason=verify-failed" $T/trace)" 1 \
 	"its test is one event"
 must verdict "$card" "$honest"
@@ -86,10 +86,10 @@ is "$(r reason) $(r by_admin)" "ok 0" "the honest one needs no entry"
 errno_is EXDEV "no memory for it under the grant that there is" gsgl "$bad" 4K
 errno_is EXDEV "what was taken before is not mapped either: its contents are lost" map "$list" "$liar" to
 must free "$list"
-check "an administrator asks for a new test" \
+check "an administrator requests a new test" \
 	write_attr "/sys/bus/pci/devices/$card/p2pmem/rescan" 1
 must verdict "$card" "$liar"
-is "$(r reason)" ok "nothing is held against it until then"
+is "$(r reason)" ok "the disproof is dropped until then"
 must free "$bad"
 must free "$good"
 is "$(cat "/sys/bus/pci/devices/$card/p2pmem/available")" $((4 << 20)) "all memory came back"

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# verify-rdma.sh: the self-test of an RDMA adapter's path, over a connection with itself: proved
-# with an address, not proved without, and refused when a transfer of peer memory does not end.
-# Nothing stays behind. Topology: one-switch.
+# verify-rdma.sh: the self-test of an RDMA adapter's path over a connection with itself. The path is
+# proved if the adapter has an address, not proved without, and refused if a transfer of peer
+# memory does not end. Nothing is leaked. Topology: one-switch.
 
 set -u
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
@@ -45,7 +45,7 @@ ip addr del 10.0.0.1/24 dev "$net" || bail "the address cannot be taken away"
 echo 1 >"/proc/sys/net/ipv6/conf/$net/disable_ipv6" 2>/dev/null || :
 errno_is ok "without an address" verify "$grant" "$adapter"
 is "$(r proof)" unproved "nothing is proved"
-like "$(r note)" "*cannot be connected with itself*" "and why"
+like "$(r note)" "*cannot be connected with itself*" "with a note"
 
 ip addr add 10.0.0.1/24 dev "$net" || bail "the address cannot be given back"
 again
@@ -59,8 +59,8 @@ is "$(lent_available "$card")" $((4 << 20)) "all memory came back"
 again
 e2e_gate 1 20000
 errno_is EAGAIN "a transfer that does not end" verify "$grant" "$adapter"
-is "$(r proof)" unproved "is slow, and no wrong data"
-like "$(r note)" "*RDMA READ into it was disturbed*" "and which it was"
+is "$(r proof)" unproved "a timeout is not wrong data"
+like "$(r note)" "*RDMA READ into it was disturbed*" "the note names the transfer"
 must verdict "$card" "$adapter"
 is "$(r reason)" ok "nothing is held against the path"
 e2e_gate 0
@@ -68,7 +68,7 @@ lost=/sys/kernel/debug/p2pmem_rnic/rnic0/drop
 again
 echo 1 >$lost
 errno_is EXDEV "a READ that moves nothing" verify "$grant" "$adapter"
-is "$(r note)" "RDMA READ into it moved wrong data" "and which it was"
+is "$(r note)" "RDMA READ into it moved wrong data" "the note names the transfer"
 again
 echo 2 >$lost
 errno_is EXDEV "nothing is moved at all" verify "$grant" "$adapter"
@@ -76,11 +76,11 @@ is "$(cat $lost)" 1 "it ended with the first"
 echo 0 >$lost
 again
 errno_is ok "all is well again" verify "$grant" "$adapter"
-is "$(r proof)" proved "and proved"
+is "$(r proof)" proved "the path is proved"
 is "$(lent_available "$card")" $((4 << 20)) "all memory came back"
 is "$(live)" "$before" "no connection, queue or registration stays"
 must free "$grant"
 
-check "nvmet-rdma goes" rmmod nvmet-rdma
-check "and comes back" modprobe nvmet-rdma
+check "nvmet-rdma can be unloaded" rmmod nvmet-rdma
+check "nvmet-rdma can be loaded again" modprobe nvmet-rdma
 done_testing

@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Tests tools/packaging/install.sh on a copy of the distribution's modules below BUILD_DIR:
-# what depmod and modprobe make of an installed machine, the way back, signatures, and that
-# whatever is refused leaves everything as it was. Prints TAP.
+# Tests tools/packaging/install.sh on a copy of the distribution's modules below BUILD_DIR: the
+# modules that depmod and modprobe select after installing and uninstalling, signatures, and that
+# failures change nothing. Prints TAP.
 #
 # run.sh BUILD_DIR
 #
 # The project's build directory is $BUILD (build), after "make modules".
-# Exit status: 0 all passed, 1 a test failed, 2 wrong call.
+# Exit status: 0 all passed, 1 a test failed, 2 usage error.
 set -eu
 
 # shellcheck source=tools/testing/p2pmem/tests/host.sh
@@ -18,7 +18,7 @@ DESTDIR=$work/root
 export DESTDIR
 lib=$DESTDIR/lib/modules/$KVER
 
-# refuses NAME TEXT COMMAND...: fails, says TEXT, changes nothing
+# refuses NAME TEXT COMMAND...: COMMAND must fail with TEXT and change nothing
 refuses()
 {
 	name=$1 text=$2
@@ -30,7 +30,7 @@ refuses()
 	fi
 	tree >"$work/after"
 	if ! grep -q "$text" "$work/out"; then
-		not_ok "$name: says \"$text\""
+		not_ok "$name: reports \"$text\""
 	elif ! cmp -s "$work/before" "$work/after"; then
 		not_ok "$name: changes nothing"
 	else
@@ -106,10 +106,10 @@ fresh()
 fresh
 check "before: modprobe takes the distribution's" distribution
 check "uninstall where nothing is installed" "$script" uninstall
-refuses "a wrong word" "usage\|install.sh install" "$script" remove
-refuses "no word" "install.sh install" "$script"
-refuses "a kernel that is not installed" "is 1.2.3-none installed" env KVER=1.2.3-none "$script" install
-refuses "no build" "for which kernel" env -u KVER BUILD="$work/none" "$script" install
+refuses "an unknown command" "usage\|install.sh install" "$script" remove
+refuses "no command" "install.sh install" "$script"
+refuses "a kernel that is not installed" "install kernel 1.2.3-none" env KVER=1.2.3-none "$script" install
+refuses "no build" "kernel release unknown" env -u KVER BUILD="$work/none" "$script" install
 refuses "nothing built for this kernel" 'run "make modules" first' env BUILD="$work/none" KVER="$KVER" "$script" install
 
 mkdir -p "$work/other/stock/$KVER" "$work/other/kernel"
@@ -147,17 +147,17 @@ exec $(command -v depmod) "\$@"
 END
 chmod +x "$work/bin/depmod"
 rm -f "$work/failed-once"
-refuses "depmod fails while installing: undone" "as it was before" env PATH="$work/bin:$PATH" "$script" install
+refuses "depmod fails while installing: rolled back" "as it was before" env PATH="$work/bin:$PATH" "$script" install
 check "and modprobe still takes ours" ours
 rm -f "$work/failed-once"
-refuses "depmod fails while uninstalling: undone" "as it was before" env PATH="$work/bin:$PATH" "$script" uninstall
+refuses "depmod fails while uninstalling: rolled back" "as it was before" env PATH="$work/bin:$PATH" "$script" uninstall
 check "and modprobe still takes ours" ours
 
 check "uninstall" "$script" uninstall
 check "after that: modprobe takes the distribution's" distribution
 check "and no directory is left" test ! -e "$lib/updates"
 rm -f "$work/failed-once"
-refuses "depmod fails at the first installation: undone" "as it was before" env PATH="$work/bin:$PATH" "$script" install
+refuses "depmod fails at the first installation: rolled back" "as it was before" env PATH="$work/bin:$PATH" "$script" install
 check "and modprobe takes the distribution's" distribution
 
 refuses "a key without a certificate" "cannot be read" env SIGN_KEY=/dev/null "$script" install
@@ -168,7 +168,7 @@ check "install, signed" env SIGN_KEY="$work/key.pem" SIGN_CERT="$work/cert.der" 
 for m in p2pdma p2pmem-bar ib_core nvme nvmet nvmet-rdma; do
 	check "$m carries the signature" sh -c "modinfo -F signer '$lib/updates/p2pmem/$m.ko' | grep -qx 'p2pmem test'"
 done
-refuses "a key that is none" "could not be signed" env SIGN_KEY=/dev/null SIGN_CERT="$work/cert.der" "$script" install
+refuses "an invalid key" "cannot sign" env SIGN_KEY=/dev/null SIGN_CERT="$work/cert.der" "$script" install
 check "the signed ones are still there" sh -c "modinfo -F signer '$lib/updates/p2pmem/nvme.ko' | grep -qx 'p2pmem test'"
 
 check "nothing is left aside" sh -c "! ls -d '$DESTDIR'/lib/modules/.p2pmem* 2>/dev/null"

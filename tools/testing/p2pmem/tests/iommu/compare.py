@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """
-compare.py VMDIR FILE: what QEMU traced in a run of guest/e2e-iommu.sh, and what the guest's IOMMU code said.
+compare.py VMDIR FILE: compare QEMU's trace of a run of guest/e2e-iommu.sh with events of the guest's IOMMU code.
 
 Writes "GOT WANTED NAME" lines. QEMU's trace has the addresses that drive and adapter used and how its IOMMU
 translated each page of them; the guest's events have every entry that was made and removed.

@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Boots one guest whose peer memory lies behind a translating IOMMU (guest/e2e-iommu.sh), and judges by
-# QEMU's trace that every device used I/O virtual addresses, which the IOMMU translated to the card, and
-# by the guest's events that the IOMMU's tables hold nothing afterwards. Prints TAP.
+# Boots a guest with peer memory behind a translating IOMMU (guest/e2e-iommu.sh). QEMU's trace must show
+# that every device used I/O virtual addresses, which the IOMMU translated to the card, and the guest's
+# events that the IOMMU's tables are empty afterwards. Prints TAP.
 #
 # run.sh BUILD_DIR
 #
-# Exit status: 0 all passed, 1 a test failed, 2 wrong call.
+# Exit status: 0 all passed, 1 a test failed, 2 usage error.
 set -eu
 
 # shellcheck source=tools/testing/p2pmem/tests/host.sh

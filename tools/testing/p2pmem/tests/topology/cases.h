@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * DOC: how a drawn case is written down
+ * DOC: notation of the drawn cases
  *
- * A case is two chains, each from the function up to its root bus, and what is
- * expected, worked out by hand from the drawing above it. In the drawings RP is
- * a root port, USP and DSP are the upstream and downstream ports of a switch, BR
- * is a bridge to conventional PCI, HB is a host bridge, P lends the memory and C
- * is the client.
+ * A case has two chains, each from a function up to its root bus, and the expected
+ * result, derived by hand from the drawing above the case. In the drawings RP is a
+ * root port, USP and DSP are the upstream and downstream ports of a switch, BR is
+ * a bridge to conventional PCI, HB is a host bridge, P is the provider and C is
+ * the client.
  */
 #ifndef _TOPOLOGY_CASES_H
 #define _TOPOLOGY_CASES_H
@@ -14,8 +14,8 @@
 #include "test.h"
 
 /**
- * struct wanted - what a case expects; as struct p2pmem_route, but
- * @at: index + 1 in the provider's chain, minus that in the client's, 0: none
+ * struct wanted - expected result of a case; like struct p2pmem_route except for @at
+ * @at: index + 1 in the provider's chain, or -(index + 1) in the client's chain; 0: none
  */
 struct wanted {
 	enum pci_p2pmem_reason reason;
@@ -33,7 +33,7 @@ struct route_case {
 	struct wanted want;
 };
 
-/* ACS control bits, by their names in the specification */
+/* ACS control bits, named as in the specification */
 #define SV	0x01
 #define TB	0x02
 #define RR	0x04
@@ -44,7 +44,7 @@ struct route_case {
 
 #define BDF(bus, dev, fn)	((bus) << 8 | (dev) << 3 | (fn))
 
-/* Nodes: { EP(...), MULTI, ACS(RR) }; table.c numbers the end points */
+/* Nodes: { EP(...), MULTI, ACS(RR) }; table.c assigns the numbers of end points */
 #define EP(bus, dev, fn)	.type = P2PMEM_NODE_ENDPOINT, .id = BDF(bus, dev, fn)
 #define ROOT(bus, dev, num)	.type = P2PMEM_NODE_ROOT_PORT, .id = BDF(bus, dev, 0), .port = (num)
 #define UP(bus, num)		.type = P2PMEM_NODE_UPSTREAM, .id = BDF(bus, 0, 0), .port = (num)
@@ -54,7 +54,7 @@ struct route_case {
 #define MULTI			.multifunction = true
 #define ACS(ctrl)		.has_acs = true, .acs_ctrl = (ctrl)
 #define MULTI_ACS(ctrl)		.multifunction = true, ACS(ctrl)
-/* ACS control with an egress vector of that many valid bits */
+/* ACS control and an egress vector; the first argument is its number of valid bits */
 #define EGRESS(ctrl, bits, ...)	ACS(ctrl), .egress_bits = (bits), .egress = { __VA_ARGS__ }
 #define MULTI_EGRESS(...)	.multifunction = true, EGRESS(__VA_ARGS__)
 /* Max_Payload_Size and Max_Read_Request_Size in bytes */
@@ -67,7 +67,7 @@ struct route_case {
 
 /*
  * HB -- RP -- USP -+- DSP0 -- P
- *                  `- DSP1 -- C	the arguments are each node's extras
+ *                  `- DSP1 -- C	the arguments are extra fields of the nodes
  */
 #define SWITCH_P(host, p, dsp, usp, rp)						\
 	.provider = { host, CHAIN({ EP(3, 0, 0), p }, { DOWN(2, 0, 0), dsp },	\
@@ -76,12 +76,12 @@ struct route_case {
 	.client = { host, CHAIN({ EP(4, 0, 0), c }, { DOWN(2, 1, 1), dsp },	\
 				{ UP(1, 0), usp }, { ROOT(0, 1, 1), rp }) }
 
-/* Host bridges: is it known to forward between its ports, and across */
+/* Host bridges: whether they forward between their ports, and to other host bridges */
 #define HOST(num, in, ac)	.host = { .id = (num), .allowed = (in), .allowed_across = (ac) }
 #define CLOSED			HOST(0, false, false)
 #define ALLOWED			HOST(0, true, false)
 
-/* Expectations */
+/* Expected results */
 #define BUS_ADDR(hops)		.reason = PCI_P2PMEM_OK, .bus_addr = true, .distance = (hops)
 #define THROUGH_HOST(hops)	.reason = PCI_P2PMEM_OK, .distance = (hops)
 #define REFUSED(why, hops)	.reason = PCI_P2PMEM_##why, .distance = (hops)

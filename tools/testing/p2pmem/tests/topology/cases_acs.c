@@ -4,7 +4,7 @@
  */
 #include "cases.h"
 
-/* All that ACS control has besides what steers requests */
+/* The bits of ACS control that do not affect the route of requests */
 #define OTHER_BITS	(SV | TB | UF | DT)
 
 const struct route_case cases_acs[] = {
@@ -54,7 +54,7 @@ const struct route_case cases_acs[] = {
 },
 /*
  *   RP -- USP -+- DSP0 [here] -- P
- *              `- DSP1 [here] -- C	both recorded, the provider's named
+ *              `- DSP1 [here] -- C	both are recorded, the provider's port is named
  */
 {
 	"redirect_at_both_ports",
@@ -190,8 +190,8 @@ const struct route_case cases_acs[] = {
 	.want = { REFUSED(ACS_REDIRECT, 5), AT_CLIENT(1), MASKS(0, 0x2) },
 },
 /*
- *   BR -+- RP [here] -- P	a root port below a bridge: no board has it,
- *       `- C			but a virtual machine can
+ *   BR -+- RP [here] -- P	a root port below a bridge: only virtual machines
+ *       `- C			have it
  */
 {
 	"redirect_at_a_root_port_below_the_common_bridge",
@@ -218,7 +218,7 @@ const struct route_case cases_acs[] = {
 },
 /*
  *   HB -+- RP1 [here] -- P
- *       `- RP2 [here] -- C	no common bridge: it is the host's anyway
+ *       `- RP2 [here] -- C	no common bridge: the host bridge decides anyway
  */
 {
 	"two_root_ports_with_redirect_refused",

@@ -126,7 +126,7 @@ const struct route_case cases_egress[] = {
 	.want = { BUS_ADDR(6) },
 },
 /*
- *   RP -- USP -+- P = DSP0 [vector]	the port lends memory itself
+ *   RP -- USP -+- P = DSP0 [vector]	the port is the provider
  *              `- DSP1 -- C
  */
 {
@@ -137,7 +137,7 @@ const struct route_case cases_egress[] = {
 	.want = { REFUSED(ACS_EGRESS, 3), AT_PROVIDER(0) },
 },
 /*
- *   RP -- P = USP --- DSP [vector] -- C	nothing turns round
+ *   RP -- P = USP --- DSP [vector] -- C	no request turns
  */
 {
 	"one_end_above_the_other_has_no_turn",
@@ -245,8 +245,8 @@ const struct route_case cases_egress[] = {
 },
 /*
  *   RP -- USP -+- DSP0 [vector] -- P	02:00.0, port 8
- *              `- DSP1 ----------- C	02:00.1, port 9: a port of the same
- *					device goes by port number
+ *              `- DSP1 ----------- C	02:00.1, port 9: ports of the same device
+ *					are indexed by port number
  */
 #define ONE_DEVICE_PORTS(vector)						\
 	.provider = { CLOSED, CHAIN({ EP(3, 0, 0) },				\
@@ -268,7 +268,7 @@ const struct route_case cases_egress[] = {
 },
 /*
  *   RP -+- USP --- DSP -- C	01:00.0, port 6
- *       `- P [vector]		01:00.1: goes by function number, 0
+ *       `- P [vector]		01:00.1: indexed by function number, 0
  */
 #define BESIDE_UPSTREAM(vector)							\
 	.provider = { CLOSED, CHAIN({ EP(1, 0, 1), MULTI_EGRESS(EC, 8, vector) }, \
@@ -286,7 +286,7 @@ const struct route_case cases_egress[] = {
 	.want = { BUS_ADDR(4) },
 },
 /*
- *   RP -- USP -+- BR [vector] -- P	only downstream and root ports have one
+ *   RP -- USP -+- BR [vector] -- P	only downstream and root ports have a vector
  *              `- DSP1 --------- C
  */
 {

@@ -15,7 +15,7 @@ const struct route_case cases_paths[] = {
 	.want = { BUS_ADDR(0) },
 },
 /*
- *   HB -- P = C		nothing above, and every ACS bit set
+ *   HB -- P = C		no bridge above, and all ACS bits set
  */
 {
 	"same_function_on_the_root_bus",
@@ -60,7 +60,7 @@ const struct route_case cases_paths[] = {
 },
 /*
  *   RP -- USP -+- DSP0 -- USP' -+- DSP0' -- P
- *              |                `- DSP1' -- C	the lower switch is enough
+ *              |                `- DSP1' -- C	requests turn at the lower switch
  *              `- DSP1
  */
 {
@@ -106,7 +106,7 @@ const struct route_case cases_paths[] = {
 	.want = { BUS_ADDR(5) },
 },
 /*
- *   RP -- P = USP --- DSP -- C	a switch that lends memory itself
+ *   RP -- P = USP --- DSP -- C	a switch that is the provider
  */
 {
 	"provider_is_a_bridge_above",
@@ -180,7 +180,7 @@ const struct route_case cases_paths[] = {
 },
 /*
  *   HB -+- P	00:04.0
- *       `- C	00:04.1	no bridge above: not even functions of one device
+ *       `- C	00:04.1	no bridge above: the host bridge decides even within one device
  */
 {
 	"root_bus_same_device_refused",
@@ -224,7 +224,7 @@ const struct route_case cases_paths[] = {
 },
 /*
  *   HB0 -- RP 0000:00:01.0 -- P 0000:01:00.0
- *   HB1 -- RP 10000:00:01.0 -- C 10000:01:00.0	equal but for the domain
+ *   HB1 -- RP 10000:00:01.0 -- C 10000:01:00.0	equal except for the domain
  */
 {
 	"two_domains_same_numbers",
@@ -236,7 +236,7 @@ const struct route_case cases_paths[] = {
 	.want = { REFUSED(HOST_BRIDGE, 4) },
 },
 /*
- *   HB, and no chain at all: must not crash
+ *   HB and empty chains: must not crash
  */
 {
 	"no_provider_chain",

@@ -2,7 +2,7 @@
 /*
  * DOC: drawn cases: payload sizes and tags
  *
- * All of them in this hierarchy, sizes as drawn:
+ * All cases use this hierarchy; sizes are given with each case:
  *
  *   HB -- RP -- USP -+- DSP0 -- P
  *                    `- DSP1 -- C
@@ -25,21 +25,21 @@ const struct route_case cases_settings[] = {
 	SWITCH_C(CLOSED, S256, S256, S256, S256),
 	.want = { BUS_ADDR(4) },
 },
-/* P 128 -- DSP0 512 .. DSP1 512 -- C 512	writes of 512 do not fit P */
+/* P 128 -- DSP0 512 .. DSP1 512 -- C 512	writes of 512 bytes are too large for P */
 {
 	"writes_too_large_for_the_provider",
 	SWITCH_P(CLOSED, S128, S512, S512, S512),
 	SWITCH_C(CLOSED, S512, S512, S512, S512),
 	.want = { REFUSED(PAYLOAD_SIZE, 4), AT_PROVIDER(0) },
 },
-/* P 512 -- DSP0 512 .. DSP1 512 -- C 128	completions of 512 do not fit C */
+/* P 512 -- DSP0 512 .. DSP1 512 -- C 128	completions of 512 bytes are too large for C */
 {
 	"completions_too_large_for_the_client",
 	SWITCH_P(CLOSED, S512, S512, S512, S512),
 	SWITCH_C(CLOSED, S128, S512, S512, S512),
 	.want = { REFUSED(PAYLOAD_SIZE, 4), AT_CLIENT(0) },
 },
-/* the same, but C reads 128 bytes at most */
+/* the same, but C reads at most 128 bytes */
 {
 	"completions_limited_by_the_read_request",
 	SWITCH_P(CLOSED, S512, S512, S512, S512),
@@ -60,28 +60,28 @@ const struct route_case cases_settings[] = {
 	SWITCH_C(CLOSED, S256, S128, S256, S256),
 	.want = { REFUSED(PAYLOAD_SIZE, 4), AT_CLIENT(1) },
 },
-/* USP and RP 128: nothing goes through them */
+/* USP and RP 128: no packet passes them */
 {
 	"common_bridge_may_be_small",
 	SWITCH_P(CLOSED, S256, S256, S128, S128),
 	SWITCH_C(CLOSED, S256, S256, S128, S128),
 	.want = { BUS_ADDR(4) },
 },
-/* DSP0 redirects to a host bridge that forwards: it may split packets */
+/* DSP0 redirects to a host bridge that forwards, which may split packets */
 {
 	"size_through_a_host_bridge_does_not_matter",
 	SWITCH_P(ALLOWED, S128, REDIRECTS S512, S512, S512),
 	SWITCH_C(ALLOWED, S512, S512, S512, S512),
 	.want = { THROUGH_HOST(4), MASKS(2, 0) },
 },
-/* DSP0 redirects, nobody forwards: that is what is said */
+/* DSP0 redirects and the host bridge does not forward: this is the reported reason */
 {
 	"redirect_is_reported_before_sizes",
 	SWITCH_P(CLOSED, S128, REDIRECTS S512, S512, S512),
 	SWITCH_C(CLOSED, S512, S512, S512, S512),
 	.want = { REFUSED(ACS_REDIRECT, 4), AT_PROVIDER(1), MASKS(2, 0) },
 },
-/* C asks with 10-bit tags, P does not know them */
+/* C sends requests with 10-bit tags, which P cannot complete */
 {
 	"tags_that_the_provider_does_not_complete",
 	SWITCH_P(CLOSED, S256, S256, S256, S256),
@@ -94,21 +94,21 @@ const struct route_case cases_settings[] = {
 	SWITCH_C(CLOSED, S256 COMMA LONG, S256, S256, S256),
 	.want = { BUS_ADDR(4) },
 },
-/* P asks with 10-bit tags: it is not P that asks for P's memory */
+/* P sends requests with 10-bit tags, but none to its own memory */
 {
 	"tags_of_the_provider_do_not_matter",
 	SWITCH_P(CLOSED, S256 COMMA LONG, S256, S256, S256),
 	SWITCH_C(CLOSED, S256, S256, S256, S256),
 	.want = { BUS_ADDR(4) },
 },
-/* a host bridge hands the request on with its tag */
+/* a host bridge forwards the request with its tag */
 {
 	"tags_through_a_host_bridge",
 	SWITCH_P(ALLOWED, S256, REDIRECTS S256, S256, S256),
 	SWITCH_C(ALLOWED, S256 COMMA LONG, S256, S256, S256),
 	.want = { REFUSED(TAG_SIZE, 4), AT_CLIENT(0), MASKS(2, 0) },
 },
-/* RP -- P = C, whose tags and sizes do not leave it */
+/* RP -- P = C, whose packets do not leave the function */
 {
 	"settings_of_the_same_function",
 	.provider = { CLOSED, CHAIN({ EP(1, 0, 0), S128, LONG }, { ROOT(0, 1, 1), S128 }) },

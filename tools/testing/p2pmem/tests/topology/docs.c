@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DOC: docs: the table of reasons in the documentation is the one in the code
+ * DOC: docs: compare the table of reasons in the documentation to the one in the code
  *
- * Tokens are what people grep for: the documentation must have every row of
- * PCI_P2PMEM_REASONS, word for word and in order. Line breaks do not matter.
+ * People search for tokens, so the documentation must have every row of
+ * PCI_P2PMEM_REASONS, word for word and in the same order. Line breaks do not matter.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@ static const struct {
 #undef REASON
 };
 
-/* The whole file with every run of white space as one blank; NULL if unreadable */
+/* Read a whole file and replace all white space by single blanks; NULL on error */
 static char *read_collapsed(const char *path)
 {
 	FILE *file = fopen(path, "r");
@@ -69,7 +69,7 @@ void docs_run(const char *rst)
 		if (found)
 			at = found;
 		else
-			tap_note("missing, or not in order: %s", row);
+			tap_note("missing, or not in the order of the header: %s", row);
 		tap_result(found, "docs: %s is in the table", reasons[i].token);
 	}
 	free(text);

@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DOC: faults: deliberately wrong variants that the comparison must catch
+ * DOC: faults: wrong variants of the code under test that the comparison must detect
  *
- * Each variant is the real thing with one mistake: some falsify the result,
- * others change the nodes on the way in, as a wrong rule would read them. One
- * that gets through means that the comparison with the oracle proves nothing
- * about that rule.
+ * Each variant has one fault: some change the result, others change the nodes before
+ * the call, as a wrong rule would read them. If a variant is not detected, then the
+ * comparison with the oracle does not test that rule.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "test.h"
 
-/* Enough for the rarest of them at any seed */
+/* Enough trees to detect every fault with any seed */
 #define FAULT_TREES	4000
 
-/* Mistakes in the result */
+/* Faults in the result */
 
 static void wrong_reason(const struct p2pmem_chain *p, const struct p2pmem_chain *c,
 			 struct p2pmem_route *r)
@@ -80,7 +79,7 @@ static void redirect_names_no_host(const struct p2pmem_chain *p, const struct p2
 		r->reason = PCI_P2PMEM_HOST_BRIDGE;
 }
 
-/* Mistakes on the way in */
+/* Faults in the nodes */
 
 static void copy_chain(struct p2pmem_chain *to, const struct p2pmem_chain *from)
 {
@@ -104,7 +103,7 @@ static void move_at(struct p2pmem_route *r, const struct p2pmem_chain *from,
 	}
 }
 
-/* The real thing on changed copies; @at is translated back */
+/* Call the code under test with changed copies of the nodes, and translate @at back */
 static void route_changed(const struct p2pmem_chain *p, const struct p2pmem_chain *c,
 			  struct p2pmem_route *r,
 			  void (*change)(struct p2pmem_chain *p, struct p2pmem_chain *c))
@@ -132,7 +131,7 @@ static void each_node(struct p2pmem_chain *p, struct p2pmem_chain *c,
 		change(&c->node[i]);
 }
 
-/* A variant that changes each node, and one that changes the chains */
+/* Define a variant that changes each node, or one that changes the chains */
 #define NODE_FAULT(name)							\
 static void name##_chains(struct p2pmem_chain *p, struct p2pmem_chain *c)	\
 {										\
@@ -376,6 +375,6 @@ void faults_run(unsigned long long seed)
 
 	for (i = 0; i < ARRAY_SIZE(faults); i++) {
 		wrong = random_mismatches(faults[i].fn, seed, FAULT_TREES);
-		tap_result(wrong, "faults: %s: caught %u times", faults[i].name, wrong);
+		tap_result(wrong, "faults: %s: detected %u times", faults[i].name, wrong);
 	}
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DOC: random machines
+ * DOC: random PCI hierarchies
  *
- * Grows trees that a PCI bus scan could find (several hosts, switches in
- * switches, multifunction devices, conventional bridges), some of them much
- * deeper than others; one in eight gets roles dealt out anew, so that every rule
- * meets every kind of node in every place. How much ACS there is differs from
- * tree to tree, or hardly a path would be clean.
+ * Generates trees that a PCI bus scan can find (several hosts, switches below
+ * switches, multifunction devices, conventional bridges), some of them very deep.
+ * One tree in eight has random roles, so that every rule is tested with every kind
+ * of node in every place. The share of nodes with ACS differs between trees, because
+ * almost no path would be free of ACS otherwise.
  */
 #include <string.h>
 
@@ -14,13 +14,13 @@
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
-/* What one tree is like */
+/* Parameters of one tree */
 struct climate {
 	unsigned int acs_one_in;	/* 0: no ACS at all */
 	unsigned int redirect_one_in;
 	unsigned int egress_one_in;
 	unsigned int shut_one_in;
-	unsigned int odd_one_in;	/* settings of PCIe that are not everybody's */
+	unsigned int odd_one_in;	/* nodes with other PCIe settings than most */
 	bool wide;			/* port numbers and vectors up to the limit */
 	bool deep;
 };
@@ -92,7 +92,7 @@ static void dress(struct vertex *v, const struct climate *c, struct rng *rng)
 		v->shut[i] = rng_chance(rng, 2);
 }
 
-/* One device of @functions functions below @parent; the last vertex that was added */
+/* Add a device with @functions functions below @parent; return the last vertex added */
 static int add_device(struct graph *g, int parent, enum role role, unsigned int functions,
 		      unsigned int *next_bus, const struct climate *c, struct rng *rng)
 {
@@ -124,7 +124,7 @@ static unsigned int few(struct rng *rng)
 	return rng_chance(rng, 3) ? 1 + rng_below(rng, 4) : 1;
 }
 
-/* Something that fits below @parent; false if its place is taken */
+/* Add a suitable device below @parent; false if there is no room for one */
 static bool grow(struct graph *g, int parent, unsigned int *next_bus, const struct climate *c,
 		 struct rng *rng)
 {
@@ -141,7 +141,7 @@ static bool grow(struct graph *g, int parent, unsigned int *next_bus, const stru
 		break;
 	case ROOT_PORT:
 	case DOWNSTREAM:
-		/* a link has one device at its end */
+		/* a link has a single device at its end */
 		if (g->v[parent].devices_below)
 			return false;
 		if (kind == 1 || kind == 2)
@@ -163,7 +163,7 @@ static bool grow(struct graph *g, int parent, unsigned int *next_bus, const stru
 	}
 	add_device(g, parent, role, functions, next_bus, c, rng);
 
-	/* some upstream ports have an end point beside them, in the same device */
+	/* some upstream ports share their device with an end point */
 	if (role == UPSTREAM && rng_chance(rng, 4) && g->nr < MAX_VERTICES) {
 		g->v[parent].devices_below--;
 		add_device(g, parent, END_POINT, 1, next_bus, c, rng);
@@ -200,11 +200,11 @@ void graph_random(struct graph *g, struct rng *rng)
 		g->v[at].within = rng_chance(rng, 2);
 		g->v[at].across = rng_chance(rng, 2);
 		g->v[at].domain = h * domain_step;
-		/* one domain: bus numbers go on; several: they start again */
+		/* bus numbers continue within a domain and restart in the next one */
 		g->v[at].bus_below = next_bus[domain_step ? h : 0]++;
 	}
 	for (tries = 0; tries < 600 && g->nr < size; tries++) {
-		/* deep trees go on at their latest bridge, now and then they fork */
+		/* a deep tree mostly grows at its last bridge, and forks sometimes */
 		at = g->nr - 1;
 		if (!c.deep || rng_chance(rng, 24))
 			at = 1 + (int)rng_below(rng, g->nr - 1);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * DOC: a machine as a graph, for the oracle
+ * DOC: PCI hierarchies as graphs for the oracle
  *
  * Vertices are PCI functions, host bridges, and one fabric that joins the host
- * bridges; edges are the links and buses between them. Has its own words for
- * everything and includes nothing of topology.h: what the oracle concludes from
- * this, it concludes without a line of the code under test. random.c translates.
+ * bridges; edges are the links and buses between them. This file has names of its
+ * own and does not include topology.h, so the oracle shares no code with the code
+ * under test. random.c translates between the two.
  */
 #ifndef _TOPOLOGY_GRAPH_H
 #define _TOPOLOGY_GRAPH_H
@@ -27,28 +27,28 @@ enum role {
 
 /**
  * struct vertex - a function, a host bridge or the fabric
- * @role: which
+ * @role: kind of vertex
  * @parent: vertex above, or NOTHING
  * @first_child: first vertex below, or NOTHING
  * @next_sibling: next vertex with the same parent, or NOTHING
  * @domain: of the function, with @bus, @device and @function
- * @header_multifunction: its header does
+ * @header_multifunction: its header has the multifunction bit
  * @number: port number; function number of an end point
- * @has_acs: it has ACS; without it the next fields are noise
+ * @has_acs: it has ACS; otherwise the next fields are random
  * @redirects_requests: P2P Request Redirect is on
  * @redirects_completions: P2P Completion Redirect is on
  * @controls_egress: P2P Egress Control is on
- * @vector_size: valid entries of @shut
- * @shut: egress to that number is closed; noise from @vector_size up
- * @other_acs: noise for the other bits of ACS control
- * @packet: most bytes of data in a packet that it sends or takes; 0: speaks no PCIe
- * @asks: most bytes that it asks for at once
- * @long_tags: its requests have tags of 10 bits
- * @completes_long_tags: it answers such requests
- * @within: host bridge: forwards between its own ports
- * @across: host bridge: forwards to and from others
- * @bus_below: for the generator: number of the bus below
- * @devices_below: for the generator: how many devices it has below
+ * @vector_size: number of valid entries of @shut
+ * @shut: egress to that number is blocked; random from @vector_size on
+ * @other_acs: random values for the other bits of ACS control
+ * @packet: most data bytes in a packet that it sends or accepts; 0: not a PCIe function
+ * @asks: most bytes that it reads by one request
+ * @long_tags: it sends requests with 10-bit tags
+ * @completes_long_tags: it completes such requests
+ * @within: a host bridge that forwards between its own ports
+ * @across: a host bridge that forwards to and from other host bridges
+ * @bus_below: used by the generator: number of the bus below
+ * @devices_below: used by the generator: number of devices below
  */
 struct vertex {
 	enum role role;
@@ -83,7 +83,7 @@ struct graph {
 	struct vertex v[MAX_VERTICES];
 };
 
-/* A small generator of random numbers: the same seed, the same trees */
+/* A small random number generator: equal seeds generate equal trees */
 struct rng {
 	unsigned long long state;
 };
@@ -107,16 +107,16 @@ enum outcome {
 };
 
 /**
- * struct finding - what the oracle says of two functions
- * @outcome: how the request ends
+ * struct finding - result of the oracle for two functions
+ * @outcome: result of the request
  * @hops: edges between functions, or functions and host bridges
- * @culprit: vertex at fault, or NOTHING
- * @redirects: per vertex: it turns the request up to the host
- * @path: the vertices, provider first
- * @length: how many
- * @top: index of the highest one in @path
- * @lifted: egress control would have blocked, request redirect redirects
- * @beyond: an index lay beyond its vector
+ * @culprit: vertex that causes the refusal, or NOTHING
+ * @redirects: for each vertex, whether it redirects the request up to the host
+ * @path: the vertices, starting at the provider
+ * @length: number of vertices in @path
+ * @top: index of the highest vertex in @path
+ * @lifted: request redirect took precedence over an egress block
+ * @beyond: an index was beyond the end of its vector
  */
 struct finding {
 	enum outcome outcome;
@@ -130,7 +130,7 @@ struct finding {
 	bool beyond;
 };
 
-/* oracle.c: number of simple paths that were found; a tree has exactly one */
+/* oracle.c: returns the number of simple paths; a tree has exactly one */
 unsigned int oracle_query(const struct graph *g, int provider, int client, struct finding *f);
 
 #endif /* _TOPOLOGY_GRAPH_H */

@@ -3,7 +3,7 @@
  * DOC: test of drivers/pci/p2pdma/topology.c in user space
  *
  * topology_test [-s SEED] [-t TREES] -d TOPOLOGY.RST prints TAP; exit status 0 if
- * everything passed, 1 if not, 2 if it was called wrongly. Run by run.sh.
+ * all tests passed, 1 if not, 2 on a usage error. Run by run.sh.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -45,7 +45,7 @@ int main(int argc, char **argv)
 	unsigned int planned;
 	int option;
 
-	/* whole lines, also into a file and when a sanitizer ends it */
+	/* write whole lines, also to a file and if a sanitizer ends the test */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	while ((option = getopt(argc, argv, "s:t:d:")) != -1) {
 		if (option == 's' && parse_number(optarg, ~0ull, &seed))

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DOC: the oracle: what becomes of a request, by brute force
+ * DOC: the oracle: the result of a request, by brute force
  *
  * Enumerates every simple path between two functions by a depth-first search over
  * the whole undirected graph, host bridges and the fabric between them included,
- * and judges the path that it finds by properties of its vertices. It does not
- * know chains, common bridges or bit masks, and shares no code with topology.c.
+ * and evaluates the path by the properties of its vertices. It does not use chains,
+ * common bridges or bit masks, and shares no code with topology.c.
  */
 #include <string.h>
 
@@ -55,7 +55,7 @@ static bool one_device(const struct vertex *a, const struct vertex *b)
 	return a->domain == b->domain && a->bus == b->bus && a->device == b->device;
 }
 
-/* The path goes down from its top in both directions: nobody there is its parent */
+/* The top of the path: the vertex whose parent is not on the path */
 static int top_of(const struct graph *g, const struct finding *f)
 {
 	int i, up;
@@ -70,8 +70,8 @@ static int top_of(const struct graph *g, const struct finding *f)
 }
 
 /*
- * The request arrives at @to, below the top, having come out of @from: does
- * @from let it turn there?
+ * The request leaves @from for @to, both below the top: whether egress control of
+ * @from allows it.
  */
 static bool shut_between(const struct vertex *from, const struct vertex *to, bool *beyond)
 {
@@ -100,7 +100,7 @@ static bool host_forwards(const struct graph *g, int below)
 	return g->v[below].within;
 }
 
-/* The top is a bridge, or one of the two ends: ACS decides */
+/* The top is a bridge or one of the two ends: evaluate ACS */
 static void check_below_bridge(const struct graph *g, struct finding *f)
 {
 	const struct vertex *last_up = NULL, *first_down = NULL, *v;
@@ -113,7 +113,7 @@ static void check_below_bridge(const struct graph *g, struct finding *f)
 		blocked_up = shut_between(last_up, first_down, &f->beyond);
 		blocked_down = shut_between(first_down, last_up, &f->beyond);
 	}
-	/* blocked requests are redirected instead where request redirect is on */
+	/* with request redirect, blocked requests are redirected instead */
 	if (blocked_up && last_up->redirects_requests) {
 		f->redirects[f->path[top - 1]] = true;
 		f->lifted = true;
@@ -137,7 +137,7 @@ static void check_below_bridge(const struct graph *g, struct finding *f)
 			f->redirects[f->path[i]] = true;
 	}
 
-	/* the provider's side from its end up, then the client's from its end up */
+	/* upwards from the provider, then upwards from the client */
 	for (i = 0; i < top && !any; i++) {
 		any = f->redirects[f->path[i]];
 		f->culprit = f->path[i];
@@ -162,8 +162,8 @@ static void check_below_bridge(const struct graph *g, struct finding *f)
 }
 
 /*
- * From one end towards the other, before the way turns down: the first function that
- * speaks PCIe, whose packets travel. An end always counts, even if it is the top.
+ * From one end towards the other, up to the top: the first PCIe function, which sends
+ * the packets. An end always counts, even if it is the top.
  */
 static int speaker(const struct graph *g, const struct finding *f, int end, int step)
 {
@@ -176,8 +176,9 @@ static int speaker(const struct graph *g, const struct finding *f, int end, int 
 }
 
 /*
- * Sends every packet that this pair can send along the whole path: writes of the
- * client, answers of the provider. The one that is too large names who chokes on it.
+ * Send every packet of this pair along the whole path: writes of the client and
+ * completions of the provider. If one is too large, the culprit is the vertex that
+ * cannot accept it.
  */
 static void check_packets(const struct graph *g, struct finding *f)
 {
@@ -206,12 +207,12 @@ static void check_packets(const struct graph *g, struct finding *f)
 	for (i = 0; i <= end; i++) {
 		const struct vertex *v = &g->v[f->path[i]];
 
-		/* packets turn below the bridge at the top */
+		/* packets do not pass the bridge at the top */
 		if (i == f->top && i != 0 && i != end)
 			continue;
 		chokes[i] = v->packet && (asker->packet > v->packet || answer > v->packet);
 	}
-	/* named as with redirects: up from the provider, then up from the client */
+	/* same order as with redirects: upwards from the provider, then from the client */
 	for (i = 0, k = NOTHING; i <= f->top && k == NOTHING; i++)
 		if (chokes[i] && (i < f->top || i == 0))
 			k = i;
@@ -237,7 +238,7 @@ unsigned int oracle_query(const struct graph *g, int provider, int client, struc
 	if (s.found != 1)
 		return s.found;
 
-	/* an edge counts when there is a function at one of its ends */
+	/* an edge counts if one of its ends is a function */
 	for (i = 1; i < f->length; i++)
 		if (is_function(&g->v[f->path[i - 1]]) || is_function(&g->v[f->path[i]]))
 			f->hops++;
@@ -252,7 +253,7 @@ unsigned int oracle_query(const struct graph *g, int provider, int client, struc
 
 	if (top->role == HOST)
 		forwards = top->within;
-	else	/* the fabric: there is a host bridge on each side of it */
+	else	/* the fabric: host bridges on both sides of it */
 		forwards = g->v[f->path[f->top - 1]].across && g->v[f->path[f->top + 1]].across;
 	f->outcome = forwards ? THROUGH_HOST : STOPPED_AT_HOST;
 	check_packets(g, f);

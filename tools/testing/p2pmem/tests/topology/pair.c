@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DOC: pairs: the oracle's graph and findings in the words of topology.h
+ * DOC: pairs: translate the oracle's graph and findings to the types of topology.h
  *
- * And what else every comparison of the two needs: to call topology.c such that a
- * field it does not write shows, and to print chains and routes.
+ * Also contains the other parts of a comparison: a call of topology.c that detects
+ * fields it does not write, and functions that print chains and routes.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -115,7 +115,7 @@ void translate(const struct finding *f, const struct pair_chain *provider,
 	want->reason = reasons[f->outcome];
 	want->bus_addr = f->outcome == PEER_TO_PEER;
 	want->distance = f->hops;
-	/* an end that is above the other is in both chains: it is named in its own */
+	/* an end above the other is in both chains; report it in its own chain */
 	for (i = 0; (int)i < f->length; i++) {
 		if (f->culprit == NOTHING || f->path[i] != f->culprit)
 			continue;
@@ -169,7 +169,7 @@ void note_chain(const char *title, const struct p2pmem_chain *chain)
 		for (w = 0; w < P2PMEM_EGRESS_WORDS; w++)
 			snprintf(vector + w * 9, 10, " %08x", node->egress[w]);
 		tap_note("  [%u] %04llx:%02x:%02x.%x %s, port %u%s%s, control %02x, "
-			 "%u bits:%s, payload %u, asks %u%s%s", i,
+			 "%u bits:%s, payload %u, reads %u%s%s", i,
 			 (unsigned long long)node->id >> 16, (unsigned int)(node->id >> 8 & 0xff),
 			 (unsigned int)(node->id >> 3 & 0x1f), (unsigned int)(node->id & 7),
 			 type_names[node->type], node->port,
@@ -177,7 +177,7 @@ void note_chain(const char *title, const struct p2pmem_chain *chain)
 			 node->has_acs ? ", ACS" : "", node->acs_ctrl, node->egress_bits,
 			 node->egress_bits ? vector : "", node->payload, node->read_request,
 			 node->tags_10bit ? ", 10-bit tags" : "",
-			 node->completes_tags_10bit ? ", takes 10-bit tags" : "");
+			 node->completes_tags_10bit ? ", completes 10-bit tags" : "");
 	}
 }
 

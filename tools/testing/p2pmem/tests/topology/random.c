@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DOC: random trees: topology.c against the oracle
+ * DOC: random trees: compare topology.c to the oracle
  *
- * Asks both about random pairs, and compares every field. Counts how often each
- * verdict and each odd circumstance occurred: one that never did is a failure,
- * because then nothing was compared for it.
+ * Runs both for random pairs and compares every field. Counts how often each verdict
+ * and each special case occurred: one that never occurred is a failure, because it
+ * was not tested.
  */
 #include "test.h"
 
 #define PAIRS_PER_TREE	6
 #define MAX_REPORTS	3
 
-/* What must have occurred. The verdicts come first; the rest are circumstances. */
+/* Verdicts and special cases that must occur */
 enum seen {
 	SEEN_SAME_FUNCTION,
 	SEEN_BUS_ADDRESS,
@@ -53,7 +53,7 @@ static const char * const reported_texts[NR_SEEN] = {
 	[SEEN_EGRESS_FUNCTION] = "egress blocked within one device",
 	[SEEN_SIZE_PROVIDER] = "packets too large at the provider's side",
 	[SEEN_SIZE_CLIENT] = "packets too large at the client's side",
-	[SEEN_TAG] = "10-bit tags that a peer does not take",
+	[SEEN_TAG] = "10-bit tags that the other end cannot complete",
 	[SEEN_TAG_HOST] = "the same through a host bridge",
 	[SEEN_LIFTED] = "egress block lifted by request redirect",
 	[SEEN_BEYOND] = "number beyond the egress vector",
@@ -128,7 +128,7 @@ static void count_finding(struct tally *t, const struct graph *g, const struct f
 	}
 }
 
-/* Two functions: mostly any two, often neighbours, now and then one and the same */
+/* Pick two functions: mostly any two, often neighbours, sometimes the same one twice */
 static void pick_pair(const struct graph *g, struct rng *rng, int *provider, int *client)
 {
 	unsigned int kind = rng_below(rng, 8);
@@ -140,7 +140,7 @@ static void pick_pair(const struct graph *g, struct rng *rng, int *provider, int
 		next = rng_below(rng, g->nr);
 		if (g->v[next].role == HOST || g->v[next].role == FABRIC)
 			continue;
-		/* lenders and clients are mostly end points, but not all of them */
+		/* providers and clients are mostly end points, but not always */
 		if (kind && g->v[next].role != END_POINT && !rng_chance(rng, 6))
 			continue;
 		if (*provider == NOTHING)
@@ -200,7 +200,7 @@ static void compare_pair(route_fn fn, const struct graph *g, struct rng *rng, un
 	if (!same_route(&got, &want) && t->wrong++ < MAX_REPORTS && !t->quiet)
 		report(&provider, &client, &want, &got, tree);
 
-	/* the same the other way round, but who asks and who answers is not the same then */
+	/* swap the ends; requester and completer differ then */
 	call_route(fn, &client.chain, &provider.chain, &back);
 	if (!about_packets(&got) && !about_packets(&back))
 		t->lopsided += back.reason != got.reason || back.bus_addr != got.bus_addr ||
@@ -246,7 +246,7 @@ void random_run(unsigned long long seed, unsigned int trees)
 	compare_trees(p2pmem_topology_route, seed, trees, &t);
 	tap_result(t.pairs >= trees && !t.wrong, "random: %u of %u pairs agree with the oracle",
 		   t.pairs - t.wrong, t.pairs);
-	tap_result(!t.lopsided, "random: %u pairs differ the other way round", t.lopsided);
+	tap_result(!t.lopsided, "random: %u pairs differ with swapped ends", t.lopsided);
 	tap_result(!t.not_a_tree, "random: %u pairs without exactly one path", t.not_a_tree);
 	for (i = 0; i < NR_SEEN; i++)
 		tap_result(t.seen[i], "random: seen %u times: %s", t.seen[i], reported_texts[i]);

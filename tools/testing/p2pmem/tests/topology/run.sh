@@ -6,7 +6,7 @@
 #
 # run.sh BUILD_DIR [SEED [TREES]]
 #
-# Exit status: 0 all passed, 1 a test failed or the build did, 2 wrong call.
+# Exit status: 0 all passed, 1 a test or the build failed, 2 usage error.
 set -eu
 
 if [ $# -lt 1 ] || [ $# -gt 3 ] || [ -z "$1" ]; then
@@ -25,7 +25,7 @@ if ! make -s -f "$here/Makefile" O="$build" >"$build/build.log" 2>&1; then
 	exit 1
 fi
 
-# a status of their own, so that what a sanitizer ends is not taken for a result
+# a separate exit status, to distinguish a sanitizer's abort from a test result
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}exitcode=99"
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:+$UBSAN_OPTIONS:}exitcode=99:print_stacktrace=1"
 
@@ -35,7 +35,7 @@ timeout 300 "$build/topology_test" -d "$top/Documentation/PCI/p2pmem/topology.rs
 case $status in
 0 | 1 | 2) exit "$status" ;;
 124)
-	echo "Bail out! the topology test did not end within 300 s"
+	echo "Bail out! the topology test did not finish within 300 s"
 	exit 1
 	;;
 *)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DOC: runs the drawn cases, and a few that are too long to draw
+ * DOC: run the drawn cases, and some that are too long to draw
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,8 +52,8 @@ static void run_cases(const char *area, const struct route_case *cases, unsigned
  *   RP -- USP -- DSP -- USP -- ... -- P	5000 nodes
  *    `- C				below the same root port's device
  *
- * Deeper than any machine and deeper than the masks: nodes from 64 up redirect,
- * are named, and are in no mask.
+ * Deeper than any machine and deeper than the masks: nodes from 64 on redirect and
+ * are reported, but are in no mask.
  */
 #define DEEP	5000u
 

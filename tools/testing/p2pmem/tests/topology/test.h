@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * DOC: what the parts of the topology test share
+ * DOC: declarations shared by the parts of the topology test
  *
- * Three parts, each in files of its own: drawn cases (table.c, cases_*.c),
- * random trees against an oracle (random.c, graph.c, pair.c, oracle.c), and proof
- * that the comparison can fail (faults.c). docs.c compares the documentation with the
- * table of reasons. The oracle sees graph.h only, never this file.
+ * The parts are drawn cases (table.c, cases_*.c), a comparison of random trees to an
+ * oracle (random.c, graph.c, pair.c, oracle.c), and a proof that this comparison can
+ * fail (faults.c). docs.c compares the documentation to the table of reasons. The
+ * oracle includes graph.h but not this file.
  */
 #ifndef _TOPOLOGY_TEST_H
 #define _TOPOLOGY_TEST_H
@@ -14,7 +14,7 @@
 
 #include "pair.h"
 
-/* One line of TAP: a result */
+/* Print a TAP result line */
 #define tap_result(ok, ...)		\
 	do {				\
 		tap_count(ok);		\
@@ -22,7 +22,7 @@
 		printf("\n");		\
 	} while (0)
 
-/* main.c: counts a result and prints its beginning */
+/* main.c: count a result and print the start of its line */
 void tap_count(bool ok);
 
 /* table.c */
@@ -32,7 +32,7 @@ void table_run(void);
 /* random.c */
 unsigned int random_count(void);
 void random_run(unsigned long long seed, unsigned int trees);
-/* How many of the pairs of these trees a variant gets wrong */
+/* Return the number of pairs in these trees for which a variant is wrong */
 unsigned int random_mismatches(route_fn fn, unsigned long long seed, unsigned int trees);
 
 /* faults.c */

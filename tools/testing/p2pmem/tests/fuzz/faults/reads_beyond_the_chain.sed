@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# For the address sanitizer: one node too many
+# A fault for the address sanitizer: reads one node too many
 s/j < client->nr/j <= client->nr/
