@@ -39,24 +39,32 @@ static void p2pmem_cache_refill(struct p2pmem_pool *pool, struct p2pmem_cache *c
 	WRITE_ONCE(c->pages, c->pages + n);
 }
 
-/**
- * p2pmem_cache_make_room() - move runs from a cache to the shared part
- * @pool: the pool
- * @c: cache of this CPU, locked
- * @order: for a run of 2^order pages
- *
- * Context: Any but NMI, interrupts off.
- * Return: false when no such run is cached in this pool.
- */
-noinline bool p2pmem_cache_make_room(struct p2pmem_pool *pool, struct p2pmem_cache *c,
-				     unsigned int order)
+/* Moves runs from the cache of this CPU, which is locked, for one of 2^@order pages. */
+static void p2pmem_cache_make_room(struct p2pmem_pool *pool, struct p2pmem_cache *c,
+				   unsigned int order)
 {
 	unsigned int cap = READ_ONCE(pool->cap);
 
-	if (1U << order > cap)
-		return false;
-	p2pmem_cache_flush(pool, c, order ? 0 : cap / 2);
-	return true;
+	if (c->pages + (1U << order) > cap && 1U << order <= cap)
+		p2pmem_cache_flush(pool, c, order ? 0 : cap / 2);
+}
+
+/* Frees to the cache of this CPU: false when the run must go to the shared part. */
+static bool p2pmem_pool_cache(struct p2pmem_pool *pool, struct page *page, unsigned int order)
+{
+	struct p2pmem_cache *c;
+	unsigned long flags;
+	bool done;
+
+	local_irq_save(flags);
+	c = this_cpu_ptr(pool->cache);
+	if (p2pmem_cache_trylock(c)) {
+		p2pmem_cache_make_room(pool, c, order);
+		p2pmem_cache_unlock(c);
+	}
+	done = p2pmem_cache_push(pool, page, order);
+	local_irq_restore(flags);
+	return done;
 }
 
 /* The slot of an order that this CPU looks at; it need not stay on the CPU. */
@@ -230,15 +238,12 @@ void *p2pmem_pool_alloc(struct p2pmem_pool *pool, size_t size)
  */
 void p2pmem_pool_free(struct p2pmem_pool *pool, void *addr, size_t size)
 {
-	unsigned long nr = PAGE_ALIGN(size) >> PAGE_SHIFT, flags;
+	unsigned long nr = PAGE_ALIGN(size) >> PAGE_SHIFT;
 	unsigned int order = p2pmem_block_order(nr);
 	bool done = false;
 
 	if (order < P2PMEM_CACHE_ORDERS) {
-		local_irq_save(flags);
-		done = p2pmem_cache_push(pool, virt_to_page(addr), order);
-		local_irq_restore(flags);
-		if (likely(done))
+		if (likely(p2pmem_pool_cache(pool, virt_to_page(addr), order)))
 			return;
 	} else if (order <= P2PMEM_RECENT_MAX) {
 		done = p2pmem_pool_keep(pool, addr, order);

@@ -49,7 +49,7 @@ static __always_inline struct page *p2pmem_cache_pop(struct p2pmem_pool *pool,
  * @order: it has 2^order pages, below P2PMEM_CACHE_ORDERS
  *
  * Context: Any but NMI, interrupts off.
- * Return: false, and nothing is done, when the run must go to the shared part.
+ * Return: false, and nothing is done, when the cache has no room: for p2pmem_pool_free().
  */
 static __always_inline bool p2pmem_cache_push(struct p2pmem_pool *pool, struct page *page,
 					      unsigned int order)
@@ -63,8 +63,7 @@ static __always_inline bool p2pmem_cache_push(struct p2pmem_pool *pool, struct p
 		return false;
 	/* The flag first: whoever is short empties this cache after us, or is seen. */
 	if (unlikely(atomic_read(&pool->shorts) ||
-		     (c->pages + (1U << order) > READ_ONCE(pool->cap) &&
-		      !p2pmem_cache_make_room(pool, c, order)))) {
+		     c->pages + (1U << order) > READ_ONCE(pool->cap))) {
 		p2pmem_cache_unlock(c);
 		return false;
 	}

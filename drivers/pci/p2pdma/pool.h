@@ -125,8 +125,6 @@ static inline struct page **p2pmem_cache_slots(struct p2pmem_cache *c, unsigned 
 	return c->run + 32 - (32 >> order);
 }
 
-bool p2pmem_cache_make_room(struct p2pmem_pool *pool, struct p2pmem_cache *c,
-			    unsigned int order);
 void p2pmem_cache_flush(struct p2pmem_pool *pool, struct p2pmem_cache *c, unsigned int keep);
 void p2pmem_pool_short(struct p2pmem_pool *pool);
 void p2pmem_pool_enough(struct p2pmem_pool *pool);
