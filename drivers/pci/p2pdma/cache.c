@@ -67,34 +67,6 @@ static bool p2pmem_pool_cache(struct p2pmem_pool *pool, struct page *page, unsig
 	return done;
 }
 
-/* The slot of an order that this CPU looks at; it need not stay on the CPU. */
-static struct p2pmem_recent *p2pmem_recent(struct p2pmem_pool *pool, unsigned int order)
-{
-	/* Of four orders, the slots begin at 0, 4, 6 and 7, and there are 4, 2, 1 and 1. */
-	unsigned int i = order - P2PMEM_RECENT_MIN;
-	unsigned int among = raw_smp_processor_id() & ((4U >> i) - (i < 3));
-
-	return &pool->store.recent[8 - (8 >> i) + among];
-}
-
-/* A block that was freed and not merged */
-static void *p2pmem_pool_recent(struct p2pmem_pool *pool, unsigned int order)
-{
-	struct p2pmem_recent *r = p2pmem_recent(pool, order);
-
-	return READ_ONCE(r->addr) ? xchg(&r->addr, NULL) : NULL;
-}
-
-/* Returns a block that is likely wanted again as it is: false when there is one already. */
-static bool p2pmem_pool_keep(struct p2pmem_pool *pool, void *addr, unsigned int order)
-{
-	struct p2pmem_recent *r = p2pmem_recent(pool, order);
-
-	return !READ_ONCE(r->addr) && !atomic_read(&pool->shorts) &&
-		READ_ONCE(pool->size) >= P2PMEM_RECENT_PAGES << PAGE_SHIFT &&
-		!cmpxchg(&r->addr, NULL, addr);
-}
-
 static void *p2pmem_pool_counted(struct p2pmem_pool *pool, void *addr, unsigned long nr)
 {
 	if (addr)
@@ -135,18 +107,12 @@ void *p2pmem_pool_alloc_block(struct p2pmem_pool *pool, unsigned long nr)
 {
 	unsigned int order = p2pmem_block_order(nr);
 	struct page *page;
-	void *addr = NULL;
 
-	if (order < P2PMEM_CACHE_ORDERS) {
-		page = p2pmem_pool_from_cache(pool, order);
-		if (likely(page))
-			return page_to_virt(page);
-	} else if (order <= P2PMEM_RECENT_MAX) {
-		addr = p2pmem_pool_recent(pool, order);
-	}
-	if (!addr)
-		addr = p2pmem_store_alloc(&pool->store, nr);
-	return p2pmem_pool_counted(pool, addr, nr);
+	page = order < P2PMEM_CACHE_ORDERS ? p2pmem_pool_from_cache(pool, order) :
+					     p2pmem_recent_take(pool, nr);
+	if (likely(page))
+		return page_to_virt(page);
+	return p2pmem_pool_counted(pool, p2pmem_store_alloc(&pool->store, nr), nr);
 }
 
 /**
@@ -240,15 +206,11 @@ void p2pmem_pool_free(struct p2pmem_pool *pool, void *addr, size_t size)
 {
 	unsigned long nr = PAGE_ALIGN(size) >> PAGE_SHIFT;
 	unsigned int order = p2pmem_block_order(nr);
-	bool done = false;
 
-	if (order < P2PMEM_CACHE_ORDERS) {
-		if (likely(p2pmem_pool_cache(pool, virt_to_page(addr), order)))
-			return;
-	} else if (order <= P2PMEM_RECENT_MAX) {
-		done = p2pmem_pool_keep(pool, addr, order);
-	}
+	if (order < P2PMEM_CACHE_ORDERS ? p2pmem_pool_cache(pool, virt_to_page(addr), order) :
+					  p2pmem_recent_keep(pool, virt_to_page(addr), nr))
+		return;
 	/* The pages first: whoever sees that they are back can have them. */
-	if (done || p2pmem_store_free(&pool->store, addr, nr))
+	if (p2pmem_store_free(&pool->store, addr, nr))
 		this_cpu_sub(pool->cache->out, nr);
 }

@@ -9,6 +9,8 @@
 #define _P2PMEM_CACHE_H
 
 #include <linux/irqflags.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
 #include <linux/percpu.h>
 #include "pool.h"
 
@@ -73,6 +75,64 @@ static __always_inline bool p2pmem_cache_push(struct p2pmem_pool *pool, struct p
 	__this_cpu_add(cache->pages, 1U << order);
 	__this_cpu_sub(cache->out, 1L << order);
 	p2pmem_cache_unlock(c);
+	return true;
+}
+
+/* The slot of a length that this CPU prefers, or NULL for a length that has none */
+static __always_inline struct p2pmem_recent *p2pmem_recent(struct p2pmem_pool *pool,
+							    unsigned long nr)
+{
+	unsigned int i, among;
+
+	if (nr - (1U << P2PMEM_RECENT_MIN) > (1U << P2PMEM_RECENT_MAX) - (1U << P2PMEM_RECENT_MIN) ||
+	    !is_power_of_2(nr))
+		return NULL;
+	/* Of four orders, the slots begin at 0, 4, 6 and 7, and there are 4, 2, 1 and 1. */
+	i = __ffs(nr) - P2PMEM_RECENT_MIN;
+	among = raw_smp_processor_id() & ((4U >> i) - (i < 3));
+	return &pool->store.recent[8 - (8 >> i) + among];
+}
+
+/**
+ * p2pmem_recent_take() - allocate a block that was freed and not merged
+ * @pool: the pool
+ * @nr: number of pages
+ *
+ * Context: Any but NMI.
+ * Return: its first page, or NULL when there is none.
+ */
+static __always_inline struct page *p2pmem_recent_take(struct p2pmem_pool *pool, unsigned long nr)
+{
+	struct p2pmem_recent *r = p2pmem_recent(pool, nr);
+	struct page *page;
+
+	if (!r || !READ_ONCE(r->page))
+		return NULL;
+	page = xchg(&r->page, NULL);
+	if (likely(page))
+		this_cpu_add(pool->cache->out, nr);
+	return page;
+}
+
+/**
+ * p2pmem_recent_keep() - free a block and do not merge it, because it is likely wanted again
+ * @pool: the pool
+ * @page: its first page
+ * @nr: number of pages
+ *
+ * Context: Any but NMI.
+ * Return: false, and nothing is done, when it must go to the shared part.
+ */
+static __always_inline bool p2pmem_recent_keep(struct p2pmem_pool *pool, struct page *page,
+					       unsigned long nr)
+{
+	struct p2pmem_recent *r = p2pmem_recent(pool, nr);
+
+	if (!r || READ_ONCE(r->page) || atomic_read(&pool->shorts) ||
+	    READ_ONCE(pool->size) < P2PMEM_RECENT_PAGES << PAGE_SHIFT ||
+	    cmpxchg(&r->page, NULL, page))
+		return false;
+	this_cpu_sub(pool->cache->out, nr);
 	return true;
 }
 

@@ -210,14 +210,14 @@ static void p2pmem_store_took(struct p2pmem_store *s, unsigned long nr)
 void p2pmem_store_merge(struct p2pmem_store *s)
 {
 	unsigned int order, i;
-	void *addr;
+	struct page *page;
 
 	for (order = P2PMEM_RECENT_MIN, i = 0; i < P2PMEM_RECENT_SLOTS; i++) {
 		if (i == 4 || i == 6 || i == 7)
 			order++;
-		addr = READ_ONCE(s->recent[i].addr) ? xchg(&s->recent[i].addr, NULL) : NULL;
-		if (addr)
-			p2pmem_store_free(s, addr, 1UL << order);
+		page = READ_ONCE(s->recent[i].page) ? xchg(&s->recent[i].page, NULL) : NULL;
+		if (page)
+			p2pmem_store_free(s, page_to_virt(page), 1UL << order);
 	}
 }
 

@@ -112,9 +112,9 @@ static void p2pmem_return(struct p2pmem_region *region, struct page *page, size_
 	p2pmem_wake_waiters(p);
 }
 
-/* The rest of p2pmem_return_page(): the page is @back already, or the cache had no room. */
+/* The rest of p2pmem_return_quick(): the run is @back already, or there was no room. */
 static noinline void p2pmem_return_rest(struct p2pmem_region *region, struct page *page,
-					bool back, unsigned long flags)
+					unsigned long nr, bool back, unsigned long flags)
 {
 	/* With interrupts off we are an RCU reader, and stay one. */
 	rcu_read_lock();
@@ -122,24 +122,29 @@ static noinline void p2pmem_return_rest(struct p2pmem_region *region, struct pag
 	if (back)
 		p2pmem_wake_waiters(region->provider);
 	else
-		p2pmem_return(region, page, 1);
+		p2pmem_return(region, page, nr);
 	rcu_read_unlock();
 }
 
-/* The same for one page of a pool, which goes into the cache of this CPU if there is room */
-static __always_inline void p2pmem_return_page(struct p2pmem_region *region, struct page *page)
+/*
+ * The same for pages of a pool of a usual number: one page goes into the cache of this CPU,
+ * and a block of 128 KiB to 1 MiB into a slot, if there is room.
+ */
+static __always_inline void p2pmem_return_quick(struct p2pmem_region *region,
+						struct page *page, unsigned long nr)
 {
 	struct p2pmem_provider *p = region->provider;
 	unsigned long flags;
 	bool back;
 
 	local_irq_save(flags);
-	back = p2pmem_cache_push(p->pool, page, 0);
+	back = nr == 1 ? p2pmem_cache_push(p->pool, page, 0) :
+			 p2pmem_recent_keep(p->pool, page, nr);
 	smp_mb();	/* counted, now the state: see state.c */
 	if (likely(back && READ_ONCE(p->state) == P2PMEM_LIVE))
 		local_irq_restore(flags);
 	else
-		p2pmem_return_rest(region, page, back, flags);
+		p2pmem_return_rest(region, page, nr, back, flags);
 }
 
 static void p2pmem_return_worker(struct work_struct *work)
@@ -313,7 +318,7 @@ void p2pmem_free_pages(struct page *page, unsigned long nr)
 	struct p2pmem_region *region = p2pmem_page_region(page);
 
 	if (likely(p2pmem_disown_pages(page, nr)))
-		p2pmem_return(region, page, nr);
+		p2pmem_return_quick(region, page, nr);
 	else
 		p2pmem_free_pages_slow(region, page, nr);
 }
@@ -349,7 +354,7 @@ void p2pmem_free_page(struct page *page)
 		     !(p2pmem_page_data(page) & P2PMEM_PAGE_ALLOCATED)))
 		goto slow;
 	page->zone_device_data = NULL;
-	p2pmem_return_page(region, page);
+	p2pmem_return_quick(region, page, 1);
 	return;
 slow:
 	p2pmem_free_page_slow(page);

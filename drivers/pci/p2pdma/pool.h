@@ -28,12 +28,12 @@ struct page;
 
 /**
  * struct p2pmem_recent - a block that was freed and not merged
- * @addr: kernel address, or NULL; exchanged without a lock
+ * @page: its first page, which is not looked at, or NULL; exchanged without a lock
  *
  * Each in a line of its own: CPUs use different ones while they can.
  */
 struct p2pmem_recent {
-	void *addr;
+	struct page *page;
 } ____cacheline_aligned_in_smp;
 
 /**

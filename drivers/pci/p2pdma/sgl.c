@@ -125,7 +125,7 @@ static __always_inline int p2pmem_sgl_one(struct p2pmem_sgl *s, struct p2pmem_pr
 					  struct pci_p2pmem_grant *grant, u32 length)
 {
 	unsigned long nr = PAGE_ALIGN((size_t)length) >> PAGE_SHIFT;
-	struct page *page = NULL;
+	struct page *page;
 	void *addr;
 
 	/*
@@ -135,9 +135,8 @@ static __always_inline int p2pmem_sgl_one(struct p2pmem_sgl *s, struct p2pmem_pr
 	s->epoch = smp_load_acquire(&p->epoch);
 	if (unlikely(READ_ONCE(p->state) != P2PMEM_LIVE))
 		return -ENODEV;
-	if (nr == 1)
-		page = p2pmem_cache_pop(p->pool, 0);
-	if (!page) {
+	page = nr == 1 ? p2pmem_cache_pop(p->pool, 0) : p2pmem_recent_take(p->pool, nr);
+	if (unlikely(!page)) {
 		addr = p2pmem_pool_alloc_block(p->pool, nr);
 		if (unlikely(!addr))
 			return -ENOMEM;
