@@ -4,7 +4,9 @@
  *
  * Floor 2.
  *
- *	speed P C1 C2 ROUNDS LEN   memory under a grant for both clients, mapped for C1
+ *	speed P C1 C2 ROUNDS LEN [FILL]   memory under a grant for both clients, mapped for C1;
+ *				     before, a part of the pool is allocated: FILL percent of
+ *				     its pages at random, or every second page for "odd"
  *	hot P C1 C2 ROUNDS LEN WHAT  one step of it alone, for who counts instructions from
  *				     outside: grant, run, list, map
  *
@@ -18,6 +20,7 @@
  * the indirect call is included.
  */
 #include <linux/kprobes.h>
+#include <linux/prandom.h>
 #include <linux/rcupdate.h>
 #include <asm/msr.h>
 #include "tool.h"
@@ -40,8 +43,11 @@ static const char * const speed_names[] = { "alloc", "lookup", "map", "unmap", "
  * @grant: for both clients
  * @look: the core's function to look up a pair
  * @least: fewest ticks of each step
+ * @refused: there was no run of that length
  * @sg: of one step alone: a list that is allocated all the time
  * @nents: its number of entries
+ * @held: pages that are allocated meanwhile
+ * @nr_held: how many
  */
 struct speed {
 	struct pci_dev *pdev;
@@ -49,8 +55,11 @@ struct speed {
 	struct pci_p2pmem_grant *grant;
 	struct p2pmem_path *(*look)(struct p2pmem_provider *p, struct device *client);
 	u64 least[SPEED_NR];
+	bool refused;
 	struct scatterlist *sg;
 	unsigned int nents;
+	void **held;
+	size_t nr_held;
 };
 
 static void *speed_address(const char *name)
@@ -63,6 +72,52 @@ static void *speed_address(const char *name)
 	addr = probe.addr;
 	unregister_kprobe(&probe);
 	return addr;
+}
+
+/* Frees what speed_fill() left allocated. */
+static void speed_unfill(struct speed *s)
+{
+	while (s->nr_held)
+		pci_p2pmem_free(s->held[--s->nr_held], PAGE_SIZE);
+	kvfree(s->held);
+	s->held = NULL;
+}
+
+/* Allocates all pages in turn, mixes them, and frees the first that are too many. */
+static int speed_fill(struct speed *s, const char *fill)
+{
+	size_t max = SZ_4G / PAGE_SIZE, n, keep, other;
+	bool odd = !strcmp(fill, "odd");
+	unsigned int percent = 0;
+	struct rnd_state rnd;
+
+	if (!odd && (kstrtouint(fill, 10, &percent) || percent > 100))
+		return -EINVAL;
+	s->held = kvmalloc_array(max, sizeof(*s->held), GFP_KERNEL);
+	if (!s->held)
+		return -ENOMEM;
+	while (s->nr_held < max) {
+		s->held[s->nr_held] = pci_p2pmem_alloc(s->pdev, PAGE_SIZE, GFP_KERNEL);
+		if (!s->held[s->nr_held])
+			break;
+		s->nr_held++;
+		cond_resched();
+	}
+	prandom_seed_state(&rnd, 15);
+	keep = s->nr_held * percent / 100;
+	for (n = s->nr_held; n > 1; n--) {
+		other = prandom_u32_state(&rnd) % n;
+		swap(s->held[n - 1], s->held[other]);
+	}
+	for (n = 0; n < s->nr_held && s->nr_held > keep;) {
+		if (odd && (unsigned long)s->held[n] & PAGE_SIZE) {
+			n++;
+			continue;
+		}
+		pci_p2pmem_free(s->held[n], PAGE_SIZE);
+		s->held[n] = s->held[--s->nr_held];
+	}
+	return 0;
 }
 
 /* Runs with interrupts off, because interrupts would be counted as well. */
@@ -111,6 +166,8 @@ static int speed_round(struct speed *s, struct device *client, u32 len)
 	if (run)
 		pci_p2pmem_free(run, len);
 	end[SPEED_RUN] = rdtsc();
+	if (!run)
+		s->refused = true;
 
 	/* A list without a grant, and back */
 	begin[SPEED_LIST] = rdtsc();
@@ -155,7 +212,8 @@ static int speed_run(struct speed *s, struct device *dev[2], unsigned int rounds
 	}
 	pci_p2pmem_grant_end(s->grant);
 	for (i = 0; !ret && i < SPEED_NR; i++)
-		tool_print("%s %llu\n", speed_names[i], s->least[i]);
+		if (i != SPEED_RUN || !s->refused)
+			tool_print("%s %llu\n", speed_names[i], s->least[i]);
 	return ret;
 }
 
@@ -250,8 +308,11 @@ static int tool_cmd_speed(int argc, char **argv)
 	s.pdev = tool_pci(argv[0]);
 	if (s.pdev && !tool_device(argv[1], &dev[0]) && !tool_device(argv[2], &dev[1]))
 		ret = kstrtouint(argv[3], 10, &rounds) ?: tool_bytes(argv[4], &len);
+	if (!ret && argc == 6)
+		ret = speed_fill(&s, argv[5]);
 	if (!ret)
 		ret = speed_run(&s, dev, rounds, len);
+	speed_unfill(&s);
 	put_device(dev[0]);
 	put_device(dev[1]);
 	pci_dev_put(s.pdev);
@@ -259,7 +320,7 @@ static int tool_cmd_speed(int argc, char **argv)
 }
 
 const struct tool_command tool_speed_commands[] = {
-	{ "speed", "P C1 C2 ROUNDS LEN", 5, 5, tool_cmd_speed },
+	{ "speed", "P C1 C2 ROUNDS LEN [FILL]", 5, 6, tool_cmd_speed },
 	{ "hot", "P C1 C2 ROUNDS LEN WHAT", 6, 6, tool_cmd_hot },
 	{}
 };
