@@ -39,7 +39,7 @@ static const struct fabric_node nvme_tree[] = {
 #define CMB_OFFSET	SZ_2M	/* 512 units of 4 KiB */
 #define CMBSZ_DATA	(NVME_CMBSZ_RDS | NVME_CMBSZ_WDS)
 #define CMBSZ		((CMB_SIZE / SZ_4K) << NVME_CMBSZ_SZ_SHIFT | CMBSZ_DATA | NVME_CMBSZ_SQS)
-#define CMBLOC		((CMB_OFFSET / SZ_4K) << 12 | CMB_BAR)
+#define CMBLOC		((CMB_OFFSET / SZ_4K) << 12 | BIT(6) | CMB_BAR)
 #define CAP_CMBS	BIT_ULL(57)
 
 /**
@@ -343,6 +343,35 @@ static void data_apart_from_metadata(struct kunit *test)
 	}
 }
 
+/* CMBLOC.CDPCILS, bit 6, decides whether queues may be there while PRP lists are not. */
+static void queues_apart_from_prp_lists(struct kunit *test)
+{
+	static const struct {
+		u64 cap;
+		u32 cdpcils;
+		bool sqes;
+	} t[] = {
+		{ 0, 0, true },	/* before NVMe 1.4 the bit is reserved */
+		{ 0, BIT(6), true },
+		{ CAP_CMBS, 0, false },
+		{ CAP_CMBS, BIT(6), true },
+	};
+	struct nvme_bench *b;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		b = nvme_bench(test);
+		b->ctrl.cap = t[i].cap;
+		b->cmbloc = (CMBLOC & ~BIT(6)) | t[i].cdpcils;
+		KUNIT_EXPECT_EQ_MSG(test, nvme_p2pmem_map_cmb(&b->ctrl, &b->p), t[i].sqes,
+				    "CMBLOC %#x", b->cmbloc);
+		bench_start(b);
+		KUNIT_EXPECT_TRUE_MSG(test, pci_p2pmem_is_provider(b->pdev), "%#x", b->cmbloc);
+		bench_stop(b, false);
+		fabric_destroy(b->f);
+	}
+}
+
 /* A controller since NVMe 1.4 may reject the address of its CMB. */
 static void cmb_address_is_refused(struct kunit *test)
 {
@@ -631,6 +660,7 @@ static struct kunit_case nvme_p2pmem_cases[] = {
 	KUNIT_CASE(cmb_is_lent_while_live),
 	KUNIT_CASE(cmb_is_refused),
 	KUNIT_CASE(data_apart_from_metadata),
+	KUNIT_CASE(queues_apart_from_prp_lists),
 	KUNIT_CASE(cmb_address_is_refused),
 	KUNIT_CASE(cmb_unchanged_after_reset),
 	KUNIT_CASE(cmb_changed_after_reset),

@@ -258,6 +258,16 @@ static int nvme_p2pmem_check_cmb(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p)
 	return -EIO;
 }
 
+/*
+ * The driver keeps PRP lists and SGL segments in system memory. Whether the commands that point
+ * to them may be in the CMB is said in CMBLOC since NVMe 1.4; before, those bits are reserved.
+ */
+static bool nvme_p2pmem_sqs_allowed(struct nvme_ctrl *ctrl, const struct nvme_p2pmem *p)
+{
+	return (p->cmbsz & NVME_CMBSZ_SQS) &&
+		(!NVME_CAP_CMBS(ctrl->cap) || (p->cmbloc & NVME_P2PMEM_CMBLOC_CDPCILS));
+}
+
 /**
  * nvme_p2pmem_map_cmb() - find and register the controller memory buffer
  * @ctrl: the controller, not yet enabled: in probe and in each later reset
@@ -279,7 +289,7 @@ bool nvme_p2pmem_map_cmb(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p)
 		nvme_p2pmem_set_cmbmsc(ctrl, 0);
 		return false;
 	}
-	return !p->refused && (p->cmbsz & NVME_CMBSZ_SQS);
+	return !p->refused && nvme_p2pmem_sqs_allowed(ctrl, p);
 }
 
 static bool nvme_p2pmem_alive(struct nvme_ctrl *ctrl, struct pci_dev *pdev)

@@ -23,6 +23,7 @@ struct pci_p2pmem_client;
 
 #define NVME_P2PMEM_REG_CMBSTS	0x58	/* Controller Memory Buffer Status */
 #define NVME_P2PMEM_CMBSTS_CBAI	BIT(0)	/* CMBMSC.CBA is invalid */
+#define NVME_P2PMEM_CMBLOC_CDPCILS BIT(6) /* a command in the CMB, its PRP list outside of it */
 #define NVME_P2PMEM_CMBLOC_CDMMMS BIT(7) /* data in the CMB, metadata outside of it */
 #define NVME_P2PMEM_SZU_MAX	6	/* CMBSZ.SZU of 64 GiB; larger ones are reserved */
 

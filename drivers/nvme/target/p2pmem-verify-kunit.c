@@ -408,7 +408,8 @@ static void state_of_each_namespace(struct kunit *test)
 	verify_connect(v);
 	verify_expect(v, NULL, "not-verified unproved");
 	line = logged_line(l, 10);
-	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(line, "; write warn to the namespace's p2pmem_verify"),
+	KUNIT_EXPECT_NOT_NULL_MSG(test,
+				  strstr(line, "; write warn to the namespace's p2pmem_verify"),
 				  "%s", line);
 	pci_p2pmem_verdict(v->b->card, v->b->drive, &known);
 	KUNIT_EXPECT_EQ(test, known.proof, PCI_P2PMEM_UNTRIED);

@@ -2,9 +2,8 @@
 /**
  * DOC: egress control
  *
- * A vector of bits says to which other ports of a switch, or functions of a device,
- * requests may not go. Ports are found in it by their port number, functions by
- * their function number.
+ * A bit vector blocks requests to other ports of a switch, or to other functions of a
+ * device. Its index is the port number of a port, or the function number of a function.
  */
 #include <linux/pci.h>
 
@@ -33,8 +32,8 @@ static int egress_init(struct kunit *test)
  *			  +- 02.0 dn2 (port 40) -- far
  *			  `- 03.0 dn3 (port 3) -- up1 -- dn10 (port 0) -- drive
  *
- * pci is a bridge to conventional PCI in the same device as card; it says that its
- * port number is 1, which would be twin.
+ * pci is a bridge to conventional PCI in the same device as card; its port number is
+ * 1, which is the function number of twin.
  */
 static const struct fabric_node egress_tree[] = {
 	{ .name = "host", .type = FABRIC_HOST, .window = SZ_16M },
@@ -82,30 +81,30 @@ static const struct egress_row egress_rows[] = {
 	{ "dn0", EC, ~(u32)BIT(EGRESS_PORT_NIC), OPEN("nic", 4) },
 	{ "dn1", EC, BIT(EGRESS_PORT_CARD), BLOCKED("nic", 4, "dn1") },
 	{ "dn1", EC, ~(u32)BIT(EGRESS_PORT_CARD), OPEN("nic", 4) },
-	/* the vector says nothing while the control bit is clear */
+	/* the vector is ignored while the control bit is clear */
 	{ "dn0", 0, ~0, OPEN("nic", 4) },
-	/* with request redirect what is blocked is redirected */
+	/* with request redirect, blocked requests are redirected */
 	{ "dn0", EC | PCI_ACS_RR, BIT(EGRESS_PORT_NIC), REDIRECTED("nic", 4, "dn0") },
 	/* completion redirect does not help a blocked request */
 	{ "dn0", EC | PCI_ACS_CR, BIT(EGRESS_PORT_NIC), BLOCKED("nic", 4, "dn0") },
-	/* a port number that the vector does not have */
+	/* a port number beyond the vector */
 	{ "dn0", EC, 0, BLOCKED("far", 4, "dn0") },
-	/* nested: only where requests turn round, below the common upstream port */
+	/* nested: only ports where requests turn, below the common upstream port */
 	{ "dn0", EC, BIT(3), BLOCKED("drive", 6, "dn0") },
 	{ "dn10", EC, ~0, OPEN("drive", 6) },
 	{ "up1", EC, ~0, OPEN("drive", 6) },
 	{ "up", EC, ~0, OPEN("nic", 4) },
 	{ "rp", EC, ~0, OPEN("nic", 4) },
-	/* functions of a device: the other function's bit, and only among themselves */
+	/* functions of a device: the other function's bit, and only within the device */
 	{ "card", EC, BIT(1), BLOCKED("twin", 2, "card") },
 	{ "card", EC, ~(u32)BIT(1), OPEN("twin", 2) },
 	{ "twin", EC, BIT(0), BLOCKED("twin", 2, "twin") },
 	{ "card", EC, ~0, OPEN("nic", 4) },
 	{ "card", EC, ~0, OPEN("card", 0) },
-	/* a bridge among these functions is known by its function number */
+	/* a bridge among these functions is indexed by its function number */
 	{ "card", EC, BIT(2), BLOCKED("old", 3, "card") },
 	{ "card", EC, ~(u32)BIT(2), OPEN("old", 3) },
-	/* and has no vector of its own that would count */
+	/* and its own vector is ignored */
 	{ "pci", EC, ~0, OPEN("old", 3) },
 };
 
@@ -126,7 +125,7 @@ static void vectors_are_read_by_port_and_function(struct kunit *test)
 	}
 }
 
-/* Port 40 is bit 8 of the second word, when the vector is that long; 0 stands for 256. */
+/* Port 40 is bit 8 of the second word, if the vector is long enough; 0 means 256 bits. */
 static void vectors_may_be_longer_than_a_word(struct kunit *test)
 {
 	static const struct pairkit_row blocked = BLOCKED("far", 4, "dn0");
@@ -146,7 +145,7 @@ static void vectors_may_be_longer_than_a_word(struct kunit *test)
 	pairkit_expect(test, f, &open, "256 bits, the others set");
 }
 
-/* A host bridge that forwards does not help: the request does not get that far. */
+/* A host bridge that forwards does not help, because the request does not reach it. */
 static void blocked_is_blocked_below_any_host_bridge(struct kunit *test)
 {
 	static const struct pairkit_row blocked = BLOCKED("nic", 4, "dn0");

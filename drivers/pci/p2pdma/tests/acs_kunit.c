@@ -2,15 +2,15 @@
 /**
  * DOC: access control services
  *
- * Redirection of requests and of completions on every kind of port and on functions
- * of one device; the list of who redirects, in the form that the kernel parameter
- * takes. Egress control is in acs_egress_kunit.c.
+ * Redirection of requests and of completions on every kind of port and on functions of
+ * one device; the list of redirecting functions in the format of the kernel parameter.
+ * Egress control is in acs_egress_kunit.c.
  */
 #include <linux/pci.h>
 
 #include "pairkit.h"
 
-/* Where a table's row writes ACS control words: at most these many functions */
+/* Most functions whose ACS control words a row of a table sets */
 #define ACS_WORDS	3
 
 #define ACS_ALL		(PCI_ACS_SV | PCI_ACS_TB | PCI_ACS_RR | PCI_ACS_CR | PCI_ACS_UF | \
@@ -30,7 +30,7 @@ static int acs_init(struct kunit *test)
  *			  |		      `- 01.0 dn11 -- disk
  *			  `- 03.0 dn3 -- pci -- old
  *
- * All but nic's neighbours have the capability; pci leads to conventional PCI.
+ * All except nic's neighbours have the capability; pci is a bridge to conventional PCI.
  */
 static const struct fabric_node acs_tree[] = {
 	{ .name = "host", .type = FABRIC_HOST, .window = SZ_16M },
@@ -54,10 +54,10 @@ static const struct fabric_node acs_tree[] = {
 };
 
 /**
- * struct acs_row - control words, and what they make of a pair
- * @set: which functions' words
- * @row: what is expected
- * @list: who redirects, in the order of the kernel parameter
+ * struct acs_row - control words, and the expected state of a pair
+ * @set: functions and their control words
+ * @row: expected state
+ * @list: redirecting functions, in the order of the kernel parameter
  */
 struct acs_row {
 	struct {
@@ -74,7 +74,7 @@ struct acs_row {
 	PAIRKIT_NOT(_provider, _client, _distance, PCI_P2PMEM_ACS_REDIRECT, _at)
 
 static const struct acs_row acs_rows[] = {
-	/* the common upstream port, and what is above it, do not count */
+	/* the common upstream port and functions above it are ignored */
 	{ { { "rp", ACS_RR | ACS_CR } }, PAIRKIT_BUS("card", "nic", 4) },
 	{ { { "up", ACS_RR | ACS_CR } }, PAIRKIT_BUS("card", "nic", 4) },
 	/* downstream ports: either kind of redirect, on either side */
@@ -86,16 +86,16 @@ static const struct acs_row acs_rows[] = {
 	  ACS_REFUSED("card", "nic", 4, "dn0"), { "dn0", "dn1" } },
 	/* a port on another branch */
 	{ { { "dn2", ACS_RR | ACS_CR } }, PAIRKIT_BUS("card", "nic", 4) },
-	/* nested: every port below the common one counts, the upstream port too */
+	/* nested: every port below the common one counts, also the upstream port */
 	{ { { "dn2", ACS_RR } }, ACS_REFUSED("card", "drive", 6, "dn2"), { "dn2" } },
 	{ { { "up1", ACS_RR } }, ACS_REFUSED("card", "drive", 6, "up1"), { "up1" } },
 	{ { { "dn10", ACS_CR } }, ACS_REFUSED("card", "drive", 6, "dn10"), { "dn10" } },
 	{ { { "dn10", ACS_RR }, { "up1", ACS_RR }, { "dn2", ACS_RR } },
 	  ACS_REFUSED("card", "drive", 6, "dn10"), { "dn10", "up1", "dn2" } },
-	/* conventional PCI: the bridge that leads to it */
+	/* conventional PCI: the bridge above it */
 	{ { { "pci", ACS_RR } }, ACS_REFUSED("old", "nic", 5, "pci"), { "pci" } },
 	{ { { "dn3", ACS_RR } }, ACS_REFUSED("card", "old", 5, "dn3"), { "dn3" } },
-	/* functions of one device, to another device and among themselves */
+	/* functions of one device, to another device and within the device */
 	{ { { "card", ACS_RR } }, ACS_REFUSED("card", "nic", 4, "card"), { "card" } },
 	{ { { "twin", ACS_CR } }, ACS_REFUSED("card", "twin", 2, "twin"), { "twin" } },
 	{ { { "card", ACS_RR }, { "twin", ACS_RR } },
@@ -105,13 +105,13 @@ static const struct acs_row acs_rows[] = {
 	{ { { "card", ACS_RR } }, PAIRKIT_BUS("card", "card", 0) },
 	/* an end point with one function redirects nothing */
 	{ { { "nic", ACS_RR | ACS_CR } }, PAIRKIT_BUS("card", "nic", 4) },
-	/* the other bits do not steer peer requests */
+	/* the other bits do not affect peer requests */
 	{ { { "dn0", PCI_ACS_SV | PCI_ACS_TB | PCI_ACS_UF | PCI_ACS_DT },
 	    { "dn1", PCI_ACS_SV | PCI_ACS_TB | PCI_ACS_UF | PCI_ACS_DT } },
 	  PAIRKIT_BUS("card", "nic", 4) },
 };
 
-/* What pci=disable_acs_redir= takes */
+/* The list for pci=disable_acs_redir= */
 static void acs_expect_list(struct kunit *test, struct fabric *f, const struct acs_row *row)
 {
 	struct pci_dev *provider = fabric_pdev(f, row->row.provider);
@@ -150,7 +150,7 @@ static void redirects_count_where_requests_pass(struct kunit *test)
 	}
 }
 
-/* A function without the capability cannot redirect, whatever is at that place. */
+/* A function without the capability cannot redirect, whatever that register contains. */
 static void without_the_capability_nothing_counts(struct kunit *test)
 {
 	static const struct pairkit_row row = PAIRKIT_BUS("card", "nic", 4);
@@ -161,7 +161,7 @@ static void without_the_capability_nothing_counts(struct kunit *test)
 	pairkit_expect(test, f, &row, "no capability");
 }
 
-/* With a host bridge that forwards, a redirect only makes the way longer. */
+/* With a host bridge that forwards, a redirect only makes the path longer. */
 static void redirects_through_a_host_bridge_that_forwards(struct kunit *test)
 {
 	static const struct pairkit_row bus = PAIRKIT_BUS("card", "nic", 4);
@@ -174,7 +174,7 @@ static void redirects_through_a_host_bridge_that_forwards(struct kunit *test)
 	pairkit_expect(test, f, &host, "dn1 redirects");
 }
 
-/* A short buffer ends the list early, and with it what is said of its length. */
+/* A short buffer truncates the list, and the returned length with it. */
 static void the_list_stays_within_its_buffer(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, acs_tree);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: p2pmem-bar, the driver that lends a BAR of anything
+ * DOC: p2pmem-bar, the driver that registers a BAR of any function
  *
- * Loaded by name, bound by driver_override as an administrator does it, and its
- * parameters set as sysfs does it. On
+ * The driver is loaded by name and bound by driver_override, and its parameters are
+ * set through sysfs, as an administrator does. On
  *
  *	host - rp -+- card	BAR 0: 1 MiB, BAR 2: 8 MiB, BAR 4: 4 MiB
  *		   `- bare	no BAR at all
@@ -31,7 +31,7 @@ static const struct fabric_node bar_nodes[] = {
 };
 
 /**
- * struct bar_kit - a function that the driver shall have
+ * struct bar_kit - a function for the driver
  * @f: the hierarchy
  * @card: the function
  * @drv: the driver
@@ -79,7 +79,7 @@ static int bar_set(struct kunit *test, struct pci_driver *drv, const char *name,
 	int ret;
 
 	if (!kp)
-		kunit_skip(test, "its parameters cannot be reached: p2pmem-bar is built in");
+		kunit_skip(test, "its parameters are not accessible: p2pmem-bar is built in");
 	kernel_param_lock(kp->mod);
 	ret = kp->ops->set(value, kp);
 	kernel_param_unlock(kp->mod);
@@ -114,7 +114,7 @@ static void bar_defaults_action(void *arg)
 	}
 }
 
-/* By the file of that name: where the kernel keeps the name is its own business. */
+/* Use the file with this name, because the kernel's field for it may change. */
 static void bar_override(struct kunit *test, struct device *dev, const char *name)
 {
 	struct kernfs_node *kn = kernfs_find_and_get(dev->kobj.sd, "driver_override");
@@ -195,8 +195,8 @@ static void parameters_show_the_range(struct kunit *test)
 /**
  * struct bar_value - a value of a parameter
  * @param: the parameter
- * @value: what is written
- * @shown: what is read then; NULL: it is refused
+ * @value: value to write
+ * @shown: value read afterwards; NULL if the write is refused
  */
 struct bar_value {
 	const char *param;
@@ -225,7 +225,7 @@ static const struct bar_value bar_values[] = {
 	{ "kind", "pool " }, { "kind", "poo" }, { "kind", "pools" }, { "kind", "0" },
 };
 
-/* What is refused changes nothing */
+/* A refused value changes nothing */
 static void parameters_are_checked(struct kunit *test)
 {
 	struct pci_driver *drv = bar_driver(test);
@@ -255,14 +255,14 @@ static void function_without_usable_range_is_not_bound(struct kunit *test)
 	KUNIT_EXPECT_FALSE_MSG(test, bar_bind(k), "too small for pages");
 	KUNIT_EXPECT_EQ(test, 0, bar_set(test, k->drv, "bar", "-1"));
 	KUNIT_EXPECT_EQ(test, 0, bar_set(test, k->drv, "offset", "8M"));
-	KUNIT_EXPECT_FALSE_MSG(test, bar_bind(k), "behind the end");
+	KUNIT_EXPECT_FALSE_MSG(test, bar_bind(k), "beyond the end");
 	KUNIT_EXPECT_EQ(test, 0, bar_set(test, k->drv, "offset", "0"));
 	KUNIT_ASSERT_NOT_NULL(test, request_mem_region(start, SZ_8M, "suite"));
 	KUNIT_EXPECT_FALSE_MSG(test, bar_bind(k), "claimed by another driver");
 	release_mem_region(start, SZ_8M);
 	KUNIT_EXPECT_TRUE(test, lend_is_removed(k->card));
 	KUNIT_EXPECT_FALSE(test, pci_is_enabled(k->card));
-	KUNIT_EXPECT_TRUE_MSG(test, bar_bind(k), "a refusal left something behind");
+	KUNIT_EXPECT_TRUE_MSG(test, bar_bind(k), "after refusals, a valid range");
 }
 
 static void function_without_bar_is_not_bound(struct kunit *test)
@@ -316,7 +316,7 @@ static void suspend_and_shutdown_revoke(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LOST);
 }
 
-/* Registers, because the kernel's memory hotplug warns when it finds no memory */
+/* Use registers, because the kernel's memory hotplug warns if it is out of memory */
 static void binding_without_memory_leaves_nothing(struct kunit *test)
 {
 	struct bar_kit *k = bar_kit(test, "card");
@@ -332,7 +332,7 @@ static void binding_without_memory_leaves_nothing(struct kunit *test)
 		ret = k->drv->probe(k->card, NULL);
 		reached = fault_disarm();
 		if (ret) {
-			/* Without memory for its name the kernel calls a region busy. */
+			/* The kernel reports a region as busy if it has no memory for its name. */
 			KUNIT_EXPECT_TRUE_MSG(test, ret == -ENOMEM || ret == -EBUSY,
 					      "allocation %u: %d", n, ret);
 			refused++;

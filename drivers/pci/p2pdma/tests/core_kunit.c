@@ -2,8 +2,8 @@
 /**
  * DOC: suite p2pmem-core: registration of clients and notifiers
  *
- * Clients that are registered once, twice and no more, the way from a device to
- * the client above it, and news. On kit_one_switch:
+ * Clients that are registered once, twice and no longer, the search from a device to
+ * the client above it, and notifications. On kit_one_switch:
  *
  *	up -+- dn1 - nic - port - disk		port, disk: devices without PCI
  *	    `- dn2 - drive
@@ -47,7 +47,7 @@ static void device_is_a_client_while_registered(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, p2pmem_is_client(nic));
 	KUNIT_EXPECT_FALSE(test, p2pmem_is_client(drive));
 	core_end(test, one);
-	KUNIT_EXPECT_TRUE_MSG(test, p2pmem_is_client(nic), "of two registrations one is left");
+	KUNIT_EXPECT_TRUE_MSG(test, p2pmem_is_client(nic), "one of two registrations remains");
 	core_end(test, two);
 	KUNIT_EXPECT_FALSE(test, p2pmem_is_client(nic));
 	KUNIT_EXPECT_EQ_MSG(test, kref_read(&nic->kobj.kref), refs, "references on the device");
@@ -61,7 +61,7 @@ static void software_device_is_no_client(struct kunit *test)
 	pci_p2pmem_unregister_client(ERR_PTR(-ENOMEM));
 }
 
-/* The last registration takes the pairs of the device along, another one keeps them. */
+/* The end of the last registration drops the pairs of the device, another one keeps them. */
 static void pairs_end_with_the_last_registration(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);
@@ -79,11 +79,11 @@ static void pairs_end_with_the_last_registration(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, kit_pair_exists(kit_provider(card), nic));
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_distance(card, &nic, 1), -EOPNOTSUPP);
 	KUNIT_EXPECT_FALSE_MSG(test, kit_pair_exists(kit_provider(card), nic),
-			       "a pair was made for a device that is no client");
+			       "a pair was created for a device that is no client");
 	KUNIT_EXPECT_EQ(test, kref_read(&kit_provider(card)->ref), 1);
 }
 
-/* The memory is the test's */
+/* The test owns the memory */
 static void core_release(struct device *dev)
 {
 }
@@ -114,7 +114,7 @@ static void client_is_found_from_its_disk(struct kunit *test)
 	KUNIT_EXPECT_NULL_MSG(test, pci_p2pmem_find_client(disk), "nobody is registered");
 	KUNIT_EXPECT_NULL(test, pci_p2pmem_find_client(NULL));
 
-	/* A bridge above does not do DMA for what is below a function. */
+	/* A bridge does not do DMA for the functions below it. */
 	core_client(test, nic->parent, NULL);
 	KUNIT_EXPECT_NULL(test, pci_p2pmem_find_client(disk));
 	core_client(test, drive, NULL);
@@ -128,7 +128,7 @@ static void client_is_found_from_its_disk(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, found, nic);
 	put_device(found);
 
-	/* The nearest one counts. */
+	/* The nearest client is found. */
 	core_client(test, disk, NULL);
 	found = pci_p2pmem_find_client(disk);
 	KUNIT_EXPECT_PTR_EQ(test, found, disk);
@@ -146,11 +146,11 @@ static void client_registration_is_notified(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&second->clients), 1);
 	KUNIT_EXPECT_PTR_EQ(test, READ_ONCE(first->last), (void *)nic);
 	core_end(test, c);
-	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&first->clients), 1, "an end is no news");
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&first->clients), 1, "notified of the end");
 	KUNIT_EXPECT_EQ(test, atomic_read(&first->providers), 0);
 }
 
-/* Also one that is no PCI function at all: then it is none that can be mapped for. */
+/* The same for a device that is no PCI function, for which nothing can be mapped. */
 static void client_without_pci_is_refused_a_path(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);

@@ -2,8 +2,8 @@
 /**
  * DOC: suite p2pmem-debugfs: the tables
  *
- * Each table has its line of names, as many values a line as names, a line for each of
- * what it is of, and nothing comes into being because it is read.
+ * Each table has a head line of names, lines with as many values as names, and one line
+ * for each object. Reading a table creates no objects.
  */
 #include <linux/seq_file.h>
 
@@ -12,7 +12,7 @@
 
 #define TABLE_BYTES	SZ_32K
 
-/* What a file says; lines end in a newline */
+/* Read a file; lines end in a newline */
 static char *table(struct kunit *test, int (*show)(struct seq_file *m, void *unused))
 {
 	struct seq_file m = { .size = TABLE_BYTES - 1 };
@@ -34,7 +34,7 @@ static int blanks(const char *line)
 	return n;
 }
 
-/* The lines that begin with @start; each has as many values as the first line has names */
+/* Count the lines that begin with @start; each must have a value for each name */
 static int lines(struct kunit *test, char *text, const char *start)
 {
 	int names = blanks(text), n = 0;
@@ -92,7 +92,7 @@ static void providers_and_regions(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lines(test, t, pci_name(k.card)), 0);
 }
 
-/* Every provider with every client, once, whether somebody asked or not */
+/* Every provider with every client, once, whether or not the pair exists */
 static void matrix_of_pairs(struct kunit *test)
 {
 	struct pci_p2pmem_client *again;
@@ -111,7 +111,7 @@ static void matrix_of_pairs(struct kunit *test)
 	expect_line(test, t, "%s %s ok bus 4 - untried 0 0 1 0\n", pci_name(k.card),
 		    dev_name(drive));
 
-	/* What is remembered is shown: reading changes nothing. */
+	/* Cached verdicts are shown; reading does not update them. */
 	fabric_set_acs_ctrl(k.f, "dn1", PCI_ACS_RR);
 	t = table(test, p2pmem_paths_show);
 	expect_line(test, t, "%s %s ok bus 4 - untried 0 0 1 0\n", pci_name(k.card),
@@ -165,13 +165,13 @@ static void counters_and_grants(struct kunit *test)
 		    dev_name(k.nic));
 	t = table(test, p2pmem_grants_file_show);
 	KUNIT_EXPECT_EQ(test, lines(test, t, pci_name(k.card)), 0);
-	/* a pair that could not be kept has no counters */
+	/* a pair that could not be stored has no counters */
 	kit_drop_pairs(kit_provider(k.card), k.nic);
 	t = table(test, p2pmem_counters_show);
 	KUNIT_EXPECT_EQ(test, lines(test, t, pci_name(k.card)), 0);
 }
 
-/* A host chooses its name: it begins no line of a table or of the log. */
+/* A host chooses its name, which must not start a new line of a table or of the log. */
 static void names_stay_in_their_line(struct kunit *test)
 {
 	struct pci_p2pmem_verdict why;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: PCI hierarchies in memory, for KUnit: from a table to devices and back
+ * DOC: PCI hierarchies in memory, for KUnit: create devices from a table and remove them
  *
- * What a table says is checked here, because a line that the kernel's scan cannot
- * find would only make a test pass that tests nothing.
+ * This file checks the lines of a table, because a test with a function that the
+ * kernel's scan cannot find would test nothing.
  */
 #include <linux/pci.h>
 #include <linux/slab.h>
@@ -38,23 +38,23 @@ struct fabric_function *fabric_find(struct fabric *f, const char *name)
 	return NULL;
 }
 
-/* Enters a line of a table that is not a host bridge. */
+/* Adds a line of a table that is not a host bridge. */
 void fabric_add(struct fabric *f, const struct fabric_node *desc)
 {
 	struct kunit *test = f->test;
 	struct fabric_function *parent = NULL, *fn;
 	struct fabric_host *host;
 
-	KUNIT_ASSERT_NOT_NULL_MSG(test, desc->parent, "%s is below nothing", desc->name);
+	KUNIT_ASSERT_NOT_NULL_MSG(test, desc->parent, "%s has no parent", desc->name);
 	KUNIT_ASSERT_LT_MSG(test, strlen(desc->name), FABRIC_NAME_SIZE, "%s", desc->name);
-	KUNIT_ASSERT_NULL_MSG(test, fabric_find(f, desc->name), "there is a %s already",
+	KUNIT_ASSERT_NULL_MSG(test, fabric_find(f, desc->name), "%s exists already",
 			      desc->name);
 	KUNIT_ASSERT_TRUE_MSG(test, desc->slot < 32 && desc->fn < 8,
-			      "%s is in no slot that PCI has", desc->name);
+			      "%s has an invalid slot or function number", desc->name);
 	host = fabric_find_host(f, desc->parent);
 	if (!host) {
 		parent = fabric_find(f, desc->parent);
-		KUNIT_ASSERT_NOT_NULL_MSG(test, parent, "there is no %s above %s yet",
+		KUNIT_ASSERT_NOT_NULL_MSG(test, parent, "no %s above %s yet",
 					  desc->parent, desc->name);
 		host = parent->host;
 		KUNIT_ASSERT_FALSE_MSG(test, desc->slot &&
@@ -67,7 +67,7 @@ void fabric_add(struct fabric *f, const struct fabric_node *desc)
 	fabric_function_enter(fn);
 }
 
-/* Whether the kernel knows a function and has room for its BARs */
+/* Returns true if the kernel found a function and has assigned its BARs */
 bool fabric_settled(struct fabric *f, const struct fabric_node *desc)
 {
 	struct pci_dev *pdev = fabric_pdev(f, desc->name);
@@ -94,9 +94,9 @@ static void fabric_teardown(void *data)
 }
 
 /**
- * fabric_build() - make a table into devices
- * @test: the test; it fails where the table or the machine is at fault
- * @nodes: the table, up to an empty line
+ * fabric_build() - create the devices of a table
+ * @test: the test; it fails if the table is invalid or the machine lacks resources
+ * @nodes: the table, which ends with an empty line
  *
  * Context: Process context, the thread of the test.
  * Return: the fabric.
@@ -125,14 +125,14 @@ struct fabric *fabric_build(struct kunit *test, const struct fabric_node *nodes)
 	for (n = nodes; n->type; n++)
 		if (n->type != FABRIC_HOST)
 			KUNIT_ASSERT_TRUE_MSG(test, fabric_settled(f, n),
-					      "the kernel does not find %s, or no room for its BARs",
+					      "the kernel does not find %s, or has no room for its BARs",
 					      n->name);
 	return f;
 }
 EXPORT_SYMBOL_IF_KUNIT(fabric_build);
 
 /**
- * fabric_destroy() - take a fabric down before the test ends
+ * fabric_destroy() - remove a fabric before the test ends
  * @f: the fabric
  *
  * Context: Process context, the thread of the test.
@@ -144,11 +144,11 @@ void fabric_destroy(struct fabric *f)
 EXPORT_SYMBOL_IF_KUNIT(fabric_destroy);
 
 /**
- * fabric_holds_data() - whether BARs are backed by memory
+ * fabric_holds_data() - check if BARs are backed by memory
  * @f: the fabric
  *
  * Context: Any.
- * Return: true when what is written to a BAR can be read again.
+ * Return: true if data written to a BAR can be read again.
  */
 bool fabric_holds_data(struct fabric *f)
 {
@@ -162,8 +162,8 @@ EXPORT_SYMBOL_IF_KUNIT(fabric_holds_data);
  * @name: the function
  *
  * Context: Process context.
- * Return: the device without a reference; NULL when it is not plugged or the kernel
- * does not know it.
+ * Return: the device without a reference; NULL if it is not plugged or the kernel has
+ * not found it.
  */
 struct pci_dev *fabric_pdev(struct fabric *f, const char *name)
 {
@@ -184,7 +184,7 @@ struct pci_dev *fabric_pdev(struct fabric *f, const char *name)
 EXPORT_SYMBOL_IF_KUNIT(fabric_pdev);
 
 /**
- * fabric_host() - the kernel's host bridge
+ * fabric_host() - get the kernel's host bridge
  * @f: the fabric
  * @name: the host bridge
  *
@@ -200,12 +200,12 @@ struct pci_host_bridge *fabric_host(struct fabric *f, const char *name)
 EXPORT_SYMBOL_IF_KUNIT(fabric_host);
 
 /**
- * fabric_set_config() - write a register behind the kernel's back
+ * fabric_set_config() - write a register without the kernel's knowledge
  * @f: the fabric
  * @name: the function
  * @where: offset of the register
  * @size: 1, 2 or 4 bytes
- * @val: what to write; read-only bits are written, too
+ * @val: new value; also changes read-only bits
  *
  * Context: Any.
  */
@@ -214,7 +214,7 @@ void fabric_set_config(struct fabric *f, const char *name, int where, int size, 
 	struct fabric_function *fn = fabric_find(f, name);
 
 	if (!fn) {
-		KUNIT_FAIL(f->test, "there is no %s to write to", name);
+		KUNIT_FAIL(f->test, "no function %s", name);
 		return;
 	}
 	guard(raw_spinlock_irqsave)(&fn->host->lock);
@@ -224,19 +224,19 @@ void fabric_set_config(struct fabric *f, const char *name, int where, int size, 
 EXPORT_SYMBOL_IF_KUNIT(fabric_set_config);
 
 /**
- * fabric_acs_ctrl() - read the ACS control register as hardware has it
+ * fabric_acs_ctrl() - read the ACS control register of the simulated hardware
  * @f: the fabric
  * @name: the function
  *
  * Context: Any.
- * Return: the register.
+ * Return: value of the register.
  */
 u16 fabric_acs_ctrl(struct fabric *f, const char *name)
 {
 	struct fabric_function *fn = fabric_find(f, name);
 
 	if (!fn) {
-		KUNIT_FAIL(f->test, "there is no %s to read", name);
+		KUNIT_FAIL(f->test, "no function %s", name);
 		return 0;
 	}
 	guard(raw_spinlock_irqsave)(&fn->host->lock);
@@ -245,10 +245,10 @@ u16 fabric_acs_ctrl(struct fabric *f, const char *name)
 EXPORT_SYMBOL_IF_KUNIT(fabric_acs_ctrl);
 
 /**
- * fabric_set_acs_ctrl() - write the ACS control register behind the kernel's back
+ * fabric_set_acs_ctrl() - write the ACS control register without the kernel's knowledge
  * @f: the fabric
  * @name: the function
- * @ctrl: what to write
+ * @ctrl: new value
  *
  * Context: Any.
  */
@@ -259,7 +259,7 @@ void fabric_set_acs_ctrl(struct fabric *f, const char *name, u16 ctrl)
 EXPORT_SYMBOL_IF_KUNIT(fabric_set_acs_ctrl);
 
 /**
- * fabric_set_egress() - write the egress vector behind the kernel's back
+ * fabric_set_egress() - write the egress vector without the kernel's knowledge
  * @f: the fabric
  * @name: the function
  * @vector: its first 32 bits

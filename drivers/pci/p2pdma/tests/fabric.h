@@ -2,12 +2,12 @@
 /**
  * DOC: PCI hierarchies in memory, for KUnit
  *
- * A test describes a hierarchy as a table, one line a function, parents before
- * children. fabric_build() gives it configuration space in memory and lets the
- * kernel's own code scan it: what comes out are real struct pci_dev, with a
- * driver of the fabric's bound to every end point, and BARs in a range of physical
- * addresses that nothing else uses, so that they can become real ZONE_DEVICE
- * pages. All of it goes when the test ends.
+ * A test describes a hierarchy as a table, one line for each function, parents before
+ * children. fabric_build() creates its configuration space in memory and calls the
+ * kernel's own code to scan it. The results are real struct pci_dev. A driver of the
+ * fabric is bound to every end point, and BARs are in a range of otherwise unused
+ * physical addresses, so that they can become real ZONE_DEVICE pages. Everything is
+ * removed when the test ends.
  *
  *	static const struct fabric_node one_switch[] = {
  *		{ .name = "host", .type = FABRIC_HOST },
@@ -32,7 +32,7 @@ struct kunit;
 struct fabric;
 
 /**
- * enum fabric_type - what a function is
+ * enum fabric_type - type of a function
  * @FABRIC_END: ends a table
  * @FABRIC_HOST: host bridge: a root bus in a domain of its own
  * @FABRIC_ROOT_PORT: PCIe root port, on a root bus
@@ -57,15 +57,15 @@ enum fabric_type {
 	FABRIC_PCI_DEVICE,
 };
 
-/* What the fabric's driver binds to: end points of this vendor, and no vendor's */
+/* The fabric's driver binds to end points of this vendor, which no real device has */
 #define FABRIC_VENDOR	0xfab0
 
 #define FABRIC_BAR_32	0		/* 32 bits, not prefetchable */
-#define FABRIC_BAR_64	BIT(0)		/* 64 bits, prefetchable; takes two BARs */
+#define FABRIC_BAR_64	BIT(0)		/* 64 bits, prefetchable; uses two BARs */
 
 /**
  * struct fabric_bar - a BAR
- * @size: bytes, a power of two; 0: there is none
+ * @size: bytes, a power of two; 0: no BAR
  * @flags: FABRIC_BAR_32 or FABRIC_BAR_64
  */
 struct fabric_bar {
@@ -75,27 +75,27 @@ struct fabric_bar {
 
 /**
  * struct fabric_node - a line of a table
- * @name: for fabric_pdev() and its like
- * @type: what it is
+ * @name: name for fabric_pdev() and other functions
+ * @type: type of the function
  * @parent: name of the function or host bridge above; NULL for a host bridge
  * @slot: device number, 0 to 31
- * @fn: function number, 0 to 7; function 0 says that there are more by itself
- * @vendor: vendor ID; 0: the fabric's own, to which its driver binds
- * @device: device ID; 0: one of the fabric's for this type
+ * @fn: function number, 0 to 7; the multifunction bit of function 0 is set as needed
+ * @vendor: vendor ID; 0: the vendor ID to which the fabric's driver binds
+ * @device: device ID; 0: the default for this type
  * @port: port number of a port in its Link Capabilities; 0: @slot plus @fn
- * @acs_cap: ACS capability register; 0: there is no such capability. Its upper byte
- *	is the size of the egress vector in bits, where 0 stands for 256.
+ * @acs_cap: ACS capability register; 0: no such capability. Its upper byte is the size
+ *	of the egress vector in bits, where 0 means 256.
  * @acs_ctrl: ACS control register
- * @egress: egress control vector, first 32 bits, when @acs_cap has PCI_ACS_EC
+ * @egress: first 32 bits of the egress control vector, if @acs_cap has PCI_ACS_EC
  * @bar: its BARs
  * @mask: width of its DMA mask, in bits; 0: 64
- * @bus_offset: of a host bridge: CPU physical address minus bus address, modulo 2^64
- * @bus_start: of a host bridge: bus address of the first byte of its window, in
- *	place of @bus_offset, for tests that need the address itself; 0: @bus_offset
- * @window: of a host bridge: bytes of its window for BARs; 0: 256 MiB. There is one
- *	more for FABRIC_BAR_32, a quarter as large. It is below 4 GiB on the bus,
- *	whatever offset that takes.
- * @node: of a host bridge: NUMA node
+ * @bus_offset: for a host bridge: CPU physical address minus bus address, modulo 2^64
+ * @bus_start: for a host bridge: bus address of the first byte of its window, instead
+ *	of @bus_offset, for tests that need a certain address; 0: use @bus_offset
+ * @window: for a host bridge: bytes of its window for BARs; 0: 256 MiB. A second
+ *	window for FABRIC_BAR_32 has a quarter of that size. It is below 4 GiB on the
+ *	bus, with the offset that this needs.
+ * @node: for a host bridge: NUMA node
  */
 struct fabric_node {
 	const char *name;
@@ -117,41 +117,41 @@ struct fabric_node {
 	int node;
 };
 
-/* Never NULL: what fails ends the test. Torn down when the test ends, or earlier by the other. */
+/* Never returns NULL: an error ends the test. fabric_destroy() is called at the test's end. */
 struct fabric *fabric_build(struct kunit *test, const struct fabric_node *nodes);
 void fabric_destroy(struct fabric *f);
 
-/* Whether there is RAM behind the BARs, so that they hold data: not in every machine */
+/* Whether RAM is behind the BARs, so that they store data; not true on every machine */
 bool fabric_holds_data(struct fabric *f);
 
-/* The function of that name, borrowed; NULL when it is not plugged */
+/* The function with this name, without a reference; NULL if it is not plugged */
 struct pci_dev *fabric_pdev(struct fabric *f, const char *name);
 struct pci_host_bridge *fabric_host(struct fabric *f, const char *name);
 
-/* Configuration space behind the kernel's back, as setpci and firmware write it */
+/* Write configuration space without the kernel's knowledge, as setpci and firmware do */
 u16 fabric_acs_ctrl(struct fabric *f, const char *name);
 void fabric_set_acs_ctrl(struct fabric *f, const char *name, u16 ctrl);
 void fabric_set_egress(struct fabric *f, const char *name, u32 vector);
-/* The same for any register: 1, 2 or 4 bytes at @where, writable or not */
+/* The same for any register: 1, 2 or 4 bytes at @where, also read-only bits */
 void fabric_set_config(struct fabric *f, const char *name, int where, int size, u32 val);
 
-/* Hot removal: the kernel removes it and all below, then it is gone from configuration space */
+/* Hot removal: the kernel removes it and all functions below, then it stops responding */
 void fabric_unplug(struct fabric *f, const char *name);
-/* Surprise removal: reads are all ones from now on; the kernel does not know yet */
+/* Surprise removal: reads return all ones from now on; the kernel is not notified */
 void fabric_kill(struct fabric *f, const char *name);
-/* One read of a register is all ones, after so many that are not */
+/* One read of a register returns all ones, after @after successful reads */
 void fabric_blink(struct fabric *f, const char *name, int where, unsigned int after);
 /*
- * Plugs @node, and what follows it up to an empty line, and has the parent's bus scanned
- * again. When it does not fit (a larger BAR, more buses, one more function), the bridge
- * above is removed with all below it and scanned again, then the one above that.
+ * Plugs @node and the lines that follow it up to an empty one, and scans the parent's bus
+ * again. If there is no room (a larger BAR, more buses, one more function), the bridge
+ * above is removed with all functions below and scanned again, then the one above that.
  */
 void fabric_plug(struct fabric *f, const struct fabric_node *node);
 
 /* Unbinds the fabric's driver from a function, which frees devres, and binds it again */
 void fabric_unbind(struct fabric *f, const char *name);
 int fabric_bind(struct fabric *f, const char *name);
-/* What the fabric's driver calls first in its remove(); NULL: nothing */
+/* Set a function that the fabric's driver calls first in its remove(); NULL: none */
 void fabric_on_remove(struct fabric *f, const char *name, void (*fn)(struct pci_dev *pdev));
 
 #endif /* _P2PMEM_TESTS_FABRIC_H */

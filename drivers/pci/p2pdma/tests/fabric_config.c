@@ -2,10 +2,10 @@
 /**
  * DOC: configuration space in memory
  *
- * A function is 4096 bytes and a mask of the bits that software can write: sizing of
- * BARs, bus numbers and windows then need no code of their own. Requests are routed
- * as hardware routes them: by the number of the root bus, then by the secondary bus
- * numbers that the kernel has written. An absent function reads as all ones.
+ * A function has 4096 bytes and a mask of the bits that software can write, so sizing
+ * of BARs, bus numbers and windows need no special code. Requests are routed as in
+ * hardware: by the number of the root bus, then by the secondary bus numbers that the
+ * kernel has written. Reads of an absent function return all ones.
  */
 #include <linux/pci.h>
 #include <linux/slab.h>
@@ -13,7 +13,7 @@
 
 #include "fabric_private.h"
 
-/* Base and limit of a window with the base above the limit: closed */
+/* Base and limit of a closed window: the base is above the limit */
 #define FABRIC_IO_CLOSED	0x00f0
 #define FABRIC_MEM_CLOSED	0x0000fff0
 #define FABRIC_PREF_CLOSED	0x0001fff1
@@ -23,7 +23,7 @@ struct fabric_host *fabric_host_of_bus(struct pci_bus *bus)
 	return container_of(bus->sysdata, struct fabric_host, sysdata);
 }
 
-/* Number of the bus that a function is on, -1 while the bridge above forwards nothing */
+/* Returns the number of a function's bus, -1 while the bridge above does not forward */
 int fabric_function_bus(const struct fabric_function *fn)
 {
 	if (!fn->parent)
@@ -52,14 +52,14 @@ static bool fabric_is_at(const struct fabric_function *fn, int bus, unsigned int
 	return fabric_devfn(fn) == devfn && fabric_function_bus(fn) == bus;
 }
 
-/* Whether it answers or not */
+/* Finds a function, even if it does not respond */
 struct fabric_function *fabric_function_at(struct fabric_host *host, int bus,
 					   unsigned int devfn)
 {
 	struct fabric_function *fn;
 
 	lockdep_assert_held(&host->lock);
-	/* The kernel asks the same one many times on end. */
+	/* The kernel often accesses the same function many times in a row. */
 	if (host->last && fabric_is_at(host->last, bus, devfn))
 		return host->last;
 	list_for_each_entry(fn, &host->functions, node) {
@@ -131,7 +131,7 @@ static bool fabric_is_bridge(enum fabric_type type)
 	}
 }
 
-/* The type in the PCIe capability; -ENODEV: it has none */
+/* Returns the type in the PCIe capability; -ENODEV without such a capability */
 static int fabric_pcie_type(enum fabric_type type)
 {
 	switch (type) {
@@ -164,7 +164,7 @@ static void fabric_set32(struct fabric_function *fn, int where, u32 val, u32 wri
 	put_unaligned_le32(writable, fn->writable + where);
 }
 
-/* As after power-on: no buses, windows closed */
+/* The state after power-on: no buses, windows closed */
 void fabric_bridge_reset(struct fabric_function *fn)
 {
 	if (!fabric_is_bridge(fn->desc.type))
@@ -254,7 +254,7 @@ static void fabric_set_registers(struct fabric_function *fn)
 	fabric_set_acs(fn);
 }
 
-/* Not in its host's list yet. NULL without memory. */
+/* Creates a function that is not in its host's list yet; NULL if out of memory. */
 struct fabric_function *fabric_function_make(struct fabric_host *host,
 					     struct fabric_function *parent,
 					     const struct fabric_node *desc)
@@ -283,7 +283,7 @@ void fabric_function_free(struct fabric_function *fn)
 	kfree(fn);
 }
 
-/* From now on it answers. Function 0 tells that there are others. */
+/* From now on it responds. Function 0 gets the multifunction bit. */
 void fabric_function_enter(struct fabric_function *fn)
 {
 	struct fabric_function *other;

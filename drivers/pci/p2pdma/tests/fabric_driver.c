@@ -2,9 +2,9 @@
 /**
  * DOC: the driver of the fabric's end points
  *
- * It does as little as a driver can: it sets the DMA mask, lets the device be used,
- * and its remove function first revokes the memory of the device, as every provider's
- * driver must. Resources that tests attach to its devices as devres are freed with it.
+ * A minimal driver: it sets the DMA mask and enables the device, and its remove function
+ * first revokes the memory of the device, as every provider's driver must. It also frees
+ * the devres resources that tests attach to its devices.
  */
 #include <linux/device/driver.h>
 #include <linux/dma-mapping.h>
@@ -19,7 +19,7 @@ static bool fabric_is_ours(struct pci_dev *pdev)
 	return pdev->bus->ops == &fabric_ops;
 }
 
-/* What the table says of a function, which a removal may free afterwards */
+/* Copy of a function's line in the table, which a removal may free later */
 static bool fabric_lookup(struct pci_dev *pdev, struct fabric_function *copy)
 {
 	struct fabric_host *host = fabric_host_of_bus(pdev->bus);
@@ -42,7 +42,7 @@ static int fabric_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(fn.desc.mask ?: 64));
 	if (ret)
 		return ret;
-	/* Whole BARs may be one segment. */
+	/* Allow a whole BAR as one segment. */
 	dma_set_max_seg_size(&pdev->dev, UINT_MAX);
 	ret = pci_enable_device_mem(pdev);
 	if (ret)
@@ -75,7 +75,7 @@ static struct pci_driver fabric_driver = {
 	.remove = fabric_remove,
 };
 
-/* Guards the count of fabrics that exist: the driver is there while one does. */
+/* Guards the number of fabrics; the driver is registered while one exists. */
 static DEFINE_MUTEX(fabric_driver_mutex);
 static int fabric_driver_users;
 

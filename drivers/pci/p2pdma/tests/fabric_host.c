@@ -2,11 +2,10 @@
 /**
  * DOC: host bridges of the fabric
  *
- * Each has a domain of its own, bus numbers 0 to 255 and two windows, one for BARs of
- * 64 bits and one for those of 32. They are taken from free physical addresses where
- * memory could be plugged, because the BARs shall become pages, and best above 4 GiB:
- * a machine that was booted with less memory than it has (mem=) has RAM there that
- * nobody uses, and then the BARs hold data.
+ * Each has a domain of its own, bus numbers 0 to 255 and two windows, for 64-bit and for
+ * 32-bit BARs. The windows are at free physical addresses where memory can be plugged,
+ * because the BARs must become pages, and preferably above 4 GiB: a machine booted with
+ * mem= has unused RAM there, so the BARs store data.
  */
 #include <linux/idr.h>
 #include <linux/io.h>
@@ -19,17 +18,17 @@
 
 #include "fabric_private.h"
 
-/* Above all that firmware and vmd use */
+/* Above all domains used by firmware and vmd */
 #define FABRIC_FIRST_DOMAIN	0x20000
 #define FABRIC_WINDOW		SZ_256M
-/* Where 32-bit BARs begin on the bus when the host bridge's offset puts them elsewhere */
+/* Bus address of 32-bit BARs, if the host bridge's offset moves them to another address */
 #define FABRIC_LOW_BUS		SZ_2G
-/* How long other threads may take to drop what refers to a removed host bridge */
+/* Time limit for other threads to drop their references to a removed host bridge */
 #define FABRIC_RELEASE_SECONDS	10
 
 /*
- * Domains in use. They are used again, because the kernel keeps something for every
- * number that it ever saw.
+ * Domains in use. Numbers are reused, because the kernel never frees its data for a
+ * domain number.
  */
 static DEFINE_IDA(fabric_domains);
 
@@ -94,7 +93,7 @@ static int fabric_host_windows(struct fabric_host *host, const struct fabric_nod
 	return 0;
 }
 
-/* In the fabric's list, whatever happens; fabric_host_remove() undoes what was done. */
+/* Adds it to the fabric's list even on an error; fabric_host_remove() undoes all steps. */
 struct fabric_host *fabric_host_make(struct fabric *f, const struct fabric_node *desc)
 {
 	struct kunit *test = f->test;
@@ -172,7 +171,7 @@ static void fabric_host_free(struct fabric_host *host)
 	kfree(host);
 }
 
-/* Fails the test when somebody keeps a reference to it or to anything below it. */
+/* Fails the test if a reference to it or to a device below it remains. */
 void fabric_host_remove(struct fabric_host *host)
 {
 	list_del(&host->node);
@@ -186,9 +185,9 @@ void fabric_host_remove(struct fabric_host *host)
 		pci_free_host_bridge(host->bridge);
 		if (!wait_for_completion_timeout(&host->released,
 						 FABRIC_RELEASE_SECONDS * HZ)) {
-			/* It stays: what is still referred to must not go. */
+			/* Leak it, because it is still referenced. */
 			KUNIT_FAIL(host->fabric->test,
-				   "somebody still refers to a device below %s", host->name);
+				   "a device below %s is still referenced", host->name);
 			return;
 		}
 	}

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: the fabric itself: what is built
+ * DOC: the fabric itself: creation
  *
- * Other suites stand on it: here it is shown that what they get is what their table
- * says, and that nothing is left of it.
+ * Other suites rely on the fabric: this suite checks that it creates the devices of the
+ * table, and that nothing is left of it afterwards.
  */
 #include <linux/dma-mapping.h>
 #include <linux/io.h>
@@ -53,7 +53,7 @@ static void builds_the_entries_of_the_table(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, fabric_host(f, "nobody"));
 }
 
-/* A window, a domain or a device that stayed would show in the next round. */
+/* A window, a domain or a device that is leaked would be noticed in the next round. */
 static void leaves_nothing_behind(struct kunit *test)
 {
 	resource_size_t start = 0;
@@ -73,7 +73,7 @@ static void leaves_nothing_behind(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, pci_resource_start(pdev, 2), start, "round %d", i);
 		fabric_destroy(f);
 		pdev = pci_get_device(FABRIC_VENDOR, PCI_ANY_ID, NULL);
-		KUNIT_EXPECT_NULL_MSG(test, pdev, "%s is left", pci_name(pdev));
+		KUNIT_EXPECT_NULL_MSG(test, pdev, "%s still exists", pci_name(pdev));
 		pci_dev_put(pdev);
 	}
 }
@@ -86,7 +86,8 @@ static void bars_hold_data(struct kunit *test)
 	u32 i;
 
 	if (!fabric_holds_data(f))
-		kunit_skip(test, "no RAM behind the window: boot with mem= less than there is");
+		kunit_skip(test,
+			   "no RAM behind the window: boot with a smaller mem=");
 	bar = pci_iomap(card, 2, 0);
 	KUNIT_ASSERT_NOT_NULL(test, (void __force *)bar);
 	for (i = 0; i < SZ_4M; i += SZ_64K)
@@ -135,7 +136,7 @@ static void fabric_expect_offset(struct kunit *test, struct fabric *f, const cha
 	pci_read_config_dword(pdev, PCI_BASE_ADDRESS_2, &low);
 	pci_read_config_dword(pdev, PCI_BASE_ADDRESS_3, &high);
 	KUNIT_EXPECT_EQ_MSG(test, ((u64)high << 32 | low) & ~0xfULL, start - offset,
-			    "%s: the register", name);
+			    "%s: register", name);
 }
 
 static void offsets_have_both_signs(struct kunit *test)
@@ -177,7 +178,7 @@ static void short_bars_are_below_4g(struct kunit *test)
 
 /*
  *	host -+- 00.0 .. 00.7	a, b and h of one device, masks of 32, 44 and 24 bits
- *	      +- 01.0		alien, of another vendor
+ *	      +- 01.0		alien, from another vendor
  *	      `- 02.0 rp -- 00.0, 00.1 x, y
  */
 static const struct fabric_node functions[] = {
@@ -213,7 +214,7 @@ static void functions_have_masks_and_drivers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lnkcap >> 24, 9);
 }
 
-/* host -- 00.0, 00.7, 01.0 .. 1f.7: every slot of a bus, its first function and its last */
+/* host -- 00.0, 00.7, 01.0 .. 1f.7: first and last function of every slot of a bus */
 static void builds_a_full_bus(struct kunit *test)
 {
 	struct fabric_node *nodes = kunit_kcalloc(test, 66, sizeof(*nodes), GFP_KERNEL);

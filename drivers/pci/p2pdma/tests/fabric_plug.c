@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: what comes and goes in a fabric
+ * DOC: hotplug in a fabric
  *
- * Hot removal, surprise removal, plugging, and drivers that leave their device and
- * come back. May be called from any thread of a test, one at a time for a fabric.
+ * Hot removal, surprise removal, plugging, and unbinding and binding of drivers. May be
+ * called from any thread of a test, but not by two threads at once for one fabric.
  */
 #include <linux/pci.h>
 #include <linux/slab.h>
@@ -13,14 +13,14 @@
 
 #include "fabric_private.h"
 
-/* Everything at and below @fn leaves configuration space. */
+/* Removes @fn and all functions below it from configuration space. */
 static void fabric_leave(struct fabric_function *fn)
 {
 	struct fabric_host *host = fn->host;
 	struct fabric_function *at, *next;
 	LIST_HEAD(gone);
 
-	/* Children first: whether one is below another is asked of its parents. */
+	/* Children first, because fabric_below() follows the pointers to parents. */
 	scoped_guard(raw_spinlock_irqsave, &host->lock) {
 		host->last = NULL;
 		list_for_each_entry_safe_reverse(at, next, &host->functions, node)
@@ -44,7 +44,7 @@ void fabric_unplug(struct fabric *f, const char *name)
 	struct pci_dev *pdev = fabric_pdev(f, name);
 
 	if (!fn) {
-		KUNIT_FAIL(f->test, "there is no %s to unplug", name);
+		KUNIT_FAIL(f->test, "no function %s to unplug", name);
 		return;
 	}
 	if (pdev)
@@ -54,7 +54,7 @@ void fabric_unplug(struct fabric *f, const char *name)
 EXPORT_SYMBOL_IF_KUNIT(fabric_unplug);
 
 /**
- * fabric_kill() - a function is pulled out without a word
+ * fabric_kill() - remove a function by surprise
  * @f: the fabric
  * @name: the function
  *
@@ -65,7 +65,7 @@ void fabric_kill(struct fabric *f, const char *name)
 	struct fabric_function *fn = fabric_find(f, name);
 
 	if (!fn) {
-		KUNIT_FAIL(f->test, "there is no %s to kill", name);
+		KUNIT_FAIL(f->test, "no function %s to kill", name);
 		return;
 	}
 	guard(raw_spinlock_irqsave)(&fn->host->lock);
@@ -74,11 +74,11 @@ void fabric_kill(struct fabric *f, const char *name)
 EXPORT_SYMBOL_IF_KUNIT(fabric_kill);
 
 /**
- * fabric_blink() - a function does not answer one read of a register
+ * fabric_blink() - let a function not respond to one read of a register
  * @f: the fabric
  * @name: the function
  * @where: the register
- * @after: how many reads of it are answered before
+ * @after: number of successful reads before
  *
  * Context: Any.
  */
@@ -87,7 +87,7 @@ void fabric_blink(struct fabric *f, const char *name, int where, unsigned int af
 	struct fabric_function *fn = fabric_find(f, name);
 
 	if (!fn) {
-		KUNIT_FAIL(f->test, "there is no %s to blink", name);
+		KUNIT_FAIL(f->test, "no function %s to blink", name);
 		return;
 	}
 	guard(raw_spinlock_irqsave)(&fn->host->lock);
@@ -116,7 +116,7 @@ static void fabric_rescan(struct fabric *f, struct fabric_host *host,
 		pci_rescan_bus(bus);
 }
 
-/* Has the kernel forget a bridge and all below it, and find them again. */
+/* Removes a bridge and all functions below from the kernel, and scans again. */
 static void fabric_renew(struct fabric *f, struct fabric_function *bridge)
 {
 	struct pci_dev *pdev = fabric_pdev(f, bridge->name);
@@ -141,7 +141,7 @@ static bool fabric_all_settled(struct fabric *f, const struct fabric_node *node)
 }
 
 /**
- * fabric_plug() - plug functions, and have the kernel find them
+ * fabric_plug() - plug functions, and scan for them
  * @f: the fabric
  * @node: lines of a table, up to an empty one
  *
@@ -167,12 +167,12 @@ void fabric_plug(struct fabric *f, const struct fabric_node *node)
 	}
 	pci_unlock_rescan_remove();
 	KUNIT_EXPECT_TRUE_MSG(f->test, fabric_all_settled(f, node),
-			      "the kernel does not find all of what was plugged, or room for its BARs");
+			      "the kernel does not find all plugged functions, or has no room for their BARs");
 }
 EXPORT_SYMBOL_IF_KUNIT(fabric_plug);
 
 /**
- * fabric_unbind() - take the driver from a function
+ * fabric_unbind() - unbind the driver from a function
  * @f: the fabric
  * @name: the function
  *
@@ -185,17 +185,17 @@ void fabric_unbind(struct fabric *f, const char *name)
 	if (pdev)
 		device_release_driver(&pdev->dev);
 	else
-		KUNIT_FAIL(f->test, "there is no %s to unbind", name);
+		KUNIT_FAIL(f->test, "no function %s to unbind", name);
 }
 EXPORT_SYMBOL_IF_KUNIT(fabric_unbind);
 
 /**
- * fabric_bind() - give a function its driver
+ * fabric_bind() - bind a function to its driver
  * @f: the fabric
  * @name: the function
  *
  * Context: Process context.
- * Return: 0; -ENODEV when no driver took it or it is not there.
+ * Return: 0; -ENODEV if no driver was bound or the function does not exist.
  */
 int fabric_bind(struct fabric *f, const char *name)
 {
@@ -212,10 +212,10 @@ int fabric_bind(struct fabric *f, const char *name)
 EXPORT_SYMBOL_IF_KUNIT(fabric_bind);
 
 /**
- * fabric_on_remove() - be called when a function's driver goes
+ * fabric_on_remove() - set a callback for the removal of a function's driver
  * @f: the fabric
  * @name: the function
- * @fn: called first of all; NULL for none
+ * @fn: called before all other steps; NULL for none
  *
  * Context: Any.
  */
@@ -224,7 +224,7 @@ void fabric_on_remove(struct fabric *f, const char *name, void (*fn)(struct pci_
 	struct fabric_function *at = fabric_find(f, name);
 
 	if (!at) {
-		KUNIT_FAIL(f->test, "there is no %s to watch", name);
+		KUNIT_FAIL(f->test, "no function %s to watch", name);
 		return;
 	}
 	guard(raw_spinlock_irqsave)(&at->host->lock);

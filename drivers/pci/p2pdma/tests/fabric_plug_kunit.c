@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: the fabric itself: what changes
+ * DOC: the fabric itself: changes
  *
- * Devices that come and go, drivers that leave them, and registers that somebody else
- * writes. The drawing of the switch is in kit.c.
+ * Devices that are plugged and removed, drivers that are unbound, and registers that
+ * change without the kernel. The drawing of the switch is in kit.c.
  */
 #include <linux/pci.h>
 #include <linux/sizes.h>
@@ -34,7 +34,7 @@ static void another_device_at_the_same_address(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pci_resource_len(fabric_pdev(f, "other"), 2), SZ_2M);
 	KUNIT_EXPECT_NOT_NULL(test, fabric_pdev(f, "other")->driver);
 	KUNIT_EXPECT_PTR_EQ_MSG(test, fabric_pdev(f, "nic"), nic,
-				"what fits must not disturb the others");
+				"a function that fits must not disturb others");
 }
 
 static const struct fabric_node large_card[] = {
@@ -102,7 +102,7 @@ static void the_dead_read_all_ones(struct kunit *test)
 
 	KUNIT_EXPECT_TRUE(test, pci_device_is_present(nic));
 	fabric_kill(f, "dn1");
-	KUNIT_EXPECT_PTR_EQ_MSG(test, fabric_pdev(f, "nic"), nic, "the kernel does not know");
+	KUNIT_EXPECT_PTR_EQ_MSG(test, fabric_pdev(f, "nic"), nic, "the kernel is not notified");
 	KUNIT_EXPECT_FALSE(test, pci_device_is_present(nic));
 	pci_write_config_dword(nic, PCI_BASE_ADDRESS_0, 0);
 	pci_read_config_dword(nic, PCI_COMMAND, &val);

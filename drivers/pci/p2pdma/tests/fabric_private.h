@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
- * DOC: what the files of the fabric share
+ * DOC: declarations shared by the files of the fabric
  *
- * fabric.c builds and takes down, fabric_config.c is configuration space,
- * fabric_host.c the host bridges, fabric_plug.c what comes and goes, and
- * fabric_driver.c the driver of end points. No suite includes this.
+ * fabric.c creates and removes fabrics, fabric_config.c has configuration space,
+ * fabric_host.c host bridges, fabric_plug.c hotplug, and fabric_driver.c the driver of
+ * end points. No suite includes this file.
  */
 #ifndef _P2PMEM_TESTS_FABRIC_PRIVATE_H
 #define _P2PMEM_TESTS_FABRIC_PRIVATE_H
@@ -16,9 +16,9 @@
 
 #include "fabric.h"
 
-/* Of one function */
+/* Size of one function's configuration space */
 #define FABRIC_CFG_SIZE		4096
-/* Where its capabilities are */
+/* Offsets of its capabilities */
 #define FABRIC_CAP_PCIE		0x40
 #define FABRIC_CAP_ACS		0x100
 
@@ -32,14 +32,14 @@
  * @node: entry in &fabric_host.functions
  * @host: the host bridge above it
  * @parent: the bridge above it, NULL on the root bus
- * @desc: its line of the table; the strings in it are not ours
+ * @desc: copy of its line in the table; the strings belong to the test
  * @name: its name
- * @dead: it and all below it answer no more
- * @blink: one read of this register is not answered; 0: all are
- * @blink_after: how many reads of it are answered before
+ * @dead: it and all functions below it do not respond
+ * @blink: one read of this register fails; 0: none
+ * @blink_after: number of successful reads of it before
  * @on_remove: see fabric_on_remove()
  * @cfg: its registers
- * @writable: which of their bits software can write
+ * @writable: mask of the bits that software can write
  */
 struct fabric_function {
 	struct list_head node;
@@ -57,24 +57,23 @@ struct fabric_function {
 
 /**
  * struct fabric_host - a host bridge and the hierarchy below it
- * @sysdata: what x86 finds domain and node in; &pci_bus.sysdata of all its buses
+ * @sysdata: x86 reads domain and node from it; &pci_bus.sysdata of all its buses
  * @node: entry in &fabric.hosts
  * @fabric: its fabric
  * @name: its name
  * @domain: number of its domain
  * @numa: NUMA node
- * @bridge: the kernel's
- * @scanned: the kernel has its root bus
+ * @bridge: the kernel's host bridge
+ * @scanned: the kernel has scanned its root bus
  * @released: the kernel has released @bridge and everything that refers to it
  * @busn: its bus numbers
  * @pref: window for 64-bit BARs
  * @mem: window for 32-bit BARs
- * @offset: of @pref
- * @mem_offset: of @mem
- * @lock: guards @functions and their registers: the kernel reads and writes these
- *	in any context
+ * @offset: offset of @pref
+ * @mem_offset: offset of @mem
+ * @lock: guards @functions and their registers, which the kernel accesses in any context
  * @functions: struct fabric_function, parents first
- * @last: who was asked last; guarded by @lock, too
+ * @last: function of the last access; also guarded by @lock
  */
 struct fabric_host {
 #ifdef CONFIG_X86
@@ -101,10 +100,10 @@ struct fabric_host {
 };
 
 /**
- * struct fabric - what a table was made into
- * @test: the test that it belongs to
+ * struct fabric - the hierarchy of a table
+ * @test: the test that owns it
  * @hosts: struct fabric_host
- * @driver: it has a reference to the fabric's driver
+ * @driver: whether it has a reference to the fabric's driver
  * @holds_data: see fabric_holds_data()
  */
 struct fabric {

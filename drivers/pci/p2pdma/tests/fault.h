@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
- * DOC: a lack of memory in just one place, for KUnit
+ * DOC: a single failing allocation, for KUnit
  *
- * Between fault_arm() and fault_disarm() the n-th allocation of this task fails. A
- * loop over n from 1, until fault_disarm() says that there were fewer, walks through
- * every allocation of what is between the two. The kernel's debug options allocate
- * too, and do without: so what is between may well succeed although one failed.
+ * Between fault_arm() and fault_disarm() the n-th allocation of this task fails. A loop
+ * over n from 1, until fault_disarm() returns false because there were fewer, lets every
+ * allocation of the tested code fail once. The kernel's debug options allocate memory
+ * too and tolerate failures, so the tested code may succeed although one failed.
  *
  *	for (n = 1; n < FAULT_STEPS; n++) {
  *		fault_arm(n);
- *		ret = what_is_tested();
+ *		ret = function_under_test();
  *		if (!fault_disarm())
  *			break;
- *		... ret is -ENOMEM and nothing is left behind, or it is 0
+ *		... ret is -ENOMEM and no object is left behind, or ret is 0
  *	}
  */
 #ifndef _P2PMEM_TESTS_FAULT_H
@@ -22,7 +22,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
-/* More allocations than anything here makes */
+/* More allocations than any tested function makes */
 #define FAULT_STEPS	500
 
 #ifdef CONFIG_FAULT_INJECTION
@@ -31,7 +31,7 @@ static inline void fault_arm(unsigned int n)
 	WRITE_ONCE(current->fail_nth, n);
 }
 
-/* Whether the allocation that was to fail was reached */
+/* Returns true if the allocation that had to fail was reached */
 static inline bool fault_disarm(void)
 {
 	bool reached = !READ_ONCE(current->fail_nth);
@@ -44,7 +44,7 @@ static inline void fault_arm(unsigned int n) { }
 static inline bool fault_disarm(void) { return false; }
 #endif
 
-/* Skips a test where allocations cannot be made to fail, those that may sleep included */
+/* Skips a test on kernels where allocations, including those that may sleep, never fail */
 static inline void fault_require(struct kunit *test)
 {
 	void *p;
@@ -54,7 +54,7 @@ static inline void fault_require(struct kunit *test)
 	fault_disarm();
 	kfree(p);
 	if (p)
-		kunit_skip(test, "allocations do not fail here: needs FAILSLAB, ignore-gfp-wait=N");
+		kunit_skip(test, "allocations cannot fail: needs FAILSLAB, ignore-gfp-wait=N");
 }
 
 #endif /* _P2PMEM_TESTS_FAULT_H */

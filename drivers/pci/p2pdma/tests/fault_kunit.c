@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: a lack of memory at every step
+ * DOC: failing allocations at every step
  *
- * Whatever is registered, granted or mapped either is so in full or leaves nothing
- * behind and says -ENOMEM; the same call then succeeds. All on kit_one_switch.
- * Pages are taken from a stub: the kernel's own memory hotplug warns with a
- * backtrace when it finds no memory, and so does vmalloc() below the pool.
+ * A registration, grant or mapping either succeeds, or returns -ENOMEM and leaves no
+ * objects behind; the same call succeeds then. All cases use kit_one_switch. A stub
+ * creates the pages, because the kernel's memory hotplug warns with a backtrace if it is
+ * out of memory, and so does vmalloc() in the pool.
  */
 #include <kunit/static_stub.h>
 #include <linux/mm.h>
@@ -16,14 +16,14 @@
 #include "lendkit.h"
 
 /**
- * struct fault_kit - of a case, in &kunit.priv
+ * struct fault_kit - state of a case, in &kunit.priv
  * @f: the hierarchy
- * @card: may lend
- * @nic: may borrow
- * @error: what the stub for pages returns
+ * @card: possible provider
+ * @nic: possible client
+ * @error: return value of the stub for pages
  * @making: the stub for pages is running
  * @failed: the registration has failed
- * @grant: what somebody was granted meanwhile
+ * @grant: grant that another thread created meanwhile
  */
 struct fault_kit {
 	struct fabric *f;
@@ -92,7 +92,7 @@ static void provider_without_memory_is_none(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, lend_has_group(k->card));
 }
 
-/* Registers need no pages: so these are all allocations there are, up to the end. */
+/* Registers need no pages, so these are all allocations of a registration. */
 static void registers_without_memory(struct kunit *test)
 {
 	struct fault_kit *k = fault_kit(test);
@@ -119,10 +119,11 @@ static void registers_without_memory(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, 0, fabric_bind(k->f, "card"));
 	}
 	KUNIT_EXPECT_GT(test, lent, 0);
-	KUNIT_EXPECT_GT_MSG(test, bare, 0, "lending must do without a directory in sysfs");
+	KUNIT_EXPECT_GT_MSG(test, bare, 0,
+			    "a registration must succeed without a directory in sysfs");
 }
 
-/* What the kernel says of pages goes to the caller as it is. */
+/* The caller gets the kernel's error of creating pages. */
 static void pages_that_cannot_be_made(struct kunit *test)
 {
 	static const int errors[] = { -ENOMEM, -EINVAL, -ENXIO, -EBUSY };
@@ -139,7 +140,7 @@ static void pages_that_cannot_be_made(struct kunit *test)
 	}
 	KUNIT_ASSERT_EQ(test, 0, kit_add(test, k->f, "card", 2, SZ_2M, 0, PCI_P2PMEM_POOL));
 
-	/* A second range that fails leaves the first one as it is. */
+	/* A failed registration of a second range does not affect the first one. */
 	kunit_activate_static_stub(test, p2pmem_pages_map, fault_no_pages);
 	KUNIT_EXPECT_EQ(test, -EBUSY,
 			kit_add(test, k->f, "card", 2, SZ_2M, SZ_2M, PCI_P2PMEM_POOL));
@@ -151,7 +152,7 @@ static void pages_that_cannot_be_made(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lend_size(k->card), SZ_4M);
 }
 
-/* The pages are there already, and must not stay: the next try needs the same ones. */
+/* Pages that exist already must be removed, because the next try needs the same ones. */
 static void pages_without_a_place_in_the_pool(struct kunit *test)
 {
 	struct fault_kit *k = fault_kit(test);
@@ -209,7 +210,8 @@ static void grant_of_a_failed_provider_allocates_nothing(struct kunit *test)
 	t = lend_start(test, fault_be_granted, k);
 	KUNIT_EXPECT_EQ(test, -ENOMEM, kit_add(test, k->f, "card", 2, 0, 0, PCI_P2PMEM_POOL));
 	lend_join(test, t);
-	KUNIT_ASSERT_TRUE_MSG(test, completion_done(&k->failed), "nobody tried meanwhile");
+	KUNIT_ASSERT_TRUE_MSG(test, completion_done(&k->failed),
+			      "the other thread did not try meanwhile");
 	kunit_deactivate_static_stub(test, p2pmem_pages_map);
 	if (IS_ERR(k->grant)) {
 		KUNIT_EXPECT_EQ(test, PTR_ERR(k->grant), -ENODEV);
@@ -236,7 +238,7 @@ static void publishing_needs_no_memory(struct kunit *test)
 	pci_p2pmem_set_published(k->card, true);
 	pci_p2pmem_lost(k->card);
 	pci_p2pmem_resume(k->card);
-	KUNIT_EXPECT_FALSE_MSG(test, fault_disarm(), "something was allocated");
+	KUNIT_EXPECT_FALSE_MSG(test, fault_disarm(), "memory was allocated");
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(k->card));
 	KUNIT_EXPECT_GE(test, atomic_read(&news->providers), 2);
 }
@@ -260,7 +262,7 @@ static void client_without_memory_is_none(struct kunit *test)
 			refused++;
 		}
 		KUNIT_EXPECT_EQ_MSG(test, atomic_read(&news->clients), n - refused,
-				    "news of a client that is none");
+				    "notified of a failed client");
 		pci_p2pmem_unregister_client(c);
 	}
 	KUNIT_EXPECT_GT(test, refused, 0);
@@ -272,7 +274,7 @@ static void fault_unregister_action(void *client)
 	pci_p2pmem_unregister_client(client);
 }
 
-/* A new client for each try: its first look-up is what allocates */
+/* A new client for each try, because its first lookup allocates memory */
 static struct pci_p2pmem_client *fault_client(struct kunit *test, struct fault_kit *k)
 {
 	struct pci_p2pmem_client *c;
@@ -283,7 +285,7 @@ static struct pci_p2pmem_client *fault_client(struct kunit *test, struct fault_k
 	return c;
 }
 
-/* Without its client nothing but the register holds the provider. */
+/* Without its client, only the register has a reference on the provider. */
 static void fault_client_end(struct kunit *test, struct fault_kit *k,
 			     struct pci_p2pmem_client *c, unsigned int n)
 {
@@ -324,7 +326,7 @@ static void grant_without_memory_is_none(struct kunit *test)
 	KUNIT_EXPECT_FALSE_MSG(test, IS_ERR(g), "refused without a fault");
 }
 
-/* Mapping needs none, whatever becomes of the pair; what could not be made is made later. */
+/* Mapping needs no memory, even without a pair; a pair that could not be created is retried. */
 static void pair_without_memory_is_made_later(struct kunit *test)
 {
 	struct fault_kit *k = fault_kit(test);
@@ -356,7 +358,7 @@ static void pair_without_memory_is_made_later(struct kunit *test)
 			KUNIT_EXPECT_TRUE_MSG(test, lend_wait(({
 				ret = pci_p2pmem_map_sg(nic, &sg, 1, DMA_FROM_DEVICE);
 				ret == 1;
-			})), "allocation %u: never made", n);
+			})), "allocation %u: pair not created", n);
 			if (ret == 1)
 				pci_p2pmem_unmap_sg(nic, &sg, 1, DMA_FROM_DEVICE);
 		}

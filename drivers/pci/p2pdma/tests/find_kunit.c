@@ -2,8 +2,8 @@
 /**
  * DOC: suite p2pmem-find: the choice among providers
  *
- * Each step of the ranking decides where all steps before it are equal, and against all
- * that come after it; who is no candidate; and which reason there is when none is left.
+ * Each step of the ranking takes precedence over all later steps if all earlier ones are
+ * equal; providers that are no candidates; the reason if there is no candidate.
  */
 #include <linux/numa.h>
 
@@ -67,7 +67,7 @@ static void expect_none(struct kunit *test, struct device **clients, int nr,
 	KUNIT_EXPECT_STREQ(test, why.provider, provider ? pci_name(provider) : "");
 }
 
-/* Each provider that comes is worse than, or better than, those that are there. */
+/* Each new provider is worse than, or better than, the existing ones. */
 static void ranking_step_by_step(struct kunit *test)
 {
 	struct device *clients[2];
@@ -88,7 +88,7 @@ static void ranking_step_by_step(struct kunit *test)
 	kit_lend(test, f, "nic");
 	expect_found(test, f, clients, 1, "nic");
 
-	/* Withdrawn again, in the same order, it is the other way round. */
+	/* Withdraw them in the same order. */
 	pci_p2pmem_set_published(fabric_pdev(f, "nic"), false);
 	expect_found(test, f, clients, 1, "near");
 	pci_p2pmem_set_published(fabric_pdev(f, "near"), false);
@@ -100,8 +100,8 @@ static void ranking_step_by_step(struct kunit *test)
 }
 
 /*
- * nic and drive, and one of them lends: better than a card that is no further from both
- * together, in whichever order the two are given.
+ * nic and drive are clients, and one of them is a provider: it is better than a card with
+ * the same total distance, in any order of the clients.
  */
 static void a_client_s_own_memory(struct kunit *test)
 {
@@ -117,13 +117,13 @@ static void a_client_s_own_memory(struct kunit *test)
 	kit_lend(test, f, "drive");
 	expect_found(test, f, clients, 2, "drive");
 	expect_found(test, f, turned, 2, "drive");
-	/* For the nic alone it is a card like any other: 4 hops, and the same memory free */
+	/* For the nic alone it is an ordinary card: 4 hops, and equal free memory */
 	KUNIT_EXPECT_EQ(test, 4, pci_p2pmem_distance(fabric_pdev(f, "drive"), clients, 1));
 	KUNIT_EXPECT_EQ(test, 4, pci_p2pmem_distance(fabric_pdev(f, "drive"), clients, 2));
 	KUNIT_EXPECT_EQ(test, 8, pci_p2pmem_distance(fabric_pdev(f, "near"), clients, 2));
 }
 
-/* When all lead through the host bridge, a client's own memory is just what is nearest. */
+/* If all paths lead through the host bridge, a client's own memory is just the nearest. */
 static void own_memory_through_a_host_bridge(struct kunit *test)
 {
 	struct device *clients[2], *turned[2];
@@ -140,7 +140,7 @@ static void own_memory_through_a_host_bridge(struct kunit *test)
 	kit_lend(test, f, "across");
 	expect_found(test, f, clients, 2, "across");
 	expect_found(test, f, turned, 2, "across");
-	/* For the nic alone near is reached by bus address. */
+	/* For the nic alone, the path to near is by bus address. */
 	expect_found(test, f, clients, 1, "near");
 }
 
@@ -150,7 +150,7 @@ static void find_needs_nodes(struct kunit *test)
 		kunit_skip(test, "this kernel has no NUMA nodes");
 }
 
-/* near and twin are equally far: the node decides, against the free memory. */
+/* near and twin have equal distances: the node takes precedence over free memory. */
 static void numa_node_then_free_memory(struct kunit *test)
 {
 	struct pci_dev *near, *twin;
@@ -170,7 +170,7 @@ static void numa_node_then_free_memory(struct kunit *test)
 	m = mapkit_alloc(test, twin, PAGE_SIZE);
 	expect_found(test, f, clients, 1, "near");
 
-	/* Nobody allocates there any more, so that the node need not exist. */
+	/* No memory is allocated there any more, so the node need not exist. */
 	node = dev_to_node(&near->dev);
 	set_dev_node(&near->dev, node + 1);
 	expect_found(test, f, clients, 1, "twin");
@@ -179,7 +179,7 @@ static void numa_node_then_free_memory(struct kunit *test)
 	expect_found(test, f, clients, 1, "near");
 	set_dev_node(&twin->dev, node);
 
-	/* And distance goes before the node. */
+	/* The distance takes precedence over the node. */
 	pci_p2pmem_set_published(twin, false);
 	kit_lend(test, f, "far");
 	set_dev_node(&near->dev, node + 1);
@@ -188,7 +188,7 @@ static void numa_node_then_free_memory(struct kunit *test)
 	mapkit_free(m);
 }
 
-/* Of two clients on two nodes each counts. */
+/* Both nodes of two clients count. */
 static void numa_nodes_of_several_clients(struct kunit *test)
 {
 	struct device *clients[2];
@@ -207,7 +207,7 @@ static void numa_nodes_of_several_clients(struct kunit *test)
 	node = dev_to_node(&near->dev);
 	set_dev_node(&twin->dev, node + 1);
 	expect_found(test, f, clients, 2, "near");
-	/* one and one: free memory decides */
+	/* one client on each node: free memory decides */
 	set_dev_node(clients[1], node + 1);
 	expect_found(test, f, clients, 2, "twin");
 	set_dev_node(clients[0], node + 1);
@@ -237,14 +237,14 @@ static void all_clients_must_reach_it(struct kunit *test)
 	clients[1] = NULL;
 	expect_none(test, clients, 2, PCI_P2PMEM_NO_DMA_DEVICE, NULL);
 	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, pci_p2pmem_distance(near, clients, 2));
-	/* Nobody reaches nothing */
+	/* No clients */
 	expect_found(test, f, clients, 0, NULL);
 	KUNIT_EXPECT_EQ(test, -EINVAL, pci_p2pmem_distance(near, clients, 0));
 	KUNIT_EXPECT_EQ(test, -ENODEV,
 			pci_p2pmem_distance(fabric_pdev(f, "twin"), clients, 1));
 }
 
-/* Lent, but not for everybody; for its driver alone; going; gone; back */
+/* Not published; its driver's only; revoked; lost; live again */
 static void providers_that_are_no_candidate(struct kunit *test)
 {
 	struct device *clients[1];
@@ -260,7 +260,7 @@ static void providers_that_are_no_candidate(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, kit_add(test, f, "near", 2, 0, 0, PCI_P2PMEM_POOL));
 	near = fabric_pdev(f, "near");
 	expect_none(test, clients, 1, PCI_P2PMEM_NO_PROVIDER, NULL);
-	/* registers and a driver's memory cannot be allocated */
+	/* registers and memory of the driver cannot be allocated */
 	KUNIT_ASSERT_EQ(test, 0, kit_add(test, f, "twin", 2, SZ_2M, 0, PCI_P2PMEM_DRIVER));
 	KUNIT_ASSERT_EQ(test, 0, kit_add(test, f, "twin", 2, SZ_4K, SZ_2M,
 					 PCI_P2PMEM_REGISTERS));
@@ -283,7 +283,7 @@ static void providers_that_are_no_candidate(struct kunit *test)
 	expect_none(test, clients, 1, PCI_P2PMEM_NO_PROVIDER, NULL);
 }
 
-/* The caller owns a reference, and those that were considered and dropped have none. */
+/* The caller has a reference on the result, and none on other candidates. */
 static void reference_is_the_caller_s(struct kunit *test)
 {
 	static const char * const names[] = { "across", "far", "near", "nic" };
@@ -297,7 +297,7 @@ static void reference_is_the_caller_s(struct kunit *test)
 	clients[0] = kit_client(test, f, "nic");
 	for (i = 0; i < 4; i++)
 		kit_lend(test, f, names[i]);
-	/* The pairs are there now, and keep what they keep. */
+	/* The pairs exist now, and hold references of their own. */
 	expect_found(test, f, clients, 1, "nic");
 	for (i = 0; i < 4; i++)
 		before[i] = kref_read(&fabric_pdev(f, names[i])->dev.kobj.kref);
@@ -305,7 +305,7 @@ static void reference_is_the_caller_s(struct kunit *test)
 	for (i = 0; i < 4; i++)
 		KUNIT_EXPECT_EQ_MSG(test, before[i] + (found == fabric_pdev(f, names[i])),
 				    kref_read(&fabric_pdev(f, names[i])->dev.kobj.kref),
-				    "references of %s", names[i]);
+				    "references on %s", names[i]);
 	KUNIT_EXPECT_PTR_EQ(test, found, fabric_pdev(f, "nic"));
 	pci_dev_put(found);
 }
@@ -343,7 +343,7 @@ static void nearest_refusal_is_reported(struct kunit *test)
 	expect_none(test, clients, 1, PCI_P2PMEM_HOST_BRIDGE, fabric_pdev(f, "across"));
 	near = kit_lend(test, f, "near");
 	expect_none(test, clients, 1, PCI_P2PMEM_ACS_REDIRECT, near);
-	/* Whichever of the two the register has first: the other way round, too */
+	/* For both orders of the two in the register */
 	fabric_unbind(f, "across");
 	KUNIT_ASSERT_EQ(test, 0, fabric_bind(f, "across"));
 	kit_lend(test, f, "across");
@@ -372,7 +372,7 @@ static void preference_within_a_class(struct kunit *test)
 	kit_expect_preferred(test, f, nic, PCI_P2PMEM_NEAREST, "near");
 	kit_expect_preferred(test, f, nic, PCI_P2PMEM_MOST_FREE, "near");
 	kit_expect_preferred(test, f, nic, PCI_P2PMEM_SAME_NODE, "near");
-	/* far has more: across has most, and is never chosen for it */
+	/* far has more free memory; across has most, but is never chosen */
 	m = mapkit_alloc(test, near, SZ_64K);
 	n = mapkit_alloc(test, far, SZ_4K);
 	kit_expect_preferred(test, f, nic, PCI_P2PMEM_NEAREST, "near");
@@ -382,7 +382,7 @@ static void preference_within_a_class(struct kunit *test)
 	set_dev_node(&near->dev, node + 1);
 	kit_expect_preferred(test, f, nic, PCI_P2PMEM_NEAREST, "near");
 	kit_expect_preferred(test, f, nic, PCI_P2PMEM_SAME_NODE, "far");
-	/* neither is, but across */
+	/* neither is, only across is */
 	set_dev_node(&far->dev, node + 1);
 	kit_expect_preferred(test, f, nic, PCI_P2PMEM_SAME_NODE, "near");
 	set_dev_node(&near->dev, node);
@@ -391,7 +391,7 @@ static void preference_within_a_class(struct kunit *test)
 	mapkit_free(n);
 }
 
-/* near and twin are equal in all: they share the grants, and a run of it is like another. */
+/* near and twin are equal: grants are distributed over both, equally in every run. */
 static void equal_rank_is_shared_out(struct kunit *test)
 {
 	static const char * const turns[] = { "near", "twin", "near", "twin" };
@@ -403,7 +403,7 @@ static void equal_rank_is_shared_out(struct kunit *test)
 
 	f = fabric_build(test, find_nodes);
 	nic = kit_client(test, f, "nic");
-	/* The one with the higher address first */
+	/* Create the one with the higher address first */
 	kit_lend(test, f, "twin");
 	kit_lend(test, f, "near");
 	for (run = 0; run < 2; run++) {
@@ -414,7 +414,7 @@ static void equal_rank_is_shared_out(struct kunit *test)
 			KUNIT_EXPECT_PTR_EQ_MSG(test, pci_p2pmem_grant_provider(g[i]),
 						fabric_pdev(f, turns[i]), "grant %d", i);
 		}
-		/* One that has ended counts no more. */
+		/* A grant that has ended does not count. */
 		pci_p2pmem_grant_end(g[1]);
 		g[1] = pci_p2pmem_grant_create(NULL, PCI_P2PMEM_NEAREST, &nic, 1, NULL, NULL,
 					       "kunit", &why);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: suite p2pmem-find-proof: the choice among providers, and what their users need
+ * DOC: suite p2pmem-find-proof: proofs and split commands in the choice among providers
  *
- * What was tested and could not be proved comes last for who takes only what is proved,
- * and for everybody where an administrator's entry is what allows it. Memory that its own
- * function uses for whole commands only is not for that function's split ones.
+ * An unproved path ranks last for callers that need proved paths, and for all callers if
+ * an administrator's entry allows the path. A function whose memory is for whole commands
+ * only cannot use it for split commands.
  */
 #include "mapkit.h"
 
@@ -37,7 +37,7 @@ static const struct fabric_node proof_nodes[] = {
 	{ }
 };
 
-/* The self-test of a pair runs; a client without one of its own proves nothing. */
+/* Run the self-test of a pair; without an operation of the client it proves nothing. */
 static void fails_to_prove(struct kunit *test, struct pci_dev *provider,
 			   struct device *client)
 {
@@ -53,7 +53,7 @@ static void fails_to_prove(struct kunit *test, struct pci_dev *provider,
 	mapkit_settle();
 }
 
-/* Who wants proofs gets what was tested in vain only when there is nothing else. */
+/* Callers that need proofs get an unproved path only if there is no other. */
 static void what_cannot_be_proved(struct kunit *test)
 {
 	static const char * const order[] = { "near", "twin", "far", "across" };
@@ -73,9 +73,9 @@ static void what_cannot_be_proved(struct kunit *test)
 		kit_expect_preferred(test, f, nic, PCI_P2PMEM_NEAREST, "near");
 		fails_to_prove(test, fabric_pdev(f, order[i]), nic);
 	}
-	/* All are alike again */
+	/* All are equal again */
 	kit_expect_preferred(test, f, nic, strict, "near");
-	/* What was tested before something changed is not tested */
+	/* A test result from before a change does not count */
 	kit_reevaluate();
 	fails_to_prove(test, fabric_pdev(f, "twin"), nic);
 	kit_expect_preferred(test, f, nic, strict, "near");
@@ -120,7 +120,7 @@ static void what_an_administrator_s_entry_cannot_prove(struct kunit *test)
 	kit_expect_preferred(test, f, nic, PCI_P2PMEM_NEAREST, "card");
 }
 
-/* A grant has memory of @expected; or, if that is NULL, the drive's own memory is refused. */
+/* A grant must have memory of @expected; if NULL, the drive's own memory must be refused. */
 static void expect_granted(struct kunit *test, struct pci_dev *provider,
 			   enum pci_p2pmem_prefer prefer, struct device **clients, int nr,
 			   struct pci_dev *expected)
@@ -143,8 +143,8 @@ static void expect_granted(struct kunit *test, struct pci_dev *provider,
 }
 
 /*
- * A drive whose commands have metadata in system memory, and which takes no such command with
- * data in its own memory: another provider's is used, or none.
+ * A drive whose commands have metadata in system memory, and which supports no such command
+ * with data in its own memory: another provider is chosen, or none.
  */
 static void own_memory_for_whole_commands(struct kunit *test)
 {

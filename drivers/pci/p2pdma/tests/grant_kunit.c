@@ -10,7 +10,7 @@
 #include "mapkit.h"
 
 /*
- * All cases, if nothing else is said (mapkit_switch):
+ * All cases without another drawing (mapkit_switch):
  *
  *	host -- rp -- up -+- dn0 -- card    lends BAR 2, 4 MiB
  *	                  +- dn1 -- nic     client
@@ -25,7 +25,7 @@ static struct pci_p2pmem_grant *grant(struct pci_dev *provider, struct device *a
 				       "kunit", why);
 }
 
-/* How many grants include a pair */
+/* Returns the number of grants that include a pair */
 static int grants(struct pci_dev *provider, struct device *client)
 {
 	struct p2pmem_provider *p;
@@ -85,7 +85,7 @@ static void several_clients(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, refs(k.card), before);
 }
 
-/* The pair that is refused is named, and the other one is as if nobody had asked. */
+/* The refused pair is reported, and the other one has no grant. */
 static void one_of_several_is_refused(struct kunit *test)
 {
 	struct pci_p2pmem_verdict why;
@@ -111,7 +111,7 @@ static void one_of_several_is_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, grants(k.card, k.nic), 0);
 	KUNIT_EXPECT_EQ(test, refs(k.card), before);
 
-	/* no path: written behind the kernel's back, and seen nevertheless */
+	/* no path: detected although the register was written without the kernel */
 	kit_client(test, k.f, "card2");
 	fabric_set_acs_ctrl(k.f, "dn2", PCI_ACS_RR);
 	KUNIT_EXPECT_EQ(test, PTR_ERR(grant(k.card, k.nic, drive, &why)), -EXDEV);
@@ -143,7 +143,7 @@ static void providers_that_are_none(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, grants(k.card, k.nic), 0);
 }
 
-/* Without a provider the best published one is taken, or there is a reason for none. */
+/* Without a provider the best published one is used, or a reason is returned. */
 static void provider_of_the_core_s_choice(struct kunit *test)
 {
 	struct pci_p2pmem_verdict why;
@@ -154,7 +154,7 @@ static void provider_of_the_core_s_choice(struct kunit *test)
 	g = grant(NULL, k.nic, k.nic, &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
 	KUNIT_EXPECT_PTR_EQ(test, pci_p2pmem_grant_provider(g), k.card);
-	KUNIT_EXPECT_EQ_MSG(test, grants(k.card, k.nic), 1, "a client named twice is one");
+	KUNIT_EXPECT_EQ_MSG(test, grants(k.card, k.nic), 1, "a client listed twice counts once");
 	pci_p2pmem_grant_end(g);
 	mapkit_settle();
 	KUNIT_EXPECT_EQ(test, grants(k.card, k.nic), 0);
@@ -167,7 +167,7 @@ static void provider_of_the_core_s_choice(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_NO_PROVIDER);
 }
 
-/* Every allocation of a grant for two new pairs fails once, and leaves nothing behind. */
+/* Every allocation of a grant for two new pairs fails once, and leaves no objects behind. */
 static void no_memory_for_a_grant(struct kunit *test)
 {
 	struct pci_p2pmem_verdict why;
@@ -247,7 +247,7 @@ static void scatterlists_under_a_grant(struct kunit *test)
 	mapkit_settle();
 }
 
-/* References of an orchestrator's readers keep a grant that has ended, and give no new ones. */
+/* References of readers keep a grant that has ended, but new ones cannot be taken. */
 static void references(struct kunit *test)
 {
 	struct pci_p2pmem_verdict why;
@@ -313,7 +313,7 @@ static void ended_while_memory_is_in_use(struct kunit *test)
 	mapkit_expect_count(test, k.card, k.nic, 2, 2, 1);
 }
 
-/* ACS comes on under a grant: no new grants, and the old one's memory goes on as before. */
+/* ACS is enabled during a grant: no new grants, and memory of the old one stays usable. */
 static void holds_after_the_path_was_refused(struct kunit *test)
 {
 	struct pci_p2pmem_verdict why;
@@ -338,7 +338,7 @@ static void holds_after_the_path_was_refused(struct kunit *test)
 		mapkit_expect_bus(test, sgl, nents, k.offset);
 		pci_p2pmem_unmap_sg(k.nic, sgl, nents, DMA_BIDIRECTIONAL);
 	}
-	/* But a loss of the contents ends it: what is there is no data any more. */
+	/* A loss ends that, because the contents are lost. */
 	pci_p2pmem_lost(k.card);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_sgl_lost(sgl));
 	KUNIT_EXPECT_EQ(test, -ENODEV,
@@ -349,7 +349,7 @@ static void holds_after_the_path_was_refused(struct kunit *test)
 	mapkit_expect_count(test, k.card, k.nic, 3, 3, 2);
 }
 
-/* A host never sees an error because there was no memory to look at its path again. */
+/* Out of memory during a re-evaluation of a path causes no error for a host. */
 static void keeps_its_verdict_without_memory(struct kunit *test)
 {
 	struct pci_p2pmem_grant *g;
@@ -398,7 +398,7 @@ static void stays_during_an_rcu_reader(struct kunit *test)
 
 	mutex_lock(&p->lock);
 	pci_p2pmem_grant_put(g);
-	/* The last reference is gone after this, and the work that frees runs or waits. */
+	/* This drops the last reference, and the work that frees the grant runs or waits. */
 	rcu_barrier();
 	msleep(200);
 	meanwhile = grants(k.card, k.nic);

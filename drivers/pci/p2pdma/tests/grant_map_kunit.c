@@ -4,7 +4,7 @@
  *
  * Memory allocated under a grant is mapped as it was granted; other memory is not, and
  * nothing can be allocated for a pair that has changed. The drawing is that of mapkit.c:
- * nic borrows from card, below one switch.
+ * nic is a client of card, below one switch.
  */
 #include <linux/mm.h>
 #include <linux/sizes.h>
@@ -38,7 +38,7 @@ static void path_of_another_kind_needs_a_new_grant(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, more, 7, "written without a list");
 	KUNIT_EXPECT_EQ(test, reason, PCI_P2PMEM_ACS_REDIRECT);
 
-	/* memory of no grant goes as the pair is now, and so does that of a new one */
+	/* memory without a grant is mapped as the pair is now, and so is that of a new grant */
 	g = mapkit_grant(test, &k);
 	other = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_64K, GFP_KERNEL, NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(other));
@@ -80,7 +80,7 @@ static void a_grant_is_for_its_own_memory(struct kunit *test)
 	pci_p2pmem_unmap_sg(k.nic, sgl, 1, DMA_TO_DEVICE);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, raw, 1, DMA_TO_DEVICE), -EXDEV);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, mixed, 2, DMA_TO_DEVICE), -EXDEV);
-	/* The page goes to somebody else: it is no grant's any more. */
+	/* The page is allocated to another user and belongs to no grant any more. */
 	taken = sg_page(sgl);
 	pci_p2pmem_sgl_free(sgl);
 	again = pci_p2pmem_alloc(k.card, PAGE_SIZE, GFP_KERNEL);
@@ -117,7 +117,7 @@ static void a_grant_outlives_its_provider(struct kunit *test)
 	p2pmem_policy_reset();
 }
 
-/* Of several clients the one that cannot any more is the reason. */
+/* Of several clients, the reported one is the one that has changed. */
 static void the_reason_is_that_of_the_pair_that_changed(struct kunit *test)
 {
 	enum pci_p2pmem_reason reason = PCI_P2PMEM_OK;
@@ -135,7 +135,7 @@ static void the_reason_is_that_of_the_pair_that_changed(struct kunit *test)
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
 	mapkit_redirect(k.f, "dn2", true);
 	pci_p2pmem_verdict(k.card, k.nic, &v);
-	KUNIT_EXPECT_EQ_MSG(test, v.reason, PCI_P2PMEM_OK, "the first client is not to blame");
+	KUNIT_EXPECT_EQ_MSG(test, v.reason, PCI_P2PMEM_OK, "the first client is not refused");
 	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-EXDEV),
 			    pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_4K, GFP_KERNEL, &reason));
 	KUNIT_EXPECT_EQ(test, reason, PCI_P2PMEM_ACS_REDIRECT);

@@ -124,7 +124,7 @@ static void revoke_is_notified_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ended->revoked, 0);
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_usable(a->grant));
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_usable(empty->grant));
-	/* Again, and in other words */
+	/* Revoke again, and by a loss */
 	pci_p2pmem_revoke(k.card);
 	pci_p2pmem_lost(k.card);
 	mapkit_settle();
@@ -138,7 +138,7 @@ static void revoke_is_notified_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, a->revoked, 2);
 	KUNIT_EXPECT_EQ(test, b->revoked, 2);
 	KUNIT_EXPECT_EQ(test, ended->revoked, 0);
-	/* Nobody held anything */
+	/* No memory was in use */
 	KUNIT_EXPECT_EQ(test, a->evicted + b->evicted + without->evicted, 0);
 	mapkit_settle();
 }
@@ -189,7 +189,7 @@ static void loss_is_notified(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_idle(t->grant));
 }
 
-/* Only who holds memory ends his users; a grant that has ended has none that he knows. */
+/* Only grants with memory in use are evicted, and only if they have not ended. */
 static void evict_is_called_for_holders(struct kunit *test)
 {
 	struct notified *holds, *idle, *empty, *without, *ended;
@@ -222,7 +222,7 @@ static void evict_is_called_for_holders(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ended->evicted, 0);
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_idle(empty->grant));
 	KUNIT_EXPECT_EQ(test, holds->revoked, 0);
-	/* It holds nothing any more. */
+	/* It has no memory in use any more. */
 	p2pmem_grants_evict(p);
 	KUNIT_EXPECT_EQ(test, holds->evicted, 1);
 }
@@ -255,7 +255,7 @@ struct killed {
 	struct completion done;
 };
 
-/* Revokes, and is killed already: every wait ends at once. */
+/* Revokes after a fatal signal: every wait ends at once. */
 static int killed_revoke(void *data)
 {
 	struct killed *c = data;
@@ -267,7 +267,7 @@ static int killed_revoke(void *data)
 	return 0;
 }
 
-/* The whole of a revocation whose wait was in vain: revoke, evict, lost */
+/* A revocation whose wait has no success: revoke, evict, lost */
 static void holder_is_evicted_after_the_wait(struct kunit *test)
 {
 	struct task_struct *task;
@@ -281,7 +281,7 @@ static void holder_is_evicted_after_the_wait(struct kunit *test)
 	notify_alloc(test, t, SZ_64K);
 	notify_alloc(test, stubborn, SZ_8K);
 
-	/* Stays when the thread does not end, which then is what has to be looked at. */
+	/* Leaked if the thread does not end, which is the error to debug then. */
 	c = kzalloc(sizeof(*c), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, c);
 	c->provider = k.card;
@@ -293,7 +293,7 @@ static void holder_is_evicted_after_the_wait(struct kunit *test)
 		return;
 	}
 	KUNIT_ASSERT_NE_MSG(test, 0UL, wait_for_completion_timeout(&c->done, 20 * HZ),
-			    "a revocation that was killed goes on waiting");
+			    "a killed revocation still waits");
 	kfree(c);
 
 	flush_work(&t->free_later);

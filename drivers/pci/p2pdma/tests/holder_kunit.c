@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: drivers that go while somebody else holds their memory
+ * DOC: removal of drivers while their memory is in use
  *
- * The mapping of a BAR must stay until its last page is freed, however late that is
- * and whatever became of the device. Memory that its driver allocates itself keeps
- * it the same way. All on kit_one_switch:
+ * The mapping of a BAR must stay until its last page is freed, even long after the
+ * device was removed. Memory that the driver itself allocates keeps it as well. All
+ * cases use kit_one_switch:
  *
- *	unbind, unplug --> card <-- pages -- a holder that takes its time
+ *	unbind, unplug --> card <-- pages -- a slow holder
  */
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -15,9 +15,9 @@
 #include "lendkit.h"
 
 /**
- * struct holder_kit - a card that goes in a task of its own
+ * struct holder_kit - a card that is removed by another task
  * @f: the hierarchy
- * @card: it lends; referenced
+ * @card: the provider; referenced
  */
 struct holder_kit {
 	struct fabric *f;
@@ -61,7 +61,7 @@ static bool holder_draining(struct holder_kit *k)
 	return p && READ_ONCE(p->state) != P2PMEM_LIVE;
 }
 
-/* @go has the device go, and waits for @hold and a reference on one page of it. */
+/* @go removes the device, and waits for @hold and for a reference on one of its pages. */
 static void holder_expect_wait(struct kunit *test, struct holder_kit *k, void (*go)(void *))
 {
 	struct lend_hold *hold = lend_alloc(test, k->card, 4 * PAGE_SIZE);
@@ -105,12 +105,12 @@ static void dead_device_waits_for_the_last_page(struct kunit *test)
 	pci_p2pmem_lost(k->card);
 	KUNIT_EXPECT_NULL(test, pci_p2pmem_alloc(k->card, 1, GFP_KERNEL));
 	lend_free(test, hold);
-	KUNIT_EXPECT_EQ_MSG(test, lend_used(k->card), 0, "memory of a dead device did not go back");
+	KUNIT_EXPECT_EQ_MSG(test, lend_used(k->card), 0, "memory of a dead device was not freed");
 	pci_p2pmem_resume(k->card);
 	holder_expect_wait(test, k, holder_unplug);
 }
 
-/* Longer than the reporting period of the wait: the log names the holder. */
+/* Wait longer than the reporting period, so that the log names the holder. */
 static void slow_holder_is_waited_for(struct kunit *test)
 {
 	struct holder_kit *k = holder_kit(test);
@@ -132,7 +132,7 @@ static void slow_holder_is_waited_for(struct kunit *test)
 	lend_live();
 	t = lend_start(test, holder_unbind, k);
 	msleep(10500);
-	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(t), "a grant's memory was not waited for");
+	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(t), "it did not wait for a grant's memory");
 	KUNIT_EXPECT_EQ(test, lend_used(k->card), SZ_16K);
 	pci_p2pmem_sgl_free(sgl);
 	lend_join(test, t);
@@ -154,7 +154,7 @@ static const struct fabric_node holder_next[] = {
 	{ }
 };
 
-/* Its function goes, too: no other one is placed under pages that somebody still holds. */
+/* The function is removed too: no other one gets addresses whose pages are in use. */
 static void abandoned_pages_keep_their_range(struct kunit *test)
 {
 	struct holder_kit *k = holder_kit(test);
@@ -167,15 +167,15 @@ static void abandoned_pages_keep_their_range(struct kunit *test)
 	lend_die();
 	fabric_unbind(k->f, "card");
 	lend_live();
-	KUNIT_ASSERT_NOT_NULL_MSG(test, kit_provider(k->card), "it went with a page out");
+	KUNIT_ASSERT_NOT_NULL_MSG(test, kit_provider(k->card), "withdrawn with a page in use");
 	KUNIT_ASSERT_EQ(test, 0,
 			kunit_add_action_or_reset(test, holder_destroy_action, k->card));
 	fabric_unplug(k->f, "card");
-	/* a function that is gone is not looked at */
+	/* a removed function is not accessed */
 	kit_reevaluate();
 	pci_p2pmem_verdict_update(k->card, nic, &v);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_REVOKED);
-	/* nor is there a route from it to a device that has no pair with it */
+	/* and has no route to a device without a pair */
 	pci_p2pmem_verdict(k->card, &fabric_pdev(k->f, "drive")->dev, &v);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_NOT_A_PROVIDER);
 
@@ -185,11 +185,11 @@ static void abandoned_pages_keep_their_range(struct kunit *test)
 	KUNIT_EXPECT_TRUE_MSG(test, pci_resource_flags(next, 2) & IORESOURCE_UNSET ||
 			      pci_resource_start(next, 2) >= start + SZ_4M ||
 			      pci_resource_end(next, 2) < start,
-			      "another function is where the pages are");
+			      "another function has the addresses of the pages");
 	lend_free(test, hold);
 }
 
-/* Registers have no pages: with pooled memory of the same BAR they keep no range. */
+/* Registers have no pages: they reserve no range, even with pooled memory of the same BAR. */
 static void abandoned_registers_keep_no_range(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);
@@ -206,7 +206,7 @@ static void abandoned_registers_keep_no_range(struct kunit *test)
 	fabric_unbind(f, "card");
 	lend_live();
 	p = kit_provider(card);
-	KUNIT_ASSERT_NOT_NULL_MSG(test, p, "it went with a page out");
+	KUNIT_ASSERT_NOT_NULL_MSG(test, p, "withdrawn with a page in use");
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, holder_destroy_action, card));
 	fabric_unplug(f, "card");
 	list_for_each_entry(r, &p->regions, node)
@@ -215,7 +215,7 @@ static void abandoned_registers_keep_no_range(struct kunit *test)
 	lend_free(test, hold);
 }
 
-/* Killed while it waits: the pages stay for their holder, and nothing is lent again. */
+/* Killed during the wait: the pages stay for their holder, and the provider stays lost. */
 static void killed_unbinding_leaves_the_pages(struct kunit *test)
 {
 	struct holder_kit *k = holder_kit(test);
@@ -225,11 +225,11 @@ static void killed_unbinding_leaves_the_pages(struct kunit *test)
 	lend_die();
 	fabric_unbind(k->f, "card");
 	lend_live();
-	KUNIT_ASSERT_PTR_EQ_MSG(test, kit_provider(k->card), p, "it went with a page out");
+	KUNIT_ASSERT_PTR_EQ_MSG(test, kit_provider(k->card), p, "withdrawn with a page in use");
 	KUNIT_ASSERT_EQ(test, 0,
 			kunit_add_action_or_reset(test, holder_destroy_action, k->card));
 	KUNIT_EXPECT_TRUE(test, p->abandoned);
-	KUNIT_EXPECT_FALSE_MSG(test, lend_has_group(k->card), "its group stayed");
+	KUNIT_EXPECT_FALSE_MSG(test, lend_has_group(k->card), "its group still exists");
 	KUNIT_EXPECT_TRUE(test, is_pci_p2pmem_page(virt_to_page(hold->addr)));
 	KUNIT_ASSERT_EQ(test, 0, fabric_bind(k->f, "card"));
 	KUNIT_EXPECT_EQ(test, kit_add(test, k->f, "card", 2, 0, 0, PCI_P2PMEM_POOL), -EBUSY);
@@ -238,14 +238,14 @@ static void killed_unbinding_leaves_the_pages(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kit_add(test, k->f, "card", 2, 0, 0, PCI_P2PMEM_POOL), -EBUSY);
 	pci_p2pmem_resume(k->card);
 	KUNIT_EXPECT_NULL_MSG(test, pci_p2pmem_alloc(k->card, 1, GFP_KERNEL),
-			      "the next driver resumed what is none of its own");
+			      "the next driver resumed memory of the previous one");
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(k->card));
 	KUNIT_EXPECT_FALSE(test, lend_has_group(k->card));
 	fabric_unbind(k->f, "card");
 	KUNIT_EXPECT_PTR_EQ(test, kit_provider(k->card), p);
 }
 
-/* card: [0, 2 MiB) is its driver's, [2 MiB, 4 MiB) is pooled */
+/* card: [0, 2 MiB) is memory of its driver, [2 MiB, 4 MiB) is pooled */
 static void holder_lend_driver(struct kunit *test, struct fabric **f, struct pci_dev **card,
 			       void **addr)
 {
@@ -291,7 +291,7 @@ static void pins_are_of_driver_memory_only(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(card, addr, SZ_2M + 1), -EINVAL);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(card, addr + SZ_1M, SZ_1M + 1), -EINVAL);
 	KUNIT_EXPECT_EQ_MSG(test, pci_p2pmem_pin(card, addr, SIZE_MAX), -EINVAL,
-			    "more than there can be");
+			    "more references than possible");
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(card, addr, SIZE_MAX - PAGE_SIZE + 2), -EINVAL);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(card, pooled->addr, PAGE_SIZE), -EINVAL);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(card, ram, PAGE_SIZE), -EINVAL);
@@ -345,7 +345,7 @@ static void pins_keep_their_provider(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, lend_wait(kit_provider(card)->state == P2PMEM_DRAINING));
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_pin(card, addr, 1), -ENODEV);
 	pci_p2pmem_unpin(addr, 3 * PAGE_SIZE);
-	KUNIT_EXPECT_EQ_MSG(test, holder_pins(card), 1, "a page with a reference came back");
+	KUNIT_EXPECT_EQ_MSG(test, holder_pins(card), 1, "a page with a reference was freed");
 	msleep(50);
 	KUNIT_EXPECT_FALSE(test, lend_is_over(t));
 	put_page(page);

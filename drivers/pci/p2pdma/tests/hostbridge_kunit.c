@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: host bridges that forward, and those that are not known to
+ * DOC: host bridges that forward, and others
  *
- * A host bridge is known by the function that stands for it: the first on its root
- * bus, at 00.0 or a root port. Each has a domain of its own here.
+ * A host bridge is identified by a function: the first one of its root bus, at 00.0, or
+ * a root port. Each host bridge has a domain of its own here.
  */
 #include <kunit/static_stub.h>
 #include <linux/pci.h>
@@ -27,7 +27,7 @@ static int hostbridge_init(struct kunit *test)
 	return 0;
 }
 
-/* Every ID of the list: forwards within, forwards to others */
+/* Every ID of the list: forwards within, forwards to other host bridges */
 static const struct {
 	u16 device;
 	bool across;
@@ -86,16 +86,16 @@ static void known_host_bridges_forward(struct kunit *test)
 
 /*
  *	empty
- *	nobody	- 00.0 of no known ID
- *	other	- 00.0 of a known device ID, but of another vendor
- *	late	- 01.0 of a known ID, an end point: stands for nothing
- *	second	- 00.0 of no known ID, 01.0 root port of a known one: not the first
- *	port	- 01.0 root port of a known ID, the first there is
+ *	unknown	- 00.0 with an unknown ID
+ *	other	- 00.0 with a known device ID, but of another vendor
+ *	late	- 01.0 with a known ID, an end point: does not identify the host bridge
+ *	second	- 00.0 with an unknown ID, 01.0 root port with a known one: not the first
+ *	port	- 01.0 root port with a known ID, the first function
  */
 static const struct fabric_node strangers[] = {
 	{ HB_HOST("empty") },
-	{ HB_HOST("nobody") },
-	{ .name = "nobody0", .type = FABRIC_RCIEP, .parent = "nobody", HB_INTEL(0x3c02) },
+	{ HB_HOST("unknown") },
+	{ .name = "unknown0", .type = FABRIC_RCIEP, .parent = "unknown", HB_INTEL(0x3c02) },
 	{ HB_HOST("other") },
 	{ .name = "other0", .type = FABRIC_RCIEP, .parent = "other", .device = 0x2030 },
 	{ HB_HOST("late") },
@@ -113,7 +113,7 @@ static void the_first_function_stands_for_it(struct kunit *test)
 	struct fabric *f = fabric_build(test, strangers);
 
 	hb_expect(test, f, "empty", false, false);
-	hb_expect(test, f, "nobody", false, false);
+	hb_expect(test, f, "unknown", false, false);
 	hb_expect(test, f, "other", false, false);
 	hb_expect(test, f, "late", false, false);
 	hb_expect(test, f, "second", false, false);
@@ -126,14 +126,14 @@ static void a_processor_that_forwards_needs_no_list(struct kunit *test)
 
 	pairkit_cpu(test, true);
 	hb_expect(test, f, "empty", true, true);
-	hb_expect(test, f, "nobody", true, true);
+	hb_expect(test, f, "unknown", true, true);
 }
 
 #ifdef CONFIG_X86
-/* What is asked of the processor itself: the one of this machine */
+/* The check of the processor itself, with this machine's processor */
 static void processor_is_checked(struct kunit *test)
 {
-	struct p2pmem_entry cpu = { .cpu = "nobody" };
+	struct p2pmem_entry cpu = { .cpu = "unknown" };
 
 	kunit_deactivate_static_stub(test, p2pmem_cpu_id);
 	p2pmem_cpu_id(&cpu);
@@ -187,9 +187,9 @@ static const struct fabric_node several[] = {
 static const struct pairkit_row several_rows[] = {
 	PAIRKIT_HOST("a0", "a1", 4),
 	PAIRKIT_HOST("c0", "c2", 6),
-	PAIRKIT_HOST("c0", "d0", 4),		/* both forward to others */
-	PAIRKIT_HOST("c1", "d0", 6),		/* the port redirects where it leads anyway */
-	PAIRKIT_HOST("c1", "c2", 4),		/* the port redirects, and that is forwarded */
+	PAIRKIT_HOST("c0", "d0", 4),		/* both forward to other host bridges */
+	PAIRKIT_HOST("c1", "d0", 6),		/* redirected to the path that is used anyway */
+	PAIRKIT_HOST("c1", "c2", 4),		/* redirected, then forwarded */
 	PAIRKIT_NOT("a0", "b0", 4, PCI_P2PMEM_HOST_BRIDGE, "xeon0"),
 	PAIRKIT_NOT("c0", "a0", 4, PCI_P2PMEM_HOST_BRIDGE, "sky0"),
 	PAIRKIT_NOT("a0", "c0", 4, PCI_P2PMEM_HOST_BRIDGE, "xeon0"),
@@ -210,7 +210,7 @@ static bool hb_guest(void)
 	return true;
 }
 
-/* In a virtual machine what is built in needs proof; the administrator's entry does anyway */
+/* Built-in entries need proof in a virtual machine; entries of administrators always do */
 static void facts_need_proof_in_a_guest(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, several);

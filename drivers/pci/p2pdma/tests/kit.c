@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: what the suites have in common: providers and clients of a fabric
+ * DOC: shared by the suites: providers and clients of a fabric
  *
- * Providers withdraw by themselves when the fabric's driver goes. Registrations of
- * clients are devres of their device: they go with its driver, too.
+ * Providers are withdrawn when the fabric's driver is unbound. Registrations of clients
+ * are devres of their device, so they end with its driver, too.
  */
 #include <linux/device.h>
 #include <linux/sizes.h>
@@ -33,18 +33,18 @@ const struct fabric_node kit_one_switch[] = {
 };
 EXPORT_SYMBOL_IF_KUNIT(kit_one_switch);
 
-/* The function of that name, which has its driver: only then can things go with it. */
+/* Gets a function that has its driver, with which its resources are freed. */
 static struct pci_dev *kit_bound(struct kunit *test, struct fabric *f, const char *name)
 {
 	struct pci_dev *pdev = fabric_pdev(f, name);
 
-	KUNIT_ASSERT_NOT_NULL_MSG(test, pdev, "there is no %s", name);
+	KUNIT_ASSERT_NOT_NULL_MSG(test, pdev, "no function %s", name);
 	KUNIT_ASSERT_NOT_NULL_MSG(test, pdev->driver, "%s has no driver", name);
 	return pdev;
 }
 
 /**
- * kit_add() - lend a range
+ * kit_add() - register a range
  * @test: the test
  * @f: the fabric
  * @name: the function
@@ -54,7 +54,7 @@ static struct pci_dev *kit_bound(struct kunit *test, struct fabric *f, const cha
  * @kind: enum pci_p2pmem_kind
  *
  * Context: Process context, the thread of the test.
- * Return: what pci_p2pmem_add_resource() returns.
+ * Return: the result of pci_p2pmem_add_resource().
  */
 int kit_add(struct kunit *test, struct fabric *f, const char *name, int bar, size_t size,
 	    u64 offset, unsigned int kind)
@@ -64,7 +64,7 @@ int kit_add(struct kunit *test, struct fabric *f, const char *name, int bar, siz
 EXPORT_SYMBOL_IF_KUNIT(kit_add);
 
 /**
- * kit_lend() - lend and publish all of BAR 2
+ * kit_lend() - register and publish all of BAR 2
  * @test: the test
  * @f: the fabric
  * @name: the function
@@ -115,26 +115,26 @@ static void kit_forbid(void *unused)
 }
 
 /**
- * kit_allow() - as an administrator, allow a host bridge
+ * kit_allow() - allow a host bridge as an administrator does
  * @test: the test
- * @entry: what is written to the parameter host_bridges
+ * @entry: entry for the parameter host_bridges
  *
  * Context: Process context, the thread of the test.
  */
 void kit_allow(struct kunit *test, const char *entry)
 {
-	KUNIT_ASSERT_EQ_MSG(test, p2pmem_policy_set(entry), 0, "%s is no entry", entry);
+	KUNIT_ASSERT_EQ_MSG(test, p2pmem_policy_set(entry), 0, "invalid entry %s", entry);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, kit_forbid, NULL), 0);
 }
 EXPORT_SYMBOL_IF_KUNIT(kit_allow);
 
 /**
- * kit_expect_preferred() - which provider is the best for a client
+ * kit_expect_preferred() - check which provider is the best for a client
  * @test: the test
  * @f: the fabric
  * @client: DMA device
- * @prefer: what counts most
- * @name: the function that must be chosen
+ * @prefer: enum pci_p2pmem_prefer
+ * @name: function that must be chosen
  *
  * Context: Process context, the thread of the test.
  */
@@ -149,10 +149,10 @@ void kit_expect_preferred(struct kunit *test, struct fabric *f, struct device *c
 }
 
 /**
- * kit_provider() - the private structure of a provider
+ * kit_provider() - get the private structure of a provider
  * @pdev: the function
  *
- * Context: Any. Valid while the function lends.
+ * Context: Any. The result is valid while the function is a provider.
  * Return: the provider, or NULL.
  */
 struct p2pmem_provider *kit_provider(struct pci_dev *pdev)
@@ -163,11 +163,11 @@ struct p2pmem_provider *kit_provider(struct pci_dev *pdev)
 EXPORT_SYMBOL_IF_KUNIT(kit_provider);
 
 /**
- * kit_available() - the bytes that a provider has free
+ * kit_available() - get the free bytes of a provider
  * @provider: the providing function
  *
  * Context: Any.
- * Return: bytes; 0 when it is no provider.
+ * Return: bytes; 0 if it is no provider.
  */
 size_t kit_available(struct pci_dev *provider)
 {
@@ -180,12 +180,12 @@ size_t kit_available(struct pci_dev *provider)
 EXPORT_SYMBOL_IF_KUNIT(kit_available);
 
 /**
- * kit_pair_exists() - whether there is a pair
+ * kit_pair_exists() - check if a pair exists
  * @p: the provider
  * @client: DMA device
  *
  * Context: Any.
- * Return: true when the table has one.
+ * Return: true if the table has the pair.
  */
 bool kit_pair_exists(struct p2pmem_provider *p, struct device *client)
 {
@@ -194,9 +194,9 @@ bool kit_pair_exists(struct p2pmem_provider *p, struct device *client)
 }
 
 /**
- * kit_drop_pairs() - forget pairs
- * @p: of this provider, or NULL
- * @client: of this client, or NULL
+ * kit_drop_pairs() - drop pairs
+ * @p: their provider, or NULL for any
+ * @client: their client, or NULL for any
  *
  * Context: Process context, may sleep.
  */
@@ -209,7 +209,7 @@ void kit_drop_pairs(struct p2pmem_provider *p, struct device *client)
 /**
  * kit_reevaluate() - re-evaluate all pairs
  *
- * As an event of the bus does, but before it returns.
+ * Does the same as an event of the bus, but synchronously.
  *
  * Context: Process context, may sleep.
  */
@@ -220,7 +220,7 @@ void kit_reevaluate(void)
 EXPORT_SYMBOL_IF_KUNIT(kit_reevaluate);
 
 /**
- * kit_forget() - forget what self-tests have shown of the pairs of a provider
+ * kit_forget() - drop the self-test results of a provider's pairs
  * @p: the provider, or NULL for all
  *
  * Context: Process context, may sleep.
@@ -247,12 +247,12 @@ static u64 kit_count(struct pci_dev *provider, struct device *client, bool undon
 }
 
 /**
- * kit_maps() - the mappings of a pair
+ * kit_maps() - count the mappings of a pair
  * @provider: the providing function
  * @client: DMA device
  *
  * Context: Any.
- * Return: how many were made since the pair came about; 0 without a pair.
+ * Return: number of mappings since the pair was created; 0 without a pair.
  */
 u64 kit_maps(struct pci_dev *provider, struct device *client)
 {
@@ -261,12 +261,12 @@ u64 kit_maps(struct pci_dev *provider, struct device *client)
 EXPORT_SYMBOL_IF_KUNIT(kit_maps);
 
 /**
- * kit_balance() - the mappings of a pair that are not undone
+ * kit_balance() - count the mappings of a pair that are not undone
  * @provider: the providing function
  * @client: DMA device
  *
- * Context: Any; nobody maps or unmaps at the time.
- * Return: how many; 0 without a pair.
+ * Context: Any; no other thread may map or unmap at the same time.
+ * Return: number of mappings; 0 without a pair.
  */
 long kit_balance(struct pci_dev *provider, struct device *client)
 {

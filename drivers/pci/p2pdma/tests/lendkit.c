@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: what the suites on lending have in common
+ * DOC: shared by the suites about providers
  *
- * See lendkit.h. If a test fails, its memory must be freed before its hierarchy is
- * removed, or the removal would wait for it: hence the actions.
+ * See lendkit.h. If a test fails, actions free its memory before its hierarchy is
+ * removed, because the removal would wait for the memory.
  */
 #include <linux/io.h>
 #include <linux/kernfs.h>
@@ -165,7 +165,7 @@ static void lend_task_action(void *arg)
 	put_task_struct(t->task);
 }
 
-/* The structure is in the action's hands until the task is over, so it may be the test's. */
+/* The action waits for the task, so the structure may be allocated for the test. */
 struct lend_task *lend_start(struct kunit *test, void (*fn)(void *arg), void *arg)
 {
 	struct lend_task *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
@@ -235,7 +235,7 @@ struct lend_events *lend_listen(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, news);
 	news->nb.notifier_call = lend_notifier_call;
-	/* what the fabric was news of */
+	/* drop the events of creating the fabric */
 	flush_workqueue(p2pmem_wq);
 	KUNIT_ASSERT_EQ(test, 0, pci_p2pmem_register_notifier(&news->nb));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, lend_unlisten_action, &news->nb));

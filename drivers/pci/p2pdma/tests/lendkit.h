@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
- * DOC: what the suites on lending have in common
+ * DOC: shared by the suites about providers
  *
- * Peer memory that goes back when the test ends, tasks beside the test, a task that
- * is being killed, and the books of a provider. Waits are bounded: a test that waits
- * in vain fails.
+ * Peer memory that is freed when the test ends, concurrent tasks, a task with a fatal
+ * signal, and the accounting of a provider. Waits have time limits, after which the
+ * test fails.
  */
 #ifndef _P2PMEM_TESTS_LENDKIT_H
 #define _P2PMEM_TESTS_LENDKIT_H
@@ -21,7 +21,7 @@
 
 /**
  * struct lend_hold - memory in use
- * @pdev: whose it is
+ * @pdev: provider
  * @addr: kernel address
  * @size: bytes
  */
@@ -34,34 +34,34 @@ struct lend_hold {
 /* Allocates memory; lend_free() or the end of the test frees it */
 struct lend_hold *lend_alloc(struct kunit *test, struct pci_dev *pdev, size_t size);
 void lend_free(struct kunit *test, struct lend_hold *hold);
-/* A reference on one more page of it, dropped by put_page() when the test ends or by this */
+/* Take a reference on one of its pages, and drop it by put_page(), at the latest at the end */
 struct page *lend_ref(struct kunit *test, struct lend_hold *hold, size_t at);
 void lend_unref(struct kunit *test, struct page *page);
 
 /* Bytes in use of a provider's pool, and its size in bytes */
 size_t lend_used(struct pci_dev *pdev);
 size_t lend_size(struct pci_dev *pdev);
-/* Whether nothing is left of a provider: no entry, no group in sysfs */
+/* Whether a provider is removed completely: no entry, no group in sysfs */
 bool lend_is_removed(struct pci_dev *pdev);
 bool lend_has_group(struct pci_dev *pdev);
-/* What a file of the group says, as a number; -1 without such a file */
+/* Reads a number from a file of the group; -1 without such a file */
 long lend_sysfs(struct pci_dev *pdev, const char *file);
-/* Writes to it, as if the file that @whose has were the function's; what store() returns */
+/* Writes to it with the attribute of @whose; returns the result of store() */
 int lend_sysfs_write(struct pci_dev *pdev, struct pci_dev *whose, const char *file,
 		     const char *text);
 /*
- * The CPU in peer memory, which nobody but these tests needs: fills it with a byte, and
- * counts the words that are not made of it. Skips where no RAM is behind the BARs.
+ * Access to peer memory by the CPU, for tests only: fill it with a byte, and count the
+ * words with other contents. Skips the test if no RAM is behind the BARs.
  */
 void lend_fill(struct kunit *test, void *addr, size_t size, u8 byte);
 size_t lend_differing(void *addr, size_t size, u8 byte);
 
 /**
- * struct lend_task - something that runs beside the test
- * @fn: what
- * @arg: for @fn
+ * struct lend_task - a concurrent task
+ * @fn: its function
+ * @arg: argument of @fn
  * @task: the task
- * @over: it has returned
+ * @over: @fn has returned
  */
 struct lend_task {
 	void (*fn)(void *arg);
@@ -77,11 +77,11 @@ void lend_join(struct kunit *test, struct lend_task *t);
 /* pci_p2pmem_revoke() for lend_start() */
 void lend_revoke(void *pdev);
 
-/* Between the two this task has been killed: it waits for nothing that can be killed */
+/* Between the two calls this task has a fatal signal, so killable waits return at once */
 void lend_die(void);
 void lend_live(void);
 
-/* What came from the notifier, until the test ends */
+/* Counts calls of a notifier until the test ends */
 struct lend_events {
 	struct notifier_block nb;
 	atomic_t providers;
@@ -92,7 +92,7 @@ struct lend_events {
 
 struct lend_events *lend_listen(struct kunit *test);
 
-/* Waits for @cond and says whether it came */
+/* Waits for @cond and returns whether it became true */
 #define LEND_SECONDS	20
 #define lend_wait(cond)								\
 	({									\

@@ -2,11 +2,11 @@
 /**
  * DOC: records log lines for KUnit
  *
- * Lines of the log that have certain words, as they are written. A test that looks for a
- * line compares all of it: both ends, the reason and the remedy.
+ * Records log lines that contain a text. Tests compare whole lines: both ends, the
+ * reason and the remedy.
  *
  *	l = logged_begin(test, "using system memory for ");
- *	what_is_tested();
+ *	function_under_test();
  *	KUNIT_EXPECT_STREQ(test, logged_line(l, 1), "nvmet: using system memory for ...");
  */
 #ifndef _P2PMEM_TESTS_LOGGED_H
@@ -23,9 +23,9 @@
 /**
  * struct logged - lines of the log
  * @lock: guards @last
- * @words: what they have
- * @last: the last of them, without its end; empty when there was none
- * @line: what logged_line() returned
+ * @words: text of the lines to record
+ * @last: the last such line without the newline; empty if there was none
+ * @line: result of logged_line()
  */
 struct logged {
 	raw_spinlock_t lock;		/* see above */
@@ -34,7 +34,7 @@ struct logged {
 	char line[PCI_P2PMEM_TEXT + 256];
 };
 
-/* A caller of printk() may hold any lock: this takes no lock besides its own. */
+/* A caller of printk() may hold any lock, so this uses only its own lock. */
 static inline void logged_probe(void *data, const char *text, size_t len)
 {
 	struct logged *l = data;
@@ -53,7 +53,7 @@ static inline void logged_end(void *l)
 	tracepoint_synchronize_unregister();
 }
 
-/* From now on until the test ends; skips it where the kernel has no tracepoints */
+/* Record lines until the test ends; skip the test if the kernel has no tracepoints */
 static inline struct logged *logged_begin(struct kunit *test, const char *words)
 {
 	struct logged *l = kunit_kzalloc(test, sizeof(*l), GFP_KERNEL);
@@ -62,12 +62,12 @@ static inline struct logged *logged_begin(struct kunit *test, const char *words)
 	raw_spin_lock_init(&l->lock);
 	l->words = words;
 	if (register_trace_console(logged_probe, l))
-		kunit_skip(test, "the log cannot be listened to: needs TRACEPOINTS");
+		kunit_skip(test, "the log cannot be recorded: needs TRACEPOINTS");
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, logged_end, l), 0);
 	return l;
 }
 
-/* The last line since the call before; "" when none comes within some seconds */
+/* Return the last line since the previous call; "" if none is logged within some seconds */
 static inline const char *logged_line(struct logged *l, unsigned int seconds)
 {
 	unsigned int i;

@@ -2,13 +2,13 @@
 /**
  * DOC: suite p2pmem-map-host: scatterlists through a host bridge
  *
- * There the client uses what dma_map_resource() gives: physical addresses, or an
- * IOMMU's. Adjacent entries become one mapping as far as the client's segments go.
+ * There the client uses addresses from dma_map_resource(): physical ones, or those of an
+ * IOMMU. Adjacent entries become one mapping within the limits of the client's segments.
  */
 #include "mapkit.h"
 
 /*
- * All cases (mapkit_host), the host bridge being known to forward:
+ * All cases (mapkit_host), with a host bridge that forwards:
  *
  *	host -+- rp0 -- card    lends BAR 2
  *	      +- rp1 -- nic     client
@@ -54,7 +54,7 @@ static void every_direction_by_physical_address(struct kunit *test)
 	sgl = mapkit_list(test, w.m->addr, pieces, 2);
 	for (i = 0; i < ARRAY_SIZE(dirs); i++) {
 		mapkit_scrub(sgl, 2);
-		/* DMA_API_DEBUG sees these, and that they are undone as they were made. */
+		/* DMA_API_DEBUG checks these mappings, and that they are undone in the same way. */
 		KUNIT_ASSERT_EQ(test, pci_p2pmem_map_sg(w.k.nic, sgl, 2, dirs[i]), 2);
 		expect_host(test, &sgl[0], w.phys + SZ_64K + 512, 1024);
 		expect_host(test, &sgl[1], w.phys + SZ_1M, SZ_8K);
@@ -84,11 +84,11 @@ static void adjacent_entries_become_one(struct kunit *test)
 	expect_host(test, &sgl[0], w.iommu->map[0].addr, 3 * SZ_4K + 512);
 	expect_host(test, &sgl[1], w.iommu->map[1].addr, SZ_8K);
 	expect_host(test, &sgl[2], w.iommu->map[2].addr, SZ_4K);
-	/* Here a list of DMA addresses ends; then come entries that nobody wrote. */
+	/* The list of DMA addresses ends here; later entries are not written. */
 	KUNIT_EXPECT_EQ(test, sg_dma_len(&sgl[3]), 0);
 	mapkit_expect_untouched(test, &sgl[4], 2);
 
-	/* As many entries as were given, not as were mapped */
+	/* The number of entries passed to map, not the number of mapped ones */
 	pci_p2pmem_unmap_sg(w.k.nic, sgl, 6, DMA_FROM_DEVICE);
 	KUNIT_EXPECT_EQ(test, w.iommu->nr, 0);
 	KUNIT_EXPECT_EQ(test, w.iommu->undone, 3);
@@ -110,7 +110,7 @@ static void all_entries_become_one(struct kunit *test)
 	pci_p2pmem_unmap_sg(w.k.nic, sgl, 4, DMA_TO_DEVICE);
 	KUNIT_EXPECT_EQ(test, w.iommu->undone, 1);
 
-	/* Scattered, over what the mapping before has left behind in the list */
+	/* Scattered, in a list that still has the results of the previous mapping */
 	sg_set_buf(&sgl[1], w.m->addr + SZ_64K, SZ_4K);
 	sg_set_buf(&sgl[2], w.m->addr + SZ_32K, SZ_4K);
 	KUNIT_ASSERT_EQ(test, pci_p2pmem_map_sg(w.k.nic, sgl, 4, DMA_TO_DEVICE), 4);
@@ -137,7 +137,7 @@ static void runs_end_at_the_segment_size(struct kunit *test)
 	expect_host(test, &sgl[1], w.iommu->map[1].addr, SZ_8K);
 	pci_p2pmem_unmap_sg(w.k.nic, sgl, 6, DMA_TO_DEVICE);
 
-	/* One byte less, and the fourth page goes with the next ones. */
+	/* With one byte less, the fourth page is in the next segment. */
 	dma_set_max_seg_size(w.k.nic, SZ_16K - 1);
 	KUNIT_ASSERT_EQ(test, pci_p2pmem_map_sg(w.k.nic, sgl, 6, DMA_TO_DEVICE), 2);
 	KUNIT_EXPECT_EQ(test, sg_dma_len(&sgl[0]), 3 * SZ_4K);
@@ -169,7 +169,7 @@ static void runs_end_at_the_segment_boundary(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, w.iommu->undone, 2);
 }
 
-/* BAR 2 and BAR 4 may be neighbours: one mapping over both ends is fine, it is one device's */
+/* BAR 2 and BAR 4 may be adjacent: one mapping of both is allowed within one device */
 static void two_regions_of_one_provider(struct kunit *test)
 {
 	static const struct mapkit_piece pieces[] = { { 0, SZ_8K }, { SZ_8K, SZ_8K } };
@@ -189,7 +189,7 @@ static void two_regions_of_one_provider(struct kunit *test)
 	pci_p2pmem_unpin(other, SZ_8K);
 }
 
-/* The IOMMU refuses the first, the second, ... of four runs: those before are undone. */
+/* The IOMMU refuses the first, the second, ... of four runs: earlier ones are undone. */
 static void failure_at_every_run(struct kunit *test)
 {
 	static const struct mapkit_piece pieces[] = {
@@ -220,8 +220,8 @@ static void failure_at_every_run(struct kunit *test)
 }
 
 /*
- * Two host bridges in domains of their own, both known to forward to others, and each
- * with an offset of its own: what the nic is given has nothing to do with either.
+ * Two host bridges in different domains, both known to forward to others, with different
+ * offsets: the nic's address depends on neither.
  *
  *	host ---- rp0 (8086:2030) -- card    bus addresses above physical ones
  *	host2 --- rp1 (8086:2030) -- nic     bus addresses below physical ones

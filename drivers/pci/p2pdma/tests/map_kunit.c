@@ -2,9 +2,9 @@
 /**
  * DOC: suite p2pmem-map: scatterlists to bus addresses
  *
- * What a client below the same upstream bridge is given: the address that the
- * provider's BAR has on the bus, which is the CPU's physical address minus the
- * offset of the host bridge, of either sign. And which lists are refused whole.
+ * Addresses for a client below the same upstream bridge: the bus address of the
+ * provider's BAR, which is the CPU's physical address minus the offset of the host
+ * bridge, of either sign. Also lists that are refused as a whole.
  */
 #include <linux/swiotlb.h>
 
@@ -12,7 +12,7 @@
 #include "mapkit.h"
 
 /*
- * All cases, if nothing else is said (mapkit_switch):
+ * All cases without another drawing (mapkit_switch):
  *
  *	host -- rp -- up -+- dn0 -- card   lends BAR 2, 4 MiB
  *	                  +- dn1 -- nic    client
@@ -64,7 +64,7 @@ static void every_entry_is_physical_minus_offset(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, map_both(&k, sgl, ARRAY_SIZE(pieces)), ARRAY_SIZE(pieces));
 	mapkit_expect_bus(test, sgl, ARRAY_SIZE(pieces), k.offset);
-	/* The same by way of the BAR instead of the pages */
+	/* The same computed from the BAR instead of the pages */
 	for (i = 0; i < ARRAY_SIZE(pieces); i++)
 		KUNIT_EXPECT_EQ(test, sg_dma_address(&sgl[i]),
 				pci_resource_start(k.card, 2) - k.offset +
@@ -73,7 +73,7 @@ static void every_entry_is_physical_minus_offset(struct kunit *test)
 	mapkit_expect_count(test, k.card, k.nic, 1, 1, 0);
 }
 
-/* What the card itself decodes: no arithmetic of the kernel's in between */
+/* The address in the card's register, without arithmetic of the kernel */
 static void address_is_in_the_bar_register(struct kunit *test)
 {
 	static const struct mapkit_piece all = { 0, SZ_4M };
@@ -97,7 +97,7 @@ static void address_is_in_the_bar_register(struct kunit *test)
 	unmap_both(&k, sgl, 1);
 }
 
-/* By bus address nothing is merged: what is mapped is undone without being looked at. */
+/* By bus address entries are not merged, and unmapping does not need them. */
 static void adjacent_entries_stay_entries(struct kunit *test)
 {
 	static const struct mapkit_piece pieces[] = {
@@ -147,7 +147,7 @@ static void chained_list(struct kunit *test)
 		mapkit_expect_bus(test, table.sgl, nr, k.offset);
 		unmap_both(&k, table.sgl, nr);
 	}
-	/* The last entry is looked at too */
+	/* The last entry is checked too */
 	mapkit_scrub(table.sgl, nr);
 	sg_set_buf(sg_last(table.sgl, nr), ram, 16);
 	KUNIT_EXPECT_EQ(test, map_both(&k, table.sgl, nr), -EINVAL);
@@ -179,7 +179,7 @@ static void every_direction(struct kunit *test)
 	}
 }
 
-/* Two regions of one function are one provider's: BAR 2 and BAR 4 of the card */
+/* Two regions of one function belong to one provider: BAR 2 and BAR 4 of the card */
 static void two_regions_of_one_provider(struct kunit *test)
 {
 	static const struct mapkit_piece pieces[] = { { 0, SZ_8K }, { SZ_8K, SZ_8K } };
@@ -234,7 +234,7 @@ static void ram_among_peer_memory(struct kunit *test)
 				    "RAM in places %#x", set);
 		mapkit_expect_untouched(test, sgl, 3);
 	}
-	/* All but the list of RAM alone are counted where the first peer entry belongs. */
+	/* All lists except RAM alone are counted at the provider of the first peer entry. */
 	mapkit_expect_count(test, k.card, k.nic, 0, 0, 6);
 }
 
@@ -272,7 +272,7 @@ static void two_providers(struct kunit *test)
 			unmap_both(&k, sgl, 3);
 		} else {
 			mapkit_expect_untouched(test, sgl, 3);
-			/* It is counted where the first entry belongs. */
+			/* It is counted at the provider of the first entry. */
 			refused += !(set & 1);
 		}
 	}
@@ -280,7 +280,7 @@ static void two_providers(struct kunit *test)
 	mapkit_expect_count(test, card2, k.nic, 1, 1, 6 - refused);
 }
 
-/* An entry must lie within one region: BAR 2 lends bytes 0 to 2 MiB only */
+/* An entry must be within one region: only bytes 0 to 2 MiB of BAR 2 are registered */
 static void entries_that_leave_the_region(struct kunit *test)
 {
 	static const struct mapkit_piece ok = { SZ_2M - PAGE_SIZE, PAGE_SIZE };
@@ -312,13 +312,13 @@ static void entries_that_leave_the_region(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, map_both(&k, sgl, 1), -EINVAL);
 	mapkit_expect_untouched(test, sgl, 1);
 
-	/* An empty list has no length at all. */
+	/* An empty list has no length. */
 	KUNIT_EXPECT_EQ(test, map_both(&k, sgl, 0), -EINVAL);
 	KUNIT_EXPECT_EQ(test, map_both(&k, sgl, -1), -EINVAL);
 	mapkit_expect_count(test, card2, k.nic, 1, 1, 4);
 }
 
-/* Nobody is given an address who did not ask to be a client */
+/* Devices that are no clients get no addresses */
 static void clients_that_are_none(struct kunit *test)
 {
 	static const struct mapkit_piece page = { 0, PAGE_SIZE };
@@ -337,18 +337,18 @@ static void clients_that_are_none(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(NULL, sgl, 1, DMA_TO_DEVICE), -EOPNOTSUPP);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(&card2->dev, sgl, 1, DMA_TO_DEVICE),
 			-EOPNOTSUPP);
-	/* It is one now ... */
+	/* It is a client now ... */
 	c = pci_p2pmem_register_client(&card2->dev, NULL, NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(c));
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(&card2->dev, sgl, 1, DMA_TO_DEVICE), 1);
 	pci_p2pmem_unmap_sg(&card2->dev, sgl, 1, DMA_TO_DEVICE);
-	/* ... and is none again */
+	/* ... and no longer */
 	pci_p2pmem_unregister_client(c);
 	mapkit_scrub(sgl, 1);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(&card2->dev, sgl, 1, DMA_TO_DEVICE),
 			-EOPNOTSUPP);
 
-	/* A client, but on no PCI bus */
+	/* A client that is not on a PCI bus */
 	soft = root_device_register("p2pmem-kunit");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(soft));
 	c = pci_p2pmem_register_client(soft, NULL, NULL);
@@ -378,7 +378,7 @@ static void untrusted_client(struct kunit *test)
 	mapkit_expect_count(test, k.card, k.nic, 0, 0, 1);
 }
 
-/* Bounce buffers are forced for this client alone */
+/* Bounce buffers are forced for this client only */
 static void client_that_must_bounce(struct kunit *test)
 {
 #ifdef CONFIG_SWIOTLB
@@ -406,7 +406,7 @@ static void client_that_must_bounce(struct kunit *test)
 #endif
 }
 
-/* Where I/O is submitted nothing is judged and nothing allocated: what is not there is refused */
+/* Submitting I/O evaluates no verdicts and allocates nothing; a missing pair is refused */
 static void mapping_makes_no_verdict(struct kunit *test)
 {
 	static const struct mapkit_piece page = { 0, PAGE_SIZE };
@@ -424,7 +424,7 @@ static void mapping_makes_no_verdict(struct kunit *test)
 	KUNIT_EXPECT_FALSE_MSG(test, fault_disarm(), "a mapping allocates");
 	mapkit_scrub(sgl, 1);
 
-	/* a pair that there was no memory for is made by a work item, not here */
+	/* a pair that could not be allocated is created by a work item, not here */
 	kit_drop_pairs(NULL, k.nic);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, sgl, 1, DMA_TO_DEVICE), -ENOMEM);
 	mapkit_expect_untouched(test, sgl, 1);

@@ -2,13 +2,12 @@
 /**
  * DOC: suite p2pmem-map-mask: addresses that a client cannot use
  *
- * The limit of a client's DMA is compared at each look-up with what it would be given:
- * bus addresses below a switch, physical ones through a host bridge, neither where an
- * IOMMU makes them up.
+ * Each lookup compares the limit of a client's DMA to its addresses: bus addresses below a
+ * switch, physical addresses through a host bridge, and none of them with an IOMMU.
  */
 #include "mapkit.h"
 
-/* Where the card's memory ends, as the nic would be given it by bus address */
+/* The last bus address of the card's memory */
 static u64 bus_end(struct mapkit *k)
 {
 	return pci_resource_end(k->card, 2) - k->offset;
@@ -102,7 +101,7 @@ static void mask_is_compared_at_each_lookup(struct kunit *test)
 	mapkit_expect_count(test, k.card, k.nic, maps, maps, refusals);
 }
 
-/* The same above 4 GiB; the limit ends with the last byte of the memory, or just before it */
+/* The same above 4 GiB; the limit is the last byte of the memory, or one byte less */
 static void last_byte_decides(struct kunit *test)
 {
 	struct scatterlist *sgl;
@@ -157,7 +156,7 @@ static void physical_address_counts_through_a_host_bridge(struct kunit *test)
 	expect_refused(test, &k, sgl, DMA_BIT_MASK(32), pci_resource_end(k.card, 2), "32 bits");
 }
 
-/* The same with an IOMMU, which finds an address that the nic can use */
+/* The same with an IOMMU, which has addresses for the nic */
 static void iommu_needs_no_limit(struct kunit *test)
 {
 	struct mapkit_iommu *iommu;
@@ -170,14 +169,14 @@ static void iommu_needs_no_limit(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, dma_set_mask(k.nic, DMA_BIT_MASK(32)));
 	expect_mapped(test, &k, sgl, "32 bits");
 	KUNIT_EXPECT_EQ(test, iommu->undone, 1);
-	/* Gone again: the mask counts */
+	/* Without the IOMMU the mask counts again */
 	iommu->plain = true;
 	kit_reevaluate();
 	expect_refused(test, &k, sgl, DMA_BIT_MASK(32), pci_resource_end(k.card, 2),
 		       "without it");
 }
 
-/* One run of 2 MiB that was taken under a grant for nic */
+/* One run of 2 MiB, allocated under a grant for nic */
 static void *granted(struct kunit *test, struct mapkit *k, struct scatterlist **mem)
 {
 	struct pci_p2pmem_grant *g = mapkit_grant(test, k);
@@ -190,8 +189,8 @@ static void *granted(struct kunit *test, struct mapkit *k, struct scatterlist **
 }
 
 /*
- * A granted pair is mapped as it was granted, but never to an address that the client
- * cannot reach: the limit is put in the middle of what was allocated.
+ * A granted pair is mapped as it was granted, but never to an address beyond the client's
+ * limit: the limit is set to the middle of the allocated memory.
  */
 static void granted_pair_with_a_lower_mask(struct kunit *test)
 {
@@ -241,7 +240,7 @@ static void granted_pair_with_a_lower_mask_through_a_host_bridge(struct kunit *t
 	pci_p2pmem_unmap_sg(k.nic, sgl, 2, DMA_TO_DEVICE);
 	KUNIT_EXPECT_EQ(test, iommu->undone, 2);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, sgl, 3, DMA_TO_DEVICE), -EXDEV);
-	/* Refused before anything is mapped */
+	/* Refused before any entry is mapped */
 	KUNIT_EXPECT_EQ(test, iommu->calls, 2);
 	KUNIT_EXPECT_EQ(test, iommu->nr, 0);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, &sgl[2], 1, DMA_TO_DEVICE), -EXDEV);

@@ -2,15 +2,15 @@
 /**
  * DOC: suite p2pmem-map-undo: unmapping undoes exactly what mapping did
  *
- * Whatever has changed in between: ACS, the client's mask, its registrations, the
- * provider's state. What mapping did is seen by an IOMMU that fails the test when it is
- * asked to undo anything else, and by the balance of the pair.
+ * This must hold after changes of ACS, of the client's mask and registrations, and of the
+ * provider's state. It is checked by an IOMMU that fails the test on an unmap without a
+ * mapping, and by the balance of the pair.
  */
 #include "mapkit.h"
 
 /*
- * All cases (mapkit_either), the host bridge being known to forward. When dn0 redirects,
- * the nic reaches the card through the host bridge, by bus address otherwise.
+ * All cases (mapkit_either) with a host bridge that forwards. If dn0 redirects, the path
+ * from nic to card leads through the host bridge, otherwise it is by bus address.
  *
  *	host -- rp -- up -+- dn0 -- card   lends BAR 2
  *	                  `- dn1 -- nic    client
@@ -22,7 +22,7 @@ struct world {
 	struct scatterlist *sgl;
 };
 
-#define NENTS	3	/* of which the last two are adjacent */
+#define NENTS	3	/* the last two are adjacent */
 
 static void build(struct kunit *test, struct world *w)
 {
@@ -58,7 +58,7 @@ static void bus_addresses_after_acs_was_set(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, w.iommu->calls, 0);
 	KUNIT_EXPECT_EQ(test, w.iommu->undone, 0);
 
-	/* The same list is mapped the other way now, and its marks are gone. */
+	/* The same list is mapped in the other way now, and its marks are removed. */
 	KUNIT_ASSERT_EQ(test, map(&w), 2);
 	KUNIT_EXPECT_EQ(test, w.iommu->nr, 2);
 	KUNIT_EXPECT_FALSE(test, sg_dma_is_bus_address(&w.sgl[0]));
@@ -89,7 +89,7 @@ static void host_bridge_after_acs_was_cleared(struct kunit *test)
 	mapkit_expect_count(test, w.k.card, w.k.nic, 2, 2, 0);
 }
 
-/* Two lists are out at once, one of each kind, and are undone in either order. */
+/* Two lists are mapped at once, one of each kind, and are undone in either order. */
 static void both_kinds_at_once(struct kunit *test)
 {
 	static const struct mapkit_piece page = { SZ_512K, SZ_4K };
@@ -115,7 +115,7 @@ static void both_kinds_at_once(struct kunit *test)
 	mapkit_expect_count(test, w.k.card, w.k.nic, 4, 4, 0);
 }
 
-/* The card's driver says that its contents are gone: nothing is mapped, all is undone. */
+/* The card's driver reports a loss: no list can be mapped, all are undone. */
 static void after_the_provider_was_lost(struct kunit *test)
 {
 	struct world w;
@@ -179,7 +179,7 @@ static void after_the_mask_was_lowered(struct kunit *test)
 	mapkit_expect_count(test, w.k.card, w.k.nic, 1, 1, 1);
 }
 
-/* Of two registrations one goes: the pair stays, and with it its balance. */
+/* One of two registrations ends: the pair stays, and with it its balance. */
 static void after_one_of_two_registrations_ended(struct kunit *test)
 {
 	struct pci_p2pmem_client *second;
@@ -231,9 +231,9 @@ static void after_the_path_was_refused(struct kunit *test)
 }
 
 /*
- * A verdict that turned good between two looks of one mapping: it is refused once, nothing
- * is counted as mapped, and the next one is made. What the other CPU does is done here by
- * hand, to the entry of the pair.
+ * A verdict changes from a refusal to success between two reads by one mapping: the mapping
+ * is refused, not counted as mapped, and the next one succeeds. The test itself changes
+ * the entry of the pair as another CPU would.
  */
 static void path_restored_a_moment_ago(struct kunit *test)
 {
@@ -256,7 +256,7 @@ static void path_restored_a_moment_ago(struct kunit *test)
 	mapkit_expect_count(test, w.k.card, w.k.nic, 2, 2, 1);
 }
 
-/* How an entry looks that nothing was mapped into: a driver may use it for RAM next. */
+/* An entry without a mapping: a driver may use it for RAM next. */
 static void expect_fresh(struct kunit *test, struct world *w, const char *when)
 {
 	int i;
@@ -285,7 +285,7 @@ static void nothing_is_left_in_the_list(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, map(&w), NENTS);
 	unmap(&w);
 	expect_fresh(test, &w, "by bus address");
-	/* the limit in the middle of the list */
+	/* the limit is in the middle of the list */
 	w.k.nic->bus_dma_limit = pci_resource_start(w.k.card, 2) - w.k.offset +
 				 (w.m->addr - w.k.base) + SZ_64K;
 	KUNIT_EXPECT_EQ(test, map(&w), -EXDEV);
@@ -295,7 +295,7 @@ static void nothing_is_left_in_the_list(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, map(&w), 2);
 	unmap(&w);
 	expect_fresh(test, &w, "through the host bridge");
-	/* the second run of two has no room */
+	/* the second of two runs does not fit */
 	w.iommu->fail_at = w.iommu->calls + 2;
 	KUNIT_EXPECT_EQ(test, map(&w), -EIO);
 	w.iommu->fail_at = 0;

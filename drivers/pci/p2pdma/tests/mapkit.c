@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: what the suites on mapping have in common, see mapkit.h
+ * DOC: shared by the suites about mapping, see mapkit.h
  */
 #include <kunit/static_stub.h>
 #include <kunit/test-bug.h>
@@ -66,7 +66,7 @@ const struct fabric_node mapkit_either[] = {
 	{ }
 };
 
-/* Physical minus bus addresses of BARs of 64 bits, by the window that the fabric took */
+/* Physical minus bus addresses of 64-bit BARs, from the window of the fabric */
 static u64 mapkit_offset(struct kunit *test, struct fabric *f, u64 bus_start)
 {
 	struct pci_host_bridge *host = fabric_host(f, "host");
@@ -78,7 +78,7 @@ static u64 mapkit_offset(struct kunit *test, struct fabric *f, u64 bus_start)
 	resource_list_for_each_entry(window, &host->windows)
 		if (window->res->flags & IORESOURCE_MEM_64)
 			return window->res->start - bus_start;
-	KUNIT_FAIL_AND_ABORT(test, "the host bridge has no window for BARs of 64 bits");
+	KUNIT_FAIL_AND_ABORT(test, "the host bridge has no window for 64-bit BARs");
 	return 0;
 }
 
@@ -111,7 +111,7 @@ void mapkit_build(struct kunit *test, struct mapkit *k, const struct fabric_node
 
 void mapkit_settle(void)
 {
-	/* The last reference of a grant is dropped after a grace period, and by work. */
+	/* The last reference on a grant is dropped by a work item after a grace period. */
 	rcu_barrier();
 	flush_workqueue(p2pmem_wq);
 }
@@ -160,7 +160,7 @@ struct mapkit_memory *mapkit_alloc(struct kunit *test, struct pci_dev *provider,
 	m->provider = provider;
 	m->size = size;
 	m->addr = pci_p2pmem_alloc(provider, size, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL_MSG(test, m->addr, "no %zu bytes of %s", size,
+	KUNIT_ASSERT_NOT_NULL_MSG(test, m->addr, "cannot allocate %zu bytes of %s", size,
 				  pci_name(provider));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, mapkit_free_action, m));
 	return m;
@@ -176,7 +176,7 @@ void mapkit_scrub(struct scatterlist *sgl, int nr)
 		sg_dma_len(sg) = MAPKIT_LEN;
 		/* Not cleared here: unmapping must have cleared it. */
 		if (sg_dma_is_bus_address(sg))
-			kunit_fail_current_test("entry %d of %d is left marked as a bus address",
+			kunit_fail_current_test("entry %d of %d is still marked as a bus address",
 						i, nr);
 	}
 }
@@ -202,11 +202,11 @@ void mapkit_expect_untouched(struct kunit *test, struct scatterlist *sgl, int nr
 
 	for_each_sg(sgl, sg, nr, i) {
 		KUNIT_EXPECT_EQ_MSG(test, (u64)sg_dma_address(sg), MAPKIT_ADDR,
-				    "entry %d was given a DMA address", i);
+				    "entry %d has a DMA address", i);
 		KUNIT_EXPECT_EQ_MSG(test, sg_dma_len(sg), MAPKIT_LEN,
-				    "entry %d was given a DMA length", i);
+				    "entry %d has a DMA length", i);
 		KUNIT_EXPECT_FALSE_MSG(test, sg_dma_is_bus_address(sg),
-				       "entry %d was marked as a bus address", i);
+				       "entry %d is marked as a bus address", i);
 	}
 }
 
@@ -268,7 +268,7 @@ void mapkit_redirect(struct fabric *f, const char *port, bool on)
 	kit_reevaluate();
 }
 
-/* One IOMMU at a time: a suite's cases run one after the other. */
+/* One IOMMU at a time, because cases of a suite run one after another. */
 static struct mapkit_iommu *mapkit_the_iommu;
 
 static dma_addr_t mapkit_iommu_map(struct device *client, phys_addr_t phys, size_t size,
@@ -313,7 +313,7 @@ static void mapkit_iommu_unmap(struct device *client, dma_addr_t addr, size_t si
 		m->undone++;
 		return;
 	}
-	kunit_fail_current_test("%#llx is undone, and was never mapped", (u64)addr);
+	kunit_fail_current_test("%#llx is unmapped without a mapping", (u64)addr);
 }
 
 static bool mapkit_iommu_translates(struct device *client)
@@ -326,7 +326,7 @@ static void mapkit_iommu_end(void *data)
 	struct mapkit_iommu *m = data;
 
 	if (m->nr)
-		kunit_fail_current_test("the IOMMU has %d mappings that nobody undid", m->nr);
+		kunit_fail_current_test("the IOMMU has %d mappings that are not undone", m->nr);
 	mapkit_the_iommu = NULL;
 	kit_reevaluate();
 }

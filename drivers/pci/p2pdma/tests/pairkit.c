@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: what the suites on verdicts have in common
+ * DOC: shared by the suites about verdicts
  */
 #include <kunit/static_stub.h>
 
@@ -21,7 +21,7 @@ static bool pairkit_no_guest(void)
 	return false;
 }
 
-/* What the machine's own processor does, and that it is virtual, must not matter to a test. */
+/* Tests must not depend on the machine's processor, or on whether it is virtual. */
 void pairkit_cpu(struct kunit *test, bool forwards)
 {
 	kunit_activate_static_stub(test, p2pmem_in_guest, pairkit_no_guest);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
- * DOC: what the suites on verdicts have in common
+ * DOC: shared by the suites about verdicts
  *
- * A row says what must come out for a pair; the functions are named as in the table
- * of the fabric, and become provider and client when they are first needed.
+ * A row has the expected verdict of a pair; the functions have the names in the table of
+ * the fabric, and become provider and client when they are first used.
  */
 #ifndef _P2PMEM_TESTS_PAIRKIT_H
 #define _P2PMEM_TESTS_PAIRKIT_H
@@ -19,13 +19,13 @@
 #define PAIRKIT_BAR	.bar = { [2] = { .size = SZ_2M, .flags = FABRIC_BAR_64 } }
 
 /**
- * struct pairkit_row - what must be said of a pair
- * @provider: the function that lends its BAR 2
- * @client: the function that borrows
- * @reason: why not, or PCI_P2PMEM_OK
- * @mapping: how
- * @distance: how far
- * @at: function or host bridge at fault; NULL: none
+ * struct pairkit_row - expected verdict of a pair
+ * @provider: the function that provides its BAR 2
+ * @client: the client
+ * @reason: reason of a refusal, or PCI_P2PMEM_OK
+ * @mapping: expected mapping
+ * @distance: expected distance
+ * @at: function or host bridge that causes the refusal, or NULL
  */
 struct pairkit_row {
 	const char *provider;
@@ -46,17 +46,17 @@ struct pairkit_row {
 	{ .provider = _provider, .client = _client, .distance = _distance,	\
 	  .reason = _reason, .at = _at }
 
-/* From now on until the test ends the processor forwards all, or nothing */
+/* Until the test ends, the processor forwards all requests, or none */
 void pairkit_cpu(struct kunit *test, bool forwards);
 /* Re-evaluates a pair and compares its verdict with @row; @what names the case */
 void pairkit_expect(struct kunit *test, struct fabric *f, const struct pairkit_row *row,
 		    const char *what);
 void pairkit_expect_all(struct kunit *test, struct fabric *f, const struct pairkit_row *rows,
 			int nr);
-/* The verdict as it is remembered */
+/* The cached verdict */
 struct pci_p2pmem_verdict pairkit_verdict(struct fabric *f, const char *provider,
 					  const char *client);
-/* The name that logs have for a function or host bridge of the table; "" for NULL */
+/* The name in logs of a function or host bridge of the table; "" for NULL */
 const char *pairkit_name(struct fabric *f, const char *name);
 
 #endif /* _P2PMEM_TESTS_PAIRKIT_H */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: what administrators write, and what is written to them
+ * DOC: input from administrators, and text for them
  *
- * Parameters of p2pmem-bar and p2pdma, names of reasons, and the line that explains a verdict: text
- * without a device behind it.
+ * Parameters of p2pmem-bar and p2pdma, names of reasons, and the line that explains a
+ * verdict, all without devices.
  */
 #include <linux/limits.h>
 #include <linux/sizes.h>
@@ -95,7 +95,7 @@ static void accepts_bars(struct kunit *test)
 	.entry = { .cpu = _cpu, .family = _family, .model = _model }
 #define HOST_BOTH	(P2PMEM_WITHIN | P2PMEM_ACROSS)
 
-/* What is written, what it means, and how it is written back */
+/* Input, its meaning, and the printed entry */
 static const struct {
 	const char *text;
 	struct p2pmem_change change;
@@ -172,7 +172,7 @@ static void accepts_host_bridges(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, p2pmem_parse_change(text, n, &c), 0);
 		expect_change(test, &c, &good_hosts[i].change, text);
 
-		/* nothing behind its length is looked at */
+		/* nothing beyond the length is read */
 		snprintf(more, sizeof(more), "%s,%s", good_hosts[i].text, good_hosts[i].text);
 		KUNIT_EXPECT_EQ(test, p2pmem_parse_change(more, strlen(good_hosts[i].text), &c), 0);
 		expect_change(test, &c, &good_hosts[i].change, more);
@@ -230,7 +230,7 @@ static void every_refusal_is_an_errno(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, p2pmem_errno(PCI_P2PMEM_POOL_FULL), -ENOMEM);
 }
 
-/* The longest names that there can be */
+/* The longest possible names */
 static struct pci_p2pmem_verdict worst_verdict(enum pci_p2pmem_reason reason)
 {
 	struct pci_p2pmem_verdict v = {
@@ -263,7 +263,7 @@ static void explains_on_one_line(struct kunit *test)
 		KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(buf, p2pmem_token(i)), "%s", buf);
 		KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(buf, "; "), "%s", buf);
 		KUNIT_EXPECT_NULL_MSG(test, strchr(buf, '\n'), "%s", buf);
-		/* with room for eight functions that redirect, and two entries */
+		/* with room for eight redirecting functions and two entries */
 		KUNIT_EXPECT_LT_MSG(test, n + 8 * 13 + 180, PCI_P2PMEM_TEXT, "%s", buf);
 	}
 }
@@ -280,7 +280,7 @@ static void explains_word_for_word(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, buf,
 			   "0000:04:00.0 and 0000:03:00.0: dma-mask: the client cannot address all of the provider's memory: BAR 2 [0x100000000-0x10fffffff] exceeds the client's 32-bit DMA mask; place the provider's BAR below that limit");
 
-	/* who allowed it is said where it is used */
+	/* the text of a path in use says who allowed it */
 	v = (struct pci_p2pmem_verdict){
 		.provider = "0000:03:00.0", .client = "0000:04:00.0", .by_admin = true,
 		.mapping = PCI_P2PMEM_MAP_HOST_BRIDGE,
@@ -295,11 +295,11 @@ static void explains_word_for_word(struct kunit *test)
 			   "0000:04:00.0 and 0000:03:00.0: ok: peer-to-peer is possible through a virtual machine's host bridge; none needed");
 	v.in_guest = false;
 
-	/* names that are given come before those of the verdict */
+	/* names of the caller override those of the verdict */
 	v.reason = PCI_P2PMEM_NOT_PCI;
-	p2pmem_explain_text(buf, sizeof(buf), "lender", "borrower", &v);
+	p2pmem_explain_text(buf, sizeof(buf), "provider", "client", &v);
 	KUNIT_EXPECT_STREQ(test, buf,
-			   "borrower and lender: not-pci: the client is not a PCI function; use a PCI client");
+			   "client and provider: not-pci: the client is not a PCI function; use a PCI client");
 
 	v = (struct pci_p2pmem_verdict){ .reason = PCI_P2PMEM_NO_PROVIDER };
 	p2pmem_explain_text(buf, sizeof(buf), "", "", &v);
@@ -311,7 +311,7 @@ static void explains_word_for_word(struct kunit *test)
 	KUNIT_EXPECT_TRUE_MSG(test, strstarts(buf, "unknown reason "), "%s", buf);
 }
 
-/* Whatever the room is: ends in a zero, says how much it wrote, and nothing is beyond */
+/* With any size of the buffer: terminated, correct length, and no write beyond the end */
 static void explains_in_any_room(struct kunit *test)
 {
 	struct pci_p2pmem_verdict v;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: distances, and who can reach whom without any ACS
+ * DOC: distances, and possible paths without ACS
  *
- * Real devices of every shape that PCI has. What ACS does to them is in acs_kunit.c,
- * what host bridges do in hostbridge_kunit.c, what masks do in path_mask_kunit.c.
+ * All shapes of PCI hierarchies. ACS is tested in acs_kunit.c, host bridges in
+ * hostbridge_kunit.c, and DMA masks in path_mask_kunit.c.
  */
 #include <linux/pci.h>
 
@@ -65,17 +65,17 @@ static const struct pairkit_row tree_rows[] = {
 	PAIRKIT_BUS("a0", "a1", 2),	/* the same device */
 	PAIRKIT_BUS("a0", "b", 4),	/* one switch */
 	PAIRKIT_BUS("a0", "c", 6),	/* nested switches */
-	PAIRKIT_BUS("c", "a0", 6),	/* the same the other way round */
+	PAIRKIT_BUS("c", "a0", 6),	/* the same with swapped ends */
 	PAIRKIT_BUS("a0", "d", 8),
 	PAIRKIT_BUS("c", "d", 6),
 	PAIRKIT_BUS("c", "e", 8),	/* two switches below one root port */
-	/* root ports, and what is on the root bus itself */
+	/* root ports, and functions on the root bus */
 	PAIRKIT_NOT("a0", "g", 8, PCI_P2PMEM_HOST_BRIDGE, "host"),
 	PAIRKIT_NOT("a0", "h", 6, PCI_P2PMEM_HOST_BRIDGE, "host"),
 	PAIRKIT_NOT("h", "a0", 6, PCI_P2PMEM_HOST_BRIDGE, "host"),
 	PAIRKIT_NOT("r", "b", 5, PCI_P2PMEM_HOST_BRIDGE, "host"),
 	PAIRKIT_NOT("h", "r", 3, PCI_P2PMEM_HOST_BRIDGE, "host"),
-	/* another domain: the provider's host bridge is named */
+	/* another domain: the provider's host bridge is reported */
 	PAIRKIT_NOT("a0", "z", 6, PCI_P2PMEM_HOST_BRIDGE, "host"),
 	PAIRKIT_NOT("z", "a0", 6, PCI_P2PMEM_HOST_BRIDGE, "far"),
 };
@@ -87,9 +87,9 @@ static void distance_of_every_shape(struct kunit *test)
 	pairkit_expect_all(test, f, tree_rows, ARRAY_SIZE(tree_rows));
 }
 
-/* The same hierarchy: with a processor that forwards, what was refused is not. */
+/* The same hierarchy, with a processor that forwards: refused paths become possible. */
 static const struct pairkit_row forwarded_rows[] = {
-	PAIRKIT_BUS("a0", "b", 4),	/* a switch still turns by itself */
+	PAIRKIT_BUS("a0", "b", 4),	/* requests still turn at the switch */
 	PAIRKIT_HOST("a0", "g", 8),
 	PAIRKIT_HOST("h", "a0", 6),
 	PAIRKIT_HOST("r", "b", 5),
@@ -131,7 +131,7 @@ static void distance_from_several_clients(struct kunit *test)
  *					    `- 02.0 y -+- 00.0 old2
  *						       `- 01.0 z -- 05.0 old3
  *
- * x leads to conventional PCI, y and z are bridges of conventional PCI.
+ * x is a bridge from PCIe to conventional PCI, y and z are conventional PCI bridges.
  */
 static const struct fabric_node conventional[] = {
 	{ .name = "host", .type = FABRIC_HOST, .window = SZ_32M },

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: what a client can address
+ * DOC: addresses within a client's DMA mask
  *
- * The offset of a host bridge puts the same BAR at bus addresses below 4 GiB, above,
- * and beyond 44 bits, wherever its physical address is. Where a path leads through
- * the host bridge it is the physical address that counts.
+ * The offset of a host bridge places the same BAR at bus addresses below 4 GiB, above
+ * 4 GiB, and beyond 44 bits, independent of its physical address. For a path through the
+ * host bridge, the physical address counts.
  */
 #include <linux/bits.h>
 #include <linux/dma-mapping.h>
@@ -50,7 +50,7 @@ static struct fabric *path_mask_build(struct kunit *test, u64 bus_start)
 	return fabric_build(test, nodes);
 }
 
-/* Where the BAR is on the bus, and how many bits are needed to reach all of it */
+/* Bus address of the BAR, and number of address bits of its end */
 struct path_mask_param {
 	const char *desc;
 	u64 bus_start;
@@ -94,7 +94,7 @@ static void bus_addresses_fit_the_mask(struct kunit *test)
 	}
 }
 
-/* The same is said where there was no memory to keep it. */
+/* The verdict is the same without memory to store the pair. */
 static void a_pair_that_is_not_kept(struct kunit *test)
 {
 	struct fabric *f = path_mask_build(test, 0x100000000);
@@ -112,7 +112,7 @@ static void a_pair_that_is_not_kept(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, kit_pair_exists(kit_provider(card), n32));
 }
 
-/* The port redirects: the BAR is below 4 GiB on the bus, but not for the processor. */
+/* The port redirects: the BAR is below 4 GiB on the bus, but not in physical memory. */
 static void physical_addresses_fit_the_mask(struct kunit *test)
 {
 	static const struct pairkit_row bus[] = {
@@ -137,7 +137,7 @@ static void physical_addresses_fit_the_mask(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, v.needed, start + PATH_MASK_SIZE - 1);
 }
 
-/* A bus that carries fewer bits than the device has limits it, too. */
+/* A bus with fewer address bits than the device is a limit, too. */
 static void the_bus_may_be_narrower_than_the_mask(struct kunit *test)
 {
 	struct fabric *f = path_mask_build(test, 0x100000000);
@@ -146,7 +146,7 @@ static void the_bus_may_be_narrower_than_the_mask(struct kunit *test)
 	kit_lend(test, f, "card");
 	KUNIT_EXPECT_EQ(test, p2pmem_client_limit(n44), DMA_BIT_MASK(44));
 	KUNIT_EXPECT_EQ(test, pairkit_verdict(f, "card", "n44").reason, PCI_P2PMEM_OK);
-	/* No generation changes: the limit is compared at each look-up. */
+	/* The generation does not change: each lookup compares the limit. */
 	n44->bus_dma_limit = DMA_BIT_MASK(32);
 	KUNIT_EXPECT_EQ(test, p2pmem_client_limit(n44), DMA_BIT_MASK(32));
 	KUNIT_EXPECT_EQ(test, pairkit_verdict(f, "card", "n44").reason, PCI_P2PMEM_DMA_MASK);

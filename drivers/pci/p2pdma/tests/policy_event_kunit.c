@@ -80,16 +80,16 @@ static void functions_are_plugged_and_removed(struct kunit *test)
 	fabric_unplug(f, "spare");
 	/* The bus notifier queues a work item, which evaluates the pairs. */
 	flush_workqueue(p2pmem_wq);
-	policy_event_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "something was removed");
+	policy_event_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "a function was removed");
 	fabric_set_acs_ctrl(f, "dn1", 0);
 	policy_event_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "remembered");
 	fabric_plug(f, policy_event_repeat);
 	KUNIT_ASSERT_NOT_NULL(test, fabric_pdev(f, "again"));
 	flush_workqueue(p2pmem_wq);
-	policy_event_expect(test, f, "nic", PCI_P2PMEM_OK, "something was plugged");
+	policy_event_expect(test, f, "nic", PCI_P2PMEM_OK, "a function was plugged");
 }
 
-/* Another device where the client was: nothing is remembered of it. */
+/* Another device at the address of the client: no earlier results are used. */
 static void another_client_at_the_same_address(struct kunit *test)
 {
 	static const struct fabric_node other[] = {
@@ -105,7 +105,7 @@ static void another_client_at_the_same_address(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, p2pmem_pairs_count(), pairs - 1);
 	fabric_plug(f, other);
 	KUNIT_ASSERT_NOT_NULL(test, fabric_pdev(f, "other"));
-	policy_event_expect(test, f, "other", PCI_P2PMEM_NOT_A_CLIENT, "nobody registered it");
+	policy_event_expect(test, f, "other", PCI_P2PMEM_NOT_A_CLIENT, "not registered");
 }
 
 static void verdict_update_is_called(struct kunit *test)
@@ -130,28 +130,28 @@ static void verdict_update_is_called(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, lend_sysfs_write(card, card, "rescan", "1\n"), 2);
 	KUNIT_EXPECT_EQ(test, atomic_read(&news->policies), 1);
-	policy_event_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "asked for");
-	/* a pair of another provider is none of these */
+	policy_event_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "rescan");
+	/* a pair of another provider is not re-evaluated */
 	kit_lend(test, f, "lone");
 	pairkit_verdict(f, "lone", "nic");
 
-	/* how many there are, and how many are others */
+	/* number of pairs, and number of changed ones */
 	KUNIT_EXPECT_EQ(test, p2pmem_pairs_update(kit_provider(card), NULL,
 						  P2PMEM_FORGET_ALL, &pairs), 0);
 	KUNIT_EXPECT_EQ(test, pairs, 2);
 	fabric_set_acs_ctrl(f, "dn1", 0);
 	KUNIT_EXPECT_EQ(test, p2pmem_pairs_update(kit_provider(card), NULL,
 						  P2PMEM_FORGET_ALL, &pairs), 1);
-	policy_event_expect(test, f, "nic", PCI_P2PMEM_OK, "asked for");
+	policy_event_expect(test, f, "nic", PCI_P2PMEM_OK, "rescan");
 
-	/* a file that is still open when nothing is lent any more */
+	/* a file that is still open after the provider was withdrawn */
 	KUNIT_EXPECT_EQ(test, lend_sysfs_write(fabric_pdev(f, "nic"), card, "rescan", "1"),
 			-ENODEV);
 }
 
 /*
- * A test that began before somebody asked for a new one is of the time before: what it
- * shows is not remembered.
+ * A self-test that began before a new one was requested is outdated: its result is not
+ * stored.
  */
 static void test_begun_before_a_change_is_outdated(struct kunit *test)
 {
@@ -224,7 +224,7 @@ static void a_grant_outlives_its_entry(struct kunit *test)
 	}
 }
 
-/* Taking a pair up reads ACS words again, and says so to everybody. */
+/* Creating a grant reads ACS registers again, and notifies of changes. */
 static void grant_is_reevaluated(struct kunit *test)
 {
 	struct fabric *f = policy_event_fabric(test);
@@ -240,10 +240,10 @@ static void grant_is_reevaluated(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_ACS_REDIRECT);
 	if (!IS_ERR_OR_NULL(g))
 		pci_p2pmem_grant_end(g);
-	policy_event_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "taken up");
+	policy_event_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "grant created");
 }
 
-/* The same where any provider will do: neither what is refused nor what is good stays so. */
+/* The same for a grant of any provider: refusals and successes are both re-evaluated. */
 static void choice_is_reevaluated(struct kunit *test)
 {
 	struct fabric *f = policy_event_fabric(test);
@@ -286,13 +286,13 @@ static void holders_are_notified_of_changes(struct kunit *test)
 	fabric_set_acs_ctrl(f, "dn1", 0);
 	pci_p2pmem_verdict_update(card, nic, &v);
 	flush_workqueue(p2pmem_wq);
-	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&news->policies), 0, "nobody has a grant");
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&news->policies), 0, "no grant exists");
 
 	g = pci_p2pmem_grant_create(card, PCI_P2PMEM_NEAREST, &nic, 1, NULL, NULL, "kunit", &v);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
 	pci_p2pmem_verdict_update(card, nic, &v);
 	flush_workqueue(p2pmem_wq);
-	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&news->policies), 0, "it is the same");
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&news->policies), 0, "unchanged verdict");
 	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
 	pci_p2pmem_verdict_update(card, nic, &v);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_ACS_REDIRECT);
@@ -302,7 +302,7 @@ static void holders_are_notified_of_changes(struct kunit *test)
 	fabric_unplug(f, "spare");
 	flush_workqueue(p2pmem_wq);
 	KUNIT_EXPECT_GT_MSG(test, atomic_read(&news->policies), 1,
-			    "a function went, and the verdict is another");
+			    "a function was removed, and the verdict changed");
 	pci_p2pmem_grant_end(g);
 }
 

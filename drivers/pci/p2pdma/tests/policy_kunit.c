@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: what an administrator says of host bridges, and what becomes of verdicts
+ * DOC: administrators' entries for host bridges, and their effect on verdicts
  *
  * The parameter host_bridges: entries added and removed while pairs exist, the
  * built-in list removed, processors, and whether a verdict is by an administrator.
@@ -76,7 +76,7 @@ static struct fabric *policy_fabric(struct kunit *test)
 	return f;
 }
 
-/* The verdict that is remembered: nothing but the policy may have made it stale. */
+/* The cached verdict, which only the policy may have outdated */
 static void policy_expect(struct kunit *test, struct fabric *f, const char *provider,
 			  const char *client, bool allowed, bool by_admin, const char *when)
 {
@@ -103,8 +103,8 @@ static void policy_reads(struct kunit *test, const char *want)
 }
 
 /*
- * Each row writes a list, then asks for four pairs: within one host bridge, between two,
- * within one where an entry names the one port or the other.
+ * Each row writes a list, then checks four pairs: within one host bridge, between two,
+ * and within one with an entry for one port or the other.
  */
 static const struct {
 	const char *write;
@@ -118,14 +118,14 @@ static const struct {
 	{ "+fab0:1001", 0, false, false, true, "+fab0:1001\n" },
 	{ "fab0:1000\n", 0, true, false, true, "+fab0:1001,+fab0:1000\n" },
 	{ "-fab0:1001", 0, true, false, true, "+fab0:1000\n" },
-	/* rp0 stands for the host bridge too, so both ends have it */
+	/* rp0 also represents the host bridge, so the entry matches both ends */
 	{ "-fab0:1000", 0, false, false, true, "\n" },
 	{ "+fab0:1000/across", 0, true, false, true, "+fab0:1000/across\n" },
 	{ "+fab0:1002", 0, true, false, true, "+fab0:1000/across,+fab0:1002\n" },
 	{ "+fab0:1002/across", 0, true, true, true, "+fab0:1000/across,+fab0:1002/across\n" },
 	{ "-fab0:1000/across", 0, true, false, true, "+fab0:1000,+fab0:1002/across\n" },
 	{ "+fab0:1000/across", 0, true, true, true, "+fab0:1000/across,+fab0:1002/across\n" },
-	/* a list with one bad word changes nothing */
+	/* a list with one invalid entry changes nothing */
 	{ "-fab0:1000,-fab0:1002,nonsense", -EINVAL, true, true, true,
 	  "+fab0:1000/across,+fab0:1002/across\n" },
 	{ "nonsense,-fab0:1000", -EINVAL, true, true, true,
@@ -133,12 +133,12 @@ static const struct {
 	{ "-fab0:1000,,-fab0:1002", -EINVAL, true, true, true,
 	  "+fab0:1000/across,+fab0:1002/across\n" },
 	{ "-fab0:1000,", -EINVAL, true, true, true, "+fab0:1000/across,+fab0:1002/across\n" },
-	/* a removal that undoes an addition leaves nothing, any other one is kept */
+	/* a removal of an added entry deletes both, any other removal is kept */
 	{ "-fab0:1000,-fab0:1003", 0, false, false, true, "+fab0:1002/across,-fab0:1003\n" },
 	{ "+fab0:1003,-fab0:1003/across,-fab0:1002", 0, false, false, true,
 	  "+fab0:1003,-fab0:1003/across\n" },
 	{ "+fab0:1003/across,-fab0:1003", 0, false, false, true, "\n" },
-	/* any device of a vendor, less one */
+	/* any device of a vendor, except one */
 	{ "fab0:*/across", 0, true, true, true, "+fab0:*/across\n" },
 	{ "-fab0:1000", 0, false, false, true, "+fab0:*/across,-fab0:1000\n" },
 	{ "-fab0:*", 0, false, false, true, "-fab0:1000\n" },
@@ -146,7 +146,7 @@ static const struct {
 	/* the built-in list as a whole */
 	{ "-built-in", 0, false, false, false, "-built-in\n" },
 	{ "+built-in", 0, false, false, true, "\n" },
-	/* what is built in is masked, as often as one likes, and comes back */
+	/* built-in entries can be masked and unmasked repeatedly */
 	{ "-8086:2030", 0, false, false, false, "-8086:2030\n" },
 	{ "-8086:2030", 0, false, false, false, "-8086:2030\n" },
 	{ "+8086:2030/across", 0, false, false, true, "+8086:2030/across\n" },
@@ -155,7 +155,7 @@ static const struct {
 	{ "-8086:2030/across", 0, false, false, false, "+8086:2030,-8086:2030/across\n" },
 	{ "-8086:2030,+8086:2030", 0, false, false, false, "+8086:2030,-8086:2030/across\n" },
 	{ "+8086:2030/across", 0, false, false, true, "+8086:2030/across\n" },
-	/* what is said of a device comes before what is said of any device of its vendor */
+	/* an entry for a device takes precedence over one for any device of its vendor */
 	{ "-8086:*", 0, false, false, false, "+8086:2030/across,-8086:*\n" },
 	{ "+8086:*,-8086:*/across,+8086:*/across", 0, false, false, true,
 	  "+8086:2030/across,+8086:*/across\n" },
@@ -165,7 +165,7 @@ static const struct {
 	{ "-built-in,+built-in", 0, false, false, false, "+8086:2030/across,-8086:*\n" },
 };
 
-/* What is read gives the same again on a fresh table, whatever led to it */
+/* Writing the value that was read to a new table yields the same value */
 static void policy_round_trip(struct kunit *test, const char *words, char *was, char *is)
 {
 	p2pmem_policy_get(was, POLICY_TEXT);
@@ -185,7 +185,7 @@ static const char * const policy_words[] = {
 	"+built-in",
 };
 
-/* Random sequences of words, all of which are good by themselves */
+/* Random sequences of entries that are all valid */
 static void parameter_can_be_written_back(struct kunit *test)
 {
 	static const char * const known[] = {
@@ -217,7 +217,7 @@ static void parameter_can_be_written_back(struct kunit *test)
 	}
 }
 
-/* A list at load: what is no word costs that word, and a removal that is none costs trust */
+/* A list at load: an invalid entry is ignored, an invalid removal drops built-in entries */
 static void bad_entry_at_load_is_ignored(struct kunit *test)
 {
 	p2pmem_policy_load("+fab0:1000,sesame,+fab0:1002");
@@ -225,7 +225,7 @@ static void bad_entry_at_load_is_ignored(struct kunit *test)
 	p2pmem_policy_reset();
 	p2pmem_policy_load("+fab0:1000,-8086:203,-fab0:1002");
 	policy_reads(test, "+fab0:1000,-built-in,-fab0:1002\n");
-	/* as while it runs: all or nothing */
+	/* the same at run time: all or nothing */
 	p2pmem_policy_reset();
 	KUNIT_EXPECT_EQ(test, p2pmem_policy_set("+fab0:1000,-8086:203"), -EINVAL);
 	policy_reads(test, "\n");
@@ -258,7 +258,7 @@ static void entries_are_added_and_removed(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, !!(known & P2PMEM_ACROSS), policy_steps[i].built_in,
 				    "%s", write);
 
-		/* what is read can be written, and is then read again */
+		/* the value read can be written, and reads the same again */
 		p2pmem_policy_get(was, POLICY_TEXT);
 		p2pmem_policy_reset();
 		KUNIT_EXPECT_EQ_MSG(test, p2pmem_policy_set(was), 0, "%s", was);
@@ -266,24 +266,24 @@ static void entries_are_added_and_removed(struct kunit *test)
 	}
 }
 
-/* sky is built in and across; two is what the administrator allows */
+/* sky is built in with "across"; two is allowed by the administrator */
 static void verdict_names_the_allowing_entry(struct kunit *test)
 {
 	struct fabric *f = policy_fabric(test);
 
-	policy_expect(test, f, "c0", "b0", false, false, "nothing said");
+	policy_expect(test, f, "c0", "b0", false, false, "no entry");
 	p2pmem_policy_set("+fab0:1002/across");
 	policy_expect(test, f, "c0", "b0", true, true, "the client's end");
 	policy_expect(test, f, "b0", "c0", true, true, "the provider's end");
-	/* saying again what is known is not needed, and so not marked */
+	/* an entry equal to a built-in one is not needed, and so not marked */
 	p2pmem_policy_set("+8086:2f00,-fab0:1002");
-	policy_expect(test, f, "d0", "d1", true, false, "built in, and said again");
+	policy_expect(test, f, "d0", "d1", true, false, "built in, and added");
 	p2pmem_policy_set("-8086:2f00");
 	policy_expect(test, f, "d0", "d1", false, false, "removed");
 	p2pmem_policy_set("+8086:2f00/across");
 	policy_expect(test, f, "d0", "d1", true, false, "added again");
-	policy_expect(test, f, "d0", "c0", true, true, "more than is known");
-	policy_expect(test, f, "c0", "d1", true, true, "more than is known");
+	policy_expect(test, f, "d0", "c0", true, true, "more than built in");
+	policy_expect(test, f, "c0", "d1", true, true, "more than built in");
 }
 
 /* The other port has the id of rp1: entries for root ports mean the port above the device. */
@@ -295,8 +295,8 @@ static void a_root_port_is_named(struct kunit *test)
 	policy_expect(test, f, "d1", "a1", true, true, "both below such a port");
 	policy_expect(test, f, "d1", "a0", false, false, "one below another port");
 	policy_expect(test, f, "d0", "a1", false, false, "the other end below another port");
-	policy_expect(test, f, "d1", "c0", true, true, "and one that is built in");
-	/* a root port that is not the first is on no built-in list, whatever its id is */
+	policy_expect(test, f, "d1", "c0", true, true, "one is built in");
+	/* the built-in list applies to the first root port only */
 	p2pmem_policy_set("-fab0:1001");
 	policy_expect(test, f, "d1", "c0", false, false, "removed");
 }
@@ -376,7 +376,7 @@ static void number_of_entries_is_limited(struct kunit *test)
 			       i ? "," : "", 0x80 + i);
 	KUNIT_ASSERT_LT(test, n, POLICY_TEXT - 1);
 	KUNIT_EXPECT_EQ(test, p2pmem_policy_set(all), 0);
-	/* those that are there already need no room */
+	/* existing entries need no room */
 	KUNIT_EXPECT_EQ(test, p2pmem_policy_set(all), 0);
 	KUNIT_EXPECT_EQ(test, p2pmem_policy_set("+fab0:1000"), -ENOSPC);
 	i = p2pmem_policy_set("-cpu:AuthenticAMD:0xff:0x80,+fab0:1000,+fab0:1001");
@@ -385,7 +385,7 @@ static void number_of_entries_is_limited(struct kunit *test)
 	all[n] = '\n';
 	KUNIT_EXPECT_STREQ(test, read, all);
 
-	/* no more than there is room for, and it ends in a zero */
+	/* limited to the buffer, and terminated */
 	memset(word, 0x5a, sizeof(word));
 	n = p2pmem_policy_get(word, sizeof(word) - 1);
 	KUNIT_EXPECT_EQ(test, n, sizeof(word) - 2);
@@ -393,7 +393,7 @@ static void number_of_entries_is_limited(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, memcmp(word, all, n), 0);
 }
 
-/* What debugfs shows: each entry, and who says so */
+/* debugfs shows each entry and its source */
 static void all_entries_are_shown(struct kunit *test)
 {
 	struct seq_file m = { .size = POLICY_TEXT };
@@ -443,7 +443,7 @@ static void all_entries_are_shown(struct kunit *test)
 			   "administrator -cpu:AuthenticAMD:0x17\n");
 }
 
-/* Who listens hears of each change that was made, and of no other */
+/* Notifiers are called for every change, and only for changes */
 static void change_is_notified(struct kunit *test)
 {
 	struct lend_events *news = lend_listen(test);
@@ -466,7 +466,7 @@ static void pairs_are_counted(struct kunit *test)
 	pairkit_verdict(f, "a0", "b0");
 	before = p2pmem_pairs_count();
 	pairkit_verdict(f, "a0", "a1");
-	KUNIT_EXPECT_EQ_MSG(test, p2pmem_pairs_count(), before, "asking made a pair");
+	KUNIT_EXPECT_EQ_MSG(test, p2pmem_pairs_count(), before, "a query created a pair");
 	p2pmem_pairs_update(NULL, NULL, P2PMEM_FORGET_OUTDATED, &pairs);
 	KUNIT_EXPECT_EQ(test, pairs, before);
 }
@@ -476,14 +476,14 @@ struct policy_reader {
 	struct fabric *f;
 };
 
-/* Both tables are written while others look */
+/* Both tables are written while other threads read them */
 static void policy_reader(void *arg)
 {
 	struct policy_reader *r = arg;
 	struct pci_p2pmem_verdict v;
 	int i;
 
-	/* the processor is the test's for this task too */
+	/* the simulated processor is used by this task too */
 	current->kunit_test = r->test;
 	for (i = 0; i < 2000; i++) {
 		kit_reevaluate();

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: what can be lent, and the life of a provider
+ * DOC: ranges that can be registered, and the life of a provider
  *
- * Ranges and kinds as a table, notifications, and functions that come and go. Most of
- * it on
+ * Ranges and kinds as a table, notifications, and functions that are plugged and
+ * removed. Most cases use
  *
- *	host - rp - card	BAR 0: 1 MiB, below what pages come in
+ *	host - rp - card	BAR 0: 1 MiB, smaller than a block of pages
  *				BAR 2: 8 MiB
  *				BAR 4: 4 MiB
- *				BAR 1, 3, 5: none of their own
+ *				BAR 1, 3, 5: upper halves
  */
 #include <linux/io.h>
 #include <linux/mm.h>
@@ -27,15 +27,15 @@ static const struct fabric_node provider_card[] = {
 };
 
 /**
- * struct provider_range - a range and what becomes of it
- * @name: of the case
- * @bar: as to pci_p2pmem_add_resource()
- * @size: as to pci_p2pmem_add_resource()
- * @offset: as to pci_p2pmem_add_resource()
- * @kind: as to pci_p2pmem_add_resource()
- * @ret: what it returns
- * @at: where what is lent begins; there is no such member for errors
- * @lent: how much is lent
+ * struct provider_range - a range and the expected result
+ * @name: name of the case
+ * @bar: argument of pci_p2pmem_add_resource()
+ * @size: argument of pci_p2pmem_add_resource()
+ * @offset: argument of pci_p2pmem_add_resource()
+ * @kind: argument of pci_p2pmem_add_resource()
+ * @ret: expected return value
+ * @at: expected begin of the registered range; unused for errors
+ * @lent: expected size of the registered range
  */
 struct provider_range {
 	const char *name;
@@ -78,12 +78,12 @@ static const struct provider_range provider_ranges[] = {
 	{ "BAR: INT_MIN", INT_MIN, 0, 0, PCI_P2PMEM_POOL, -EINVAL },
 	{ "BAR: second half of another", 3, 0, 0, PCI_P2PMEM_POOL, -EINVAL },
 	{ "range: too long", 2, SZ_8M + 1, 0, PCI_P2PMEM_POOL, -EINVAL },
-	{ "range: over the end", 2, SZ_4M, SZ_4M + 1, PCI_P2PMEM_POOL, -EINVAL },
+	{ "range: beyond the end", 2, SZ_4M, SZ_4M + 1, PCI_P2PMEM_POOL, -EINVAL },
 	{ "range: at the end", 2, 0, SZ_8M, PCI_P2PMEM_POOL, -EINVAL },
-	{ "range: far behind", 2, SZ_2M, U64_MAX - SZ_1M, PCI_P2PMEM_POOL, -EINVAL },
+	{ "range: far beyond", 2, SZ_2M, U64_MAX - SZ_1M, PCI_P2PMEM_POOL, -EINVAL },
 	{ "range: SIZE_MAX", 2, SIZE_MAX, 0, PCI_P2PMEM_POOL, -EINVAL },
 	{ "range: both wrap around", 2, SIZE_MAX - SZ_2M + 1, SZ_2M, PCI_P2PMEM_POOL, -EINVAL },
-	{ "registers: over the end", 0, 2, SZ_1M - 1, PCI_P2PMEM_REGISTERS, -EINVAL },
+	{ "registers: beyond the end", 0, 2, SZ_1M - 1, PCI_P2PMEM_REGISTERS, -EINVAL },
 };
 
 static void provider_expect_range(struct kunit *test, struct pci_dev *card,
@@ -105,11 +105,11 @@ static void provider_expect_range(struct kunit *test, struct pci_dev *card,
 	KUNIT_EXPECT_EQ_MSG(test, lend_size(card),
 			    want->kind == PCI_P2PMEM_POOL ? want->lent : 0, "%s", want->name);
 	KUNIT_EXPECT_TRUE_MSG(test, lend_has_group(card), "%s: no group", want->name);
-	KUNIT_EXPECT_FALSE_MSG(test, pci_p2pmem_is_provider(card), "%s: published by itself",
+	KUNIT_EXPECT_FALSE_MSG(test, pci_p2pmem_is_provider(card), "%s: published by default",
 			       want->name);
 }
 
-/* Between two ranges the driver goes, or, after a refusal, is left as it is. */
+/* Between two ranges the driver is unbound, except after a refusal. */
 static void ranges_are_registered_or_refused(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, provider_card);
@@ -153,7 +153,7 @@ static void ports_and_lost_bars_are_refused(struct kunit *test)
 	kit_lend(test, f, "card");
 }
 
-/* Pages are mapped uncached: the kernel does not also let the same addresses be cached. */
+/* Pages are mapped uncached: the kernel refuses a cached mapping of the same addresses. */
 static void bar_in_another_cache_mode_is_refused(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, provider_card);
@@ -165,9 +165,9 @@ static void bar_in_another_cache_mode_is_refused(struct kunit *test)
 	ret = kit_add(test, f, "card", 2, 0, 0, PCI_P2PMEM_POOL);
 	memunmap(cached);
 	if (!ret)
-		kunit_skip(test, "this machine does not compare cache modes: no PAT?");
+		kunit_skip(test, "this machine does not check cache modes: no PAT?");
 	KUNIT_EXPECT_LT(test, ret, 0);
-	KUNIT_EXPECT_TRUE_MSG(test, lend_is_removed(card), "a refusal left something behind");
+	KUNIT_EXPECT_TRUE_MSG(test, lend_is_removed(card), "a refusal left objects behind");
 	kit_lend(test, f, "card");
 	KUNIT_EXPECT_EQ(test, lend_size(card), SZ_8M);
 }
@@ -182,10 +182,10 @@ static const struct provider_range provider_seconds[] = {
 	{ "over its end", 2, SZ_4M, SZ_4M, PCI_P2PMEM_POOL, -EEXIST },
 	{ "its first byte", 2, 1, SZ_2M, PCI_P2PMEM_REGISTERS, -EEXIST },
 	{ "its last byte", 2, 1, SZ_4M + SZ_2M - 1, PCI_P2PMEM_REGISTERS, -EEXIST },
-	{ "up to it", 2, SZ_2M, 0, PCI_P2PMEM_POOL, 0, 0, SZ_2M },
-	{ "behind it", 2, 0, SZ_4M + SZ_2M, PCI_P2PMEM_POOL, 0, SZ_4M + SZ_2M, SZ_2M },
-	{ "registers up to it", 2, 1, SZ_2M - 1, PCI_P2PMEM_REGISTERS, 0, SZ_2M - 1, 0 },
-	{ "driver's behind it", 2, 0, SZ_4M + SZ_2M, PCI_P2PMEM_DRIVER, 0, SZ_4M + SZ_2M, 0 },
+	{ "before it", 2, SZ_2M, 0, PCI_P2PMEM_POOL, 0, 0, SZ_2M },
+	{ "after it", 2, 0, SZ_4M + SZ_2M, PCI_P2PMEM_POOL, 0, SZ_4M + SZ_2M, SZ_2M },
+	{ "registers before it", 2, 1, SZ_2M - 1, PCI_P2PMEM_REGISTERS, 0, SZ_2M - 1, 0 },
+	{ "driver's after it", 2, 0, SZ_4M + SZ_2M, PCI_P2PMEM_DRIVER, 0, SZ_4M + SZ_2M, 0 },
 	{ "other BAR", 4, 0, 0, PCI_P2PMEM_POOL, 0, 0, SZ_4M },
 	{ "other BAR, registers", 0, 0, 0, PCI_P2PMEM_REGISTERS, 0, 0, 0 },
 	{ "too small", 0, 0, 0, PCI_P2PMEM_POOL, -EINVAL },
@@ -206,7 +206,7 @@ static void second_range_must_not_overlap(struct kunit *test)
 						  want->offset, want->kind), want->ret, "%s",
 				    want->name);
 		KUNIT_EXPECT_EQ_MSG(test, lend_size(card), SZ_4M + want->lent,
-				    "%s: the pool is not what the two ranges make", want->name);
+				    "%s: the pool is not the sum of both ranges", want->name);
 		KUNIT_EXPECT_TRUE_MSG(test, pci_p2pmem_is_lent(card, 2, SZ_4M, SZ_2M),
 				      "%s: the first range was lost", want->name);
 		lend_free(test, lend_alloc(test, card, SZ_4M));
@@ -280,7 +280,7 @@ static void only_published_memory_is_notified(struct kunit *test)
 
 	pci_p2pmem_lost(card);
 	pci_p2pmem_set_published(card, true);
-	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&news->providers), 1, "lost memory was offered");
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&news->providers), 1, "lost memory was announced");
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(card));
 	KUNIT_EXPECT_EQ(test, atomic_read(&news->clients), 0);
 }
@@ -306,7 +306,7 @@ static void fifty_lives_of_a_provider(struct kunit *test)
 		if (addr)
 			pci_p2pmem_free(addr, SZ_4M / 2);
 		fabric_unbind(f, "card");
-		KUNIT_EXPECT_TRUE_MSG(test, lend_is_removed(card), "life %u left something", i);
+		KUNIT_EXPECT_TRUE_MSG(test, lend_is_removed(card), "objects of life %u remain", i);
 		KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(card));
 		KUNIT_ASSERT_EQ(test, 0, fabric_bind(f, "card"));
 	}
@@ -330,7 +330,7 @@ static void other_device_in_the_slot_is_a_provider(struct kunit *test)
 		lend_free(test, lend_alloc(test, card, SZ_4M));
 		pci_dev_get(card);
 		fabric_unplug(f, i ? "larger" : "card");
-		KUNIT_EXPECT_NULL_MSG(test, kit_provider(card), "it is gone and lends");
+		KUNIT_EXPECT_NULL_MSG(test, kit_provider(card), "removed, but still a provider");
 		KUNIT_EXPECT_NULL(test, pci_p2pmem_alloc(card, 1, GFP_KERNEL));
 		pci_dev_put(card);
 		fabric_plug(f, provider_larger);
@@ -340,7 +340,7 @@ static void other_device_in_the_slot_is_a_provider(struct kunit *test)
 	}
 }
 
-/* A provider whose last reference went a moment ago is not found any more */
+/* A provider whose last reference was just dropped is not found any more */
 static void provider_without_reference_is_none(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);

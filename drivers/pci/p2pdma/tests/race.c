@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: kernel threads that race, for KUnit
+ * DOC: racing kernel threads, for KUnit
  */
 #include <kunit/test.h>
 #include <linux/fs.h>
@@ -10,13 +10,13 @@
 
 #include "race.h"
 
-/* A crew that is not back by then hangs: KASAN under emulation included */
+/* Time limit of a crew, long enough for KASAN under emulation */
 #define RACE_LIMIT	(120 * HZ)
 
 /**
- * race_wrong() - something does not hold
- * @crew: who found it
- * @fmt: what; the first one of a crew is kept
+ * race_wrong() - report an error
+ * @crew: the crew that found it
+ * @fmt: text of the error; only the first one of a crew is kept
  */
 void race_wrong(struct race_crew *crew, const char *fmt, ...)
 {
@@ -37,7 +37,7 @@ static void race_end_action(void *crew)
 }
 
 /**
- * race_crew() - an empty crew
+ * race_crew() - create an empty crew
  * @test: the test
  *
  * Return: the crew.
@@ -57,11 +57,11 @@ struct race_crew *race_crew(struct kunit *test)
 }
 
 /**
- * race_add() - one worker more
- * @crew: the crew, not begun
- * @step: what it does
- * @arg: for @step
- * @rounds: how often; 0: as long as the others take
+ * race_add() - add a worker
+ * @crew: the crew, not started yet
+ * @step: function to call
+ * @arg: argument of @step
+ * @rounds: number of calls; 0: until all other workers have finished
  */
 void race_add(struct race_crew *crew, void (*step)(struct race_worker *w, unsigned int i),
 	      void *arg, unsigned int rounds)
@@ -87,7 +87,7 @@ static int race_thread(void *data)
 	for (i = 0; w->rounds ? i < w->rounds : !READ_ONCE(w->crew->quit); i++) {
 		w->step(w, i);
 		cond_resched();
-		/* Those that only accompany leave the others, and RCU, some time. */
+		/* Workers without a number of rounds leave time for the others, and for RCU. */
 		if (!w->rounds && i % 8 == 7)
 			schedule_timeout_uninterruptible(1);
 	}
@@ -96,7 +96,7 @@ static int race_thread(void *data)
 }
 
 /**
- * race_begin() - all workers begin
+ * race_begin() - start all workers
  * @crew: the crew
  */
 void race_begin(struct race_crew *crew)
@@ -121,7 +121,7 @@ void race_begin(struct race_crew *crew)
 			kthread_stop(crew->worker[i].task);
 			put_task_struct(crew->worker[i].task);
 		}
-		KUNIT_FAIL_AND_ABORT(crew->test, "no thread to race with");
+		KUNIT_FAIL_AND_ABORT(crew->test, "cannot create a thread");
 	}
 	crew->running = true;
 	for (i = 0; i < crew->nr; i++)
@@ -132,7 +132,7 @@ void race_begin(struct race_crew *crew)
 static void race_wait(struct race_worker *w)
 {
 	if (!wait_for_completion_timeout(&w->over, RACE_LIMIT)) {
-		/* It still uses the test's memory: the guest's limit ends this. */
+		/* It still uses memory of the test, until the guest ends. */
 		KUNIT_FAIL(w->crew->test, "worker %d (%ps) did not end", w->nr, w->step);
 		wait_for_completion(&w->over);
 	}
@@ -141,8 +141,8 @@ static void race_wait(struct race_worker *w)
 }
 
 /**
- * race_end() - wait until all are through
- * @crew: the crew; what it found fails the test
+ * race_end() - wait until all workers have finished
+ * @crew: the crew; its errors fail the test
  *
  * Also called when the test ends early.
  */
@@ -165,7 +165,7 @@ void race_end(struct race_crew *crew)
 }
 
 /**
- * race_run() - a whole race
+ * race_run() - start a race and wait for its end
  * @crew: the crew
  */
 void race_run(struct race_crew *crew)
@@ -175,9 +175,9 @@ void race_run(struct race_crew *crew)
 }
 
 /**
- * race_dawdle() - pause a little
- * @rnd: of the worker, or of the crew for who waits for it
- * @n: at most so often
+ * race_dawdle() - pause for a short random time
+ * @rnd: random state of the worker, or of the crew for the thread of the test
+ * @n: maximum number of pauses
  */
 void race_dawdle(struct rnd_state *rnd, u32 n)
 {
@@ -192,7 +192,7 @@ void race_dawdle(struct rnd_state *rnd, u32 n)
  * @pdev: the function
  * @file: name of the file
  *
- * Return: its number, or an errno when it cannot be opened or has none.
+ * Return: its number, or an errno if it cannot be opened or has no number.
  */
 long race_sysfs(struct pci_dev *pdev, const char *file)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
- * DOC: kernel threads that race, for KUnit
+ * DOC: racing kernel threads, for KUnit
  *
- * A crew is up to RACE_WORKERS threads, spread over the CPUs, that begin at the same
- * moment and each do their step a fixed number of times. What they find wrong they
- * say with RACE_EXPECT(): the first line is kept and fails the test when the crew is
- * back. Nothing depends on time but the limit after which a crew is given up.
+ * A crew has up to RACE_WORKERS threads on all CPUs, which start at the same time and
+ * call their functions a fixed number of times. They report errors by RACE_EXPECT():
+ * the first one is kept and fails the test at the end of the crew. Only the time limit
+ * of a crew depends on time.
  */
 #ifndef _P2PMEM_TESTS_RACE_H
 #define _P2PMEM_TESTS_RACE_H
@@ -25,13 +25,13 @@ struct task_struct;
 /**
  * struct race_worker - one thread
  * @crew: its crew
- * @step: what it does, again and again; @i counts from 0
- * @arg: for @step
- * @rounds: how often; 0: until all workers that have a number are through
- * @rnd: its own random numbers
+ * @step: function that it calls; @i counts from 0
+ * @arg: argument of @step
+ * @rounds: number of calls; 0: until all workers with a number have finished
+ * @rnd: its own random state
  * @nr: its number, from 0
  * @task: the thread
- * @over: it is through
+ * @over: it has finished
  */
 struct race_worker {
 	struct race_crew *crew;
@@ -45,17 +45,16 @@ struct race_worker {
 };
 
 /**
- * struct race_crew - threads that race
+ * struct race_crew - racing threads
  * @test: the test
  * @worker: the threads
- * @nr: how many
- * @rnd: random numbers for who waits for them; other ones in each crew, the same in
- *	each run
- * @start: they wait for it
- * @running: they were begun
- * @quit: those without a number of rounds are to end
+ * @nr: number of threads
+ * @rnd: random state of the waiting thread; differs between crews, but not between runs
+ * @start: completed to start the threads
+ * @running: they were started
+ * @quit: threads without a number of rounds must end
  * @lock: guards @wrong
- * @wrong: first thing that was wrong
+ * @wrong: first error
  */
 struct race_crew {
 	struct kunit *test;
@@ -69,12 +68,12 @@ struct race_crew {
 	char wrong[160];
 };
 
-/* An empty crew, freed with the test */
+/* Create an empty crew, which is freed when the test ends */
 struct race_crew *race_crew(struct kunit *test);
-/* Adds a worker; before race_begin() */
+/* Add a worker, before race_begin() */
 void race_add(struct race_crew *crew, void (*step)(struct race_worker *w, unsigned int i),
 	      void *arg, unsigned int rounds);
-/* All begin; race_end() waits for them and fails the test when one of them said so */
+/* Start all workers; race_end() waits for them and fails the test if one reported an error */
 void race_begin(struct race_crew *crew);
 void race_end(struct race_crew *crew);
 void race_run(struct race_crew *crew);
@@ -86,15 +85,15 @@ __printf(2, 3) void race_wrong(struct race_crew *crew, const char *fmt, ...);
 			race_wrong((w)->crew, fmt, ##__VA_ARGS__);		\
 	} while (0)
 
-/* A random number below @n */
+/* Return a random number below @n */
 static inline u32 race_below(struct race_worker *w, u32 n)
 {
 	return prandom_u32_state(&w->rnd) % n;
 }
 
-/* Up to @n short pauses, so that two threads meet at ever other places */
+/* Pause up to @n times, so that two threads race at varying places */
 void race_dawdle(struct rnd_state *rnd, u32 n);
-/* Reads a file of the p2pmem group of a function; -1: it is not there */
+/* Read a file of the p2pmem group of a function; -1: the file does not exist */
 long race_sysfs(struct pci_dev *pdev, const char *file);
 
 #endif /* _P2PMEM_TESTS_RACE_H */

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: races at the end of things
+ * DOC: races at the end of objects
  *
- * Two that meet at one point: the last reference of a page and the revocation that
- * waits for it, the first look-up of a pair and the going of either end, a grant and
- * the revocation, the end of a grant and its callbacks, a loss and an allocation.
- * Each is run often, with pauses that differ, and looked at after every round.
+ * Races of two threads: the last reference on a page against the revocation that waits
+ * for it, the first lookup of a pair against the removal of an end, a grant against a
+ * revocation, the end of a grant against its callbacks, a loss against an allocation.
+ * Each race runs many times with different pauses, and is checked after every round.
  */
 #include <linux/slab.h>
 
@@ -23,15 +23,15 @@
 #define RACE_MANY	64
 
 /**
- * struct race_duel - what a round of a race needs
+ * struct race_duel - state of a race
  * @f: the hierarchy
- * @card: lends
+ * @card: provider
  * @nic: client
  * @p: the provider's structure
- * @page: pages of which somebody keeps a reference
- * @nr: how many
- * @sgl: lists that were taken
- * @nr_sgl: how many
+ * @page: pages with an extra reference
+ * @nr: number of @page
+ * @sgl: allocated lists
+ * @nr_sgl: number of @sgl
  */
 struct race_duel {
 	struct fabric *f;
@@ -57,7 +57,7 @@ static struct race_duel *race_duel(struct kunit *test)
 	return d;
 }
 
-/* Waits until the provider lends no more: somebody is about to see to that. */
+/* Waits until the provider is no longer live, which another thread causes. */
 static void race_until_revoked(struct race_duel *d)
 {
 	unsigned int n;
@@ -79,7 +79,7 @@ static void race_put_step(struct race_worker *w, unsigned int i)
 	}
 }
 
-/* The last references go while a revocation waits: it sees that at once. */
+/* The last references are dropped while a revocation waits, which must end at once. */
 static void last_reference_dropped_while_revoke_waits(struct kunit *test)
 {
 	struct race_duel *d = race_duel(test);
@@ -99,7 +99,7 @@ static void last_reference_dropped_while_revoke_waits(struct kunit *test)
 		pci_p2pmem_free(addr, d->nr * PAGE_SIZE);
 		KUNIT_EXPECT_EQ_MSG(test, p2pmem_pool_available(d->p->pool),
 				    RACE_BYTES - d->nr * PAGE_SIZE,
-				    "a page is free while somebody has a reference");
+				    "a page with a reference is free");
 
 		crew = race_crew(test);
 		race_add(crew, race_put_step, d, 1);
@@ -107,9 +107,9 @@ static void last_reference_dropped_while_revoke_waits(struct kunit *test)
 		race_begin(crew);
 		began = jiffies;
 		pci_p2pmem_revoke(d->card);
-		/* A waiter that is not woken checks after ten seconds: only time shows that. */
+		/* A waiter that is not woken checks after ten seconds, so measure the time. */
 		KUNIT_EXPECT_LT_MSG(test, jiffies - began, 8 * HZ,
-				    "round %d: nobody woke the revocation", round);
+				    "round %d: the revocation was not woken", round);
 		KUNIT_EXPECT_TRUE_MSG(test, p2pmem_is_idle(d->p), "it did not wait");
 		race_end(crew);
 
@@ -119,7 +119,7 @@ static void last_reference_dropped_while_revoke_waits(struct kunit *test)
 	}
 }
 
-/* As before, but after a loss: the last page makes it lend again. */
+/* The same after a loss: freeing the last page makes the provider live again. */
 static void last_reference_dropped_while_resume_is_pending(struct kunit *test)
 {
 	struct race_duel *d = race_duel(test);
@@ -142,7 +142,7 @@ static void last_reference_dropped_while_resume_is_pending(struct kunit *test)
 		race_dawdle(&crew->rnd, 3000);
 		pci_p2pmem_resume(d->card);
 		race_end(crew);
-		/* The page may still be on its way: its worker looks every jiffy. */
+		/* The page may not be free yet: its worker checks every jiffy. */
 		for (n = 0; n < HZ && !p2pmem_is_idle(d->p); n++)
 			schedule_timeout_uninterruptible(1);
 		flush_workqueue(p2pmem_wq);
@@ -167,7 +167,7 @@ static void race_query_step(struct race_worker *w, unsigned int i)
 		p2pmem_pair_put(path);
 }
 
-/* A pair is asked for, for the first time, while its client goes: it does not stay. */
+/* The first lookup of a pair while its client is unregistered: no pair may remain. */
 static void lookup_during_client_removal(struct kunit *test)
 {
 	struct race_duel *d = race_duel(test);
@@ -186,13 +186,14 @@ static void lookup_during_client_removal(struct kunit *test)
 		pci_p2pmem_unregister_client(client);
 		race_end(crew);
 		KUNIT_ASSERT_FALSE_MSG(test, kit_pair_exists(d->p, d->nic),
-				       "round %d: the pair stayed behind", round);
+				       "round %d: the pair still exists", round);
 	}
 	flush_workqueue(p2pmem_wq);
-	KUNIT_EXPECT_EQ_MSG(test, kref_read(&d->p->ref), 1, "pairs keep the provider");
+	KUNIT_EXPECT_EQ_MSG(test, kref_read(&d->p->ref), 1,
+			    "pairs have references on the provider");
 }
 
-/* The same while its provider goes */
+/* The same while its provider is withdrawn */
 static void lookup_during_provider_removal(struct kunit *test)
 {
 	struct race_duel *d = race_duel(test);
@@ -212,10 +213,10 @@ static void lookup_during_provider_removal(struct kunit *test)
 		fabric_unbind(d->f, "card");
 		race_end(crew);
 		KUNIT_EXPECT_FALSE_MSG(test, kit_pair_exists(p, d->nic),
-				       "round %d: the pair stayed behind", round);
+				       "round %d: the pair still exists", round);
 		flush_workqueue(p2pmem_wq);
 		KUNIT_EXPECT_EQ_MSG(test, kref_read(&p->ref), 1,
-				    "round %d: somebody keeps a provider that is gone", round);
+				    "round %d: a removed provider is still referenced", round);
 		p2pmem_provider_put(p);
 		KUNIT_ASSERT_EQ(test, fabric_bind(d->f, "card"), 0);
 		kit_lend(test, d->f, "card");
@@ -226,14 +227,14 @@ static void lookup_during_provider_removal(struct kunit *test)
  * struct race_grant - an orchestrator
  * @d: the duel
  * @grant: its grant, or NULL
- * @told: number of revoke callbacks
+ * @called: number of revoke callbacks
  * @ended: pci_p2pmem_grant_end() has returned
- * @late: it was called afterwards
+ * @late: a callback ran afterwards
  */
 struct race_grant {
 	struct race_duel *d;
 	struct pci_p2pmem_grant *grant;
-	atomic_t told;
+	atomic_t called;
 	bool ended;
 	bool late;
 };
@@ -244,7 +245,7 @@ static void race_grant_revoked(struct pci_p2pmem_grant *grant)
 
 	if (READ_ONCE(g->ended))
 		WRITE_ONCE(g->late, true);
-	atomic_inc(&g->told);
+	atomic_inc(&g->called);
 }
 
 static const struct pci_p2pmem_grant_ops race_grant_ops = {
@@ -297,7 +298,7 @@ static void grant_create_against_revoke(struct kunit *test)
 		pci_p2pmem_revoke(d->card);
 		race_end(crew);
 		for (i = 0; i < nr * crews; i++) {
-			KUNIT_EXPECT_EQ_MSG(test, atomic_read(&g[i].told), !!g[i].grant,
+			KUNIT_EXPECT_EQ_MSG(test, atomic_read(&g[i].called), !!g[i].grant,
 					    "round %d: grant %d", round, i);
 			if (g[i].grant)
 				pci_p2pmem_grant_end(g[i].grant);
@@ -308,10 +309,10 @@ static void grant_create_against_revoke(struct kunit *test)
 	flush_workqueue(p2pmem_wq);
 	rcu_barrier();
 	flush_workqueue(p2pmem_wq);
-	KUNIT_EXPECT_TRUE_MSG(test, list_empty(&d->p->grants), "a grant is left");
+	KUNIT_EXPECT_TRUE_MSG(test, list_empty(&d->p->grants), "a grant still exists");
 }
 
-/* Makes a grant, takes memory of it, and is gone: so is its structure. */
+/* Creates a grant, allocates memory under it, ends it, and frees its structure. */
 static void race_end_step(struct race_worker *w, unsigned int i)
 {
 	struct race_grant *g = kzalloc(sizeof(*g), GFP_KERNEL);
@@ -329,12 +330,12 @@ static void race_end_step(struct race_worker *w, unsigned int i)
 		race_dawdle(&w->rnd, 500);
 		pci_p2pmem_grant_end(g->grant);
 		WRITE_ONCE(g->ended, true);
-		/* The grant is ended; its memory goes after it. */
+		/* Ends the grant, then frees its memory. */
 		if (!IS_ERR(sgl))
 			pci_p2pmem_sgl_free(sgl);
 		RACE_EXPECT(w, !READ_ONCE(g->late), "a callback after the end");
 	}
-	/* A callback after this uses freed memory. */
+	/* A callback after this would use freed memory. */
 	kfree(g);
 }
 
@@ -343,7 +344,7 @@ static void race_callback_step(struct race_worker *w, unsigned int i)
 	struct race_duel *d = w->arg;
 
 	if (i % 4) {
-		/* As a drain does it when it has waited in vain */
+		/* The same as a drain does after its time limit */
 		p2pmem_grants_evict(d->p);
 		p2pmem_grants_revoke(d->p);
 	} else {
@@ -353,7 +354,7 @@ static void race_callback_step(struct race_worker *w, unsigned int i)
 	race_dawdle(&w->rnd, 1000);
 }
 
-/* No callback of a grant runs once it was ended. */
+/* No callback of a grant runs after its end. */
 static void grant_end_against_its_callbacks(struct kunit *test)
 {
 	struct race_duel *d = race_duel(test);
@@ -368,7 +369,7 @@ static void grant_end_against_its_callbacks(struct kunit *test)
 	flush_workqueue(p2pmem_wq);
 	rcu_barrier();
 	flush_workqueue(p2pmem_wq);
-	KUNIT_EXPECT_TRUE_MSG(test, list_empty(&d->p->grants), "a grant is left");
+	KUNIT_EXPECT_TRUE_MSG(test, list_empty(&d->p->grants), "a grant still exists");
 	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(d->p->pool), RACE_BYTES);
 }
 
@@ -404,7 +405,7 @@ static void lost_against_an_allocation(struct kunit *test)
 		for (w = 0; w < 2; w++) {
 			for (i = 0; i < d->nr_sgl[w]; i++) {
 				KUNIT_EXPECT_TRUE_MSG(test, pci_p2pmem_sgl_lost(d->sgl[w][i]),
-						      "round %d: a list does not know", round);
+						      "round %d: list not lost", round);
 				KUNIT_EXPECT_EQ(test, -ENODEV,
 						pci_p2pmem_map_sg(d->nic, d->sgl[w][i], 1,
 								  DMA_TO_DEVICE));
@@ -416,7 +417,7 @@ static void lost_against_an_allocation(struct kunit *test)
 		KUNIT_ASSERT_TRUE(test, p2pmem_is_live(d->p));
 	}
 	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(d->p->pool), RACE_BYTES);
-	kunit_info(test, "%d lists were taken before a loss\n", taken);
+	kunit_info(test, "%d lists were allocated before a loss\n", taken);
 }
 
 static struct kunit_case race_end_cases[] = {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: all of it at once
+ * DOC: races of all operations
  *
  * Allocation, mapping, policy, registration, revocation, loss and hot removal on
- * several CPUs. While it goes on no page has two owners (each is stamped by who has
- * it, and where BARs are backed by memory the stamp is in the page too); afterwards
- * every mapping is undone, all memory is free and no pair is left that should not be.
+ * several CPUs. During the race no page has two owners (owners are recorded, and also
+ * written to the page if BARs are backed by memory); afterwards all mappings are
+ * undone, all memory is free, and no stale pair exists.
  *
- * What stands for one particular race is in race_end_kunit.c.
+ * Races of two particular operations are in race_end_kunit.c.
  */
 #include <linux/io.h>
 #include <linux/namei.h>
@@ -16,9 +16,9 @@
 #include "kit.h"
 #include "race.h"
 
-#define RACE_BYTES	SZ_4M		/* what the card lends */
+#define RACE_BYTES	SZ_4M		/* size of the card's memory */
 #define RACE_PAGES	(RACE_BYTES / PAGE_SIZE)
-#define RACE_HAND	8		/* runs that one worker holds at a time */
+#define RACE_HAND	8		/* most runs that one worker has at a time */
 
 /*
  *	host -- rp -- up -+- dn -- card	lends 4 MiB
@@ -27,16 +27,16 @@
  */
 
 /**
- * struct race_field - what a crew races on
+ * struct race_field - objects used by a crew
  * @f: the hierarchy
- * @card: lends
+ * @card: provider
  * @nic: client
  * @drive: client
- * @base: kernel address of the first page that is lent
- * @backed: what is written to a page can be read from it
+ * @base: kernel address of the first page
+ * @backed: data written to a page can be read again
  * @owner: owner of each page; 0: none
  * @lossy: memory may be revoked or lost while it is in use
- * @sysfs: it is mounted; at boot, where suites that are built in run, it is not
+ * @sysfs: sysfs is mounted; it is not if built-in suites run at boot
  */
 struct race_field {
 	struct fabric *f;
@@ -70,7 +70,7 @@ static struct race_field *race_field(struct kunit *test)
 	return field;
 }
 
-/* All memory is free, and every mapping undone */
+/* All memory is free, and all mappings are undone */
 static void race_settled(struct kunit *test, struct race_field *field)
 {
 	struct p2pmem_provider *p = kit_provider(field->card);
@@ -78,13 +78,14 @@ static void race_settled(struct kunit *test, struct race_field *field)
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	KUNIT_EXPECT_EQ(test, p2pmem_pool_size(p->pool), RACE_BYTES);
 	KUNIT_EXPECT_EQ_MSG(test, p2pmem_pool_available(p->pool), RACE_BYTES,
-			    "memory did not come back");
+			    "memory was not freed");
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&p->pins), 0);
-	KUNIT_EXPECT_EQ_MSG(test, kit_balance(field->card, field->nic), 0, "of the nic");
-	KUNIT_EXPECT_EQ_MSG(test, kit_balance(field->card, field->drive), 0, "of the drive");
+	KUNIT_EXPECT_EQ_MSG(test, kit_balance(field->card, field->nic), 0, "mappings of the nic");
+	KUNIT_EXPECT_EQ_MSG(test, kit_balance(field->card, field->drive), 0,
+			    "mappings of the drive");
 }
 
-/* These pages are the worker's now, or (@own false) no more. */
+/* Record that the worker owns these pages, or (@own false) no longer does. */
 static void race_stamp(struct race_worker *w, struct race_field *field, void *addr,
 		       size_t size, bool own)
 {
@@ -93,14 +94,16 @@ static void race_stamp(struct race_worker *w, struct race_field *field, void *ad
 	void __iomem *word;
 
 	if (at >= RACE_BYTES || size > RACE_BYTES - at || !PAGE_ALIGNED(at)) {
-		race_wrong(w->crew, "got %zu bytes at %zu, outside of what is lent", size, at);
+		race_wrong(w->crew,
+			   "got %zu bytes at %zu, outside of the registered range", size, at);
 		return;
 	}
 	for (; size; size -= min(size, PAGE_SIZE), at += PAGE_SIZE) {
 		word = (void __iomem __force *)(field->base + at);
 		if (own) {
 			was = atomic_cmpxchg(&field->owner[at / PAGE_SIZE], 0, id);
-			RACE_EXPECT(w, !was, "page %zu given to worker %d while worker %d has it",
+			RACE_EXPECT(w, !was,
+				    "page %zu allocated to worker %d while worker %d owns it",
 				    at / PAGE_SIZE, id, was);
 			writel(id << 16 | (at / PAGE_SIZE), word);
 			continue;
@@ -115,7 +118,7 @@ static void race_stamp(struct race_worker *w, struct race_field *field, void *ad
 }
 
 /**
- * struct race_hand - runs that a worker holds
+ * struct race_hand - runs of a worker
  * @field: the field
  * @addr: addresses
  * @size: bytes of each, 0: none
@@ -135,7 +138,7 @@ static void race_drop(struct race_worker *w, struct race_hand *hand, int slot)
 	hand->size[slot] = 0;
 }
 
-/* Takes a run or gives one back */
+/* Allocates or frees a run */
 static void race_alloc_step(struct race_worker *w, unsigned int i)
 {
 	struct race_hand *hand = w->arg;
@@ -148,7 +151,7 @@ static void race_alloc_step(struct race_worker *w, unsigned int i)
 	} else {
 		size = 1 + race_below(w, 8 * PAGE_SIZE);
 		addr = pci_p2pmem_alloc(hand->field->card, size, GFP_KERNEL);
-		RACE_EXPECT(w, addr, "no %zu bytes although few are out", size);
+		RACE_EXPECT(w, addr, "cannot allocate %zu bytes although few are in use", size);
 		if (addr) {
 			hand->addr[slot] = addr;
 			hand->size[slot] = size;
@@ -160,7 +163,7 @@ static void race_alloc_step(struct race_worker *w, unsigned int i)
 			race_drop(w, hand, slot);
 }
 
-/* Every worker has its own pages while others allocate and free. */
+/* No page is allocated twice while several workers allocate and free. */
 static void no_page_is_handed_out_twice(struct kunit *test)
 {
 	struct race_field *field = race_field(test);
@@ -178,7 +181,7 @@ static void no_page_is_handed_out_twice(struct kunit *test)
 	race_settled(test, field);
 }
 
-/* Takes a list, maps it for one of the clients, undoes all that */
+/* Allocates a list, maps it for one of the clients, unmaps and frees it */
 static void race_list_step(struct race_worker *w, unsigned int i)
 {
 	struct race_field *field = w->arg;
@@ -239,16 +242,16 @@ static void race_read_step(struct race_worker *w, struct race_field *field)
 	if (!field->sysfs)
 		return;
 	value = race_sysfs(field->card, "size");
-	RACE_EXPECT(w, value == RACE_BYTES, "sysfs says it lends %ld bytes", value);
+	RACE_EXPECT(w, value == RACE_BYTES, "size in sysfs is %ld bytes", value);
 	value = race_sysfs(field->card, "available");
 	RACE_EXPECT(w, value >= 0 && value <= RACE_BYTES && !(value % PAGE_SIZE),
-		    "sysfs says %ld bytes are available", value);
+		    "available in sysfs is %ld bytes", value);
 	value = race_sysfs(field->card, "published");
-	RACE_EXPECT(w, value == 1 || (field->lossy && !value), "sysfs says published %ld",
+	RACE_EXPECT(w, value == 1 || (field->lossy && !value), "published in sysfs is %ld",
 		    value);
 }
 
-/* What watches: the policy changes, sysfs is read, somebody looks for a provider */
+/* Changes the policy, reads sysfs, and searches for a provider */
 static void race_watch_step(struct race_worker *w, unsigned int i)
 {
 	struct race_field *field = w->arg;
@@ -267,7 +270,7 @@ static void race_watch_step(struct race_worker *w, unsigned int i)
 	pci_dev_put(found);
 }
 
-/* The policy changes all the time: who maps does not notice. */
+/* Continuous changes of the policy do not affect mappings. */
 static void policy_changes_under_mappings(struct kunit *test)
 {
 	struct race_field *field = race_field(test);
@@ -284,7 +287,7 @@ static void policy_changes_under_mappings(struct kunit *test)
 	race_settled(test, field);
 }
 
-/* What the driver of the card and the slot can do */
+/* Operations of the card's driver and of the slot */
 static void race_state_step(struct race_worker *w, unsigned int i)
 {
 	struct race_field *field = w->arg;
@@ -305,7 +308,7 @@ static void race_state_step(struct race_worker *w, unsigned int i)
 	race_dawdle(&w->rnd, 2000);
 }
 
-/* The provider goes and comes back under load: nothing is stuck, nothing is lost. */
+/* Revocations and resumes under load: no thread hangs, and no memory is leaked. */
 static void revoked_lost_and_resumed_under_load(struct kunit *test)
 {
 	struct race_field *field = race_field(test);
@@ -328,9 +331,9 @@ static void revoked_lost_and_resumed_under_load(struct kunit *test)
 	race_settled(test, field);
 	pci_p2pmem_lost(field->card);
 	pci_p2pmem_resume(field->card);
-	KUNIT_EXPECT_TRUE_MSG(test, p2pmem_is_live(p), "it does not lend again");
+	KUNIT_EXPECT_TRUE_MSG(test, p2pmem_is_live(p), "it is not live again");
 	pci_p2pmem_set_published(field->card, true);
-	/* Under load perhaps nobody came as far as to ask for one of the pairs. */
+	/* Perhaps no worker used one of the pairs. */
 	pci_p2pmem_verdict(field->card, field->nic, &v);
 	pci_p2pmem_verdict(field->card, field->drive, &v);
 	flush_workqueue(p2pmem_wq);
@@ -338,7 +341,7 @@ static void revoked_lost_and_resumed_under_load(struct kunit *test)
 			    "referenced by more than the register and two pairs");
 }
 
-/* Two drivers of one DMA device come and go: two ports of one adapter, for example */
+/* Two drivers register and unregister one DMA device, for example two ports of an adapter */
 static void race_client_step(struct race_worker *w, unsigned int i)
 {
 	struct race_field *field = w->arg;
@@ -359,7 +362,7 @@ static void race_client_step(struct race_worker *w, unsigned int i)
 		RACE_EXPECT(w, ret == 1, "a client's mapping: %d", ret);
 		race_dawdle(&w->rnd, 100);
 		RACE_EXPECT(w, kit_pair_exists(kit_provider(field->card), field->nic),
-			    "the pair is forgotten while it is mapped");
+			    "the pair is dropped while it is mapped");
 		if (ret > 0)
 			pci_p2pmem_unmap_sg(field->nic, sgl, nents, DMA_TO_DEVICE);
 		pci_p2pmem_sgl_free(sgl);
@@ -381,10 +384,10 @@ static void registrations_of_one_device_change(struct kunit *test)
 	race_settled(test, field);
 	KUNIT_EXPECT_FALSE(test, p2pmem_is_client(field->nic));
 	KUNIT_EXPECT_FALSE_MSG(test, kit_pair_exists(p, field->nic),
-			       "the pair stayed behind");
+			       "the pair still exists");
 }
 
-/* Uses whatever provider there is, if any */
+/* Uses any provider that exists */
 static void race_guest_step(struct race_worker *w, unsigned int i)
 {
 	struct race_field *field = w->arg;
@@ -409,7 +412,7 @@ static void race_guest_step(struct race_worker *w, unsigned int i)
 	pci_dev_put(card);
 }
 
-/* The card, as it is in kit_one_switch */
+/* The card of kit_one_switch */
 static const struct fabric_node race_card[] = {
 	{ .name = "card", .type = FABRIC_ENDPOINT, .parent = "dn0",
 	  .bar = { [2] = { .size = RACE_BYTES, .flags = FABRIC_BAR_64 } } },

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: what lending costs, and where it cannot be
+ * DOC: cost of struct pages, and ranges that cannot have pages
  *
- * The machine's figures are the test's: memory, addresses, what kernel it is.
+ * The tests simulate the machine's memory and addresses, and the type of kernel.
  */
 #include <kunit/static_stub.h>
 #include <linux/pci.h>
@@ -30,7 +30,7 @@ static bool cost_is_capture(void)
 	return true;
 }
 
-/* 4 MiB take 64 KiB of struct pages; half of what is available may be taken */
+/* 4 MiB need 64 KiB of struct pages; half of the available memory may be used */
 static void struct_pages_are_paid_from_half_of_memory(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);
@@ -40,7 +40,7 @@ static void struct_pages_are_paid_from_half_of_memory(struct kunit *test)
 	cost_available = 2 * cost - 1;
 	KUNIT_EXPECT_EQ(test, kit_add(test, f, "card", 2, 0, 0, PCI_P2PMEM_POOL), -ENOMEM);
 	KUNIT_EXPECT_NULL(test, kit_provider(fabric_pdev(f, "card")));
-	/* what is said to fit does */
+	/* the size in the message does fit */
 	KUNIT_EXPECT_EQ(test, kit_add(test, f, "card", 2, SZ_2M, 0, PCI_P2PMEM_POOL), 0);
 	cost_available = 0;
 	KUNIT_EXPECT_EQ(test, kit_add(test, f, "card", 2, SZ_2M, SZ_2M, PCI_P2PMEM_DRIVER),
@@ -58,13 +58,13 @@ static void all_of_it_where_it_just_fits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kit_add(test, f, "card", 2, 0, 0, PCI_P2PMEM_POOL), 0);
 }
 
-/* A gigabyte takes 16 MiB: that is worth a line of the log. */
+/* A gigabyte needs 16 MiB, which is logged. */
 static void high_cost_is_logged(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);
 	struct pci_dev *card = fabric_pdev(f, "card");
 	struct p2pmem_region r = { .bar = 2, .phys = SZ_1G, .size = SZ_1G };
-	struct logged *log = logged_begin(test, "for struct pages");
+	struct logged *log = logged_begin(test, "struct pages for");
 	char want[128];
 
 	kunit_activate_static_stub(test, p2pmem_memory_available, cost_is_available);
@@ -73,7 +73,7 @@ static void high_cost_is_logged(struct kunit *test)
 	cost_available = SZ_64M;
 	KUNIT_EXPECT_EQ(test, p2pmem_region_check(&r, card), 0);
 	snprintf(want, sizeof(want),
-		 "%s: 1024 MiB of BAR 2 take %zu of the available 64 MiB of memory for struct pages",
+		 "%s: struct pages for 1024 MiB of BAR 2 use %zu of the available 64 MiB of memory",
 		 pci_name(card), SZ_1G / PAGE_SIZE * sizeof(struct page) >> 20);
 	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(logged_line(log, 1), want), "'%s', wanted '%s'",
 				  log->line, want);

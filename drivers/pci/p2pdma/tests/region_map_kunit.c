@@ -2,16 +2,16 @@
 /**
  * DOC: suite p2pmem-region-map: ranges of BARs to DMA addresses
  *
- * For registers, which have no pages, and for windows of memory: the address, what lies
- * outside of every region, what a mapping keeps from going, and its undoing.
+ * For registers, which have no pages, and for ranges of memory: addresses, ranges outside
+ * of all regions, the lifetime of a mapping, and unmapping.
  */
 #include "fault.h"
 #include "mapkit.h"
 
 /*
- * All cases, if nothing else is said (mapkit_switch). card lends of BAR 0, 64 KiB, bytes
- * 8 KiB to 16 KiB and 16 KiB to 20 KiB as registers, BAR 2 as a pool, and of BAR 4 the
- * first 2 MiB for its driver.
+ * All cases without another drawing (mapkit_switch). The regions of card: bytes 8 KiB to
+ * 16 KiB and 16 KiB to 20 KiB of BAR 0 (64 KiB) as registers, BAR 2 as a pool, and the
+ * first 2 MiB of BAR 4 for its driver.
  *
  *	host -- rp -- up -+- dn0 -- card
  *	                  +- dn1 -- nic    client
@@ -28,7 +28,7 @@ static void build(struct kunit *test, struct mapkit *k, const struct fabric_node
 	KUNIT_ASSERT_EQ(test, 0, kit_add(test, k->f, "card", 4, SZ_2M, 0, PCI_P2PMEM_DRIVER));
 }
 
-/* What the function itself decodes */
+/* The address in the function's register */
 static u64 bar_register(struct pci_dev *pdev, int bar)
 {
 	u32 low, high = 0;
@@ -44,7 +44,7 @@ static long pins(struct pci_dev *pdev)
 	return atomic_long_read(&kit_provider(pdev)->pins);
 }
 
-/* For what is to be refused: undone when it is not, or the card could not go any more */
+/* For mappings that must fail: a success is undone, because it would block the card's removal */
 static int try_map(struct device *client, struct pci_dev *provider, int bar, u64 offset,
 		   size_t size, struct pci_p2pmem_mapping_region *map)
 {
@@ -110,21 +110,21 @@ static void address_is_in_the_bar_register(struct kunit *test)
 	mapkit_expect_count(test, k.card, k.nic, ARRAY_SIZE(ranges), ARRAY_SIZE(ranges), 0);
 }
 
-/* No region holds all of any of these. */
+/* None of these ranges is within one region. */
 static void ranges_outside(struct kunit *test)
 {
 	static const struct span ranges[] = {
-		/* before, over the beginning, over the end, behind; over two regions */
+		/* before, overlapping the begin, overlapping the end, after; across two regions */
 		{ 0, 0, 4 }, { 0, SZ_8K - 1, 1 }, { 0, SZ_8K - 1, 2 }, { 0, SZ_16K + SZ_4K - 1, 2 },
 		{ 0, SZ_16K + SZ_4K, 1 }, { 0, SZ_8K, SZ_8K + 1 }, { 0, SZ_16K - 4, 8 },
-		/* offset plus size is more than 64 bits have */
+		/* offset plus size exceeds 64 bits */
 		{ 0, SZ_8K, SIZE_MAX }, { 0, SZ_8K, SIZE_MAX - SZ_8K + 1 },
 		{ 0, SZ_8K + 4, SIZE_MAX - SZ_8K }, { 0, U64_MAX, 1 }, { 0, U64_MAX, SIZE_MAX },
 		{ 2, U64_MAX - SZ_4K + 1, SZ_8K }, { 2, SZ_4M, SIZE_MAX - SZ_2M },
 		/* ends of memory */
 		{ 2, 0, SZ_4M + 1 }, { 2, SZ_4M, 1 }, { 2, SZ_4M - 1, 2 },
 		{ 4, 0, SZ_2M + 1 }, { 4, SZ_2M, SZ_2M }, { 4, SZ_2M - 1, 2 },
-		/* BARs that lend nothing, upper halves, and none at all */
+		/* BARs without regions, upper halves, and invalid BARs */
 		{ 1, 0, 4 }, { 3, 0, 4 }, { 5, 0, 4 }, { 6, 0, 4 }, { -1, 0, 4 },
 		{ INT_MAX, 0, 4 }, { INT_MIN, 0, 4 },
 	};
@@ -148,7 +148,7 @@ static void ranges_outside(struct kunit *test)
 		KUNIT_EXPECT_MEMEQ(test, &map, &before, sizeof(map));
 	}
 	mapkit_expect_count(test, k.card, k.nic, 1, 1, ARRAY_SIZE(ranges));
-	/* Nothing is no range of anything */
+	/* An empty range is refused */
 	KUNIT_EXPECT_EQ(test, -EINVAL, try_map(k.nic, k.card, 2, 0, 0, &map));
 	KUNIT_EXPECT_EQ(test, pins(k.card), 0);
 }
@@ -179,7 +179,7 @@ static void ends_that_are_none(struct kunit *test)
 	mapkit_settle();
 }
 
-/* What cannot be mapped leaves what the caller gave as it was */
+/* A failed mapping does not change the caller's variables */
 static void output_only_on_success(struct kunit *test)
 {
 	struct pci_p2pmem_mapping_region map, before;
@@ -200,7 +200,7 @@ static void output_only_on_success(struct kunit *test)
 	mapkit_settle();
 }
 
-/* The same when the IOMMU fails, after everything else was found good */
+/* The same if the IOMMU fails, after all other checks */
 static void output_only_with_an_address(struct kunit *test)
 {
 	struct pci_p2pmem_mapping_region map, before;
@@ -221,8 +221,8 @@ static void output_only_with_an_address(struct kunit *test)
 }
 
 /*
- * card2 lends only registers, above 4 GiB. They have no pages, so the verdict knows of
- * no limit: each mapping is compared by itself.
+ * card2 has only registers, above 4 GiB. They have no pages, so the verdict has no limit,
+ * and each mapping compares the addresses.
  */
 static void registers_beyond_the_mask(struct kunit *test)
 {
@@ -248,7 +248,7 @@ static void registers_beyond_the_mask(struct kunit *test)
 /*
  * host -+- rp0 (8086:2030: forwards) -- card
  *       +- rp1 ------------------------ nic
- *       `- rp2 ------------------------ card2   lends registers only
+ *       `- rp2 ------------------------ card2   registers only
  */
 static void through_a_host_bridge(struct kunit *test)
 {
@@ -259,7 +259,7 @@ static void through_a_host_bridge(struct kunit *test)
 	u64 phys;
 
 	build(test, &k, mapkit_host, MAPKIT_LOW);
-	/* Physical addresses; DMA_API_DEBUG sees that they are undone. */
+	/* Physical addresses; DMA_API_DEBUG checks that they are unmapped. */
 	KUNIT_ASSERT_EQ(test, 0, pci_p2pmem_map_region(k.nic, k.card, 0, SZ_8K + 16, 8,
 						       DMA_BIDIRECTIONAL, &map));
 	KUNIT_EXPECT_EQ(test, (u64)map.dma_addr, pci_resource_start(k.card, 0) + SZ_8K + 16);
@@ -275,7 +275,7 @@ static void through_a_host_bridge(struct kunit *test)
 						       DMA_TO_DEVICE, &map));
 	pci_p2pmem_unmap_region(k.nic, &map);
 	KUNIT_EXPECT_EQ(test, -EXDEV, try_map(k.nic, card2, 2, 1, SZ_4K, &map));
-	/* An IOMMU finds an address, or finds none. */
+	/* An IOMMU returns an address, or refuses the mapping. */
 	iommu = mapkit_iommu(test);
 	KUNIT_ASSERT_EQ(test, 0, pci_p2pmem_map_region(k.nic, card2, 2, 1, SZ_4K,
 						       DMA_FROM_DEVICE, &map));
@@ -322,7 +322,7 @@ static void undone_as_it_was_mapped(struct kunit *test)
 	mapkit_expect_count(test, k.card, k.nic, 2, 2, 0);
 }
 
-/* A pair that is granted is mapped as it was granted, until the grant has ended. */
+/* A granted pair is mapped as it was granted, until the end of the grant. */
 static void granted_pair_whose_path_was_refused(struct kunit *test)
 {
 	struct pci_p2pmem_mapping_region map, other;
@@ -334,7 +334,7 @@ static void granted_pair_whose_path_was_refused(struct kunit *test)
 						       DMA_TO_DEVICE, &map));
 	KUNIT_EXPECT_EQ(test, (u64)map.dma_addr, bar_register(k.card, 2));
 	mapkit_redirect(k.f, "dn0", true);
-	/* A region is taken under no grant: it is mapped as the pair is now. */
+	/* A region belongs to no grant: it is mapped as the pair is now. */
 	KUNIT_EXPECT_EQ(test, -EXDEV, try_map(k.nic, k.card, 2, 0, SZ_4K, &other));
 	pci_p2pmem_unmap_region(k.nic, &map);
 	mapkit_expect_count(test, k.card, k.nic, 1, 1, 1);

@@ -6,9 +6,9 @@
  *	  ^ `-- lost ------------------------------------------------> |
  *	  `---- resume, once the last page is free ------------------- '
  *
- * All on kit_one_switch: card lends, nic and drive borrow. A revocation that waits
- * runs in a task of its own; one that shall give up at once runs in a task that has
- * been killed.
+ * All cases use kit_one_switch: card is the provider, nic and drive are clients. A
+ * revocation that waits runs in another task; one that must return at once runs in a
+ * task with a fatal signal.
  */
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
@@ -27,7 +27,7 @@ static int revoke_state(struct pci_dev *pdev)
 	return READ_ONCE(kit_provider(pdev)->state);
 }
 
-/* What nobody can have any more, whatever the state that is not live is called */
+/* Operations that fail in all states except live */
 static void revoke_expect_nothing(struct kunit *test, struct pci_dev *card)
 {
 	unsigned int nents;
@@ -77,11 +77,12 @@ static void draining_waits_and_maps_memory_in_use(struct kunit *test)
 	pci_p2pmem_verdict(card, nic, &v);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_REVOKED);
 	ret = pci_p2pmem_map_sg(nic, &sg, 1, DMA_TO_DEVICE);
-	KUNIT_EXPECT_EQ_MSG(test, ret, 1, "memory in use could not be mapped while it drains");
+	KUNIT_EXPECT_EQ_MSG(test, ret, 1,
+			    "memory in use cannot be mapped while the provider drains");
 	if (ret == 1)
 		pci_p2pmem_unmap_sg(nic, &sg, 1, DMA_TO_DEVICE);
 	pci_p2pmem_resume(card);
-	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_DRAINING, "resumed half way");
+	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_DRAINING, "resumed too early");
 	msleep(50);
 	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(t), "it did not wait");
 	lend_free(test, hold);
@@ -92,8 +93,8 @@ static void draining_waits_and_maps_memory_in_use(struct kunit *test)
 static void revoke_put_worker(struct work_struct *work);
 
 /**
- * struct revoke_put - a page that comes back from a workqueue
- * @work: there
+ * struct revoke_put - a page that a workqueue frees
+ * @work: the work item
  * @page: the page
  */
 struct revoke_put {
@@ -123,7 +124,7 @@ static void last_reference_ends_the_wait(struct kunit *test)
 	lend_free(test, hold);
 	KUNIT_EXPECT_EQ(test, lend_used(card), PAGE_SIZE);
 	msleep(50);
-	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(t), "a page that is referenced was forgotten");
+	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(t), "it did not wait for a referenced page");
 	schedule_delayed_work(&put->work, 2);
 	lend_join(test, t);
 	flush_delayed_work(&put->work);
@@ -144,7 +145,7 @@ static void two_revocations_wait_both(struct kunit *test)
 	two = lend_start(test, lend_revoke, card);
 	msleep(50);
 	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(one) || lend_is_over(two),
-			       "one of them cut the users off");
+			       "one of them declared the memory lost");
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_DRAINING);
 	lend_free(test, hold);
 	lend_join(test, one);
@@ -194,7 +195,7 @@ static void killed_revocation_returns(struct kunit *test)
 	lend_live();
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LOST);
 	KUNIT_EXPECT_EQ_MSG(test, pci_p2pmem_map_sg(nic, &sg, 1, DMA_TO_DEVICE), -ENODEV,
-			    "lost contents could be mapped");
+			    "lost contents can be mapped");
 	KUNIT_EXPECT_EQ(test, lend_used(card), PAGE_SIZE);
 	lend_free(test, hold);
 	KUNIT_EXPECT_EQ(test, lend_used(card), 0);
@@ -216,9 +217,9 @@ static void loss_does_not_wait(struct kunit *test)
 	revoke_expect_nothing(test, card);
 
 	pci_p2pmem_resume(card);
-	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_LOST, "with memory of before out");
+	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_LOST, "with older memory in use");
 	lend_free(test, hold);
-	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_LOST, "with a page of before out");
+	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_LOST, "with an older page in use");
 	KUNIT_EXPECT_EQ(test, atomic_read(&news->providers), 0);
 	lend_unref(test, page);
 	KUNIT_EXPECT_TRUE_MSG(test, lend_wait(revoke_state(card) == P2PMEM_LIVE),
@@ -239,7 +240,7 @@ static void revocation_cancels_a_resume(struct kunit *test)
 	pci_p2pmem_lost(card);
 	lend_free(test, hold);
 	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_LOST,
-			    "live by a resume from before the second loss");
+			    "live by a resume that preceded the second loss");
 	pci_p2pmem_resume(card);
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LIVE);
 	pci_p2pmem_resume(card);
@@ -260,7 +261,7 @@ static void unpublished_memory_resumes_in_silence(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&news->providers), 0);
 }
 
-/* Its references must balance, wherever the worker is when the next loss comes */
+/* References must balance for every state of the worker at the time of the next loss */
 static void losses_follow_each_other(struct kunit *test)
 {
 	struct fabric *f;
@@ -278,14 +279,14 @@ static void losses_follow_each_other(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kit_provider(card)->epoch, epoch + 20);
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LIVE);
 	KUNIT_EXPECT_EQ_MSG(test, kref_read(&kit_provider(card)->ref), 1,
-			    "a loss kept its reference");
+			    "a loss did not drop its reference");
 }
 
 /**
  * struct revoke_notified - callbacks that ran
  * @revokes: revoke operations that ran
  * @evicts: evict operations that ran
- * @card: whose memory it was
+ * @card: provider of the memory
  */
 struct revoke_notified {
 	atomic_t revokes;
@@ -339,7 +340,7 @@ static void revoke_client(struct kunit *test, struct pci_dev *pdev, struct revok
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, revoke_unregister_action, c));
 }
 
-/*	holder: a grant with memory out		idle: a grant without	*/
+/*	holder: a grant with memory in use	idle: a grant without	*/
 static void holders_are_revoked_and_then_evicted(struct kunit *test)
 {
 	struct revoke_notified *holder = kunit_kzalloc(test, 2 * sizeof(*holder), GFP_KERNEL);
@@ -367,10 +368,10 @@ static void holders_are_revoked_and_then_evicted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&holder->evicts), 1);
 	KUNIT_EXPECT_PTR_EQ(test, holder->card, card);
 	KUNIT_EXPECT_EQ(test, atomic_read(&idle->revokes), 1);
-	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&idle->evicts), 0, "it holds nothing");
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&idle->evicts), 0, "it has no memory in use");
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_usable(g[0]));
 	pci_p2pmem_revoke(card);
-	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&holder->revokes), 1, "told twice");
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&holder->revokes), 1, "notified twice");
 	pci_p2pmem_sgl_free(sgl);
 	pci_p2pmem_resume(card);
 	pci_p2pmem_revoke(card);
@@ -402,17 +403,17 @@ static void clients_with_a_pair_are_notified(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&drive->revokes), 0);
 	pci_p2pmem_resume(card);
 
-	/* A loss tells them, too, a little later, because it cannot wait. */
+	/* A loss notifies them too, but asynchronously, because it must not wait. */
 	flush_workqueue(p2pmem_wq);
 	pci_p2pmem_lost(card);
 	KUNIT_EXPECT_TRUE(test, lend_wait(atomic_read(&nic->revokes) == 2));
 	flush_workqueue(p2pmem_wq);
 	pci_p2pmem_revoke(card);
-	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&nic->revokes), 2, "told of one loss twice");
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&nic->revokes), 2, "notified twice of one loss");
 	KUNIT_EXPECT_EQ(test, atomic_read(&drive->revokes), 0);
 }
 
-/*	queues of the driver's own stay out over a reset	*/
+/*	the driver's own queues stay allocated during a reset	*/
 static void own_memory_is_not_waited_for(struct kunit *test)
 {
 	struct fabric *f;
@@ -425,14 +426,16 @@ static void own_memory_is_not_waited_for(struct kunit *test)
 	pci_p2pmem_revoke(card);
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LOST);
 	pci_p2pmem_resume(card);
-	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_LIVE, "waits for the driver's own");
+	KUNIT_EXPECT_EQ_MSG(test, revoke_state(card), P2PMEM_LIVE,
+			    "waits for the driver's own memory");
 
 	other = lend_alloc(test, card, PAGE_SIZE);
 	t = lend_start(test, lend_revoke, card);
 	KUNIT_EXPECT_TRUE(test, lend_wait(revoke_state(card) == P2PMEM_DRAINING));
 	msleep(50);
-	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(t), "another's page was taken for its own");
-	/* The driver takes that one over as well: nothing is left to wait for. */
+	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(t),
+			       "a page of another user counts as the driver's own");
+	/* The driver now owns that page as well, so the wait ends. */
 	pci_p2pmem_own(card, PAGE_SIZE, true);
 	lend_join(test, t);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: what is read of the functions between two ends
+ * DOC: registers of the functions between two ends
  *
  * Settings that break a direct transfer, reads that fail, and the signature that
  * identifies a pair's own route. topology_kunit.c and the tests in user space check the
@@ -57,7 +57,7 @@ static void payload_of_every_function_on_the_way(struct kunit *test)
 	struct fabric *f = fabric_build(test, kit_one_switch);
 
 	route_all(f, 512);
-	pairkit_expect(test, f, &good, "all the same");
+	pairkit_expect(test, f, &good, "equal settings");
 	route_sizes(f, "card", 128, 512);
 	pairkit_expect(test, f, &small_card, "writes of 512 bytes to 128");
 	route_sizes(f, "card", 512, 512);
@@ -67,10 +67,10 @@ static void payload_of_every_function_on_the_way(struct kunit *test)
 	route_sizes(f, "nic", 128, 512);
 	pairkit_expect(test, f, &small_nic, "completions of 512 bytes to 128");
 	route_sizes(f, "nic", 128, 128);
-	pairkit_expect(test, f, &good, "no more is asked for than fits");
+	pairkit_expect(test, f, &good, "reads are small enough");
 	route_sizes(f, "up", 128, 128);
 	route_sizes(f, "rp", 128, 128);
-	pairkit_expect(test, f, &good, "what is above the turn is not on the way");
+	pairkit_expect(test, f, &good, "ports above the turn are not on the path");
 }
 
 static void tags_of_the_ends(struct kunit *test)
@@ -81,7 +81,7 @@ static void tags_of_the_ends(struct kunit *test)
 	int nic = fabric_pdev(f, "nic")->pcie_cap, card = fabric_pdev(f, "card")->pcie_cap;
 
 	fabric_set_config(f, "card", card + PCI_EXP_DEVCTL2, 2, BIT(12));
-	pairkit_expect(test, f, &good, "the provider asks nobody");
+	pairkit_expect(test, f, &good, "the provider sends no requests");
 	fabric_set_config(f, "nic", nic + PCI_EXP_DEVCTL2, 2, BIT(12));
 	pairkit_expect(test, f, &refused, "10-bit requester, 8-bit completer");
 	fabric_set_config(f, "card", card + PCI_EXP_DEVCAP2, 4, BIT(16));
@@ -124,7 +124,7 @@ struct route_register {
 	int size;
 };
 
-/* Each register that reads as all ones by itself; what was there comes back afterwards */
+/* Let each register read as all ones, and restore it afterwards */
 static void all_ones_is_no_value(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, route_acs);
@@ -176,7 +176,7 @@ static void all_ones_is_no_value(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_ACS_EGRESS);
 }
 
-/* A port that is gone for one read, the first or the last of its ACS control word */
+/* A port that does not respond to one read, the first or the last of its ACS control word */
 static void function_that_does_not_respond_once(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, route_acs);
@@ -190,13 +190,13 @@ static void function_that_does_not_respond_once(struct kunit *test)
 	for (after = 0; after < 2; after++) {
 		fabric_blink(f, "dn0", acs + PCI_ACS_CTRL, after);
 		KUNIT_EXPECT_EQ_MSG(test, p2pmem_route_evaluate(p, nic, &v, NULL), -EAGAIN,
-				    "%u reads were answered", after);
+				    "after %u successful reads", after);
 		KUNIT_EXPECT_EQ(test, p2pmem_route_evaluate(p, nic, &v, NULL), 0);
 		KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_OK);
 	}
 }
 
-/* A port that is gone before the kernel knows it */
+/* A port that was removed without notice to the kernel */
 static void removed_function_has_no_verdict(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, route_acs);
@@ -237,7 +237,7 @@ static void the_signature_is_of_this_route_only(struct kunit *test)
 	KUNIT_EXPECT_NE(test, route_sig(test, p, drive), sig);
 	route_sizes(f, "dn2", 4096, 4096);
 	kit_allow(test, "8086:1234");
-	KUNIT_EXPECT_EQ_MSG(test, route_sig(test, p, nic), sig, "nothing on the way changed");
+	KUNIT_EXPECT_EQ_MSG(test, route_sig(test, p, nic), sig, "no change on the path");
 	fabric_unplug(f, "drive");
 	KUNIT_EXPECT_EQ_MSG(test, route_sig(test, p, nic), sig, "hotplug elsewhere");
 	route_sizes(f, "dn1", 4096, 4096);

@@ -2,11 +2,11 @@
 /**
  * DOC: peer memory as scatterlists
  *
- * All of a length or nothing, in one run where there is one and in pieces where the
- * pool is in pieces; cleared when that was asked for; and whether the contents may
- * have been lost meanwhile. All on kit_one_switch, whose card lends 4 MiB:
+ * An allocation is complete or fails; it is one run if possible, and several pieces if
+ * the pool is fragmented; it is zeroed on request; and a loss of its contents is
+ * reported. All cases use kit_one_switch, whose card provides 4 MiB:
  *
- *	pool:   .#.#.#.#........	'#': held by the test
+ *	pool:   .#.#.#.#........	'#': allocated by the test
  *	list:   0 1 2 3 4-----------	entries of one list
  */
 #include <kunit/static_stub.h>
@@ -23,10 +23,10 @@
 /**
  * struct sgl_kit - a card and its memory in use
  * @f: the hierarchy
- * @card: it lends
+ * @card: the provider
  * @base: kernel address of its memory
- * @out: a bit for each page: it is in use
- * @held: a bit for each page that the test took for itself
+ * @out: a bit for each page in use
+ * @held: a bit for each page that the test keeps allocated
  */
 struct sgl_kit {
 	struct fabric *f;
@@ -59,7 +59,7 @@ static struct sgl_kit *sgl_kit(struct kunit *test)
 	return k;
 }
 
-/* Takes every page and gives those back for which @keep says no. */
+/* Allocates all pages and frees those for which @keep returns false. */
 static void sgl_fragment(struct kunit *test, struct sgl_kit *k, bool (*keep)(unsigned int page))
 {
 	void *addr;
@@ -85,7 +85,7 @@ static bool sgl_odd(unsigned int page)
 	return page % 2;
 }
 
-/* Free: one page, two, three ... between pages that are held */
+/* Free runs of one, two, three ... pages between allocated ones */
 static bool sgl_growing(unsigned int page)
 {
 	unsigned int end = 0, run;
@@ -95,7 +95,7 @@ static bool sgl_growing(unsigned int page)
 	return page + 1 == end;
 }
 
-/* Every entry is whole pages of the region that were free; notes them. Returns bytes. */
+/* Checks that entries are whole pages that were free; records them. Returns bytes. */
 static u64 sgl_note(struct kunit *test, struct sgl_kit *k, struct scatterlist *sgl,
 		    unsigned int nents, bool out)
 {
@@ -146,7 +146,7 @@ static void one_run_is_one_entry(struct kunit *test)
 	}
 }
 
-/*	.#.#.#.#	half of it is free, a page here and a page there */
+/*	.#.#.#.#	every second page is free */
 static void fragmented_pool_allocates_pieces(struct kunit *test)
 {
 	struct sgl_kit *k = sgl_kit(test);
@@ -156,7 +156,7 @@ static void fragmented_pool_allocates_pieces(struct kunit *test)
 	sgl_fragment(test, k, sgl_odd);
 	sgl_expect_books(test, k);
 	KUNIT_EXPECT_NULL_MSG(test, pci_p2pmem_sgl_alloc(k->card, &nents, SZ_2M + 1, GFP_KERNEL),
-			      "a byte more than there is");
+			      "a byte more than is free");
 	KUNIT_EXPECT_EQ(test, nents, 77);
 	sgl_expect_books(test, k);
 	sgl = pci_p2pmem_sgl_alloc(k->card, &nents, SZ_2M - 5, GFP_KERNEL);
@@ -183,7 +183,7 @@ static void runs_of_all_lengths_are_used(struct kunit *test)
 	sgl = pci_p2pmem_sgl_alloc(k->card, &nents, all, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, sgl);
 	KUNIT_EXPECT_EQ(test, sgl_note(test, k, sgl, nents, true), all);
-	KUNIT_EXPECT_LT_MSG(test, nents, all / PAGE_SIZE, "long runs were taken page by page");
+	KUNIT_EXPECT_LT_MSG(test, nents, all / PAGE_SIZE, "long runs were allocated page by page");
 	KUNIT_EXPECT_TRUE(test, bitmap_full(k->out, SGL_PAGES));
 	pci_p2pmem_sgl_free(sgl);
 }
@@ -251,7 +251,7 @@ static void zeroed_list_has_no_old_data(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, sgl_old_words(sgl, nents), 0, "words of old data");
 	pci_p2pmem_sgl_free(sgl);
 	KUNIT_EXPECT_EQ_MSG(test, lend_differing(k->base + PAGE_SIZE, PAGE_SIZE, 0x5a), 0,
-			    "a page that is held was cleared too");
+			    "an allocated page was zeroed too");
 
 	sgl = pci_p2pmem_sgl_alloc(k->card, &nents, PAGE_SIZE, GFP_KERNEL | __GFP_ZERO);
 	KUNIT_ASSERT_NOT_NULL(test, sgl);
@@ -304,7 +304,7 @@ static void list_of_a_grant_keeps_it(struct kunit *test)
 	pci_p2pmem_sgl_free(sgl);
 	KUNIT_EXPECT_EQ(test, lend_used(k->card), 0);
 	KUNIT_EXPECT_TRUE_MSG(test, lend_wait(list_empty(&kit_provider(k->card)->grants)),
-			      "the grant stayed after its last list");
+			      "the grant still exists after its last list");
 }
 
 static void list_of_before_a_loss_is_lost(struct kunit *test)
@@ -322,7 +322,7 @@ static void list_of_before_a_loss_is_lost(struct kunit *test)
 	pci_p2pmem_resume(k->card);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_sgl_lost(before));
 	pci_p2pmem_sgl_free(before);
-	/* a work item has it lend again */
+	/* a work item makes it live again */
 	KUNIT_ASSERT_TRUE(test, lend_wait(pci_p2pmem_is_provider(k->card)));
 	after = pci_p2pmem_sgl_alloc(k->card, &nents, 1, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, after);
@@ -345,7 +345,7 @@ static void *sgl_take_and_lose(struct p2pmem_pool *pool, size_t *size)
 }
 
 /* The provider is lost while a list is filled: nothing stays out, and nothing set aside. */
-static void pieces_of_a_lost_provider_go_back(struct kunit *test)
+static void pieces_of_a_lost_provider_are_freed(struct kunit *test)
 {
 	struct sgl_kit *k = sgl_kit(test);
 	struct scatterlist *sgl;
@@ -400,7 +400,7 @@ static struct kunit_case sgl_cases[] = {
 	KUNIT_CASE(random_lists_equal_the_model),
 	KUNIT_CASE(zeroed_list_has_no_old_data),
 	KUNIT_CASE(lists_that_cannot_be_allocated),
-	KUNIT_CASE(pieces_of_a_lost_provider_go_back),
+	KUNIT_CASE(pieces_of_a_lost_provider_are_freed),
 	KUNIT_CASE(list_of_a_grant_keeps_it),
 	KUNIT_CASE(list_of_before_a_loss_is_lost),
 	KUNIT_CASE(list_without_memory_allocates_nothing),

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: suite p2pmem-suspend: a provider that goes to sleep
+ * DOC: suite p2pmem-suspend: suspend of a provider
  *
- * It waits for as long as memory comes back, and for half a second more: what is still out
- * then is held by devices that sleep already, and is lost. Nobody is evicted. All on
- * kit_one_switch: card lends.
+ * Suspend waits while memory is being freed, and half a second longer: memory still in
+ * use belongs to devices that are suspended already, and is lost. No grant is evicted. All
+ * cases use kit_one_switch, whose card is the provider.
  */
 #include <linux/sizes.h>
 
 #include "lendkit.h"
 
-/* Half a second; what a slow machine adds */
+/* Half a second, and more time for a slow machine */
 #define SUSPEND_STALL_MS	500
 #define SUSPEND_SLACK_MS	5000
 
@@ -21,7 +21,7 @@ static struct pci_dev *suspend_card(struct kunit *test)
 	return kit_lend(test, f, "card");
 }
 
-/* How long it takes, in milliseconds */
+/* Returns its duration in milliseconds */
 static unsigned int suspend_takes(struct pci_dev *card)
 {
 	unsigned long start = jiffies;
@@ -56,7 +56,7 @@ static void does_not_wait_without_memory_in_use(struct kunit *test)
 	lend_free(test, lend_alloc(test, card, SZ_4M));
 }
 
-/* A holder that sleeps: half a second, not the minute of a removal */
+/* A suspended holder: half a second, not the minute of a removal */
 static void memory_still_in_use_is_lost(struct kunit *test)
 {
 	struct pci_dev *card = suspend_card(test);
@@ -69,14 +69,14 @@ static void memory_still_in_use_is_lost(struct kunit *test)
 	suspend_expect_lost(test, card);
 	KUNIT_EXPECT_EQ(test, kit_provider(card)->epoch, epoch + 1);
 	KUNIT_EXPECT_EQ(test, lend_used(card), 3 * PAGE_SIZE);
-	/* awake again, it lends when that is back */
+	/* after the resume it is live again when the memory is freed */
 	pci_p2pmem_resume(card);
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(card));
 	lend_free(test, hold);
 	KUNIT_EXPECT_TRUE(test, lend_wait(pci_p2pmem_is_provider(card)));
 }
 
-/* Each page that comes back is a reason to wait for the next one: a second here, all in all. */
+/* Each freed page restarts the wait, which takes about a second here in total. */
 static void waits_while_memory_is_freed(struct kunit *test)
 {
 	struct pci_dev *card = suspend_card(test);
@@ -89,7 +89,7 @@ static void waits_while_memory_is_freed(struct kunit *test)
 	t = lend_start(test, suspend_run, card);
 	KUNIT_ASSERT_TRUE(test, lend_wait(READ_ONCE(kit_provider(card)->state) == P2PMEM_DRAINING));
 	for (i = 0; i < ARRAY_SIZE(hold); i++) {
-		KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(t), "it gave up with %d pages out",
+		KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(t), "it ended with %d pages in use",
 				       (int)ARRAY_SIZE(hold) - i);
 		KUNIT_EXPECT_EQ(test, READ_ONCE(kit_provider(card)->state), P2PMEM_DRAINING);
 		msleep(SUSPEND_STALL_MS / 5);
@@ -100,7 +100,7 @@ static void waits_while_memory_is_freed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lend_used(card), 0);
 }
 
-/* The driver's queues stay where they are. A device that lends nothing waits for nothing. */
+/* Memory of the driver's queues stays. A device without regions does not wait. */
 static void own_memory_and_other_devices(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);

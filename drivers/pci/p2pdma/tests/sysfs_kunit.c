@@ -2,8 +2,8 @@
 /**
  * DOC: the p2pmem group of a providing function
  *
- * It is there while something is lent, its files can be read and not be written, and
- * they say what the pool says. On kit_one_switch, whose card lends.
+ * The group exists while the provider exists; its files can be read but not written, and
+ * match the pool. The cases use kit_one_switch, whose card is the provider.
  */
 #include <linux/kernfs.h>
 #include <linux/mm.h>
@@ -20,7 +20,7 @@ static struct device_attribute *sysfs_file(struct pci_dev *pdev, const char *nam
 	struct kernfs_node *kn = dir ? kernfs_find_and_get(dir, name) : NULL;
 	struct device_attribute *attr = NULL;
 
-	/* The attribute is the module's: it outlives the file. */
+	/* The attribute belongs to the module, so it exists longer than the file. */
 	if (kn)
 		attr = container_of((struct attribute *)kn->priv, struct device_attribute, attr);
 	kernfs_put(kn);
@@ -42,7 +42,7 @@ static void group_is_there_while_lending(struct kunit *test)
 		KUNIT_EXPECT_NOT_NULL_MSG(test, sysfs_file(card, sysfs_files[i]), "%s",
 					  sysfs_files[i]);
 	pci_p2pmem_lost(card);
-	KUNIT_EXPECT_TRUE_MSG(test, lend_has_group(card), "it is lost, not gone");
+	KUNIT_EXPECT_TRUE_MSG(test, lend_has_group(card), "lost, but not removed");
 	fabric_unbind(f, "card");
 	KUNIT_EXPECT_FALSE(test, lend_has_group(card));
 }
@@ -68,7 +68,7 @@ static void files_match_the_pool(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lend_sysfs(card, "published"), 0);
 	pci_p2pmem_set_published(card, true);
 	pci_p2pmem_lost(card);
-	KUNIT_EXPECT_EQ_MSG(test, lend_sysfs(card, "published"), 0, "lost memory is offered");
+	KUNIT_EXPECT_EQ_MSG(test, lend_sysfs(card, "published"), 0, "lost memory is published");
 	pci_p2pmem_resume(card);
 	KUNIT_EXPECT_EQ(test, lend_sysfs(card, "published"), 1);
 }
@@ -101,7 +101,7 @@ static void files_cannot_be_written(struct kunit *test)
 	}
 }
 
-/* A file that somebody has open outlives the provider by a moment: it says 0. */
+/* An open file may exist a little longer than the provider, and reads 0. */
 static void files_of_no_provider_read_zero(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);

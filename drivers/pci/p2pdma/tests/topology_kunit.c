@@ -2,8 +2,8 @@
 /**
  * DOC: distances, ACS and egress control on plain nodes
  *
- * topology.c needs no PCI: this suite runs wherever KUnit does, also under UML. Cases
- * are pairs of one drawn machine; topology_random_kunit.c has machines that nobody drew.
+ * topology.c does not need PCI, so this suite also runs under UML. Cases are pairs of
+ * one drawn hierarchy; topology_random_kunit.c has random ones.
  */
 #include <linux/bits.h>
 #include <linux/module.h>
@@ -64,7 +64,7 @@ static const struct {
 #define RR	0x04	/* request redirect */
 #define CR	0x08	/* completion redirect */
 #define EC	0x20	/* egress control */
-#define OTHER	0x53	/* all bits that steer nothing */
+#define OTHER	0x53	/* all bits that do not affect routes */
 
 /**
  * struct setting - ACS control of one function
@@ -81,17 +81,17 @@ struct setting {
 };
 
 /**
- * struct route_case - a pair, and what is to be found out about it
- * @name: what it shows
- * @provider: who lends
- * @client: who does DMA
+ * struct route_case - a pair and its expected route
+ * @name: name of the case
+ * @provider: the provider
+ * @client: the client
  * @set: ACS control, of functions that have none otherwise
  * @within: both host bridges forward between their own ports
  * @across: for each, whether it forwards to and from others
  * @reason: as in struct p2pmem_route, like the next two
  * @bus_addr: as in struct p2pmem_route
  * @distance: as in struct p2pmem_route
- * @at: at fault
+ * @at: function that causes the refusal
  * @redirects: bit for each place that redirects
  */
 struct route_case {
@@ -119,9 +119,9 @@ static const struct route_case distance_cases[] = {
 	{ "a switch below it", A0, C, BUS_ADDR(6) },
 	{ "a conventional bridge below that", B, E, BUS_ADDR(7) },
 	{ "conventional bus", E, F, BUS_ADDR(2) },
-	{ "the lower switch is enough", C, E, BUS_ADDR(5) },
-	{ "the port above lends", R0, A0, BUS_ADDR(3) },
-	{ "the switch above lends", U1, C, BUS_ADDR(2) },
+	{ "turn at the lower switch", C, E, BUS_ADDR(5) },
+	{ "the port above is the provider", R0, A0, BUS_ADDR(3) },
+	{ "the switch above is the provider", U1, C, BUS_ADDR(2) },
 	{ "two ports of one switch", D0, D1, BUS_ADDR(2) },
 	{ "two root ports", A0, G, REFUSED(HOST_BRIDGE, 6) },
 	{ "two root ports, forwarded", A0, G, .within = true, THROUGH_HOST(6) },
@@ -142,7 +142,7 @@ static const struct route_case acs_cases[] = {
 	  REFUSED(ACS_REDIRECT, 4), D0, BIT(D0) },
 	{ "request redirect at the client's port", A0, B, {{ D1, RR }},
 	  REFUSED(ACS_REDIRECT, 4), D1, BIT(D1) },
-	{ "both ports: the provider's is named", A0, B, {{ D0, CR }, { D1, RR }},
+	{ "both ports: the provider's is reported", A0, B, {{ D0, CR }, { D1, RR }},
 	  REFUSED(ACS_REDIRECT, 4), D0, BIT(D0) | BIT(D1) },
 	{ "redirected to a host bridge that forwards", A0, B, {{ D0, RR }}, .within = true,
 	  THROUGH_HOST(4), .redirects = BIT(D0) },
@@ -151,21 +151,21 @@ static const struct route_case acs_cases[] = {
 	{ "no other bit redirects", A0, B, {{ D0, OTHER }, { D1, OTHER }, { A0, OTHER }},
 	  BUS_ADDR(4) },
 	{ "the common bridge does not count", A0, B, {{ U0, RR | CR }}, BUS_ADDR(4) },
-	{ "nor what is above it", A0, B, {{ R0, RR | CR }}, BUS_ADDR(4) },
-	{ "nor a bridge that is an end", U1, C, {{ U1, RR | CR }}, BUS_ADDR(2) },
+	{ "bridges above it do not count", A0, B, {{ R0, RR | CR }}, BUS_ADDR(4) },
+	{ "a bridge that is an end does not count", U1, C, {{ U1, RR | CR }}, BUS_ADDR(2) },
 	{ "a function of several, towards another device", A0, B, {{ A0, RR }},
 	  REFUSED(ACS_REDIRECT, 4), A0, BIT(A0) },
 	{ "a function of several, towards its neighbour", A0, A1, {{ A1, CR }},
 	  REFUSED(ACS_REDIRECT, 2), A1, BIT(A1) },
 	{ "the only function does not count", B, A0, {{ B, RR | CR }}, BUS_ADDR(4) },
-	{ "the lowest is named", A0, B, {{ A0, CR }, { D0, RR }},
+	{ "the lowest is reported", A0, B, {{ A0, CR }, { D0, RR }},
 	  REFUSED(ACS_REDIRECT, 4), A0, BIT(A0) | BIT(D0) },
 	{ "upstream port of a switch below", C, B, {{ U1, RR }},
 	  REFUSED(ACS_REDIRECT, 6), U1, BIT(U1) },
 	{ "downstream port of a switch below", C, B, {{ D3, CR }},
 	  REFUSED(ACS_REDIRECT, 6), D3, BIT(D3) },
 	{ "conventional bridge", B, E, {{ BR, RR }}, REFUSED(ACS_REDIRECT, 7), BR, BIT(BR) },
-	{ "without a common bridge nobody asks", A0, G, {{ D0, RR }, { R1, RR }}, .within = true,
+	{ "not relevant without a common bridge", A0, G, {{ D0, RR }, { R1, RR }}, .within = true,
 	  THROUGH_HOST(6) },
 };
 
@@ -176,15 +176,15 @@ static const struct route_case egress_cases[] = {
 	  REFUSED(ACS_EGRESS, 4), D1 },
 	{ "every other port is blocked", A0, B, {{ D0, EC, 8, 0xfd }}, BUS_ADDR(4) },
 	{ "a vector without control", A0, B, {{ D0, OTHER, 8, 0xff }}, BUS_ADDR(4) },
-	{ "a vector that is too short", A0, C, {{ D0, EC, 2, 0 }}, REFUSED(ACS_EGRESS, 6), D0 },
-	{ "one that is just long enough", A0, C, {{ D0, EC, 3, 0xf8 }}, BUS_ADDR(6) },
+	{ "a short vector", A0, C, {{ D0, EC, 2, 0 }}, REFUSED(ACS_EGRESS, 6), D0 },
+	{ "a vector that is just long enough", A0, C, {{ D0, EC, 3, 0xf8 }}, BUS_ADDR(6) },
 	{ "no host bridge helps", A0, B, {{ D0, EC, 8, 0x2 }}, .within = true,
 	  REFUSED(ACS_EGRESS, 4), D0 },
-	{ "request redirect comes first", A0, B, {{ D0, EC | RR, 8, 0x2 }},
+	{ "request redirect takes precedence", A0, B, {{ D0, EC | RR, 8, 0x2 }},
 	  REFUSED(ACS_REDIRECT, 4), D0, BIT(D0) },
 	{ "request redirect to a host bridge that forwards", A0, B, {{ D0, EC | RR, 8, 0x2 }},
 	  .within = true, THROUGH_HOST(4), .redirects = BIT(D0) },
-	{ "completion redirect does not", A0, B, {{ D0, EC | CR, 8, 0x2 }},
+	{ "completion redirect does not take precedence", A0, B, {{ D0, EC | CR, 8, 0x2 }},
 	  REFUSED(ACS_EGRESS, 4), D0, BIT(D0) },
 	{ "a port of the second word", C, E, {{ D3, EC, 64, BIT_ULL(40) }},
 	  REFUSED(ACS_EGRESS, 5), D3 },
@@ -195,13 +195,13 @@ static const struct route_case egress_cases[] = {
 	{ "a function does not block other devices", A0, B, {{ A0, EC, 8, 0xff }}, BUS_ADDR(4) },
 	{ "only the turn counts", A0, C,
 	  {{ D3, EC, 8, 0xff }, { U1, EC, 8, 0xff }, { U0, EC, 8, 0xff }}, BUS_ADDR(6) },
-	{ "a port that lends turns, too", D0, B, {{ D0, EC, 8, 0x2 }}, REFUSED(ACS_EGRESS, 3), D0 },
-	{ "nothing turns below an end", U1, C, {{ D3, EC, 8, 0xff }}, BUS_ADDR(2) },
-	{ "without a common bridge nobody asks", A0, G, {{ R0, EC, 8, 0xff }}, .within = true,
+	{ "a port as provider counts", D0, B, {{ D0, EC, 8, 0x2 }}, REFUSED(ACS_EGRESS, 3), D0 },
+	{ "no turn below an end", U1, C, {{ D3, EC, 8, 0xff }}, BUS_ADDR(2) },
+	{ "not relevant without a common bridge", A0, G, {{ R0, EC, 8, 0xff }}, .within = true,
 	  THROUGH_HOST(6) },
 };
 
-/* A chain of the machine, and where its nodes are */
+/* A chain of the hierarchy, and the places of its nodes */
 struct route_chain {
 	struct p2pmem_chain chain;
 	struct p2pmem_node node[MAX_DEPTH];
@@ -265,7 +265,7 @@ static u32 places_of(const struct route_chain *rc, u64 mask)
 
 static void ask(const struct route_chain *p, const struct route_chain *c, struct p2pmem_route *r)
 {
-	/* a field that is not written shows */
+	/* detect fields that are not written */
 	memset(r, 0xa5, sizeof(*r));
 	p2pmem_topology_route(&p->chain, &c->chain, r);
 }
@@ -288,7 +288,7 @@ static void is_routed_as_drawn(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, places_of(provider, got.provider_acs) |
 			      places_of(client, got.client_acs), c->redirects);
 
-	/* the same the other way round; another end may be named */
+	/* the same with swapped ends; another end may be reported */
 	ask(client, provider, &back);
 	KUNIT_EXPECT_EQ(test, back.reason, c->reason);
 	KUNIT_EXPECT_EQ(test, back.bus_addr, c->bus_addr);
@@ -297,7 +297,7 @@ static void is_routed_as_drawn(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, back.client_acs, got.provider_acs);
 }
 
-/* HB, and no function at all */
+/* HB and no functions */
 static void has_no_route_without_a_function(struct kunit *test)
 {
 	const struct route_case c = { .within = true };
@@ -342,7 +342,7 @@ static void masks_have_64_bits(struct kunit *test)
 	}
 	provider.node[DEEP - 1] = other[1];
 
-	/* it goes wrong only where it is there to see: what is beyond is named, too */
+	/* nodes beyond the mask are reported, too */
 	for (i = 62; i <= 66; i++) {
 		provider.node[i].has_acs = true;
 		provider.node[i].acs_ctrl = RR;
@@ -380,6 +380,6 @@ static struct kunit_suite p2pmem_topology_suite = {
 kunit_test_suite(p2pmem_topology_suite);
 
 #if IS_ENABLED(CONFIG_PCI_P2PMEM_LOGIC_KUNIT_TEST)
-MODULE_DESCRIPTION("KUnit tests of what peer-to-peer memory decides and reads");
+MODULE_DESCRIPTION("KUnit tests of PCI peer-to-peer memory without devices");
 MODULE_LICENSE("GPL");
 #endif

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: routes on random machines, against another way to find them
+ * DOC: routes in random hierarchies, compared to another algorithm
  *
- * topology.c compares two chains; here the two ends climb by parent pointers until they
- * meet. The same machines each time: the generator's seed is fixed.
+ * topology.c compares two chains; this suite follows the parent pointers of both ends up
+ * to the common vertex. The generator's seed is fixed, so every run is the same.
  */
 #include <linux/bits.h>
 #include <linux/prandom.h>
@@ -77,7 +77,7 @@ static void dress(struct machine *m, struct p2pmem_node *n)
 		n->egress[i] = prandom_u32_state(&m->rnd) & prandom_u32_state(&m->rnd);
 }
 
-/* Any type anywhere, so that each rule meets each kind of node in each place */
+/* Any type anywhere, so that each rule is tested with each type in each place */
 static void grow(struct machine *m)
 {
 	struct vertex *v = &m->v[m->nr];
@@ -85,11 +85,11 @@ static void grow(struct machine *m)
 	u64 domain;
 	int top;
 
-	/* half of them below the latest, which makes it deep */
+	/* half of them below the last one, for deep trees */
 	v->up = below(m, 2) ? m->nr - 1 : below(m, m->nr);
 	v->last = -1;
 	up = &m->v[v->up];
-	/* a further function of the latest device, or a device */
+	/* another function of the last device, or a new device */
 	up->last = up->last >= 0 && (up->last & 7) < 7 && !below(m, 3) ? up->last + 1 :
 									  (up->last | 7) + 1;
 	for (top = v->up; top >= HOSTS; top = m->v[top].up)
@@ -144,7 +144,7 @@ static bool one_device(const struct p2pmem_node *a, const struct p2pmem_node *b)
 	return (a->id & ~7ULL) == (b->id & ~7ULL);
 }
 
-/* Of the vertices from @at to below @top: what redirects, and the first that does */
+/* Finds redirecting vertices from @at to below @top, and the first of them */
 static u64 redirects(struct machine *m, int at, int top, int other_turn, int *first)
 {
 	const struct p2pmem_node *n;
@@ -164,7 +164,7 @@ static u64 redirects(struct machine *m, int at, int top, int other_turn, int *fi
 	return mask;
 }
 
-/* Vertex 0 is no function, and stands for none */
+/* Vertex 0 is no function and means none */
 static bool blocks(struct machine *m, int from, int to)
 {
 	const struct p2pmem_node *a = &m->v[from].node, *b = &m->v[to].node;
@@ -227,7 +227,7 @@ static struct answer work_out(struct machine *m, int provider, int client)
 	return a;
 }
 
-/* The vertex that a node is of; 0: none */
+/* Returns the vertex of a node; 0: none */
 static int vertex_of(const struct end *e, const struct p2pmem_node *n)
 {
 	return n >= e->node && n < e->node + e->chain.nr ? e->vertex[n - e->node] : 0;
@@ -284,7 +284,7 @@ static bool agree(struct kunit *test, struct machine *m, int provider, int clien
 	KUNIT_EXPECT_EQ(test, !got.at, !want.at);
 	KUNIT_EXPECT_EQ(test, got.provider_acs, want.provider_acs);
 	KUNIT_EXPECT_EQ(test, got.client_acs, want.client_acs);
-	/* the same the other way round */
+	/* the same with swapped ends */
 	KUNIT_EXPECT_EQ(test, back.reason, got.reason);
 	KUNIT_EXPECT_EQ(test, back.bus_addr, got.bus_addr);
 	KUNIT_EXPECT_EQ(test, back.distance, got.distance);
@@ -302,7 +302,7 @@ static int pick(struct machine *m)
 	return HOSTS + below(m, VERTICES - HOSTS);
 }
 
-/* Any other function, or one below the same bridge: there requests turn round most often */
+/* Picks any other function, or one below the same bridge, where most requests turn */
 static int pick_other(struct machine *m, int first)
 {
 	int tries = below(m, 2) ? VERTICES : 0, at = pick(m);
@@ -326,11 +326,11 @@ static void agrees_with_the_climb(struct kunit *test)
 			p = pick(m);
 			if (agree(test, m, p, pick_other(m, p), seen))
 				continue;
-			kunit_info(test, "machine %d, pair %d; no more are tried\n", i, k);
+			kunit_info(test, "hierarchy %d, pair %d; stop\n", i, k);
 			return;
 		}
 	}
-	/* what never came up was not compared */
+	/* a result that never occurred was not compared */
 	for (i = 0; i < NR_OUTCOMES; i++)
 		KUNIT_EXPECT_GE_MSG(test, seen[i], 20, "outcome %d", i);
 	kunit_info(test, "%u by bus address, %u by host, refused: %u host, %u redirect, %u egress\n",

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: verdicts: every reason that a machine can have, and what is remembered
+ * DOC: verdicts: every reason that depends on the machine, and caching of verdicts
  *
- * Drawings: kit.c has the switch that all cases stand on, the ports of which have ACS
- * here. verdict_text_kunit.c checks the text of verdicts.
+ * All cases use the switch that is drawn in kit.c; its ports have ACS here.
+ * verdict_text_kunit.c checks the text of verdicts.
  */
 #include <kunit/device.h>
 #include <linux/device.h>
@@ -62,13 +62,13 @@ static void functions_that_are_no_provider_or_client(struct kunit *test)
 	expect_reason(test, card, nic, PCI_P2PMEM_NOT_A_PROVIDER, -1);
 	kit_lend(test, f, "card");
 	expect_reason(test, card, NULL, PCI_P2PMEM_NO_DMA_DEVICE, -1);
-	/* the distance is known for those that are refused */
+	/* refused pairs have a distance, too */
 	expect_reason(test, card, nic, PCI_P2PMEM_NOT_A_CLIENT, 4);
 	KUNIT_EXPECT_FALSE(test, kit_pair_exists(kit_provider(card), nic));
 	kit_client(test, f, "nic");
 	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
 	KUNIT_EXPECT_TRUE(test, kit_pair_exists(kit_provider(card), nic));
-	/* lending to itself needs a registration, too */
+	/* a provider must be registered to be its own client */
 	expect_reason(test, card, &card->dev, PCI_P2PMEM_NOT_A_CLIENT, 0);
 }
 
@@ -111,7 +111,7 @@ static void untrusted_devices_are_refused(struct kunit *test)
 }
 
 #ifdef CONFIG_SWIOTLB
-/* Bounce buffers that are forced for one device, as for all by swiotlb=force */
+/* Bounce buffers are forced for one device, as swiotlb=force does for all */
 static void forced_bounce_buffers_are_refused(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, verdict_switch);
@@ -131,7 +131,7 @@ static void forced_bounce_buffers_are_refused(struct kunit *test)
 }
 #endif
 
-/* What goes says so first; the reasons that a pair has of itself come before that. */
+/* A revoked provider is the first reason, except for reasons of the pair itself. */
 static void revoked_provider_is_refused(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, verdict_switch);
@@ -148,7 +148,7 @@ static void revoked_provider_is_refused(struct kunit *test)
 	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
 }
 
-/* Look-ups remember; what matters for a grant looks again; a new generation, too. */
+/* Lookups use the cache; grants and a new generation evaluate again. */
 static void acs_change_is_detected_by_the_next_grant(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, verdict_switch);
@@ -175,7 +175,7 @@ static void acs_change_is_detected_by_the_next_grant(struct kunit *test)
 	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
 }
 
-/* Who comes is judged at once; pairs of others are not looked at for that. */
+/* New providers and clients are evaluated at once; other pairs are not. */
 static void new_functions_are_evaluated(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, verdict_switch);
@@ -183,13 +183,13 @@ static void new_functions_are_evaluated(struct kunit *test)
 	struct pci_dev *card = kit_lend(test, f, "card");
 	struct device *drive;
 
-	KUNIT_EXPECT_TRUE_MSG(test, kit_pair_exists(kit_provider(card), nic), "a provider came");
+	KUNIT_EXPECT_TRUE_MSG(test, kit_pair_exists(kit_provider(card), nic), "new provider");
 	fabric_set_acs_ctrl(f, "dn0", PCI_ACS_RR);
 	drive = kit_client(test, f, "drive");
-	KUNIT_EXPECT_TRUE_MSG(test, kit_pair_exists(kit_provider(card), drive), "a client came");
+	KUNIT_EXPECT_TRUE_MSG(test, kit_pair_exists(kit_provider(card), drive), "new client");
 	expect_reason(test, card, drive, PCI_P2PMEM_ACS_REDIRECT, 4);
 	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
-	/* an event of the bus is another matter: who comes may have changed the hierarchy */
+	/* an event of the bus re-evaluates all, because the hierarchy may have changed */
 	fabric_unplug(f, "drive");
 	flush_workqueue(p2pmem_wq);
 	expect_reason(test, card, nic, PCI_P2PMEM_ACS_REDIRECT, 4);
@@ -216,7 +216,7 @@ static void pairs_end_with_the_last_registration(struct kunit *test)
 	pci_p2pmem_unregister_client(ERR_PTR(-ENOMEM));
 }
 
-/* dn1 -- other, which is where nic was; dn0 -- card2, where card was */
+/* dn1 -- other, at the address of nic; dn0 -- card2, at the address of card */
 static const struct fabric_node other_client[] = {
 	{ .name = "other", .type = FABRIC_ENDPOINT, .parent = "dn1", .mask = 32 },
 	{ }
@@ -240,7 +240,7 @@ static void another_device_at_the_address_is_a_stranger(struct kunit *test)
 	other = &fabric_pdev(f, "other")->dev;
 	expect_reason(test, card, other, PCI_P2PMEM_NOT_A_CLIENT, 4);
 	kit_client(test, f, "other");
-	/* nobody remembers that nic could address the card */
+	/* the verdict of nic is not used for it */
 	expect_reason(test, card, other, end < SZ_4G ? PCI_P2PMEM_OK : PCI_P2PMEM_DMA_MASK, 4);
 
 	fabric_unplug(f, "card");
@@ -250,7 +250,7 @@ static void another_device_at_the_address_is_a_stranger(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, kit_provider(card2));
 }
 
-/* A provider that is gone cannot be asked for: what was asked for is forgotten. */
+/* Pairs are dropped with their provider, and a removed provider gets no new ones. */
 static void pairs_end_with_the_provider(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, verdict_switch);
@@ -263,14 +263,14 @@ static void pairs_end_with_the_provider(struct kunit *test)
 	fabric_unbind(f, "card");
 	KUNIT_EXPECT_FALSE(test, kit_pair_exists(p, nic));
 	KUNIT_EXPECT_PTR_EQ(test, p2pmem_pair_get(p, nic), ERR_PTR(-ENODEV));
-	KUNIT_EXPECT_FALSE_MSG(test, kit_pair_exists(p, nic), "asking made the pair again");
+	KUNIT_EXPECT_FALSE_MSG(test, kit_pair_exists(p, nic), "a query created the pair again");
 	expect_reason(test, card, nic, PCI_P2PMEM_NOT_A_PROVIDER, -1);
 	p2pmem_provider_put(p);
 }
 
 /*
- * Without memory a pair keeps what it has, says so when it has nothing, and is judged by a
- * work item within some seconds.
+ * Without memory a pair keeps its verdict, or has the reason no-memory if it has none, and
+ * a work item evaluates it within some seconds.
  */
 static void lack_of_memory_is_temporary(struct kunit *test)
 {
@@ -283,7 +283,7 @@ static void lack_of_memory_is_temporary(struct kunit *test)
 	int n;
 
 	fault_require(test);
-	/* a new pair: without its entry, its counters, or the verdict in it */
+	/* a new pair: no memory for its entry, its counters, or its verdict */
 	for (n = 1; reached && n < FAULT_STEPS; n++) {
 		kit_drop_pairs(p, NULL);
 		fault_arm(n);
@@ -300,8 +300,8 @@ static void lack_of_memory_is_temporary(struct kunit *test)
 		})), "step %d: not evaluated again", n);
 	}
 	KUNIT_EXPECT_GT(test, n, 3);
-	KUNIT_EXPECT_FALSE_MSG(test, reached, "there is no end to the allocations");
-	/* an outdated verdict stays until there is a new one */
+	KUNIT_EXPECT_FALSE_MSG(test, reached, "too many allocations");
+	/* an outdated verdict stays until a new one is available */
 	fabric_set_acs_ctrl(f, "dn0", PCI_ACS_RR);
 	fault_arm(1);
 	kit_reevaluate();
@@ -313,7 +313,7 @@ static void lack_of_memory_is_temporary(struct kunit *test)
 	})));
 }
 
-/* What needs both ways up to the host bridge says that there was no memory for one. */
+/* A reason that needs both chains becomes no-memory if one cannot be allocated. */
 static void lack_of_memory_is_reported(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, verdict_switch);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: suite p2pmem-verdict-refused: words for what has a path and is refused all the same
+ * DOC: suite p2pmem-verdict-refused: text of refusals despite a path
  *
- * The reasons that no topology makes: an encrypted guest, wrong data, no provider, and
- * what mapping and allocating refuse. Each of them is brought about, and all that is said
- * of it is compared. Those of topology and devices are in verdict_text_kunit.c, those of a
- * namespace in the suites of the NVMe target.
+ * The reasons that do not depend on topology: an encrypted guest, wrong data, no provider,
+ * and refusals by map and alloc. Each case causes one of them and compares the whole
+ * text. Reasons of topology and devices are in verdict_text_kunit.c, those of a namespace
+ * in the suites of the NVMe target.
  */
 #include <kunit/static_stub.h>
 
@@ -13,14 +13,14 @@
 #include "mapkit.h"
 
 /*
- * All cases (mapkit_host), the host bridge being known to forward:
+ * All cases (mapkit_host), with a host bridge that forwards:
  *
  *	host -+- rp0 -- card    lends BAR 2, 4 MiB
  *	      +- rp1 -- nic     client, behind an IOMMU
  *	      `- rp2 -- card2   lends BAR 2
  */
 
-/* What they say, after both ends */
+/* Text that follows both ends */
 #define WORDS_MIXED \
 	"mixed-list: the scatterlist mixes providers, or peer and system memory; build one list per provider"
 #define WORDS_MAP_FAILED \
@@ -35,18 +35,18 @@
 	"encrypted-guest: this guest's memory is encrypted; none: peer-to-peer traffic is not encrypted"
 #define WORDS_DATA \
 	"verify-failed: a self-test with real DMA found wrong data on this path"
-/* The host bridge of QEMU, where the suites run */
+/* Only with the host bridge of QEMU, where the suites run */
 #define WORDS_GUEST \
 	" through a virtual machine's host bridge"
 #define WORDS_NOTE \
 	" (512 bytes at 4096 are not what was written); do not use this path: "
 
 /**
- * struct refused - a pair, and what can be refused to it
+ * struct refused - a pair, and objects for refused requests
  * @test: the test
  * @k: the hierarchy
- * @iommu: in front of nic
- * @grant: for card and nic
+ * @iommu: IOMMU of nic
+ * @grant: grant for card and nic
  * @memory: two pages of card
  * @other: a page of card2
  * @system: a page of system memory
@@ -73,8 +73,8 @@ static void refused_build(struct kunit *test, struct refused *r)
 	KUNIT_ASSERT_NOT_NULL(test, r->system);
 }
 
-/* "BORROWER and LENDER: WORDS" is all that is said of @v. */
-static void refused_expect(struct kunit *test, struct pci_dev *lender, struct device *borrower,
+/* Checks that "CLIENT and PROVIDER: TEXT" is the whole text of @v. */
+static void refused_expect(struct kunit *test, struct pci_dev *provider, struct device *client,
 			   const struct pci_p2pmem_verdict *v, const char *words)
 {
 	char *got = kunit_kzalloc(test, PCI_P2PMEM_TEXT, GFP_KERNEL);
@@ -82,13 +82,13 @@ static void refused_expect(struct kunit *test, struct pci_dev *lender, struct de
 
 	KUNIT_ASSERT_NOT_NULL(test, got);
 	KUNIT_ASSERT_NOT_NULL(test, want);
-	snprintf(want, PCI_P2PMEM_TEXT, "%s and %s: %s", dev_name(borrower),
-		 lender ? pci_name(lender) : "(no provider)", words);
-	pci_p2pmem_explain(got, PCI_P2PMEM_TEXT, lender, borrower, v);
+	snprintf(want, PCI_P2PMEM_TEXT, "%s and %s: %s", dev_name(client),
+		 provider ? pci_name(provider) : "(no provider)", words);
+	pci_p2pmem_explain(got, PCI_P2PMEM_TEXT, provider, client, v);
 	KUNIT_EXPECT_STREQ(test, got, want);
 }
 
-/* The one reason that was counted since @before, once; OK when it was none, or several */
+/* Returns the only reason that was counted since @before; OK for none or several */
 static enum pci_p2pmem_reason refused_since(struct refused *r,
 					    const struct mapkit_count *before)
 {
@@ -103,7 +103,7 @@ static enum pci_p2pmem_reason refused_since(struct refused *r,
 	return found;
 }
 
-/* A page of card, and then one that is elsewhere */
+/* A page of card, and then one of other memory */
 static int refused_list(struct refused *r, void *second)
 {
 	static const struct mapkit_piece first[] = { { 0, SZ_4K }, { SZ_4K, SZ_4K } };
@@ -189,7 +189,7 @@ static int quota_is_exceeded(struct refused *r)
 	return ret;
 }
 
-/* What no verdict has: it is counted, and told with both ends like any other. */
+/* Reasons that no verdict has are counted, and have a text with both ends as well. */
 static void text_for_counted_reasons(struct kunit *test)
 {
 	static const struct {
@@ -215,12 +215,12 @@ static void text_for_counted_reasons(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(t); i++) {
 		before = mapkit_count(r.k.card, r.k.nic);
 		KUNIT_EXPECT_EQ_MSG(test, t[i].refused(&r), t[i].error, "%s", t[i].words);
-		/* as p2pmem_refuse() has it */
+		/* the same as in p2pmem_refuse() */
 		v = (struct pci_p2pmem_verdict){ .reason = refused_since(&r, &before),
 						 .distance = -1 };
 		refused_expect(test, r.k.card, r.k.nic, &v, t[i].words);
 	}
-	/* And nothing is left of it: the same things go well. */
+	/* The refusals have no lasting effect: valid requests succeed. */
 	r.iommu->fail_at = 0;
 	KUNIT_EXPECT_GT(test, refused_list(&r, NULL), 0);
 	KUNIT_EXPECT_EQ(test, refused_region(&r, 2, 0, SZ_4K), 0);
@@ -246,7 +246,7 @@ static void text_in_the_log(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, want);
 	refused_build(test, &r);
-	/* a pair that could not be kept has nothing to say */
+	/* a pair that could not be stored logs nothing */
 	kit_drop_pairs(kit_provider(fabric_pdev(r.k.f, "card2")), r.k.nic);
 	l = logged_begin(test, "cannot map peer-to-peer memory");
 	for (i = 0; i < ARRAY_SIZE(t); i++) {
@@ -259,7 +259,7 @@ static void text_in_the_log(struct kunit *test)
 		kit_reevaluate();
 		for (n = 0; n < 3; n++)
 			KUNIT_EXPECT_LT(test, t[i].refused(&r), 0);
-		KUNIT_EXPECT_STREQ_MSG(test, logged_line(l, 1), "", "it is no news");
+		KUNIT_EXPECT_STREQ_MSG(test, logged_line(l, 1), "", "unchanged verdict");
 	}
 }
 
@@ -268,7 +268,7 @@ static bool refused_encrypted(void)
 	return true;
 }
 
-/* Nobody is granted it and nobody maps it, and that is for as long as the guest is one. */
+/* Grants and mappings are refused, permanently. */
 static void text_for_an_encrypted_guest(struct kunit *test)
 {
 	struct mapkit_count before;
@@ -291,9 +291,9 @@ static void text_for_an_encrypted_guest(struct kunit *test)
 	before = mapkit_count(r.k.card, r.k.nic);
 	KUNIT_EXPECT_EQ(test, refused_list(&r, NULL), -EXDEV);
 	KUNIT_EXPECT_EQ(test, refused_since(&r, &before), PCI_P2PMEM_ENCRYPTED);
-	KUNIT_EXPECT_EQ_MSG(test, r.iommu->calls, 0, "the IOMMU was asked");
+	KUNIT_EXPECT_EQ_MSG(test, r.iommu->calls, 0, "the IOMMU was used");
 	kit_reevaluate();
-	KUNIT_EXPECT_NULL_MSG(test, pci_p2pmem_find_provider(&r.k.nic, 1), "it is chosen");
+	KUNIT_EXPECT_NULL_MSG(test, pci_p2pmem_find_provider(&r.k.nic, 1), "it was chosen");
 
 	kunit_deactivate_static_stub(test, p2pmem_guest_encrypted);
 	kit_reevaluate();
@@ -320,12 +320,12 @@ static void refused_forget(void *client)
 	pci_p2pmem_unregister_client(client);
 }
 
-/* What the self-test has found, and what may be the cause, in every verdict from then on */
+/* All later verdicts have the note of the self-test and the possible causes */
 static void text_for_wrong_data(struct kunit *test)
 {
 	static const struct {
-		bool plain;		/* no IOMMU is between them */
-		bool by_admin;		/* what is built in is not */
+		bool plain;		/* without an IOMMU */
+		bool by_admin;		/* allowed by an administrator */
 		const char *words;
 	} t[] = {
 		{ false, false, WORDS_DATA WORDS_GUEST WORDS_NOTE
@@ -345,7 +345,7 @@ static void text_for_wrong_data(struct kunit *test)
 	int i;
 
 	refused_build(test, &r);
-	/* one of the two can be chosen */
+	/* choose one of the two */
 	pci_p2pmem_set_published(r.other->provider, false);
 	client = pci_p2pmem_register_client(r.k.nic, &refused_ops, NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(client));
@@ -354,7 +354,7 @@ static void text_for_wrong_data(struct kunit *test)
 		mapkit_grant_end(test, r.grant);
 		r.iommu->plain = t[i].plain;
 		if (t[i].by_admin) {
-			/* the ports of the two that are not built in */
+			/* the ports of the two without a built-in entry */
 			kit_allow(test, "-8086:2030,+fab0:0002");
 			pci_p2pmem_set_published(r.k.card, false);
 			pci_p2pmem_set_published(r.other->provider, true);
@@ -375,7 +375,7 @@ static void text_for_wrong_data(struct kunit *test)
 	}
 }
 
-/* Nothing is published that the client could be given: there is no other end to name. */
+/* No published provider: the text has no other end. */
 static void text_for_no_provider(struct kunit *test)
 {
 	struct pci_p2pmem_verdict v;

@@ -2,8 +2,8 @@
 /**
  * DOC: text of verdicts
  *
- * For every reason that a machine can have: both ends, the token, the text, the device
- * at fault and the remedy, as an administrator reads them.
+ * For every reason that depends on the machine: both ends, the token, the text, the
+ * device that causes the refusal, and the remedy.
  */
 #include <kunit/device.h>
 #include <kunit/static_stub.h>
@@ -33,7 +33,7 @@ static void text_exit(struct kunit *test)
  *	      |			`- 02.0 dn2 -- narrow, which addresses 32 bits
  *	      `- 01.0 rp1 -- lone
  *	next --- 00.0 rp2 -- far
- *	root --- 03.0 inside, which no port is above of, and nothing stands for its host bridge
+ *	root --- 03.0 inside, without a port above, and without a function for its host bridge
  *	sky ---- 00.0 rp3, which is on the built-in list -- known
  */
 #define TEXT_PORT(_id)	.vendor = FABRIC_VENDOR, .device = _id
@@ -88,7 +88,7 @@ static void text_expect(struct kunit *test, struct pci_dev *provider, struct dev
 	KUNIT_EXPECT_EQ(test, n, strlen(want));
 }
 
-/* "CLIENT and PROVIDER: WORDS", where each @ in the words is the next of the names */
+/* Checks "CLIENT and PROVIDER: TEXT"; each @ in the text is replaced by the next name */
 static void text_pair(struct kunit *test, struct fabric *f, const char *client,
 		      const char *words, const char * const names[])
 {
@@ -139,7 +139,7 @@ static void text_for_a_path(struct kunit *test)
 		  (const char *[]){ "dn1" });
 }
 
-/* The entry is for this pair, and when it was written the pair is allowed. */
+/* The entry is for this pair: after it is written, the pair is allowed. */
 static void text_for_an_entry(struct kunit *test)
 {
 	static const struct {
@@ -190,7 +190,7 @@ static void text_no_x86(struct p2pmem_entry *cpu)
 	*cpu = (struct p2pmem_entry){};
 }
 
-/* Where no id and no processor can be named, there is nothing to write. */
+/* Without an ID or a processor there is no entry to write. */
 static void no_text_without_an_entry(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
@@ -304,7 +304,7 @@ static void text_for_other_devices(struct kunit *test)
 	text_expect(test, card, dev, want);
 }
 
-/* The devices may be gone: their names are in the verdict, and the list is what it names. */
+/* After removal of the devices, their names and the list are those in the verdict. */
 static void text_without_the_devices(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, text_tree);
@@ -343,7 +343,7 @@ static void text_stays_within_its_buffer(struct kunit *test)
 	pci_p2pmem_verdict(card, nic, &v);
 	all = pci_p2pmem_explain(whole, TEXT_SIZE, card, nic, &v);
 	list = strchr(whole, '=') - whole;
-	/* the command stands there wholly, or not at all */
+	/* the command is complete or absent */
 	part = strstr(whole, ", or allow") - whole;
 	for (len = 0; len < TEXT_SIZE; len++) {
 		memset(buf, 0x5a, TEXT_SIZE);
@@ -352,7 +352,7 @@ static void text_stays_within_its_buffer(struct kunit *test)
 			want = all;
 		else
 			want = len ? min(len - 1, part) : 0;
-		/* the list, when it is cut between two names, does not end in the separator */
+		/* a list that is truncated between two names does not end with a separator */
 		if (want > list && want < part && whole[want - 1] == ';')
 			want--;
 		KUNIT_EXPECT_EQ_MSG(test, n, want, "%d bytes", len);
@@ -361,7 +361,7 @@ static void text_stays_within_its_buffer(struct kunit *test)
 	}
 }
 
-/* A verdict of a later version, or one that was written over */
+/* A verdict with an unknown reason */
 static void text_for_unknown_values(struct kunit *test)
 {
 	struct pci_p2pmem_verdict v = { .reason = PCI_P2PMEM_NR_REASONS };

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: suite p2pmem-verify: the self-test of a pair, as the core sees it
+ * DOC: suite p2pmem-verify: self-tests of pairs in the core
  *
- * Who is asked, how often, what becomes of the answer, and what a client, a provider or
- * a second caller that goes or comes meanwhile finds.
+ * Calls of the clients' operations, their results, and clients, providers or second
+ * callers that are added or removed during a test.
  */
 #include <trace/events/p2pmem.h>
 #include "lendkit.h"
@@ -22,14 +22,14 @@
  * @k: the hierarchy
  * @client: its registration
  * @grant: what the test is of
- * @says: its answer
- * @moves: bytes that it says it has moved
- * @calls: how often it was asked
- * @what: what it was asked for
- * @memory: what the grant had for it
- * @local: that answer is not about the pair
- * @meanwhile: something that happens during the test
- * @hold: it does not end before this is complete
+ * @says: its result
+ * @moves: bytes that it reports
+ * @calls: number of its calls
+ * @what: argument of the last call
+ * @memory: bytes that it could allocate under the grant
+ * @local: its result is not about the pair
+ * @meanwhile: function to call during the test
+ * @hold: the test does not end before this is completed
  * @ret: return value of the test
  * @why: verdict that the test returned
  */
@@ -136,14 +136,14 @@ static void client_without_an_operation(struct kunit *test)
 	g = mapkit_grant(test, &k);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_grant_verify(g, k.nic, NULL, &why), 0);
 	KUNIT_EXPECT_EQ(test, why.proof, PCI_P2PMEM_UNPROVED);
-	KUNIT_EXPECT_STRNEQ_MSG(test, why.note, "", "it does not say why");
+	KUNIT_EXPECT_STRNEQ_MSG(test, why.note, "", "no reason in the note");
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_OK);
 	KUNIT_EXPECT_EQ_MSG(test, pci_p2pmem_grant_verify(g, &k.card->dev, NULL, &why), -EINVAL,
-			    "a device that the grant is not for");
+			    "a device that is no client of the grant");
 	KUNIT_EXPECT_EQ(test, why.proof, PCI_P2PMEM_UNTRIED);
 }
 
-/* Each answer: what the caller gets, what the pair keeps, and that it is asked for once */
+/* For each result: return value, stored proof, and that the operation is called once */
 static void result_of_the_operation(struct kunit *test)
 {
 	static const struct {
@@ -186,7 +186,7 @@ static void result_of_the_operation(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, p2pmem_is_idle(kit_provider(v->k.card)));
 }
 
-/* The last arguments of the trace event, and how often it was emitted */
+/* The last arguments of the trace event, and the number of events */
 struct verify_event {
 	struct device *client;
 	size_t bytes;
@@ -202,7 +202,7 @@ static void verify_probe(void *data, struct pci_dev *provider, struct device *cl
 	*e = (struct verify_event){ client, bytes, proof, e->seen + 1 };
 }
 
-/* Two drivers of one device: the event has what both moved, and their common answer. */
+/* Two drivers of one device: the event has the sum of bytes and the common result. */
 static void contents_of_the_event(struct kunit *test)
 {
 	struct prover *v = prover(test), *second = kunit_kzalloc(test, sizeof(*v), GFP_KERNEL);
@@ -236,7 +236,7 @@ static void request_a_new_test(struct prover *v)
 	kit_forget(kit_provider(v->k.card));
 }
 
-/* A disproved pair is refused for everybody; memory in use under a grant is lost. */
+/* A disproved pair is refused for all users; memory in use under a grant is lost. */
 static void disproved_pair_is_refused(struct kunit *test)
 {
 	static const struct mapkit_piece one[] = { { 0, SZ_4K } };
@@ -260,7 +260,7 @@ static void disproved_pair_is_refused(struct kunit *test)
 			-EXDEV);
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_VERIFY_FAILED);
 	KUNIT_EXPECT_EQ(test, why.mapping, PCI_P2PMEM_MAP_NONE);
-	KUNIT_EXPECT_NULL_MSG(test, pci_p2pmem_find_provider(&v->k.nic, 1), "it is chosen");
+	KUNIT_EXPECT_NULL_MSG(test, pci_p2pmem_find_provider(&v->k.nic, 1), "it was chosen");
 	pci_p2pmem_explain(text, sizeof(text), v->k.card, v->k.nic, &why);
 	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, "verify-failed"), "%s", text);
 	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, "(answer 3)"), "%s", text);
@@ -271,19 +271,19 @@ static void disproved_pair_is_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, -EXDEV,
 			    PTR_ERR(pci_p2pmem_grant_sgl_alloc(v->grant, &nents, SZ_4K,
 							       GFP_KERNEL, &reason)),
-			    "memory for a pair that moves wrong data");
+			    "memory was allocated for a disproved pair");
 	KUNIT_EXPECT_EQ(test, reason, PCI_P2PMEM_VERIFY_FAILED);
 	KUNIT_EXPECT_EQ_MSG(test, pci_p2pmem_map_sg(v->k.nic, sgl, 1, DMA_TO_DEVICE), -EXDEV,
-			    "it is mapped without a grant");
+			    "it was mapped without a grant");
 	pci_p2pmem_sgl_free(out);
 
-	/* The pair may be tested again, and the grant is of before. */
+	/* The pair may be tested again, but the grant remains unusable. */
 	request_a_new_test(v);
 	pci_p2pmem_verdict(v->k.card, v->k.nic, &why);
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_OK);
 	pci_p2pmem_grant_verdict(v->grant, &why);
 	KUNIT_EXPECT_EQ_MSG(test, why.reason, PCI_P2PMEM_VERIFY_FAILED,
-			    "a grant whose memory is lost counts as good");
+			    "a grant with lost memory is usable");
 	KUNIT_EXPECT_EQ(test, why.mapping, PCI_P2PMEM_MAP_NONE);
 	mapkit_grant_end(test, v->grant);
 
@@ -294,8 +294,8 @@ static void disproved_pair_is_refused(struct kunit *test)
 }
 
 /*
- * Guilt does not expire by itself: not by what happens elsewhere, nor by a reset, nor by
- * a route that goes and comes back. It does with another route of the pair's own.
+ * A disproof stays after events elsewhere, after a reset, and if a route is removed and
+ * restored. It is dropped if the pair's own route changes.
  */
 static void disproof_stays(struct kunit *test)
 {
@@ -321,7 +321,7 @@ static void disproof_stays(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_UNTRIED, "the pair has another route");
 }
 
-/* A new grant asks the topology again; the proof goes when that says something else. */
+/* A new grant evaluates the topology again, and drops the proof of a different route. */
 static void proof_is_of_the_pair_as_it_is(struct kunit *test)
 {
 	struct pci_p2pmem_verdict why;
@@ -330,10 +330,10 @@ static void proof_is_of_the_pair_as_it_is(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, ask(v), 0);
 	g = mapkit_grant(test, &v->k);
-	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_PROVED, "nothing has changed");
+	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_PROVED, "no change");
 	mapkit_grant_end(test, g);
 
-	/* written behind the kernel's back: nobody announces it */
+	/* written without the kernel's knowledge, so there is no event */
 	fabric_set_acs_ctrl(v->k.f, "dn1", PCI_ACS_RR);
 	KUNIT_EXPECT_EQ(test,
 			PTR_ERR(pci_p2pmem_grant_create(v->k.card, PCI_P2PMEM_NEAREST, &v->k.nic,
@@ -341,7 +341,7 @@ static void proof_is_of_the_pair_as_it_is(struct kunit *test)
 			-EXDEV);
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_ACS_REDIRECT);
 	KUNIT_EXPECT_EQ(test, why.proof, PCI_P2PMEM_UNTRIED);
-	KUNIT_EXPECT_EQ_MSG(test, ask(v), -EXDEV, "a pair that is refused is tested");
+	KUNIT_EXPECT_EQ_MSG(test, ask(v), -EXDEV, "a refused pair was tested");
 	KUNIT_EXPECT_EQ(test, v->calls, 1);
 	fabric_set_acs_ctrl(v->k.f, "dn1", 0);
 	g = mapkit_grant(test, &v->k);
@@ -362,7 +362,7 @@ static void change_always(struct prover *v)
 	kit_reevaluate();
 }
 
-/* What changed while it was tested is tested again, some times. */
+/* A pair that changes during its test is tested again, a few times. */
 static void pair_that_changes_meanwhile(struct kunit *test)
 {
 	struct prover *v = prover(test);
@@ -386,7 +386,7 @@ static void lose_card(struct prover *v)
 	pci_p2pmem_lost(v->k.card);
 }
 
-/* Wrong data in memory that is going says nothing about the path. */
+/* Wrong data in memory that is being withdrawn proves nothing about the path. */
 static void provider_removed_during_test(struct kunit *test)
 {
 	struct prover *v = prover(test);
@@ -399,13 +399,13 @@ static void provider_removed_during_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, known(v), PCI_P2PMEM_UNTRIED);
 	v->meanwhile = NULL;
 	v->says = PCI_P2PMEM_PROVED;
-	KUNIT_EXPECT_EQ_MSG(test, ask(v), -ENODEV, "the grant is of the life before");
+	KUNIT_EXPECT_EQ_MSG(test, ask(v), -ENODEV, "the grant is older than the loss");
 	v->grant = mapkit_grant(test, &v->k);
 	KUNIT_EXPECT_EQ(test, ask(v), 0);
 	KUNIT_EXPECT_EQ(test, v->why.proof, PCI_P2PMEM_PROVED);
 }
 
-/* A reset that ends when the memory of the test is back */
+/* A reset that ends when the memory of the test is freed */
 static void reset_card_once(struct prover *v)
 {
 	pci_p2pmem_lost(v->k.card);
@@ -413,7 +413,7 @@ static void reset_card_once(struct prover *v)
 	v->meanwhile = NULL;
 }
 
-/* Nor does it in memory that has come back since, and what was proved is proved again. */
+/* The same after a resume; the pair must be proved again. */
 static void provider_that_is_reset_meanwhile(struct kunit *test)
 {
 	struct prover *v = prover(test);
@@ -422,7 +422,8 @@ static void provider_that_is_reset_meanwhile(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ask(v), -ENODEV);
 	mapkit_settle();
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(v->k.card));
-	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_UNTRIED, "the answer is of the time before");
+	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_UNTRIED,
+			    "the result is older than the reset");
 	v->grant = mapkit_grant(test, &v->k);
 	KUNIT_EXPECT_EQ(test, ask(v), 0);
 	KUNIT_EXPECT_EQ(test, v->calls, 2);
@@ -444,7 +445,7 @@ static void answer_about_something_else(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, known(v), PCI_P2PMEM_UNTRIED);
 	v->says = PCI_P2PMEM_DISPROVED;
 	KUNIT_EXPECT_EQ(test, ask(v), -EXDEV);
-	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_DISPROVED, "wrong data is wrong data");
+	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_DISPROVED, "a disproof is always stored");
 	KUNIT_EXPECT_EQ(test, mapkit_count(v->k.card, v->k.nic).failures[PCI_P2PMEM_VERIFY_FAILED],
 			1);
 }
@@ -462,7 +463,7 @@ static void revoke_waits_for_the_test(struct kunit *test)
 	r = mapkit_revoke(test, v->k.card);
 	KUNIT_EXPECT_TRUE(test, lend_wait(!p2pmem_is_live(kit_provider(v->k.card))));
 	msleep(50);
-	KUNIT_EXPECT_FALSE_MSG(test, mapkit_revoked(r), "memory of the test is out");
+	KUNIT_EXPECT_FALSE_MSG(test, mapkit_revoked(r), "memory of the test is in use");
 	complete_all(&go);
 	lend_join(test, t);
 	mapkit_revoke_join(test, r);
@@ -476,7 +477,7 @@ static void unregister(void *data)
 	pci_p2pmem_unregister_client(v->client);
 }
 
-/* A driver that goes while its operation runs waits for it. */
+/* Removing a driver waits for its running operation. */
 static void registration_stays_under_a_test(struct kunit *test)
 {
 	DECLARE_COMPLETION_ONSTACK(go);
@@ -488,12 +489,12 @@ static void registration_stays_under_a_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, lend_wait(READ_ONCE(v->calls)));
 	u = lend_start(test, unregister, v);
 	msleep(100);
-	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(u), "its driver goes under it");
+	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(u), "its driver did not wait");
 	KUNIT_EXPECT_FALSE(test, lend_is_over(t));
 	complete_all(&go);
 	lend_join(test, u);
 	lend_join(test, t);
-	/* The end of the registration was a change: nobody is left to be asked again. */
+	/* The end of the registration is a change, and no client is left to test again. */
 	KUNIT_EXPECT_EQ(test, v->ret, 0);
 	KUNIT_EXPECT_EQ(test, v->why.proof, PCI_P2PMEM_UNPROVED);
 	KUNIT_EXPECT_EQ(test, v->calls, 1);
@@ -503,7 +504,7 @@ static void registration_stays_under_a_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, v->why.proof, PCI_P2PMEM_PROVED);
 }
 
-/* Of two who want to know at a time one has it tested, and both know. */
+/* Of two concurrent callers one runs the test, and both get the result. */
 static void two_at_a_time(struct kunit *test)
 {
 	struct prover *v = prover(test), *w = kunit_kzalloc(test, sizeof(*w), GFP_KERNEL);
@@ -531,7 +532,7 @@ static void two_at_a_time(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, v->calls, 1, "tested twice");
 }
 
-/* Several drivers of one device: the worst answer counts, none at all does not. */
+/* Several drivers of one device: the worst result counts; no result does not count. */
 static void several_registrations(struct kunit *test)
 {
 	static const struct {
@@ -567,7 +568,7 @@ static void several_registrations(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, v->calls, w->calls);
 }
 
-/* A grant that was ended has no memory for a test. */
+/* After the end of a grant no memory can be allocated for a test. */
 static void grant_that_ended(struct kunit *test)
 {
 	struct prover *v = prover(test);

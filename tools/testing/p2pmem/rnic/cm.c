@@ -8,11 +8,11 @@
  * connection attempt searches the listener among all adapters of the machine,
  * and both ends share one object. It is pending until the passive consumer
  * accepts or rejects it, its listener or one end is destroyed, or the attempt
- * times out; each of these answers the active side. An accepted connection is
- * up until it is closed.
+ * times out; each of these sends a reply to the active side. An accepted connection
+ * is established until it is closed.
  *
- * One spinlock guards it all, and events are sent under it: that gives them
- * their order, and CLOSE to each side exactly once, which iw_cm insists on.
+ * One spinlock guards all connections, and events are sent with it held. This keeps
+ * events in order, and each side gets CLOSE exactly once, as iw_cm requires.
  * References on connection manager ids are dropped after their last event.
  * A pending connection is handed to iw_cm as a number, never as a pointer,
  * because iw_cm may drop the event that carries it.
@@ -26,7 +26,7 @@
 
 static unsigned int rnic_connect_timeout_ms = 30000;
 module_param_named(connect_timeout_ms, rnic_connect_timeout_ms, uint, 0644);
-MODULE_PARM_DESC(connect_timeout_ms, "limit for an answer to a connection attempt (default 30000)");
+MODULE_PARM_DESC(connect_timeout_ms, "time limit of a connection attempt (default 30000)");
 
 enum rnic_conn_state { RNIC_CONN_PENDING, RNIC_CONN_UP, RNIC_CONN_CLOSED };
 
@@ -84,7 +84,7 @@ struct rnic_qp *rnic_conn_peer(struct rnic_conn *conn, unsigned int side)
 	return READ_ONCE(conn->qp[!side]);
 }
 
-/* A receive was posted: let the other end's parked send go on. Any context. */
+/* A receive was posted: resume the other end's parked send. Any context. */
 void rnic_conn_kick_peer(struct rnic_conn *conn, unsigned int side)
 {
 	unsigned long flags;
@@ -151,7 +151,7 @@ static int rnic_event(struct iw_cm_id *id, enum iw_cm_event_type type, int statu
 	return id->event_handler(id, &event);
 }
 
-/* Answer the active side, without private data if memory is short. */
+/* Reply to the active side, without private data if memory is short. */
 static int rnic_reply(struct rnic_conn *conn, int status, const struct iw_cm_conn_param *param)
 {
 	struct iw_cm_id *id = conn->id[RNIC_ACTIVE];
@@ -166,7 +166,7 @@ static int rnic_reply(struct rnic_conn *conn, int status, const struct iw_cm_con
 	return ret;
 }
 
-/* End the pending state, for any outcome. */
+/* End the pending state, with any result. */
 static void rnic_conn_settle(struct rnic_conn *conn, enum rnic_conn_state state)
 {
 	lockdep_assert_held(&rnic_cm_lock);
@@ -174,7 +174,7 @@ static void rnic_conn_settle(struct rnic_conn *conn, enum rnic_conn_state state)
 	conn->listener = NULL;
 	list_del(&conn->pending);
 	if (cancel_delayed_work(&conn->timeout))
-		rnic_conn_put(conn);	/* the caller or a queue pair has another one */
+		rnic_conn_put(conn);	/* the caller or a queue pair has a reference */
 }
 
 static void rnic_conn_refuse(struct rnic_conn *conn, int status,
@@ -267,7 +267,7 @@ static bool rnic_any_ip(const struct sockaddr_storage *addr)
 	return ((const struct sockaddr_in *)addr)->sin_addr.s_addr == htonl(INADDR_ANY);
 }
 
-/* The network device that has the address; compared only, never dereferenced. */
+/* Find the network device with this address; the result is only compared. */
 static const struct net_device *rnic_netdev_of(const struct sockaddr_storage *addr)
 {
 	const struct net_device *netdev;
@@ -283,7 +283,7 @@ static const struct net_device *rnic_netdev_of(const struct sockaddr_storage *ad
 	return netdev;
 }
 
-/* Exact address first, else a wildcard on the adapter that has the address. */
+/* Prefer a listener with the exact address to a wildcard on the adapter with the address. */
 static struct rnic_listener *rnic_find_listener(const struct sockaddr_storage *addr,
 						const struct net_device *netdev)
 {
@@ -354,7 +354,7 @@ int rnic_iw_connect(struct iw_cm_id *id, struct iw_cm_conn_param *param)
 		.ord = min_t(u32, param->ord, RNIC_MAX_RD_ATOM),
 		.ird = min_t(u32, param->ird, RNIC_MAX_RD_ATOM),
 	};
-	/* A full backlog is answered as well: connection refused. */
+	/* A full backlog sends a reply as well: connection refused. */
 	if (listener->id->event_handler(listener->id, &event))
 		rnic_conn_refuse(conn, -ECONNREFUSED, NULL);
 	spin_unlock_irq(&rnic_cm_lock);
@@ -369,7 +369,7 @@ fail:
 	return ret;
 }
 
-/* The pending connection that iw_cm passed on by its number, or NULL. */
+/* Find the pending connection with the number from iw_cm, or NULL. */
 static struct rnic_conn *rnic_find_pending(const struct iw_cm_id *id)
 {
 	unsigned long number = (unsigned long)id->provider_data;
@@ -397,7 +397,7 @@ int rnic_iw_accept(struct iw_cm_id *id, struct iw_cm_conn_param *param)
 	spin_lock_irq(&rnic_cm_lock);
 	conn = rnic_find_pending(id);
 	if (!conn) {
-		/* Answered already: listener destroyed, timeout, or other end destroyed. */
+		/* No longer pending: listener destroyed, timeout, or other end destroyed. */
 		ret = -ECONNRESET;
 	} else if (!rnic_conn_attach(conn, RNIC_PASSIVE, qp)) {
 		rnic_conn_refuse(conn, -ECONNREFUSED, NULL);
@@ -462,7 +462,7 @@ int rnic_iw_destroy_listen(struct iw_cm_id *id)
 
 	spin_lock_irq(&rnic_cm_lock);
 	list_del(&listener->list);
-	/* iw_cm drops the requests of a destroyed listener, so answer them here. */
+	/* iw_cm drops the requests of a destroyed listener, so reply to them here. */
 	list_for_each_entry_safe(conn, next, &rnic_pending, pending)
 		if (conn->listener == listener)
 			rnic_conn_refuse(conn, -ECONNREFUSED, NULL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: What all files of the adapter share
+ * DOC: Code shared by all files of the adapter
  *
  * Floor 0.
  *
@@ -33,7 +33,7 @@ unsigned int rnic_live_report(void)
 		if (!n)
 			continue;
 		total += abs(n);
-		pr_err(RNIC_NAME ": leak: %d %s left at unload\n", n, rnic_live_names[i]);
+		pr_err(RNIC_NAME ": leak: %d %s still exist at unload\n", n, rnic_live_names[i]);
 	}
 	return total;
 }

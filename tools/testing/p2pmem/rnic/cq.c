@@ -42,7 +42,7 @@ int rnic_destroy_cq(struct ib_cq *ibcq, struct ib_udata *udata)
 	return 0;
 }
 
-/* Make room for @entries more completions: 0 or -ENOMEM. */
+/* Reserve entries for @entries more completions; return 0 or -ENOMEM. */
 int rnic_cq_reserve(struct rnic_cq *cq, unsigned int entries)
 {
 	struct ib_wc *ring = NULL;

@@ -7,8 +7,8 @@
  * Moves bytes between two checked lists of memory with the SCRIPTS processor
  * of the 53c895a. A program is a run of Memory Move instructions in coherent
  * memory and an INT that ends it; storing its address in DSP starts it. The
- * engine has 32 address bits and 24 bits of count. It is polled: DIEN stays
- * zero, so the function never raises its interrupt.
+ * engine has 32 address bits and a 24-bit count. The driver polls it: DIEN stays
+ * zero, so the function never raises an interrupt.
  *
  * With virt_dma the addresses are kernel virtual ones and the CPU copies.
  * This is the only file that touches the function's registers.
@@ -114,7 +114,7 @@ bool rnic_addr_reachable(const struct rnic_dev *dev, u64 addr, u32 len)
 	       virt_addr_valid((void *)(uintptr_t)(addr + len - 1));
 }
 
-/* The next piece that is contiguous on both sides, or -ERANGE. */
+/* Return the length of the next piece that is contiguous on both sides, or -ERANGE. */
 static int rnic_next_move(struct rnic_dev *dev, struct rnic_cursor *dst,
 			  struct rnic_cursor *src, u64 left, u64 *to, u64 *from, u32 *len)
 {
@@ -185,9 +185,9 @@ static int rnic_copy_script(struct rnic_dev *dev, struct rnic_cursor *dst,
 }
 
 /*
- * Copy @len bytes from @src to @dst, all of them or an error: -ERANGE for an
- * address that the engine cannot reach, -EIO when the program failed. After
- * an error the destination may hold a part.
+ * Copy all @len bytes from @src to @dst, or return an error: -ERANGE for an address
+ * that the engine cannot reach, -EIO if the program failed. After an error, a part of
+ * the data may have been copied.
  */
 int rnic_engine_copy(struct rnic_dev *dev, struct rnic_cursor *dst, struct rnic_cursor *src,
 		     u64 len)

@@ -18,7 +18,7 @@
 
 #include "rnic.h"
 
-/* Requests that one worker executes before others get their turn. */
+/* Number of requests that a worker executes before it yields to others */
 #define BUDGET	64
 
 /* Not a completion status: the request waits for the peer's next receive. */
@@ -95,7 +95,7 @@ static void rnic_queue_pop(struct rnic_qp *qp, struct rnic_queue *q)
 	spin_unlock_irq(&qp->lock);
 }
 
-/* Check failures are the fault of whose key it was. */
+/* Count a failed check of a key that belongs to @qp's device. */
 static int rnic_refused(struct rnic_qp *qp, enum ib_wc_status status)
 {
 	rnic_count_inc(qp->dev, RNIC_COUNT_KEY_ERRORS);
@@ -194,7 +194,7 @@ static int rnic_exec_rdma(struct rnic_qp *qp, struct rnic_qp *peer, struct rnic_
 	return IB_WC_SUCCESS;
 }
 
-/* Returns a completion status or PARKED. */
+/* Execute one request; return a completion status or PARKED. */
 static int rnic_exec(struct rnic_qp *qp, struct rnic_qp *peer, struct rnic_swqe *wqe,
 		     const struct ib_sge *sge)
 {
@@ -230,7 +230,7 @@ static int rnic_exec(struct rnic_qp *qp, struct rnic_qp *peer, struct rnic_swqe 
 	return status;
 }
 
-/* Everything posted completes with a flush error, sends first, in order. */
+/* Complete all posted requests with a flush error, sends first, in order. */
 static void rnic_flush(struct rnic_qp *qp)
 {
 	const struct ib_sge *sge;
@@ -259,7 +259,7 @@ static void rnic_flush(struct rnic_qp *qp)
 	}
 }
 
-/* One request. Returns false when there is nothing more to do now. */
+/* Process one request; return false if there is no more work now. */
 static bool rnic_step(struct rnic_qp *qp, struct rnic_qp *peer)
 {
 	const struct ib_sge *sge;
@@ -303,7 +303,7 @@ void rnic_qp_work(struct work_struct *work)
 	error = qp->error;
 	spin_unlock_irq(&qp->lock);
 	if (!conn) {
-		/* Once in error it cannot connect: nobody else is here. */
+		/* In the error state it cannot connect, so no other code runs here. */
 		if (error)
 			rnic_flush(qp);
 		return;

@@ -4,15 +4,15 @@
  *
  * Floor 3.
  *
- * Keeps a transfer in flight for a test: its keys are checked, nothing has
- * been copied, the work request is not complete and the memory of both sides
- * must stay; neither side's queue pair is flushed before it ends. A number
- * written to debugfs "hold" is the number of transfers to catch, 0 lets all of
- * them go. Nothing is held for longer than "hold_timeout_ms" (a timeout is
- * counted), nor once the removal of the adapter has begun.
+ * Keeps a transfer in flight for a test: its keys are checked, no data has been
+ * copied, the work request is not complete and the memory of both sides must stay;
+ * neither side's queue pair is flushed before the transfer ends. The number in
+ * debugfs "hold" is the number of transfers to hold; 0 releases all of them. No
+ * transfer is held for longer than "hold_timeout_ms" (timeouts are counted), or after
+ * the removal of the adapter has begun.
  *
- * A number written to "drop" is the number of transfers that move nothing and are called
- * done all the same: what a path does that loses data. "hold_filter" chooses them too.
+ * The number in debugfs "drop" is the number of transfers that copy no data and succeed
+ * nevertheless, like a path that loses data. "hold_filter" selects these transfers too.
  */
 #include <linux/jiffies.h>
 
@@ -27,7 +27,7 @@ void rnic_gate_init(struct rnic_gate *gate)
 	gate->timeout_ms = GATE_TIMEOUT_MS;
 }
 
-/* Catch the next @to_hold transfers; 0 lets go of those that are held. */
+/* Hold the next @to_hold transfers; 0 releases all held transfers. */
 void rnic_gate_set(struct rnic_gate *gate, unsigned int to_hold)
 {
 	spin_lock(&gate->lock);
@@ -39,7 +39,7 @@ void rnic_gate_set(struct rnic_gate *gate, unsigned int to_hold)
 		wake_up_all(&gate->wait);
 }
 
-/* Let everything go and hold nothing from now on. */
+/* Release all transfers and hold none from now on. */
 void rnic_gate_open(struct rnic_gate *gate)
 {
 	spin_lock(&gate->lock);
@@ -80,7 +80,7 @@ static bool rnic_gate_matches(struct rnic_dev *dev, enum rnic_op op, struct rnic
 	return false;
 }
 
-/* Called for every transfer, under the connection's mutex; may sleep long. */
+/* Called for every transfer with the connection's mutex held; may sleep long. */
 void rnic_gate_pass(struct rnic_dev *dev, enum rnic_op op, struct rnic_cursor *dst,
 		    struct rnic_cursor *src)
 {
@@ -115,7 +115,7 @@ void rnic_gate_pass(struct rnic_dev *dev, enum rnic_op op, struct rnic_cursor *d
 	spin_unlock(&gate->lock);
 }
 
-/* Whether this transfer is one that is to move nothing */
+/* Return true if this transfer must copy no data */
 bool rnic_gate_drops(struct rnic_dev *dev, enum rnic_op op, struct rnic_cursor *dst,
 		     struct rnic_cursor *src)
 {

@@ -4,37 +4,37 @@
  *
  * Floor 7.
  *
- * No RDMA software driver can show peer-to-peer DMA, because none has a DMA
- * device. This one has: a small iWARP adapter whose PCI function is QEMU's
- * lsi53c895a (1000:0012). There is no wire; queue pairs connect to queue pairs
- * of the same machine, on one adapter or on two, and every payload byte is
- * moved by the function's own Memory Move engine at the DMA addresses that
- * stand in the work requests. QEMU's trace event lsi_memcpy witnesses them.
- * It serves nvme-rdma and nvmet-rdma. It is not for production.
+ * Software drivers for RDMA cannot do peer-to-peer DMA, because they have no DMA
+ * device. This driver has one: it is a small iWARP adapter whose PCI function is
+ * QEMU's lsi53c895a (1000:0012). There is no wire; queue pairs connect to queue pairs
+ * of the same machine, on one adapter or on two, and the Memory Move engine of the
+ * function copies every payload byte, at the DMA addresses in the work requests.
+ * QEMU's trace event lsi_memcpy shows them. The adapter supports nvme-rdma and
+ * nvmet-rdma. It is not for production.
  *
- * This file is the PCI driver. Beside it: verbs.c, the attributes and the table of
- * callbacks; cq.c completion queues; mem.c regions and key checks; qp.c queue
- * pairs; exec.c work requests; cm.c connections; ref.c references on queue pairs;
- * engine.c the copy engine; gate.c holds a transfer in flight; debugfs.c; common.c.
+ * This file is the PCI driver. Other files: verbs.c, attributes and table of callbacks;
+ * cq.c, completion queues; mem.c, regions and key checks; qp.c, queue pairs; exec.c,
+ * work requests; cm.c, connections; ref.c, references on queue pairs; engine.c, the
+ * copy engine; gate.c, which holds transfers in flight; debugfs.c; common.c.
  *
  * Parameters:
  *
- * netdev=A,B,...  network device of the first adapter, the second and so on;
- *                 without, dummy0, dummy1, ..., else any free Ethernet device.
- *                 rdma_cm refuses 127.0.0.1: give a dummy device an address.
- * virt_dma=1      register without a DMA device, the PCI parent kept, as hfi1
- *                 does: work requests hold kernel pointers, the CPU copies.
+ * netdev=A,B,...  network devices of the first adapter, the second and so on;
+ *                 default: dummy0, dummy1, ..., otherwise any free Ethernet device.
+ *                 rdma_cm refuses 127.0.0.1, so set an address of a dummy device.
+ * virt_dma=1      register without a DMA device but with the PCI parent, as hfi1
+ *                 does: work requests contain kernel pointers, and the CPU copies.
  * hold_us=N       delay each transfer (writable in sysfs).
- * connect_timeout_ms=N  limit for an answer to a connection attempt.
+ * connect_timeout_ms=N  time limit of a connection attempt.
  *
  * An example, after "ip link add dummy0 type dummy", an address and "up":
  *
  *   insmod p2pmem_rnic.ko                 # registers rnic0
  *   cd /sys/kernel/debug/p2pmem_rnic/rnic0
  *   echo peer > hold_filter               # or any (default), rdma
- *   echo 1 > hold                         # catch the next one (N: the next N)
- *   ... start I/O, wait until "held" reads 1, do what is to be tested ...
- *   echo 0 > hold                         # let it go
+ *   echo 1 > hold                         # hold the next one (N: the next N)
+ *   ... start I/O, wait until "held" reads 1, run the test ...
+ *   echo 0 > hold                         # release it
  *   cat stats
  */
 #include <linux/etherdevice.h>
@@ -62,7 +62,7 @@ static DEFINE_MUTEX(rnic_devs_lock);	/* rnic_devs */
 static LIST_HEAD(rnic_devs);
 static DEFINE_IDA(rnic_index);
 
-/* Unbinds adapters whose network device went; not from their own context. */
+/* Unbinds adapters whose network device was unregistered; not from their own context. */
 static struct workqueue_struct *rnic_unbind_wq;
 
 struct rnic_unbind {
@@ -81,7 +81,7 @@ static bool rnic_netdev_in_use(const struct net_device *candidate)
 	return false;
 }
 
-/* The network device of adapter @index, with a reference, or NULL. */
+/* Find the network device of adapter @index, with a reference, or NULL. */
 static struct net_device *rnic_find_netdev(int index)
 {
 	struct net_device *found, *candidate;
@@ -224,7 +224,7 @@ static void rnic_remove(struct pci_dev *pdev)
 {
 	struct rnic_dev *dev = pci_get_drvdata(pdev);
 
-	/* Consumers drain while this runs: nothing may be held any more. */
+	/* Consumers drain during this call, so no transfer may be held any more. */
 	rnic_gate_open(&dev->gate);
 	ib_unregister_device(&dev->ibdev);
 	rnic_debugfs_remove(dev);
@@ -255,7 +255,7 @@ static void rnic_netdev_unregistered(struct rnic_dev *dev)
 
 	if (!unbind)
 		return;
-	dev_info(&dev->pdev->dev, "unregistering %s because its network device %s is going away\n",
+	dev_info(&dev->pdev->dev, "unregistering %s because its network device %s is being removed\n",
 		 dev_name(&dev->ibdev.dev), dev->netdev->name);
 	INIT_WORK(&unbind->work, rnic_unbind_work);
 	unbind->pdev = pci_dev_get(dev->pdev);
@@ -267,7 +267,7 @@ static int rnic_netdev_event(struct notifier_block *nb, unsigned long event, voi
 	struct net_device *changed = netdev_notifier_info_to_dev(ptr);
 	struct rnic_dev *dev;
 
-	/* Also called for every device that stays, when the notifier goes. */
+	/* Unregistering the notifier calls this for every remaining device as well. */
 	if (event != NETDEV_UNREGISTER || changed->reg_state != NETREG_UNREGISTERING)
 		return NOTIFY_DONE;
 	mutex_lock(&rnic_devs_lock);
@@ -287,8 +287,8 @@ static const struct pci_device_id rnic_ids[] = {
 MODULE_DEVICE_TABLE(pci, rnic_ids);
 
 /*
- * Without these the PCI core would disable the function under a program that runs. Connections
- * stay; an adapter that loses them, as real ones do, ends its controllers by itself.
+ * Without these, the PCI core would disable the function while a program runs. Connections
+ * stay; a real adapter would lose them, which ends its controllers.
  */
 static int rnic_suspend(struct device *dev)
 {

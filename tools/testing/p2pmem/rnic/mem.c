@@ -4,12 +4,11 @@
  *
  * Floor 1.
  *
- * Every address of a work request passes here before the engine sees it. Key
- * 0 is the local DMA key: the address is a DMA address as it stands. Any other
- * key names a memory region; it must be the current key of a valid region of
- * the same protection domain, with the access that is wanted, and the range
- * must lie inside. Keys of local and remote use are the same number:
- * index << 8 and eight bits that the consumer changes with each registration.
+ * Checks every address of a work request before the engine uses it. Key 0 is the
+ * local DMA key: the address is a DMA address. Any other key must be the current key
+ * of a valid memory region of the same protection domain that allows the access, and
+ * the range must be within the region. Local and remote keys are the same number:
+ * index << 8, and eight bits that the consumer changes with each registration.
  */
 #include <linux/log2.h>
 #include <linux/slab.h>
@@ -129,7 +128,7 @@ int rnic_dereg_mr(struct ib_mr *ibmr, struct ib_udata *udata)
 
 	xa_erase(&dev->mrs, mr->index);
 	rnic_mr_put(mr);
-	/* A transfer that uses the region ends first, as on real hardware. */
+	/* Wait for transfers that use the region, as real hardware does. */
 	while (!wait_for_completion_timeout(&mr->unused, 10 * HZ))
 		dev_warn(&dev->pdev->dev, "%s: region %#x is waiting for a transfer to end\n",
 			 dev_name(&dev->ibdev.dev), mr->index);
@@ -139,7 +138,7 @@ int rnic_dereg_mr(struct ib_mr *ibmr, struct ib_udata *udata)
 	return 0;
 }
 
-/* REG_MR: what was mapped becomes reachable under @key. 0 or -EINVAL. */
+/* REG_MR: make the mapped pages accessible by @key; return 0 or -EINVAL. */
 int rnic_mr_register(struct rnic_qp *qp, u32 index, u32 key, int access)
 {
 	struct rnic_mr *mr = rnic_mr_get(qp->dev, index);
@@ -164,8 +163,8 @@ int rnic_mr_register(struct rnic_qp *qp, u32 index, u32 key, int access)
 }
 
 /*
- * Invalidate the region whose current key is @key: 0 or -EINVAL. Doing it
- * twice is no error, as it changes nothing.
+ * Invalidate the region whose current key is @key; return 0 or -EINVAL. A second
+ * invalidation is not an error.
  */
 int rnic_mr_invalidate(struct rnic_dev *dev, struct ib_pd *pd, u32 key)
 {
@@ -202,8 +201,8 @@ static bool rnic_mr_allows(const struct rnic_mr *mr, const struct rnic_qp *qp, u
 }
 
 /*
- * Append @len bytes at @addr under @key, a key of @qp's protection domain.
- * Returns 0, -EACCES when a check fails or -EINVAL for too many pieces. The
+ * Append @len bytes at @addr with @key, a key of @qp's protection domain.
+ * Return 0, -EACCES if a check fails or -EINVAL for too many pieces. The
  * cursor holds a reference on the region until rnic_cursor_release().
  */
 int rnic_cursor_add(struct rnic_cursor *cur, struct rnic_qp *qp, u32 key, u64 addr, u32 len,
@@ -262,7 +261,7 @@ int rnic_cursor_add_sges(struct rnic_cursor *cur, struct rnic_qp *qp, const stru
 	return 0;
 }
 
-/* Where the cursor stands and how many bytes are contiguous from there. */
+/* Return the address at the cursor and the number of contiguous bytes from there. */
 bool rnic_cursor_peek(const struct rnic_cursor *cur, u64 *addr, u32 *len)
 {
 	const struct rnic_ref *ref = &cur->ref[cur->cur];

@@ -4,10 +4,10 @@
  *
  * Floor 5.
  *
- * Creating, posting, states and the end. Work requests are copied into rings
- * under the queue pair's lock, from any context, and a worker (exec.c) takes
- * them out in order. A queue pair connects once; once in error it stays there
- * and everything posted afterwards is flushed, in order, by the same worker.
+ * Creation, posting, states and destruction. Work requests are copied into rings with
+ * the queue pair's lock held, from any context, and a worker (exec.c) executes them in
+ * order. A queue pair connects once; it never leaves the error state, in which the
+ * same worker flushes all requests in order.
  */
 #include <linux/slab.h>
 
@@ -115,7 +115,7 @@ int rnic_modify_qp(struct ib_qp *ibqp, struct ib_qp_attr *attr, int mask, struct
 	case IB_QPS_INIT:
 	case IB_QPS_RTR:
 	case IB_QPS_RTS:
-		/* The connection decides when requests run. */
+		/* Requests run after the connection is established. */
 		if (qp->error)
 			ret = -EINVAL;
 		else

@@ -4,12 +4,12 @@
  *
  * Floor 2.
  *
- * What connections and the worker (exec.c) need of a queue pair; what calls those
- * stands in qp.c.
+ * Functions that connections and the worker (exec.c) need; the functions that call
+ * those are in qp.c.
  */
 #include "rnic.h"
 
-/* A reference on the queue pair of that number, or NULL. */
+/* Get a reference on the queue pair with this number, or NULL. */
 struct rnic_qp *rnic_qp_get(struct rnic_dev *dev, u32 qpn)
 {
 	struct rnic_qp *qp;
@@ -29,8 +29,8 @@ void rnic_qp_put(struct rnic_qp *qp)
 }
 
 /*
- * Called by the connection manager under its own spinlock, right before
- * rnic_iw_add_ref(); its consumer keeps the queue pair for so long.
+ * Called by the connection manager with its own spinlock held, right before
+ * rnic_iw_add_ref(); its consumer has a reference on the queue pair.
  */
 struct ib_qp *rnic_iw_get_qp(struct ib_device *ibdev, int qpn)
 {
@@ -54,7 +54,7 @@ void rnic_qp_kick(struct rnic_qp *qp)
 	queue_work(rnic_wq, &qp->work);
 }
 
-/* To the error state, for ever; the worker flushes. Context: any. */
+/* Enter the final error state; the worker flushes. Context: any. */
 void rnic_qp_set_error(struct rnic_qp *qp)
 {
 	unsigned long flags;

@@ -2,8 +2,8 @@
 /**
  * DOC: p2pmem_rnic, private declarations
  *
- * Objects of the RDMA adapter for tests and what its files offer each other.
- * Nothing outside this directory includes this file.
+ * Types of the RDMA adapter for tests, and functions shared by its files. No file
+ * outside this directory includes this header.
  *
  * Locks, outermost first: rnic_conn.exec (mutex), rnic_engine.lock (mutex),
  * rnic_cm_lock (irq safe), rnic_qp.lock (irq safe), rnic_cq.lock (irq safe).
@@ -34,7 +34,7 @@
 #define RNIC_MAX_RD_ATOM	128
 #define RNIC_ADDR_LIMIT		BIT_ULL(32)	/* first address the engine cannot form */
 
-/* One row per kind of work request; names in debugfs.c. */
+/* Kinds of work requests; names are in debugfs.c. */
 enum rnic_op {
 	RNIC_OP_SEND,
 	RNIC_OP_SEND_WITH_INV,
@@ -47,13 +47,13 @@ enum rnic_op {
 	RNIC_OP_NR
 };
 
-/* Events that are counted; names in debugfs.c. */
+/* Counted events; names are in debugfs.c. */
 enum rnic_count {
 	RNIC_COUNT_MOVES,		/* Memory Move instructions, or memcpy calls */
 	RNIC_COUNT_SCRIPTS,		/* programs started */
 	RNIC_COUNT_RAM_BYTES,		/* moved with both ends in system RAM */
 	RNIC_COUNT_PEER_BYTES,		/* moved with an end outside system RAM */
-	RNIC_COUNT_MOVE_ERRORS,		/* programs that did not end well */
+	RNIC_COUNT_MOVE_ERRORS,		/* programs that failed */
 	RNIC_COUNT_REFUSED_ADDRESSES,	/* beyond the engine's 32 bits */
 	RNIC_COUNT_KEY_ERRORS,		/* key, access or bounds check failed */
 	RNIC_COUNT_WR_ERRORS,		/* work requests that completed with an error */
@@ -62,8 +62,8 @@ enum rnic_count {
 	RNIC_COUNT_CQ_OVERFLOWS,	/* completions lost */
 	RNIC_COUNT_CONNECTS,		/* connections established */
 	RNIC_COUNT_REJECTS,		/* connection attempts that failed */
-	RNIC_COUNT_HELD,		/* transfers that the gate ever held */
-	RNIC_COUNT_HOLD_TIMEOUTS,	/* of those, let go by the time limit */
+	RNIC_COUNT_HELD,		/* transfers that the gate held */
+	RNIC_COUNT_HOLD_TIMEOUTS,	/* of those, released by the time limit */
 	RNIC_COUNT_NR
 };
 
@@ -84,7 +84,7 @@ struct rnic_engine {
 	void __iomem *regs;
 	__le32 *script;
 	dma_addr_t script_dma;
-	bool dead;		/* did not answer a reset */
+	bool dead;		/* did not respond to a reset */
 	bool asleep;		/* between suspend and resume: requests wait */
 	wait_queue_head_t awake;
 };
@@ -96,15 +96,15 @@ enum rnic_gate_filter {
 };
 
 struct rnic_gate {
-	spinlock_t lock;	/* everything below */
+	spinlock_t lock;	/* guards all fields below */
 	wait_queue_head_t wait;
-	unsigned int to_hold;	/* transfers still to be caught */
-	unsigned int held;	/* transfers that wait now */
-	unsigned int generation;	/* changes when held ones are let go */
+	unsigned int to_hold;	/* number of next transfers to hold */
+	unsigned int held;	/* number of transfers held now */
+	unsigned int generation;	/* changes when held transfers are released */
 	unsigned int timeout_ms;
-	unsigned int to_drop;	/* transfers still to be left out */
+	unsigned int to_drop;	/* number of next transfers to drop */
 	enum rnic_gate_filter filter;
-	bool open;		/* adapter goes away: hold nothing any more */
+	bool open;		/* adapter is being removed: hold no transfers */
 };
 
 struct rnic_dev {
@@ -137,7 +137,7 @@ struct rnic_cq {
 	unsigned int size;	/* entries in ring */
 	unsigned int head;
 	unsigned int used;
-	unsigned int base;	/* entries that the consumer asked for */
+	unsigned int base;	/* entries requested by the consumer */
 	unsigned int reserved;	/* entries added for the queue pairs */
 	enum ib_cq_notify_flags notify;
 };
@@ -147,11 +147,11 @@ struct rnic_mr {
 	u32 index;
 	refcount_t ref;
 	struct completion unused;
-	bool dma;		/* all of memory, addresses as they are */
+	bool dma;		/* all memory; addresses are DMA addresses */
 	unsigned int max_pages;
 	unsigned int nr_pages;
 	u64 *pages;
-	spinlock_t lock;	/* what a registration set: */
+	spinlock_t lock;	/* guards the fields set by a registration: */
 	bool valid;
 	u32 key;
 	int access;
@@ -212,7 +212,7 @@ struct rnic_qp {
 	struct work_struct work;
 	spinlock_t lock;	/* state, queues, conn */
 	enum ib_qp_state state;	/* as the consumer sees it */
-	bool error;		/* for ever: everything is flushed */
+	bool error;		/* final: all requests are flushed */
 	bool connected;
 	bool starved;		/* the peer's send waits for a receive */
 	bool signal_all;

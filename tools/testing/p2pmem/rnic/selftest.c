@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: p2pmem_rnic_test, what the adapter must refuse, and in which order
+ * DOC: p2pmem_rnic_test, requests that the adapter must refuse, and order of events
  *
  * Floor 1.
  *
- * The traffic of nvme-rdma shows that right requests work. This module shows
- * that wrong ones do not: keys, bounds, access, protection domains, addresses;
- * and that completions, flushes and connection events come as they must. Each
- * case opens a pair of its own, because an error ends a connection.
+ * The traffic of nvme-rdma tests valid requests. This module tests that the adapter
+ * refuses invalid ones (keys, bounds, access, protection domains, addresses), and the
+ * order of completions, flushes and connection events. Each case opens a pair of its
+ * own, because an error ends a connection.
  *
- * It runs when it is loaded, prints TAP to the log, and fails to load when a
- * case fails. Parameter addr= is the address of the adapter's network device,
- * peer= the bus address of device memory that a copy may go through.
+ * The test runs while the module is loaded, prints TAP to the log, and makes loading
+ * fail if a case fails. Parameter addr= is the address of the adapter's network device,
+ * peer= the bus address of device memory that one case copies through.
  */
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -243,7 +243,7 @@ static bool flush_in_order(struct test_pair *p)
 		     EXPECT("wait", test_wait_wc(me->recv_cq, &wc), 0) &&
 		     EXPECT("id", wc.wr_id, 100 + i) &&
 		     EXPECT("status", wc.status, IB_WC_WR_FLUSH_ERR);
-	/* What is posted now is flushed as well, and the state never goes back. */
+	/* Later requests are flushed as well, and the state does not change any more. */
 	attr.qp_state = IB_QPS_INIT;
 	return ok && EXPECT("post", test_send(me, 50, me->dma, 64, 0, false), 0) &&
 	       EXPECT("wait", test_wait_wc(me->send_cq, &wc), 0) && EXPECT("id", wc.wr_id, 50) &&

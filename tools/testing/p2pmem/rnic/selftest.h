@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
- * DOC: p2pmem_rnic_test, what its two files share
+ * DOC: p2pmem_rnic_test, declarations shared by its files
  *
  * A pair of connected queue pairs with a registered buffer on each side, and
  * helpers that post one request and wait for one completion.
@@ -35,7 +35,7 @@ struct test_pair {
 	struct rdma_cm_id *listener;
 	struct test_side active;
 	struct test_side passive;
-	bool ignore;		/* leave connection requests unanswered */
+	bool ignore;		/* do not reply to connection requests */
 };
 
 /* selftest_pair.c */

@@ -6,7 +6,7 @@
  *
  * Opens a listener and a connection to it through rdma_cm, as a consumer in
  * the kernel does, with one buffer and one region on each side. Completion
- * queues are polled directly. Every wait ends after five seconds.
+ * queues are polled. All waits have a time limit of five seconds.
  */
 #include <linux/delay.h>
 #include <linux/in.h>
@@ -111,7 +111,7 @@ static int test_passive_event(struct rdma_cm_id *id, struct rdma_cm_event *event
 	return 0;
 }
 
-/* 0 when @event is, or becomes, the last one. */
+/* Wait until @event is the last event; return 0, or an error on a timeout. */
 int test_wait_event(struct test_side *side, int event)
 {
 	unsigned long end = jiffies + TIMEOUT;
@@ -152,7 +152,7 @@ void test_pair_close(struct test_pair *pair)
 	test_side_destroy(&pair->passive);
 }
 
-/* Connect a pair; with @ignore only as far as a request that is not answered. */
+/* Connect a pair; with @ignore, the connection request gets no reply. */
 int test_pair_open(struct test_pair *pair, bool ignore)
 {
 	struct rdma_conn_param param = { .responder_resources = 4, .initiator_depth = 4 };

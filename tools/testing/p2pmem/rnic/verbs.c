@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: What the adapter says about itself, and the table of its callbacks
+ * DOC: Attributes of the adapter, and the table of its callbacks
  *
  * Floor 6.
  *
- * The attributes are those that nvme-rdma and nvmet-rdma need; requests from
- * user space are not served.
+ * The attributes are those that nvme-rdma and nvmet-rdma need; requests from user
+ * space are not supported.
  */
 #include <linux/etherdevice.h>
 #include <net/addrconf.h>

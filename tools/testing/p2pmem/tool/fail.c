@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DOC: p2pmem_fail, fault injection for the DMA API
+ * DOC: p2pmem_fail, fault injection: mappings that fail, and a CMB that has moved
  *
  * Floor 0.
  *
@@ -10,6 +10,12 @@
  *   every=N     every N-th of those calls fails; 0: none
  *   client=BDF  only calls for this device fail; empty: for all devices
  *   calls, failed  number of calls while every was set, and how many of them failed
+ *
+ * A second probe, at the entry of pci_p2pmem_is_lent(), makes that function return false, as it
+ * does for the driver of a drive whose CMB has changed over a reset.
+ *
+ *   moved=1        every call returns false
+ *   moved_answers  number of those calls
  */
 #include <linux/dma-mapping.h>
 #include <linux/kallsyms.h>
@@ -27,11 +33,19 @@ MODULE_PARM_DESC(client, "device whose mappings fail, empty: all");
 
 static unsigned int calls;
 module_param(calls, uint, 0644);
-MODULE_PARM_DESC(calls, "mappings seen while every was set");
+MODULE_PARM_DESC(calls, "number of mappings while every was set");
 
 static unsigned int failed;
 module_param(failed, uint, 0644);
-MODULE_PARM_DESC(failed, "mappings that were made to fail");
+MODULE_PARM_DESC(failed, "number of mappings that failed");
+
+static bool moved;
+module_param(moved, bool, 0644);
+MODULE_PARM_DESC(moved, "report that memory is not where it was registered");
+
+static unsigned int moved_answers;
+module_param(moved_answers, uint, 0444);
+MODULE_PARM_DESC(moved_answers, "calls that returned false because of moved");
 
 static DEFINE_RAW_SPINLOCK(lock);	/* calls, failed, symbol */
 static char symbol[KSYM_SYMBOL_LEN];
@@ -87,15 +101,34 @@ static struct kprobe probe = {
 	.post_handler	= unused,
 };
 
+/* One reset at a time calls it, so the counter needs no lock. */
+static int moved_entry(struct kprobe *probe, struct pt_regs *regs)
+{
+	if (!READ_ONCE(moved))
+		return 0;
+	moved_answers++;
+	regs_set_return_value(regs, false);
+	instruction_pointer_set(regs, (unsigned long)p2pmem_fail_return);
+	return 1;
+}
+
+static struct kprobe moved_probe = {
+	.symbol_name	= "pci_p2pmem_is_lent",
+	.pre_handler	= moved_entry,
+	.post_handler	= unused,
+};
+
+static struct kprobe *probes[] = { &probe, &moved_probe };
+
 static int __init p2pmem_fail_init(void)
 {
-	return register_kprobe(&probe);
+	return register_kprobes(probes, ARRAY_SIZE(probes));
 }
 module_init(p2pmem_fail_init);
 
 static void __exit p2pmem_fail_exit(void)
 {
-	unregister_kprobe(&probe);
+	unregister_kprobes(probes, ARRAY_SIZE(probes));
 }
 module_exit(p2pmem_fail_exit);
 

@@ -11,7 +11,7 @@
  *	region C P BAR OFFSET SIZE DIR  map a range of a region, which may be registers
  *
  * A SPEC is one entry: N:OFFSET:LENGTH (bytes from the start of the first run of memory
- * N, or of foreign pages; not checked, may be beyond its end), or "ram" (a page of
+ * N or of foreign pages; it is not checked and may be beyond the end), or "ram" (a page of
  * system memory).
  */
 #include <linux/dma-mapping.h>
@@ -108,7 +108,7 @@ static int tool_spec(struct scatterlist *sg, char *word)
 	return 0;
 }
 
-/* The table has at least one entry, so that an empty list has an address as well */
+/* The table has at least one entry, so that an empty list has an address too */
 static int tool_specs(struct tool_obj *o, int argc, char **argv)
 {
 	struct scatterlist *sg;

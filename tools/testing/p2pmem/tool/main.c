@@ -9,7 +9,7 @@
  * p2pmem_tool/result has its output. P, C and DEV are PCI functions
  * (0000:03:00.0); a client may also be "none" (no DMA device) or "soft" (a device
  * that is not PCI). Each object that a command creates gets a number; "free N"
- * releases it, whatever its type.
+ * frees it.
  *
  * A client maps pooled memory of a card that p2pmem-bar lends:
  *

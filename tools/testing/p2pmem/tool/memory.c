@@ -129,7 +129,7 @@ static void tool_grant_evicted(struct pci_p2pmem_grant *grant)
 	struct tool_obj *o = pci_p2pmem_grant_priv(grant);
 
 	atomic_inc(&o->evicts);
-	atomic_set(&o->told, 1);
+	atomic_set(&o->called, 1);
 	tool_kick();
 }
 
@@ -261,7 +261,7 @@ static void tool_pin_release(struct tool_obj *o)
 
 static const struct tool_type tool_pin_type = { "pin", tool_pin_release };
 
-/* If nothing is lent there, an address in RAM stands for an invalid argument. */
+/* Without a region there, an address in RAM is used as an invalid argument. */
 static int tool_cmd_pin(int argc, char **argv)
 {
 	struct tool_obj *o = tool_obj_make(&tool_pin_type);

@@ -75,7 +75,7 @@ struct tool_obj *tool_obj_find(const char *word, const struct tool_type *type)
 	return NULL;
 }
 
-/* The next older object, the newest after NULL; NULL after the oldest. */
+/* Returns the next older object; the newest for NULL, and NULL after the oldest. */
 struct tool_obj *tool_obj_next(struct tool_obj *o)
 {
 	struct list_head *next = o ? o->node.next : tool_objs.next;
@@ -92,7 +92,7 @@ void tool_obj_free(struct tool_obj *o)
 }
 
 /*
- * Queued by callbacks of the core that request memory back, because callbacks may not
+ * Queued by callbacks of the core that request freeing memory, because callbacks must not
  * sleep. Frees everything that was allocated for objects created with "auto".
  */
 static void tool_work(struct work_struct *work)
@@ -101,7 +101,7 @@ static void tool_work(struct work_struct *work)
 
 	guard(mutex)(&tool_lock);
 	for (of = tool_obj_next(NULL); of; of = tool_obj_next(of)) {
-		if (!atomic_xchg(&of->told, 0) || !of->auto_free)
+		if (!atomic_xchg(&of->called, 0) || !of->auto_free)
 			continue;
 		/* Allocations for an object are newer, so they precede it in the list. */
 		for (o = tool_obj_next(NULL); o && o != of; o = next) {

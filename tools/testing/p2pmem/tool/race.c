@@ -17,11 +17,11 @@
 
 static unsigned int ms = 2000;
 module_param(ms, uint, 0444);
-MODULE_PARM_DESC(ms, "milliseconds that the race goes on while the module is loaded (default 2000)");
+MODULE_PARM_DESC(ms, "duration of the race in milliseconds (default 2000)");
 
 static unsigned long race_number;
 
-/* By both threads, so that a report names this function twice */
+/* Both threads run this function, so a report has its name twice */
 static noinline void race_add(void)
 {
 	race_number++;

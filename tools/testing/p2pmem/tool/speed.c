@@ -16,7 +16,7 @@
  * of the sum of the first five. Under QEMU's -icount shift=0 a tick is an executed
  * instruction. The cost of reading the counter is subtracted from each step.
  *
- * The look-up is not exported. It is called through its address, which a kprobe finds;
+ * The lookup is not exported. It is called through its address, which a kprobe finds;
  * the indirect call is included.
  */
 #include <linux/kprobes.h>
@@ -41,7 +41,7 @@ static const char * const speed_names[] = { "alloc", "lookup", "map", "unmap", "
  * @pdev: provider
  * @provider: the core's structure for it
  * @grant: for both clients
- * @look: the core's function to look up a pair
+ * @lookup: the core's function to look up a pair
  * @least: fewest ticks of each step
  * @refused: there was no run of that length
  * @sg: of one step alone: a list that is allocated all the time
@@ -53,7 +53,7 @@ struct speed {
 	struct pci_dev *pdev;
 	struct p2pmem_provider *provider;
 	struct pci_p2pmem_grant *grant;
-	struct p2pmem_path *(*look)(struct p2pmem_provider *p, struct device *client);
+	struct p2pmem_path *(*lookup)(struct p2pmem_provider *p, struct device *client);
 	u64 least[SPEED_NR];
 	bool refused;
 	struct scatterlist *sg;
@@ -143,7 +143,7 @@ static int speed_round(struct speed *s, struct device *client, u32 len)
 	}
 	rcu_read_lock();
 	begin[SPEED_LOOKUP] = rdtsc();
-	s->look(s->provider, client);
+	s->lookup(s->provider, client);
 	end[SPEED_LOOKUP] = rdtsc();
 	rcu_read_unlock();
 
@@ -194,8 +194,8 @@ static int speed_run(struct speed *s, struct device *dev[2], unsigned int rounds
 	struct pci_p2pmem_verdict why;
 	int i, ret = 0;
 
-	s->look = speed_address("p2pmem_pair_find");
-	if (!find || !s->look)
+	s->lookup = speed_address("p2pmem_pair_find");
+	if (!find || !s->lookup)
 		return -ENOENT;
 	/* The grant has a reference on the provider. */
 	s->grant = pci_p2pmem_grant_create(s->pdev, PCI_P2PMEM_NEAREST, dev, 2, NULL, NULL,

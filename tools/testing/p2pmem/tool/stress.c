@@ -43,7 +43,7 @@ struct tool_live {
  * @live: current allocations
  * @full: number of failed allocations
  * @split: number of lists with several entries
- * @taken: number of allocations
+ * @allocated: number of allocations
  */
 struct tool_stress {
 	struct pci_dev *pdev;
@@ -53,7 +53,7 @@ struct tool_stress {
 	struct tool_live live[TOOL_LIVE];
 	unsigned int full;
 	unsigned int split;
-	unsigned int taken;
+	unsigned int allocated;
 };
 
 /* Records pages as allocated or free; returns false if they already were. */
@@ -101,7 +101,7 @@ static int tool_alloc(struct tool_stress *s, struct tool_live *l)
 		s->split += l->sg && l->nents > 1;
 	}
 	if (l->addr || l->sg)
-		s->taken++;
+		s->allocated++;
 	else
 		s->full++;
 	return 0;
@@ -127,7 +127,7 @@ static int tool_free(struct tool_stress *s, struct tool_live *l)
 	return ret;
 }
 
-/* The lowest page: first fit or not, an empty pool hands it out sooner or later. */
+/* Finds the lowest page frame of the function's memory BARs. */
 static int tool_stress_base(struct tool_stress *s)
 {
 	int bar;
@@ -168,7 +168,7 @@ static int tool_cmd_stress(int argc, char **argv)
 		ret = tool_free(s, &s->live[i]) ?: ret;
 	if (!ret && !bitmap_empty(s->out, TOOL_PAGES))
 		ret = -EUCLEAN;
-	tool_print("taken %u\nfull %u\nsplit %u\n", s->taken, s->full, s->split);
+	tool_print("allocated %u\nfull %u\nsplit %u\n", s->allocated, s->full, s->split);
 out:
 	bitmap_free(s->out);
 	pci_dev_put(s->pdev);

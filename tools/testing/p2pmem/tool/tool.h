@@ -2,8 +2,8 @@
 /*
  * DOC: private header of p2pmem_tool
  *
- * Everything that a command takes is an object with a number. Objects are let
- * go of by that number, or all at unload in the reverse order of their making.
+ * Everything that a command allocates or references is an object with a number.
+ * Objects are freed by that number, or all at unload, the newest first.
  */
 #ifndef _P2PMEM_TOOL_H
 #define _P2PMEM_TOOL_H
@@ -20,8 +20,8 @@ struct tool_obj;
 /**
  * struct tool_type - a kind of object
  * @name: as printed
- * @release: lets go of what the object holds; tool_lock is held
- * @depends_on: whether @o was taken for @of, which gives it back by itself ("auto"); or NULL
+ * @release: frees the contents of the object; called with tool_lock held
+ * @depends_on: whether @o was allocated for @of, which frees it on request ("auto"); or NULL
  */
 struct tool_type {
 	const char *name;
@@ -30,10 +30,10 @@ struct tool_type {
 };
 
 /**
- * struct tool_obj - something that a command took
+ * struct tool_obj - an object of a command
  * @node: entry in the list of all, newest first, guarded by tool_lock
  * @id: its number
- * @type: what it is
+ * @type: its type
  * @pdev: provider or function, referenced, or NULL
  * @dev: client, referenced, or NULL
  * @addr: memory: kernel address
@@ -44,14 +44,14 @@ struct tool_type {
  * @dir: mapping: direction
  * @page: held page
  * @region: mapped range
- * @grant: grant, and memory that was taken under one
+ * @grant: grant, also of memory that was allocated under one
  * @client: registration
  * @mapping: foreign pages
  * @bar: claimed BAR
- * @auto_free: when told to, give back by itself what it holds
- * @told: what callbacks said, see tool_work()
- * @revokes: how often the revoke callback ran
- * @evicts: how often the evict callback ran
+ * @auto_free: free its memory when a callback requests that
+ * @called: a callback ran, see tool_work()
+ * @revokes: number of calls of the revoke callback
+ * @evicts: number of calls of the evict callback
  */
 struct tool_obj {
 	struct list_head node;
@@ -72,7 +72,7 @@ struct tool_obj {
 	void *mapping;
 	int bar;
 	bool auto_free;
-	atomic_t told;
+	atomic_t called;
 	atomic_t revokes;
 	atomic_t evicts;
 };
@@ -80,11 +80,11 @@ struct tool_obj {
 /**
  * struct tool_command - a command
  * @name: its first word
- * @args: what follows, for error messages
- * @min: fewest words that follow
- * @max: most
- * @run: does it; words after the name; 0 or a negative errno
- * @waits: may wait for memory, so it runs without tool_lock and prints nothing
+ * @args: its arguments, for error messages
+ * @min: minimum number of arguments
+ * @max: maximum number of arguments
+ * @run: executes it, with the arguments; returns 0 or a negative errno
+ * @waits: it may wait for memory, so it runs without tool_lock and prints nothing
  */
 struct tool_command {
 	const char *name;

@@ -4,13 +4,13 @@
  *
  * Floor 1.
  *
- *	client C [auto]         make C a client; auto: undo its "region"s when told to
- *	verdict P C             token, mapping, distance, device at fault, text
- *	distance P C...         the sum, or the errno of the first refusal
+ *	client C [auto]         make C a client; auto: unmap its "region"s on revocation
+ *	verdict P C             token, mapping, distance, device that causes a refusal, text
+ *	distance P C...         the sum of distances, or the errno of the first refusal
  *	find C...               the best provider, or ENODEV
  *	client-of DEV|/dev/X    the client behind a device
  *	mask C BITS             set the DMA mask
- *	events                  how many providers and clients were announced
+ *	events                  numbers of announced providers and clients
  */
 #include <linux/blkdev.h>
 #include <linux/dma-mapping.h>
@@ -33,7 +33,7 @@ static int tool_event(struct notifier_block *nb, unsigned long event, void *data
 
 static struct notifier_block tool_nb = { .notifier_call = tool_event };
 
-/* The DMA device that @word names, with a reference; NULL for "none". */
+/* Gets the DMA device named @word with a reference; NULL for "none". */
 int tool_device(const char *word, struct device **dev)
 {
 	struct pci_dev *pdev;
@@ -57,7 +57,7 @@ static void tool_client_revoke(struct pci_p2pmem_client *client, struct pci_dev 
 	struct tool_obj *o = pci_p2pmem_client_priv(client);
 
 	atomic_inc(&o->revokes);
-	atomic_set(&o->told, 1);
+	atomic_set(&o->called, 1);
 	tool_kick();
 }
 
