@@ -12,6 +12,7 @@
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
+#include "p2pdma.h"
 #include "pool.h"
 
 /**
@@ -80,12 +81,12 @@ static __always_inline bool p2pmem_cache_push(struct p2pmem_pool *pool, struct p
 
 /* The slot of a length that this CPU prefers, or NULL for a length that has none */
 static __always_inline struct p2pmem_recent *p2pmem_recent(struct p2pmem_pool *pool,
-							    unsigned long nr)
+							   unsigned long nr)
 {
+	const unsigned long least = 1UL << P2PMEM_RECENT_MIN, most = 1UL << P2PMEM_RECENT_MAX;
 	unsigned int i, among;
 
-	if (nr - (1U << P2PMEM_RECENT_MIN) > (1U << P2PMEM_RECENT_MAX) - (1U << P2PMEM_RECENT_MIN) ||
-	    !is_power_of_2(nr))
+	if (nr - least > most - least || !is_power_of_2(nr))
 		return NULL;
 	/* Of four orders, the slots begin at 0, 4, 6 and 7, and there are 4, 2, 1 and 1. */
 	i = __ffs(nr) - P2PMEM_RECENT_MIN;
@@ -134,6 +135,27 @@ static __always_inline bool p2pmem_recent_keep(struct p2pmem_pool *pool, struct 
 		return false;
 	this_cpu_sub(pool->cache->out, nr);
 	return true;
+}
+
+void p2pmem_mark_pages(struct page *page, unsigned long nr, void *data);
+
+/**
+ * p2pmem_set_page_grant() - record the grant of a run of pages
+ * @page: the first page, just allocated
+ * @nr: number of pages
+ * @grant: the grant, or NULL
+ *
+ * Context: Any.
+ */
+static __always_inline void p2pmem_set_page_grant(struct page *page, unsigned long nr,
+						  struct pci_p2pmem_grant *grant)
+{
+	void *data = (void *)((unsigned long)grant | P2PMEM_PAGE_ALLOCATED);
+
+	if (likely(nr == 1))
+		page->zone_device_data = data;
+	else
+		p2pmem_mark_pages(page, nr, data);
 }
 
 #endif /* _P2PMEM_CACHE_H */

@@ -475,27 +475,6 @@ static inline void p2pmem_grant_clients(struct pci_p2pmem_grant *grant, char *bu
 		n += scnprintf(buf + n, len - n, ",%s", dev_name(grant->link[i].pair->client));
 }
 
-void p2pmem_mark_pages(struct page *page, unsigned long nr, void *data);
-
-/**
- * p2pmem_set_page_grant() - record the grant of a run of pages
- * @page: the first page, just allocated
- * @nr: number of pages
- * @grant: the grant, or NULL
- *
- * Context: Any.
- */
-static __always_inline void p2pmem_set_page_grant(struct page *page, unsigned long nr,
-						  struct pci_p2pmem_grant *grant)
-{
-	void *data = (void *)((unsigned long)grant | P2PMEM_PAGE_ALLOCATED);
-
-	if (likely(nr == 1))
-		page->zone_device_data = data;
-	else
-		p2pmem_mark_pages(page, nr, data);
-}
-
 /* Clears what mapping wrote into an entry of a scatterlist. */
 static inline void p2pmem_clear_entry(struct scatterlist *sg)
 {

@@ -105,7 +105,7 @@ static void p2pmem_pool_empty_caches(struct p2pmem_pool *pool)
 void p2pmem_pool_short(struct p2pmem_pool *pool)
 {
 	atomic_inc(&pool->shorts);
-	smp_mb__after_atomic();
+	smp_mb__after_atomic();		/* announced, now look: see p2pmem_cache_empty() */
 	p2pmem_pool_empty_caches(pool);
 	p2pmem_store_merge(&pool->store);
 }
@@ -118,7 +118,7 @@ void p2pmem_pool_short(struct p2pmem_pool *pool)
  */
 void p2pmem_pool_enough(struct p2pmem_pool *pool)
 {
-	smp_mb__before_atomic();
+	smp_mb__before_atomic();	/* what was allocated, then the withdrawal */
 	atomic_dec(&pool->shorts);
 }
 

@@ -108,12 +108,11 @@ static __always_inline void p2pmem_sgl_free_pages(struct p2pmem_sgl *s)
 
 	/* Without entries it is free: see pci_p2pmem_sgl_free(). */
 	s->nents = 0;
-	for (sg = s->sg; nents; sg++, nents--) {
+	for (sg = s->sg; nents; sg++, nents--)
 		if (sg->length <= PAGE_SIZE)
 			p2pmem_free_page(sg_page(sg));
 		else
-			p2pmem_free_pages(sg_page(sg), PAGE_ALIGN((size_t)sg->length) >> PAGE_SHIFT);
-	}
+			p2pmem_free_pages(sg_page(sg), PFN_UP(sg->length));
 }
 
 /*
@@ -128,10 +127,7 @@ static __always_inline int p2pmem_sgl_one(struct p2pmem_sgl *s, struct p2pmem_pr
 	struct page *page;
 	void *addr;
 
-	/*
-	 * Before the state is read for the memory: pairs with
-	 * p2pmem_enter_lost(). Whoever sees a loss here sees that nothing is lent.
-	 */
+	/* Pairs with p2pmem_enter_lost(): whoever sees a loss here sees that nothing is lent. */
 	s->epoch = smp_load_acquire(&p->epoch);
 	if (unlikely(READ_ONCE(p->state) != P2PMEM_LIVE))
 		return -ENODEV;
@@ -353,7 +349,6 @@ static noinline struct p2pmem_sgl *p2pmem_grant_sgl(struct pci_p2pmem_grant *gra
 	}
 	if (unlikely(p2pmem_grant_charge(grant, bytes)))
 		goto give;
-	*why = PCI_P2PMEM_OK;
 	return s;
 
 give:
@@ -431,18 +426,17 @@ struct scatterlist *pci_p2pmem_grant_sgl_alloc(struct pci_p2pmem_grant *grant,
 		s = p2pmem_grant_sgl_quick(grant, length);
 		if (unlikely(!s))
 			s = p2pmem_grant_sgl(grant, length, gfp & ~__GFP_ZERO, &reason);
-		if (likely(s)) {
-			reason = PCI_P2PMEM_OK;
-		} else {
+		if (unlikely(!s)) {
 			ret = p2pmem_errno(reason);
 			p2pmem_grant_failed(grant, reason);
 			pci_p2pmem_grant_put(grant);
 		}
 	}
+	if (likely(s))
+		reason = PCI_P2PMEM_OK;
 	if (why)
 		*why = reason;
-	if (trace_p2pmem_alloc_enabled())
-		trace_p2pmem_alloc(grant->provider->pdev, grant, length, reason);
+	trace_p2pmem_alloc(grant->provider->pdev, grant, length, reason);
 	if (unlikely(!s))
 		return ERR_PTR(ret);
 	if (unlikely(gfp & __GFP_ZERO))
