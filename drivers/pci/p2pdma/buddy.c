@@ -223,7 +223,7 @@ static void p2pmem_buddy_claim(struct p2pmem_buddy *b, unsigned long first, unsi
 }
 
 /**
- * p2pmem_buddy_alloc() - take an aligned block and give back what is too much
+ * p2pmem_buddy_alloc() - allocate an aligned block and free the excess
  * @b: the pages
  * @nr: how many pages, one or more
  *

@@ -195,7 +195,7 @@ void *p2pmem_pool_alloc(struct p2pmem_pool *pool, size_t size)
 }
 
 /**
- * p2pmem_pool_free() - give pages back
+ * p2pmem_pool_free() - free pages
  * @pool: the pool
  * @addr: kernel address of a page that was taken from it
  * @size: bytes, rounded up to whole pages; any part of a run may come back alone
@@ -210,7 +210,7 @@ void p2pmem_pool_free(struct p2pmem_pool *pool, void *addr, size_t size)
 	if (order < P2PMEM_CACHE_ORDERS ? p2pmem_pool_cache(pool, virt_to_page(addr), order) :
 					  p2pmem_recent_keep(pool, virt_to_page(addr), nr))
 		return;
-	/* The pages first: whoever sees that they are back can have them. */
+	/* Free first, count then: an observer of the count can allocate the pages. */
 	if (p2pmem_store_free(&pool->store, addr, nr))
 		this_cpu_sub(pool->cache->out, nr);
 }

@@ -64,7 +64,7 @@ static __always_inline bool p2pmem_cache_push(struct p2pmem_pool *pool, struct p
 	lockdep_assert_irqs_disabled();
 	if (unlikely(!p2pmem_cache_trylock(c)))
 		return false;
-	/* The flag first: whoever is short empties this cache after us, or is seen. */
+	/* The flag first: a caller that is short empties this cache after us, or is seen. */
 	if (unlikely(atomic_read(&pool->shorts) ||
 		     c->pages + (1U << order) > READ_ONCE(pool->cap))) {
 		p2pmem_cache_unlock(c);

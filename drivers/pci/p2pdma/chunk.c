@@ -14,7 +14,7 @@
  *
  * A region is a chunk. Its whole slabs belong to genalloc; what is left at its end belongs
  * to the buddy for ever. A slab is claimed from genalloc when its first page is taken, and
- * given back with its last one, but for one slab that the buddy keeps: else a pool in
+ * returned with its last one, but for one slab that the buddy keeps: else a pool in
  * which little is used would pay genalloc with each page.
  *
  * One lock for all of it, with interrupts off. Nothing is allocated under it. A search for
@@ -42,7 +42,7 @@
  * @node: entry in &p2pmem_store.chunks
  * @slabs: the owner of their addresses
  * @base: kernel address of the first one
- * @kept: the slab that is free but was not given back to genalloc
+ * @kept: the slab that is free but was not returned to genalloc
  * @buddy: the free pages
  * @words: its bitmaps
  */

@@ -76,9 +76,9 @@ bool p2pmem_store_free(struct p2pmem_store *s, void *addr, unsigned long nr);
 
 /**
  * struct p2pmem_cache - free runs that a CPU has at hand
- * @busy: taken by whoever uses it, with interrupts off
+ * @busy: set by the user of the cache, with interrupts off
  * @pages: how many pages are in it
- * @out: pages that this CPU handed out, less those that it took back
+ * @out: pages that this CPU allocated, less those that it freed
  * @nr: number of runs, by order
  * @run: the runs, by order: their first pages, which are not looked at
  */

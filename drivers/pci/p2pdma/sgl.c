@@ -8,7 +8,7 @@
  * lists of one entry are kept for reuse, and are filled from the cache of the CPU.
  *
  * A list without a grant has no reference of its provider: its pages hold the provider,
- * whose driver is not unbound before the last of them is back (lend.c), or which stays for
+ * whose driver is not unbound before the last of them is freed (lend.c), or which stays for
  * ever. So nothing looks at the provider after the pages went back.
  */
 #include <linux/mm.h>
@@ -19,7 +19,7 @@
 #include "cache.h"
 
 /**
- * struct p2pmem_sgl - a scatterlist and what has to be known to give it back
+ * struct p2pmem_sgl - a scatterlist and what its freeing needs
  * @provider: whose memory it is; the memory holds it, and the grant if there is one
  * @grant: the grant it was taken from, referenced, or NULL
  * @epoch: the provider's losses when it was taken
@@ -127,7 +127,7 @@ static __always_inline int p2pmem_sgl_one(struct p2pmem_sgl *s, struct p2pmem_pr
 	struct page *page;
 	void *addr;
 
-	/* Pairs with p2pmem_enter_lost(): whoever sees a loss here sees that nothing is lent. */
+	/* Pairs with p2pmem_enter_lost(): if the loss is seen here, so is the state. */
 	s->epoch = smp_load_acquire(&p->epoch);
 	if (unlikely(READ_ONCE(p->state) != P2PMEM_LIVE))
 		return -ENODEV;
@@ -432,7 +432,7 @@ struct scatterlist *pci_p2pmem_grant_sgl_alloc(struct pci_p2pmem_grant *grant,
 			pci_p2pmem_grant_put(grant);
 		}
 	}
-	if (likely(s))
+	if (s)
 		reason = PCI_P2PMEM_OK;
 	if (why)
 		*why = reason;
@@ -447,11 +447,11 @@ struct scatterlist *pci_p2pmem_grant_sgl_alloc(struct pci_p2pmem_grant *grant,
 EXPORT_SYMBOL_GPL(pci_p2pmem_grant_sgl_alloc);
 
 /**
- * pci_p2pmem_sgl_free() - give a scatterlist of peer memory back
+ * pci_p2pmem_sgl_free() - free a scatterlist of peer memory
  * @sgl: from pci_p2pmem_sgl_alloc() or pci_p2pmem_grant_sgl_alloc(), unmapped
  *
  * Context: Any but NMI; process context without spinlocks for a list of so many runs that
- * it was not to be had from kmalloc().
+ * kmalloc() could not allocate it.
  */
 void pci_p2pmem_sgl_free(struct scatterlist *sgl)
 {
@@ -463,7 +463,7 @@ void pci_p2pmem_sgl_free(struct scatterlist *sgl)
 		return;
 	}
 	trace_p2pmem_free(s->provider->pdev, grant, s->length);
-	/* Uncharged first: what is charged is never more than what is out. */
+	/* Uncharged first: never more is charged than is in use. */
 	if (grant)
 		p2pmem_grant_uncharge(grant, PAGE_ALIGN((size_t)s->length));
 	/* With its last page, the provider of a list without a grant may go. */
@@ -482,7 +482,7 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_sgl_free);
  * @sgl: from pci_p2pmem_sgl_alloc() or pci_p2pmem_grant_sgl_alloc()
  *
  * What was transferred to or from it must then be done again from other memory
- * before anybody is told that it succeeded.
+ * before its success is reported.
  *
  * Context: Any.
  * Return: true when the provider was lost, or a self-test disproved a pair of the list's
