@@ -56,7 +56,7 @@ struct p2pmem_spare {
 	struct p2pmem_sgl *list[P2PMEM_SPARE_LISTS];
 };
 
-static DEFINE_PER_CPU(struct p2pmem_spare, p2pmem_spare);
+static DEFINE_PER_CPU_ALIGNED(struct p2pmem_spare, p2pmem_spare);
 
 static struct p2pmem_sgl *p2pmem_list_alloc(gfp_t gfp)
 {
