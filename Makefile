@@ -7,7 +7,7 @@ BUILD ?= build
 RIG := tools/testing/p2pmem/rig
 export BUILD KDIR KSRC KIMAGE
 
-.PHONY: help deps modules command docs vm demo check check-full kunit mutants graft patches ungraft clean kunit-fast fuzz lint picture
+.PHONY: help deps modules command docs vm demo check check-full kunit mutants graft patches ungraft clean kunit-fast fuzz lint picture bench bench-check
 .DEFAULT_GOAL := help
 
 help:
@@ -25,6 +25,8 @@ help:
 #help              coverage, combinations of options
 #help   kunit      run the KUnit suites on the debug kernel, and measure their coverage
 #help   mutants    test the tests with one-line faults; the last line is "killed/total"
+#help   bench      count the executed instructions of what a storage target does with peer memory
+#help   bench-check the same; fails when a figure exceeds the recorded one by more than 3 %
 #help   kunit-fast run the suites that need no device under UML, in seconds once it is built
 #help   fuzz       run topology.c in user space under libFuzzer for SECONDS=60
 #help   picture    make Documentation/PCI/p2pmem/paths.svg from paths.dot
@@ -98,6 +100,12 @@ kunit-fast: deps
 
 fuzz: deps
 	@tools/testing/p2pmem/tests/fuzz/run.sh $(BUILD)/tests/fuzz $(SECONDS)
+
+bench: modules
+	@tools/testing/p2pmem/bench/bench.py
+
+bench-check: modules
+	@tools/testing/p2pmem/bench/bench.py --check
 
 lint: modules
 	@tools/testing/p2pmem/lint/lint.py

@@ -136,8 +136,8 @@ static void p2pmem_show_counters(struct p2pmem_provider *p, struct device *clien
 		return;
 	p2pmem_pair_sum(pair, &sum);
 	seq_printf(m, "%s %s %llu %llu %llu %ld %ld ", pci_name(p->pdev), dev_name(client),
-		   sum.maps, sum.unmaps, sum.bytes, atomic_long_read(&pair->used),
-		   atomic_long_read(&pair->peak));
+		   sum.maps, sum.unmaps, sum.bytes, p2pmem_pair_used(pair),
+		   p2pmem_pair_peak(pair));
 	for (r = 0; r < PCI_P2PMEM_NR_REASONS; r++) {
 		failures = atomic_long_read(&pair->failures[r]);
 		if (!failures)

@@ -10,10 +10,11 @@
  *   9  sysfs.c       the p2pmem group of a providing function
  *      debugfs.c     everything the core knows, as tables
  *   8  lend.c        registration and withdrawal of BAR ranges
+ *      sgl.c         allocation of scatterlists
  *      map.c         scatterlists and regions to DMA addresses
  *   7  client.c      registration of DMA devices
  *      find.c        choice of a provider, creation of grants
- *      memory.c      allocation: runs and scatterlists
+ *      memory.c      allocation of runs
  *      pin.c         memory that the provider's driver allocates itself
  *      refuse.c      counts and logs refusals
  *      revoke.c      revocation, suspend, loss and resume of a provider
@@ -30,13 +31,16 @@
  *   3  route.c       the only file that walks struct pci_dev: evaluates a pair
  *      state.c       the states of a provider: live, draining, lost
  *      count.c       counters of a pair
+ *      cache.c       allocation from a pool, with a cache of each CPU
  *   2  hostbridge.c  whether the host bridges of this machine are allowed
  *      region.c      validation of BAR ranges
+ *      pool.c        creation of pools, and what is free in them
  *   1  policy.c      which host bridges are allowed, and by whom
  *      event.c       uevents
+ *      chunk.c       the shared part of the allocator: genalloc and buddy
  *   0  registry.c    providers and clients: look-up, references, notifier
  *      topology.c    distance and reachability on plain nodes
- *      pool.c        the allocator
+ *      buddy.c       runs of free pages on bitmaps
  *      reason.c      token, errno and text of a reason
  *      parse.c       parser of module parameters
  *      facts.c       built-in list of host bridges that forward
@@ -68,15 +72,6 @@ void p2pmem_notify(unsigned long event, void *data);
 void p2pmem_schedule_notify(void);
 int p2pmem_registry_init(void);
 void p2pmem_registry_exit(void);
-
-/* pool.c */
-struct p2pmem_pool *p2pmem_pool_create(int node);
-void p2pmem_pool_destroy(struct p2pmem_pool *pool);
-int p2pmem_pool_add(struct p2pmem_pool *pool, void *addr, size_t size, int node);
-void *p2pmem_pool_alloc(struct p2pmem_pool *pool, size_t size);
-void p2pmem_pool_free(struct p2pmem_pool *pool, void *addr, size_t size);
-size_t p2pmem_pool_size(struct p2pmem_pool *pool);
-size_t p2pmem_pool_available(struct p2pmem_pool *pool);
 
 /* reason.c */
 const char *p2pmem_token(enum pci_p2pmem_reason reason);
@@ -123,6 +118,29 @@ void p2pmem_region_failed(const struct p2pmem_region *r, struct pci_dev *pdev, i
 bool p2pmem_capture_kernel(void);
 u64 p2pmem_memory_available(void);
 struct range p2pmem_memory_range(void);
+
+/* chunk.c */
+void p2pmem_warn_not_allocated(void);
+
+/* pool.c */
+void p2pmem_pools_init(void);
+void p2pmem_pools_exit(void);
+struct p2pmem_pool *p2pmem_pool_create(int node);
+void p2pmem_pool_destroy(struct p2pmem_pool *pool);
+int p2pmem_pool_add(struct p2pmem_pool *pool, void *addr, size_t size, int node);
+size_t p2pmem_pool_size(struct p2pmem_pool *pool);
+size_t p2pmem_pool_available(struct p2pmem_pool *pool);
+#if IS_ENABLED(CONFIG_KUNIT)
+unsigned int p2pmem_pool_cached(struct p2pmem_pool *pool, int cpu);
+#endif
+
+/* cache.c */
+void *p2pmem_pool_alloc_block(struct p2pmem_pool *pool, unsigned long nr);
+bool p2pmem_pool_promise(struct p2pmem_pool *pool, size_t size);
+void p2pmem_pool_unpromise(struct p2pmem_pool *pool, size_t size);
+void *p2pmem_pool_alloc_some(struct p2pmem_pool *pool, size_t *size);
+void *p2pmem_pool_alloc(struct p2pmem_pool *pool, size_t size);
+void p2pmem_pool_free(struct p2pmem_pool *pool, void *addr, size_t size);
 
 /* state.c */
 bool p2pmem_is_live(const struct p2pmem_provider *p);
@@ -181,7 +199,9 @@ void p2pmem_pairs_drop(struct p2pmem_provider *p, struct device *client);
 /* pages.c */
 struct p2pmem_region *p2pmem_page_region(const struct page *page);
 void p2pmem_pages_exit(void);
+void p2pmem_free_page(struct page *page);
 void p2pmem_put_pages(struct p2pmem_region *region, struct page *page, size_t nr);
+void p2pmem_free_pages(struct page *page, unsigned long nr);
 struct p2pmem_region *p2pmem_region_alloc(int node);
 void p2pmem_region_free(struct p2pmem_region *r);
 int p2pmem_region_map(struct p2pmem_region *r, struct pci_dev *pdev);
@@ -202,6 +222,8 @@ void p2pmem_unmap_host(struct device *client, struct scatterlist *sgl, int nents
 		       enum dma_data_direction dir);
 
 /* charge.c */
+long p2pmem_pair_used(struct p2pmem_pair *pair);
+long p2pmem_pair_peak(struct p2pmem_pair *pair);
 long p2pmem_grant_bytes(const struct pci_p2pmem_grant *g);
 bool p2pmem_grant_over_quota(const struct pci_p2pmem_grant *grant, unsigned long bytes);
 int p2pmem_grant_charge(struct pci_p2pmem_grant *grant, unsigned long bytes);
@@ -248,6 +270,10 @@ struct pci_dev *p2pmem_find_preferred(struct device **clients, int nr,
 void p2pmem_no_provider_reason(struct device **clients, int nr, enum pci_p2pmem_prefer prefer,
 			       struct pci_p2pmem_verdict *why);
 
+/* memory.c */
+enum pci_p2pmem_reason p2pmem_alloc_reason(struct p2pmem_provider *p, size_t size, long error);
+void p2pmem_clear(void *addr, size_t size);
+
 /* refuse.c */
 int p2pmem_refuse_pair(struct p2pmem_pair *pair, size_t bytes, enum pci_p2pmem_reason reason);
 int p2pmem_refuse(struct pci_dev *provider, struct device *client, size_t bytes,
@@ -257,6 +283,9 @@ void p2pmem_refuse_exit(void);
 /* revoke.c */
 void p2pmem_provider_worker(struct work_struct *work);
 void p2pmem_report(struct p2pmem_provider *p);
+
+/* sgl.c */
+void p2pmem_sgl_exit(void);
 
 /* lend.c */
 extern const struct attribute_group *p2pmem_group;

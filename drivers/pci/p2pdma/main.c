@@ -40,6 +40,7 @@ static int __init p2pmem_init(void)
 
 	if (ret)
 		return ret;
+	p2pmem_pools_init();
 	p2pmem_sysfs_init();
 	p2pmem_debugfs_init();
 	p2pmem_policy_changed = p2pmem_reevaluate;
@@ -55,7 +56,9 @@ static void __exit p2pmem_exit(void)
 	p2pmem_pairs_exit();
 	p2pmem_refuse_exit();
 	p2pmem_pages_exit();
+	p2pmem_sgl_exit();
 	p2pmem_registry_exit();
+	p2pmem_pools_exit();
 }
 
 subsys_initcall(p2pmem_init);

@@ -1,61 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: obtaining peer memory
+ * DOC: runs of peer memory
  *
  * Floor 7.
  *
- * Allocation and freeing as drivers and orchestrators see them: single runs by
- * kernel address, scatterlists of as many runs as it takes, references on memory
- * that a driver allocates itself. The kernel address of peer memory names it; the
- * CPU is not meant to read or write there.
+ * Allocation and freeing of single runs, by kernel address. The kernel address of peer
+ * memory names it; the CPU is not meant to read or write there.
  */
 #include <linux/io.h>
 #include <linux/module.h>
-#include <linux/slab.h>
 #include <trace/events/p2pmem.h>
 #include "p2pdma.h"
+#include "cache.h"
 
 /**
- * struct p2pmem_sgl - a scatterlist and what has to be known to give it back
- * @provider: whose memory it is; referenced, by way of the grant if there is one
- * @grant: the grant it was taken from, referenced, or NULL
- * @epoch: the provider's losses when it was taken
- * @nents: number of entries
- * @length: bytes asked for
- * @sg: the entries; the last one is marked
+ * p2pmem_alloc_reason() - why there was no memory
+ * @p: the provider
+ * @size: bytes that were asked for
+ * @error: -ENODEV, -ENOBUFS when the kernel has no memory, -ENOMEM
+ *
+ * A pool that would have had it, were it not for what the provider's own driver keeps, is
+ * not to be made larger: that driver is to take less.
+ *
+ * Context: Any.
+ * Return: the reason.
  */
-struct p2pmem_sgl {
-	struct p2pmem_provider *provider;
-	struct pci_p2pmem_grant *grant;
-	u32 epoch;
-	unsigned int nents;
-	u32 length;
-	struct scatterlist sg[];
-};
-
-static struct p2pmem_sgl *to_sgl(struct scatterlist *sg)
-{
-	return container_of(sg, struct p2pmem_sgl, sg[0]);
-}
-
-/* RCU makes sure that a revocation which we did not see waits for us. */
-static void *p2pmem_alloc_run(struct p2pmem_provider *p, size_t size)
-{
-	void *addr;
-
-	guard(rcu)();
-	if (!p2pmem_is_live(p))
-		return ERR_PTR(-ENODEV);
-	addr = p2pmem_pool_alloc(p->pool, size);
-	return addr ?: ERR_PTR(-ENOMEM);
-}
-
-/*
- * Why there was no memory. A pool that would have had it, were it not for what the
- * provider's own driver keeps, is not to be made larger: that driver is to take less.
- */
-static enum pci_p2pmem_reason p2pmem_alloc_reason(struct p2pmem_provider *p, size_t size,
-						  long error)
+enum pci_p2pmem_reason p2pmem_alloc_reason(struct p2pmem_provider *p, size_t size, long error)
 {
 	if (error == -ENODEV)
 		return PCI_P2PMEM_REVOKED;
@@ -67,27 +37,50 @@ static enum pci_p2pmem_reason p2pmem_alloc_reason(struct p2pmem_provider *p, siz
 	return PCI_P2PMEM_POOL_FULL;
 }
 
-/* One event for each call, whether there was memory or not */
-static void p2pmem_trace_alloc(struct p2pmem_provider *p, struct pci_p2pmem_grant *grant,
-			       size_t size, const void *result)
-{
-	if (trace_p2pmem_alloc_enabled())
-		trace_p2pmem_alloc(p->pdev, grant, size, IS_ERR(result) ?
-				   p2pmem_alloc_reason(p, size, PTR_ERR(result)) :
-				   PCI_P2PMEM_OK);
-}
-
-/* The caller holds the memory, and that holds the provider. */
-static void p2pmem_clear(void *addr, size_t size)
+/**
+ * p2pmem_clear() - write zeroes into peer memory, by the CPU
+ * @addr: kernel address; the caller holds the memory, and that holds the provider
+ * @size: bytes
+ *
+ * Context: Any.
+ */
+void p2pmem_clear(void *addr, size_t size)
 {
 	memset_io((void __iomem __force *)addr, 0, PAGE_ALIGN(size));
 }
 
-static void p2pmem_free_run(void *addr, size_t size)
+static void *p2pmem_alloc_counted(struct pci_dev *provider, size_t size)
 {
-	struct page *page = virt_to_page(addr);
+	void *addr = ERR_PTR(-ENODEV);
+	struct p2pmem_provider *p;
 
-	p2pmem_put_pages(p2pmem_page_region(page), page, PAGE_ALIGN(size) >> PAGE_SHIFT);
+	/* RCU makes sure that a revocation which we did not see waits for us. */
+	guard(rcu)();
+	p = p2pmem_find(provider);
+	if (!p)
+		return addr;
+	if (likely(p2pmem_is_live(p)))
+		addr = p2pmem_pool_alloc(p->pool, size) ?: ERR_PTR(-ENOMEM);
+	if (trace_p2pmem_alloc_enabled())
+		trace_p2pmem_alloc(p->pdev, NULL, size, IS_ERR(addr) ?
+				   p2pmem_alloc_reason(p, size, PTR_ERR(addr)) :
+				   PCI_P2PMEM_OK);
+	return addr;
+}
+
+static noinline void *p2pmem_alloc_slow(struct pci_dev *provider, size_t size, gfp_t gfp)
+{
+	void *addr;
+
+	if (!size)
+		return NULL;
+	addr = p2pmem_alloc_counted(provider, size);
+	if (IS_ERR(addr))
+		return NULL;
+	p2pmem_set_page_grant(virt_to_page(addr), PAGE_ALIGN(size) >> PAGE_SHIFT, NULL);
+	if (gfp & __GFP_ZERO)
+		p2pmem_clear(addr, size);
+	return addr;
 }
 
 /**
@@ -105,26 +98,38 @@ static void p2pmem_free_run(void *addr, size_t size)
  */
 void *pci_p2pmem_alloc(struct pci_dev *provider, size_t size, gfp_t gfp)
 {
+	struct page *page = NULL;
 	struct p2pmem_provider *p;
-	void *addr;
+	unsigned long flags;
 
-	if (!size)
-		return NULL;
-	scoped_guard(rcu) {
-		p = p2pmem_find(provider);
-		if (!p)
-			return NULL;
-		addr = p2pmem_alloc_run(p, size);
-		p2pmem_trace_alloc(p, NULL, size, addr);
-	}
-	if (IS_ERR(addr))
-		return NULL;
-	p2pmem_set_page_grant(virt_to_page(addr), size, NULL);
-	if (gfp & __GFP_ZERO)
-		p2pmem_clear(addr, size);
-	return addr;
+	if (unlikely(size - 1 >= PAGE_SIZE || gfp & __GFP_ZERO || trace_p2pmem_alloc_enabled()))
+		return p2pmem_alloc_slow(provider, size, gfp);
+	/* One page, from the cache of this CPU: with interrupts off we are an RCU reader. */
+	local_irq_save(flags);
+	p = p2pmem_find(provider);
+	if (likely(p && READ_ONCE(p->state) == P2PMEM_LIVE))
+		page = p2pmem_cache_pop(p->pool, 0);
+	local_irq_restore(flags);
+	if (unlikely(!page))
+		return p2pmem_alloc_slow(provider, size, gfp);
+	p2pmem_set_page_grant(page, 1, NULL);
+	return page_to_virt(page);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_alloc);
+
+static noinline void p2pmem_free_slow(struct page *page, size_t size)
+{
+	struct p2pmem_region *region;
+
+	if (WARN_ON_ONCE(!is_pci_p2pmem_page(page)))
+		return;
+	region = p2pmem_page_region(page);
+	if (WARN_ON_ONCE(region->kind != PCI_P2PMEM_POOL))
+		return;
+	/* Trace first: freeing may drop the last reference to the provider. */
+	trace_p2pmem_free(region->provider->pdev, NULL, size);
+	p2pmem_free_pages(page, PAGE_ALIGN(size) >> PAGE_SHIFT);
+}
 
 /**
  * pci_p2pmem_free() - give peer memory back
@@ -137,12 +142,10 @@ void pci_p2pmem_free(void *addr, size_t size)
 {
 	struct page *page = virt_to_page(addr);
 
-	if (WARN_ON_ONCE(!is_pci_p2pmem_page(page) ||
-			 p2pmem_page_region(page)->kind != PCI_P2PMEM_POOL))
-		return;
-	/* Trace first: freeing may drop the last reference to the provider. */
-	trace_p2pmem_free(p2pmem_page_region(page)->provider->pdev, NULL, size);
-	p2pmem_free_run(addr, size);
+	if (likely(size - 1 < PAGE_SIZE && !trace_p2pmem_free_enabled()))
+		p2pmem_free_page(page);
+	else
+		p2pmem_free_slow(page, size);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_free);
 
@@ -166,263 +169,3 @@ pci_bus_addr_t pci_p2pmem_bus_addr(void *addr)
 	return r->phys + (addr - r->virt) + r->bus_offset;
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_bus_addr);
-
-static void p2pmem_sgl_free_pages(struct p2pmem_sgl *s)
-{
-	unsigned int i;
-
-	for (i = 0; i < s->nents; i++)
-		p2pmem_free_run(sg_virt(&s->sg[i]), s->sg[i].length);
-}
-
-static struct p2pmem_sgl *p2pmem_sgl_make(struct p2pmem_provider *p,
-					  struct pci_p2pmem_grant *grant, unsigned int max,
-					  gfp_t gfp)
-{
-	struct p2pmem_sgl *s;
-
-	/* A list of one run has a size that the compiler knows. */
-	s = max == 1 ? kmalloc(struct_size(s, sg, 1), gfp) :
-		       kvmalloc(struct_size(s, sg, max), gfp);
-	if (s) {
-		sg_init_table(s->sg, max);
-		s->provider = p;
-		s->grant = grant;
-		/*
-		 * Before the state is read for the memory: pairs with
-		 * p2pmem_enter_lost(). Whoever sees a loss here sees that nothing is lent.
-		 */
-		s->epoch = smp_load_acquire(&p->epoch);
-		s->nents = 0;
-		s->length = 0;
-	}
-	return s;
-}
-
-/* Fills with ever smaller runs until all is there, or nothing is left. */
-static int p2pmem_sgl_fill(struct p2pmem_sgl *s, u32 length, unsigned int max, gfp_t gfp)
-{
-	u32 left = length, run = length;
-	void *addr;
-
-	while (left) {
-		run = min(run, left);
-		addr = p2pmem_alloc_run(s->provider, run);
-		if (!IS_ERR(addr)) {
-			if (gfp & __GFP_ZERO)
-				p2pmem_clear(addr, run);
-			sg_set_buf(&s->sg[s->nents], addr, run);
-			p2pmem_set_page_grant(sg_page(&s->sg[s->nents]), run, s->grant);
-			s->nents++;
-			left -= run;
-			continue;
-		}
-		if (addr == ERR_PTR(-ENODEV) || run <= PAGE_SIZE || max == 1) {
-			p2pmem_sgl_free_pages(s);
-			s->nents = 0;
-			return PTR_ERR(addr);
-		}
-		run = max_t(u32, PAGE_SIZE, rounddown_pow_of_two(run - 1));
-	}
-	s->length = length;
-	sg_mark_end(&s->sg[s->nents - 1]);
-	return 0;
-}
-
-/* The caller holds no memory: only while the provider is live does its pool exist. */
-static bool p2pmem_has(struct p2pmem_provider *p, size_t size)
-{
-	guard(rcu)();
-	return p2pmem_is_live(p) && p2pmem_pool_available(p->pool) >= size;
-}
-
-/* The error is -ENOMEM when the pool is full, -ENOBUFS when the kernel has no memory. */
-static struct p2pmem_sgl *p2pmem_sgl_alloc(struct p2pmem_provider *p,
-					   struct pci_p2pmem_grant *grant, u32 length,
-					   gfp_t gfp)
-{
-	gfp_t meta = gfp & ~__GFP_ZERO;
-	struct p2pmem_sgl *s;
-	unsigned int max;
-	int ret;
-
-	if (!length)
-		return ERR_PTR(-EINVAL);
-
-	/* One run is what there nearly always is: no room for more is taken. */
-	s = p2pmem_sgl_make(p, grant, 1, meta);
-	if (!s)
-		return ERR_PTR(-ENOBUFS);
-	ret = p2pmem_sgl_fill(s, length, 1, gfp);
-	if (!ret)
-		return s;
-	kvfree(s);
-
-	max = PAGE_ALIGN((u64)length) >> PAGE_SHIFT;
-	if (ret != -ENOMEM || max == 1 || !p2pmem_has(p, PAGE_ALIGN((u64)length)))
-		return ERR_PTR(ret);
-
-	s = p2pmem_sgl_make(p, grant, max, meta);
-	if (!s)
-		return ERR_PTR(-ENOBUFS);
-	ret = p2pmem_sgl_fill(s, length, max, gfp);
-	if (!ret)
-		return s;
-	kvfree(s);
-	return ERR_PTR(ret);
-}
-
-/**
- * pci_p2pmem_sgl_alloc() - take peer memory as a scatterlist
- * @provider: the providing function
- * @nents: returns the number of entries; unchanged without a list
- * @length: bytes
- * @gfp: for the list itself; __GFP_ZERO clears the memory, by the CPU
- *
- * One entry where a single run is free, several where the pool is fragmented.
- *
- * Context: What @gfp allows.
- * Return: the list, or NULL; all of @length or nothing.
- */
-struct scatterlist *pci_p2pmem_sgl_alloc(struct pci_dev *provider, unsigned int *nents,
-					 u32 length, gfp_t gfp)
-{
-	struct p2pmem_provider *p = p2pmem_provider_get(provider);
-	struct p2pmem_sgl *s;
-
-	if (!p)
-		return NULL;
-	s = p2pmem_sgl_alloc(p, NULL, length, gfp);
-	p2pmem_trace_alloc(p, NULL, length, s);
-	if (IS_ERR(s)) {
-		p2pmem_provider_put(p);
-		return NULL;
-	}
-	*nents = s->nents;
-	return s->sg;
-}
-EXPORT_SYMBOL_GPL(pci_p2pmem_sgl_alloc);
-
-/* Memory under a grant that is held, and charged; or NULL and the reason */
-static struct p2pmem_sgl *p2pmem_grant_sgl(struct pci_p2pmem_grant *grant, u32 length,
-					   gfp_t gfp, enum pci_p2pmem_reason *why)
-{
-	size_t bytes = PAGE_ALIGN((size_t)length);
-	struct p2pmem_sgl *s;
-
-	if (unlikely(!p2pmem_grant_valid(grant))) {
-		*why = p2pmem_grant_reason(grant);
-		return NULL;
-	}
-	*why = PCI_P2PMEM_QUOTA;
-	if (unlikely(READ_ONCE(grant->provider->quota)) && p2pmem_grant_over_quota(grant, bytes))
-		return NULL;
-	s = p2pmem_sgl_alloc(grant->provider, grant, length, gfp);
-	if (IS_ERR(s)) {
-		*why = p2pmem_alloc_reason(grant->provider, bytes, PTR_ERR(s));
-		return NULL;
-	}
-	if (unlikely(p2pmem_grant_is_stale(grant))) {
-		*why = PCI_P2PMEM_REVOKED;
-		goto give;
-	}
-	if (unlikely(p2pmem_grant_charge(grant, bytes)))
-		goto give;
-	*why = PCI_P2PMEM_OK;
-	return s;
-
-give:
-	p2pmem_sgl_free_pages(s);
-	kvfree(s);
-	return NULL;
-}
-
-/**
- * pci_p2pmem_grant_sgl_alloc() - take peer memory under a grant
- * @grant: the grant
- * @nents: returns the number of entries; unchanged without a list
- * @length: bytes
- * @gfp: for the list itself; __GFP_ZERO clears the memory, by the CPU
- * @why: returns the reason when there is no list, PCI_P2PMEM_OK otherwise; may be NULL
- *
- * The list keeps the grant until pci_p2pmem_sgl_free(): mapping it for the
- * grant's clients works until then, whatever becomes of their verdicts.
- *
- * Context: What @gfp allows; the caller holds a reference of @grant.
- * Return: the list, or -ENOMEM when the pool is full or the kernel is short of memory, -ENODEV
- * when the provider is revoked or was lost since the grant was created, -EDQUOT when a client
- * of the grant has all that the provider's quota allows it, -EXDEV when a pair of the grant is
- * refused now or would be mapped otherwise, -EINVAL for a length of zero.
- */
-struct scatterlist *pci_p2pmem_grant_sgl_alloc(struct pci_p2pmem_grant *grant,
-					       unsigned int *nents, u32 length, gfp_t gfp,
-					       enum pci_p2pmem_reason *why)
-{
-	enum pci_p2pmem_reason reason = PCI_P2PMEM_REVOKED;
-	struct p2pmem_sgl *s = NULL;
-	bool held;
-
-	if (!length)
-		return ERR_PTR(-EINVAL);
-	held = pci_p2pmem_grant_tryget(grant);
-	if (held)
-		s = p2pmem_grant_sgl(grant, length, gfp, &reason);
-	if (why)
-		*why = reason;
-	if (trace_p2pmem_alloc_enabled())
-		trace_p2pmem_alloc(grant->provider->pdev, grant, length, reason);
-	if (!s) {
-		if (!held)
-			return ERR_PTR(-ENODEV);
-		p2pmem_grant_failed(grant, reason);
-		pci_p2pmem_grant_put(grant);
-		return ERR_PTR(p2pmem_errno(reason));
-	}
-	*nents = s->nents;
-	return s->sg;
-}
-EXPORT_SYMBOL_GPL(pci_p2pmem_grant_sgl_alloc);
-
-/**
- * pci_p2pmem_sgl_free() - give a scatterlist of peer memory back
- * @sgl: from pci_p2pmem_sgl_alloc() or pci_p2pmem_grant_sgl_alloc(), unmapped
- *
- * Context: Any but NMI and hard interrupts; process context without spinlocks for a
- * list of so many runs that it was not to be had from kmalloc().
- */
-void pci_p2pmem_sgl_free(struct scatterlist *sgl)
-{
-	struct p2pmem_sgl *s = to_sgl(sgl);
-
-	trace_p2pmem_free(s->provider->pdev, s->grant, s->length);
-	/* Uncharged first: what is charged is never more than what is out. */
-	if (s->grant)
-		p2pmem_grant_uncharge(s->grant, PAGE_ALIGN((size_t)s->length));
-	p2pmem_sgl_free_pages(s);
-	if (s->grant)
-		pci_p2pmem_grant_put(s->grant);
-	else
-		p2pmem_provider_put(s->provider);
-	kvfree(s);
-}
-EXPORT_SYMBOL_GPL(pci_p2pmem_sgl_free);
-
-/**
- * pci_p2pmem_sgl_lost() - whether the contents of a list may be gone
- * @sgl: from pci_p2pmem_sgl_alloc() or pci_p2pmem_grant_sgl_alloc()
- *
- * What was transferred to or from it must then be done again from other memory
- * before anybody is told that it succeeded.
- *
- * Context: Any.
- * Return: true when the provider was lost, or a self-test disproved a pair of the list's
- * grant, since the list was taken.
- */
-bool pci_p2pmem_sgl_lost(struct scatterlist *sgl)
-{
-	struct p2pmem_sgl *s = to_sgl(sgl);
-
-	return READ_ONCE(s->provider->epoch) != s->epoch ||
-		(s->grant && p2pmem_grant_disproved(s->grant));
-}
-EXPORT_SYMBOL_GPL(pci_p2pmem_sgl_lost);

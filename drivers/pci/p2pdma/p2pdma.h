@@ -4,7 +4,8 @@
  *
  * Lock order: p2pmem_mutex, then p2pmem_provider.lock, then p2pmem_provider.state_lock or
  * the lock of the table of pairs (never both). p2pmem_pair.proving is taken before all of
- * them: a client's self-test runs under it.
+ * them: a client's self-test runs under it. p2pmem_pair.charging and the locks of the
+ * allocator (pool.h) are innermost, and never held together.
  */
 #ifndef _P2PMEM_P2PDMA_H
 #define _P2PMEM_P2PDMA_H
@@ -187,11 +188,15 @@ struct pci_p2pmem_client {
  * @maps: mappings made
  * @unmaps: mappings undone
  * @bytes: bytes that were mapped
+ * @credit: bytes in &p2pmem_pair.used that this CPU may yet hand out, see charge.c
+ * @low: the least that @credit was since the peak was last accounted
  */
 struct p2pmem_pair_count {
 	u64 maps;
 	u64 unmaps;
 	u64 bytes;
+	atomic_long_t credit;
+	long low;
 };
 
 /**
@@ -221,8 +226,10 @@ struct p2pmem_pair_count {
  * @grants: orchestrators whose grants include this pair
  * @logged: reasons that have been logged since the verdict last changed, one bit each
  * @unlogged: reasons that are still to be logged, one bit each
- * @used: bytes in use under grants that include this pair
- * @peak: highest value of @used
+ * @charging: guards changes of @used and @peak, and of credits from other CPUs; irq-safe
+ * @used: bytes in use under grants that include this pair, and the credit of all CPUs; see
+ *	p2pmem_pair_used()
+ * @peak: highest number of bytes in use; see p2pmem_pair_peak()
  * @failures: refused mappings and allocations, by reason
  * @proving: serialises self-tests of the pair: a second caller waits and uses the result
  * @count: counters; NULL until a verdict first allows a mapping
@@ -251,8 +258,9 @@ struct p2pmem_pair {
 	atomic_t grants;
 	unsigned long logged;
 	unsigned long unlogged;
-	atomic_long_t used;
-	atomic_long_t peak;
+	raw_spinlock_t charging;	/* see above */
+	long used;
+	long peak;
 	atomic_long_t failures[PCI_P2PMEM_NR_REASONS];
 	struct mutex proving;		/* see above */
 	struct p2pmem_pair_count __percpu *count;
@@ -343,19 +351,25 @@ static inline enum pci_p2pmem_mapping p2pmem_pair_mapping(const struct p2pmem_pa
 	return how;
 }
 
+/* In &page.zone_device_data, beside the grant, while a page of a pool is allocated */
+#define P2PMEM_PAGE_ALLOCATED	1UL
+
 /**
  * p2pmem_page_grant() - the grant that a page was allocated under
  * @page: page for which is_pci_p2pmem_page() is true, held by its user
  *
- * zone_device_data belongs to the driver that creates the pages. The allocation of a page
- * writes it, and the holder of the page reads it.
+ * zone_device_data belongs to the driver that creates the pages. Allocation and freeing of
+ * a page write it, and the holder of the page reads it.
  *
  * Context: Any.
- * Return: the grant, which stays until the page is freed, or NULL.
+ * Return: the grant, which stays until the page is freed; NULL for none, and for a page that
+ * its user freed and somebody else still references.
  */
 static inline struct pci_p2pmem_grant *p2pmem_page_grant(const struct page *page)
 {
-	return page->zone_device_data;
+	unsigned long data = (unsigned long)page->zone_device_data;
+
+	return data & P2PMEM_PAGE_ALLOCATED ? (void *)(data & ~P2PMEM_PAGE_ALLOCATED) : NULL;
 }
 
 /**
@@ -459,32 +473,6 @@ static inline void p2pmem_grant_clients(struct pci_p2pmem_grant *grant, char *bu
 	n = scnprintf(buf, len, "%s", grant ? dev_name(grant->link[0].pair->client) : "-");
 	for (i = 1; grant && i < grant->nr; i++)
 		n += scnprintf(buf + n, len - n, ",%s", dev_name(grant->link[i].pair->client));
-}
-
-/**
- * p2pmem_set_page_grant() - record the grant of a run of pages
- * @page: the first page, just allocated
- * @size: bytes
- * @grant: the grant, or NULL
- *
- * Every allocation writes it, so freeing does not need to clear it.
- *
- * Context: Any.
- */
-static inline void p2pmem_set_page_grant(struct page *page, size_t size,
-					 struct pci_p2pmem_grant *grant)
-{
-	size_t nr = PAGE_ALIGN(size) >> PAGE_SHIFT;
-
-	/* Runs for each request: unrolled to little more than one store for each page. */
-	for (; nr >= 4; nr -= 4, page += 4) {
-		page[0].zone_device_data = grant;
-		page[1].zone_device_data = grant;
-		page[2].zone_device_data = grant;
-		page[3].zone_device_data = grant;
-	}
-	for (; nr; nr--, page++)
-		page->zone_device_data = grant;
 }
 
 /* Clears what mapping wrote into an entry of a scatterlist. */

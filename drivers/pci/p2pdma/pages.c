@@ -12,8 +12,10 @@
  * page_free() frees such a page when the last reference is dropped. The pages of a BAR are
  * removed only after the last one is free: lend.c waits for that.
  *
- * While a page is in use its zone_device_data is the grant that it was allocated under, so
- * that mapping finds how that grant maps it. While it is being freed it links pages.
+ * While a page of a pool is allocated its zone_device_data is the grant that it was
+ * allocated under, so that mapping finds how that grant maps it, and P2PMEM_PAGE_ALLOCATED.
+ * Freeing clears it, so that a page that is freed twice is noticed. While another user's
+ * reference delays the freeing, it links pages.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
@@ -23,6 +25,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include "p2pdma.h"
+#include "cache.h"
 
 /**
  * struct p2pmem_pages - a region and its pages
@@ -102,11 +105,46 @@ static void p2pmem_return(struct p2pmem_region *region, struct page *page, size_
 
 	/* Keeps the provider until the end of this function, see p2pmem_wait_empty(). */
 	guard(rcu)();
-	if (region->kind == PCI_P2PMEM_POOL)
+	if (likely(region->kind == PCI_P2PMEM_POOL))
 		p2pmem_pool_free(p->pool, page_to_virt(page), nr << PAGE_SHIFT);
 	else
 		atomic_long_sub(nr, &p->pins);
 	p2pmem_wake_waiters(p);
+}
+
+/* The rest of p2pmem_return_quick(): the run is @back already, or there was no room. */
+static noinline void p2pmem_return_rest(struct p2pmem_region *region, struct page *page,
+					unsigned long nr, bool back, unsigned long flags)
+{
+	/* With interrupts off we are an RCU reader, and stay one. */
+	rcu_read_lock();
+	local_irq_restore(flags);
+	if (back)
+		p2pmem_wake_waiters(region->provider);
+	else
+		p2pmem_return(region, page, nr);
+	rcu_read_unlock();
+}
+
+/*
+ * The same for pages of a pool of a usual number: one page goes into the cache of this CPU,
+ * and a block of 128 KiB to 1 MiB into a slot, if there is room.
+ */
+static __always_inline void p2pmem_return_quick(struct p2pmem_region *region,
+						struct page *page, unsigned long nr)
+{
+	struct p2pmem_provider *p = region->provider;
+	unsigned long flags;
+	bool back;
+
+	local_irq_save(flags);
+	back = nr == 1 ? p2pmem_cache_push(p->pool, page, 0) :
+			 p2pmem_recent_keep(p->pool, page, nr);
+	smp_mb();	/* counted, now the state: see state.c */
+	if (likely(back && READ_ONCE(p->state) == P2PMEM_LIVE))
+		local_irq_restore(flags);
+	else
+		p2pmem_return_rest(region, page, nr, back, flags);
 }
 
 static void p2pmem_return_worker(struct work_struct *work)
@@ -142,16 +180,69 @@ static void p2pmem_return_worker(struct work_struct *work)
 }
 
 /**
- * p2pmem_put_pages() - free pages of a user
- * @region: region of the pages
- * @page: the first page
- * @nr: number of contiguous pages
+ * p2pmem_mark_pages() - write what is known of the pages of a run
+ * @page: the first one, just allocated or about to be free
+ * @nr: how many
+ * @data: for zone_device_data of each
  *
- * A page with other references is freed when the last of them is dropped.
- *
- * Context: Any but NMI.
+ * Context: Any.
  */
-void p2pmem_put_pages(struct p2pmem_region *region, struct page *page, size_t nr)
+void p2pmem_mark_pages(struct page *page, unsigned long nr, void *data)
+{
+	/* This is with each request, a store and little else for each page. */
+	for (; nr >= 8; nr -= 8, page += 8) {
+		page[0].zone_device_data = data;
+		page[1].zone_device_data = data;
+		page[2].zone_device_data = data;
+		page[3].zone_device_data = data;
+		page[4].zone_device_data = data;
+		page[5].zone_device_data = data;
+		page[6].zone_device_data = data;
+		page[7].zone_device_data = data;
+	}
+	for (; nr; nr--, page++)
+		page->zone_device_data = data;
+}
+
+static unsigned long p2pmem_page_data(const struct page *page)
+{
+	return (unsigned long)page->zone_device_data;
+}
+
+/*
+ * Marks the pages of a run as free: false, and nothing is done, unless each of them is
+ * allocated and has the reference of its user and no other one. With each request.
+ */
+static __always_inline bool p2pmem_disown_pages(struct page *first, unsigned long nr)
+{
+	unsigned long mine = P2PMEM_PAGE_ALLOCATED;
+	struct page *page, *end = first + nr;
+	int refs = 1;
+
+	/* A page that is allocated has one reference at least. */
+	for (page = first; page + 4 <= end; page += 4) {
+		mine &= p2pmem_page_data(page);
+		mine &= p2pmem_page_data(page + 1);
+		mine &= p2pmem_page_data(page + 2);
+		mine &= p2pmem_page_data(page + 3);
+		refs |= page_ref_count(page);
+		refs |= page_ref_count(page + 1);
+		refs |= page_ref_count(page + 2);
+		refs |= page_ref_count(page + 3);
+	}
+	for (; page < end; page++) {
+		mine &= p2pmem_page_data(page);
+		refs |= page_ref_count(page);
+	}
+	if (unlikely(!mine || refs != 1))
+		return false;
+	p2pmem_mark_pages(first, nr, NULL);
+	return true;
+}
+
+/* Somebody else has references of some of the pages. */
+static noinline void p2pmem_put_shared(struct p2pmem_region *region, struct page *page,
+				       size_t nr)
 {
 	size_t run = 0;
 
@@ -171,6 +262,102 @@ void p2pmem_put_pages(struct p2pmem_region *region, struct page *page, size_t nr
 	}
 	if (run)
 		p2pmem_return(region, page - run, run);
+}
+
+/**
+ * p2pmem_put_pages() - take pages back from their user
+ * @region: their region
+ * @page: the first one
+ * @nr: how many, in one run
+ *
+ * A page that has another reference left goes back when that is dropped.
+ *
+ * Context: Any but NMI.
+ */
+void p2pmem_put_pages(struct p2pmem_region *region, struct page *page, size_t nr)
+{
+	p2pmem_put_shared(region, page, nr);
+}
+
+/* Some of the pages are somebody else's, too, or are not allocated. */
+static noinline void p2pmem_free_pages_slow(struct p2pmem_region *region, struct page *page,
+					    size_t nr)
+{
+	bool twice = false;
+	size_t run = 0;
+
+	for (; nr; nr--, page++) {
+		if (likely((unsigned long)page->zone_device_data & P2PMEM_PAGE_ALLOCATED)) {
+			page->zone_device_data = NULL;
+			run++;
+			continue;
+		}
+		twice = true;
+		if (run)
+			p2pmem_put_shared(region, page - run, run);
+		run = 0;
+	}
+	if (run)
+		p2pmem_put_shared(region, page - run, run);
+	if (twice)
+		p2pmem_warn_not_allocated();
+}
+
+/**
+ * p2pmem_free_pages() - take pages of a pool back from their user
+ * @page: the first one
+ * @nr: how many, in one run
+ *
+ * A page that has another reference left goes back when that is dropped. A page that is
+ * not allocated stays where it is, and there is a warning.
+ *
+ * Context: Any but NMI.
+ */
+void p2pmem_free_pages(struct page *page, unsigned long nr)
+{
+	struct p2pmem_region *region = p2pmem_page_region(page);
+
+	if (likely(p2pmem_disown_pages(page, nr)))
+		p2pmem_return_quick(region, page, nr);
+	else
+		p2pmem_free_pages_slow(region, page, nr);
+}
+
+/* Something is unusual about the page. */
+static noinline void p2pmem_free_page_slow(struct page *page)
+{
+	struct p2pmem_region *region;
+
+	if (WARN_ON_ONCE(!is_pci_p2pmem_page(page)))
+		return;
+	region = p2pmem_page_region(page);
+	if (!WARN_ON_ONCE(region->kind != PCI_P2PMEM_POOL))
+		p2pmem_free_pages(page, 1);
+}
+
+/**
+ * p2pmem_free_page() - take one page back from its user
+ * @page: any page; there is a warning for one that is not of a pool
+ *
+ * Otherwise as p2pmem_free_pages().
+ *
+ * Context: Any but NMI.
+ */
+void p2pmem_free_page(struct page *page)
+{
+	struct p2pmem_region *region;
+
+	if (unlikely(!is_zone_device_page(page) || page->pgmap->ops != &p2pmem_pagemap_ops))
+		goto slow;
+	region = p2pmem_page_region(page);
+	if (unlikely(region->kind != PCI_P2PMEM_POOL || page_ref_count(page) != 1 ||
+		     !(p2pmem_page_data(page) & P2PMEM_PAGE_ALLOCATED)))
+		goto slow;
+	page->zone_device_data = NULL;
+	p2pmem_return_quick(region, page, 1);
+	return;
+slow:
+	p2pmem_free_page_slow(page);
 }
 
 /**

@@ -267,6 +267,7 @@ struct p2pmem_pair *p2pmem_pair_create(struct p2pmem_provider *p, struct device 
 		return NULL;
 	kref_init(&pair->ref);
 	mutex_init(&pair->proving);
+	raw_spin_lock_init(&pair->charging);
 	kref_get(&p->ref);
 	pair->provider = p;
 	pair->client = get_device(client);

@@ -1,23 +1,158 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: the allocator of peer memory
+ * DOC: pools of peer memory
  *
- * Floor 0.
+ * Floor 2.
  *
- * Pages of the pooled regions of one provider, on top of genalloc. Everything
- * above sees whole pages by kernel address and knows nothing of genalloc, so
- * that what is behind this interface can change. Lockless, as genalloc is; safe
- * in any context but NMI. It hands out addresses only: no page is touched here.
+ * Pages of the pooled regions of one provider, by kernel address. No page is touched.
+ * Here is how a pool is made, what is known of it, and how the caches of all CPUs are
+ * emptied; cache.c allocates from it.
+ *
+ *	   CPU 0           CPU 1
+ *	+---------+     +---------+
+ *	| 1 page  |     | 1 page  |	a cache each: runs of 1, 2, 4, 8 and 16 pages,
+ *	| 2 pages |     | 2 pages |	64 KiB of them at most
+ *	|  ...    |     |  ...    |
+ *	+--|---^--+     +--|---^--+
+ *	   v   |           v   |
+ *	+-------------------------+
+ *	| chunk.c: one lock       |	everything else: longer runs, and other lengths
+ *	+-------------------------+
+ *
+ * What is in a cache is free, and counts as available: each CPU counts the pages that it
+ * handed out less those that it took back, and only the sum over all CPUs says anything.
+ * Pages are put back first and counted then, and are taken first and counted then; so once
+ * nobody takes any, the sum is never below what is out. That is what state.c needs.
+ *
+ * A caller that finds too little free in the shared part announces that it is short, so
+ * that nothing goes into a cache any more, empties the cache of each CPU in turn, and
+ * tries once more.
  */
 #include <kunit/static_stub.h>
-#include <linux/genalloc.h>
+#include <linux/cpuhotplug.h>
 #include <linux/mm.h>
+#include <linux/percpu.h>
+#include <linux/slab.h>
 #include "p2pdma.h"
+#include "pool.h"
 
-/* A pool is a genalloc pool under another name: no structure of its own yet. */
-static struct gen_pool *to_genpool(struct p2pmem_pool *pool)
+/* All caches together hold at most one part in so many of a pool. */
+#define P2PMEM_CACHE_PART	16
+
+/* The state of CPU hotplug that empties caches, 0 without */
+static int p2pmem_pool_state;
+
+/**
+ * p2pmem_cache_flush() - move the runs of a cache to the shared part
+ * @pool: the pool
+ * @c: cache of one of the CPUs, locked
+ * @keep: so many single pages may stay
+ *
+ * Context: Any but NMI, interrupts off.
+ */
+void p2pmem_cache_flush(struct p2pmem_pool *pool, struct p2pmem_cache *c, unsigned int keep)
 {
-	return (struct gen_pool *)pool;
+	unsigned int order;
+	struct page *page;
+
+	for (order = 0; order < P2PMEM_CACHE_ORDERS; order++) {
+		while (c->nr[order] > (order ? 0 : keep)) {
+			page = p2pmem_cache_slots(c, order)[--c->nr[order]];
+			p2pmem_store_free(&pool->store, page_to_virt(page), 1UL << order);
+			WRITE_ONCE(c->pages, c->pages - (1U << order));
+		}
+	}
+}
+
+static void p2pmem_cache_empty(struct p2pmem_pool *pool, int cpu)
+{
+	struct p2pmem_cache *c = per_cpu_ptr(pool->cache, cpu);
+	unsigned long flags;
+
+	/*
+	 * Nothing is in it, and nobody moves anything into it: an exhausted pool must not
+	 * cost a locked access to each CPU's line. The flag is read first, which pairs
+	 * with its release; the full barrier before pairs with p2pmem_cache_refill().
+	 */
+	if (!atomic_read_acquire(&c->busy) && !READ_ONCE(c->pages))
+		return;
+	local_irq_save(flags);
+	/* Whoever has it has interrupts off, too, and waits for the store at most. */
+	while (!p2pmem_cache_trylock(c))
+		cpu_relax();
+	p2pmem_cache_flush(pool, c, 0);
+	p2pmem_cache_unlock(c);
+	local_irq_restore(flags);
+}
+
+static void p2pmem_pool_empty_caches(struct p2pmem_pool *pool)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		p2pmem_cache_empty(pool, cpu);
+}
+
+/**
+ * p2pmem_pool_short() - move everything that is cached to the shared part
+ * @pool: the pool
+ *
+ * Until p2pmem_pool_enough() nothing is cached, so that nothing that is free is anywhere
+ * but in the shared part.
+ *
+ * Context: Any but NMI.
+ */
+void p2pmem_pool_short(struct p2pmem_pool *pool)
+{
+	atomic_inc(&pool->shorts);
+	smp_mb__after_atomic();		/* announced, now look: see p2pmem_cache_empty() */
+	p2pmem_pool_empty_caches(pool);
+	p2pmem_store_merge(&pool->store);
+}
+
+/**
+ * p2pmem_pool_enough() - let CPUs cache again
+ * @pool: the pool
+ *
+ * Context: Any but NMI, after p2pmem_pool_short().
+ */
+void p2pmem_pool_enough(struct p2pmem_pool *pool)
+{
+	smp_mb__before_atomic();	/* what was allocated, then the withdrawal */
+	atomic_dec(&pool->shorts);
+}
+
+static int p2pmem_pool_cpu_dead(unsigned int cpu, struct hlist_node *node)
+{
+	p2pmem_cache_empty(hlist_entry(node, struct p2pmem_pool, cpus), cpu);
+	return 0;
+}
+
+/**
+ * p2pmem_pools_init() - empty the caches of CPUs that go
+ *
+ * Without it they are emptied when a pool runs short.
+ *
+ * Context: Process context.
+ */
+void p2pmem_pools_init(void)
+{
+	int ret = cpuhp_setup_state_multi(CPUHP_BP_PREPARE_DYN, "pci/p2pmem:dead", NULL,
+					  p2pmem_pool_cpu_dead);
+
+	p2pmem_pool_state = max(ret, 0);
+}
+
+/**
+ * p2pmem_pools_exit() - undo p2pmem_pools_init()
+ *
+ * Context: Process context; no pool is left.
+ */
+void p2pmem_pools_exit(void)
+{
+	if (p2pmem_pool_state)
+		cpuhp_remove_multi_state(p2pmem_pool_state);
+	p2pmem_pool_state = 0;
 }
 
 /**
@@ -29,19 +164,41 @@ static struct gen_pool *to_genpool(struct p2pmem_pool *pool)
  */
 struct p2pmem_pool *p2pmem_pool_create(int node)
 {
-	return (struct p2pmem_pool *)gen_pool_create(PAGE_SHIFT, node);
+	struct p2pmem_pool *pool = kzalloc_node(sizeof(*pool), GFP_KERNEL, node);
+
+	if (!pool)
+		return NULL;
+	pool->cache = alloc_percpu(struct p2pmem_cache);
+	if (!pool->cache)
+		goto free_pool;
+	if (p2pmem_store_init(&pool->store, node))
+		goto free_cache;
+	if (p2pmem_pool_state)
+		cpuhp_state_add_instance_nocalls(p2pmem_pool_state, &pool->cpus);
+	return pool;
+
+free_cache:
+	free_percpu(pool->cache);
+free_pool:
+	kfree(pool);
+	return NULL;
 }
 
 /**
  * p2pmem_pool_destroy() - free a pool
  * @pool: pool that has all of its pages back
  *
- * Context: Process context. No reader may be left: a grace period has passed
+ * Context: Process context, may sleep. No reader may be left: a grace period has passed
  * since the last page came back.
  */
 void p2pmem_pool_destroy(struct p2pmem_pool *pool)
 {
-	gen_pool_destroy(to_genpool(pool));
+	if (p2pmem_pool_state)
+		cpuhp_state_remove_instance_nocalls(p2pmem_pool_state, &pool->cpus);
+	p2pmem_pool_empty_caches(pool);
+	p2pmem_store_exit(&pool->store);
+	free_percpu(pool->cache);
+	kfree(pool);
 }
 
 /**
@@ -56,34 +213,17 @@ void p2pmem_pool_destroy(struct p2pmem_pool *pool)
  */
 int p2pmem_pool_add(struct p2pmem_pool *pool, void *addr, size_t size, int node)
 {
+	unsigned long part;
+	int ret;
+
 	KUNIT_STATIC_STUB_REDIRECT(p2pmem_pool_add, pool, addr, size, node);
-	return gen_pool_add(to_genpool(pool), (unsigned long)addr, size, node);
-}
-
-/**
- * p2pmem_pool_alloc() - take a run of pages
- * @pool: the pool
- * @size: bytes, rounded up to whole pages
- *
- * Context: Any but NMI.
- * Return: kernel address of the run, or NULL when no run is long enough.
- */
-void *p2pmem_pool_alloc(struct p2pmem_pool *pool, size_t size)
-{
-	return (void *)gen_pool_alloc(to_genpool(pool), size);
-}
-
-/**
- * p2pmem_pool_free() - give pages back
- * @pool: the pool
- * @addr: kernel address of a page that was taken from it
- * @size: bytes, rounded up to whole pages; any part of a run may come back alone
- *
- * Context: Any but NMI.
- */
-void p2pmem_pool_free(struct p2pmem_pool *pool, void *addr, size_t size)
-{
-	gen_pool_free(to_genpool(pool), (unsigned long)addr, size);
+	ret = p2pmem_store_add(&pool->store, addr, size >> PAGE_SHIFT, node);
+	if (ret)
+		return ret;
+	WRITE_ONCE(pool->size, pool->size + size);
+	part = (pool->size >> PAGE_SHIFT) / P2PMEM_CACHE_PART / num_possible_cpus();
+	WRITE_ONCE(pool->cap, min_t(unsigned long, part, P2PMEM_CACHE_PAGES));
+	return 0;
 }
 
 /**
@@ -95,7 +235,7 @@ void p2pmem_pool_free(struct p2pmem_pool *pool, void *addr, size_t size)
  */
 size_t p2pmem_pool_size(struct p2pmem_pool *pool)
 {
-	return gen_pool_size(to_genpool(pool));
+	return READ_ONCE(pool->size);
 }
 
 /**
@@ -103,10 +243,25 @@ size_t p2pmem_pool_size(struct p2pmem_pool *pool)
  * @pool: the pool
  *
  * Context: Any.
- * Return: bytes; they need not be one run.
+ * Return: bytes, in caches or not; they need not be one run. While others take and return
+ * pages it is a figure of no single moment, but never less than zero or more than the size.
+ * While others only return pages it is never more than what is free.
  */
 size_t p2pmem_pool_available(struct p2pmem_pool *pool)
 {
+	long pages = READ_ONCE(pool->size) >> PAGE_SHIFT, out = 0;
+	int cpu;
+
 	KUNIT_STATIC_STUB_REDIRECT(p2pmem_pool_available, pool);
-	return gen_pool_avail(to_genpool(pool));
+	for_each_possible_cpu(cpu)
+		out += READ_ONCE(per_cpu_ptr(pool->cache, cpu)->out);
+	return (size_t)(pages - clamp(out, 0L, pages)) << PAGE_SHIFT;
 }
+
+#if IS_ENABLED(CONFIG_KUNIT)
+/* Pages in the cache of a CPU */
+unsigned int p2pmem_pool_cached(struct p2pmem_pool *pool, int cpu)
+{
+	return READ_ONCE(per_cpu_ptr(pool->cache, cpu)->pages);
+}
+#endif

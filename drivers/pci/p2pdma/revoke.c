@@ -19,6 +19,7 @@
 #include <linux/module.h>
 #include <trace/events/p2pmem.h>
 #include "p2pdma.h"
+#include "cache.h"
 
 /* How long a suspend waits for one more page to be freed */
 #define P2PMEM_SUSPEND_STALL		(HZ / 2)
@@ -336,7 +337,7 @@ void *pci_p2pmem_alloc_own(struct pci_dev *pdev, size_t size)
 	addr = p2pmem_pool_alloc(p->pool, bytes);
 	if (!addr)
 		return NULL;
-	p2pmem_set_page_grant(virt_to_page(addr), bytes, NULL);
+	p2pmem_set_page_grant(virt_to_page(addr), bytes >> PAGE_SHIFT, NULL);
 	/* A drain may have counted the run as in use by others: this wakes it. */
 	pci_p2pmem_own(pdev, bytes, true);
 	return addr;

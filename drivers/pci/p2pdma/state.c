@@ -151,7 +151,7 @@ static void p2pmem_enter_lost(struct p2pmem_provider *p)
 	lockdep_assert_held(&p->state_lock);
 
 	WRITE_ONCE(p->state, P2PMEM_LOST);
-	/* After the state: pairs with p2pmem_sgl_make(). */
+	/* After the state: pairs with p2pmem_sgl_one(). */
 	smp_store_release(&p->epoch, p->epoch + 1);
 }
 

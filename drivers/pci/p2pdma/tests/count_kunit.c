@@ -53,7 +53,7 @@ static struct p2pmem_pair *pair(struct world *w, struct device *client)
 
 static long used(struct world *w, struct device *client)
 {
-	return atomic_long_read(&pair(w, client)->used);
+	return p2pmem_pair_used(pair(w, client));
 }
 
 static u64 failures(struct world *w, struct device *client, enum pci_p2pmem_reason reason)
@@ -159,7 +159,7 @@ static void bytes_in_use_and_peak(struct kunit *test)
 	/* A failed allocation is not counted as in use. */
 	KUNIT_EXPECT_TRUE(test, IS_ERR(take(w.g, SZ_8M)));
 	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), 0);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&pair(&w, w.k.nic)->peak), SZ_16K);
+	KUNIT_EXPECT_EQ(test, p2pmem_pair_peak(pair(&w, w.k.nic)), SZ_16K);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_idle(w.g));
 	done(&w);
 }
@@ -342,8 +342,75 @@ static void quota_of_many_at_once(struct kunit *test)
 			(u64)atomic_read(&r.refused));
 	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), 0);
 	KUNIT_EXPECT_EQ(test, used(&w, w.drive), 0);
-	KUNIT_EXPECT_LE(test, atomic_long_read(&pair(&w, w.k.nic)->peak),
+	KUNIT_EXPECT_LE(test, p2pmem_pair_peak(pair(&w, w.k.nic)),
 			QUOTA_PAGES * PAGE_SIZE);
+	done(&w);
+}
+
+/**
+ * struct charge_cpu - what a CPU charges and returns
+ * @g: under this
+ * @bytes: so much
+ * @ret: whether that was refused
+ */
+struct charge_cpu {
+	struct pci_p2pmem_grant *g;
+	long bytes;
+	int ret;
+};
+
+static void charge_and_return(void *arg)
+{
+	struct charge_cpu *c = arg;
+
+	c->ret = p2pmem_grant_charge(c->g, c->bytes);
+	if (!c->ret)
+		p2pmem_grant_uncharge(c->g, c->bytes);
+}
+
+/* Credit that CPUs keep is in nobody's use, and no other CPU is refused for it. */
+static void credit_of_other_cpus(struct kunit *test)
+{
+	struct charge_cpu c;
+	struct world w;
+	int cpu;
+
+	build(test, &w);
+	KUNIT_ASSERT_GT(test, store_quota(&w, "1048576"), 0);
+	c = (struct charge_cpu){ .g = w.g, .bytes = SZ_1M };
+	for_each_online_cpu(cpu) {
+		smp_call_function_single(cpu, charge_and_return, &c, 1);
+		KUNIT_EXPECT_EQ_MSG(test, c.ret, 0, "CPU %d", cpu);
+		KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), 0);
+	}
+	KUNIT_EXPECT_EQ(test, 0, p2pmem_grant_charge(w.g, SZ_1M));
+	KUNIT_EXPECT_EQ(test, used(&w, w.drive), SZ_1M);
+	KUNIT_EXPECT_EQ(test, -EDQUOT, p2pmem_grant_charge(w.g, PAGE_SIZE));
+	p2pmem_grant_uncharge(w.g, SZ_1M);
+	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), 0);
+	KUNIT_EXPECT_EQ(test, p2pmem_pair_peak(pair(&w, w.k.nic)), SZ_1M);
+	done(&w);
+}
+
+/* Credit from before a quota, or from a larger one, is worth nothing under a smaller one. */
+static void credit_of_a_larger_quota(struct kunit *test)
+{
+	struct charge_cpu c;
+	struct world w;
+	int cpu;
+
+	build(test, &w);
+	c = (struct charge_cpu){ .g = w.g, .bytes = SZ_1M };
+	for_each_online_cpu(cpu)
+		smp_call_function_single(cpu, charge_and_return, &c, 1);
+	KUNIT_ASSERT_GT(test, store_quota(&w, "8192"), 0);
+	/* without the look before: two that looked at once would both get here */
+	KUNIT_EXPECT_EQ(test, -EDQUOT, p2pmem_grant_charge(w.g, SZ_16K));
+	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), 0);
+	KUNIT_EXPECT_EQ(test, 0, p2pmem_grant_charge(w.g, SZ_8K));
+	KUNIT_EXPECT_EQ(test, -EDQUOT, p2pmem_grant_charge(w.g, PAGE_SIZE));
+	p2pmem_grant_uncharge(w.g, SZ_8K);
+	KUNIT_EXPECT_EQ(test, used(&w, w.drive), 0);
 	done(&w);
 }
 
@@ -356,6 +423,8 @@ static struct kunit_case count_cases[] = {
 	KUNIT_CASE(client_named_twice),
 	KUNIT_CASE(invalid_quotas),
 	KUNIT_CASE(quota_of_many_at_once),
+	KUNIT_CASE(credit_of_other_cpus),
+	KUNIT_CASE(credit_of_a_larger_quota),
 	{ }
 };
 

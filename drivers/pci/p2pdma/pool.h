@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * DOC: what the files of the allocator have for each other
+ *
+ * For buddy.c, chunk.c, pool.c and cache.c, and for those that include cache.h. The rest
+ * of the module knows struct p2pmem_pool by its pointer.
+ */
+#ifndef _P2PMEM_POOL_H
+#define _P2PMEM_POOL_H
+
+#include <linux/list.h>
+#include <linux/percpu.h>
+#include <linux/spinlock.h>
+#include "buddy.h"
+
+struct gen_pool;
+struct page;
+
+/*
+ * Blocks of these orders are kept as they are when they are freed, in a few slots that all
+ * CPUs share: 4 of 128 KiB, 2 of 256 KiB, 1 of 512 KiB and 1 of 1 MiB. A pool must have
+ * sixteen times that.
+ */
+#define P2PMEM_RECENT_MIN	5
+#define P2PMEM_RECENT_MAX	8
+#define P2PMEM_RECENT_SLOTS	8
+#define P2PMEM_RECENT_PAGES	(16UL * (4 * 32 + 2 * 64 + 128 + 256))
+
+/**
+ * struct p2pmem_recent - a block that was freed and not merged
+ * @page: its first page, which is not looked at, or NULL; exchanged without a lock
+ *
+ * Each in a line of its own: CPUs use different ones while they can.
+ */
+struct p2pmem_recent {
+	struct page *page;
+} ____cacheline_aligned_in_smp;
+
+/**
+ * struct p2pmem_store - what the CPUs share of a pool
+ * @lock: guards all that follows; with interrupts off, after a CPU's cache
+ * @chunks: struct p2pmem_chunk; only ever added
+ * @slabs: owns the addresses
+ * @pages: how many there are
+ * @free: how many of them are free here, without @recent; read without the lock as a hint
+ * @promised: how many of @free are for lists that are being filled
+ * @recent: blocks that are free and not merged, by order
+ */
+struct p2pmem_store {
+	raw_spinlock_t lock;		/* see above */
+	struct list_head chunks;
+	struct gen_pool *slabs;
+	unsigned long pages;
+	unsigned long free;
+	unsigned long promised;
+	struct p2pmem_recent recent[P2PMEM_RECENT_SLOTS];
+};
+
+int p2pmem_slabs_add(struct gen_pool *slabs, unsigned long base, unsigned long nr, int node);
+int p2pmem_store_init(struct p2pmem_store *s, int node);
+void p2pmem_store_exit(struct p2pmem_store *s);
+int p2pmem_store_add(struct p2pmem_store *s, void *addr, unsigned long pages, int node);
+void *p2pmem_store_alloc(struct p2pmem_store *s, unsigned long nr);
+unsigned int p2pmem_store_some(struct p2pmem_store *s, struct page **page, unsigned int max);
+bool p2pmem_store_promise(struct p2pmem_store *s, unsigned long nr);
+void p2pmem_store_unpromise(struct p2pmem_store *s, unsigned long nr);
+void *p2pmem_store_promised(struct p2pmem_store *s, unsigned long max, unsigned long *nr);
+void *p2pmem_store_search(struct p2pmem_store *s, unsigned long nr);
+void p2pmem_store_merge(struct p2pmem_store *s);
+bool p2pmem_store_free(struct p2pmem_store *s, void *addr, unsigned long nr);
+
+/* A cache holds 64 KiB; runs of 2^k pages, (16 >> k) of them, from slot 32 - (32 >> k) on */
+#define P2PMEM_CACHE_ORDERS	5
+#define P2PMEM_CACHE_PAGES	16U
+#define P2PMEM_CACHE_SLOTS	31
+
+/**
+ * struct p2pmem_cache - free runs that a CPU has at hand
+ * @busy: set by the user of the cache, with interrupts off
+ * @pages: how many pages are in it
+ * @out: pages that this CPU allocated, less those that it freed
+ * @nr: number of runs, by order
+ * @run: the runs, by order: their first pages, which are not looked at
+ */
+struct p2pmem_cache {
+	atomic_t busy;
+	unsigned int pages;
+	long out;
+	u8 nr[P2PMEM_CACHE_ORDERS];
+	struct page *run[P2PMEM_CACHE_SLOTS];
+};
+
+/**
+ * struct p2pmem_pool - the free pages of a provider
+ * @cache: of each CPU
+ * @cap: pages that a cache may hold
+ * @size: bytes in all
+ * @shorts: callers that are short: nothing is cached
+ * @cpus: entry in the list of those whose caches are emptied when a CPU goes
+ * @store: what the CPUs share
+ */
+struct p2pmem_pool {
+	struct p2pmem_cache __percpu *cache;
+	unsigned int cap;
+	size_t size;
+	atomic_t shorts;
+	struct hlist_node cpus;
+	struct p2pmem_store store ____cacheline_aligned_in_smp;
+};
+
+static inline bool p2pmem_cache_trylock(struct p2pmem_cache *c)
+{
+	int free = 0;
+
+	return atomic_try_cmpxchg_acquire(&c->busy, &free, 1);
+}
+
+static inline void p2pmem_cache_unlock(struct p2pmem_cache *c)
+{
+	atomic_set_release(&c->busy, 0);
+}
+
+static inline struct page **p2pmem_cache_slots(struct p2pmem_cache *c, unsigned int order)
+{
+	return c->run + 32 - (32 >> order);
+}
+
+void p2pmem_cache_flush(struct p2pmem_pool *pool, struct p2pmem_cache *c, unsigned int keep);
+void p2pmem_pool_short(struct p2pmem_pool *pool);
+void p2pmem_pool_enough(struct p2pmem_pool *pool);
+
+#endif /* _P2PMEM_POOL_H */

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: memory that is freed twice, and memory in hard interrupts
+ *
+ * What a driver frees that it does not have stays where it is, with one warning, and
+ * everything else goes back. All on
+ *
+ *	host - rp - up -+- dn0 - card	lends BAR 2, 4 MiB
+ *			`- dn1 ...	nic and drive, kit_one_switch
+ */
+#include <kunit/static_stub.h>
+#include <linux/irq_work.h>
+#include <linux/mm.h>
+#include <linux/sizes.h>
+#include <linux/smp.h>
+
+#include "lendkit.h"
+
+static int free_warned;
+
+/* Instead of the warning, which would count as a fault of the test */
+static void free_warn(void)
+{
+	free_warned++;
+}
+
+static struct pci_dev *free_kit(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, kit_one_switch);
+
+	free_warned = 0;
+	kunit_activate_static_stub(test, p2pmem_warn_not_allocated, free_warn);
+	return kit_lend(test, f, "card");
+}
+
+/* Each page of the pool is there once. */
+static void free_expect_whole(struct kunit *test, struct pci_dev *card)
+{
+	void *addr;
+
+	KUNIT_EXPECT_EQ(test, lend_used(card), 0);
+	addr = pci_p2pmem_alloc(card, SZ_4M, GFP_KERNEL);
+	KUNIT_EXPECT_NOT_NULL(test, addr);
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_alloc(card, 1, GFP_KERNEL));
+	if (addr)
+		pci_p2pmem_free(addr, SZ_4M);
+	KUNIT_EXPECT_EQ(test, lend_used(card), 0);
+}
+
+static void run_that_is_freed_twice(struct kunit *test)
+{
+	static const size_t sizes[] = { SZ_4K, SZ_8K, SZ_64K, SZ_128K, SZ_128K + SZ_4K, SZ_2M };
+	struct pci_dev *card = free_kit(test);
+	void *addr;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		addr = pci_p2pmem_alloc(card, sizes[i], GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, addr);
+		pci_p2pmem_free(addr, sizes[i]);
+		KUNIT_EXPECT_EQ(test, free_warned, 0);
+		pci_p2pmem_free(addr, sizes[i]);
+		KUNIT_EXPECT_EQ_MSG(test, free_warned, 1, "%#zx bytes", sizes[i]);
+		free_warned = 0;
+		free_expect_whole(test, card);
+	}
+}
+
+/* Of a run, one page was freed before; the others go back with the run. */
+static void part_that_is_freed_twice(struct kunit *test)
+{
+	struct pci_dev *card = free_kit(test);
+	void *addr = pci_p2pmem_alloc(card, SZ_64K, GFP_KERNEL);
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	pci_p2pmem_free(addr + SZ_8K, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, free_warned, 0);
+	pci_p2pmem_free(addr, SZ_64K);
+	KUNIT_EXPECT_EQ(test, free_warned, 1);
+	free_expect_whole(test, card);
+	/* Never allocated since it was lent, and allocated by somebody else long ago */
+	for (i = 0; i < SZ_64K / PAGE_SIZE; i++)
+		pci_p2pmem_free(addr + i * PAGE_SIZE, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, free_warned, 1 + SZ_64K / PAGE_SIZE);
+	free_expect_whole(test, card);
+}
+
+/* It comes back with the last reference, not with what its user does once more. */
+static void referenced_page_that_is_freed_twice(struct kunit *test)
+{
+	struct pci_dev *card = free_kit(test);
+	struct lend_hold *hold = lend_alloc(test, card, PAGE_SIZE);
+	struct page *page = lend_ref(test, hold, 0);
+	void *addr = hold->addr;
+
+	lend_free(test, hold);
+	KUNIT_EXPECT_NULL(test, p2pmem_page_grant(page));
+	pci_p2pmem_free(addr, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, free_warned, 1);
+	KUNIT_EXPECT_EQ(test, page_ref_count(page), 1);
+	KUNIT_EXPECT_EQ(test, lend_used(card), PAGE_SIZE);
+	lend_unref(test, page);
+	KUNIT_EXPECT_TRUE(test, lend_wait(!lend_used(card)));
+	pci_p2pmem_free(addr, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, free_warned, 2);
+	free_expect_whole(test, card);
+}
+
+static void list_that_is_freed_twice(struct kunit *test)
+{
+	struct pci_dev *card = free_kit(test);
+	struct scatterlist *sgl, *other;
+	unsigned int nents;
+
+	sgl = pci_p2pmem_sgl_alloc(card, &nents, SZ_128K, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, sgl);
+	preempt_disable();	/* the next list of this CPU is this one again */
+	pci_p2pmem_sgl_free(sgl);
+	pci_p2pmem_sgl_free(sgl);
+	sgl = pci_p2pmem_sgl_alloc(card, &nents, SZ_128K, GFP_ATOMIC);
+	other = pci_p2pmem_sgl_alloc(card, &nents, SZ_128K, GFP_ATOMIC);
+	preempt_enable();
+	KUNIT_EXPECT_EQ(test, free_warned, 1);
+	KUNIT_EXPECT_NOT_NULL(test, sgl);
+	KUNIT_EXPECT_NOT_NULL(test, other);
+	KUNIT_EXPECT_PTR_NE_MSG(test, sgl, other, "two requests have one list");
+	pci_p2pmem_sgl_free(sgl);
+	pci_p2pmem_sgl_free(other);
+	free_expect_whole(test, card);
+}
+
+/**
+ * struct free_irq - what a hard interrupt does
+ * @work: raises it
+ * @card: allocates from it
+ * @grant: and under it
+ * @failed: what was not to be had
+ */
+struct free_irq {
+	struct irq_work work;
+	struct pci_dev *card;
+	struct pci_p2pmem_grant *grant;
+	atomic_t failed;
+};
+
+static void free_in_irq(void *arg)
+{
+	static const u32 sizes[] = { SZ_4K, SZ_64K, SZ_128K, SZ_1M + SZ_4K };
+	struct free_irq *q = arg;
+	struct scatterlist *sgl, *list;
+	unsigned int nents, i;
+	void *addr;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		addr = pci_p2pmem_alloc(q->card, sizes[i], GFP_ATOMIC);
+		list = pci_p2pmem_sgl_alloc(q->card, &nents, sizes[i], GFP_ATOMIC);
+		sgl = pci_p2pmem_grant_sgl_alloc(q->grant, &nents, sizes[i], GFP_ATOMIC, NULL);
+		atomic_add(!in_hardirq() || !addr || !list || IS_ERR(sgl), &q->failed);
+		if (addr)
+			pci_p2pmem_free(addr, sizes[i]);
+		if (list)
+			pci_p2pmem_sgl_free(list);
+		if (!IS_ERR(sgl))
+			pci_p2pmem_sgl_free(sgl);
+	}
+}
+
+static void free_in_irq_work(struct irq_work *work)
+{
+	free_in_irq(container_of(work, struct free_irq, work));
+}
+
+static void hard_interrupts_allocate_and_free(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, kit_one_switch);
+	struct free_irq q = { .card = kit_lend(test, f, "card") };
+	struct device *nic = kit_client(test, f, "nic");
+	struct pci_p2pmem_verdict why;
+
+	q.grant = pci_p2pmem_grant_create(q.card, PCI_P2PMEM_NEAREST, &nic, 1, NULL, NULL,
+					  "kunit", &why);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(q.grant));
+	q.work = IRQ_WORK_INIT_HARD(free_in_irq_work);
+	KUNIT_EXPECT_TRUE(test, irq_work_queue(&q.work));
+	irq_work_sync(&q.work);
+	smp_call_function(free_in_irq, &q, 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&q.failed), 0);
+	pci_p2pmem_grant_end(q.grant);
+	free_expect_whole(test, q.card);
+}
+
+static struct kunit_case free_cases[] = {
+	KUNIT_CASE(run_that_is_freed_twice),
+	KUNIT_CASE(part_that_is_freed_twice),
+	KUNIT_CASE(referenced_page_that_is_freed_twice),
+	KUNIT_CASE(list_that_is_freed_twice),
+	KUNIT_CASE(hard_interrupts_allocate_and_free),
+	{ }
+};
+
+static struct kunit_suite free_suite = {
+	.name = "p2pmem-free",
+	.test_cases = free_cases,
+};
+
+kunit_test_suite(free_suite);

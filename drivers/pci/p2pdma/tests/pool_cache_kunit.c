@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * DOC: the caches that the CPUs have of a pool
+ *
+ * No PCI is needed: a pool hands out addresses and touches none. Caches are filled in hard
+ * interrupts, on each CPU.
+ */
+#include <kunit/static_stub.h>
+#include <kunit/test.h>
+#include <linux/cpu.h>
+#include <linux/sizes.h>
+#include <linux/smp.h>
+#include "../p2pdma.h"
+#include "../pool.h"
+#include "fault.h"
+
+#define POOL_BASE	((void *)0xffff900000000000UL)
+
+static void pool_free_action(void *pool)
+{
+	p2pmem_pool_destroy(pool);
+}
+
+/**
+ * struct pool_cpu - what a CPU does in a hard interrupt
+ * @pool: takes from it and returns to it
+ * @order: runs of 2^order pages
+ * @failed: runs that were not to be had
+ */
+struct pool_cpu {
+	struct p2pmem_pool *pool;
+	unsigned int order;
+	unsigned int failed;
+};
+
+#define POOL_CPU_RUNS	16
+
+static void pool_fill_cache(void *arg)
+{
+	void *addr[POOL_CPU_RUNS];
+	struct pool_cpu *c = arg;
+	int i;
+
+	for (i = 0; i < POOL_CPU_RUNS; i++) {
+		addr[i] = p2pmem_pool_alloc(c->pool, PAGE_SIZE << c->order);
+		c->failed += !addr[i];
+	}
+	for (i = 0; i < POOL_CPU_RUNS; i++)
+		if (addr[i])
+			p2pmem_pool_free(c->pool, addr[i], PAGE_SIZE << c->order);
+}
+
+#define POOL_BIG	(SZ_64M + SZ_2M)
+
+static struct p2pmem_pool *pool_big(struct kunit *test)
+{
+	struct p2pmem_pool *pool = p2pmem_pool_create(NUMA_NO_NODE);
+
+	KUNIT_ASSERT_NOT_NULL(test, pool);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, pool_free_action, pool));
+	KUNIT_ASSERT_EQ(test, 0, p2pmem_pool_add(pool, POOL_BASE, POOL_BIG,
+						 NUMA_NO_NODE));
+	return pool;
+}
+
+static unsigned int pool_all_cached(struct kunit *test, struct p2pmem_pool *pool)
+{
+	unsigned int cached, all = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		cached = p2pmem_pool_cached(pool, cpu);
+		KUNIT_EXPECT_LE_MSG(test, cached * PAGE_SIZE, SZ_64K, "CPU %d", cpu);
+		all += cached;
+	}
+	KUNIT_EXPECT_LE(test, all * PAGE_SIZE, p2pmem_pool_size(pool) / 8);
+	return all;
+}
+
+/* Each CPU has its cache full: all of it is available, and all of it is to be had. */
+static void caches_are_given_back(struct kunit *test)
+{
+	struct p2pmem_pool *pool = pool_big(test);
+	struct pool_cpu c = { .pool = pool };
+	void *addr;
+	int cpu;
+
+	for (c.order = 0; c.order <= 6; c.order++) {
+		for_each_online_cpu(cpu)
+			smp_call_function_single(cpu, pool_fill_cache, &c, 1);
+		KUNIT_EXPECT_EQ(test, c.failed, 0);
+		if (c.order < 5)
+			KUNIT_EXPECT_GE_MSG(test, pool_all_cached(test, pool),
+					    num_online_cpus() << c.order, "order %u", c.order);
+		KUNIT_EXPECT_EQ(test, p2pmem_pool_available(pool), POOL_BIG);
+		addr = p2pmem_pool_alloc(pool, POOL_BIG);
+		KUNIT_EXPECT_PTR_EQ_MSG(test, addr, POOL_BASE,
+					"order %u: not all of it was to be had", c.order);
+		KUNIT_EXPECT_EQ(test, pool_all_cached(test, pool), 0);
+		KUNIT_EXPECT_EQ(test, p2pmem_pool_available(pool), 0);
+		if (addr)
+			p2pmem_pool_free(pool, addr, POOL_BIG);
+	}
+}
+
+/* What one CPU takes another one returns, page by page. */
+static void pages_wander_between_cpus(struct kunit *test)
+{
+	struct p2pmem_pool *pool = pool_big(test);
+	struct pool_cpu c = { .pool = pool };
+	unsigned int i, n = 0;
+	void *addr;
+	int cpu;
+
+	for (i = 0; i < POOL_BIG / PAGE_SIZE; i++) {
+		addr = p2pmem_pool_alloc(pool, PAGE_SIZE);
+		n += !!addr;
+		KUNIT_EXPECT_EQ(test, p2pmem_pool_available(pool), POOL_BIG - n * PAGE_SIZE);
+	}
+	KUNIT_EXPECT_EQ_MSG(test, n, POOL_BIG / PAGE_SIZE, "a page was not to be had");
+	KUNIT_EXPECT_NULL(test, p2pmem_pool_alloc(pool, 1));
+	for (i = 0; i < POOL_BIG / PAGE_SIZE; i += 2)
+		p2pmem_pool_free(pool, POOL_BASE + i * PAGE_SIZE, PAGE_SIZE);
+	for_each_online_cpu(cpu)
+		smp_call_function_single(cpu, pool_fill_cache, &c, 1);
+	KUNIT_EXPECT_EQ(test, c.failed, 0);
+	for (i = 1; i < POOL_BIG / PAGE_SIZE; i += 2)
+		p2pmem_pool_free(pool, POOL_BASE + i * PAGE_SIZE, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(pool), POOL_BIG);
+	addr = p2pmem_pool_alloc(pool, POOL_BIG);
+	KUNIT_EXPECT_NOT_NULL(test, addr);
+	if (addr)
+		p2pmem_pool_free(pool, addr, POOL_BIG);
+}
+
+static void cpu_that_goes_keeps_nothing(struct kunit *test)
+{
+	struct p2pmem_pool *pool = pool_big(test);
+	struct pool_cpu c = { .pool = pool };
+	int cpu = cpumask_last(cpu_online_mask);
+
+	if (!IS_ENABLED(CONFIG_HOTPLUG_CPU) || num_online_cpus() < 2)
+		kunit_skip(test, "needs two CPUs, one of which can go");
+	smp_call_function_single(cpu, pool_fill_cache, &c, 1);
+	KUNIT_EXPECT_GT(test, p2pmem_pool_cached(pool, cpu), 0);
+	if (remove_cpu(cpu))
+		kunit_skip(test, "CPU %d cannot be unplugged", cpu);
+	KUNIT_EXPECT_EQ(test, p2pmem_pool_cached(pool, cpu), 0);
+	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(pool), POOL_BIG);
+	KUNIT_EXPECT_EQ(test, 0, add_cpu(cpu));
+}
+
+static int pool_no_slabs(struct gen_pool *slabs, unsigned long base, unsigned long nr, int node)
+{
+	return -ENOMEM;
+}
+
+static void pool_expect_no_chunk(struct kunit *test, struct p2pmem_pool *pool)
+{
+	KUNIT_EXPECT_EQ(test, p2pmem_pool_add(pool, POOL_BASE, SZ_8M, NUMA_NO_NODE), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, p2pmem_pool_size(pool), 0);
+	KUNIT_EXPECT_NULL(test, p2pmem_pool_alloc(pool, 1));
+}
+
+/* First the chunk itself has no memory, then what genalloc needs for it. */
+static void chunk_without_memory_is_not_added(struct kunit *test)
+{
+	struct p2pmem_pool *pool;
+
+	fault_require(test);
+	pool = p2pmem_pool_create(NUMA_NO_NODE);
+	KUNIT_ASSERT_NOT_NULL(test, pool);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, pool_free_action, pool));
+	kunit_activate_static_stub(test, p2pmem_slabs_add, pool_no_slabs);
+	pool_expect_no_chunk(test, pool);
+	kunit_deactivate_static_stub(test, p2pmem_slabs_add);
+	fault_arm(1);
+	pool_expect_no_chunk(test, pool);
+	KUNIT_EXPECT_TRUE_MSG(test, fault_disarm(), "no allocation failed");
+	KUNIT_EXPECT_EQ(test, p2pmem_pool_add(pool, POOL_BASE, SZ_8M, NUMA_NO_NODE), 0);
+	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(pool), SZ_8M);
+}
+
+/* Pages that only the cache of another CPU has, one by one and as a run */
+static void last_pages_in_another_cache(struct kunit *test)
+{
+	struct p2pmem_pool *pool = pool_big(test);
+	int cpu = cpumask_last(cpu_online_mask);
+	struct pool_cpu c = { .pool = pool };
+	size_t held, n = 0;
+	void *addr[16];
+
+	/* Its cache is filled, and this CPU takes the whole rest in one run. */
+	smp_call_function_single(cpu, pool_fill_cache, &c, 1);
+	KUNIT_ASSERT_EQ(test, c.failed, 0);
+	held = p2pmem_pool_cached(pool, cpu);
+	KUNIT_ASSERT_GT(test, held, 0);
+	KUNIT_ASSERT_LE(test, held, ARRAY_SIZE(addr));
+	while (p2pmem_pool_available(pool) > held * PAGE_SIZE) {
+		/* of the shared part alone: a page that is no block of a cache */
+		KUNIT_ASSERT_TRUE(test, p2pmem_store_promise(&pool->store, 1));
+		KUNIT_ASSERT_NOT_NULL(test, p2pmem_pool_alloc_some(pool, &(size_t){ PAGE_SIZE }));
+	}
+	KUNIT_EXPECT_EQ(test, p2pmem_pool_cached(pool, cpu), held);
+	KUNIT_EXPECT_FALSE(test, p2pmem_store_promise(&pool->store, 1));
+	while (n < held) {
+		addr[n] = p2pmem_pool_alloc(pool, PAGE_SIZE);
+		KUNIT_ASSERT_NOT_NULL_MSG(test, addr[n], "page %zu of %zu", n, held);
+		n++;
+	}
+	KUNIT_EXPECT_NULL(test, p2pmem_pool_alloc(pool, PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(pool), 0);
+	while (n--)
+		p2pmem_pool_free(pool, addr[n], PAGE_SIZE);
+	/* Now as a list has them: all of them are promised, and none more. */
+	smp_call_function_single(cpu, pool_fill_cache, &c, 1);
+	KUNIT_EXPECT_FALSE(test, p2pmem_pool_promise(pool, (held + 1) * PAGE_SIZE));
+	KUNIT_EXPECT_TRUE(test, p2pmem_pool_promise(pool, held * PAGE_SIZE));
+	KUNIT_EXPECT_NULL_MSG(test, p2pmem_pool_alloc(pool, PAGE_SIZE), "it is promised");
+	p2pmem_pool_unpromise(pool, held * PAGE_SIZE);
+	addr[0] = p2pmem_pool_alloc(pool, PAGE_SIZE);
+	KUNIT_EXPECT_NOT_NULL(test, addr[0]);
+	if (addr[0])
+		p2pmem_pool_free(pool, addr[0], PAGE_SIZE);
+	/* All of it goes back in one call: first what is free is taken, too. */
+	KUNIT_ASSERT_TRUE(test, p2pmem_pool_promise(pool, held * PAGE_SIZE));
+	for (n = 0; n < held; n++)
+		p2pmem_pool_alloc_some(pool, &(size_t){ PAGE_SIZE });
+	p2pmem_pool_free(pool, POOL_BASE, POOL_BIG);
+	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(pool), POOL_BIG);
+}
+
+/* What is promised to a list nobody else gets, by whatever way. */
+static void promised_pages_are_kept(struct kunit *test)
+{
+	struct p2pmem_pool *pool = pool_big(test);
+	size_t size, got = 0, n = 0;
+	void *addr;
+
+	KUNIT_ASSERT_TRUE(test, p2pmem_pool_promise(pool, POOL_BIG - SZ_128K));
+	KUNIT_EXPECT_FALSE(test, p2pmem_pool_promise(pool, SZ_128K + PAGE_SIZE));
+	KUNIT_EXPECT_NULL(test, p2pmem_pool_alloc(pool, SZ_128K + PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(pool), POOL_BIG);
+	while (p2pmem_pool_alloc(pool, PAGE_SIZE))
+		n++;
+	KUNIT_EXPECT_EQ(test, n * PAGE_SIZE, SZ_128K);
+	KUNIT_EXPECT_NULL(test, p2pmem_pool_alloc_block(pool, PAGE_SIZE));
+	while (got < POOL_BIG - SZ_128K) {
+		size = POOL_BIG - SZ_128K - got;
+		addr = p2pmem_pool_alloc_some(pool, &size);
+		KUNIT_ASSERT_NOT_NULL(test, addr);
+		KUNIT_ASSERT_GT(test, size, 0);
+		got += size;
+	}
+	KUNIT_EXPECT_EQ(test, got, POOL_BIG - SZ_128K);
+	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(pool), 0);
+	p2pmem_pool_free(pool, POOL_BASE, POOL_BIG);
+	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(pool), POOL_BIG);
+}
+
+/* An address that is free in the shared part, or is none of the pool's */
+static int pool_warned;
+
+static void pool_warn(void)
+{
+	pool_warned++;
+}
+
+static void freed_twice_in_the_shared_part(struct kunit *test)
+{
+	struct p2pmem_pool *pool = pool_big(test);
+	void *addr = p2pmem_pool_alloc(pool, SZ_2M);
+
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	pool_warned = 0;
+	kunit_activate_static_stub(test, p2pmem_warn_not_allocated, pool_warn);
+	p2pmem_pool_free(pool, addr, SZ_2M);
+	KUNIT_EXPECT_EQ(test, pool_warned, 0);
+	p2pmem_pool_free(pool, addr, SZ_2M);
+	p2pmem_pool_free(pool, POOL_BASE + POOL_BIG, SZ_2M);
+	KUNIT_EXPECT_EQ(test, pool_warned, 2);
+	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(pool), POOL_BIG);
+	KUNIT_EXPECT_EQ(test, pool->store.free, POOL_BIG / PAGE_SIZE);
+}
+
+static struct kunit_case pool_cache_cases[] = {
+	KUNIT_CASE(caches_are_given_back),
+	KUNIT_CASE(pages_wander_between_cpus),
+	KUNIT_CASE(cpu_that_goes_keeps_nothing),
+	KUNIT_CASE(chunk_without_memory_is_not_added),
+	KUNIT_CASE(last_pages_in_another_cache),
+	KUNIT_CASE(promised_pages_are_kept),
+	KUNIT_CASE(freed_twice_in_the_shared_part),
+	{ }
+};
+
+static struct kunit_suite pool_cache_suite = {
+	.name = "p2pmem-pool-cache",
+	.test_cases = pool_cache_cases,
+};
+
+kunit_test_suite(pool_cache_suite);

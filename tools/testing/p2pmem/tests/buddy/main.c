@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DOC: test of drivers/pci/p2pdma/buddy.c in user space
+ *
+ * Random runs against a model of a byte a page. After each step: what was taken was free,
+ * is as long as asked for and inside; a refusal of an aligned block or of a run is right;
+ * the free pages are as many as in the model; a block is never free beside its free buddy.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "buddy.h"
+
+#define RUNS	4096
+
+static uint64_t state;
+static unsigned int failed;
+
+#define EXPECT(cond, ...)						\
+	do {								\
+		if (!(cond) && failed++ < 10) {				\
+			printf("# line %d: ", __LINE__);		\
+			printf(__VA_ARGS__);				\
+			printf("\n");					\
+		}							\
+	} while (0)
+
+struct model {
+	struct p2pmem_buddy b;
+	unsigned long *words;
+	unsigned char *out;
+	unsigned long used;
+	struct { unsigned long at, nr; } run[RUNS];
+	unsigned int runs;
+};
+
+static unsigned long slabs_taken, slabs_put;
+
+static void count_slab(struct p2pmem_buddy *b, unsigned long slab, bool taken)
+{
+	EXPECT(slab < b->pages >> P2PMEM_SLAB_ORDER, "slab %lu is none", slab);
+	if (taken)
+		slabs_taken++;
+	else
+		slabs_put++;
+}
+
+static unsigned long rnd(unsigned long below)
+{
+	state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (state >> 33) % below;
+}
+
+static void make(struct model *m, unsigned long pages)
+{
+	memset(m, 0, sizeof(*m));
+	/* exactly as much as it says: the sanitizer finds a word too many */
+	m->words = calloc(p2pmem_buddy_words(pages), sizeof(long));
+	m->out = calloc(pages, 1);
+	EXPECT(p2pmem_buddy_init(&m->b, pages, m->words), "%lu pages", pages);
+	m->b.slab = count_slab;
+	slabs_taken = 0;
+	slabs_put = 0;
+}
+
+static void unmake(struct model *m)
+{
+	free(m->words);
+	free(m->out);
+}
+
+static bool set(const struct p2pmem_bits *s, unsigned long i)
+{
+	return i < s->nr && (s->level[0][i / 64] >> i % 64 & 1);
+}
+
+static void compare(struct model *m)
+{
+	unsigned long i, j, all = 0, wrong = 0;
+	unsigned int k;
+
+	for (k = 0; k < P2PMEM_BUDDY_ORDERS; k++) {
+		bool any = false;
+
+		for (i = 0; i < m->b.free[k].nr; i++) {
+			if (!set(&m->b.free[k], i))
+				continue;
+			any = true;
+			all += 1UL << k;
+			for (j = i << k; j < (i + 1) << k; j++)
+				wrong += m->out[j];
+			EXPECT(k == P2PMEM_SLAB_ORDER || !set(&m->b.free[k], i ^ 1),
+			       "blocks %lu of order %u are not merged", i, k);
+		}
+		EXPECT(any == !!(m->b.orders >> k & 1), "order %u: %d", k, any);
+	}
+	EXPECT(!wrong, "%lu pages are free that are out", wrong);
+	EXPECT(all == m->b.pages - m->used, "%lu are free, not %lu", all, m->b.pages - m->used);
+}
+
+static unsigned long longest(struct model *m, bool aligned, unsigned long want)
+{
+	unsigned long i, run = 0, most = 0;
+
+	for (i = 0; i < m->b.pages; i++) {
+		if (aligned && i % want == 0)
+			run = 0;
+		run = m->out[i] ? 0 : run + 1;
+		if (run > most)
+			most = run;
+	}
+	return most;
+}
+
+static void note(struct model *m, long at, unsigned long nr)
+{
+	unsigned long i;
+
+	EXPECT(at >= 0 && at + nr <= m->b.pages, "%lu pages at %ld", nr, at);
+	for (i = at; i < at + nr; i++) {
+		EXPECT(!m->out[i], "page %lu is out already", i);
+		m->out[i] = 1;
+	}
+	m->used += nr;
+	m->run[m->runs].at = at;
+	m->run[m->runs++].nr = nr;
+}
+
+static unsigned long ceil_order(unsigned long nr)
+{
+	unsigned long size = 1;
+
+	while (size < nr)
+		size *= 2;
+	return size;
+}
+
+static void take(struct model *m, unsigned long nr)
+{
+	unsigned long got, from = 0, size = ceil_order(nr);
+	long at;
+
+	if (rnd(4) == 0) {
+		at = p2pmem_buddy_largest(&m->b, nr, &got);
+		EXPECT((at < 0) == (m->used == m->b.pages), "largest: %ld", at);
+		if (at >= 0) {
+			EXPECT(got <= nr, "%lu where at most %lu", got, nr);
+			note(m, at, got);
+		}
+		return;
+	}
+	at = p2pmem_buddy_alloc(&m->b, nr);
+	if (at < 0 && size <= 1UL << P2PMEM_SLAB_ORDER)
+		EXPECT(longest(m, true, size) < size, "no block of %lu", size);
+	if (at < 0) {
+		do
+			at = p2pmem_buddy_search(&m->b, nr, &from, 1 + rnd(5));
+		while (at < 0 && from);
+		EXPECT((at < 0) == (longest(m, false, 0) < nr), "%lu pages: %ld, longest %lu", nr,
+		       at, longest(m, false, 0));
+	}
+	if (at >= 0)
+		note(m, at, nr);
+}
+
+static void give(struct model *m, unsigned int i)
+{
+	unsigned long at = m->run[i].at, nr = m->run[i].nr, part = 1 + rnd(nr);
+
+	if (rnd(3) == 0 && part < nr) {
+		at += nr - part;
+		m->run[i].nr -= part;
+		nr = part;
+	} else {
+		m->run[i] = m->run[--m->runs];
+	}
+	EXPECT(p2pmem_buddy_free(&m->b, at, nr), "%lu at %lu", nr, at);
+	memset(m->out + at, 0, nr);
+	m->used -= nr;
+}
+
+static void steps(unsigned long pages, unsigned long most, unsigned int fill)
+{
+	static struct model m;
+	unsigned int i;
+
+	make(&m, pages);
+	for (i = 0; i < 3000 && !failed; i++) {
+		if (!m.runs || (rnd(100) < fill && m.runs < RUNS))
+			take(&m, 1 + rnd(most));
+		else
+			give(&m, rnd(m.runs));
+		compare(&m);
+	}
+	while (m.runs)
+		give(&m, 0);
+	compare(&m);
+	EXPECT(slabs_taken == slabs_put, "%lu slabs taken, %lu put", slabs_taken, slabs_put);
+	EXPECT(longest(&m, false, 0) == pages, "not one run");
+	unmake(&m);
+}
+
+static void wrong_frees(void)
+{
+	static struct model m;
+
+	make(&m, 2048 + 5);
+	EXPECT(!p2pmem_buddy_free(&m.b, 7, 1), "a free page was freed");
+	EXPECT(!p2pmem_buddy_free(&m.b, 2050, 4), "pages beyond the end were freed");
+	EXPECT(!p2pmem_buddy_free(&m.b, ~0UL, 2), "a sum that overflows");
+	compare(&m);
+	unmake(&m);
+}
+
+static unsigned int report(unsigned int nr, const char *name)
+{
+	printf("%sok %u - %s\n", failed ? "not " : "", nr, name);
+	nr = failed;
+	failed = 0;
+	return nr;
+}
+
+int main(int argc, char **argv)
+{
+	static const unsigned long pages[] = { 1, 2, 63, 64, 65, 1000, 1024, 1025, 4096, 4999 };
+	unsigned int i, bad = 0;
+
+	state = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
+	for (i = 0; i < sizeof(pages) / sizeof(*pages); i++) {
+		steps(pages[i], 1, 60);
+		steps(pages[i], 40, 60);
+		steps(pages[i], pages[i] < 1500 ? pages[i] + 1 : 1500, 80);
+	}
+	bad += report(1, "random runs equal the model");
+	wrong_frees();
+	bad += report(2, "what is not out cannot be freed");
+	printf("1..2\n");
+	return !!bad;
+}
