@@ -184,7 +184,9 @@ static size_t p2pmem_sgl_fill(struct p2pmem_sgl *s, size_t left)
 			addr = p2pmem_pool_alloc_some(s->provider->pool, &run);
 		}
 		p2pmem_set_page_grant(virt_to_page(addr), run >> PAGE_SHIFT, s->grant);
-		if (addr == end && sg->length + run <= UINT_MAX) {
+		/* Two regions may be adjacent, but each frees its own pages. */
+		if (addr == end && sg->length + run <= UINT_MAX &&
+		    p2pmem_page_region(sg_page(sg)) == p2pmem_page_region(virt_to_page(addr))) {
 			sg->length += run;
 		} else {
 			sg = &s->sg[s->nents++];
