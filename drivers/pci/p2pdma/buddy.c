@@ -28,6 +28,7 @@
 #ifdef __KERNEL__
 #include <linux/bitops.h>
 #include <linux/bits.h>
+#include <linux/errno.h>
 #include <linux/minmax.h>
 #else
 #include "user.h"
@@ -228,7 +229,7 @@ static void p2pmem_buddy_claim(struct p2pmem_buddy *b, unsigned long first, unsi
  * @nr: how many pages, one or more
  *
  * Context: The caller serialises.
- * Return: the first page, or -1 when no block has @nr pages; p2pmem_buddy_search() may
+ * Return: the first page, or -ENOSPC when no block has @nr pages; p2pmem_buddy_search() may
  * then still find a run.
  */
 long p2pmem_buddy_alloc(struct p2pmem_buddy *b, unsigned long nr)
@@ -237,7 +238,7 @@ long p2pmem_buddy_alloc(struct p2pmem_buddy *b, unsigned long nr)
 	unsigned long i;
 
 	if (order >= P2PMEM_BUDDY_ORDERS || !(b->orders >> order))
-		return -1;
+		return -ENOSPC;
 	k = order + __builtin_ctz(b->orders >> order);
 	i = p2pmem_bits_first(&b->free[k]);
 	p2pmem_block_del(b, k, i);
@@ -259,14 +260,14 @@ long p2pmem_buddy_alloc(struct p2pmem_buddy *b, unsigned long nr)
  * @nr: returns how many they are
  *
  * Context: The caller serialises.
- * Return: the first page, or -1 when nothing is free.
+ * Return: the first page, or -ENOSPC when nothing is free.
  */
 long p2pmem_buddy_largest(struct p2pmem_buddy *b, unsigned long max, unsigned long *nr)
 {
 	unsigned int k = BITS_PER_LONG - 1 - __builtin_clzl(max);
 
 	if (!b->orders)
-		return -1;
+		return -ENOSPC;
 	if (k >= P2PMEM_BUDDY_ORDERS)
 		k = P2PMEM_BUDDY_ORDERS - 1;
 	/* A block of 2^k or more is split; otherwise the largest of the smaller ones. */
@@ -309,7 +310,7 @@ static unsigned long p2pmem_block_before(struct p2pmem_buddy *b, unsigned long a
  * blocks are looked at, with what is free before and behind them.
  *
  * Context: The caller serialises, and may let others in between two searches.
- * Return: the first page, or -1 when there is none as far as this search went.
+ * Return: the first page, or -ENOSPC when there is none as far as this search went.
  */
 long p2pmem_buddy_search(struct p2pmem_buddy *b, unsigned long nr, unsigned long *from,
 			 unsigned int steps)
@@ -349,7 +350,7 @@ long p2pmem_buddy_search(struct p2pmem_buddy *b, unsigned long nr, unsigned long
 		}
 		at = end;
 	}
-	return -1;
+	return -ENOSPC;
 }
 
 /**

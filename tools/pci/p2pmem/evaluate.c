@@ -225,7 +225,8 @@ static u64 client_limit(const struct function *f, const struct kernel_pair *kern
 }
 
 static void evaluate_raw(struct evaluator *j, struct function *provider, struct function *client,
-		      struct pci_p2pmem_verdict *v, const struct kernel_pair *kernel, bool *known)
+			 struct pci_p2pmem_verdict *v, const struct kernel_pair *kernel,
+			 bool *known)
 {
 	struct p2pmem_provider *p = &j->provider[provider->index];
 	int ret;
@@ -258,7 +259,7 @@ static bool kernel_agrees(const struct verdict *v, const char *mapping)
 }
 
 void evaluate_pair(struct evaluator *j, struct function *provider, struct function *client,
-		struct verdict *v)
+		   struct verdict *v)
 {
 	static const char * const mapping[] = {
 		[PCI_P2PMEM_MAP_NONE] = "none",
@@ -357,7 +358,7 @@ void evaluate_host(struct evaluator *j, struct function *f, struct forwards *for
 		top = function_up(top);
 	be_present(j);
 	p2pmem_host_evaluate(p2pmem_host_function(command_host(j->dev[f->index].bus)),
-			  &j->dev[top->index], &h);
+			     &j->dev[top->index], &h);
 	*forwards = (struct forwards){
 		.within = h.allowed,
 		.across = h.allowed_across,

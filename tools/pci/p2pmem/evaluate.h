@@ -21,7 +21,7 @@ enum relation {
 enum permission {
 	ALLOWED_DIRECT,		/* by bus address */
 	ALLOWED_HOST,		/* through a host bridge */
-	ALLOWED_ADMIN,		/* through a host bridge that only an administrator's entry allows */
+	ALLOWED_ADMIN,		/* through a host bridge that only an administrator allows */
 	REFUSED,
 	NOT_KNOWN,
 };
@@ -67,7 +67,7 @@ struct evaluator;
 
 struct evaluator *evaluator_open(struct machine *m);
 void evaluate_pair(struct evaluator *j, struct function *provider, struct function *client,
-		struct verdict *v);
+		   struct verdict *v);
 /* The text of the verdict, as the kernel logs it: both ends, reason, remedy */
 void evaluate_explain(struct evaluator *j, const struct verdict *v, char *buf, size_t len);
 /* What to boot with, write or type, a line to paste; empty when there is none */

@@ -255,7 +255,7 @@ struct broken {
 };
 
 /*
- * The model. Memory is allocated from @arena; that of what does not change is in @fixed after the first
+ * The model. Memory is allocated from @arena; what does not change is in @fixed after the first
  * machine_refresh().
  */
 struct machine {

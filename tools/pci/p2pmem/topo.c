@@ -30,7 +30,8 @@ static void evaluate_all(struct matrix *x)
 	x->cell = arena_alloc(x->c->m->arena, (cells + 1) * sizeof(*x->cell));
 	for (i = 0; i < x->rows; i++)
 		for (k = 0; k < x->columns; k++)
-			evaluate_pair(x->c->j, x->row[i], x->column[k], &x->cell[i * x->columns + k]);
+			evaluate_pair(x->c->j, x->row[i], x->column[k],
+				      &x->cell[i * x->columns + k]);
 }
 
 static enum color cell_color(const struct verdict *v)

@@ -3,6 +3,8 @@
 #ifndef _P2PMEM_BUDDY_USER_H
 #define _P2PMEM_BUDDY_USER_H
 
+#include <errno.h>
+
 #define BITS_PER_LONG	64
 #define __ffs(word)	((unsigned long)__builtin_ctzl(word))
 
