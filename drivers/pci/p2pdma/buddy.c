@@ -130,7 +130,7 @@ static bool p2pmem_block_free(struct p2pmem_buddy *b, unsigned int order, unsign
 {
 	unsigned int k;
 
-	for (k = order; k < P2PMEM_BUDDY_ORDERS; k++)
+	for (k = order; k < P2PMEM_BUDDY_ORDER_COUNT; k++)
 		if (p2pmem_bits_has(&b->free[k], i >> (k - order)))
 			return false;
 	while (order < P2PMEM_SLAB_ORDER && p2pmem_bits_has(&b->free[order], i ^ 1)) {
@@ -154,7 +154,7 @@ size_t p2pmem_buddy_words(unsigned long pages)
 	size_t all = 0, words;
 	unsigned int order;
 
-	for (order = 0; order < P2PMEM_BUDDY_ORDERS; order++) {
+	for (order = 0; order < P2PMEM_BUDDY_ORDER_COUNT; order++) {
 		words = p2pmem_words(pages >> order) ?: 1;
 		for (all += words; words > 1; all += words)
 			words = p2pmem_words(words);
@@ -180,7 +180,7 @@ bool p2pmem_buddy_init(struct p2pmem_buddy *b, unsigned long pages, unsigned lon
 	b->pages = pages;
 	b->orders = 0;
 	b->slab = NULL;
-	for (order = 0; order < P2PMEM_BUDDY_ORDERS; order++) {
+	for (order = 0; order < P2PMEM_BUDDY_ORDER_COUNT; order++) {
 		s = &b->free[order];
 		s->nr = pages >> order;
 		s->top = 0;
@@ -237,7 +237,7 @@ long p2pmem_buddy_alloc(struct p2pmem_buddy *b, unsigned long nr)
 	unsigned int order = p2pmem_order(nr), k;
 	unsigned long i;
 
-	if (order >= P2PMEM_BUDDY_ORDERS || !(b->orders >> order))
+	if (order >= P2PMEM_BUDDY_ORDER_COUNT || !(b->orders >> order))
 		return -ENOSPC;
 	k = order + __builtin_ctz(b->orders >> order);
 	i = p2pmem_bits_first(&b->free[k]);
@@ -268,8 +268,8 @@ long p2pmem_buddy_largest(struct p2pmem_buddy *b, unsigned long max, unsigned lo
 
 	if (!b->orders)
 		return -ENOSPC;
-	if (k >= P2PMEM_BUDDY_ORDERS)
-		k = P2PMEM_BUDDY_ORDERS - 1;
+	if (k >= P2PMEM_BUDDY_ORDER_COUNT)
+		k = P2PMEM_BUDDY_ORDER_COUNT - 1;
 	/* A block of 2^k or more is split; otherwise the largest of the smaller ones. */
 	if (!(b->orders >> k))
 		k = 31 - __builtin_clz(b->orders);
@@ -282,7 +282,7 @@ static unsigned long p2pmem_block_at(struct p2pmem_buddy *b, unsigned long at)
 {
 	unsigned int k;
 
-	for (k = 0; k < P2PMEM_BUDDY_ORDERS && !(at & ((1UL << k) - 1)); k++)
+	for (k = 0; k < P2PMEM_BUDDY_ORDER_COUNT && !(at & ((1UL << k) - 1)); k++)
 		if (p2pmem_bits_has(&b->free[k], at >> k))
 			return 1UL << k;
 	return 0;
@@ -293,7 +293,7 @@ static unsigned long p2pmem_block_before(struct p2pmem_buddy *b, unsigned long a
 {
 	unsigned int k;
 
-	for (k = 0; at && k < P2PMEM_BUDDY_ORDERS && !(at & ((1UL << k) - 1)); k++)
+	for (k = 0; at && k < P2PMEM_BUDDY_ORDER_COUNT && !(at & ((1UL << k) - 1)); k++)
 		if (p2pmem_bits_has(&b->free[k], (at >> k) - 1))
 			return 1UL << k;
 	return 0;
@@ -320,8 +320,8 @@ long p2pmem_buddy_search(struct p2pmem_buddy *b, unsigned long nr, unsigned long
 
 	/* 2^(least + 1) - 1 <= nr: the smallest order that such a run must have */
 	least = BITS_PER_LONG - 2 - __builtin_clzl(nr + 1);
-	if (least >= P2PMEM_BUDDY_ORDERS)
-		least = P2PMEM_BUDDY_ORDERS - 1;
+	if (least >= P2PMEM_BUDDY_ORDER_COUNT)
+		least = P2PMEM_BUDDY_ORDER_COUNT - 1;
 	*from = 0;
 	for (; b->orders >> least; steps--) {
 		if (!steps) {
@@ -329,7 +329,7 @@ long p2pmem_buddy_search(struct p2pmem_buddy *b, unsigned long nr, unsigned long
 			break;
 		}
 		lowest = b->pages;
-		for (k = least; k < P2PMEM_BUDDY_ORDERS; k++) {
+		for (k = least; k < P2PMEM_BUDDY_ORDER_COUNT; k++) {
 			if (!(b->orders >> k & 1))
 				continue;
 			i = p2pmem_bits_next(&b->free[k], (at + (1UL << k) - 1) >> k);

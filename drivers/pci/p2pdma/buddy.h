@@ -16,8 +16,8 @@
 #endif
 
 /* Blocks have 2^0 to 2^10 pages; a block of the highest order is a slab of genalloc. */
-#define P2PMEM_BUDDY_ORDERS	11
-#define P2PMEM_SLAB_ORDER	(P2PMEM_BUDDY_ORDERS - 1)
+#define P2PMEM_BUDDY_ORDER_COUNT	11
+#define P2PMEM_SLAB_ORDER		(P2PMEM_BUDDY_ORDER_COUNT - 1)
 
 /* 64^5 blocks of one order are 4 TiB in pages of 4 KiB */
 #define P2PMEM_BUDDY_LEVELS	5
@@ -46,7 +46,7 @@ struct p2pmem_buddy {
 	unsigned long pages;
 	unsigned int orders;
 	void (*slab)(struct p2pmem_buddy *b, unsigned long slab, bool taken);
-	struct p2pmem_bits free[P2PMEM_BUDDY_ORDERS];
+	struct p2pmem_bits free[P2PMEM_BUDDY_ORDER_COUNT];
 };
 
 size_t p2pmem_buddy_words(unsigned long pages);

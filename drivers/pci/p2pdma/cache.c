@@ -17,11 +17,11 @@
 #include "p2pdma.h"
 #include "cache.h"
 
-/* The order of a run that is a block, or P2PMEM_BUDDY_ORDERS for other lengths */
+/* The order of a run that is a block, or P2PMEM_BUDDY_ORDER_COUNT for other lengths */
 static unsigned int p2pmem_block_order(unsigned long nr)
 {
-	return is_power_of_2(nr) ? min_t(unsigned int, __ffs(nr), P2PMEM_BUDDY_ORDERS) :
-				   P2PMEM_BUDDY_ORDERS;
+	return is_power_of_2(nr) ? min_t(unsigned int, __ffs(nr), P2PMEM_BUDDY_ORDER_COUNT) :
+				   P2PMEM_BUDDY_ORDER_COUNT;
 }
 
 /* Single pages into the cache of this CPU, which is locked and has none */
@@ -108,8 +108,8 @@ void *p2pmem_pool_alloc_block(struct p2pmem_pool *pool, unsigned long nr)
 	unsigned int order = p2pmem_block_order(nr);
 	struct page *page;
 
-	page = order < P2PMEM_CACHE_ORDERS ? p2pmem_pool_from_cache(pool, order) :
-					     p2pmem_recent_take(pool, nr);
+	page = order < P2PMEM_CACHE_ORDER_COUNT ? p2pmem_pool_from_cache(pool, order) :
+						  p2pmem_recent_alloc(pool, nr);
 	if (likely(page))
 		return page_to_virt(page);
 	return p2pmem_pool_counted(pool, p2pmem_store_alloc(&pool->store, nr), nr);
@@ -207,8 +207,8 @@ void p2pmem_pool_free(struct p2pmem_pool *pool, void *addr, size_t size)
 	unsigned long nr = PAGE_ALIGN(size) >> PAGE_SHIFT;
 	unsigned int order = p2pmem_block_order(nr);
 
-	if (order < P2PMEM_CACHE_ORDERS ? p2pmem_pool_cache(pool, virt_to_page(addr), order) :
-					  p2pmem_recent_keep(pool, virt_to_page(addr), nr))
+	if (order < P2PMEM_CACHE_ORDER_COUNT ? p2pmem_pool_cache(pool, virt_to_page(addr), order) :
+					       p2pmem_recent_keep(pool, virt_to_page(addr), nr))
 		return;
 	/* Free first, count then: an observer of the count can allocate the pages. */
 	if (p2pmem_store_free(&pool->store, addr, nr))

@@ -18,7 +18,7 @@
 /**
  * p2pmem_cache_pop() - allocate from the cache of this CPU
  * @pool: the pool
- * @order: a run of 2^order pages, below P2PMEM_CACHE_ORDERS
+ * @order: a run of 2^order pages, below P2PMEM_CACHE_ORDER_COUNT
  *
  * Context: Any but NMI, interrupts off.
  * Return: the first page of the run, or NULL when the cache has none.
@@ -49,7 +49,7 @@ static __always_inline struct page *p2pmem_cache_pop(struct p2pmem_pool *pool,
  * p2pmem_cache_push() - free to the cache of this CPU
  * @pool: the pool
  * @page: the first page of the run
- * @order: it has 2^order pages, below P2PMEM_CACHE_ORDERS
+ * @order: it has 2^order pages, below P2PMEM_CACHE_ORDER_COUNT
  *
  * Context: Any but NMI, interrupts off.
  * Return: false, and nothing is done, when the cache has no room: for p2pmem_pool_free().
@@ -95,14 +95,14 @@ static __always_inline struct p2pmem_recent *p2pmem_recent(struct p2pmem_pool *p
 }
 
 /**
- * p2pmem_recent_take() - allocate a block that was freed and not merged
+ * p2pmem_recent_alloc() - allocate a block that was freed and not merged
  * @pool: the pool
  * @nr: number of pages
  *
  * Context: Any but NMI.
  * Return: its first page, or NULL when there is none.
  */
-static __always_inline struct page *p2pmem_recent_take(struct p2pmem_pool *pool, unsigned long nr)
+static __always_inline struct page *p2pmem_recent_alloc(struct p2pmem_pool *pool, unsigned long nr)
 {
 	struct p2pmem_recent *r = p2pmem_recent(pool, nr);
 	struct page *page;

@@ -14,9 +14,9 @@
 #include "cache.h"
 
 /**
- * p2pmem_alloc_reason() - why there was no memory
+ * p2pmem_alloc_reason() - reason of a failed allocation
  * @p: the provider
- * @size: bytes that were asked for
+ * @size: bytes that were requested
  * @error: -ENODEV, -ENOBUFS when the kernel has no memory, -ENOMEM
  *
  * A pool that would have had it, were it not for what the provider's own driver keeps, is

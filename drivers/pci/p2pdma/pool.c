@@ -55,7 +55,7 @@ void p2pmem_cache_flush(struct p2pmem_pool *pool, struct p2pmem_cache *c, unsign
 	unsigned int order;
 	struct page *page;
 
-	for (order = 0; order < P2PMEM_CACHE_ORDERS; order++) {
+	for (order = 0; order < P2PMEM_CACHE_ORDER_COUNT; order++) {
 		while (c->nr[order] > (order ? 0 : keep)) {
 			page = p2pmem_cache_slots(c, order)[--c->nr[order]];
 			p2pmem_store_free(&pool->store, page_to_virt(page), 1UL << order);

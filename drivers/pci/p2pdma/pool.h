@@ -70,7 +70,7 @@ void p2pmem_store_merge(struct p2pmem_store *s);
 bool p2pmem_store_free(struct p2pmem_store *s, void *addr, unsigned long nr);
 
 /* A cache holds 64 KiB; runs of 2^k pages, (16 >> k) of them, from slot 32 - (32 >> k) on */
-#define P2PMEM_CACHE_ORDERS	5
+#define P2PMEM_CACHE_ORDER_COUNT	5
 #define P2PMEM_CACHE_PAGES	16U
 #define P2PMEM_CACHE_SLOTS	31
 
@@ -86,7 +86,7 @@ struct p2pmem_cache {
 	atomic_t busy;
 	unsigned int pages;
 	long out;
-	u8 nr[P2PMEM_CACHE_ORDERS];
+	u8 nr[P2PMEM_CACHE_ORDER_COUNT];
 	struct page *run[P2PMEM_CACHE_SLOTS];
 };
 

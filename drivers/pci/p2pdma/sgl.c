@@ -25,7 +25,7 @@
  * @epoch: the provider's losses when it was taken
  * @max: number of entries that there is room for; lists of one entry are kept for reuse
  * @nents: number of entries
- * @length: bytes asked for
+ * @length: bytes that were requested
  * @sg: the entries; the last one is marked
  */
 struct p2pmem_sgl {
@@ -131,7 +131,7 @@ static __always_inline int p2pmem_sgl_one(struct p2pmem_sgl *s, struct p2pmem_pr
 	s->epoch = smp_load_acquire(&p->epoch);
 	if (unlikely(READ_ONCE(p->state) != P2PMEM_LIVE))
 		return -ENODEV;
-	page = nr == 1 ? p2pmem_cache_pop(p->pool, 0) : p2pmem_recent_take(p->pool, nr);
+	page = nr == 1 ? p2pmem_cache_pop(p->pool, 0) : p2pmem_recent_alloc(p->pool, nr);
 	if (unlikely(!page)) {
 		addr = p2pmem_pool_alloc_block(p->pool, nr);
 		if (unlikely(!addr))
@@ -227,7 +227,7 @@ static struct p2pmem_sgl *p2pmem_sgl_several(struct p2pmem_provider *p,
 	s->length = length;
 	left = p2pmem_sgl_fill(s, bytes);
 	if (likely(!left)) {
-		/* What is asked for need not be whole pages; what is taken is. */
+		/* The request need not be a multiple of the page size; the allocation is. */
 		s->sg[s->nents - 1].length -= bytes - length;
 		return s;
 	}
@@ -359,7 +359,7 @@ give:
 	return NULL;
 }
 
-/* Whether nothing stands against memory for any client of a grant, as far as is easily seen */
+/* Cheap check before an allocation: true if no client of the grant is known to be refused. */
 static __always_inline bool p2pmem_grant_ready(const struct pci_p2pmem_grant *grant, size_t bytes)
 {
 	unsigned long quota = READ_ONCE(grant->provider->quota);

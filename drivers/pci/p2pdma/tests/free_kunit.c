@@ -133,9 +133,9 @@ static void list_that_is_freed_twice(struct kunit *test)
 /**
  * struct free_irq - what a hard interrupt does
  * @work: raises it
- * @card: allocates from it
- * @grant: and under it
- * @failed: what was not to be had
+ * @card: the provider that it allocates from
+ * @grant: the grant that it allocates under
+ * @failed: number of failed allocations
  */
 struct free_irq {
 	struct irq_work work;

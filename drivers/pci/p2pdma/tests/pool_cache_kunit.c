@@ -23,9 +23,9 @@ static void pool_free_action(void *pool)
 
 /**
  * struct pool_cpu - what a CPU does in a hard interrupt
- * @pool: takes from it and returns to it
+ * @pool: the CPU allocates from it and frees to it
  * @order: runs of 2^order pages
- * @failed: runs that were not to be had
+ * @failed: number of runs that could not be allocated, must be 0
  */
 struct pool_cpu {
 	struct p2pmem_pool *pool;
@@ -77,8 +77,8 @@ static unsigned int pool_all_cached(struct kunit *test, struct p2pmem_pool *pool
 	return all;
 }
 
-/* Each CPU has its cache full: all of it is available, and all of it is to be had. */
-static void caches_are_given_back(struct kunit *test)
+/* Pages in the caches of all CPUs count as available, and one allocation can have all of them. */
+static void full_caches_are_flushed(struct kunit *test)
 {
 	struct p2pmem_pool *pool = pool_big(test);
 	struct pool_cpu c = { .pool = pool };
@@ -95,7 +95,7 @@ static void caches_are_given_back(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, p2pmem_pool_available(pool), POOL_BIG);
 		addr = p2pmem_pool_alloc(pool, POOL_BIG);
 		KUNIT_EXPECT_PTR_EQ_MSG(test, addr, POOL_BASE,
-					"order %u: not all of it was to be had", c.order);
+					"order %u: cannot allocate the whole pool", c.order);
 		KUNIT_EXPECT_EQ(test, pool_all_cached(test, pool), 0);
 		KUNIT_EXPECT_EQ(test, p2pmem_pool_available(pool), 0);
 		if (addr)
@@ -117,7 +117,7 @@ static void pages_wander_between_cpus(struct kunit *test)
 		n += !!addr;
 		KUNIT_EXPECT_EQ(test, p2pmem_pool_available(pool), POOL_BIG - n * PAGE_SIZE);
 	}
-	KUNIT_EXPECT_EQ_MSG(test, n, POOL_BIG / PAGE_SIZE, "a page was not to be had");
+	KUNIT_EXPECT_EQ_MSG(test, n, POOL_BIG / PAGE_SIZE, "cannot allocate every page");
 	KUNIT_EXPECT_NULL(test, p2pmem_pool_alloc(pool, 1));
 	for (i = 0; i < POOL_BIG / PAGE_SIZE; i += 2)
 		p2pmem_pool_free(pool, POOL_BASE + i * PAGE_SIZE, PAGE_SIZE);
@@ -284,7 +284,7 @@ static void freed_twice_in_the_shared_part(struct kunit *test)
 }
 
 static struct kunit_case pool_cache_cases[] = {
-	KUNIT_CASE(caches_are_given_back),
+	KUNIT_CASE(full_caches_are_flushed),
 	KUNIT_CASE(pages_wander_between_cpus),
 	KUNIT_CASE(cpu_that_goes_keeps_nothing),
 	KUNIT_CASE(chunk_without_memory_is_not_added),

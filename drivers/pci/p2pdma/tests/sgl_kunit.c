@@ -332,8 +332,8 @@ static void list_of_before_a_loss_is_lost(struct kunit *test)
 
 static struct p2pmem_provider *sgl_loser;
 
-/* Takes one block, then the provider is lost. */
-static void *sgl_take_and_lose(struct p2pmem_pool *pool, size_t *size)
+/* Allocate one block, then the provider is lost. */
+static void *sgl_alloc_and_lose(struct p2pmem_pool *pool, size_t *size)
 {
 	unsigned int drain;
 	void *addr;
@@ -353,7 +353,7 @@ static void pieces_of_a_lost_provider_are_freed(struct kunit *test)
 
 	sgl_fragment(test, k, sgl_odd);
 	sgl_loser = kit_provider(k->card);
-	kunit_activate_static_stub(test, p2pmem_pool_alloc_some, sgl_take_and_lose);
+	kunit_activate_static_stub(test, p2pmem_pool_alloc_some, sgl_alloc_and_lose);
 	sgl = pci_p2pmem_sgl_alloc(k->card, &nents, SZ_32K, GFP_KERNEL);
 	KUNIT_EXPECT_NULL(test, sgl);
 	sgl_expect_books(test, k);

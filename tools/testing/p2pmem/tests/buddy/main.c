@@ -2,9 +2,10 @@
 /*
  * DOC: test of drivers/pci/p2pdma/buddy.c in user space
  *
- * Random runs against a model of a byte a page. After each step: what was taken was free,
- * is as long as asked for and inside; a refusal of an aligned block or of a run is right;
- * the free pages are as many as in the model; a block is never free beside its free buddy.
+ * Random allocations, compared with a model that has one byte per page. After each step:
+ * the allocated pages were free, have the requested length and are in range; an allocation
+ * fails only if the model has no such block or run either; the number of free pages is that
+ * of the model; no block and its buddy are both free.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -35,13 +36,13 @@ struct model {
 	unsigned int runs;
 };
 
-static unsigned long slabs_taken, slabs_put;
+static unsigned long slabs_claimed, slabs_put;
 
 static void count_slab(struct p2pmem_buddy *b, unsigned long slab, bool taken)
 {
 	EXPECT(slab < b->pages >> P2PMEM_SLAB_ORDER, "slab %lu is none", slab);
 	if (taken)
-		slabs_taken++;
+		slabs_claimed++;
 	else
 		slabs_put++;
 }
@@ -60,7 +61,7 @@ static void make(struct model *m, unsigned long pages)
 	m->out = calloc(pages, 1);
 	EXPECT(p2pmem_buddy_init(&m->b, pages, m->words), "%lu pages", pages);
 	m->b.slab = count_slab;
-	slabs_taken = 0;
+	slabs_claimed = 0;
 	slabs_put = 0;
 }
 
@@ -80,7 +81,7 @@ static void compare(struct model *m)
 	unsigned long i, j, all = 0, wrong = 0;
 	unsigned int k;
 
-	for (k = 0; k < P2PMEM_BUDDY_ORDERS; k++) {
+	for (k = 0; k < P2PMEM_BUDDY_ORDER_COUNT; k++) {
 		bool any = false;
 
 		for (i = 0; i < m->b.free[k].nr; i++) {
@@ -95,7 +96,7 @@ static void compare(struct model *m)
 		}
 		EXPECT(any == !!(m->b.orders >> k & 1), "order %u: %d", k, any);
 	}
-	EXPECT(!wrong, "%lu pages are free that are out", wrong);
+	EXPECT(!wrong, "%lu pages in use are free", wrong);
 	EXPECT(all == m->b.pages - m->used, "%lu are free, not %lu", all, m->b.pages - m->used);
 }
 
@@ -196,7 +197,7 @@ static void steps(unsigned long pages, unsigned long most, unsigned int fill)
 	while (m.runs)
 		give(&m, 0);
 	compare(&m);
-	EXPECT(slabs_taken == slabs_put, "%lu slabs taken, %lu put", slabs_taken, slabs_put);
+	EXPECT(slabs_claimed == slabs_put, "%lu slabs claimed, %lu put", slabs_claimed, slabs_put);
 	EXPECT(longest(&m, false, 0) == pages, "not one run");
 	unmake(&m);
 }

@@ -15,7 +15,7 @@ lend "$card" || bail "no card"
 must client "$one"
 must client "$two"
 
-# figures STATE ROUNDS LENGTH...: a length that the pool cannot have in this state is left out
+# figures STATE ROUNDS LENGTH...: skips a length that the pool cannot have in this state
 figures()
 {
 	state=$1 rounds=$2
