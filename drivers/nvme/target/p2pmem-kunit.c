@@ -537,8 +537,8 @@ static void path_without_memory(struct kunit *test)
 static void attach_and_request_without_memory(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_ready(test, NULL);
-	struct bench_req *r;
-	unsigned int n;
+	struct bench_req *r, *held[16];
+	unsigned int n, i;
 
 	fault_require(test);
 	for (n = 1; n < FAULT_STEPS; n++) {
@@ -562,11 +562,16 @@ static void attach_and_request_without_memory(struct kunit *test)
 
 		r = bench_start(b, nvme_cmd_read, SZ_8K, b->nic);
 		bench_free(r);
+		/* They use all lists that the CPU keeps, so that the next one is allocated. */
+		for (i = 0; i < ARRAY_SIZE(held); i++)
+			held[i] = bench_start(b, nvme_cmd_read, SZ_4K, b->nic);
 		fault_arm(n);
 		peer = nvmet_p2pmem_alloc(&r->req);
 		reached = fault_disarm();
 		KUNIT_EXPECT_EQ(test, peer, !!r->req.p2p_dev);
 		bench_drop(r);
+		for (i = 0; i < ARRAY_SIZE(held); i++)
+			bench_drop(held[i]);
 		KUNIT_EXPECT_EQ(test, kit_available(b->card), BENCH_LENT);
 		if (!reached)
 			break;
