@@ -15,41 +15,23 @@ set -eu
 
 # shellcheck source=tools/testing/p2pmem/tests/host.sh
 . "$(dirname "$0")/../host.sh"
+# shellcheck source=tools/testing/p2pmem/tests/apt.sh
+. "$(dirname "$0")/../apt.sh"
 here=$top/tools/testing/p2pmem
 image=${UPSTREAM:-$work/image}
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
-# the mirror of Debian that this machine's apt uses
-mirror()
+# downloads the newest kernel; prints its release last
+download()
 {
-	# shellcheck disable=SC2016	# apt expands these
-	apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(CODENAME)' 'Created-By: Packages' |
-		awk '$2 == "Debian" && $3 !~ /security/ { print $1; exit }' | grep .
+	v=$(apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: linux-image-\([0-9].*\)/\1/p' | head -n 1)
+	[ -n "$v" ] && apt-get -q download "linux-binary-$v" "linux-modules-$v" && echo "$v"
 }
 
 # into $image: of the newest kernel, its binary and modules
 fetch()
 {
-	apt=$work/tmp/apt
-	mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
-	from=$(mirror) || { echo "apt of this machine has no mirror of Debian: UPSTREAM=dir"; return 1; }
-	echo "deb [signed-by=$keyring] $from unstable main" >"$apt/list"
-	cat >"$apt/conf" <<-EOF
-		Dir::Etc::sourcelist "$apt/list";
-		Dir::Etc::sourceparts "-";
-		Dir::State::lists "$apt/lists";
-		Dir::Cache "$apt/cache";
-		Acquire::Languages "none";
-		Acquire::Retries "3";
-		APT::Sandbox::User "root";
-	EOF
-	APT_CONFIG=$apt/conf
-	export APT_CONFIG
-	apt-get -q update || return 1
-	v=$(apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: linux-image-\([0-9].*\)/\1/p' | head -n 1)
-	[ -n "$v" ] || return 1
-	(cd "$apt" && apt-get -q download "linux-binary-$v" "linux-modules-$v") || return 1
-	unset APT_CONFIG
+	unstable UPSTREAM=dir download >"$work/tmp/download.log" || { cat "$work/tmp/download.log"; return 1; }
+	v=$(tail -n 1 "$work/tmp/download.log")
 	for deb in "$apt"/*.deb; do dpkg-deb -x "$deb" "$apt/root" || return 1; done
 	rm -rf "$image.new" "$image"
 	mkdir -p "$image.new/boot" "$image.new/lib/modules"

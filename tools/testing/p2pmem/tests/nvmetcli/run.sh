@@ -15,36 +15,15 @@ set -eu
 
 # shellcheck source=tools/testing/p2pmem/tests/host.sh
 . "$(dirname "$0")/../host.sh"
+# shellcheck source=tools/testing/p2pmem/tests/apt.sh
+. "$(dirname "$0")/../apt.sh"
 here=$top/tools/testing/p2pmem
 root=$work/tmp/root
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-
-# the mirror of Debian that this machine's apt uses
-mirror()
-{
-	# shellcheck disable=SC2016	# apt expands these
-	apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(CODENAME)' 'Created-By: Packages' |
-		awk '$2 == "Debian" && $3 !~ /security/ { print $1; exit }' | grep .
-}
 
 # downloads $work/nvmetcli.deb
 fetch()
 {
-	apt=$work/tmp/apt
-	mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
-	from=$(mirror) || { echo "apt of this machine has no mirror of Debian: NVMETCLI=file"; return 1; }
-	echo "deb [signed-by=$keyring] $from unstable main" >"$apt/list"
-	cat >"$apt/conf" <<-EOF
-		Dir::Etc::sourcelist "$apt/list";
-		Dir::Etc::sourceparts "-";
-		Dir::State::lists "$apt/lists";
-		Dir::Cache "$apt/cache";
-		Acquire::Languages "none";
-		Acquire::Retries "3";
-		APT::Sandbox::User "root";
-	EOF
-	(cd "$apt" && APT_CONFIG=$apt/conf apt-get -q update && APT_CONFIG=$apt/conf apt-get -q download nvmetcli) || return 1
-	mv "$apt"/nvmetcli_*.deb "$work/nvmetcli.deb"
+	unstable NVMETCLI=file apt-get -q download nvmetcli && mv "$work"/tmp/apt/nvmetcli_*.deb "$work/nvmetcli.deb"
 }
 
 # Python of this machine, nvmetcli and the modules that it needs, and the tested program
