@@ -33,17 +33,10 @@ build=$(cd "$1" && pwd)
 san="-fsanitize=address,undefined -fno-sanitize-recover=all"
 common="-seed=${SEED:-1} -max_len=65536 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -close_fd_mask=3"
 n=0 failed=0
+shown_by="timeout-*"	# the reader may also hang
 
-result() # STATUS TEXT
-{
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n - $2"
-	else
-		failed=$((failed + 1))
-		echo "not ok $n - $2"
-	fi
-}
+# shellcheck source=tools/testing/p2pmem/tests/fuzz/lib.sh
+. "$here/../fuzz/lib.sh"
 
 # link DIRECTORY OBJECT...: the fuzzer there
 link()
@@ -76,11 +69,6 @@ build_all()
 	done
 }
 
-tail_of()
-{
-	grep -v -E '^#[0-9]+[[:space:]]' "$1" | tail -n 40 | sed 's/^/# /'
-}
-
 if ! build_all >"$build/build.log" 2>&1; then
 	sed 's/^/# /' "$build/build.log"
 	echo "Bail out! the fuzzing target does not build"
@@ -91,44 +79,10 @@ mkdir -p "$build/corpus" "$build/crashes"
 rm -rf "$build/seeds"
 python3 -B "$here/seeds.py" "$build/seeds"
 
-log=$build/fuzz.log
-status=0
-# shellcheck disable=SC2086
-timeout -k 10 $((seconds + 120)) "$build/fuzz" $common -max_total_time="$seconds" \
-	-artifact_prefix="$build/crashes/" "$build/corpus" "$build/seeds" "$build/crashes" >"$log" 2>&1 || status=$?
-runs=$(sed -n 's/^stat::number_of_executed_units: //p' "$log" | tail -n 1)
-found=$(sed -n "s,.*Test unit written to ,,p" "$log" | tail -n 1)
-if [ $status != 0 ]; then
-	tail_of "$log"
-	[ -z "$found" ] || echo "# again: $build/fuzz $found"
-	result 1 "$seconds s of fuzzing: ${runs:-no} executions, status $status${found:+, $found}"
-elif [ "${runs:-0}" -lt $min_runs ]; then
-	result 1 "$seconds s of fuzzing: only ${runs:-0} executions, expected $min_runs"
-else
-	result 0 "$seconds s of fuzzing: $runs executions, 0 crashes"
-fi
-
-for fault in "$here"/faults/*.sed; do
-	name=$(basename "$fault" .sed)
-	dir=$build/fault-$name
-	rm -rf "$dir/found"
-	mkdir "$dir/found"
-	begin=$(date +%s)
-	status=0
-	# shellcheck disable=SC2086
-	timeout -k 10 $((fault_seconds + 60)) "$dir/fuzz" $common -max_total_time=$fault_seconds \
-		-artifact_prefix="$dir/found/" -timeout=2 "$dir/found" "$build/seeds" >"$dir/fuzz.log" 2>&1 || status=$?
-	took=$(($(date +%s) - begin))
-	input=$(find "$dir/found" -name 'crash-*' -o -name 'timeout-*' | head -n 1)
-	if [ $status = 0 ] || [ -z "$input" ]; then
-		tail_of "$dir/fuzz.log"
-		result 1 "fault $name: not found in $took s (status $status)"
-	elif ! "$build/fuzz" "$input" >"$dir/true.log" 2>&1; then
-		tail_of "$dir/true.log"
-		result 1 "fault $name: the input that found it fails without it, too"
-	else
-		result 0 "fault $name: found in $took s"
-	fi
+fuzz "$seconds" $min_runs "$build/corpus" "$build/seeds" "$build/crashes"
+for file in "$here"/faults/*.sed; do
+	name=$(basename "$file" .sed)
+	find_fault "$name" $fault_seconds -timeout=2 "$build/fault-$name/found" "$build/seeds"
 done
 echo "1..$n"
 [ $failed = 0 ]

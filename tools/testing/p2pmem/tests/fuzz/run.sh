@@ -36,28 +36,8 @@ seed=${SEED:-1}
 n=0 failed=0
 common="-seed=$seed -max_len=1024 -timeout=10 -print_final_stats=1"
 
-result() # STATUS TEXT
-{
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n - $2"
-	else
-		failed=$((failed + 1))
-		echo "not ok $n - $2"
-	fi
-}
-
-# executions LOG: prints the number of executions
-executions()
-{
-	sed -n 's/^stat::number_of_executed_units: //p' "$1" | tail -n 1
-}
-
-# prints the end of a log, without progress lines
-tail_of()
-{
-	grep -v -E '^#[0-9]+[[:space:]]' "$1" | tail -n 40 | sed 's/^/# /'
-}
+# shellcheck source=tools/testing/p2pmem/tests/fuzz/lib.sh
+. "$here/lib.sh"
 
 if ! make -s -f "$here/Makefile" O="$build" >"$build/build.log" 2>&1; then
 	sed 's/^/# /' "$build/build.log"
@@ -80,23 +60,7 @@ status=0
 result $status "seeds: $(tail -n 1 "$build/seeds.log")"
 
 # a single process, because the machine may have a single CPU
-log=$build/fuzz.log
-status=0
-# shellcheck disable=SC2086	# one word an option
-timeout -k 10 $((seconds + 120)) "$build/fuzz" $common -max_total_time="$seconds" \
-	-artifact_prefix="$build/crashes/" "$build/corpus" "$build/seeds.d" "$build/crashes" \
-	>"$log" 2>&1 || status=$?
-runs=$(executions "$log")
-if [ $status != 0 ]; then
-	tail_of "$log"
-	found=$(sed -n "s,.*Test unit written to ,,p" "$log" | tail -n 1)
-	[ -z "$found" ] || echo "# again: $build/fuzz $found"
-	result 1 "$seconds s of fuzzing: ${runs:-no} executions, status $status${found:+, $found}"
-elif [ "${runs:-0}" -lt $min_runs ]; then
-	result 1 "$seconds s of fuzzing: only ${runs:-0} executions, expected $min_runs"
-else
-	result 0 "$seconds s of fuzzing: $runs executions, 0 crashes"
-fi
+fuzz "$seconds" $min_runs "$build/corpus" "$build/seeds.d" "$build/crashes"
 
 # measure the coverage of the corpus with gcov
 rm -f "$build"/plain/*.gcda
@@ -122,26 +86,7 @@ fi
 # Prove that the fuzzer finds faults without a corpus, and that the input which shows a fault passes
 # without the fault.
 for fault; do
-	dir=$build/fault-$fault
-	rm -rf "$dir/found"
-	mkdir "$dir/found"
-	begin=$(date +%s)
-	status=0
-	# shellcheck disable=SC2086
-	timeout -k 10 $((fault_seconds + 60)) "$dir/fuzz" $common -max_total_time=$fault_seconds \
-		-artifact_prefix="$dir/found/" >"$dir/fuzz.log" 2>&1 || status=$?
-	took=$(($(date +%s) - begin))
-	input=$(find "$dir/found" -name 'crash-*' | head -n 1)
-	if [ $status = 0 ] || [ -z "$input" ]; then
-		tail_of "$dir/fuzz.log"
-		result 1 "fault $fault: not found in $took s (status $status)"
-	elif ! "$build/fuzz" "$input" >"$dir/true.log" 2>&1; then
-		tail_of "$dir/true.log"
-		echo "# again: $build/fuzz $input"
-		result 1 "fault $fault: its input fails without the fault, too"
-	else
-		result 0 "fault $fault: found in $took s, $(executions "$dir/fuzz.log") executions"
-	fi
+	find_fault "$fault" $fault_seconds
 done
 
 [ $failed = 0 ]
