@@ -278,22 +278,35 @@ static int speed_hot(struct speed *s, struct device *dev[2], unsigned int rounds
 	return ret;
 }
 
+/* Arguments of both commands: P C1 C2 ROUNDS LEN; speed_release() undoes it in any case. */
+static int speed_parse(struct speed *s, struct device **dev, char **argv, unsigned int *rounds,
+		       u64 *len)
+{
+	s->pdev = tool_pci(argv[0]);
+	if (!s->pdev || tool_device(argv[1], &dev[0]) || tool_device(argv[2], &dev[1]))
+		return -ENXIO;
+	return kstrtouint(argv[3], 10, rounds) ?: tool_bytes(argv[4], len);
+}
+
+static void speed_release(struct speed *s, struct device **dev)
+{
+	put_device(dev[0]);
+	put_device(dev[1]);
+	pci_dev_put(s->pdev);
+}
+
 static int tool_cmd_hot(int argc, char **argv)
 {
 	struct device *dev[2] = {};
 	struct speed s = {};
 	unsigned int rounds;
-	int ret = -ENXIO;
 	u64 len;
+	int ret;
 
-	s.pdev = tool_pci(argv[0]);
-	if (s.pdev && !tool_device(argv[1], &dev[0]) && !tool_device(argv[2], &dev[1]))
-		ret = kstrtouint(argv[3], 10, &rounds) ?: tool_bytes(argv[4], &len);
+	ret = speed_parse(&s, dev, argv, &rounds, &len);
 	if (!ret)
 		ret = speed_hot(&s, dev, rounds, len, argv[5][0]);
-	put_device(dev[0]);
-	put_device(dev[1]);
-	pci_dev_put(s.pdev);
+	speed_release(&s, dev);
 	return ret;
 }
 
@@ -302,20 +315,16 @@ static int tool_cmd_speed(int argc, char **argv)
 	struct device *dev[2] = {};
 	struct speed s = {};
 	unsigned int rounds;
-	int ret = -ENXIO;
 	u64 len;
+	int ret;
 
-	s.pdev = tool_pci(argv[0]);
-	if (s.pdev && !tool_device(argv[1], &dev[0]) && !tool_device(argv[2], &dev[1]))
-		ret = kstrtouint(argv[3], 10, &rounds) ?: tool_bytes(argv[4], &len);
+	ret = speed_parse(&s, dev, argv, &rounds, &len);
 	if (!ret && argc == 6)
 		ret = speed_fill(&s, argv[5]);
 	if (!ret)
 		ret = speed_run(&s, dev, rounds, len);
 	speed_unfill(&s);
-	put_device(dev[0]);
-	put_device(dev[1]);
-	pci_dev_put(s.pdev);
+	speed_release(&s, dev);
 	return ret;
 }
 
