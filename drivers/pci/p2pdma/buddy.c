@@ -254,7 +254,7 @@ long p2pmem_buddy_alloc(struct p2pmem_buddy *b, unsigned long nr)
 }
 
 /**
- * p2pmem_buddy_largest() - take the largest block that is not more than enough
+ * p2pmem_buddy_largest() - allocate the largest block that is not more than enough
  * @b: the pages
  * @max: at most so many pages
  * @nr: returns how many they are
@@ -300,7 +300,7 @@ static unsigned long p2pmem_block_before(struct p2pmem_buddy *b, unsigned long a
 }
 
 /**
- * p2pmem_buddy_search() - take a run that is no aligned block
+ * p2pmem_buddy_search() - allocate a run that is no aligned block
  * @b: the pages
  * @nr: how many pages, two or more
  * @from: where to go on; returns where the next search goes on, 0 at the end

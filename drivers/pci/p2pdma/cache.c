@@ -94,7 +94,7 @@ static struct page *p2pmem_pool_from_cache(struct p2pmem_pool *pool, unsigned in
 }
 
 /**
- * p2pmem_pool_alloc_block() - take a run of pages where that is simple
+ * p2pmem_pool_alloc_block() - allocate a run of pages without a search
  * @pool: the pool
  * @nr: number of pages
  *
@@ -141,7 +141,7 @@ bool p2pmem_pool_promise(struct p2pmem_pool *pool, size_t size)
 /**
  * p2pmem_pool_unpromise() - promised pages are not needed
  * @pool: the pool
- * @size: bytes that were promised and not taken
+ * @size: bytes that were promised and not allocated
  *
  * Context: Any but NMI.
  */
@@ -151,7 +151,7 @@ void p2pmem_pool_unpromise(struct p2pmem_pool *pool, size_t size)
 }
 
 /**
- * p2pmem_pool_alloc_some() - take the longest block up to a length
+ * p2pmem_pool_alloc_some() - allocate the longest block up to a length
  * @pool: the pool
  * @size: bytes, all of them promised; returns how many there are
  *
@@ -170,7 +170,7 @@ void *p2pmem_pool_alloc_some(struct p2pmem_pool *pool, size_t *size)
 }
 
 /**
- * p2pmem_pool_alloc() - take a run of pages
+ * p2pmem_pool_alloc() - allocate a run of pages
  * @pool: the pool
  * @size: bytes, rounded up to whole pages
  *
@@ -197,8 +197,8 @@ void *p2pmem_pool_alloc(struct p2pmem_pool *pool, size_t size)
 /**
  * p2pmem_pool_free() - free pages
  * @pool: the pool
- * @addr: kernel address of a page that was taken from it
- * @size: bytes, rounded up to whole pages; any part of a run may come back alone
+ * @addr: kernel address of a page that was allocated from it
+ * @size: bytes, rounded up to whole pages; any part of a run may be freed alone
  *
  * Context: Any but NMI.
  */

@@ -256,7 +256,7 @@ static void *p2pmem_store_block(struct p2pmem_store *s, unsigned long nr)
 }
 
 /**
- * p2pmem_store_alloc() - take pages
+ * p2pmem_store_alloc() - allocate pages
  * @s: where from
  * @nr: how many, in one run
  *
@@ -278,7 +278,7 @@ void *p2pmem_store_alloc(struct p2pmem_store *s, unsigned long nr)
 }
 
 /**
- * p2pmem_store_some() - take several pages, one by one
+ * p2pmem_store_some() - allocate several pages, one by one
  * @s: where from
  * @page: returns them
  * @max: how many at most
@@ -343,7 +343,7 @@ void p2pmem_store_unpromise(struct p2pmem_store *s, unsigned long nr)
 }
 
 /**
- * p2pmem_store_promised() - take the largest block that is not too large
+ * p2pmem_store_promised() - allocate the largest block that is not too large
  * @s: where from
  * @max: pages at most, all of them promised
  * @nr: returns how many pages it has
@@ -371,7 +371,7 @@ void *p2pmem_store_promised(struct p2pmem_store *s, unsigned long max, unsigned 
 }
 
 /**
- * p2pmem_store_search() - take a run that is no aligned block
+ * p2pmem_store_search() - allocate a run that is no aligned block
  * @s: where from
  * @nr: how many pages
  *

@@ -84,7 +84,7 @@ static noinline void *p2pmem_alloc_slow(struct pci_dev *provider, size_t size, g
 }
 
 /**
- * pci_p2pmem_alloc() - take a run of pooled peer memory
+ * pci_p2pmem_alloc() - allocate a run of pooled peer memory
  * @provider: the providing function
  * @size: bytes; whole pages are taken
  * @gfp: __GFP_ZERO clears it, slowly, by the CPU; otherwise it holds whatever was

@@ -9,7 +9,7 @@
  *
  * A list without a grant has no reference of its provider: its pages hold the provider,
  * whose driver is not unbound before the last of them is freed (lend.c), or which stays for
- * ever. So nothing looks at the provider after the pages went back.
+ * ever. So nothing uses the provider after the pages were freed.
  */
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -21,8 +21,8 @@
 /**
  * struct p2pmem_sgl - a scatterlist and what its freeing needs
  * @provider: whose memory it is; the memory holds it, and the grant if there is one
- * @grant: the grant it was taken from, referenced, or NULL
- * @epoch: the provider's losses when it was taken
+ * @grant: the grant it was allocated under, referenced, or NULL
+ * @epoch: number of losses of the provider at its allocation
  * @max: number of entries that there is room for; lists of one entry are kept for reuse
  * @nents: number of entries
  * @length: bytes that were requested
@@ -288,7 +288,7 @@ static noinline struct p2pmem_sgl *p2pmem_sgl_slow(struct pci_dev *provider, u32
 }
 
 /**
- * pci_p2pmem_sgl_alloc() - take peer memory as a scatterlist
+ * pci_p2pmem_sgl_alloc() - allocate peer memory as a scatterlist
  * @provider: the providing function
  * @nents: returns the number of entries; unchanged without a list
  * @length: bytes
@@ -347,13 +347,13 @@ static noinline struct p2pmem_sgl *p2pmem_grant_sgl(struct pci_p2pmem_grant *gra
 	}
 	if (unlikely(p2pmem_grant_is_stale(grant))) {
 		*why = PCI_P2PMEM_REVOKED;
-		goto give;
+		goto free;
 	}
 	if (unlikely(p2pmem_grant_charge(grant, bytes)))
-		goto give;
+		goto free;
 	return s;
 
-give:
+free:
 	p2pmem_sgl_free_pages(s);
 	kvfree(s);
 	return NULL;
@@ -398,7 +398,7 @@ static __always_inline struct p2pmem_sgl *p2pmem_grant_sgl_quick(struct pci_p2pm
 }
 
 /**
- * pci_p2pmem_grant_sgl_alloc() - take peer memory under a grant
+ * pci_p2pmem_grant_sgl_alloc() - allocate peer memory under a grant
  * @grant: the grant
  * @nents: returns the number of entries; unchanged without a list
  * @length: bytes
@@ -488,7 +488,7 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_sgl_free);
  *
  * Context: Any.
  * Return: true when the provider was lost, or a self-test disproved a pair of the list's
- * grant, since the list was taken.
+ * grant, since the list was allocated.
  */
 bool pci_p2pmem_sgl_lost(struct scatterlist *sgl)
 {
