@@ -240,9 +240,17 @@ static __always_inline bool p2pmem_disown_pages(struct page *first, unsigned lon
 	return true;
 }
 
-/* Somebody else has references of some of the pages. */
-static noinline void p2pmem_put_shared(struct p2pmem_region *region, struct page *page,
-				       size_t nr)
+/**
+ * p2pmem_put_pages() - drop the user's reference of each page
+ * @region: their region
+ * @page: the first one
+ * @nr: number of pages, in one run
+ *
+ * A page with another reference is freed when that is dropped.
+ *
+ * Context: Any but NMI.
+ */
+void p2pmem_put_pages(struct p2pmem_region *region, struct page *page, size_t nr)
 {
 	size_t run = 0;
 
@@ -264,21 +272,6 @@ static noinline void p2pmem_put_shared(struct p2pmem_region *region, struct page
 		p2pmem_return(region, page - run, run);
 }
 
-/**
- * p2pmem_put_pages() - take pages back from their user
- * @region: their region
- * @page: the first one
- * @nr: how many, in one run
- *
- * A page that has another reference left goes back when that is dropped.
- *
- * Context: Any but NMI.
- */
-void p2pmem_put_pages(struct p2pmem_region *region, struct page *page, size_t nr)
-{
-	p2pmem_put_shared(region, page, nr);
-}
-
 /* Some of the pages are somebody else's, too, or are not allocated. */
 static noinline void p2pmem_free_pages_slow(struct p2pmem_region *region, struct page *page,
 					    size_t nr)
@@ -287,28 +280,28 @@ static noinline void p2pmem_free_pages_slow(struct p2pmem_region *region, struct
 	size_t run = 0;
 
 	for (; nr; nr--, page++) {
-		if (likely((unsigned long)page->zone_device_data & P2PMEM_PAGE_ALLOCATED)) {
+		if (likely(p2pmem_page_data(page) & P2PMEM_PAGE_ALLOCATED)) {
 			page->zone_device_data = NULL;
 			run++;
 			continue;
 		}
 		twice = true;
 		if (run)
-			p2pmem_put_shared(region, page - run, run);
+			p2pmem_put_pages(region, page - run, run);
 		run = 0;
 	}
 	if (run)
-		p2pmem_put_shared(region, page - run, run);
+		p2pmem_put_pages(region, page - run, run);
 	if (twice)
 		p2pmem_warn_not_allocated();
 }
 
 /**
- * p2pmem_free_pages() - take pages of a pool back from their user
+ * p2pmem_free_pages() - free pages of a pool
  * @page: the first one
- * @nr: how many, in one run
+ * @nr: number of pages, in one run
  *
- * A page that has another reference left goes back when that is dropped. A page that is
+ * A page with another reference is freed when that is dropped. A page that is
  * not allocated stays where it is, and there is a warning.
  *
  * Context: Any but NMI.
@@ -336,7 +329,7 @@ static noinline void p2pmem_free_page_slow(struct page *page)
 }
 
 /**
- * p2pmem_free_page() - take one page back from its user
+ * p2pmem_free_page() - free a page of a pool
  * @page: any page; there is a warning for one that is not of a pool
  *
  * Otherwise as p2pmem_free_pages().
