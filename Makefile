@@ -5,13 +5,23 @@
 
 BUILD ?= build
 RIG := tools/testing/p2pmem/rig
-export BUILD KDIR KSRC KIMAGE
+# what kernels have in common: package lists, compilers
+SHARED_BUILD := $(BUILD)
+# a kernel that KERNEL names has a build directory of its own, but for the machine's own distribution's
+ifneq ($(KERNEL),)
+ifneq ($(shell . /etc/os-release; echo $$ID$$VERSION_ID),$(KERNEL))
+override BUILD := $(BUILD)/lanes/$(KERNEL)
+endif
+endif
+export BUILD SHARED_BUILD KERNEL KDIR KSRC KIMAGE
 
 .PHONY: help deps modules vm demo check check-full kunit mutants graft patches ungraft clean kunit-fast fuzz lint picture
 .DEFAULT_GOAL := help
 
 help:
 	@sed -n 's/^#help \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+	@echo; echo "Names for KERNEL, and what the archive has for each now"
+	@$(RIG)/kernel.sh $(BUILD) --list
 
 #help Targets
 #help   deps       install what is missing from Debian's archive, find the kernel, unpack its source
@@ -34,6 +44,7 @@ help:
 #help
 #help Variables of every target
 #help   BUILD=dir          where everything generated goes (build)
+#help   KERNEL=name        another kernel of the archive (modules, vm, demo, check), see the end of this
 #help   KDIR= KSRC=        another kernel: its headers with Module.symvers, and its source
 #help   KIMAGE=            and, to boot it, the directory with boot/vmlinuz-* and lib/modules/*
 #help

@@ -16,6 +16,12 @@
   #include "debugfs.h"
 + #include "p2pmem.h"
 
+// before there was that one
+@ hooks_first depends on !hooks @
+@@
+  #include "nvmet.h"
++ #include "p2pmem.h"
+
 // ---- what goes
 
 @ gone_enable @

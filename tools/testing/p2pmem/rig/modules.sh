@@ -18,6 +18,8 @@ top=$(cd "$here/../../../.." && pwd)
 build=$(cd "$1" && pwd)
 # shellcheck disable=SC1091
 . "$build/kernel/env"
+# the compiler of that kernel, where it is not this machine's
+[ -z "${KPATH:-}" ] || PATH=$KPATH:$PATH
 out=$build/stock/$KVER
 stage=$out/stage
 tree=$out/tree
