@@ -4,6 +4,7 @@
 # run-tests.sh: run the tests of tests/list, and count. "make check" calls it after "make modules".
 #
 #   TESTS="core-* topology"   only tests whose name matches one of these shell patterns
+#   GUESTS=1                  only guests, and of these only those on the distribution's kernel
 #   JOBS=2                    how many at a time
 #   BUILD=dir                 where logs go: BUILD/check/NAME.log, BUILD/vm/check-NAME/
 #   COVERAGE=1                suites send what gcov counted (kunit/coverage.sh)
@@ -35,9 +36,10 @@ mkdir -p "$build/$where" || exit 2
 build=$(cd "$build" && pwd)
 export BUILD=$build
 out=$build/$where
+guests=${GUESTS:-}
 again=${AGAIN:-} tests=${TESTS:-} dry=${DRY:-} keep=${KEEP:-}
 # they are ours, not for what the tests run
-unset LIST AGAIN TESTS DRY KEEP
+unset LIST AGAIN TESTS DRY KEEP GUESTS
 [ -n "$dry" ] || { [ -n "$keep" ] && [ -z "${FRESH:-}" ]; } || rm -rf "${out:?}"/*
 
 die()
@@ -277,6 +279,7 @@ while read -r line; do
 	[ ${#words[@]} -ge 3 ] || die "$list: '$line' is not NAME TOPOLOGY SCRIPT [VAR=value...]"
 	[ -z "${known[$name]:-}" ] || die "$list: two tests are called $name"
 	known[$name]=1
+	[ -z "$guests" ] || { [ "${words[1]}" != host ] && [[ $line != *LANE=* ]]; } || continue
 	selected "$name" || continue
 	names+=("$name")
 	lines+=("$line")

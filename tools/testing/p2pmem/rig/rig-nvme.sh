@@ -25,7 +25,7 @@ variant()
 {
 	dir=$out/rig-nvme/$1
 	new=$out/rig-nvme/.new
-	want=$({ cat "$2"/*.[ch] "$here"/*.cocci "$0" "$out/compat.h" "$KDIR/.config"
+	want=$({ cat "$2"/*.[ch] "$here"/*.cocci "$0" "$out/compat.h" "$out/tree/compat/adapt.h" "$KDIR/.config"
 		 [ "$1" = stock ] ||
 			cat "$out/tree/Module.symvers" "$out"/tree/include/linux/*p2pmem*.h 2>/dev/null || :; } |
 	       sha256sum | cut -c1-32)
@@ -48,6 +48,10 @@ variant()
 		echo "obj-m := nvme.o"
 		[ "$name" = stock ] || sed -n '/^subdir-ccflags/p' "$out/tree/Kbuild" |
 			sed "s,subdir-ccflags,ccflags,; s,\$(src)/,$out/tree/,g"
+		[ "$name" = stock ] || for f in "$new"/p2pmem*.c; do
+			f=${f##*/}
+			echo "CFLAGS_${f%.c}.o += -include $out/tree/compat/adapt.h"
+		done
 		# suites include files of the core's by their way from there
 		[ "$name" = stock ] || echo "ccflags-y += -I$source"
 	} >"$new/Kbuild"
