@@ -39,6 +39,11 @@
 })
 #endif
 
+/* managed after pcim_enable_device() */
+#ifndef P2PMEM_HAVE_PCIM_REQUEST_REGION
+#define pcim_request_region	pci_request_region
+#endif
+
 #ifndef P2PMEM_HAVE_NVME_SCT
 #define NVME_SCT_PATH		0x300
 #define NVME_SCT_MASK		0x700

@@ -5,7 +5,8 @@
 # probe.sh) describes, where adapt.h cannot
 #
 # For an interface that is missing, rewrite/NAME.* changes the files that its second comment line
-# names, as a semantic patch, with sed or with awk; add/NAME.c is a file more. One that changes
+# names, as a semantic patch, with sed or with awk; add/NAME.c is a file more;
+# add-when-there/NAME.* is one for an interface that is there. A change that changes
 # nothing in all of its files is out of date, and an error.
 
 set -eu
@@ -45,12 +46,22 @@ for script in "$here"/rewrite/*; do
 done
 rm -f "$tree/.rewrite.log"
 
-for source in "$here"/add/*.c; do
-	name=$(basename "$source" .c)
-	f=$tree/$(sed -n 's/^ \* File: *//p' "$source")
-	if have "$name"; then
+# add SOURCE yes|no: whether the file is one of TREE
+add()
+{
+	f=$tree/$(sed -n 's/^ \* File: *//p' "$1")
+	if [ "$2" = no ]; then
 		rm -f "$f"
 	else
-		cmp -s "$source" "$f" || cp "$source" "$f"
+		cmp -s "$1" "$f" || cp "$1" "$f"
 	fi
+}
+
+for source in "$here"/add/* "$here"/add-when-there/*; do
+	name=$(basename "$source")
+	name=${name%.*}
+	case $source in
+	*/add/*)	if have "$name"; then add "$source" no; else add "$source" yes; fi ;;
+	*)		if have "$name"; then add "$source" yes; else add "$source" no; fi ;;
+	esac
 done

@@ -19,7 +19,7 @@ PARTS='rdma nvme nvmet'
 
 # What upstream's peer-to-peer leaves in a file that uses it. dma_map_ops and the
 # block layer have their own words for it, which fold to false and may stay.
-UPSTREAM='\b(pci_p2pdma_\w+|is_pci_p2pdma_page|pci_(alloc|free)_p2pmem|pci_has_p2pmem|pci_p2pmem_(find|find_many|alloc_sgl|free_sgl|virt_to_bus|publish)|ib_dma_pci_p2p_dma_supported|blk_queue_pci_p2pdma|CONFIG_PCI_P2PDMA)\b|<linux/pci-p2pdma\.h>'
+UPSTREAM='\b(pci_p2pdma_(add_resource|distance\w*|enable_\w+|state)|is_pci_p2pdma_page|pci_(alloc|free)_p2pmem|pci_has_p2pmem|pci_p2pmem_(find|find_many|alloc_sgl|free_sgl|virt_to_bus|publish)|ib_dma_pci_p2p_dma_supported|blk_queue_pci_p2pdma|CONFIG_PCI_P2PDMA)\b|<linux/pci-p2pdma\.h>'
 
 say() { printf 'graft: %s\n' "$*"; }
 die() { printf 'graft: error: %s\n' "$*" >&2; exit 1; }
@@ -136,13 +136,19 @@ sites_of() {
 		if (!n)
 			bad("no site is listed")
 		for (i = 1; i <= n; i++) {
-			# kernels differ: the numbers of one of them, in the same place of each list
+			# kernels differ: the numbers of one of them stand in one place of all lists
 			many = split(when == "before" ? before[i] : after[i], want, ",")
 			split(hooks[i], hooks_of, ",")
 			right = 0
-			for (k = 1; k <= many; k++)
-				right = right || (have[i] + 0 == want[k] + 0 &&
-					(when == "before" || hooked[i] + 0 == hooks_of[k] + 0))
+			for (k = 1; k <= many; k++) {
+				if (have[i] + 0 == want[k] + 0 &&
+				    (when == "before" || hooked[i] + 0 == hooks_of[k] + 0))
+					right++
+				else if (many > 1)
+					unfit[k] = unfit[k] " " text[i]
+			}
+			lists += many > 1
+			places = many > places ? many : places
 			if (right)
 				continue
 			if (when == "before" || have[i] + 0 != want[1] + 0)
@@ -153,6 +159,10 @@ sites_of() {
 				bad("at \"" text[i] "\": the hook \"" hook[i] "\" is " where[i] " " hooked[i] + 0 \
 				    " lines, expected " trim(hooks[i]))
 		}
+		for (k = 1; k <= places; k++)
+			fits += unfit[k] == ""
+		if (lists && !fits && !failed)
+			bad("these sites are of no one kernel that is known:" unfit[1])
 		exit failed
 	}' "$here/sites" "$2"
 }
@@ -179,7 +189,7 @@ patch_file() { # SEMANTIC-PATCH FILE
 			printf 'graft: error: %s has hooks already, but not these: take a fresh copy of the kernel source\n' "$2" >&2
 		return 1
 	fi
-	if ! spatch --very-quiet --no-includes --sp-file "$here/$1.cocci" \
+	if ! spatch --very-quiet --no-includes --macro-file "$here/macros.h" --sp-file "$here/$1.cocci" \
 	    "$work/$2" -o "$tmp/out.c" >"$tmp/log" 2>&1 || [ ! -s "$tmp/out.c" ]; then
 		cat "$tmp/log" >&2
 		printf 'graft: error: %s: semantic patch %s.cocci failed\n' "$2" "$1" >&2
@@ -285,6 +295,8 @@ for part in $PARTS; do
 	for f in "$tree/$dir"/*.[ch]; do
 		name=$(basename "$f")
 		case $name in p2pmem* | rw_p2pmem*) continue ;; esac
+		# users of upstream's P2PDMA for themselves, in kernels that have it
+		case $dir/$name in */core/uverbs_std_types_dmabuf.c | */host/rdma.c) continue ;; esac
 		[ -f "$work/$dir/$name" ] && f=$work/$dir/$name
 		if left=$(grep -nE -e "$UPSTREAM" "$f"); then
 			failed=1

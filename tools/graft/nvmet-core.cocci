@@ -73,6 +73,7 @@ identifier ns;
 @@
   void nvmet_ns_free(struct nvmet_ns *ns)
   {
+  ...
   nvmet_ns_disable(ns);
 + nvmet_p2pmem_ns_exit(ns);
   ...

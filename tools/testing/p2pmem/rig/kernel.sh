@@ -167,7 +167,7 @@ unpack_packages()
 		ln -s "../lib/modules/$release/vmlinuz" "$dest/boot/vmlinuz-$release"
 	fi
 	[ -s "$dest/boot/vmlinuz-$release" ] || die "the image package has no boot/vmlinuz-$release"
-	sed -i "s,^include /usr/src/,include $dest/usr/src/," "$dest/usr/src/linux-headers-$release/Makefile"
+	sed -i "s,^\(include \|KBUILD_OUTPUT=\)/usr/src/,\1$dest/usr/src/," "$dest/usr/src/linux-headers-$release/Makefile"
 	[ "$(release_of "$dest/usr/src/linux-headers-$release")" = "$release" ] ||
 		die "the headers below $dest do not work there: install linux-headers-$release and give KDIR="
 	echo "$version" >"$dest/.unpacked"
@@ -276,7 +276,7 @@ kver=$1 ver=$2 image=$3 source=$4
 echo "kernel: $kver ($ver)"
 
 others=$(archive_cache depends "linux-headers-$kver" | awk '$1 ~ /Depends/ && $2 ~ /^linux-(headers|kbuild)-/ { print $2 }'
-	 archive_cache depends "$image" | awk '$1 ~ /^Depends/ && $2 ~ /^linux-(binary|modules)-/ { print $2 }')
+	 archive_cache depends "$image" | awk '$1 ~ /^Depends/ && $2 ~ /^linux-(binary|modules|base)-[0-9]/ { print $2 }')
 # shellcheck disable=SC2086	# one word a package is meant
 unpack_packages "$ver" "$top/$kver/root" "$kver" "$image" "linux-headers-$kver" $others
 unpack_source "$ver" "$top/$kver/source" "$source"

@@ -155,7 +155,7 @@ compile()
 {
 	: >"$out/build.log"
 	logged kernel_make "$tree" modules || die "the build failed (whole log: $out/build.log)"
-	if grep -E -i 'warning' "$out/build.log" | grep -v 'the compiler differs' >"$out/warnings"; then
+	if grep -E -i 'warning' "$out/build.log" | grep -E -v 'the compiler differs|pahole version differs' >"$out/warnings"; then
 		rm -f "$tree/Module.symvers"		# say it again next time
 		die "the build warns, and must not: $(head -n 3 "$out/warnings")"
 	fi
@@ -194,9 +194,10 @@ copy_changed "$stage/" "$tree/"
 echo "modules: building for $KVER"
 compile
 "$here/check-crc.sh" "$tree/Module.symvers" "$KDIR/Module.symvers" >"$out/check.log" || { cat "$out/check.log"; exit 1; }
+export KVER KDIR KSRC KIMAGE
+"$here/check-layout.sh" "$out" >>"$out/check.log" || { cat "$out/check.log"; exit 1; }
 cat "$out/check.log"
 collect
-export KVER KDIR KSRC
 "$here/rig-nvme.sh" "$out"
 echo "$want" >"$out/built.hash"
 echo "modules: $(cd "$out/modules" && echo *.ko) in $out/modules"

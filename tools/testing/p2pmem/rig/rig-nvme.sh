@@ -37,7 +37,7 @@ variant()
 	shift 2
 	for patch; do
 		cp "$new/pci.c" "$out/rig-nvme/.before"
-		spatch --very-quiet --in-place --sp-file "$here/$patch.cocci" "$new/pci.c" >>"$log" 2>&1 ||
+		spatch --very-quiet --in-place --macro-file "$here/../../../graft/macros.h" --sp-file "$here/$patch.cocci" "$new/pci.c" >>"$log" 2>&1 ||
 			die "spatch failed (see $log)"
 		! cmp -s "$out/rig-nvme/.before" "$new/pci.c" ||
 			die "$patch.cocci changes nothing in $source/pci.c: the driver is another one now; adapt it"
