@@ -295,7 +295,7 @@ if [ -n "$keep" ]; then
 fi
 
 # kernels that the selected tests name
-for lane in $(printf '%s\n' "${lines[@]}" | sed -n 's/.*[[:space:]]LANE=\([a-z]*\).*/\1/p' | sort -u); do
+for lane in $(printf '%s\n' "${lines[@]}" | sed -n 's/.*[[:space:]]LANE=\([a-z0-9.-]*\).*/\1/p' | sort -u); do
 	"$here/kernels/build.sh" "$build" "$lane" || die "the kernel $lane, which some of the tests need, could not be built"
 done
 
