@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What our sources use and this kernel lacks. Included before each of our own files and before no
- * other. Macros and incomplete types only: a file's own definitions (pr_fmt) come before the kernel's
- * headers, and what an include completes changes the versions of exports.
+ * What our sources use and this kernel lacks. Included before each of our own files and before
+ * no other. Macros and incomplete types only: a file's own definitions (pr_fmt) come before the
+ * kernel's headers, and what an include completes changes the versions of exports.
  *
  * P2PMEM_HAVE_* come from probes/, one for each interface; nothing here asks for a version.
  */
@@ -10,8 +10,9 @@
 #define P2PMEM_ADAPT_H
 
 /*
- * An entry has no room for the mark. No IOMMU gives an address within the windows of host bridges, and
- * where there is none, or it passes addresses through, an unmapping that is left out does nothing.
+ * An entry has no room for the mark. No IOMMU gives an address within the windows of host
+ * bridges, and where there is none, or it passes addresses through, an unmapping that is left out
+ * does nothing.
  * The rig's modules do not know regions, and no topology of the rig has an offset.
  */
 #ifndef P2PMEM_HAVE_SG_DMA_FLAGS
@@ -27,7 +28,8 @@
 #define p2pmem_strscpy_of(a, b, c, name, ...)	name
 #define p2pmem_strscpy_3(to, from, size)	strscpy(to, from, size)
 #define p2pmem_strscpy_2(to, from)		strscpy(to, from, sizeof(to))
-#define strscpy(...)	p2pmem_strscpy_of(__VA_ARGS__, p2pmem_strscpy_3, p2pmem_strscpy_2)(__VA_ARGS__)
+#define strscpy(...)									\
+	p2pmem_strscpy_of(__VA_ARGS__, p2pmem_strscpy_3, p2pmem_strscpy_2)(__VA_ARGS__)
 #endif
 
 #ifndef P2PMEM_HAVE_PCIM_IOMAP_REGION

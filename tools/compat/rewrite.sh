@@ -29,7 +29,8 @@ for script in "$here"/rewrite/*; do
 	name=$(basename "$script")
 	! have "${name%.*}" || continue
 	changed=
-	for f in $(sed -n 's,^\(#\|//\) Files: *,,p' "$script"); do
+	files=$(sed -n 's,^\(#\|//\) Files: *,,p' "$script")
+	for f in $files; do
 		[ -f "$tree/$f" ] || continue
 		cp "$tree/$f" "$tree/$f.was"
 		case $name in

@@ -2,13 +2,14 @@
 /*
  * File: drivers/nvme/host/p2pmem-iter.c
  *
- * The data of commands where the block layer maps requests step by step. A request whose first page
- * is peer memory is mapped here, a segment at a time, and all others are the block layer's. It refuses a
- * page of ours that comes later in one of its own, and we refuse one that is not ours in one of ours.
+ * The data of commands where the block layer maps requests step by step. A request whose first
+ * page is peer memory is mapped here, a segment at a time, and all others are the block layer's.
+ * It refuses a page of ours that comes later in one of its own, and we refuse one that is not
+ * ours in one of ours.
  *
- * Addresses through a host bridge are undone by pci.c, which keeps them as it does for upstream's. What
- * is left for us is the core's account of mappings. pci.c keeps the number of segments that were mapped,
- * because it also unmaps requests of which only some were.
+ * Addresses through a host bridge are undone by pci.c, which keeps them as it does for
+ * upstream's. What is left for us is the core's account of mappings. pci.c keeps the number of
+ * segments that were mapped, because it also unmaps requests of which only some were.
  */
 #include <linux/bvec.h>
 #include <linux/blkdev.h>
@@ -39,8 +40,8 @@ static bool nvme_p2pmem_iter_more(struct blk_map_iter *it)
 }
 
 /*
- * The next segment. What the block layer has counted as one must be one here, for the drive's list has
- * as many entries; it counts adjacent memory of one provider as one within these limits.
+ * The next segment. What the block layer has counted as one must be one here, for the drive's
+ * list has as many entries; it counts adjacent memory of one provider as one within these limits.
  */
 static bool nvme_p2pmem_segment(struct request *req, struct blk_map_iter *it, struct bio_vec *bv)
 {
@@ -83,7 +84,8 @@ static bool nvme_p2pmem_map_one(struct request *req, struct device *dev, struct 
 	ret = pci_p2pmem_map_sg(dev, &sg, 1, rq_dma_dir(req));
 	if (ret < 0)
 		goto refused;
-	map = sg_dma_is_bus_address(&sg) ? PCI_P2PDMA_MAP_BUS_ADDR : PCI_P2PDMA_MAP_THRU_HOST_BRIDGE;
+	map = sg_dma_is_bus_address(&sg) ? PCI_P2PDMA_MAP_BUS_ADDR :
+					   PCI_P2PDMA_MAP_THRU_HOST_BRIDGE;
 	/* pci.c unmaps all of a request in one way. */
 	if (*mapped && map != iter->p2pdma.map) {
 		pci_p2pmem_unmap_sg(dev, &sg, 1, rq_dma_dir(req));

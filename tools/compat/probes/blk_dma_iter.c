@@ -8,7 +8,8 @@
 
 #include <linux/blk-mq-dma.h>
 
-static bool __maybe_unused p2pmem_probe(struct request *req, struct device *dev, struct blk_dma_iter *iter)
+static bool __maybe_unused p2pmem_probe(struct request *req, struct device *dev,
+					struct blk_dma_iter *iter)
 {
 	return blk_rq_dma_map_iter_next(req, dev, iter);
 }

@@ -8,7 +8,8 @@
 
 #include "drivers/nvme/target/nvmet.h"
 
-static __maybe_unused u16 p2pmem_probe(const char *nqn, struct nvmet_req *req, struct nvmet_ctrl **ctrl)
+static __maybe_unused u16 p2pmem_probe(const char *nqn, struct nvmet_req *req,
+					struct nvmet_ctrl **ctrl)
 {
 	return nvmet_alloc_ctrl(nqn, nqn, req, 0, ctrl);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Files: drivers/pci/p2pdma/pages.c drivers/nvme/host/p2pmem.h
+// Files: drivers/pci/p2pdma/pages.c drivers/pci/p2pdma/lend.c drivers/nvme/host/p2pmem.h
 //
 // Beside upstream's P2PDMA. Its half of the DMA API takes our pages for its own and reads a provider
 // behind the pagemap: it finds one of nobody's there, and refuses. That is tried with the first page of
@@ -58,20 +58,27 @@ symbol addr;
   p2pmem_region_map(struct p2pmem_region *r, struct pci_dev *pdev)
   {
   ...
-  ret = p2pmem_region_check(r, pdev);
-  if (ret)
-  	return ret;
-+ if (rcu_access_pointer(pdev->p2pdma)) {
-+ 	pci_err(pdev, "cannot lend BAR %d: its driver lends memory by the kernel's own P2PDMA\n", r->bar);
-+ 	return -EBUSY;
-+ }
-  ...
   r->virt = addr;
 - return 0;
 + ret = p2pmem_refusal_check(pdev, addr);
 + if (ret)
 + 	p2pmem_region_unmap(r);
 + return ret;
+  }
+
+// one function lends by one of the two
+@ either @
+identifier pdev, bar;
+@@
+  pci_p2pmem_add_resource(struct pci_dev *pdev, int bar, ...)
+  {
+  ...
+  kind &= ~flags;
++ if (rcu_access_pointer(pdev->p2pdma)) {
++ 	pci_err(pdev, "cannot lend BAR %d: its driver lends memory by the kernel's own P2PDMA\n", bar);
++ 	return -EBUSY;
++ }
+  ...
   }
 
 // a drive's own hook asks for both: upstream's pages go upstream's way

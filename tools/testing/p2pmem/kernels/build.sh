@@ -31,7 +31,7 @@ die()
 }
 
 # a kernel of the archive, as it is distributed
-if grep -q "^$name[[:space:]]" "$rig/kernels"; then
+if grep -q "^${name}[[:space:]]" "$rig/kernels"; then
 	mkdir -p "$build/lanes/$name"
 	KERNEL=$name SHARED_BUILD=${SHARED_BUILD:-$build} "$rig/kernel.sh" "$build/lanes/$name"
 	exec "$rig/modules.sh" "$build/lanes/$name"

@@ -48,7 +48,7 @@ shared nvmet nvmet "$out/tree/drivers/nvme/target/nvmet.h"
 common=$(sed -n 's,^include \(.*\)/Makefile$,\1,p' "$KDIR/Makefile")
 shared rdma ib_core "${common:-$KDIR}/include/rdma/ib_verbs.h"
 make -k -C "$KDIR" M="$work" -j"$(nproc)" nvme.o nvmet.o rdma.o >"$work/log" 2>&1 || {
-	sed -n 's/.*static assertion failed: \(.*\)/check-layout: \1/p' "$work/log" | head -n 10
-	die "the headers that modules are built with are not those of the distributed modules: take source, headers and image of one version ($work/log)"
+	first=$(sed -n 's/.*static assertion failed: "\(.*\)"/\1/p; s/.*has no member named .\([a-z_0-9]*\).*/there is no member \1/p' "$work/log" | head -n 1)
+	die "${first:-the headers cannot be compiled}: the headers that modules are built with are not those of the distributed modules; take source, headers and image of one version ($work/log)"
 }
 awk '{ m += $1; s += $2 } END { printf "check-layout: %d members of %d structures lie where the distribution has them\n", m, s }' "$work/counts"

@@ -239,7 +239,7 @@ fi
 kernel=${KERNEL:-}
 if [ -z "$kernel" ]; then
 	kernel=$(own_name)
-	lines | grep -q "^$kernel[[:space:]]" || kernel=debian12
+	lines | grep -q "^${kernel}[[:space:]]" || kernel=debian12
 fi
 choose "$kernel" || die "KERNEL=$kernel is none of $(lines | awk '{ printf "%s ", $1 }'): give one of these, or KDIR=, KSRC= and KIMAGE="
 
