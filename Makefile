@@ -13,7 +13,7 @@ ifneq ($(shell . /etc/os-release; echo $$ID$$VERSION_ID),$(KERNEL))
 override BUILD := $(BUILD)/lanes/$(KERNEL)
 endif
 endif
-export BUILD SHARED_BUILD KERNEL KDIR KSRC KIMAGE
+export BUILD SHARED_BUILD KERNEL RELEASE KDIR KSRC KIMAGE
 
 .PHONY: help deps modules vm demo check check-full kunit mutants graft patches ungraft clean kunit-fast fuzz lint picture
 .DEFAULT_GOAL := help
@@ -45,6 +45,7 @@ help:
 #help Variables of every target
 #help   BUILD=dir          where everything generated goes (build)
 #help   KERNEL=name        another kernel of the archive (modules, vm, demo, check), see the end of this
+#help   RELEASE=newest     another release than was found before: "newest", "running", or as uname -r has it
 #help   KDIR= KSRC=        another kernel: its headers with Module.symvers, and its source
 #help   KIMAGE=            and, to boot it, the directory with boot/vmlinuz-* and lib/modules/*
 #help

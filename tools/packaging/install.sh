@@ -9,7 +9,7 @@
 #
 # Variables:
 #   BUILD=dir              where "make modules" built (build)
-#   KVER=release           the kernel (the one that was built for; uninstall and status: ditto)
+#   KVER=release           the kernel (the one that was built for last; uninstall and status: ditto)
 #   SIGN_KEY= SIGN_CERT=   sign the modules with this key and certificate (Secure Boot)
 #   INITRAMFS=no           leave the initramfs alone
 #   DESTDIR=dir            install below this directory; never touches an initramfs
@@ -146,7 +146,7 @@ install_modules()
 	[ -d "$moddir/kernel" ] ||
 		die "$moddir has no kernel: install linux-image-$kver first"
 	for m in $modules; do
-		[ -e "$from/$m.ko" ] || die "$from/$m.ko is missing: run \"make modules\" first"
+		[ -e "$from/$m.ko" ] || die "$from/$m.ko is missing: run \"make modules RELEASE=$kver\" first"
 		case $(modinfo -F vermagic "$from/$m.ko") in
 		"$kver "*) ;;
 		*) die "$from/$m.ko was built for $(modinfo -F vermagic "$from/$m.ko"), not for $kver" ;;
@@ -198,7 +198,9 @@ status_of()
 [ $# = 1 ] || usage
 kver=${KVER:-$(sed -n 's/^KVER=//p' "$build/kernel/env" 2>/dev/null || true)}
 [ -n "$kver" ] || die "for which kernel? Run \"make modules\" first, or give KVER="
-headers=$(sed -n 's/^KDIR=//p' "$build/kernel/env" 2>/dev/null || true)
+headers=$build/kernel/$kver/root/usr/src/linux-headers-$kver
+[ "$kver" != "$(sed -n 's/^KVER=//p' "$build/kernel/env" 2>/dev/null || true)" ] ||
+	headers=$(sed -n 's/^KDIR=//p' "$build/kernel/env")
 moddir=$root/lib/modules/$kver
 dir=$moddir/updates/p2pmem
 # outside of what depmod reads, on the same file system

@@ -9,7 +9,7 @@
 #include "drivers/nvme/target/nvmet.h"
 
 static __maybe_unused u16 p2pmem_probe(const char *nqn, struct nvmet_req *req,
-					struct nvmet_ctrl **ctrl)
+				       struct nvmet_ctrl **ctrl)
 {
 	return nvmet_alloc_ctrl(nqn, nqn, req, 0, ctrl);
 }

@@ -16,7 +16,8 @@
 # is the machine's own distribution. The newest kernel of that line is taken of which the
 # archive has image, headers and source of one version. Its packages are unpacked
 # under BUILD/kernel and never installed: Debian's headers depend on the image, and a kernel
-# more is no business of ours. Found once, it stays until BUILD is removed.
+# more is no business of ours. Found once, it stays; RELEASE= chooses another: a release as uname -r says it, "running", or "newest". What was built for
+# releases before stays beside it.
 
 set -eu
 
@@ -81,7 +82,7 @@ versions()
 		awk -F '|' '{ gsub(/ /, ""); print $1, $2 }' | sort -u
 }
 
-# Newest release whose image, headers and source have one version: "KVER VERSION IMAGE_PACKAGE SOURCE_PACKAGE"
+# discover [RELEASE]: the newest release whose image, headers and source have one version: "KVER VERSION IMAGE_PACKAGE SOURCE_PACKAGE"
 discover()
 {
 	{
@@ -103,7 +104,7 @@ discover()
 			if ((i " " w[2]) in image)
 				print w[2], w[1], i, source[w[2]]
 		}
-	}' | sort -rV | awk 'NR == 1 { print $2, $1, $3, $4 }'
+	}' | sort -rV | awk -v want="${1:-}" '(want == "" || $2 == want) && !n++ { print $2, $1, $3, $4 }'
 }
 
 # fetch VERSION PACKAGE...: into $top/deb
@@ -243,11 +244,19 @@ if [ -z "$kernel" ]; then
 fi
 choose "$kernel" || die "KERNEL=$kernel is none of $(lines | awk '{ printf "%s ", $1 }'): give one of these, or KDIR=, KSRC= and KIMAGE="
 
+case ${RELEASE:-} in
+running)	want=$(uname -r) ;;
+newest)		want= ;;
+*)		want=${RELEASE:-} ;;
+esac
+
 # Found before, and still whole?
 if [ -e "$top/env" ] && [ -e "$top/version" ] && [ -e "$top/source-package" ]; then
 	# shellcheck disable=SC1091
 	. "$top/env"
-	if [ -e "$KDIR/Module.symvers" ] && [ -e "$KSRC/.unpacked" ] && [ -e "$KIMAGE/.unpacked" ] &&
+	if [ "${RELEASE:-$KVER}" != "$KVER" ] && [ "$want" != "$KVER" ]; then
+		:
+	elif [ -e "$KDIR/Module.symvers" ] && [ -e "$KSRC/.unpacked" ] && [ -e "$KIMAGE/.unpacked" ] &&
 	   [ -d "${KPATH:-/}" ]; then
 		unpack_source "$(cat "$top/version")" "$KSRC" "$(cat "$top/source-package")"
 		rm -rf "$top/deb"
@@ -262,12 +271,14 @@ if archive_stale; then
 		die "the package lists of $suites cannot be fetched: is there a network, and does MIRROR= or apt's own source name an archive that has them? ($(tail -n 1 "$archive_dir/update.log"))"
 	lists=new
 fi
-found=$(discover)
+found=$(discover "$want")
 if [ -z "$found" ] && [ $lists = old ]; then
 	echo "kernel: $kernel: the package lists know none: apt-get update"
 	archive_update || :
-	found=$(discover)
+	found=$(discover "$want")
 fi
+[ -n "$found" ] || [ -z "$want" ] ||
+	die "$kernel: the archive ($suites) has no $want with its headers and source: it has $(discover | awk '{ print $1 }') (RELEASE=newest); for another one give KDIR=, KSRC= and KIMAGE="
 [ -n "$found" ] ||
 	die "$kernel: the archive ($suites) has no kernel of which $src_pattern, image and headers have one version: has its source left the archive, or are these suites not among apt's sources? Give KDIR=, KSRC= and KIMAGE="
 # shellcheck disable=SC2086
