@@ -124,7 +124,7 @@ refuses "a module for another kernel" "was built for" env BUILD="$work/other" KV
 rm -rf "$work/other/stock/$KVER/modules"
 cp -r "$BUILD/stock/$KVER/modules" "$work/other/stock/$KVER/modules"
 echo KVER=9.9.999+deb99-amd64 >"$work/other/kernel/env"
-refuses "the release that was built for last is not installed" "is 9.9.999+deb99-amd64 installed" env -u KVER BUILD="$work/other" "$script" install
+refuses "the release that was built for last is not installed" "install kernel 9.9.999+deb99-amd64" env -u KVER BUILD="$work/other" "$script" install
 check "a named release, of a clone that built for another one since" env BUILD="$work/other" KVER="$KVER" "$script" install
 check "its modules are taken" ours
 check "and removed by name" env BUILD="$work/other" KVER="$KVER" "$script" uninstall
