@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Files: drivers/nvme/target/p2pmem-verify.c tools/testing/p2pmem/tool/who.c
+// Files: drivers/nvme/target/p2pmem-test.c tools/testing/p2pmem/tool/who.c
 //
 // A self-test keeps the drive open by opening it once more. Where that fails nobody says which
 // namespace it is, and the test says so.
