@@ -5,13 +5,23 @@
 
 BUILD ?= build
 RIG := tools/testing/p2pmem/rig
-export BUILD KDIR KSRC KIMAGE
+# what kernels have in common: package lists, compilers
+SHARED_BUILD := $(BUILD)
+# a kernel that KERNEL names has a build directory of its own, but for the machine's own distribution's
+ifneq ($(KERNEL),)
+ifneq ($(shell . /etc/os-release; echo $$ID$$VERSION_ID),$(KERNEL))
+override BUILD := $(BUILD)/lanes/$(KERNEL)
+endif
+endif
+export BUILD SHARED_BUILD KERNEL RELEASE KDIR KSRC KIMAGE
 
 .PHONY: help deps modules command docs vm demo check check-full kunit mutants graft patches ungraft clean kunit-fast fuzz lint picture bench bench-check
 .DEFAULT_GOAL := help
 
 help:
 	@sed -n 's/^#help \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+	@echo; echo "Names for KERNEL, and what the archive has for each now"
+	@$(RIG)/kernel.sh $(BUILD) --list
 
 #help Targets
 #help   deps       install missing packages from Debian's archive, find the kernel, unpack its source
@@ -38,6 +48,8 @@ help:
 #help
 #help Variables of every target
 #help   BUILD=dir          directory for all generated files (build)
+#help   KERNEL=name        build for another kernel of the archive (modules, vm, demo, check), see the end
+#help   RELEASE=newest     select another release: "newest", "running", or one as printed by uname -r
 #help   KDIR= KSRC=        another kernel: its headers with Module.symvers, and its source
 #help   KIMAGE=            to boot it, the directory with its boot/vmlinuz-* and lib/modules/*
 #help

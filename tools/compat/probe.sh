@@ -1,17 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# probe.sh KDIR WORK HEADER: does this kernel have the interfaces that we need?
+# probe.sh KDIR KSRC WORK HEADER: does this kernel have the interfaces that we need?
 #
 # Each probes/*.c is compiled against KDIR and decides one question by whether it compiles,
 # never by a version number. Its head comment has the question ("Needs:"), since when
-# kernels have it ("Since:") and what to do without it ("Remedy:"). HEADER is written with
-# one definition for every interface that is there.
+# kernels have it ("Since:") and what to do without it ("Remedy:"), or what replaces it
+# ("Instead:", in adapt.h or include/). HEADER is written with one definition for every interface
+# that is there.
 
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-kdir=$1 work=$2 header=$3
+kdir=$1 ksrc=$2 work=$3 header=$4
 
 die()
 {
@@ -25,21 +26,23 @@ field()
 }
 
 mkdir -p "$work"
-want=$({ cat "$0" "$here"/probes/*.c; echo "$kdir"
+want=$({ cat "$0" "$here"/probes/*; echo "$kdir $ksrc"
 	ls -lL --time-style=full-iso "$kdir/include/generated/autoconf.h"; } | sha256sum)
 [ ! -e "$header" ] || [ "$(cat "$work/hash" 2>/dev/null)" != "$want" ] || exit 0
 
 echo "compat: probing $kdir"
 rm -rf "$work"
 mkdir -p "$work"
-cp "$here"/probes/*.c "$work/"
+cp "$here"/probes/*.[ch] "$work/"
 names=$(cd "$work" && echo *.c | sed 's/\.c//g')
 for n in $names; do
 	echo "obj-m += $n.o"
 done >"$work/Kbuild"
+# private headers of the consumers, and the trace header beside the probes
+echo "ccflags-y += -I$ksrc -I\$(src)" >>"$work/Kbuild"
 # -k: one that does not compile is an answer. Each is an object of its own, nothing is linked.
 # shellcheck disable=SC2046	# one word an object is meant
-make -k -C "$kdir" M="$(cd "$work" && pwd)" -j"$(nproc)" KCFLAGS=-Werror \
+make -k -C "$kdir" M="$(cd "$work" && pwd)" -j"$(nproc)" KCFLAGS="-Werror -Wno-unused-function" \
 	$(for n in $names; do echo "$n.o"; done) >"$work/log" 2>&1 || true
 
 [ -e "$work/always_pass.o" ] ||
@@ -56,7 +59,7 @@ for n in $names; do
 	case $n in always_*) continue ;; esac
 	if [ -e "$work/$n.o" ]; then
 		echo "#define P2PMEM_HAVE_$(echo "$n" | tr '[:lower:]' '[:upper:]') 1" >>"$work/compat.h"
-	else
+	elif [ -z "$(field "$n" Instead)" ]; then
 		echo "compat: this kernel lacks: $(field "$n" Needs) (since $(field "$n" Since)). $(field "$n" Remedy)" >&2
 		missing=1
 	fi

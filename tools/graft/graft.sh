@@ -19,7 +19,7 @@ PARTS='rdma nvme nvmet'
 
 # What shows that a file uses upstream's P2PDMA. Identifiers of dma_map_ops and of the
 # block layer are not listed: they evaluate to false without P2PDMA and may stay.
-UPSTREAM='\b(pci_p2pdma_\w+|is_pci_p2pdma_page|pci_(alloc|free)_p2pmem|pci_has_p2pmem|pci_p2pmem_(find|find_many|alloc_sgl|free_sgl|virt_to_bus|publish)|ib_dma_pci_p2p_dma_supported|blk_queue_pci_p2pdma|CONFIG_PCI_P2PDMA)\b|<linux/pci-p2pdma\.h>'
+UPSTREAM='\b(pci_p2pdma_(add_resource|distance\w*|enable_\w+|state)|is_pci_p2pdma_page|pci_(alloc|free)_p2pmem|pci_has_p2pmem|pci_p2pmem_(find|find_many|alloc_sgl|free_sgl|virt_to_bus|publish)|ib_dma_pci_p2p_dma_supported|blk_queue_pci_p2pdma|CONFIG_PCI_P2PDMA)\b|<linux/pci-p2pdma\.h>'
 
 say() { printf 'graft: %s\n' "$*"; }
 die() { printf 'graft: error: %s\n' "$*" >&2; exit 1; }
@@ -88,6 +88,7 @@ makefile_anchor() { # PART: the new line is inserted after the last line with th
 
 # sites_of FILE COPY before|after [quiet]: succeeds if the counts of FILE's sites are
 # those of a kernel without (before) or with (after) the hooks; names those that differ.
+# Lines of functions that the graft deletes are not counted before.
 sites_of() {
 	awk -F '[|]' -v name="$1" -v when="$3" -v quiet="${4-}" '
 	function trim(s) { gsub(/^[ \t]+|[ \t]+$/, "", s); return s }
@@ -97,30 +98,71 @@ sites_of() {
 			print "graft: error: " name ": " text > "/dev/stderr"
 	}
 	NR == FNR {
-		if (!/^#/ && NF == 7 && trim($2) == name) {
-			text[++n] = trim($3); before[n] = $4 + 0; after[n] = $5 + 0
-			hook[n] = trim($6); hooks[n] = $7 + 0
+		if (/^#/ || trim($2) != name)
+			next
+		if (NF == 3)
+			gone[trim($3)] = 1
+		if (NF != 7)
+			next
+		text[++n] = trim($3); before[n] = $4; after[n] = $5
+		hook[n] = trim($6); hooks[n] = $7
+		where[n] = "in"
+		if (text[n] ~ /^@/) {
+			inside[n] = substr(text[n], 2, index(text[n], " ") - 2)
+			text[n] = substr(text[n], index(text[n], " ") + 1)
+			where[n] = "in " inside[n] "(), in"
 		}
 		next
 	}
-	{
+	# the function whose body or head this is
+	/^[A-Za-z_].*[(]/ && !/;[ \t]*$/ {
+		fn = $0
+		sub(/[(].*/, "", fn)
+		sub(/.*[ *]/, "", fn)
+		head = 1
+	}
+	# a function that goes has its first line only
+	when == "after" || !(fn in gone) || head {
 		for (i = 1; i <= n; i++) {
+			if (inside[i] != "" && inside[i] != fn)
+				continue
 			have[i] += index($0, text[i]) > 0
 			hooked[i] += index($0, hook[i]) > 0
 		}
 	}
+	{ head = 0 }
+	/^}/ || /^[^ \t].*;[ \t]*$/ { fn = "" }
 	END {
 		if (!n)
 			bad("the file tools/graft/sites lists no site of it")
 		for (i = 1; i <= n; i++) {
-			want = when == "before" ? before[i] : after[i]
-			if (have[i] != want)
-				bad("\"" text[i] "\" found in " have[i] + 0 " lines, expected " want ": a site is " \
-				    (have[i] < want ? "missing" : (when == "before" ? "new" : "left")))
-			if (when == "after" && hooked[i] != hooks[i])
-				bad("at \"" text[i] "\": the hook \"" hook[i] "\" found in " hooked[i] + 0 \
-				    " lines, expected " hooks[i])
+			# kernels differ: each has the same position in all lists of numbers
+			many = split(when == "before" ? before[i] : after[i], want, ",")
+			split(hooks[i], hooks_of, ",")
+			right = 0
+			for (k = 1; k <= many; k++) {
+				if (have[i] + 0 == want[k] + 0 &&
+				    (when == "before" || hooked[i] + 0 == hooks_of[k] + 0))
+					right++
+				else if (many > 1)
+					unfit[k] = unfit[k] " " text[i]
+			}
+			lists += many > 1
+			places = many > places ? many : places
+			if (right)
+				continue
+			if (when == "before" || have[i] + 0 != want[1] + 0)
+				bad("\"" text[i] "\" found " where[i] " " have[i] + 0 " lines, expected " \
+				    trim(when == "before" ? before[i] : after[i]) ": a site is " \
+				    (have[i] < want[1] + 0 ? "missing" : (when == "before" ? "new" : "left")))
+			else
+				bad("at \"" text[i] "\": the hook \"" hook[i] "\" found " where[i] " " hooked[i] + 0 \
+				    " lines, expected " trim(hooks[i]))
 		}
+		for (k = 1; k <= places; k++)
+			fits += unfit[k] == ""
+		if (lists && !fits && !failed)
+			bad("these sites are of no one kernel that is known:" unfit[1])
 		exit failed
 	}' "$here/sites" "$2"
 }
@@ -147,7 +189,7 @@ patch_file() { # SEMANTIC-PATCH FILE
 			printf 'graft: error: %s has hooks of another version: use a fresh copy of the kernel source\n' "$2" >&2
 		return 1
 	fi
-	if ! spatch --very-quiet --no-includes --sp-file "$here/$1.cocci" \
+	if ! spatch --very-quiet --no-includes --macro-file "$here/macros.h" --sp-file "$here/$1.cocci" \
 	    "$work/$2" -o "$tmp/out.c" >"$tmp/log" 2>&1 || [ ! -s "$tmp/out.c" ]; then
 		cat "$tmp/log" >&2
 		printf 'graft: error: %s: semantic patch %s.cocci failed\n' "$2" "$1" >&2
@@ -253,6 +295,8 @@ for part in $PARTS; do
 	for f in "$tree/$dir"/*.[ch]; do
 		name=$(basename "$f")
 		case $name in p2pmem* | rw_p2pmem*) continue ;; esac
+		# users of upstream's P2PDMA for themselves, in kernels that have it
+		case $dir/$name in */core/uverbs_std_types_dmabuf.c | */host/rdma.c) continue ;; esac
 		[ -f "$work/$dir/$name" ] && f=$work/$dir/$name
 		if left=$(grep -nE -e "$UPSTREAM" "$f"); then
 			failed=1

@@ -44,6 +44,61 @@ struct nvme_iod *iod;
 - dma_unmap_sgtable(dev, &iod->sgt, dir, attrs)
 + nvme_p2pmem_unmap_sgtable(dev, &iod->sgt, dir, attrs)
 
+// ---- the same where the block layer maps a request step by step: the request counts its steps
+// in peer memory, so that a partly mapped request can be unmapped too
+
+@ iter_include @
+@@
+  #include <linux/blk-mq-dma.h>
++ #include "p2pmem-iter.h"
+
+@ iter_member depends on iter_include @
+@@
+  struct nvme_iod {
+  ...
+  struct nvme_command cmd;
++ unsigned int p2pmem_mapped;
+  ...
+  };
+
+@ iter_start @
+expression req, dev, state, iter;
+@@
+- blk_rq_dma_map_iter_start(req, dev, state, iter)
++ nvme_p2pmem_map_iter_start(req, dev, state, iter, &iod->p2pmem_mapped)
+
+@ iter_next @
+expression req, dev, iter;
+@@
+- blk_rq_dma_map_iter_next(req, dev, iter)
++ nvme_p2pmem_map_iter_next(req, dev, iter,
++ 			  &((struct nvme_iod *)blk_mq_rq_to_pdu(req))->p2pmem_mapped)
+
+@ iter_unmap @
+identifier req, dev, type, iod;
+expression list how;
+@@
+  static void nvme_unmap_data(struct request *req)
+  {
+  ...
+  struct nvme_iod *iod = ...;
+  ...
++ nvme_p2pmem_unmap_data(req, dev, type, &iod->p2pmem_mapped);
+  if (!blk_rq_dma_unmap(req, dev, how, type)) { ... }
+  ...
+  }
+
+@ iter_unmap_one @
+identifier req, iter, state, dev;
+@@
+  static void nvme_unmap_iter(struct request *req, struct blk_dma_iter *iter, struct dma_iova_state *state)
+  {
+  ...
++ nvme_p2pmem_unmap_data(req, dev, iter->p2pdma.map,
++ 		       &((struct nvme_iod *)blk_mq_rq_to_pdu(req))->p2pmem_mapped);
+  if (!blk_rq_dma_unmap(req, dev, ...)) { ... }
+  }
+
 // ---- submission queues in the controller memory buffer only if requested. Without p2pmem
 // these kernels never put them there, and the memory that they use cannot be lent.
 
@@ -80,22 +135,22 @@ identifier nvmeq, qid, polled, dev, result;
   }
 
 @ sq_free @
-expression pdev, addr, size;
 @@
-- pci_free_p2pmem(pdev, addr, size)
-+ nvme_p2pmem_free_sq(pdev, addr, size)
+- pci_free_p2pmem
++ nvme_p2pmem_free_sq
+  (...)
 
 @ sq_alloc @
-expression pdev, size;
 @@
-- pci_alloc_p2pmem(pdev, size)
-+ nvme_p2pmem_alloc_sq(pdev, size)
+- pci_alloc_p2pmem
++ nvme_p2pmem_alloc_sq
+  (...)
 
 @ sq_addr @
-expression pdev, addr;
 @@
-- pci_p2pmem_virt_to_bus(pdev, addr)
-+ nvme_p2pmem_sq_addr(pdev, addr)
+- pci_p2pmem_virt_to_bus
++ nvme_p2pmem_sq_addr
+  (...)
 
 // ---- the controller memory buffer as a provider: found, checked and registered by
 // p2pmem.c. One rule of the driver remains: queues must fit cmb_size, which is half of

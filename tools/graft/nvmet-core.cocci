@@ -16,6 +16,12 @@
   #include "debugfs.h"
 + #include "p2pmem.h"
 
+// kernels without that include
+@ hooks_first depends on !hooks @
+@@
+  #include "nvmet.h"
++ #include "p2pmem.h"
+
 // ---- removed functions
 
 @ gone_enable @
@@ -67,6 +73,7 @@ identifier ns;
 @@
   void nvmet_ns_free(struct nvmet_ns *ns)
   {
+  ...
   nvmet_ns_disable(ns);
 + nvmet_p2pmem_ns_exit(ns);
   ...

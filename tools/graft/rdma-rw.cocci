@@ -23,8 +23,7 @@ expression dev, table, dir;
 + rdma_rw_map_sgtable(dev, table, dir)
 
 @ unmap_table @
-expression dev, dir;
-identifier table;
+expression dev, dir, table;
 @@
 - ib_dma_unmap_sgtable_attrs(dev, &table, dir, 0)
 + rdma_rw_unmap_sg(dev, table.sgl, table.orig_nents, dir)

@@ -10,7 +10,7 @@
 #
 # Variables:
 #   BUILD=dir              where "make modules" built (build)
-#   KVER=release           the kernel (default: the one that the modules were built for)
+#   KVER=release           the kernel (default: the one that the modules were built for last)
 #   SIGN_KEY= SIGN_CERT=   sign the modules with this key and certificate (Secure Boot)
 #   PREFIX=dir             where the command is installed (/usr/local)
 #   INITRAMFS=no           do not update the initramfs
@@ -148,7 +148,7 @@ install_modules()
 	[ -d "$moddir/kernel" ] ||
 		die "$moddir contains no kernel modules: install linux-image-$kver first"
 	for m in $modules; do
-		[ -e "$from/$m.ko" ] || die "$from/$m.ko is missing: run \"make modules\" first"
+		[ -e "$from/$m.ko" ] || die "$from/$m.ko is missing: run \"make modules RELEASE=$kver\" first"
 		case $(modinfo -F vermagic "$from/$m.ko") in
 		"$kver "*) ;;
 		*) die "$from/$m.ko was built for $(modinfo -F vermagic "$from/$m.ko"), not for $kver" ;;
@@ -221,7 +221,9 @@ status_of()
 [ $# = 1 ] || usage
 kver=${KVER:-$(sed -n 's/^KVER=//p' "$build/kernel/env" 2>/dev/null || true)}
 [ -n "$kver" ] || die "kernel release unknown: run \"make modules\" first, or set KVER="
-headers=$(sed -n 's/^KDIR=//p' "$build/kernel/env" 2>/dev/null || true)
+headers=$build/kernel/$kver/root/usr/src/linux-headers-$kver
+[ "$kver" != "$(sed -n 's/^KVER=//p' "$build/kernel/env" 2>/dev/null || true)" ] ||
+	headers=$(sed -n 's/^KDIR=//p' "$build/kernel/env")
 moddir=$root/lib/modules/$kver
 dir=$moddir/updates/p2pmem
 # not in a directory that depmod reads, but on the same file system

@@ -180,7 +180,7 @@ int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path)
 {
 	struct nvmet_p2pmem_share *share = path->share;
 	struct nvmet_p2pmem_test *t;
-	bool begun = false, done;
+	bool begun = false, tested;
 
 	lockdep_assert_held(&path->ctrl->subsys->lock);
 
@@ -193,8 +193,8 @@ int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path)
 		return -ENOMEM;
 	scoped_guard(mutex, &share->lock) {
 		/* Pairs with nvmet_p2pmem_test_work(). A result that not all have seen is new. */
-		done = share->test && smp_load_acquire(&share->test->done);
-		if (!share->test || (done && share->test->ns != path->ns))
+		tested = share->test && smp_load_acquire(&share->test->done);
+		if (!share->test || (tested && share->test->ns != path->ns))
 			begun = nvmet_p2pmem_test_begin(path, t);
 		path->test = share->test;
 		if (path->test) {
@@ -206,7 +206,7 @@ int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path)
 		queue_work(nvmet_p2pmem_verify_wq, &t->work);
 	else
 		kfree(t);
-	if (done)
+	if (tested)
 		nvmet_p2pmem_rescan(0);
 	return path->test ? 0 : -EAGAIN;
 }

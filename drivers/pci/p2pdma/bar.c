@@ -133,7 +133,7 @@ static int p2pmem_bar_probe(struct pci_dev *pdev, const struct pci_device_id *id
 	pci_save_state(pdev);
 	/* An empty resource is refused below, with a better message. */
 	if (pci_resource_len(pdev, nr)) {
-		ret = pci_request_region(pdev, nr, "p2pmem-bar");
+		ret = pcim_request_region(pdev, nr, "p2pmem-bar");
 		if (ret) {
 			pci_err(pdev, "cannot register BAR %d: another driver has claimed it, see /proc/iomem\n",
 				nr);

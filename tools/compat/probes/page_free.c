@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Needs: dev_pagemap_ops.page_free with a struct page
- * Since: 5.11, until folios took its place
- * Remedy: Another form of it needs a change in drivers/pci/p2pdma/pages.c.
+ * Needs: dev_pagemap_ops.page_free with a struct page, and counts that the kernel sets
+ * Since: 5.11, until 6.19 and 6.14
+ * Instead: rewrite/page_free.cocci frees folios and sets them itself.
+ * Remedy: None is needed.
  */
 
 #include <linux/memremap.h>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Needs: sg_dma_mark_bus_address() and a dma_flags member that holds it
- * Since: 6.0
- * Remedy: Use a kernel with CONFIG_NEED_SG_DMA_FLAGS (an IOMMU driver selects it).
+ * Since: 6.0 with P2PDMA, 6.5 without
+ * Instead: adapt.h recognizes a bus address by its value.
+ * Remedy: None is needed.
  */
 
 #include <linux/scatterlist.h>

@@ -4,6 +4,7 @@
 # run-tests.sh: run and count the tests of tests/list. "make check" calls it after "make modules".
 #
 #   TESTS="core-* topology"   only tests whose name matches one of these shell patterns
+#   GUESTS=1                  only guests, and of these only those on the distribution's kernel
 #   JOBS=2                    number of tests that run at the same time
 #   BUILD=dir                 directory of the logs: BUILD/check/NAME.log, BUILD/vm/check-NAME/
 #   COVERAGE=1                suites send the counters of gcov (kunit/coverage.sh)
@@ -35,9 +36,10 @@ mkdir -p "$build/$where" || exit 2
 build=$(cd "$build" && pwd)
 export BUILD=$build
 out=$build/$where
+guests=${GUESTS:-}
 again=${AGAIN:-} tests=${TESTS:-} dry=${DRY:-} keep=${KEEP:-}
 # do not pass these on to the tests
-unset LIST AGAIN TESTS DRY KEEP
+unset LIST AGAIN TESTS DRY KEEP GUESTS
 [ -n "$dry" ] || { [ -n "$keep" ] && [ -z "${FRESH:-}" ]; } || rm -rf "${out:?}"/*
 
 die()
@@ -277,6 +279,7 @@ while read -r line; do
 	[ ${#words[@]} -ge 3 ] || die "$list: '$line' is not NAME TOPOLOGY SCRIPT [VAR=value...]"
 	[ -z "${known[$name]:-}" ] || die "$list: two tests are called $name"
 	known[$name]=1
+	[ -z "$guests" ] || { [ "${words[1]}" != host ] && [[ $line != *LANE=* ]]; } || continue
 	selected "$name" || continue
 	names+=("$name")
 	lines+=("$line")
@@ -292,7 +295,7 @@ if [ -n "$keep" ]; then
 fi
 
 # kernels that the selected tests name
-for lane in $(printf '%s\n' "${lines[@]}" | sed -n 's/.*[[:space:]]LANE=\([a-z]*\).*/\1/p' | sort -u); do
+for lane in $(printf '%s\n' "${lines[@]}" | sed -n 's/.*[[:space:]]LANE=\([a-z0-9.-]*\).*/\1/p' | sort -u); do
 	"$here/kernels/build.sh" "$build" "$lane" || die "cannot build the kernel $lane that some of the tests need (see above)"
 done
 

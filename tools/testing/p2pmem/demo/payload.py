@@ -9,6 +9,7 @@ payload.py DIR: choose real files of this machine, as an ext4 image and a list o
 
 At least 64 MiB: some files of every directory, then only larger ones. The choice is always the same
 on one machine, and the script does nothing if its files exist already.
+SMALL=1 in the environment: a sixteenth of that.
 """
 
 import hashlib
@@ -22,8 +23,10 @@ import sys
 from pathlib import Path
 
 PLACES = ["/usr/share", "/usr/lib", "/usr/include", "/usr/bin"]
-ENOUGH = 66 << 20		# bytes
-FILES = 900			# of any size; then only large ones, because guests are slow
+SHARE = 16 if os.environ.get("SMALL") else 1
+LEAST = (64 << 20) // SHARE	# bytes
+ENOUGH = LEAST + (2 << 20)
+FILES = 900 // SHARE			# of any size; then only large ones, because guests are slow
 LARGE, LARGEST = 64 << 10, 4 << 20
 PLAIN = re.compile(r"[A-Za-z0-9/._+:@=,~-]+")	# names that never need quotes
 
@@ -81,8 +84,8 @@ def main():
         chosen, total = choose(per_directory, share)
         if total >= ENOUGH:
             break
-    if total < 64 << 20:
-        sys.exit(f"payload: {', '.join(PLACES)} have {total} usable bytes, but 64 MiB are needed: "
+    if total < LEAST:
+        sys.exit(f"payload: {', '.join(PLACES)} have {total} usable bytes, but {LEAST} are needed: "
                  "install more packages")
     key = hashlib.sha256((repr(chosen) + Path(__file__).read_text()).encode()).hexdigest()
     if not (image.exists() and sums.exists() and key_file.exists() and key_file.read_text() == key):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """
-report.py BUILD: check and print the results of the demo's two runs.
+report.py BUILD [RUN...]: check and print the results of the demo's runs (p2p control).
 
 Reads BUILD/vm/demo-*, writes BUILD/demo/report.json and report.txt. The exit status is 0 only if
 every check passes.
@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from counted import CONNECTED, OPEN, START, Run
+from payload import LEAST
 from traced import CAPSULE, TRACE_COUNT         # counted.py sets its path
 
 PORT_TYPES = {4: "root port", 5: "switch, upstream port", 6: "switch, downstream port"}
@@ -25,7 +26,7 @@ def check(run, peer):
     drive, adapter = json_run["drive"], json_run["adapter"]
     yield not run.wrong, "every file has its checksum, read with cold caches and in the second boot", \
         f"{len(set(run.wrong))} of {run.files} wrong, first: {' '.join(run.wrong[:1])}"
-    yield run.files > 0 and run.bytes >= 64 << 20, "at least 64 MiB of real files", f"{run.bytes} bytes"
+    yield run.files > 0 and run.bytes >= LEAST, f"at least {LEAST >> 20} MiB of real files", f"{run.bytes} bytes"
     yield json_run["fallbacks"] == 0, "no fallback", f"{json_run['fallbacks']}"
     yield run.nvmet("inline_bytes") == 0, "no inline data", f"{run.nvmet('inline_bytes')} bytes"
     # compare the traces to the guest's own counters, to the byte
@@ -154,20 +155,21 @@ def main():
     build = Path(sys.argv[1])
     out = build / "demo"
     runs, lines, failed = [], [], 0
-    for name in ("p2p", "control"):
+    names = sys.argv[2:] or ["p2p", "control"]
+    for name in names:
         try:
             runs.append(Run(build, name))
         except (OSError, ValueError, KeyError) as error:
             print(f"demo: FAILED: {name}: results of its first boot are missing: {error!r}")
-    if len(runs) != 2:
+    if len(runs) != len(names):
         sys.exit(1)
     lines += report(runs, out)
     results = []
     for run in runs:
         results += [(run.name, *c) for c in check(run, run.name == "p2p")]
     fabric = [r.fabric_bytes for r in runs]
-    results.append(("both", fabric[0] == fabric[1], "connecting transfers the same bytes without payload in both runs",
-                    f"{fabric[0]:,} and {fabric[1]:,} bytes"))
+    results.append(("both", len(set(fabric)) == 1, "connecting transfers the same bytes without payload in both runs",
+                    " and ".join(f"{f:,}" for f in fabric) + " bytes"))
     for run, holds, what, detail in results:
         if not holds:
             failed += 1

@@ -30,6 +30,12 @@ die()
 	exit 1
 }
 
+# a kernel of the archive, as it is distributed
+if grep -q "^${name}[[:space:]]" "$rig/kernels"; then
+	mkdir -p "$build/lanes/$name"
+	KERNEL=$name SHARED_BUILD=${SHARED_BUILD:-$build} "$rig/kernel.sh" "$build/lanes/$name"
+	exec "$rig/modules.sh" "$build/lanes/$name"
+fi
 [ -e "$here/$name.config" ] || die "unknown kernel $name, expected one of: $(cd "$here" && echo *.config | sed 's/\.config//g; s/base *//; s/consumers *//')"
 # shellcheck disable=SC1091
 . "$build/kernel/env"
@@ -153,6 +159,8 @@ rig_nvme()
 	: >"$stock/tree/Module.symvers"
 	: >"$stock/tree/Kbuild"
 	: >"$stock/compat.h"
+	mkdir -p "$stock/tree/compat"
+	: >"$stock/tree/compat/adapt.h"
 	KDIR=$out KSRC=$KSRC "$rig/rig-nvme.sh" "$stock"
 }
 

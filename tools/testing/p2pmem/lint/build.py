@@ -61,6 +61,7 @@ def assemble():
     for command in (["rsync", "-rlp", "--checksum", f"{out}/stage/drivers/infiniband", f"{out}/stage/drivers/nvme",
                      f"{TREE}/drivers/"],
                     ["rsync", "-rlp", "--checksum", f"{out}/compat.h", f"{TREE}/"],
+                    ["rsync", "-rlp", "--checksum", f"{out}/stage/compat", f"{TREE}/"],
                     ["rsync", "-lp", "--checksum", f"--files-from={listed}", f"{TOP}/", f"{TREE}/"]):
         (TREE / "drivers").mkdir(exist_ok=True)
         status, said = run(*command)

@@ -32,7 +32,7 @@ programs="kmod flock nvme fio ip rdma mkfs.ext4 e2fsck debugfs lspci setpci lsbl
 # the kernel does not have or has built in are skipped.
 stock_modules="nvme-core nvme nvme-fabrics nvme-rdma nvme-tcp nvme-loop nvmet nvmet-rdma nvmet-tcp
 	ib_core ib_cm iw_cm rdma_cm rdma_ucm ib_uverbs rdma_rxe siw
-	dummy virtio_blk virtio_net brd null_blk loop ext4
+	dummy virtio_pci virtio_blk virtio_net brd null_blk loop ext4
 	crc32c_generic crc32c-intel crc32_generic crc32-pclmul crct10dif_generic crct10dif-pclmul
 	crc64-rocksoft-generic crc64-rocksoft crc64
 	pciehp configfs edu uio vfio-pci"

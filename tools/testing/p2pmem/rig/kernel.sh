@@ -2,26 +2,35 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # kernel.sh BUILD: find the kernel to build for and to boot.
+# kernel.sh BUILD --list: what the archive has now for each name of the file "kernels".
 #
 # Writes BUILD/kernel/env, a shell and make fragment with
 #   KVER=    its release, as of uname -r
 #   KDIR=    headers to build modules against, with Module.symvers
 #   KSRC=    source of the same version: the paths that the file source-dirs lists
 #   KIMAGE=  directory with boot/vmlinuz-KVER and lib/modules/KVER
+#   KPATH=   directory of the compiler of that kernel, or empty: it is installed
 #
 # KDIR, KSRC and KIMAGE are used as they are if set in the environment (KIMAGE is needed for
-# virtual machines only). Otherwise the script selects the newest 6.12 kernel whose image,
-# headers and source exist in Debian's archive in the same version. Its packages are unpacked
+# virtual machines only). Otherwise KERNEL names a line of the file "kernels"; the default is
+# the machine's own distribution. The script selects the newest kernel of that line whose image,
+# headers and source exist in the archive in the same version. Its packages are unpacked
 # below BUILD/kernel and never installed, because Debian's headers depend on the image and
-# would install another kernel. The selection is kept until BUILD is removed.
+# would install another kernel. The selection is kept; RELEASE= selects another: a release as
+# printed by uname -r, "running", or "newest". What was built for earlier releases is kept.
 
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1/kernel"
-top=$(cd "$1/kernel" && pwd)
-series=6.12
-src_pkg=linux-source-$series
+build=$(cd "$1" && pwd)
+top=$build/kernel
+# what several build directories share
+shared=${SHARED_BUILD:-$build}
+mkdir -p "$shared"
+shared=$(cd "$shared" && pwd)
+# shellcheck source=tools/testing/p2pmem/rig/archive.sh
+. "$here/archive.sh"
 
 die()
 {
@@ -29,30 +38,74 @@ die()
 	exit 1
 }
 
+lines()
+{
+	sed 's/#.*//' "$here/kernels" | awk 'NF'
+}
+
+# the line of the file "kernels" that is this machine's distribution
+own_name()
+{
+	# shellcheck disable=SC1091
+	(. /etc/os-release 2>/dev/null && echo "${ID:-}${VERSION_ID:-}")
+}
+
+# choose NAME: arch, src_pattern, and the suites' package lists
+choose()
+{
+	line=$(lines | awk -v name="$1" '$1 == name')
+	[ -n "$line" ] || return 1
+	# shellcheck disable=SC2086	# words are meant
+	set -- $line
+	name=$1 arch=$2 src_pattern=$3
+	shift 3
+	if [ "$name" = "$(own_name)" ]; then
+		archive_own
+	else
+		archive_open "$shared/apt/$name" "$arch" "$@"
+	fi
+	suites=$*
+}
+
 write_env()
 {
-	printf 'KVER=%s\nKDIR=%s\nKSRC=%s\nKIMAGE=%s\n' "$1" "$2" "$3" "$4" >"$top/env.new"
+	printf 'KVER=%s\nKDIR=%s\nKSRC=%s\nKIMAGE=%s\nKPATH=%s\n' "$@" >"$top/env.new"
 	cmp -s "$top/env.new" "$top/env" 2>/dev/null && rm "$top/env.new" && return
 	mv "$top/env.new" "$top/env"
 }
 
-# Newest release with image, headers and source of one version: prints "KVER VERSION IMAGE_PACKAGE"
+# "PACKAGE VERSION" for each version of packages whose names match
+versions()
+{
+	names=$(archive_cache search --names-only "$1" | awk '{ print $1 }' | grep -Ev -- '-(cloud|rt)-[a-z0-9]+$')
+	[ -z "$names" ] || echo "$names" | xargs apt-cache ${archive_conf:+-c "$archive_conf"} madison |
+		awk -F '|' '{ gsub(/ /, ""); print $1, $2 }' | sort -u
+}
+
+# discover [RELEASE]: newest release with image, headers and source of one version: prints
+# "KVER VERSION IMAGE_PACKAGE SOURCE_PACKAGE"
 discover()
 {
-	apt-cache madison $src_pkg 2>/dev/null | awk '{ print $3 }' | sort -rV -u |
-	while read -r ver; do
-		for h in $(apt-cache search --names-only "^linux-headers-$series.*-amd64\$" |
-			   awk '{ print $1 }' | grep -Ev -- '-(cloud|rt)-amd64$' | sort -rV); do
-			kver=${h#linux-headers-}
-			apt-cache madison "$h" | awk '{ print $3 }' | grep -Fqx "$ver" || continue
-			for i in "linux-image-$kver" "linux-image-$kver-unsigned"; do
-				apt-cache madison "$i" | awk '{ print $3 }' |
-					grep -Fqx "$ver" || continue
-				echo "$kver $ver $i"
-				exit 0
-			done
-		done
-	done
+	{
+		versions "^$src_pattern\$" | sed 's/^/source /'
+		versions "^linux-headers-[0-9.]+[-+].*-$arch\$" | sed 's/^/headers /'
+		versions "^linux-image-[0-9.]+[-+].*-$arch(-unsigned)?\$" | sed 's/^/image /'
+	} | awk '
+	$1 == "source" { source[$3] = $2 }
+	$1 == "headers" { sub(/^linux-headers-/, "", $2); headers[$2 " " $3] = 1 }
+	$1 == "image" { image[$2 " " $3] = 1 }
+	END {
+		for (h in headers) {
+			split(h, w, " ")
+			if (!(w[2] in source))
+				continue
+			i = "linux-image-" w[1]
+			if (!((i " " w[2]) in image))
+				i = i "-unsigned"
+			if ((i " " w[2]) in image)
+				print w[2], w[1], i, source[w[2]]
+		}
+	}' | sort -rV | awk -v want="${1:-}" '(want == "" || $2 == want) && !n++ { print $2, $1, $3, $4 }'
 }
 
 # fetch VERSION PACKAGE...: downloads packages to $top/deb
@@ -66,8 +119,8 @@ fetch()
 		echo "kernel: downloading $p $version"
 		rm -rf "$top/deb/new"
 		mkdir "$top/deb/new"
-		(cd "$top/deb/new" && apt-get -qq -o APT::Sandbox::User=root -o Acquire::Retries=3 \
-			download "$p=$version") || die "apt cannot download $p=$version (see above)"
+		archive_fetch "$top/deb/new" "$p=$version" ||
+			die "apt cannot download $p=$version (see above): is the archive reachable, and does it still have this version? A later run uses the version that it has then"
 		mv "$top"/deb/new/*.deb "$top/deb/$p.deb"
 	done
 }
@@ -77,14 +130,20 @@ unpack_source()
 {
 	sum=$(sha256sum <"$here/source-dirs" | cut -c1-16)-$1
 	[ "$(cat "$2/.unpacked" 2>/dev/null)" = "$sum" ] && return
-	fetch "$1" $src_pkg
-	echo "kernel: unpacking the needed parts of $src_pkg"
+	fetch "$1" "$3"
+	echo "kernel: unpacking the needed parts of $3"
 	rm -rf "$2" "$2.new"
 	mkdir -p "$2.new"
-	sed 's/#.*//' "$here/source-dirs" | awk -v top="$src_pkg" 'NF { print top "/" $1 }' >"$top/members"
-	dpkg-deb --fsys-tarfile "$top/deb/$src_pkg.deb" | tar -xOf - "./usr/src/$src_pkg.tar.xz" |
-		xz -dc -T0 | tar -xf - -C "$2.new" --strip-components=1 --no-same-owner -T "$top/members" ||
-		die "$src_pkg lacks a path of $here/source-dirs (see above): correct the list"
+	dpkg-deb --fsys-tarfile "$top/deb/$3.deb" | tar -xOf - "./usr/src/$3.tar.xz" >"$top/source.tar.xz"
+	sed 's/#.*//' "$here/source-dirs" | awk -v top="$3" 'NF { print top "/" $1 }' >"$top/members"
+	# other kernels have some of the scripts in other places
+	if ! xz -dc -T0 "$top/source.tar.xz" | tar -xf - -C "$2.new" --strip-components=1 --no-same-owner \
+		-T "$top/members" 2>"$top/tar.log"; then
+		lost=$(grep 'Not found' "$top/tar.log" | grep -v '/scripts/' | head -n 1)
+		[ -z "$lost" ] || die "$3 lacks a path of $here/source-dirs: $lost: correct the list"
+	fi
+	rm -f "$top/source.tar.xz"
+	[ -e "$2.new/drivers/nvme/host/pci.c" ] || die "$3 cannot be unpacked: $(tail -n 1 "$top/tar.log")"
 	echo "$sum" >"$2.new/.unpacked"
 	mv "$2.new" "$2"
 }
@@ -104,51 +163,140 @@ unpack_packages()
 	done
 	# packages with a merged /usr have no /lib
 	[ -e "$dest/lib" ] || ln -s usr/lib "$dest/lib"
+	# later ones have it beside the modules
+	if [ ! -e "$dest/boot/vmlinuz-$release" ] && [ -s "$dest/lib/modules/$release/vmlinuz" ]; then
+		mkdir -p "$dest/boot"
+		ln -s "../lib/modules/$release/vmlinuz" "$dest/boot/vmlinuz-$release"
+	fi
 	[ -s "$dest/boot/vmlinuz-$release" ] || die "the image package has no boot/vmlinuz-$release"
-	sed -i "s,^include /usr/src/,include $dest/usr/src/," "$dest/usr/src/linux-headers-$release/Makefile"
-	[ "$(MAKEFLAGS='' make -s --no-print-directory -C "$dest/usr/src/linux-headers-$release" kernelrelease)" = "$release" ] ||
+	sed -i "s,^\(include \|KBUILD_OUTPUT=\)/usr/src/,\1$dest/usr/src/," "$dest/usr/src/linux-headers-$release/Makefile"
+	[ "$(release_of "$dest/usr/src/linux-headers-$release")" = "$release" ] ||
 		die "the headers below $dest are not usable there: install linux-headers-$release and set KDIR="
 	echo "$version" >"$dest/.unpacked"
 }
+
+# Release of headers, as uname -r says it. Their "make kernelrelease" may say another one.
+release_of()
+{
+	sed -n 's/^#define UTS_RELEASE "\(.*\)"/\1/p' "$1/include/generated/utsrelease.h" 2>/dev/null
+}
+
+# Version of headers and of a source: 6.12.117
+version_of_headers()
+{
+	awk '$2 ~ /^LINUX_VERSION_(MAJOR|PATCHLEVEL|SUBLEVEL)$/ { v = v (v == "" ? "" : ".") $3 } END { print v }' \
+		"$1/include/generated/uapi/linux/version.h" 2>/dev/null
+}
+
+version_of_source()
+{
+	awk '$1 ~ /^(VERSION|PATCHLEVEL|SUBLEVEL)$/ && $2 == "=" { v = v (v == "" ? "" : ".") $3 } END { print v }' \
+		"$1/Makefile" 2>/dev/null
+}
+
+# same_version HEADERS SOURCE: nvme.ko has no exports, so no CRC sees an nvme.h of another version
+same_version()
+{
+	h=$(version_of_headers "$1") s=$(version_of_source "$2")
+	[ -n "$h" ] || die "KDIR=$1 has no version (include/generated/uapi/linux/version.h): set it to prepared headers or a built kernel"
+	[ -n "$s" ] || die "KSRC=$2 has no version (Makefile): set it to the whole source of the kernel"
+	[ "$h" = "$s" ] ||
+		die "KDIR=$1 is $h and KSRC=$2 is $s: give headers and source of one version"
+}
+
+# The compiler that the headers name, of this machine or of the archive: a directory for PATH
+compiler()
+{
+	cc=$(sed -n 's/.*[ =)]\(gcc-[0-9]*\)\( .*\)\{0,1\}$/\1/p' "$1/.kernelvariables" 2>/dev/null | head -n 1)
+	[ -n "$cc" ] || return 0
+	"$here/toolchain.sh" "$cc" "${2:-amd64}" "$shared/toolchain" "$archive_conf" "${3:-}" "${4:-}"
+}
+
+if [ "${2:-}" = --list ]; then
+	lines | while read -r name _; do
+		choose "$name"
+		found=
+		! archive_stale || archive_update || found="the archive cannot be reached"
+		[ -n "$found" ] || found=$(discover | awk '{ print $1 " (" $2 ")" }')
+		own=
+		[ "$name" != "$(own_name)" ] || own=", this machine's own"
+		printf '  %-17s %s%s\n' "$name" "${found:-nothing: no version of which image, headers and source are there}" "$own"
+	done
+	exit 0
+fi
 
 if [ -n "${KDIR:-}" ]; then
 	[ -e "$KDIR/Module.symvers" ] ||
 		die "KDIR=$KDIR has no Module.symvers: set KDIR= to prepared headers or a built kernel"
 	[ -e "${KSRC:-/nonexistent}/drivers/nvme/host/pci.c" ] ||
 		die "KDIR is set, but KSRC=${KSRC:-} is not a kernel source: set both, for the same version"
-	kver=$(MAKEFLAGS='' make -s --no-print-directory -C "$KDIR" kernelrelease) || die "KDIR=$KDIR: make kernelrelease failed (see above)"
-	write_env "$kver" "$(cd "$KDIR" && pwd)" "$(cd "$KSRC" && pwd)" "${KIMAGE:-}"
+	kver=$(release_of "$KDIR")
+	[ -n "$kver" ] || die "KDIR=$KDIR has no release (include/generated/utsrelease.h): set KDIR= to prepared headers or a built kernel"
+	same_version "$KDIR" "$KSRC"
+	path=$(compiler "$(cd "$KDIR" && pwd)") || exit 1
+	write_env "$kver" "$(cd "$KDIR" && pwd)" "$(cd "$KSRC" && pwd)" "${KIMAGE:-}" "$path"
 	exit 0
 fi
 
+kernel=${KERNEL:-}
+if [ -z "$kernel" ]; then
+	kernel=$(own_name)
+	lines | grep -q "^${kernel}[[:space:]]" || kernel=debian12
+fi
+choose "$kernel" || die "KERNEL=$kernel is none of $(lines | awk '{ printf "%s ", $1 }'): set one of these, or KDIR=, KSRC= and KIMAGE="
+
+case ${RELEASE:-} in
+running)	want=$(uname -r) ;;
+newest)		want= ;;
+*)		want=${RELEASE:-} ;;
+esac
+
 # selected by an earlier run, and still complete?
-if [ -e "$top/env" ] && [ -e "$top/version" ]; then
+if [ -e "$top/env" ] && [ -e "$top/version" ] && [ -e "$top/source-package" ]; then
 	# shellcheck disable=SC1091
 	. "$top/env"
-	if [ -e "$KDIR/Module.symvers" ] && [ -e "$KSRC/.unpacked" ] && [ -e "$KIMAGE/.unpacked" ]; then
-		unpack_source "$(cat "$top/version")" "$KSRC"
+	if [ "${RELEASE:-$KVER}" != "$KVER" ] && [ "$want" != "$KVER" ]; then
+		:
+	elif [ -e "$KDIR/Module.symvers" ] && [ -e "$KSRC/.unpacked" ] && [ -e "$KIMAGE/.unpacked" ] &&
+	   [ -d "${KPATH:-/}" ]; then
+		unpack_source "$(cat "$top/version")" "$KSRC" "$(cat "$top/source-package")"
 		rm -rf "$top/deb"
 		exit 0
 	fi
 fi
 
-found=$(discover)
-if [ -z "$found" ]; then
-	echo "kernel: no $series kernel in the package lists, running apt-get update"
-	if [ "$(id -u)" = 0 ]; then apt-get -q update; else sudo apt-get -q update; fi
-	found=$(discover)
+lists=old
+if archive_stale; then
+	echo "kernel: $kernel: fetching the package lists of $suites"
+	archive_update ||
+		die "the package lists of $suites cannot be fetched: is there a network, and does MIRROR= or apt's own source name an archive that has them? ($(tail -n 1 "$archive_dir/update.log"))"
+	lists=new
 fi
+found=$(discover "$want")
+if [ -z "$found" ] && [ $lists = old ]; then
+	echo "kernel: $kernel: no such kernel in the package lists, running apt-get update"
+	archive_update || :
+	found=$(discover "$want")
+fi
+[ -n "$found" ] || [ -z "$want" ] ||
+	die "$kernel: the archive ($suites) has no $want with its headers and source: it has $(discover | awk '{ print $1 }') (RELEASE=newest); for another one give KDIR=, KSRC= and KIMAGE="
 [ -n "$found" ] ||
-	die "no $series kernel found with image, headers and source of one version: add bookworm-security to apt's sources, or set KDIR=, KSRC= and KIMAGE="
+	die "$kernel: the archive ($suites) has no kernel of which $src_pattern, image and headers have one version: has its source left the archive, or are these suites not among apt's sources? Set KDIR=, KSRC= and KIMAGE="
 # shellcheck disable=SC2086
 set -- $found
-kver=$1 ver=$2 image=$3
+kver=$1 ver=$2 image=$3 source=$4
 echo "kernel: $kver ($ver)"
 
-others=$(apt-cache depends "linux-headers-$kver" | awk '$1 ~ /Depends/ && $2 ~ /^linux-(headers|kbuild)-/ { print $2 }')
+others=$(archive_cache depends "linux-headers-$kver" | awk '$1 ~ /Depends/ && $2 ~ /^linux-(headers|kbuild)-/ { print $2 }'
+	 archive_cache depends "$image" | awk '$1 ~ /^Depends/ && $2 ~ /^linux-(binary|modules|base)-[0-9]/ { print $2 }')
 # shellcheck disable=SC2086	# split into one word per package
 unpack_packages "$ver" "$top/$kver/root" "$kver" "$image" "linux-headers-$kver" $others
-unpack_source "$ver" "$top/$kver/source"
+unpack_source "$ver" "$top/$kver/source" "$source"
+headers=$top/$kver/root/usr/src/linux-headers-$kver
+same_version "$headers" "$top/$kver/source"
+kbuild=$(echo "$others" | grep -m 1 '^linux-kbuild-')
+path=$(compiler "$headers" "$arch" "$kbuild" "$top/$kver/root/usr/lib/$kbuild") || exit 1
 rm -rf "$top/deb"
 echo "$ver" >"$top/version"
-write_env "$kver" "$top/$kver/root/usr/src/linux-headers-$kver" "$top/$kver/source" "$top/$kver/root"
+echo "$source" >"$top/source-package"
+write_env "$kver" "$headers" "$top/$kver/source" "$top/$kver/root" "$path"

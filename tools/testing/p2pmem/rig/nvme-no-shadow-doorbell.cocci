@@ -13,3 +13,13 @@ void nvme_dbbuf_dma_alloc(struct nvme_dev *dev)
 +	return;
 	...
 }
+
+// where it has a result
+@@
+identifier dev;
+@@
+int nvme_dbbuf_dma_alloc(struct nvme_dev *dev)
+{
++	return 0;
+	...
+}

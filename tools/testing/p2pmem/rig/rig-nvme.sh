@@ -25,7 +25,7 @@ variant()
 {
 	dir=$out/rig-nvme/$1
 	new=$out/rig-nvme/.new
-	want=$({ cat "$2"/*.[ch] "$here"/*.cocci "$0" "$out/compat.h" "$KDIR/.config"
+	want=$({ cat "$2"/*.[ch] "$here"/*.cocci "$0" "$out/compat.h" "$out/tree/compat/adapt.h" "$KDIR/.config"
 		 [ "$1" = stock ] ||
 			cat "$out/tree/Module.symvers" "$out"/tree/include/linux/*p2pmem*.h 2>/dev/null || :; } |
 	       sha256sum | cut -c1-32)
@@ -37,7 +37,7 @@ variant()
 	shift 2
 	for patch; do
 		cp "$new/pci.c" "$out/rig-nvme/.before"
-		spatch --very-quiet --in-place --sp-file "$here/$patch.cocci" "$new/pci.c" >>"$log" 2>&1 ||
+		spatch --very-quiet --in-place --macro-file "$here/../../../graft/macros.h" --sp-file "$here/$patch.cocci" "$new/pci.c" >>"$log" 2>&1 ||
 			die "spatch failed (see $log)"
 		! cmp -s "$out/rig-nvme/.before" "$new/pci.c" ||
 			die "$patch.cocci changes nothing in $source/pci.c: adapt it to this version of the driver"
@@ -48,6 +48,10 @@ variant()
 		echo "obj-m := nvme.o"
 		[ "$name" = stock ] || sed -n '/^subdir-ccflags/p' "$out/tree/Kbuild" |
 			sed "s,subdir-ccflags,ccflags,; s,\$(src)/,$out/tree/,g"
+		[ "$name" = stock ] || for f in "$new"/p2pmem*.c; do
+			f=${f##*/}
+			echo "CFLAGS_${f%.c}.o += -include $out/tree/compat/adapt.h"
+		done
 		# suites include files of the core's by their way from there
 		[ "$name" = stock ] || echo "ccflags-y += -I$source"
 	} >"$new/Kbuild"

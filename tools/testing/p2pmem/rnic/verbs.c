@@ -17,7 +17,7 @@ static int rnic_query_device(struct ib_device *ibdev, struct ib_device_attr *att
 {
 	struct rnic_dev *dev = to_rnic_dev(ibdev);
 
-	if (udata->inlen || udata->outlen)
+	if (udata && (udata->inlen || udata->outlen))
 		return -EINVAL;
 
 	attr->device_cap_flags = IB_DEVICE_MEM_MGT_EXTENSIONS;

@@ -36,7 +36,7 @@
  * reference on page 0 of memory 2: "hold 2 0".
  *
  * This file has the files in debugfs and the dispatch of commands. The commands are in
- * who.c, memory.c, list.c, driver.c, stress.c and speed.c, shared code is in obj.c.
+ * who.c, memory.c, list.c, driver.c, stress.c, speed.c and beside.c, shared code is in obj.c.
  */
 #define pr_fmt(fmt) "p2pmem_tool: " fmt
 
@@ -84,7 +84,7 @@ static const struct tool_command tool_main_commands[] = {
 static const struct tool_command * const tool_commands[] = {
 	tool_main_commands, tool_who_commands, tool_memory_commands, tool_list_commands,
 	tool_driver_commands, tool_stress_commands,
-	tool_speed_commands,
+	tool_speed_commands, tool_beside_commands,
 };
 
 static const struct tool_command *tool_command_find(const char *name)

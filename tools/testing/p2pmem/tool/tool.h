@@ -101,6 +101,7 @@ extern const struct tool_command tool_list_commands[];
 extern const struct tool_command tool_driver_commands[];
 extern const struct tool_command tool_stress_commands[];
 extern const struct tool_command tool_speed_commands[];
+extern const struct tool_command tool_beside_commands[];
 
 /* obj.c */
 extern struct mutex tool_lock;

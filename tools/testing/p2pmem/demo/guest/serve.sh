@@ -101,7 +101,7 @@ control)	peer=0 ;;
 *)		bail "invalid p2pmem.demo=$mode, expected p2p or control" ;;
 esac
 
-must "modules load" load_modules p2pmem-bar nvme virtio_blk ext4
+must "modules load" load_modules virtio_pci p2pmem-bar nvme virtio_blk ext4
 must "the card $card lends its memory" pci_bind "$card" p2pmem-bar
 available=/sys/bus/pci/devices/$card/p2pmem/available
 must "the source is mounted" mount -t ext4 -o ro /dev/vda /mnt

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What our sources use and this kernel lacks. Included before each of our own files and before
+ * no other. Macros and incomplete types only: a file's own definitions (pr_fmt) come before the
+ * kernel's headers, and what an include completes changes the versions of exports.
+ *
+ * P2PMEM_HAVE_* come from probes/, one for each interface; nothing here checks a version.
+ */
+#ifndef P2PMEM_ADAPT_H
+#define P2PMEM_ADAPT_H
+
+/*
+ * An entry has no room for the mark. No IOMMU gives an address within the windows of host
+ * bridges, and where there is none, or it passes addresses through, an omitted unmapping
+ * changes nothing.
+ * The rig's modules do not know regions, and no topology of the rig has an offset.
+ */
+#ifndef P2PMEM_HAVE_SG_DMA_FLAGS
+#ifdef P2PMEM_ADAPT_RIG
+#define sg_dma_is_bus_address(sg)	(sg_dma_address(sg) == sg_phys(sg))
+#else
+#define sg_dma_is_bus_address(sg)							\
+	(sg_dma_address(sg) == sg_phys(sg) + p2pmem_page_region(sg_page(sg))->bus_offset)
+#endif
+#endif
+
+#ifndef P2PMEM_HAVE_STRSCPY_TWO
+#define p2pmem_strscpy_of(a, b, c, name, ...)	name
+#define p2pmem_strscpy_3(to, from, size)	strscpy(to, from, size)
+#define p2pmem_strscpy_2(to, from)		strscpy(to, from, sizeof(to))
+#define strscpy(...)									\
+	p2pmem_strscpy_of(__VA_ARGS__, p2pmem_strscpy_3, p2pmem_strscpy_2)(__VA_ARGS__)
+#endif
+
+#ifndef P2PMEM_HAVE_PCIM_IOMAP_REGION
+#define pcim_iomap_region(pdev, bar, name)						\
+({											\
+	int __ret = pcim_iomap_regions(pdev, BIT(bar), name);				\
+											\
+	__ret ? IOMEM_ERR_PTR(__ret) : pcim_iomap_table(pdev)[bar];			\
+})
+#endif
+
+/* managed after pcim_enable_device() */
+#ifndef P2PMEM_HAVE_PCIM_REQUEST_REGION
+#define pcim_request_region	pci_request_region
+#endif
+
+#ifndef P2PMEM_HAVE_NVME_SCT
+#define NVME_SCT_PATH		0x300
+#define NVME_SCT_MASK		0x700
+#define NVME_SCT_SC_MASK	0x7ff
+#endif
+
+#ifndef P2PMEM_HAVE_IB_DEVICE_GET_NETDEV
+#ifndef P2PMEM_ADAPT_IB_CORE
+#define ib_device_get_netdev	rdma_p2pmem_get_netdev
+#endif
+struct ib_device;
+struct net_device;
+struct net_device *rdma_p2pmem_get_netdev(struct ib_device *dev, unsigned int port);
+#endif
+
+#endif /* P2PMEM_ADAPT_H */

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Before it had a header of its own */
+#include <asm/unaligned.h>

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Needs: the pagemap of a page as its member
+ * Since: 4.18, until 6.14
+ * Instead: rewrite/page_pgmap_member.sed uses page_pgmap().
+ * Remedy: None is needed.
+ */
+
+#include <linux/mm_types.h>
+
+static __maybe_unused struct dev_pagemap *p2pmem_probe(struct page *page)
+{
+	return page->pgmap;
+}

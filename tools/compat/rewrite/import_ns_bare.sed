@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Files: drivers/nvme/host/p2pmem-verify.c drivers/nvme/host/p2pmem-verify-cmd.c drivers/nvme/host/p2pmem.c
+s/^MODULE_IMPORT_NS(\([A-Z_]*\));/MODULE_IMPORT_NS("\1");/

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Files: drivers/nvme/target/p2pmem.h drivers/nvme/target/p2pmem-attach.c
+s/\(nvmet_p2pmem_ctrl_init(struct nvmet_ctrl \*ctrl, \)struct nvmet_req \*req/\1struct device *p2p_client/
+/nvmet_p2pmem_ctrl_init(struct nvmet_ctrl \*ctrl,$/,/[;{]/s/struct nvmet_req \*req/struct device *p2p_client/
+s/\<req->p2p_client\>/p2p_client/
+s/^ \* @req: .*/ * @p2p_client: DMA device of the transport, or NULL/
