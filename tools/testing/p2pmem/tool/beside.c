@@ -2,7 +2,7 @@
 /*
  * DOC: p2pmem_tool: the kernel's own DMA API and P2PDMA beside p2pmem
  *
- * Floor 1.
+ * Floor 2.
  *
  *	dmamap N C          memory N by dma_map_sgtable(), as a driver does that does not know us
  *	upstream P BAR C    P's BAR lent by the kernel's own P2PDMA, mapped for C by the DMA API;
