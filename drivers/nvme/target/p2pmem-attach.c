@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: which provider serves a namespace to a controller
+ * DOC: selection of the provider that serves a namespace to a controller
  *
- * The data of a Read or Write is moved by two devices: the adapter that the
- * controller's host is connected by, and the drive. For each (controller,
- * namespace) that asks for peer memory there is a path: a grant for these two,
- * or the reason why there is none. Paths of the same two devices share their
- * grants (p2pmem-share.c).
+ * Two devices move the data of a Read or Write: the adapter that connects the controller's
+ * host, and the drive. Each controller has a path for each namespace whose attribute p2pmem is
+ * not 0: a grant for these two devices, or the reason why there is no grant. Paths of the same
+ * two devices share their grants (p2pmem-share.c).
  *
- * Paths are created when a namespace is enabled or a controller is created, under subsys->lock,
- * and examined again by a work item (p2pmem-rescan.c). Requests find a path and its grant under
- * RCU, and keep the grant by a reference. A path is freed, and the core frees a grant, a grace
- * period after it was taken out. Memory keeps its grant by itself.
+ * A path is created when its namespace is enabled or its controller is created, under
+ * subsys->lock. A work item re-evaluates paths after events (p2pmem-rescan.c). Requests look up
+ * a path and its grant under RCU, and take a reference to the grant. A path is freed a grace
+ * period after its removal; the core does the same for a grant. Memory of a grant holds a
+ * reference to the grant.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -22,7 +22,7 @@
 static enum pci_p2pmem_reason nvmet_p2pmem_ctrl_reason(struct nvmet_ctrl *ctrl,
 						       struct nvmet_ns *ns)
 {
-	/* Sockets and the loop move data with the CPU; adapters of Fibre Channel do not. */
+	/* TCP and loop transports move data with the CPU; Fibre Channel adapters do not. */
 	if (!ctrl->p2p_client)
 		return ctrl->ops->type == NVMF_TRTYPE_FC ?
 			PCI_P2PMEM_NOT_A_CLIENT : PCI_P2PMEM_NO_DMA_DEVICE;
@@ -31,7 +31,7 @@ static enum pci_p2pmem_reason nvmet_p2pmem_ctrl_reason(struct nvmet_ctrl *ctrl,
 	return PCI_P2PMEM_OK;
 }
 
-/* Join a share of the provider @named, or of the best one; false and a reason without one */
+/* Join a share of the provider @named, or of the best one; on failure return false, set @why */
 static bool nvmet_p2pmem_obtain(struct nvmet_p2pmem_path *path, struct pci_dev *named,
 				struct device *drive, ktime_t since,
 				struct pci_p2pmem_verdict *why)
@@ -43,7 +43,7 @@ static bool nvmet_p2pmem_obtain(struct nvmet_p2pmem_path *path, struct pci_dev *
 	struct pci_dev *provider;
 	bool joined;
 
-	/* Of what a test could not prove another one is better, whichever it is. */
+	/* Prefer any other provider to one that a test could not prove. */
 	if (rec->verify == NVMET_P2PMEM_REQUIRE)
 		prefer |= PCI_P2PMEM_PROVABLE;
 	/* Protection information that the host computes stays in system memory. */
@@ -55,21 +55,21 @@ static bool nvmet_p2pmem_obtain(struct nvmet_p2pmem_path *path, struct pci_dev *
 	joined = provider && nvmet_p2pmem_share_join(path, provider, prefer, drive, why);
 	pci_dev_put(provider);
 	if (joined) {
-		/* What its driver keeps for itself is not for an administrator. */
+		/* An administrator cannot name memory that its driver does not publish. */
 		if (!named || pci_p2pmem_is_provider(named))
 			return true;
 		nvmet_p2pmem_share_leave(path);
 		why->reason = PCI_P2PMEM_NOT_A_PROVIDER;
 	} else if (why->reason == PCI_P2PMEM_NO_MEMORY) {
-		/* For the grant, or for what has to be known of its pairs */
+		/* Neither the grant nor its pairs could be allocated. */
 		nvmet_p2pmem_rescan(NVMET_P2PMEM_AGAIN);
 	}
 	return false;
 }
 
 /*
- * Whether requests may use the share's grant now. If not, the path waits for a test of it or
- * leaves the share, and @why says why; @state is the path's new state.
+ * Return whether requests may use the share's grant now. If not, the path waits for a test of
+ * the grant or leaves the share; set @why to the reason and @state to the path's new state.
  */
 static bool nvmet_p2pmem_admit(struct nvmet_p2pmem_path *path, struct device *drive,
 			       struct pci_p2pmem_verdict *why, enum nvmet_p2pmem_state *state)
@@ -92,7 +92,7 @@ static bool nvmet_p2pmem_admit(struct nvmet_p2pmem_path *path, struct device *dr
 			nvmet_p2pmem_rescan(NVMET_P2PMEM_AGAIN);
 		break;
 	case NVMET_P2PMEM_WAIT:
-		/* A test that was answered, and is repeated all the same, has its remedy. */
+		/* The logged remedy of a conclusive test still holds if the test is repeated. */
 		if (path->state != NVMET_P2PMEM_SYSTEM || path->reason != why->reason)
 			*state = NVMET_P2PMEM_RETRY;
 		break;
@@ -104,7 +104,7 @@ static bool nvmet_p2pmem_admit(struct nvmet_p2pmem_path *path, struct device *dr
 }
 
 /**
- * nvmet_p2pmem_use() - give requests memory under a grant
+ * nvmet_p2pmem_use() - let requests of a path use the grant of its share
  * @path: the path
  * @grant: the grant of its share
  *
@@ -121,14 +121,14 @@ void nvmet_p2pmem_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *g
 }
 
 /**
- * nvmet_p2pmem_refuse() - give requests system memory
+ * nvmet_p2pmem_refuse() - let requests of a path use system memory
  * @path: the path, which has no share or waits for a test
- * @provider: the provider that it asks for, NULL for any
- * @drive: DMA device of its drive, or NULL
+ * @provider: the provider that the namespace names, NULL for any
+ * @drive: DMA device of the drive, or NULL
  * @why: the reason
- * @state: its new state
+ * @state: the new state of @path
  *
- * Writes a line to the log unless a test runs.
+ * Logs the refusal unless a test is running or the log has the line already.
  *
  * Context: Process context, path->ctrl->subsys->lock held.
  */
@@ -137,15 +137,15 @@ void nvmet_p2pmem_refuse(struct nvmet_p2pmem_path *path, struct pci_dev *provide
 			 enum nvmet_p2pmem_state state)
 {
 	nvmet_p2pmem_enter(path, state, NULL, why->reason);
-	if (state != NVMET_P2PMEM_TESTING && path->told != state)
+	if (state != NVMET_P2PMEM_TESTING && path->logged != state)
 		nvmet_p2pmem_log_refusal(path, provider, drive, why);
 }
 
 /**
- * nvmet_p2pmem_connect() - find a share for a path, or the reason why it has none
+ * nvmet_p2pmem_connect() - join a share, or set the reason why there is none
  * @path: the path, without a share
- * @since: pairs that were judged at this time or later are not judged again: many paths that
- *	are connected at one occasion have them in common
+ * @since: pairs that were evaluated at this time or later are not re-evaluated: paths that are
+ *	connected together have most pairs in common
  *
  * Context: Process context, path->ctrl->subsys->lock held.
  */
@@ -175,10 +175,10 @@ void nvmet_p2pmem_connect(struct nvmet_p2pmem_path *path, ktime_t since)
 }
 
 /**
- * nvmet_p2pmem_disconnect() - take a path off its test and its share
- * @path: the path; one without them is fine
+ * nvmet_p2pmem_disconnect() - remove a path from its test and its share
+ * @path: the path; may have neither
  *
- * No callback of the grant sees the path after that.
+ * Afterwards no callback of the grant sees the path.
  *
  * Context: Process context, path->ctrl->subsys->lock held.
  */
@@ -193,7 +193,7 @@ void nvmet_p2pmem_disconnect(struct nvmet_p2pmem_path *path)
 /**
  * nvmet_p2pmem_attach_path() - create the path of a controller to a namespace
  * @ctrl: the controller
- * @ns: the namespace; nothing is done if it does not ask for peer memory
+ * @ns: the namespace; nothing is done if its attribute p2pmem is 0
  * @since: as for nvmet_p2pmem_connect()
  *
  * Context: Process context, ctrl->subsys->lock held.
@@ -218,7 +218,7 @@ void nvmet_p2pmem_attach_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns, ktim
 	if (radix_tree_insert(&ctrl->p2p_ns_map, ns->nsid, path))
 		goto free_path;
 
-	/* While it is being enabled nobody knows whether it will be: told later. */
+	/* Enabling the namespace may still fail: let the rescan work log the use. */
 	grant = nvmet_p2pmem_path_grant(path);
 	if (grant && ns->enabled)
 		nvmet_p2pmem_log_use(path, grant);
@@ -230,15 +230,15 @@ free_path:
 	nvmet_p2pmem_disconnect(path);
 	kfree(path);
 no_memory:
-	pr_warn("no memory to attach nsid %u to controller %u: it uses system memory for now\n",
+	pr_warn("no memory to attach nsid %u to controller %u: using system memory, will retry\n",
 		ns->nsid, ctrl->cntlid);
 	nvmet_p2pmem_rescan(NVMET_P2PMEM_AGAIN);
 }
 
 /**
- * nvmet_p2pmem_attach() - a namespace that is being enabled becomes visible to a controller
+ * nvmet_p2pmem_attach() - create the path of a controller to a namespace being enabled
  * @ctrl: the controller
- * @ns: the namespace, which may still fail to be enabled
+ * @ns: the namespace; enabling it may still fail
  *
  * Context: Process context, ctrl->subsys->lock held since nvmet_p2pmem_enable().
  */
@@ -250,11 +250,11 @@ void nvmet_p2pmem_attach(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns)
 }
 
 /**
- * nvmet_p2pmem_detach() - a namespace is no longer visible to a controller
+ * nvmet_p2pmem_detach() - remove the path of a controller to a namespace
  * @ctrl: the controller
  * @ns: the namespace
  *
- * Requests that have peer memory keep it.
+ * Requests keep the peer memory that they have.
  *
  * Context: Process context, ctrl->subsys->lock held.
  */
@@ -272,7 +272,7 @@ void nvmet_p2pmem_detach(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns)
 }
 
 /**
- * nvmet_p2pmem_ctrl_init() - a controller was created
+ * nvmet_p2pmem_ctrl_init() - create the paths of a new controller
  * @ctrl: the controller, on the list of its subsystem
  * @req: the Connect command; its p2p_client is the adapter's DMA device
  *
@@ -290,8 +290,8 @@ void nvmet_p2pmem_ctrl_init(struct nvmet_ctrl *ctrl, struct nvmet_req *req)
 }
 
 /**
- * nvmet_p2pmem_ctrl_exit() - a controller is about to be freed
- * @ctrl: controller without queues and without requests
+ * nvmet_p2pmem_ctrl_exit() - remove the paths of a controller before it is freed
+ * @ctrl: the controller, without queues and without requests
  *
  * Context: Process context, ctrl->subsys->lock held.
  */

@@ -2,9 +2,9 @@
 /**
  * DOC: KUnit: the namespace attributes p2pmem, p2pmem_prefer and p2pmem_stats/reset
  *
- * What may be written and what not, what is asked of a provider that was named when the
- * namespace is enabled, and what the log says of a namespace that asks and has no peer
- * memory for a reason of its own.
+ * Which values are valid, what a named provider must be able to do when the namespace is
+ * enabled, and the log lines of namespaces that cannot use peer memory because of their drive
+ * or file.
  */
 #include <linux/blk-integrity.h>
 #include <linux/fs.h>
@@ -19,7 +19,7 @@
 #define FILE_PATH	"/p2pmem-kunit\033[7m\r"	/* bytes that a terminal obeys */
 #define FILE_SHOWN	"/p2pmem-kunit\\e[7m\\r"
 
-/* Everything that is a value, and what is read back */
+/* All valid values, and the value that is read afterwards */
 static void values(struct kunit *test)
 {
 	static const struct {
@@ -36,7 +36,7 @@ static void values(struct kunit *test)
 	char value[32], line[32];
 	int i;
 
-	KUNIT_EXPECT_STREQ_MSG(test, bench_show(b), "0\n", "it is off before anybody asks");
+	KUNIT_EXPECT_STREQ_MSG(test, bench_show(b), "0\n", "the default is off");
 	for (i = 0; i < ARRAY_SIZE(t); i++) {
 		KUNIT_EXPECT_EQ(test, bench_store(b, t[i].written), strlen(t[i].written));
 		KUNIT_EXPECT_STREQ(test, bench_show(b), t[i].read);
@@ -53,7 +53,7 @@ static void values(struct kunit *test)
 	}
 }
 
-/* Whatever else is written is refused, and changes nothing. */
+/* All other values are refused, and change nothing. */
 static void malformed_values(struct kunit *test)
 {
 #define V(text) { text, sizeof(text) - 1 }
@@ -96,11 +96,11 @@ static void malformed_values(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, bench_store(b, large), -EINVAL, "a page of ones");
 	memset(large, ':', PAGE_SIZE - 1);
 	KUNIT_EXPECT_EQ_MSG(test, bench_store(b, large), -EINVAL, "a page of colons");
-	KUNIT_EXPECT_STREQ_MSG(test, bench_show(b), "1\n", "a value that was refused is there");
+	KUNIT_EXPECT_STREQ_MSG(test, bench_show(b), "1\n", "a refused value is stored");
 #undef V
 }
 
-/* Only what lends published memory can be named. */
+/* Only a function that lends published memory can be named. */
 static void functions_without_memory(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_build(test);
@@ -124,7 +124,7 @@ static ssize_t prefer_store(struct nvmet_bench *b, const char *order)
 	return nvmet_ns_attr_p2pmem_prefer.store(&b->ns->group.cg_item, order, strlen(order));
 }
 
-/* What counts most among several: words, and who is chosen then */
+/* p2pmem_prefer: its values, and the provider that is chosen for each */
 static void preference(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_build(test);
@@ -145,7 +145,7 @@ static void preference(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(bad); i++)
 		KUNIT_EXPECT_EQ_MSG(test, prefer_store(b, bad[i]), -EINVAL, "\"%s\"", bad[i]);
 
-	/* As near as the other, with more memory, but on another node */
+	/* card2 is as near as card and has more free memory, but is on another node. */
 	set_dev_node(b->drive, 0);
 	set_dev_node(b->nic, 0);
 	set_dev_node(&b->card->dev, 0);
@@ -167,7 +167,7 @@ static void preference(struct kunit *test)
 	pci_p2pmem_free(less, SZ_1M);
 }
 
-/* A namespace at work is not changed. */
+/* The attributes of an enabled namespace cannot be changed. */
 static void busy_while_enabled(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_build(test);
@@ -181,13 +181,13 @@ static void busy_while_enabled(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bench_store(b, "0"), 1);
 }
 
-/* A provider that was named must be able to serve the drive; any provider need not. */
+/* A named provider must be able to serve the drive; with "any" no check is made. */
 static void checks_at_enable(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_build(test);
 
 	KUNIT_ASSERT_EQ(test, bench_store(b, "1"), 1);
-	KUNIT_EXPECT_EQ_MSG(test, bench_enable(b), 0, "any: one that suits may come");
+	KUNIT_EXPECT_EQ_MSG(test, bench_enable(b), 0, "any: a suitable provider may appear later");
 	nvmet_ns_disable(b->ns);
 
 	KUNIT_ASSERT_GT(test, bench_store(b, pci_name(b->card)), 0);
@@ -241,9 +241,9 @@ static void namespaces_of_files(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, logged_line(l, 10), want);
 }
 
-/* "BORROWER and LENDER: WORDS" is all that the log says of the path of b->ctrl. */
-static void told(struct nvmet_bench *b, struct logged *l, const char *borrower,
-		 const char *lender, const char *words)
+/* Expect the log line of b->ctrl's path, which ends with "BORROWER and LENDER: WORDS" */
+static void expect_logged(struct nvmet_bench *b, struct logged *l, const char *borrower,
+			  const char *lender, const char *words)
 {
 	char *want = kunit_kzalloc(b->test, sizeof(l->line), GFP_KERNEL);
 
@@ -268,20 +268,20 @@ static void integrity_set(struct nvmet_bench *b, unsigned int csum, unsigned int
 	KUNIT_ASSERT_EQ(b->test, queue_limits_commit_update(b->disk->queue, &lim), 0);
 }
 
-/* Drives whose data the CPU looks at, however they are found, and those where it does not */
+/* Drives with protection information that the CPU computes, and drives without */
 static void drives_with_integrity(struct kunit *test)
 {
 	static const struct {
 		unsigned int csum;
 		unsigned int flags;
-		int named;		/* enabling it with a provider that was named */
+		int named;		/* result of enabling it with a named provider */
 		bool refused;
-		bool by_disk;		/* the disk is at fault, whoever its host is */
+		bool by_disk;		/* the disk is refused for all hosts */
 	} t[] = {
 		{ BLK_INTEGRITY_CSUM_IP, 0, -EOPNOTSUPP, true, true },
 		{ BLK_INTEGRITY_CSUM_CRC64, BLK_INTEGRITY_NOGENERATE, -EOPNOTSUPP, true, true },
 		{ BLK_INTEGRITY_CSUM_IP, BLK_INTEGRITY_NOVERIFY, -EOPNOTSUPP, true, true },
-		/* A host could compute this, but this one does not. */
+		/* A host could compute this protection information, but this host does not. */
 		{ BLK_INTEGRITY_CSUM_CRC, 0, 0, true, false },
 		{ BLK_INTEGRITY_CSUM_CRC, BLK_INTEGRITY_REF_TAG, 0, true, false },
 		{ BLK_INTEGRITY_CSUM_IP, BLK_INTEGRITY_NOGENERATE | BLK_INTEGRITY_NOVERIFY },
@@ -307,17 +307,18 @@ static void drives_with_integrity(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, bench_count(b, "cpu-integrity"), t[i].refused);
 		KUNIT_EXPECT_EQ(test, bench_count(b, "fallbacks"), t[i].refused);
 		if (t[i].refused)
-			told(b, l, t[i].by_disk ? b->disk->disk_name : dev_name(b->drive),
-			     "(no provider)", INTEGRITY_WORDS);
+			expect_logged(b, l,
+				      t[i].by_disk ? b->disk->disk_name : dev_name(b->drive),
+				      "(no provider)", INTEGRITY_WORDS);
 		bench_disconnect(b);
 		nvmet_ns_disable(b->ns);
 	}
-	KUNIT_EXPECT_STREQ_MSG(test, logged_line(l, 0), "", "said although all is well");
+	KUNIT_EXPECT_STREQ_MSG(test, logged_line(l, 0), "", "logged although the path is used");
 }
 
 /*
- * Protection information of a host is in system memory: not together with data in the memory
- * of a drive that takes no such command.
+ * Protection information of a host is in system memory. A drive whose own memory is lent may not
+ * accept commands with data in that memory and metadata in system memory.
  */
 static void integrity_outside_of_the_drive(struct kunit *test)
 {
@@ -343,7 +344,7 @@ static void integrity_outside_of_the_drive(struct kunit *test)
 	nvmet_ns_disable(b->ns);
 }
 
-/* With a provider that was named, enabling says it; and what comes later is seen, too. */
+/* With a named provider, enabling logs the reason; integrity enabled later is detected too. */
 static void integrity_that_comes_later(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_build(test);
@@ -369,7 +370,7 @@ static void integrity_that_comes_later(struct kunit *test)
 }
 #endif
 
-/* No driver of a Fibre Channel adapter is a client: the remedy is none that needs one. */
+/* No driver of a Fibre Channel adapter is a client, so the remedy is another transport. */
 static void host_by_fibre_channel(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_build(test);
@@ -386,14 +387,14 @@ static void host_by_fibre_channel(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ_MSG(test, strchr(line, ';'), strrchr(line, ';'), "two remedies: %s",
 				line);
 	bench_disconnect(b);
-	/* Of RDMA that would be done already. */
+	/* An RDMA adapter must not have this remedy. */
 	bench_connect(b, NULL, NVMF_TRTYPE_RDMA);
 	line = logged_line(l, 5);
 	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(line, "no-dma-device: "), "%s", line);
 	KUNIT_EXPECT_NULL_MSG(test, strstr(line, "by RDMA"), "%s", line);
 }
 
-/* What must be proved and is not, because nobody can; and what nobody lends */
+/* A path that must be proved, without a self-test; and no published provider */
 static void paths_that_are_not_used(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_build(test);
@@ -404,8 +405,8 @@ static void paths_that_are_not_used(struct kunit *test)
 	KUNIT_ASSERT_GT(test, bench_store(b, pci_name(b->card)), 0);
 	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
 	bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
-	told(b, l, dev_name(b->drive), pci_name(b->card),
-	     "not-verified: the path has not passed the self-test that is required before its use (the client's driver has no self-test); write warn to the namespace's p2pmem_verify");
+	expect_logged(b, l, dev_name(b->drive), pci_name(b->card),
+		      "not-verified: the path has not passed the self-test that is required before its use (the client's driver has no self-test); write warn to the namespace's p2pmem_verify");
 	KUNIT_EXPECT_NULL(test, bench_io(b, nvme_cmd_read, SZ_4K));
 	KUNIT_EXPECT_EQ(test, bench_count(b, "not-verified"), 1);
 	bench_disconnect(b);
@@ -417,18 +418,18 @@ static void paths_that_are_not_used(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, bench_store(b, "1"), 1);
 	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
 	bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
-	told(b, l, dev_name(b->drive), "(no provider)",
-	     "no-provider: no published provider can serve these clients; load the driver of a provider, or bind a memory card to p2pmem-bar");
+	expect_logged(b, l, dev_name(b->drive), "(no provider)",
+		      "no-provider: no published provider can serve these clients; load the driver of a provider, or bind a memory card to p2pmem-bar");
 	KUNIT_EXPECT_NULL(test, bench_io(b, nvme_cmd_read, SZ_4K));
 	KUNIT_EXPECT_EQ(test, bench_count(b, "no-provider"), 1);
 }
 
 /**
- * struct load - requests beside the suite's
- * @work: makes them
+ * struct load - requests that run concurrently with the test
+ * @work: issues the requests
  * @b: the target
- * @bytes: that they moved
- * @stop: enough
+ * @bytes: number of bytes moved
+ * @stop: end after the present request
  */
 struct load {
 	struct work_struct work;
@@ -457,7 +458,7 @@ static u64 load_sum(struct nvmet_bench *b)
 		bench_count(b, "system_bytes");
 }
 
-/* All counters begin anew, and what moves meanwhile is counted before or after: once */
+/* A reset zeroes all counters; bytes that move meanwhile are counted once, before or after */
 static void reset_under_load(struct kunit *test)
 {
 	static const char * const bad[] = { "", "0", "2", "1 ", "yes" };
@@ -492,7 +493,7 @@ static void reset_under_load(struct kunit *test)
 		schedule_timeout_uninterruptible(2);
 		before = atomic64_read(&l.bytes);
 		KUNIT_EXPECT_EQ(test, bench_reset(b, "1"), 1);
-		/* One request is under way, whose bytes may be counted already. */
+		/* One request is in flight, whose bytes may be counted already. */
 		after = atomic64_read(&l.bytes) + SZ_4K;
 		KUNIT_EXPECT_LE_MSG(test, load_sum(b), U32_MAX, "less than zero");
 	}

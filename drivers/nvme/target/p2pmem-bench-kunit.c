@@ -94,7 +94,7 @@ static void bench_del_disk(void *data)
  */
 struct gendisk *bench_new_disk(struct nvmet_bench *b, struct device *drive, const char *name)
 {
-	/* Smaller than a page, so that a request's blocks can be told apart */
+	/* Smaller than a page, so that a request has several blocks */
 	struct queue_limits lim = { .logical_block_size = BENCH_BLOCK };
 	struct gendisk *disk = blk_alloc_disk(&lim, NUMA_NO_NODE);
 
@@ -117,7 +117,7 @@ static void bench_queue_response(struct nvmet_req *req)
 	complete(&container_of(req, struct bench_req, req)->done);
 }
 
-/* The host of a controller that is to end; it has one queue only. */
+/* Delete a controller; the simulated host has one queue only */
 static void bench_delete_ctrl(struct nvmet_ctrl *ctrl)
 {
 }
@@ -146,7 +146,7 @@ static void bench_put_target(void *data)
  * @nsid: its identifier
  * @disk: name of its block device
  *
- * Return: the namespace, which asks for nothing; nvmet_ns_free() frees it.
+ * Return: the namespace, with the attribute p2pmem 0; nvmet_ns_free() frees it.
  */
 struct nvmet_ns *bench_new_ns(struct nvmet_bench *b, struct nvmet_subsys *subsys, u32 nsid,
 			      const char *disk)
@@ -156,7 +156,7 @@ struct nvmet_ns *bench_new_ns(struct nvmet_bench *b, struct nvmet_subsys *subsys
 	KUNIT_ASSERT_NOT_NULL(b->test, ns);
 	config_group_init_type_name(&ns->group, "1", &bench_ns_type);
 	KUNIT_ASSERT_EQ(b->test, nvmet_p2pmem_ns_init(ns), 0);
-	/* Peer memory at once: suites that are about the self-test write what they want. */
+	/* No self-test: suites of the self-test write their own value. */
 	nvmet_p2pmem_record(ns)->verify = NVMET_P2PMEM_OFF;
 	ns->device_path = kasprintf(GFP_KERNEL, "/dev/%s", disk);
 	KUNIT_ASSERT_NOT_NULL(b->test, ns->device_path);
@@ -224,14 +224,14 @@ int bench_enable(struct nvmet_bench *b)
 }
 
 /**
- * bench_new_ctrl() - a host connects
+ * bench_new_ctrl() - connect a host to a subsystem
  * @b: the target
- * @subsysnqn: to which subsystem
- * @adapter: its DMA device, NULL for none
- * @sq: its queue; keeps the controller until nvmet_sq_destroy()
- * @cq: ditto
+ * @subsysnqn: name of the subsystem
+ * @adapter: DMA device of the adapter, NULL for none
+ * @sq: submission queue; keeps the controller until nvmet_sq_destroy()
+ * @cq: completion queue
  *
- * Return: the controller, or NULL. May be called by any thread.
+ * Return: the controller, or NULL. Any thread may call this.
  */
 struct nvmet_ctrl *bench_new_ctrl(struct nvmet_bench *b, const char *subsysnqn,
 				  struct device *adapter, struct nvmet_sq *sq,
@@ -265,9 +265,9 @@ free_req:
 }
 
 /**
- * bench_connect() - the host of the target connects
+ * bench_connect() - connect the host of the target
  * @b: the target
- * @adapter: its DMA device, NULL for none
+ * @adapter: DMA device of the adapter, NULL for none
  * @type: NVMF_TRTYPE_RDMA, for example
  */
 void bench_connect(struct nvmet_bench *b, struct device *adapter, unsigned int type)
@@ -278,7 +278,7 @@ void bench_connect(struct nvmet_bench *b, struct device *adapter, unsigned int t
 }
 
 /**
- * bench_disconnect() - the host goes, and its controller with it
+ * bench_disconnect() - disconnect the host, which frees its controller
  * @b: the target
  */
 void bench_disconnect(struct nvmet_bench *b)
@@ -291,7 +291,7 @@ void bench_disconnect(struct nvmet_bench *b)
 
 ssize_t bench_store_len(struct nvmet_bench *b, const char *value, size_t len)
 {
-	/* configfs: a page of its own, with a zero byte after what was written */
+	/* As configfs: a page with a zero byte after the value */
 	memcpy(b->page, value, len);
 	b->page[len] = '\0';
 	return nvmet_ns_attr_p2pmem.store(&b->ns->group.cg_item, b->page, len);
@@ -346,13 +346,13 @@ u64 bench_count(struct nvmet_bench *b, const char *name)
 }
 
 /**
- * bench_start() - a Read or Write arrives
+ * bench_start() - create a Read or Write
  * @b: the target
  * @opcode: nvme_cmd_read or nvme_cmd_write
- * @bytes: of data
- * @adapter: DMA device of the queue it arrives by
+ * @bytes: number of bytes of data
+ * @adapter: DMA device of the adapter that received the command
  *
- * Return: the request, with memory.
+ * Return: the request, with its memory.
  */
 struct bench_req *bench_start(struct nvmet_bench *b, u8 opcode, u32 bytes,
 			      struct device *adapter)
@@ -426,11 +426,11 @@ struct pci_dev *bench_io(struct nvmet_bench *b, u8 opcode, u32 bytes)
 }
 
 /**
- * bench_settles() - wait for the work that looks at all paths again
+ * bench_settles() - wait until the rescan work has re-evaluated the paths
  * @b: the target
- * @provider: whose memory requests are to have
+ * @provider: expected provider of the memory of requests, NULL for system memory
  *
- * Return: whether they do.
+ * Return: true if requests have such memory in time.
  */
 bool bench_settles(struct nvmet_bench *b, struct pci_dev *provider)
 {

@@ -2,10 +2,10 @@
 /**
  * DOC: the namespace attributes p2pmem, p2pmem_prefer and p2pmem_verify
  *
- * p2pmem is a boolean, whether to use peer memory of any suitable provider, or the PCI address
- * of a provider. p2pmem_prefer decides between several providers, and p2pmem_verify what a
- * self-test must show before a path is used. Enabling a namespace checks that a named provider
- * can serve its drive. No attribute can be changed while the namespace is enabled.
+ * p2pmem is a boolean that enables peer memory of any suitable provider, or the PCI address of
+ * a provider. p2pmem_prefer selects between several providers. p2pmem_verify sets which result
+ * of the self-test a path needs before it is used. Enabling a namespace checks that a named
+ * provider can serve the drive. No attribute can be changed while the namespace is enabled.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -17,7 +17,7 @@
 
 #define NVMET_P2PMEM_MIN_DOMAIN	4	/* hexadecimal digits */
 #define NVMET_P2PMEM_MAX_DOMAIN	8
-#define NVMET_P2PMEM_SHOWN	32UL	/* bytes of a wrong value in the log */
+#define NVMET_P2PMEM_SHOWN	32UL	/* bytes of an invalid value in the log */
 
 static const char * const nvmet_p2pmem_modes[] = {
 	[NVMET_P2PMEM_AUTO] = "auto",
@@ -42,7 +42,7 @@ struct nvmet_p2pmem_setting {
 	u8 devfn;
 };
 
-/* Parse hexadecimal digits at the beginning of @s; fail if there are fewer */
+/* Parse @digits hexadecimal digits at the beginning of @s; fail if there are fewer */
 static bool nvmet_p2pmem_hex(const char *s, unsigned int digits, u32 *value)
 {
 	for (*value = 0; digits; digits--, s++) {
@@ -55,9 +55,9 @@ static bool nvmet_p2pmem_hex(const char *s, unsigned int digits, u32 *value)
 	return true;
 }
 
-/* Parse DDDD:BB:DD.F as lspci -D prints it, with exactly as many digits */
+/* Parse DDDD:BB:DD.F, with exactly the digits that lspci -D prints */
 static bool nvmet_p2pmem_parse_address(const char *s, size_t len,
-				       struct nvmet_p2pmem_setting *wish)
+				       struct nvmet_p2pmem_setting *set)
 {
 	static const char tail[] = ":BB:DD.F";
 	size_t digits = strcspn(s, ":");
@@ -66,7 +66,7 @@ static bool nvmet_p2pmem_parse_address(const char *s, size_t len,
 	if (digits < NVMET_P2PMEM_MIN_DOMAIN || digits > NVMET_P2PMEM_MAX_DOMAIN ||
 	    len != digits + sizeof(tail) - 1)
 		return false;
-	/* Wider domains have no leading zero: one device has one name. */
+	/* Refuse leading zeros of a wider domain: each device has one name. */
 	if (digits > NVMET_P2PMEM_MIN_DOMAIN && *s == '0')
 		return false;
 	if (!nvmet_p2pmem_hex(s, digits, &domain) || domain > INT_MAX)
@@ -78,46 +78,45 @@ static bool nvmet_p2pmem_parse_address(const char *s, size_t len,
 	if (slot > 0x1f || func > 7)
 		return false;
 
-	wish->fixed = true;
-	wish->domain = domain;
-	wish->bus = bus;
-	wish->devfn = PCI_DEVFN(slot, func);
+	set->fixed = true;
+	set->domain = domain;
+	set->bus = bus;
+	set->devfn = PCI_DEVFN(slot, func);
 	return true;
 }
 
 static bool nvmet_p2pmem_parse(const char *page, size_t count,
-			       struct nvmet_p2pmem_setting *wish)
+			       struct nvmet_p2pmem_setting *set)
 {
 	size_t len = strnlen(page, count);
 
-	memset(wish, 0, sizeof(*wish));
+	memset(set, 0, sizeof(*set));
 	if (len != count)
-		return false;	/* a zero byte in it */
+		return false;	/* the value contains a zero byte */
 	if (len && page[len - 1] == '\n')
 		len--;
-	/* A value that begins with a digit or looks like an address is no boolean. */
+	/* kstrtobool() checks the first bytes only and would accept "1:00.0". */
 	if (len != 1 && len && (isdigit(*page) || strpbrk(page, ":.")))
-		return nvmet_p2pmem_parse_address(page, len, wish);
-	return !kstrtobool(page, &wish->any);
+		return nvmet_p2pmem_parse_address(page, len, set);
+	return !kstrtobool(page, &set->any);
 }
 
-/* True if the namespace is enabled: logs that the attribute cannot be changed now */
+/* Return true if the namespace is enabled, and log that @attr cannot be changed now */
 static bool nvmet_p2pmem_busy(struct nvmet_ns *ns, const char *attr)
 {
 	if (ns->enabled)
-		pr_err("nsid %u of %*pE is enabled: disable it before %s is changed\n", ns->nsid,
+		pr_err("nsid %u of %*pE: cannot change %s of an enabled namespace; disable the namespace first\n", ns->nsid,
 		       (int)strlen(ns->subsys->subsysnqn), ns->subsys->subsysnqn, attr);
 	return ns->enabled;
 }
 
-/* Log that a value is invalid, and what is expected */
+/* Log that a value is invalid, and which values are valid */
 static void nvmet_p2pmem_malformed(struct nvmet_ns *ns, const char *attr, const char *page,
 				   const char *values)
 {
-	pr_err("nsid %u of %*pE: \"%*pE\" is not a value of %s; write %s\n", ns->nsid,
+	pr_err("nsid %u of %*pE: invalid %s '%*pE', expected %s\n", ns->nsid,
 	       (int)strlen(ns->subsys->subsysnqn), ns->subsys->subsysnqn,
-	       (int)min(strcspn(page, "\n"), NVMET_P2PMEM_SHOWN),
-	       page, attr, values);
+	       attr, (int)min(strcspn(page, "\n"), NVMET_P2PMEM_SHOWN), page, values);
 }
 
 static ssize_t nvmet_ns_p2pmem_show(struct config_item *item, char *page)
@@ -132,19 +131,19 @@ static ssize_t nvmet_ns_p2pmem_show(struct config_item *item, char *page)
 	return sysfs_emit(page, "%d\n", !!ns->use_p2pmem);
 }
 
-/* Check that the function at that address lends memory; log if it does not */
+/* Check that the function at that address lends published memory; log if it does not */
 static int nvmet_p2pmem_check_provider(struct nvmet_ns *ns,
-				       const struct nvmet_p2pmem_setting *wish)
+				       const struct nvmet_p2pmem_setting *set)
 {
 	struct pci_dev *provider;
 	bool lends;
 
-	provider = pci_get_domain_bus_and_slot(wish->domain, wish->bus, wish->devfn);
+	provider = pci_get_domain_bus_and_slot(set->domain, set->bus, set->devfn);
 	lends = provider && pci_p2pmem_is_provider(provider);
 	if (!lends)
 		pr_err("nsid %u of %*pE: %04x:%02x:%02x.%d %s; choose a function that has p2pmem/published 1 in sysfs, or write 1 for any\n",
 		       ns->nsid, (int)strlen(ns->subsys->subsysnqn), ns->subsys->subsysnqn,
-		       wish->domain, wish->bus, PCI_SLOT(wish->devfn), PCI_FUNC(wish->devfn),
+		       set->domain, set->bus, PCI_SLOT(set->devfn), PCI_FUNC(set->devfn),
 		       provider ? "lends no published memory" : "does not exist");
 	pci_dev_put(provider);
 	return lends ? 0 : -ENODEV;
@@ -155,7 +154,7 @@ static ssize_t nvmet_ns_p2pmem_store(struct config_item *item, const char *page,
 {
 	struct nvmet_ns *ns = to_nvmet_ns(item);
 	struct nvmet_p2pmem_ns *rec = nvmet_p2pmem_record(ns);
-	struct nvmet_p2pmem_setting wish;
+	struct nvmet_p2pmem_setting set;
 	int ret;
 
 	if (!rec)
@@ -164,23 +163,23 @@ static ssize_t nvmet_ns_p2pmem_store(struct config_item *item, const char *page,
 	guard(mutex)(&ns->subsys->lock);
 	if (nvmet_p2pmem_busy(ns, "p2pmem"))
 		return -EBUSY;
-	if (!nvmet_p2pmem_parse(page, count, &wish)) {
+	if (!nvmet_p2pmem_parse(page, count, &set)) {
 		nvmet_p2pmem_malformed(ns, "p2pmem", page,
 				       "a boolean such as 0 or 1, or a full PCI address such as 0000:03:00.0");
 		return -EINVAL;
 	}
-	if (wish.fixed) {
-		ret = nvmet_p2pmem_check_provider(ns, &wish);
+	if (set.fixed) {
+		ret = nvmet_p2pmem_check_provider(ns, &set);
 		if (ret)
 			return ret;
 	}
 
-	ns->use_p2pmem = wish.any || wish.fixed;
+	ns->use_p2pmem = set.any || set.fixed;
 	nvmet_p2pmem_forget_provider(rec);
-	rec->fixed = wish.fixed;
-	rec->domain = wish.domain;
-	rec->bus = wish.bus;
-	rec->devfn = wish.devfn;
+	rec->fixed = set.fixed;
+	rec->domain = set.domain;
+	rec->bus = set.bus;
+	rec->devfn = set.devfn;
 	return count;
 }
 
@@ -194,11 +193,11 @@ struct configfs_attribute nvmet_ns_attr_p2pmem = {
 };
 
 /**
- * struct nvmet_p2pmem_choice - an attribute that is one of a few words
- * @attr: its name
- * @words: what may be written, with or without a newline; ends in NULL
- * @values: the same in words for the log
- * @member: where the index of the word is in the record, an enum
+ * struct nvmet_p2pmem_choice - an attribute whose value is one of a list of words
+ * @attr: name of the attribute
+ * @words: valid words, ends with NULL; a newline may follow the word
+ * @values: list of the words for the log
+ * @member: offset of the enum in the record that holds the index of the word
  */
 struct nvmet_p2pmem_choice {
 	const char *attr;
@@ -278,7 +277,7 @@ struct configfs_attribute nvmet_ns_attr_p2pmem_##_name = {			\
 NVMET_P2PMEM_CHOICE(prefer);
 NVMET_P2PMEM_CHOICE(verify);
 
-/* Check that the named provider can serve the drive; log why it cannot */
+/* Check that the named provider can serve the drive; log the reason if it cannot */
 static int nvmet_p2pmem_check_drive(struct nvmet_ns *ns, struct nvmet_p2pmem_ns *rec)
 {
 	struct pci_p2pmem_verdict why = { .distance = -1 };
@@ -298,11 +297,11 @@ static int nvmet_p2pmem_check_drive(struct nvmet_ns *ns, struct nvmet_p2pmem_ns 
 		ret = -EOPNOTSUPP;
 		goto out;
 	}
-	/* An administrator may have changed ACS to make it possible. */
+	/* The administrator may have changed ACS since the last evaluation. */
 	pci_p2pmem_verdict_update(provider, drive, &why);
 	if (why.reason)
 		ret = pci_p2pmem_distance(provider, &drive, 1);
-	/* A failed self-test is no reason to refuse: system memory is used until it is repeated. */
+	/* Accept a failed self-test: system memory is used until the test is repeated. */
 	if (why.reason == PCI_P2PMEM_VERIFY_FAILED)
 		ret = 0;
 out:
@@ -310,7 +309,7 @@ out:
 		text = nvmet_p2pmem_explain(provider, drive ?: nvmet_ns_dev(ns), &why);
 		pr_err("nsid %u of %*pE: %s\n", ns->nsid,
 		       (int)strlen(ns->subsys->subsysnqn), ns->subsys->subsysnqn,
-		       text ?: "no memory to say why");
+		       text ?: "no memory to format the reason");
 		kfree(text);
 	}
 	put_device(drive);
@@ -319,17 +318,17 @@ out:
 }
 
 /**
- * nvmet_p2pmem_enable() - a namespace is being enabled
+ * nvmet_p2pmem_enable() - check the provider of a namespace that is being enabled
  * @ns: namespace whose drive or file is open
  *
  * A provider that the administrator named must be able to serve the drive. "Any provider"
- * is never refused: a suitable one may be added later, and until then each controller
- * logs and counts the reason. The same holds for a path that only a self-test refuses.
+ * is never refused: a suitable provider may appear later; until then requests use system
+ * memory, and each controller logs the reason. A failed self-test is not refused either.
  *
  * Context: Process context, ns->subsys->lock held.
- * Return: 0; for a provider that was named: -EINVAL for a namespace that is
- * backed by a file, -ENODEV when it lends nothing any more, -EXDEV when it cannot
- * reach the drive, -EOPNOTSUPP when the drive's driver is no client.
+ * Return: 0, or for a named provider: -EINVAL if the namespace is backed by a file, -ENODEV if
+ * the provider no longer lends published memory, -EXDEV if there is no path between provider
+ * and drive, -EOPNOTSUPP if the drive's driver is no client.
  */
 int nvmet_p2pmem_enable(struct nvmet_ns *ns)
 {
@@ -339,7 +338,7 @@ int nvmet_p2pmem_enable(struct nvmet_ns *ns)
 
 	if (!rec || !ns->use_p2pmem)
 		return 0;
-	/* Next, all controllers are attached: pairs that they have in common are judged once. */
+	/* All controllers are attached next; this time has common pairs evaluated only once. */
 	rec->enabled = ktime_get();
 	clear_bit(0, &rec->warned);
 	if (!rec->fixed)

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: what of a namespace does DMA, and which provider was named for it
+ * DOC: the DMA device and the named provider of a namespace
  *
- * The two ends that are found by looking at a namespace alone. All that is kept is where the
- * named provider was found: a look-up by address walks all functions of the machine, and each
- * path of the namespace needs it under subsys->lock.
+ * Both depend on the namespace only, and not on a controller. The named provider is cached in
+ * the namespace's record: a lookup by address walks all PCI functions of the machine, and each
+ * path of the namespace needs the provider under subsys->lock.
  */
 #include <linux/blk-integrity.h>
 #include <linux/module.h>
 #include "p2pmem-priv.h"
 
 /**
- * nvmet_p2pmem_cpu_integrity() - whether the CPU would look at a drive's data
+ * nvmet_p2pmem_cpu_integrity() - whether the CPU reads the data of a drive
  * @ns: namespace with an open drive
  *
  * Context: Any.
- * Return: true when the block layer generates or verifies protection information.
+ * Return: true if the block layer generates or verifies protection information.
  */
 bool nvmet_p2pmem_cpu_integrity(struct nvmet_ns *ns)
 {
@@ -41,7 +41,7 @@ static bool nvmet_p2pmem_below_pci(struct device *dev)
 /**
  * nvmet_p2pmem_drive() - the DMA device of a namespace
  * @ns: namespace with an open drive or file
- * @reason: returns why it has none that can use peer memory, else PCI_P2PMEM_OK
+ * @reason: returns why there is no device that can use peer memory, else PCI_P2PMEM_OK
  *
  * Context: Process context.
  * Return: the device with a reference, or NULL.
@@ -66,8 +66,8 @@ struct device *nvmet_p2pmem_drive(struct nvmet_ns *ns, enum pci_p2pmem_reason *r
 		return NULL;
 	}
 	/*
-	 * With protection information end to end the host computes it. Whether a
-	 * controller does that is known when it is attached.
+	 * If the namespace has protection information end to end, the host may compute it.
+	 * nvmet_p2pmem_ctrl_reason() checks that for each controller.
 	 */
 	if (!nvmet_ns_has_pi(ns) && nvmet_p2pmem_cpu_integrity(ns)) {
 		*reason = PCI_P2PMEM_CPU_INTEGRITY;
@@ -78,16 +78,16 @@ struct device *nvmet_p2pmem_drive(struct nvmet_ns *ns, enum pci_p2pmem_reason *r
 }
 
 /**
- * nvmet_p2pmem_fixed_provider() - the function that the administrator named
- * @rec: record of a namespace that has one
- * @since: if it was absent at this time or later, it is not looked up again
- * @why: returns its name: there may be no device to ask
+ * nvmet_p2pmem_fixed_provider() - look up the provider that the administrator named
+ * @rec: record of a namespace whose administrator named a provider
+ * @since: skip the lookup if one at this time or later found no function
+ * @why: returns the provider's address, for the log if there is no such function
  *
- * Another function may have its address after a hotplug: one that was removed is looked up
- * again.
+ * After a hotplug another function may have the same address: if the cached function was
+ * removed, the address is looked up again.
  *
  * Context: Process context, the namespace's subsys->lock held.
- * Return: the function with a reference, or NULL when it is absent.
+ * Return: the function with a reference, or NULL if there is no such function.
  */
 struct pci_dev *nvmet_p2pmem_fixed_provider(struct nvmet_p2pmem_ns *rec, ktime_t since,
 					    struct pci_p2pmem_verdict *why)

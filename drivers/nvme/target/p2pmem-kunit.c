@@ -2,9 +2,9 @@
 /**
  * DOC: KUnit: peer-to-peer memory for the NVMe target
  *
- * Which provider serves a controller and a namespace, what memory a request gets, how
- * its bytes are counted, what its bio says to the block layer, and what its status is
- * when the provider goes. All cases: the hierarchy of p2pmem-bench-kunit.c.
+ * Which provider serves a controller and a namespace, which memory a request uses, how its
+ * bytes are counted, whether its bio may be merged, and its status after the provider is
+ * revoked or lost. All cases: the hierarchy of p2pmem-bench-kunit.c.
  */
 #include <linux/kernfs.h>
 #include <linux/module.h>
@@ -12,21 +12,21 @@
 
 #include "p2pmem-kunit.h"
 
-/* An enabled namespace that asks for @wish, drive and adapter clients, a host */
-static struct nvmet_bench *bench_ready(struct kunit *test, const char *wish)
+/* A target with @value in p2pmem (NULL: the card), enabled, all clients, a host connected */
+static struct nvmet_bench *bench_ready(struct kunit *test, const char *value)
 {
 	struct nvmet_bench *b = bench_build(test);
 
 	bench_clients(b);
-	if (!wish)
-		wish = pci_name(b->card);
-	KUNIT_ASSERT_GT(test, bench_store(b, wish), 0);
+	if (!value)
+		value = pci_name(b->card);
+	KUNIT_ASSERT_GT(test, bench_store(b, value), 0);
 	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
 	bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
 	return b;
 }
 
-/* p2pmem/quota of a provider */
+/* Write to p2pmem/quota of a provider */
 static int bench_quota(struct pci_dev *provider, unsigned long bytes)
 {
 	struct kernfs_node *dir = kernfs_find_and_get(provider->dev.kobj.sd, "p2pmem");
@@ -45,7 +45,7 @@ static int bench_quota(struct pci_dev *provider, unsigned long bytes)
 	return ret;
 }
 
-/* Every byte is counted once. */
+/* Expect the three byte counters */
 static void bench_sum(struct nvmet_bench *b, u64 peer, u64 inl, u64 system)
 {
 	KUNIT_EXPECT_EQ(b->test, bench_count(b, "peer_bytes"), peer);
@@ -53,7 +53,7 @@ static void bench_sum(struct nvmet_bench *b, u64 peer, u64 inl, u64 system)
 	KUNIT_EXPECT_EQ(b->test, bench_count(b, "system_bytes"), system);
 }
 
-/* Data in peer memory: its pages reach the drive, and are not to be merged. */
+/* Data in peer memory: the drive receives its pages, in bios that must not be merged */
 static void data_in_peer_memory(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_ready(test, NULL);
@@ -67,10 +67,10 @@ static void data_in_peer_memory(struct kunit *test)
 			    "a bio of peer memory may be merged with another provider's");
 	bench_sum(b, SZ_64K + SZ_8K, 0, 0);
 	KUNIT_EXPECT_EQ(test, bench_count(b, "fallbacks"), 0);
-	KUNIT_EXPECT_EQ_MSG(test, kit_available(b->card), BENCH_LENT, "memory did not come back");
+	KUNIT_EXPECT_EQ_MSG(test, kit_available(b->card), BENCH_LENT, "memory was not freed");
 }
 
-/* A namespace that does not ask has system memory; nothing is a fallback, and bios merge. */
+/* With p2pmem 0: system memory, no fallback is counted, and bios may be merged */
 static void no_verify_call(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_ready(test, "0");
@@ -82,7 +82,7 @@ static void no_verify_call(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bench_count(b, "fallbacks"), 0);
 }
 
-/* Any provider: of two that are alike the one with more memory; the far one never */
+/* Any provider: of two equal ones that with more free memory; never the far one */
 static void choice_of_provider(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_build(test);
@@ -112,13 +112,13 @@ static void choice_of_provider(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, bench_io(b, nvme_cmd_read, SZ_4K));
 	KUNIT_EXPECT_EQ(test, bench_count(b, "no-provider"), 1);
 
-	/* One that comes later is taken by who is connected. */
+	/* A controller that is connected already uses a provider that appears later. */
 	pci_p2pmem_set_published(b->card, true);
 	KUNIT_EXPECT_TRUE(test, bench_settles(b, b->card));
 	pci_p2pmem_free(less, SZ_1M);
 }
 
-/* Each reason for system memory is counted under its name, and the data moves. */
+/* Each reason for system memory has a counter, and the request succeeds */
 static void fallback_without_a_client(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_build(test);
@@ -139,14 +139,14 @@ static void fallback_without_a_client(struct kunit *test)
 	bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
 	KUNIT_EXPECT_NULL(test, bench_io(b, nvme_cmd_write, SZ_4K));
 	KUNIT_EXPECT_EQ_MSG(test, bench_count(b, "not-a-client"), 2, "the adapter");
-	/* Its driver registers it. */
+	/* The adapter's driver registers its client. */
 	kit_client(test, b->f, "nic");
 	KUNIT_EXPECT_TRUE(test, bench_settles(b, b->card) || bench_settles(b, b->card2));
 	KUNIT_EXPECT_EQ(test, b->peer * PAGE_SIZE, bench_count(b, "peer_bytes"));
 	KUNIT_EXPECT_EQ(test, b->system * PAGE_SIZE, bench_count(b, "system_bytes"));
 }
 
-/* Transports with memory of their own never ask; what they move is counted all the same. */
+/* Transports that allocate their own memory: their bytes and fallbacks are counted too */
 static void fallback_of_other_transports(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_build(test);
@@ -163,7 +163,7 @@ static void fallback_of_other_transports(struct kunit *test)
 	bench_sum(b, 0, 0, SZ_4K);
 }
 
-/* A full pool: system memory as long as that lasts */
+/* System memory while the pool is full */
 static void fallback_of_a_full_pool(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_ready(test, NULL);
@@ -172,7 +172,7 @@ static void fallback_of_a_full_pool(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, all);
 	KUNIT_EXPECT_NULL(test, bench_io(b, nvme_cmd_read, SZ_16K));
 	KUNIT_EXPECT_EQ(test, bench_count(b, "pool-full"), 1);
-	/* A page here and there makes a list of pieces. */
+	/* Single free pages result in a list with several entries. */
 	pci_p2pmem_free(all, PAGE_SIZE);
 	pci_p2pmem_free(all + 3 * PAGE_SIZE, PAGE_SIZE);
 	KUNIT_EXPECT_PTR_EQ(test, bench_io(b, nvme_cmd_read, SZ_8K), b->card);
@@ -185,7 +185,7 @@ static void fallback_of_a_full_pool(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, bench_io(b, nvme_cmd_read, SZ_16K), b->card);
 }
 
-/* A client that has all that it may have of the provider */
+/* A client that has reached its quota of the provider */
 static void fallback_of_a_quota(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_ready(test, NULL);
@@ -204,7 +204,7 @@ static void fallback_of_a_quota(struct kunit *test)
 	bench_sum(b, SZ_8K + SZ_8K + SZ_16K, 0, SZ_16K);
 }
 
-/* A queue by way of another adapter than the one that the grant is for */
+/* A queue that is connected through another adapter than the grant's */
 static void fallback_of_another_adapter(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_ready(test, NULL);
@@ -217,7 +217,7 @@ static void fallback_of_another_adapter(struct kunit *test)
 	bench_sum(b, 0, 0, SZ_4K);
 }
 
-/* peer + inline + system is everything, and the fallbacks say why it is not all peer. */
+/* Peer, inline and system bytes add up to all bytes; fallbacks explain the system bytes */
 static void all_bytes_are_counted(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_ready(test, NULL);
@@ -235,7 +235,7 @@ static void all_bytes_are_counted(struct kunit *test)
 		}
 		r = bench_start(b, i % 2 ? nvme_cmd_read : nvme_cmd_write, bytes, b->nic);
 		if (i % 3 == 2) {
-			/* As it would come with the command: the transport's own memory */
+			/* In-capsule data is in memory of the transport. */
 			bench_free(r);
 			r->req.sg = kunit_kzalloc(test, sizeof(struct scatterlist), GFP_KERNEL);
 			KUNIT_ASSERT_NOT_NULL(test, r->req.sg);
@@ -260,7 +260,7 @@ static void all_bytes_are_counted(struct kunit *test)
 	fallbacks = bench_count(b, "provider-revoked") + bench_count(b, "not-a-provider");
 	KUNIT_EXPECT_GE(test, fallbacks, 10 - 3);
 	KUNIT_EXPECT_EQ_MSG(test, bench_count(b, "fallbacks"), fallbacks,
-			    "fallbacks of another reason");
+			    "fallbacks with another reason");
 }
 
 static void bench_lose(struct nvmet_bench *b)
@@ -268,7 +268,7 @@ static void bench_lose(struct nvmet_bench *b)
 	pci_p2pmem_lost(b->card);
 }
 
-/* What was in memory that is lost is done again by the host, success or not. */
+/* The host retries requests whose memory is lost, even those that succeeded */
 static void status_after_a_loss(struct kunit *test)
 {
 	static const blk_status_t of_drive[] = { BLK_STS_OK, BLK_STS_IOERR };
@@ -287,17 +287,17 @@ static void status_after_a_loss(struct kunit *test)
 		b->on_io = NULL;
 		b->status = BLK_STS_OK;
 		KUNIT_EXPECT_EQ_MSG(test, b->ctrl->err_counter, 0,
-				    "what is done again is no error of the host's");
+				    "a retried command reports no error location");
 		bench_free(r);
 		pci_p2pmem_resume(b->card);
 	}
 }
 
 /**
- * struct bench_pool - a pool of bios that forgets the status of a bio that was put
- * @set: the pool that bios go to
- * @real: the pool that they are of
- * @puts: how many came
+ * struct bench_pool - a pool of bios that overwrites the status of a freed bio
+ * @set: the pool to which bios are freed
+ * @real: the pool from which they were allocated
+ * @puts: number of freed bios
  */
 struct bench_pool {
 	struct bio_set set;
@@ -312,13 +312,13 @@ static void bench_pool_free(void *element, void *data)
 	struct bench_pool *pool = data;
 	struct bio *bio = element;
 
-	/* As if it were another request's by now */
+	/* As if another request had allocated the bio already */
 	bio->bi_status = BLK_STS_OK;
 	pool->puts++;
 	mempool_free(element, &pool->real->bio_pool);
 }
 
-/* The drive cannot map the memory; whoever puts the bio gives it to somebody else. */
+/* The drive cannot map the memory, and the bio is reused as soon as it is freed */
 static void bench_cannot_map(struct nvmet_bench *b, struct bio *bio)
 {
 	bench_pool->real = bio->bi_pool;
@@ -331,7 +331,7 @@ static void bench_pool_exit(void *data)
 	bench_pool = NULL;
 }
 
-/* What the block layer made of a request is known when its bio is another one's already. */
+/* The block status of a request is still known after its bio was freed and reused */
 static void status_of_a_bio_that_was_put(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_ready(test, NULL);
@@ -340,13 +340,13 @@ static void status_of_a_bio_that_was_put(struct kunit *test)
 	bench_pool = kunit_kzalloc(test, sizeof(*bench_pool), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, bench_pool);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, bench_pool_exit, NULL), 0);
-	/* Holds nothing of its own: all that is put into it is freed. */
+	/* The pool is empty: each bio that is put into it is freed. */
 	spin_lock_init(&bench_pool->set.bio_pool.lock);
 	init_waitqueue_head(&bench_pool->set.bio_pool.wait);
 	bench_pool->set.bio_pool.free = bench_pool_free;
 	bench_pool->set.bio_pool.pool_data = bench_pool;
 
-	/* Too long for the bio that is a part of the request */
+	/* Too long for the bio that is embedded in the request */
 	r = bench_start(b, nvme_cmd_read, SZ_64K, b->nic);
 	KUNIT_ASSERT_PTR_EQ(test, r->req.p2p_dev, b->card);
 	b->status = BLK_STS_TRANSPORT;
@@ -356,7 +356,7 @@ static void status_of_a_bio_that_was_put(struct kunit *test)
 	bench_free(r);
 }
 
-/* System memory is not lost with a provider, and an error of the drive is one. */
+/* A lost provider does not affect requests in system memory; the drive's errors are reported */
 static void status_of_the_drive(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_ready(test, NULL);
@@ -366,7 +366,7 @@ static void status_of_the_drive(struct kunit *test)
 	r = bench_start(b, nvme_cmd_read, SZ_8K, b->nic);
 	KUNIT_EXPECT_PTR_EQ(test, r->req.p2p_dev, b->card);
 	KUNIT_EXPECT_EQ_MSG(test, bench_execute(b, r), NVME_SC_INTERNAL | NVME_STATUS_DNR,
-			    "the provider is well: an error is an error");
+			    "the provider is usable: report the drive's error");
 	bench_free(r);
 
 	pci_p2pmem_lost(b->card);
@@ -379,10 +379,10 @@ static void status_of_the_drive(struct kunit *test)
 }
 
 /**
- * struct bench_revoke - a driver that takes its memory back
- * @work: does it
- * @card: whose
- * @over: it is back
+ * struct bench_revoke - a driver that revokes its memory
+ * @work: revokes the memory
+ * @card: the provider
+ * @over: the revocation has returned
  */
 struct bench_revoke {
 	struct work_struct work;
@@ -399,8 +399,9 @@ static void bench_revoke_worker(struct work_struct *work)
 }
 
 /*
- * While a provider is being taken away its transfers end: a success is one, an error
- * may come of that and is done again. The drain waits for the request's memory.
+ * While a provider is being revoked its transfers end: a success is reported; an error may be a
+ * consequence of the revocation, so the host retries. The revocation waits until the request's
+ * memory is freed.
  */
 static void status_while_it_is_revoked(struct kunit *test)
 {
@@ -435,10 +436,10 @@ static void status_while_it_is_revoked(struct kunit *test)
 		pci_p2pmem_resume(b->card);
 	}
 	destroy_work_on_stack(&rv.work);
-	KUNIT_EXPECT_TRUE_MSG(test, bench_settles(b, b->card), "it does not use it again");
+	KUNIT_EXPECT_TRUE_MSG(test, bench_settles(b, b->card), "the provider is not used again");
 }
 
-/* A request gives its memory back when namespace and controller are gone already. */
+/* A request frees its memory after namespace and controller have been freed */
 static void memory_outlives_its_namespace(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_ready(test, NULL);
@@ -458,7 +459,7 @@ static u8 bench_mdts(const struct nvmet_ctrl *ctrl)
 	return 2;
 }
 
-/* A command that moves more than the host was told may, or than it says, takes nothing. */
+/* A command longer than MDTS, or whose SGL exceeds its length, uses no peer memory */
 static void commands_of_a_wrong_length(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_ready(test, NULL);
@@ -472,22 +473,22 @@ static void commands_of_a_wrong_length(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bench_count(b, "fallbacks"), 2);
 	bench_sum(b, SZ_16K, 0, SZ_16K + BENCH_BLOCK + SZ_64K);
 
-	/* The SGL describes more than the command says: it will fail. */
+	/* The SGL describes more bytes than the command transfers: the command will fail. */
 	r = bench_start(b, nvme_cmd_write, SZ_4K, b->nic);
 	bench_free(r);
 	r->req.transfer_len = SZ_8K;
 	KUNIT_EXPECT_FALSE(test, nvmet_p2pmem_alloc(&r->req));
 	KUNIT_EXPECT_EQ(test, kit_available(b->card), BENCH_LENT);
-	KUNIT_EXPECT_EQ_MSG(test, bench_count(b, "fallbacks"), 2, "it moves nothing");
+	KUNIT_EXPECT_EQ_MSG(test, bench_count(b, "fallbacks"), 2, "a command without a transfer is counted");
 	bench_drop(r);
 }
 
-/* What the adapter cannot have mapped is served from system memory, and counted. */
+/* System memory replaces memory that cannot be mapped for the adapter, and is counted */
 static void adapter_without_a_mapping(struct kunit *test)
 {
 	static const struct {
 		int error;
-		const char *counted;	/* NULL: not the memory's fault */
+		const char *counted;	/* NULL: an error that does not depend on the memory */
 	} t[] = {
 		{ -EIO, "map-failed" }, { -ENODEV, "provider-revoked" },
 		{ -ENOMEM }, { -EAGAIN }, { 1 },
@@ -515,7 +516,7 @@ static void adapter_without_a_mapping(struct kunit *test)
 	bench_sum(b, 3 * SZ_8K, 0, 2 * SZ_8K);
 }
 
-/* A path that could not be made is told as what it is, and made soon. */
+/* A path that could not be allocated is reported as no-memory, and is created soon */
 static void path_without_memory(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_ready(test, NULL);
@@ -533,7 +534,7 @@ static void path_without_memory(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, bench_settles(b, b->card));
 }
 
-/* Wherever memory is short: system memory or none, and nothing is left behind. */
+/* Each allocation fails once: the request uses system memory or fails, without a leak */
 static void attach_and_request_without_memory(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_ready(test, NULL);
@@ -562,7 +563,7 @@ static void attach_and_request_without_memory(struct kunit *test)
 
 		r = bench_start(b, nvme_cmd_read, SZ_8K, b->nic);
 		bench_free(r);
-		/* They use all lists that the CPU keeps, so that the next one is allocated. */
+		/* Exhaust the CPU's spare lists, so that the next list must be allocated. */
 		for (i = 0; i < ARRAY_SIZE(held); i++)
 			held[i] = bench_start(b, nvme_cmd_read, SZ_4K, b->nic);
 		fault_arm(n);

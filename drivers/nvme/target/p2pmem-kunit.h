@@ -2,10 +2,9 @@
 /**
  * DOC: a target without a network, for KUnit
  *
- * Subsystem, namespace, controller and queue are nvmet's own. The port, the transport
- * and the drive are not: requests are made and ended by the suite, and the drive is a
- * block device below a PCI function in a hierarchy in memory, which looks at each bio
- * and moves no data.
+ * Subsystem, namespace, controller and queue are those of nvmet. Port, transport and drive are
+ * simulated: the suite creates and completes requests, and the drive is a block device below a
+ * PCI function of a simulated hierarchy. It inspects each bio and moves no data.
  */
 #ifndef _NVMET_P2PMEM_KUNIT_H
 #define _NVMET_P2PMEM_KUNIT_H
@@ -28,32 +27,32 @@
  * @test: the test
  * @f: the hierarchy
  * @card: lends BAR 2, 4 MiB
- * @card2: ditto
- * @far: ditto, but has no path to the others
+ * @card2: lends BAR 2, 4 MiB
+ * @far: lends BAR 2, 4 MiB, but has no path to the others
  * @nic: the adapter
  * @drive: the function of the drive
- * @disk: its block device
+ * @disk: block device of the drive
  * @subsys: the subsystem
- * @ns: its namespace
+ * @ns: namespace of @subsys
  * @port: the port
  * @link: @subsys at @port
  * @ana: states of @port
  * @ops: the transport
- * @ctrl: the controller; goes with @sq
- * @sq: its I/O queue
- * @cq: ditto
+ * @ctrl: the controller, freed with @sq
+ * @sq: submission queue for I/O
+ * @cq: completion queue for I/O
  * @subsysnqn: name of the subsystem
  * @hostnqn: name of the host
- * @bios: bios that the drive got
- * @nomerge: those of them that must not be merged
- * @peer: pages of peer memory that it got
- * @system: pages of system memory that it got
- * @status: what the drive makes of a bio
- * @on_io: called for each bio
- * @on_bio: ditto, with the bio
- * @hold: keep the bio for bench_release()
- * @held: that bio
- * @page: for attributes
+ * @bios: number of bios that the drive received
+ * @nomerge: number of these bios that must not be merged
+ * @peer: pages of peer memory in these bios
+ * @system: pages of system memory in these bios
+ * @status: status that the drive returns for a bio
+ * @on_io: called for each bio, without the bio
+ * @on_bio: called for each bio
+ * @hold: keep the next bio for bench_release()
+ * @held: the bio that is kept
+ * @page: buffer for attributes
  */
 struct nvmet_bench {
 	struct kunit *test;
@@ -89,10 +88,10 @@ struct nvmet_bench {
 
 /**
  * struct bench_req - a request
- * @req: nvmet's
+ * @req: the request of nvmet
  * @cmd: the command
- * @cqe: its completion
- * @done: it is complete
+ * @cqe: completion queue entry of @cmd
+ * @done: completed with the request
  */
 struct bench_req {
 	struct nvmet_req req;
@@ -101,45 +100,45 @@ struct bench_req {
 	struct completion done;
 };
 
-/* All but controller and enabled namespace; the cards lend, nobody is a client */
+/* A target without controller; its namespace is disabled, the cards lend, there is no client */
 struct nvmet_bench *bench_build(struct kunit *test);
-/* nic and drive become clients */
+/* Register nic and drive as clients */
 void bench_clients(struct nvmet_bench *b);
-/* Opens the drive; returns what nvmet_ns_enable() returns */
+/* Enable the namespace, which opens the drive; return the result of nvmet_ns_enable() */
 int bench_enable(struct nvmet_bench *b);
-/* What else a suite wants of the target: see p2pmem-bench-kunit.c */
+/* More disks, namespaces and controllers: see p2pmem-bench-kunit.c */
 struct gendisk *bench_new_disk(struct nvmet_bench *b, struct device *drive, const char *name);
 struct nvmet_ns *bench_new_ns(struct nvmet_bench *b, struct nvmet_subsys *subsys, u32 nsid,
 			      const char *disk);
 struct nvmet_ctrl *bench_new_ctrl(struct nvmet_bench *b, const char *subsysnqn,
 				  struct device *adapter, struct nvmet_sq *sq,
 				  struct nvmet_cq *cq);
-/* A host connects through @adapter, over a transport of that type */
+/* Connect a host through @adapter, over a transport of that type */
 void bench_connect(struct nvmet_bench *b, struct device *adapter, unsigned int type);
 void bench_disconnect(struct nvmet_bench *b);
 
-/* Writes the attribute p2pmem, @len bytes of it, and reads it */
+/* Write @len bytes or a string to the attribute p2pmem; read the attribute */
 ssize_t bench_store_len(struct nvmet_bench *b, const char *value, size_t len);
 ssize_t bench_store(struct nvmet_bench *b, const char *value);
 const char *bench_show(struct nvmet_bench *b);
-/* A counter of p2pmem_stats, a file as it is, and a write to its reset */
+/* Read a counter of p2pmem_stats; read a file of it; write to its reset */
 u64 bench_count(struct nvmet_bench *b, const char *name);
 const char *bench_read(struct nvmet_bench *b, const char *name);
 ssize_t bench_reset(struct nvmet_bench *b, const char *value);
 
-/* A Read or Write with its memory, not executed yet */
+/* Create a Read or Write with its memory, but do not execute it */
 struct bench_req *bench_start(struct nvmet_bench *b, u8 opcode, u32 bytes,
 			      struct device *adapter);
-/* Executes it; the status, once it is complete */
+/* Execute a request; return its status after its completion */
 u16 bench_execute(struct nvmet_bench *b, struct bench_req *r);
-/* The drive is done with the bio that it kept */
+/* Let the drive complete the bio that it kept */
 u16 bench_release(struct nvmet_bench *b, struct bench_req *r, blk_status_t status);
 void bench_free(struct bench_req *r);
-/* Gives up a request that is not executed */
+/* Abandon a request that is not executed */
 void bench_drop(struct bench_req *r);
-/* All of that; whose memory it had, or NULL. The status must be success. */
+/* Execute a whole request, which must succeed; return the provider of its memory, or NULL */
 struct pci_dev *bench_io(struct nvmet_bench *b, u8 opcode, u32 bytes);
-/* Requests until one has memory of @provider (NULL: system memory), for some seconds */
+/* Repeat requests until one has memory of @provider (NULL: system memory), for some seconds */
 bool bench_settles(struct nvmet_bench *b, struct pci_dev *provider);
 
 #endif /* _NVMET_P2PMEM_KUNIT_H */

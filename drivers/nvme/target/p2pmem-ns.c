@@ -2,19 +2,18 @@
 /**
  * DOC: the record of a namespace, and its counters in configfs
  *
- * struct nvmet_ns has no room for our members, and may not grow. So every
- * namespace has a record, found by a hash of its address.
+ * struct nvmet_ns must not grow: that would change the symbol versions of nvmet's exports. So
+ * every namespace has a record, which is looked up by a hash of the namespace's address.
  *
- * Who holds a record:
- * - Requests that are executing hold a reference to their namespace, and
- *   nvmet_ns_free() waits for these in nvmet_ns_disable() before it calls
- *   nvmet_p2pmem_ns_exit(). So a request finds the record and may use it without
- *   a reference. A request that is complete (it frees its memory later) does not.
- * - The configfs directory p2pmem_stats is a default group of the namespace, and
- *   configfs leaves its last reference to its creator: ours is dropped in
- *   nvmet_p2pmem_ns_exit(). Others may hold one too, so the group holds a
- *   reference to the record.
- * - Readers that walk the hash only read the key and the link of a record: it is freed
+ * Lifetime of a record:
+ * - A request that is executing holds a reference to its namespace. nvmet_ns_free() waits for
+ *   these references in nvmet_ns_disable() before it calls nvmet_p2pmem_ns_exit(). So such a
+ *   request may use the record without a reference. A complete request, which frees its memory
+ *   later, must not use the record.
+ * - The configfs directory p2pmem_stats is a default group of the namespace. Its creator drops
+ *   the last reference, in nvmet_p2pmem_ns_exit(). Readers of configfs may still hold others,
+ *   so the group holds a reference to the record.
+ * - Readers that walk the hash read only the key and the link of a record, which is freed
  *   after a grace period.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -31,11 +30,11 @@ LIST_HEAD(nvmet_p2pmem_namespaces);
 static DEFINE_HASHTABLE(nvmet_p2pmem_hash, 8);
 
 /**
- * nvmet_p2pmem_record() - the record of a namespace
+ * nvmet_p2pmem_record() - look up the record of a namespace
  * @ns: namespace that the caller keeps from being freed
  *
  * Context: Any.
- * Return: the record, valid as long as @ns; NULL when it has none.
+ * Return: the record, valid as long as @ns; NULL if there is none.
  */
 struct nvmet_p2pmem_ns *nvmet_p2pmem_record(struct nvmet_ns *ns)
 {
@@ -49,10 +48,10 @@ struct nvmet_p2pmem_ns *nvmet_p2pmem_record(struct nvmet_ns *ns)
 }
 
 /**
- * nvmet_p2pmem_no_records() - whether every record is gone
+ * nvmet_p2pmem_no_records() - whether no record is left
  *
  * Context: Module exit.
- * Return: true when none is left.
+ * Return: true if no record is left.
  */
 bool nvmet_p2pmem_no_records(void)
 {
@@ -60,12 +59,12 @@ bool nvmet_p2pmem_no_records(void)
 }
 
 /**
- * nvmet_p2pmem_fallback() - a request got system memory instead of peer memory
- * @rec: record of its namespace
+ * nvmet_p2pmem_fallback() - count a request that uses system memory instead of peer memory
+ * @rec: record of the namespace
  * @req: the request
- * @grant: what it might have had memory of, held; or NULL
- * @reason: why
- * @testing: a self-test of its path runs: a temporary reason, not worth a line in the log
+ * @grant: the grant of the request's path, referenced by the caller; or NULL
+ * @reason: why the request uses system memory
+ * @testing: a self-test of the path is running: do not log this temporary reason
  *
  * Counts the fallback, and logs the first one since the namespace was enabled.
  *
@@ -87,12 +86,12 @@ void nvmet_p2pmem_fallback(struct nvmet_p2pmem_ns *rec, struct nvmet_req *req,
 		return;
 	if (likely(READ_ONCE(rec->warned)) || test_and_set_bit(0, &rec->warned))
 		return;
-	/* A subsystem's name may have any byte but a slash. */
+	/* The name of a subsystem may contain any byte but a slash. */
 	nqn = kasprintf(GFP_ATOMIC, "%*pE", (int)strlen(rec->ns->subsys->subsysnqn),
 			rec->ns->subsys->subsysnqn);
-	pr_warn("nsid %u of %s asks for peer-to-peer memory and uses system memory (%s); p2pmem_stats of the namespace has the counts\n",
+	pr_warn("nsid %u of %s: using system memory instead of peer-to-peer memory (%s); see the counters in p2pmem_stats of the namespace\n",
 		rec->ns->nsid, nqn ?: "a subsystem", pci_p2pmem_reason_token(reason));
-	/* The event of a file-backed namespace is sent for the adapter. */
+	/* A file-backed namespace has no device: send the event for the adapter. */
 	pci_p2pmem_fallback_event(nvmet_ns_dev(rec->ns) ?: req->sq->ctrl->p2p_client, reason,
 				  nqn ?: "nvmet", rec->ns->nsid);
 	kfree(nqn);
@@ -115,10 +114,11 @@ static u64 nvmet_p2pmem_total(struct nvmet_p2pmem_ns *rec, size_t offset)
 }
 
 /*
- * The same since the last reset. A reset does not write the counters: it stores their values
- * as the base, which is subtracted here. An addition is either part of the base or counted
- * after it, so peer, inline and system bytes still add up to all bytes. A counter only grows,
- * and the lock keeps the base from being newer than the sum: no difference is negative.
+ * Sum one member over all CPUs since the last reset. A reset does not write the counters: it
+ * stores their values as the base, which is subtracted here. Each addition is either part of
+ * the base or counted after it, so peer, inline and system bytes still add up to all bytes. A
+ * counter only grows, and the lock keeps the base from being newer than the sum: the difference
+ * is never negative.
  */
 static u64 nvmet_p2pmem_sum(struct nvmet_p2pmem_ns *rec, size_t offset)
 {
@@ -197,8 +197,8 @@ NVMET_P2PMEM_BYTES(inline_bytes);
 NVMET_P2PMEM_BYTES(system_bytes);
 
 /*
- * A file for each reason, named by its token. The one of "ok", which nothing
- * counts, is named "fallbacks" and holds the sum of all.
+ * Each reason has a file, named by the reason's token. Nothing counts the reason "ok": its file
+ * is named "fallbacks" and shows the sum of all reasons.
  */
 static ssize_t nvmet_p2pmem_show_fallbacks(struct config_item *item, char *page,
 					   enum pci_p2pmem_reason reason)
@@ -277,8 +277,8 @@ static const struct config_item_type nvmet_p2pmem_stats_type = {
  * Also adds the default group p2pmem_stats.
  *
  * Context: Process context, may sleep; configfs holds its su_mutex.
- * Return: 0 or -ENOMEM. Nothing has to be undone after an error; the caller
- * puts the namespace's group.
+ * Return: 0 or -ENOMEM. The caller puts the namespace's group after an error, and has nothing
+ * else to undo.
  */
 int nvmet_p2pmem_ns_init(struct nvmet_ns *ns)
 {
@@ -307,10 +307,10 @@ int nvmet_p2pmem_ns_init(struct nvmet_ns *ns)
 }
 
 /**
- * nvmet_p2pmem_forget_provider() - look up the named provider again next time
+ * nvmet_p2pmem_forget_provider() - drop the cached provider, so that it is looked up again
  * @rec: record of a namespace
  *
- * Context: Process context; the namespace's subsys->lock held, or nobody else uses @rec.
+ * Context: Process context; the namespace's subsys->lock held, or @rec has no other user.
  */
 void nvmet_p2pmem_forget_provider(struct nvmet_p2pmem_ns *rec)
 {
@@ -321,10 +321,9 @@ void nvmet_p2pmem_forget_provider(struct nvmet_p2pmem_ns *rec)
 
 /**
  * nvmet_p2pmem_ns_exit() - drop the record of a namespace
- * @ns: namespace that is disabled and about to be freed; one without a record
- *	is fine
+ * @ns: disabled namespace that is about to be freed; may have no record
  *
- * Context: Process context, may sleep. The namespace is out of configfs.
+ * Context: Process context, may sleep. The namespace is no longer in configfs.
  */
 void nvmet_p2pmem_ns_exit(struct nvmet_ns *ns)
 {
@@ -342,7 +341,7 @@ void nvmet_p2pmem_ns_exit(struct nvmet_ns *ns)
 	kref_put(&rec->ref, nvmet_p2pmem_record_free);
 }
 
-/* Find the function of that name, to explain a verdict */
+/* Look up the PCI function with that name */
 static struct pci_dev *nvmet_p2pmem_named(const char *name)
 {
 	unsigned int domain, bus, dev, fn;
@@ -353,14 +352,14 @@ static struct pci_dev *nvmet_p2pmem_named(const char *name)
 }
 
 /**
- * nvmet_p2pmem_explain() - a verdict in words
- * @provider: the providing function, or NULL for the one that @why names
- * @client: the end that @why is about, or NULL where there is none
+ * nvmet_p2pmem_explain() - format a verdict as text
+ * @provider: the providing function, or NULL for the function that @why names
+ * @client: the client that @why is about, or NULL if there is none
  * @why: the verdict
  *
  * Context: Process context, may sleep.
- * Return: the text, to be freed by kfree(); the reason's token when memory is short; or
- * NULL.
+ * Return: the text, or only the token of the reason if memory is short, to be freed by kfree();
+ * NULL if there is no memory for the token either.
  */
 char *nvmet_p2pmem_explain(struct pci_dev *provider, struct device *client,
 			   const struct pci_p2pmem_verdict *why)

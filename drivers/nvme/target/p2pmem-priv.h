@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
- * DOC: what the files of the NVMe target's peer-to-peer memory share
+ * DOC: structures and functions shared by the files of the NVMe target's peer-to-peer memory
  *
- *   p2pmem.c           requests: memory for their data, what became of it
- *   p2pmem-attach.c    which provider serves a namespace to a controller
- *   p2pmem-rescan.c    paths are examined again after an event
+ *   p2pmem.c           requests: memory for their data, byte counters, status
+ *   p2pmem-attach.c    selects the provider that serves a namespace to a controller
+ *   p2pmem-rescan.c    re-evaluates paths after an event
  *   p2pmem-share.c     one grant for all paths of an adapter, a drive and a provider
- *   p2pmem-test.c      the self-test before requests use it
- *   p2pmem-verify.c    what the result means for a path
- *   p2pmem-tell.c      the state of a path, and what is said of it
+ *   p2pmem-test.c      runs the self-test of a share before requests use it
+ *   p2pmem-verify.c    decides by the result of the self-test whether a path is used
+ *   p2pmem-state.c     the state of a path, in the log and in configfs
  *   p2pmem-drive.c     the DMA device of a namespace
- *   p2pmem-ns.c        the record of a namespace, its counters in configfs
- *   p2pmem-configfs.c  the attributes that ask for peer memory
+ *   p2pmem-ns.c        the record of a namespace and its counters in configfs
+ *   p2pmem-configfs.c  the attributes p2pmem, p2pmem_prefer and p2pmem_verify
  *
- * Lock order: nvmet_p2pmem_lock, then ctrl->subsys->lock (only by trylock where
- * the first is held), then nvmet_p2pmem_shares_lock, then the locks of the core, then
- * &nvmet_p2pmem_share.lock, then ctrl->lock (the last two are taken by the callbacks of a
- * grant). nvmet_config_sem and configfs' su_mutex are outside all of them.
+ * Lock order, outermost first: nvmet_p2pmem_lock; ctrl->subsys->lock (only by trylock while
+ * nvmet_p2pmem_lock is held); nvmet_p2pmem_shares_lock; the locks of the core;
+ * &nvmet_p2pmem_share.lock; ctrl->lock. Callbacks of a grant acquire the last two.
+ * nvmet_config_sem and configfs' su_mutex are outside all of them.
  */
 #ifndef _NVMET_P2PMEM_PRIV_H
 #define _NVMET_P2PMEM_PRIV_H
@@ -26,18 +26,18 @@
 #include <linux/pci-p2pmem.h>
 #include "p2pmem.h"
 
-#define NVMET_P2PMEM_AGAIN	HZ	/* until what could not be done is tried again */
-#define NVMET_P2PMEM_PAIRS	2	/* of a grant: adapter and drive with the provider */
+#define NVMET_P2PMEM_AGAIN	HZ	/* delay before a retry */
+#define NVMET_P2PMEM_PAIRS	2	/* adapter and provider, drive and provider */
 
 struct nvmet_p2pmem_test;
 
 /**
- * enum nvmet_p2pmem_mode - what the administrator wants of the self-test
+ * enum nvmet_p2pmem_mode - which self-test result a path needs (p2pmem_verify)
  * @NVMET_P2PMEM_AUTO: "require" for a path that needs an administrator's entry for a host
  *	bridge, "warn" for any other
  * @NVMET_P2PMEM_OFF: no test
- * @NVMET_P2PMEM_WARN: use what could not be proved, and say so
- * @NVMET_P2PMEM_REQUIRE: use only what was proved
+ * @NVMET_P2PMEM_WARN: use a path that could not be proved, and log that it is not proved
+ * @NVMET_P2PMEM_REQUIRE: use a proved path only
  */
 enum nvmet_p2pmem_mode {
 	NVMET_P2PMEM_AUTO,
@@ -47,11 +47,11 @@ enum nvmet_p2pmem_mode {
 };
 
 /**
- * enum nvmet_p2pmem_ruling - what is to be done with a grant
- * @NVMET_P2PMEM_USE: requests may have memory under it
- * @NVMET_P2PMEM_TEST: not before it was tested
- * @NVMET_P2PMEM_WAIT: a test could show nothing, and the next one is not due yet
- * @NVMET_P2PMEM_REFUSE: they must not
+ * enum nvmet_p2pmem_ruling - whether requests may use a grant
+ * @NVMET_P2PMEM_USE: requests may use memory of the grant
+ * @NVMET_P2PMEM_TEST: the grant needs a self-test first
+ * @NVMET_P2PMEM_WAIT: the last self-test was inconclusive, and the next one is not due yet
+ * @NVMET_P2PMEM_REFUSE: requests must not use memory of the grant
  */
 enum nvmet_p2pmem_ruling {
 	NVMET_P2PMEM_USE,
@@ -61,15 +61,16 @@ enum nvmet_p2pmem_ruling {
 };
 
 /**
- * enum nvmet_p2pmem_state - what requests of a path get
- * @NVMET_P2PMEM_NEW: none yet: no request sees the path. For &nvmet_p2pmem_path.told: nothing
+ * enum nvmet_p2pmem_state - which memory requests of a path use
+ * @NVMET_P2PMEM_NEW: the path is being created, no request sees it. In
+ *	&nvmet_p2pmem_path.logged: the log has no line for the present state
  * @NVMET_P2PMEM_SYSTEM: system memory; the path's reason says why
- * @NVMET_P2PMEM_TESTING: system memory as long as a self-test runs or is about to
- * @NVMET_P2PMEM_RETRY: system memory until a self-test that could show nothing is repeated
+ * @NVMET_P2PMEM_TESTING: system memory while a self-test is queued or running
+ * @NVMET_P2PMEM_RETRY: system memory until an inconclusive self-test is repeated
  * @NVMET_P2PMEM_PEER: memory of the path's grant
  * @NVMET_P2PMEM_NR_STATES: number of states
  *
- * See p2pmem-tell.c.
+ * See p2pmem-state.c.
  */
 enum nvmet_p2pmem_state {
 	NVMET_P2PMEM_NEW,
@@ -81,12 +82,11 @@ enum nvmet_p2pmem_state {
 };
 
 /**
- * struct nvmet_p2pmem_stats - what became of the Reads and Writes of a namespace
- * @peer_bytes: payload that was in peer memory
- * @inline_bytes: payload that came in a command capsule
- * @system_bytes: payload and metadata that was in system memory
- * @fallbacks: requests that asked for peer memory and got system memory, by
- *	reason
+ * struct nvmet_p2pmem_stats - counters of the Reads and Writes of a namespace
+ * @peer_bytes: payload in peer memory
+ * @inline_bytes: payload that arrived in a command capsule
+ * @system_bytes: payload and metadata in system memory
+ * @fallbacks: requests that should use peer memory and use system memory, by reason
  */
 struct nvmet_p2pmem_stats {
 	u64 peer_bytes;
@@ -99,28 +99,27 @@ struct nvmet_p2pmem_stats {
  * struct nvmet_p2pmem_ns - the record of a namespace
  * @hash: entry in the hash of records; readers under RCU
  * @entry: entry in the list of records, under nvmet_p2pmem_lock
- * @ref: one for the namespace, one for @group
+ * @ref: references: one of the namespace, one of @group
  * @rcu: for freeing
  * @ns: the namespace; valid while the record is in the list
  * @group: configfs group p2pmem_stats
  * @stats: per CPU
- * @base_lock: guards @base, and who reads counters against who sets it
- * @base: what the counters were when they were reset
- * @verify: what to do about the self-test; guarded by ns->subsys->lock
- * @prefer: what counts most when any provider may serve; ditto
- * @enabled: when it was last enabled
- * @fixed: the administrator named a provider: @domain, @bus and @devfn; guarded
- *	by ns->subsys->lock, like all that the attribute sets
+ * @base_lock: guards @base; held while counters are read or reset
+ * @base: values of the counters at the last reset
+ * @verify: value of p2pmem_verify; guarded by ns->subsys->lock
+ * @prefer: value of p2pmem_prefer; guarded by ns->subsys->lock
+ * @enabled: time when the namespace was last enabled
+ * @fixed: the administrator named a provider, by @domain, @bus and @devfn; these four are
+ *	guarded by ns->subsys->lock
  * @domain: PCI domain of that provider
- * @bus: its bus
- * @devfn: its device and function
- * @found: the function at that address, referenced, when it was last looked up
- * @absent: when that found none, else 0
- * @due: the work looks at its paths when it runs next
- * @warned: somebody was told that system memory is used although peer memory
- *	was asked for
+ * @bus: bus of that provider
+ * @devfn: device and function of that provider
+ * @found: the function that the last lookup found at that address, referenced, or NULL
+ * @absent: time of the last lookup that found no function, else 0
+ * @due: the next run of the rescan work re-evaluates the namespace's paths
+ * @warned: the log has the first fallback since the namespace was enabled
  *
- * It exists for every namespace, whether it asks for peer memory or not.
+ * Every namespace has a record, even if peer memory is off for it.
  */
 struct nvmet_p2pmem_ns {
 	struct hlist_node hash;
@@ -147,15 +146,15 @@ struct nvmet_p2pmem_ns {
 
 /**
  * struct nvmet_p2pmem_share - a grant, and the paths that use it
- * @hash: entry in the hash of shares; not in it once no more paths may join
- * @adapter: DMA device of the adapter; kept by @grant, like the other two
- * @drive: DMA device of the drive
- * @provider: the provider
+ * @hash: entry in the hash of shares; removed as soon as no more paths may join
+ * @adapter: DMA device of the adapter; @grant holds a reference
+ * @drive: DMA device of the drive; @grant holds a reference
+ * @provider: the provider; @grant holds a reference
  * @grant: the grant
  * @users: number of paths
- * @lock: guards @paths and @test; callbacks of @grant take it
- * @paths: struct nvmet_p2pmem_path
- * @test: the self-test that paths wait for, or whose result they have not all seen; or NULL
+ * @lock: guards @paths and @test; callbacks of @grant acquire it
+ * @paths: list of struct nvmet_p2pmem_path
+ * @test: the self-test until every path that waits for it has handled its result; or NULL
  *
  * See p2pmem-share.c.
  */
@@ -172,31 +171,32 @@ struct nvmet_p2pmem_share {
 };
 
 /**
- * struct nvmet_p2pmem_path - how a controller's host reaches a namespace's drive
- * @ctrl: the controller; it outlives this structure
- * @ns: the namespace; ditto
- * @state: what requests get; @state, @reason, @grant and @told are written by
- *	nvmet_p2pmem_enter() only, under ctrl->subsys->lock, and read under RCU
- * @share: the share that the path has joined, or NULL; under ctrl->subsys->lock
- * @entry: entry in the share's list of paths, under its lock
+ * struct nvmet_p2pmem_path - the peer memory of a controller for a namespace
+ * @ctrl: the controller, which outlives this structure
+ * @ns: the namespace, which outlives this structure
+ * @state: the memory that requests use. Only nvmet_p2pmem_enter() writes @state, @reason and
+ *	@grant, under ctrl->subsys->lock; requests read them under RCU
+ * @share: the share that the path has joined, or NULL; guarded by ctrl->subsys->lock
+ * @entry: entry in @share's list of paths, guarded by its lock
  * @grant: the share's grant in the state NVMET_P2PMEM_PEER, NULL in any other
- * @reason: why there is no grant; what a request that reads it counts
- * @told: the state that the log has, for @reason; set by whoever writes the log
- * @test: the self-test of the share's grant that the path waits for, or NULL; under
+ * @reason: why @grant is NULL, else PCI_P2PMEM_OK; requests count it as their fallback
+ * @logged: the state that the log reports for @reason; NVMET_P2PMEM_NEW if a line is missing.
+ *	Guarded by ctrl->subsys->lock
+ * @test: the self-test of the share's grant that the path waits for, or NULL; guarded by
  *	ctrl->subsys->lock
- * @tries: tests in a row, with one provider, that could not show anything
- * @tried: that provider, by its PCI address
- * @retry: not before this time is it tested again, in jiffies
- * @proof: what the test has shown of @grant; UNTRIED when nobody wanted to know
- * @note: what could not be shown
- * @how: how the grant's memory is mapped; through a host bridge when that is so for one end
- * @by_admin: that is a host bridge that the administrator allowed
+ * @tries: number of consecutive inconclusive tests with the provider @tried
+ * @tried: PCI address of that provider, see nvmet_p2pmem_address()
+ * @retry: earliest time of the next test, in jiffies
+ * @proof: result of the self-test of @grant; UNTRIED if p2pmem_verify is "off"
+ * @note: what the self-test could not prove
+ * @how: how the grant's memory is mapped; through a host bridge if either client needs that
+ * @by_admin: the administrator allowed that host bridge
  * @map_failed: the drive could not map memory of the grant: requests use system memory
- *	until this time, in jiffies; 0: they need not
+ *	until this time, in jiffies; 0 if there is no such time
  * @rcu: for freeing
  *
- * In ctrl->p2p_ns_map by namespace identifier while the namespace is enabled
- * and asks for peer memory; readers under RCU.
+ * A path is in ctrl->p2p_ns_map by namespace identifier while the namespace is enabled
+ * and its attribute p2pmem is not 0; requests read the map under RCU.
  */
 struct nvmet_p2pmem_path {
 	struct nvmet_ctrl *ctrl;
@@ -206,7 +206,7 @@ struct nvmet_p2pmem_path {
 	struct list_head entry;
 	struct pci_p2pmem_grant __rcu *grant;
 	enum pci_p2pmem_reason reason;
-	enum nvmet_p2pmem_state told;
+	enum nvmet_p2pmem_state logged;
 	struct nvmet_p2pmem_test *test;
 	unsigned int tries;
 	u64 tried;
@@ -219,7 +219,7 @@ struct nvmet_p2pmem_path {
 	struct rcu_head rcu;
 };
 
-/* The grant that requests of a path see; ctrl->subsys->lock held */
+/* Return the grant that requests of a path use, or NULL; ctrl->subsys->lock is held */
 static inline struct pci_p2pmem_grant *
 nvmet_p2pmem_path_grant(struct nvmet_p2pmem_path *path)
 {
@@ -290,7 +290,7 @@ struct pci_p2pmem_grant *nvmet_p2pmem_test_end(struct nvmet_p2pmem_path *path,
 int nvmet_p2pmem_test_init(void);
 void nvmet_p2pmem_test_exit(void);
 
-/* p2pmem-tell.c */
+/* p2pmem-state.c */
 void nvmet_p2pmem_enter(struct nvmet_p2pmem_path *path, enum nvmet_p2pmem_state state,
 			struct pci_p2pmem_grant *grant, enum pci_p2pmem_reason reason);
 void nvmet_p2pmem_log_refusal(struct nvmet_p2pmem_path *path, struct pci_dev *provider,

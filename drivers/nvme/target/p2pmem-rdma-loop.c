@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: a connection of an RDMA device with itself
+ * DOC: a loopback connection of an RDMA device
  *
- * By the connection manager, which is the one way that iWARP, RoCE and InfiniBand
- * have in common; so it needs an address of the network device that belongs to a
- * port. Those of InfiniBand and of a bond have none that the kernel associates with
- * them: there nothing is proved. The far end registers a page of system memory for
- * remote access. Its port can be reached from the network while the connection is being
- * made: it takes the one request that brings the cookie.
+ * The connection manager establishes the connection: iWARP, RoCE and InfiniBand have no other
+ * common way. It needs an IP address of the network device that belongs to a port. The kernel
+ * associates no such address with a port of InfiniBand or of a bond: their paths are not
+ * proved. The far end registers a page of system memory for remote access. Any host can reach
+ * its port while the connection is being established, so the far end accepts only one request,
+ * which must contain the cookie.
  *
- * One thread opens, uses and closes a loop. Callbacks of the connection manager set
- * bits and wake it; the far end's identifier is theirs until NVMET_P2PMEM_LOOP_ASKED
- * is set, and they are over when its listener and both ends are destroyed.
+ * One thread opens, uses and closes a loop. Callbacks of the connection manager set bits and
+ * wake the thread. The callbacks own the far end's identifier until they set
+ * NVMET_P2PMEM_LOOP_REQUESTED; no callback runs after listener and both ends are destroyed.
  */
 #include <linux/dma-mapping.h>
 #include <linux/inetdevice.h>
@@ -33,7 +33,7 @@ static void nvmet_p2pmem_done(struct ib_cq *cq, struct ib_wc *wc)
 
 /**
  * nvmet_p2pmem_done_init() - prepare to wait for one work request
- * @d: to be given to it as &d->cqe
+ * @d: the completion, whose @cqe the caller passes to the work request
  *
  * Context: Any.
  */
@@ -84,13 +84,13 @@ static int nvmet_p2pmem_loop_qp(struct nvmet_p2pmem_loop *l, struct rdma_cm_id *
 }
 
 /*
- * Somebody wants to connect. An error makes the connection manager destroy @id. It
- * brings one request of a listener after the other.
+ * Handle a connection request, from this device or from any host. After an error the connection
+ * manager destroys @id. It serializes the requests of a listener.
  */
 static int nvmet_p2pmem_loop_connect_request(struct nvmet_p2pmem_loop *l, struct rdma_cm_id *id,
 					     struct rdma_cm_event *event)
 {
-	const struct rdma_conn_param *asked = &event->param.conn;
+	const struct rdma_conn_param *request = &event->param.conn;
 	struct rdma_conn_param param = {
 		.responder_resources = 1,
 		.initiator_depth = 1,
@@ -98,15 +98,15 @@ static int nvmet_p2pmem_loop_connect_request(struct nvmet_p2pmem_loop *l, struct
 	};
 	int ret;
 
-	if (id->device != l->dev || asked->private_data_len < sizeof(l->cookie) ||
-	    memcmp(asked->private_data, l->cookie, sizeof(l->cookie)) ||
-	    test_bit(NVMET_P2PMEM_LOOP_ASKED, &l->seen))
+	if (id->device != l->dev || request->private_data_len < sizeof(l->cookie) ||
+	    memcmp(request->private_data, l->cookie, sizeof(l->cookie)) ||
+	    test_bit(NVMET_P2PMEM_LOOP_REQUESTED, &l->seen))
 		return -ECONNREFUSED;
 
 	ret = nvmet_p2pmem_loop_qp(l, id);
 	if (ret)
 		goto down;
-	/* It may be up before rdma_accept() returns. */
+	/* The connection may be established before rdma_accept() returns. */
 	l->far = id;
 	ret = rdma_accept(id, &param);
 	if (ret) {
@@ -114,7 +114,7 @@ static int nvmet_p2pmem_loop_connect_request(struct nvmet_p2pmem_loop *l, struct
 		rdma_destroy_qp(id);
 		goto down;
 	}
-	nvmet_p2pmem_loop_set_event(l, NVMET_P2PMEM_LOOP_ASKED);
+	nvmet_p2pmem_loop_set_event(l, NVMET_P2PMEM_LOOP_REQUESTED);
 	return 0;
 down:
 	nvmet_p2pmem_loop_set_event(l, NVMET_P2PMEM_LOOP_DOWN);
@@ -142,7 +142,7 @@ static int nvmet_p2pmem_loop_event(struct rdma_cm_id *id, struct rdma_cm_event *
 	case RDMA_CM_EVENT_ADDR_CHANGE:
 		break;
 	default:
-		/* Refused, unreachable, disconnected, the device removed */
+		/* Refused, unreachable, disconnected, or the device is removed. */
 		nvmet_p2pmem_loop_set_event(l, NVMET_P2PMEM_LOOP_DOWN);
 	}
 	return 0;
@@ -186,7 +186,7 @@ static bool nvmet_p2pmem_loop_v6(struct net_device *ndev, struct sockaddr_storag
 #endif
 }
 
-/* Some address of a network device; false when it has none */
+/* Find an IP address of a network device; return false if there is none */
 static bool nvmet_p2pmem_loop_address(struct net_device *ndev, struct sockaddr_storage *to)
 {
 	memset(to, 0, sizeof(*to));
@@ -194,7 +194,7 @@ static bool nvmet_p2pmem_loop_address(struct net_device *ndev, struct sockaddr_s
 	return nvmet_p2pmem_loop_v4(ndev, to) || nvmet_p2pmem_loop_v6(ndev, to);
 }
 
-/* A network device with an address, of any port; to be put with dev_put() */
+/* Find a port's network device that has an address; the caller drops it by dev_put() */
 static struct net_device *nvmet_p2pmem_loop_netdev(struct ib_device *dev,
 						   struct sockaddr_storage *addr)
 {
@@ -237,12 +237,12 @@ static int nvmet_p2pmem_loop_connect(struct nvmet_p2pmem_loop *l)
 
 	return nvmet_p2pmem_loop_qp(l, l->near) ?:
 	       rdma_connect(l->near, &param) ?:
-	       nvmet_p2pmem_loop_await(l, NVMET_P2PMEM_LOOP_ASKED) ?:
+	       nvmet_p2pmem_loop_await(l, NVMET_P2PMEM_LOOP_REQUESTED) ?:
 	       nvmet_p2pmem_loop_await(l, NVMET_P2PMEM_LOOP_NEAR_UP) ?:
 	       nvmet_p2pmem_loop_await(l, NVMET_P2PMEM_LOOP_FAR_UP);
 }
 
-/* Lets the near end read and write the page. */
+/* Register the page, so that the near end can read and write it */
 static int nvmet_p2pmem_loop_expose(struct nvmet_p2pmem_loop *l)
 {
 	struct nvmet_p2pmem_done d;
@@ -258,7 +258,7 @@ static int nvmet_p2pmem_loop_expose(struct nvmet_p2pmem_loop *l)
 	struct scatterlist sg;
 	int n;
 
-	/* The address is the coherent allocation's: there is nothing to map. */
+	/* The page is coherent DMA memory, which is mapped already. */
 	sg_init_table(&sg, 1);
 	sg_dma_address(&sg) = l->dma;
 	sg_dma_len(&sg) = NVMET_P2PMEM_LOOP_BYTES;
@@ -273,7 +273,7 @@ static int nvmet_p2pmem_loop_expose(struct nvmet_p2pmem_loop *l)
 	if (n)
 		return n;
 	if (!wait_for_completion_timeout(&d.done, NVMET_P2PMEM_LOOP_WAIT)) {
-		/* @d is on our stack: the device must be done with it. */
+		/* @d is on the stack: stop the device before this function returns. */
 		nvmet_p2pmem_loop_cut(l);
 		return -ETIMEDOUT;
 	}
@@ -325,13 +325,12 @@ static int nvmet_p2pmem_loop_ids(struct nvmet_p2pmem_loop *l, struct net_device 
 
 /**
  * nvmet_p2pmem_loop_open() - connect a device with itself
- * @l: to be filled; closed by nvmet_p2pmem_loop_close() also after an error
+ * @l: the loop to initialise; the caller closes it also after an error
  * @dev: device that stays registered meanwhile
  *
  * Context: Process context, sleeps for some seconds at most.
- * Return: 0; -EADDRNOTAVAIL when no port has a network device with an address;
- * -EOPNOTSUPP when the device cannot register memory by a work request; another
- * errno when it cannot be connected with itself.
+ * Return: 0; -EADDRNOTAVAIL if no port has a network device with an address; -EOPNOTSUPP if the
+ * device cannot register memory by a work request; another errno if connecting fails.
  */
 int nvmet_p2pmem_loop_open(struct nvmet_p2pmem_loop *l, struct ib_device *dev)
 {
@@ -360,17 +359,17 @@ int nvmet_p2pmem_loop_open(struct nvmet_p2pmem_loop *l, struct ib_device *dev)
 }
 
 /**
- * nvmet_p2pmem_loop_cut() - end all that is under way
+ * nvmet_p2pmem_loop_cut() - disconnect a loop and drain its queues
  * @l: a loop
  *
- * Afterwards the device touches no memory for it any more, and every work request
- * has completed.
+ * Afterwards every work request of the loop has completed, and the device no longer uses their
+ * memory.
  *
  * Context: Process context, sleeps until the device has flushed its queues.
  */
 void nvmet_p2pmem_loop_cut(struct nvmet_p2pmem_loop *l)
 {
-	/* Before that nothing was posted. */
+	/* Nothing is posted before both ends are connected. */
 	if (!test_bit(NVMET_P2PMEM_LOOP_NEAR_UP, &l->seen) ||
 	    !test_bit(NVMET_P2PMEM_LOOP_FAR_UP, &l->seen))
 		return;
@@ -381,13 +380,13 @@ void nvmet_p2pmem_loop_cut(struct nvmet_p2pmem_loop *l)
 
 /**
  * nvmet_p2pmem_loop_close() - undo nvmet_p2pmem_loop_open()
- * @l: a loop, complete or as far as it came
+ * @l: a loop that is open, or that nvmet_p2pmem_loop_open() failed to open
  *
  * Context: Process context, may sleep.
  */
 void nvmet_p2pmem_loop_close(struct nvmet_p2pmem_loop *l)
 {
-	/* No further request after that: @far is ours. */
+	/* No connection request follows, so this thread owns @far. */
 	if (l->listener)
 		rdma_destroy_id(l->listener);
 	nvmet_p2pmem_loop_cut(l);

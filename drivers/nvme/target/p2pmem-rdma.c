@@ -2,24 +2,24 @@
 /**
  * DOC: the self-test of an RDMA device's path to peer memory
  *
- * What the target will ask of the adapter: RDMA READ into peer memory (data of a
- * Write command) and RDMA WRITE out of it (data of a Read command), mapped and
- * posted by the same functions. The other end is a page of system memory, reached
- * over a connection of the device with itself.
+ * The self-test does what the adapter does for requests: RDMA READ into peer memory (data of a
+ * Write command) and RDMA WRITE from peer memory (data of a Read command), mapped and posted by
+ * the same functions. The far end is a page of system memory, which the device reaches by a
+ * loopback connection.
  *
- * The CPU sees both ends, so every transfer is between memory that was different
- * before. It may see a transfer's data later than the transfer's completion: the
- * two take different ways (PCIe Base Specification, section 2.4: order is kept on
- * one path only), so it looks again for a while before it calls data wrong.
+ * Before each transfer the contents of both ends differ; after it the CPU compares them. The
+ * CPU may see the data later than the completion, because the two take different paths (PCIe
+ * Base Specification, section 2.4: order is kept on one path only). So the comparison is
+ * repeated for some time before it fails.
  *
- * A device that cannot be connected with itself, or is busy, proves nothing: that
- * is no fault of the path.
+ * A device that cannot be connected with itself, or is busy, leaves the path unproved, not
+ * disproved.
  *
- * Every RDMA device that RDMA RW has made a client gets a registration with this
- * operation beside that one, for as long as this module knows it; no other does,
- * because a registration is what makes a client, and without RDMA RW's hooks an adapter
- * must not be one. The core keeps a registration until its self-test has ended, and the
- * device's removal waits for the end of the registration.
+ * RDMA RW registers an RDMA device as a client. This module adds a second registration with the
+ * verify operation, until the device is removed. It registers no other device: each registration
+ * makes its device a client, and an adapter whose transfers RDMA RW does not map must not be
+ * one. The core keeps a registration until its self-test has ended, and the device's removal
+ * waits for the end of the registration.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -35,9 +35,9 @@
 #include "p2pmem-rdma.h"
 #include "p2pmem.h"
 
-#define NVMET_P2PMEM_LATE_MS	1000	/* how much later than its completion data may be seen */
+#define NVMET_P2PMEM_LATE_MS	1000	/* data may be visible so much later than its completion */
 
-/* What the near end of a transfer is, and how much was moved */
+/* The near end of a transfer, in peer memory, and the number of bytes moved */
 struct nvmet_p2pmem_peer {
 	struct scatterlist *sgl;
 	unsigned int nents;
@@ -45,7 +45,7 @@ struct nvmet_p2pmem_peer {
 	size_t bytes;
 };
 
-/* Whether a work request ended for what need not be the fault of its memory */
+/* Whether a work request ended with an error that the connection may have caused */
 static bool nvmet_p2pmem_disturbed(enum ib_wc_status status)
 {
 	switch (status) {
@@ -60,8 +60,8 @@ static bool nvmet_p2pmem_disturbed(enum ib_wc_status status)
 }
 
 /*
- * One transfer. 0, -EIO where the device says that the transfer itself failed, or -EAGAIN
- * where that says nothing of the path: no mapping, no memory, connection gone, too slow.
+ * Do one transfer. Return 0, -EIO if the device reports that the transfer failed, or -EAGAIN if
+ * the failure does not disprove the path: no mapping, no memory, connection lost, timeout.
  */
 static int nvmet_p2pmem_move(struct nvmet_p2pmem_loop *l, struct nvmet_p2pmem_peer *p,
 			     enum dma_data_direction dir)
@@ -74,7 +74,7 @@ static int nvmet_p2pmem_move(struct nvmet_p2pmem_loop *l, struct nvmet_p2pmem_pe
 
 	ret = rdma_rw_ctx_init(&ctx, qp, port, p->sgl, p->nents, 0, l->mr->iova, l->mr->rkey,
 			       dir);
-	/* Nothing was transferred: the IOMMU or memory may have been short, a verdict changed. */
+	/* No transfer: no IOVA space, no memory, or a changed verdict. */
 	if (ret < 0)
 		return -EAGAIN;
 
@@ -83,9 +83,9 @@ static int nvmet_p2pmem_move(struct nvmet_p2pmem_loop *l, struct nvmet_p2pmem_pe
 	if (ret) {
 		ret = -EAGAIN;
 	} else if (!wait_for_completion_timeout(&d.done, NVMET_P2PMEM_LOOP_WAIT)) {
-		/* @d is on our stack, the memory goes back: the device must be done. */
+		/* @d is on the stack and the memory is freed: stop the device first. */
 		nvmet_p2pmem_loop_cut(l);
-		/* A slow transfer is no wrong data. */
+		/* A timeout does not disprove the path. */
 		ret = -EAGAIN;
 	} else if (d.status != IB_WC_SUCCESS) {
 		ret = nvmet_p2pmem_disturbed(d.status) ? -EAGAIN : -EIO;
@@ -96,7 +96,7 @@ static int nvmet_p2pmem_move(struct nvmet_p2pmem_loop *l, struct nvmet_p2pmem_pe
 	return ret;
 }
 
-/* Whether both ends hold the same, or do so soon */
+/* Compare both ends, repeatedly until they are equal or the time limit expires */
 static bool nvmet_p2pmem_same(struct nvmet_p2pmem_loop *l, struct nvmet_p2pmem_peer *p, u8 *buf)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(NVMET_P2PMEM_LATE_MS);
@@ -118,13 +118,13 @@ static int nvmet_p2pmem_move_and_compare(struct nvmet_p2pmem_loop *l, struct nvm
 	       nvmet_p2pmem_same(l, p, buf) ? 0 : -EBADMSG;
 }
 
-/* Both directions, and a byte that changes between */
+/* Transfer in both directions, then again after one byte has changed */
 static int nvmet_p2pmem_transfers(struct nvmet_p2pmem_loop *l, struct nvmet_p2pmem_peer *p,
 				  u8 *buf, const char **what)
 {
 	int i, ret;
 
-	/* Every byte of the peer memory is another one than at the far end. */
+	/* Each byte of the peer memory differs from the byte at the far end. */
 	get_random_bytes(l->page, NVMET_P2PMEM_LOOP_BYTES);
 	for (i = 0; i < NVMET_P2PMEM_LOOP_BYTES; i++)
 		buf[i] = ~((u8 *)l->page)[i];
@@ -135,14 +135,14 @@ static int nvmet_p2pmem_transfers(struct nvmet_p2pmem_loop *l, struct nvmet_p2pm
 	if (ret)
 		return ret;
 
-	*what = "RDMA WRITE out of it";
+	*what = "RDMA WRITE from it";
 	memset(l->page, 0, NVMET_P2PMEM_LOOP_BYTES);
 	ret = nvmet_p2pmem_move_and_compare(l, p, buf, DMA_TO_DEVICE);
 	if (ret)
 		return ret;
 
-	/* What came was its content, and not what somebody had kept of it. */
-	*what = "RDMA WRITE of a changed byte out of it";
+	/* A changed byte detects data that was moved from a stale copy of the peer memory. */
+	*what = "RDMA WRITE of a changed byte from it";
 	i = get_random_u32_below(NVMET_P2PMEM_LOOP_BYTES);
 	iowrite8(~buf[i], p->addr + i);
 	return nvmet_p2pmem_move_and_compare(l, p, buf, DMA_TO_DEVICE);
@@ -191,7 +191,7 @@ static enum pci_p2pmem_proof nvmet_p2pmem_rdma_verify(struct pci_p2pmem_client *
 	p.sgl = pci_p2pmem_grant_sgl_alloc(grant, &p.nents, NVMET_P2PMEM_LOOP_BYTES, GFP_KERNEL,
 					   NULL);
 	if (IS_ERR(p.sgl)) {
-		snprintf(test->note, PCI_P2PMEM_NOTE, "no peer-to-peer memory for it (%pe)", p.sgl);
+		snprintf(test->note, PCI_P2PMEM_NOTE, "no peer-to-peer memory for the self-test (%pe)", p.sgl);
 		return PCI_P2PMEM_UNTRIED;
 	}
 	p.addr = (void __iomem __force *)sg_virt(p.sgl);
@@ -201,10 +201,10 @@ static enum pci_p2pmem_proof nvmet_p2pmem_rdma_verify(struct pci_p2pmem_client *
 	if (l && buf) {
 		proof = nvmet_p2pmem_test(l, pci_p2pmem_client_priv(client), &p, buf,
 					  test->note);
-		/* Nothing is in flight any more when this returns. */
+		/* Waits until no transfer is in flight. */
 		nvmet_p2pmem_loop_close(l);
 	} else {
-		strscpy(test->note, "no memory for it", PCI_P2PMEM_NOTE);
+		strscpy(test->note, "no memory for the self-test", PCI_P2PMEM_NOTE);
 	}
 	kfree(buf);
 	kfree(l);
@@ -219,12 +219,12 @@ static const struct pci_p2pmem_client_ops nvmet_p2pmem_rdma_ops = {
 
 static struct ib_client nvmet_p2pmem_rdma_client;
 
-/* RDMA RW registers a device before anybody hears of it. */
+/* Whether RDMA RW has registered a device, which it does before any ib_client is notified */
 static bool nvmet_p2pmem_is_client(struct ib_device *dev)
 {
 	struct device *client;
 
-	/* Without a DMA device it moves data with the CPU. */
+	/* A device without a DMA device moves data with the CPU. */
 	if (!dev->dma_device)
 		return false;
 	client = pci_p2pmem_find_client(dev->dma_device);
@@ -240,7 +240,7 @@ static int nvmet_p2pmem_rdma_add(struct ib_device *dev)
 		return -EOPNOTSUPP;
 	client = pci_p2pmem_register_client(dev->dma_device, &nvmet_p2pmem_rdma_ops, dev);
 	if (IS_ERR(client)) {
-		dev_warn(&dev->dev, "paths to peer-to-peer memory cannot be tested for %s (%pe); load nvmet-rdma again\n",
+		dev_warn(&dev->dev, "cannot register the self-test of peer-to-peer paths for %s (%pe); reload nvmet-rdma\n",
 			 dev_name(dev->dma_device), client);
 		return PTR_ERR(client);
 	}
@@ -250,7 +250,7 @@ static int nvmet_p2pmem_rdma_add(struct ib_device *dev)
 
 static void nvmet_p2pmem_rdma_remove(struct ib_device *dev, void *client)
 {
-	/* Waits for a self-test that is running. */
+	/* Waits for a running self-test. */
 	pci_p2pmem_unregister_client(client);
 }
 
@@ -263,9 +263,9 @@ static struct ib_client nvmet_p2pmem_rdma_client = {
 static bool nvmet_p2pmem_rdma_ready;
 
 /**
- * nvmet_p2pmem_rdma_init() - offer self-tests of RDMA devices
+ * nvmet_p2pmem_rdma_init() - register the self-test of RDMA devices
  *
- * Without them the transport works as well; paths are then not proved.
+ * If this fails, the transport works, but its paths are not proved.
  *
  * Context: Module init.
  */
@@ -275,14 +275,14 @@ void nvmet_p2pmem_rdma_init(void)
 
 	nvmet_p2pmem_rdma_ready = !ret;
 	if (ret)
-		pr_warn("paths of RDMA devices to peer-to-peer memory cannot be tested (%pe); load nvmet-rdma again\n",
+		pr_warn("cannot register the self-test of peer-to-peer paths of RDMA devices (%pe); reload nvmet-rdma\n",
 			ERR_PTR(ret));
 }
 
 /**
  * nvmet_p2pmem_rdma_exit() - undo nvmet_p2pmem_rdma_init()
  *
- * Context: Module exit; waits for self-tests that are running.
+ * Context: Module exit; waits for running self-tests.
  */
 void nvmet_p2pmem_rdma_exit(void)
 {

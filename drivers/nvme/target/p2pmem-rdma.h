@@ -2,8 +2,8 @@
 /**
  * DOC: a loop-back connection of an RDMA device, for the self-test of a path
  *
- *   p2pmem-rdma.c       the self-test: what is transferred, what has to come of it
- *   p2pmem-rdma-loop.c  the connection: both of its ends are here
+ *   p2pmem-rdma.c       the self-test: transfers and their comparison
+ *   p2pmem-rdma-loop.c  the loopback connection and both of its ends
  */
 #ifndef _NVMET_P2PMEM_RDMA_H
 #define _NVMET_P2PMEM_RDMA_H
@@ -18,11 +18,11 @@
 #define NVMET_P2PMEM_LOOP_WAIT	(5 * HZ)	/* for each step of a connection, each transfer */
 #define NVMET_P2PMEM_LOOP_WRS	16		/* work requests; a transfer needs three at most */
 
-/* Events that the two ends have seen; bits of struct nvmet_p2pmem_loop.seen */
+/* Events of the two ends; bits of struct nvmet_p2pmem_loop.seen */
 enum nvmet_p2pmem_loop_event {
 	NVMET_P2PMEM_LOOP_ADDR,
 	NVMET_P2PMEM_LOOP_ROUTE,
-	NVMET_P2PMEM_LOOP_ASKED,	/* a stranger may ask too: the first one counts */
+	NVMET_P2PMEM_LOOP_REQUESTED,	/* a request with the right cookie was accepted */
 	NVMET_P2PMEM_LOOP_NEAR_UP,
 	NVMET_P2PMEM_LOOP_FAR_UP,
 	NVMET_P2PMEM_LOOP_DOWN,
@@ -33,14 +33,14 @@ enum nvmet_p2pmem_loop_event {
  * @dev: the device
  * @pd: protection domain of both ends
  * @cq: completions of both ends
- * @listener: where the far end comes from
+ * @listener: listening identifier, from which the far end is created
  * @near: the end that reads and writes
- * @far: the end that has @page; NULL until it was asked
- * @seen: events, enum nvmet_p2pmem_loop_event
- * @wait: for changes of @seen
- * @cookie: by which the far end knows the near one: the port is open to all
+ * @far: the end that owns @page; NULL until it has accepted a connection request
+ * @seen: events so far, by enum nvmet_p2pmem_loop_event
+ * @wait: wakes up on changes of @seen
+ * @cookie: private data of the near end's request; any host could connect to the port
  * @page: system memory, coherent
- * @dma: its address for the device
+ * @dma: DMA address of @page
  * @mr: registration of @page at the far end
  */
 struct nvmet_p2pmem_loop {
@@ -59,10 +59,10 @@ struct nvmet_p2pmem_loop {
 };
 
 /**
- * struct nvmet_p2pmem_done - the end of a work request
- * @cqe: what the device's queue calls
- * @done: for who waits
- * @status: how it ended
+ * struct nvmet_p2pmem_done - the completion of a work request
+ * @cqe: the entry that the completion queue calls
+ * @done: completed by @cqe
+ * @status: status of the work request
  */
 struct nvmet_p2pmem_done {
 	struct ib_cqe cqe;

@@ -1,35 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: paths are examined again
+ * DOC: re-evaluation of paths
  *
- * A work item does it when the core has an event: a provider or a client has appeared, a provider
- * was revoked, the policy has changed, a self-test has ended (p2pmem-test.c). A path keeps a
- * grant whose provider was revoked until the memory that requests have of it is back. It leaves
- * one that would not be created any more, and requests keep what they have.
+ * A work item re-evaluates paths after an event of the core: a provider or a client has appeared,
+ * a provider was revoked, the policy has changed, a self-test has ended (p2pmem-test.c). A path
+ * keeps a grant whose provider was revoked until requests have freed all memory of the grant.
+ * A path leaves a grant that would not be created now; requests keep their memory of it.
  *
- * What runs against what:
- * - The work holds nvmet_p2pmem_lock, which keeps every namespace that it sees from being
- *   freed, and subsys->lock, which attach and detach hold too. It never waits for
- *   subsys->lock (it tries the lock, and runs again later), so that there is no order with
- *   the locks around configfs.
- * - Callbacks of a grant run under locks of the core, which attach and detach take
- *   inside subsys->lock. So they must not take it: they queue the work, or mark
- *   controllers as failed, under ctrl->lock only. These controllers exist: their paths
- *   leave the share, after which no callback sees them, before nvmet_ctrl_free()
- *   cancels fatal_err_work and frees them.
+ * Concurrency:
+ * - The work holds nvmet_p2pmem_lock, which keeps every namespace on the list from being
+ *   freed, and subsys->lock, which attach and detach hold too. It acquires subsys->lock only
+ *   by trylock and otherwise runs again later, so that there is no lock order with the locks
+ *   of configfs.
+ * - Callbacks of a grant run under locks of the core, which attach and detach acquire inside
+ *   subsys->lock. So a callback must not acquire subsys->lock: it queues the work, or marks
+ *   controllers as failed, under ctrl->lock only. These controllers exist: before
+ *   nvmet_ctrl_free() cancels fatal_err_work and frees a controller, its paths leave their
+ *   shares, and callbacks do not see them any more.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/module.h>
 #include "p2pmem-priv.h"
 
-/* Until a subsystem whose lock was taken is tried again */
+/* Delay before the trylock of a contended subsystem is retried */
 #define NVMET_P2PMEM_CONTENDED	(HZ / 20)
 
 static void nvmet_p2pmem_rescan_worker(struct work_struct *work);
 static DECLARE_WORK(nvmet_p2pmem_rescan_work, nvmet_p2pmem_rescan_worker);
 
-/* The paths of all namespaces are due; else only those of records that say so */
+/* Re-evaluate the paths of all namespaces; if 0, only of those whose record is due */
 static int nvmet_p2pmem_rescan_all;
 
 static void nvmet_p2pmem_rescan_due(struct timer_list *timer)
@@ -47,8 +47,8 @@ static void nvmet_p2pmem_retry_due(struct timer_list *timer)
 static DEFINE_TIMER(nvmet_p2pmem_retry_timer, nvmet_p2pmem_retry_due);
 
 /**
- * nvmet_p2pmem_rescan() - schedule an examination of all paths
- * @delay: jiffies from now; an earlier appointment is kept
+ * nvmet_p2pmem_rescan() - schedule the re-evaluation of all paths
+ * @delay: jiffies from now; a re-evaluation that is scheduled earlier stays scheduled
  *
  * Context: Any.
  */
@@ -58,19 +58,19 @@ void nvmet_p2pmem_rescan(unsigned long delay)
 		timer_reduce(&nvmet_p2pmem_rescan_timer, jiffies + delay);
 		return;
 	}
-	/* Before the work is queued: a full barrier even if it is queued already */
+	/* queue_work() is a full barrier, even if the work is queued already. */
 	WRITE_ONCE(nvmet_p2pmem_rescan_all, 1);
 	queue_work(system_unbound_wq, &nvmet_p2pmem_rescan_work);
 }
 
 /**
- * nvmet_p2pmem_rescan_one() - schedule an examination of a namespace's paths
- * @rec: its record
+ * nvmet_p2pmem_rescan_one() - schedule the re-evaluation of a namespace's paths
+ * @rec: record of the namespace
  *
- * An event of one namespace must not cost as much as one of all: a thousand namespaces that are
- * enabled one by one would be examined a million times.
+ * An event of one namespace must not re-evaluate all of them: a thousand namespaces that are
+ * enabled one by one would cost a million evaluations.
  *
- * Context: Any; the caller keeps the namespace.
+ * Context: Any; the caller keeps the namespace from being freed.
  */
 void nvmet_p2pmem_rescan_one(struct nvmet_p2pmem_ns *rec)
 {
@@ -79,16 +79,16 @@ void nvmet_p2pmem_rescan_one(struct nvmet_p2pmem_ns *rec)
 }
 
 /*
- * Whether a path's grant would be created today. A self-test proves one route: if memory is
- * mapped by another one now, or the route needs an administrator's entry now, the path is judged
- * and tested again.
+ * Whether a path's grant would be created now. A self-test proves one route: if memory is
+ * mapped by another route now, or the route needs an administrator's entry now, the path needs
+ * a new grant and a new test.
  */
 static bool nvmet_p2pmem_still_valid(struct nvmet_p2pmem_path *path,
 				     struct pci_p2pmem_grant *grant)
 {
 	struct pci_p2pmem_verdict v;
 
-	/* False as well if memory is mapped another way now: none can be had under this grant. */
+	/* Also false if the mapping changed: no more memory can be allocated from this grant. */
 	if (!pci_p2pmem_grant_verdict(grant, &v))
 		return false;
 	if (nvmet_p2pmem_record(path->ns)->verify != NVMET_P2PMEM_OFF &&
@@ -99,14 +99,14 @@ static bool nvmet_p2pmem_still_valid(struct nvmet_p2pmem_path *path,
 	path->how = v.mapping;
 	if (v.by_admin != path->by_admin) {
 		path->by_admin = v.by_admin;
-		path->told = NVMET_P2PMEM_NEW;
+		path->logged = NVMET_P2PMEM_NEW;
 	}
 	return true;
 }
 
 /*
- * Handle the result of a path's test, if there is one. Returns whether the path may look for a
- * grant now: not while the test runs, and not if its result has just been a refusal.
+ * Handle the result of a path's test, if the test is done. Return whether the path may get a
+ * grant now: not while the test is running, and not if its result is a refusal.
  */
 static bool nvmet_p2pmem_rescan_test(struct nvmet_p2pmem_path *path)
 {
@@ -121,7 +121,7 @@ static bool nvmet_p2pmem_rescan_test(struct nvmet_p2pmem_path *path)
 	}
 	if (!nvmet_p2pmem_test_done(path))
 		return false;
-	/* What it has shown is known by now, or this path needs a test of its own. */
+	/* Another namespace was tested: evaluate the pairs again, and test this one if needed. */
 	if (nvmet_p2pmem_test_foreign(path)) {
 		nvmet_p2pmem_disconnect(path);
 		return true;
@@ -136,7 +136,7 @@ static bool nvmet_p2pmem_rescan_test(struct nvmet_p2pmem_path *path)
 	return !!grant;
 }
 
-/* Returns whether this path has to be examined again soon */
+/* Return whether this path has to be re-evaluated soon */
 static bool nvmet_p2pmem_rescan_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns, ktime_t since)
 {
 	struct nvmet_p2pmem_path *path = radix_tree_lookup(&ctrl->p2p_ns_map, ns->nsid);
@@ -162,18 +162,18 @@ static bool nvmet_p2pmem_rescan_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *n
 		nvmet_p2pmem_connect(path, since);
 		grant = nvmet_p2pmem_path_grant(path);
 	}
-	if (grant && path->told != NVMET_P2PMEM_PEER)
+	if (grant && path->logged != NVMET_P2PMEM_PEER)
 		nvmet_p2pmem_log_use(path, grant);
 	return false;
 }
 
-/* Returns after how many jiffies to examine the namespace again, or 0 */
+/* Return after how many jiffies to re-evaluate the namespace, or 0 */
 static unsigned long nvmet_p2pmem_rescan_ns(struct nvmet_ns *ns, ktime_t since)
 {
 	struct nvmet_ctrl *ctrl;
 	bool again = false;
 
-	/* Never wait for it, see above */
+	/* Never wait for subsys->lock, see above. */
 	if (!mutex_trylock(&ns->subsys->lock))
 		return NVMET_P2PMEM_CONTENDED;
 	if (ns->enabled && ns->use_p2pmem)
@@ -205,7 +205,7 @@ static void nvmet_p2pmem_rescan_worker(struct work_struct *work)
 		timer_reduce(&nvmet_p2pmem_retry_timer, jiffies + next);
 }
 
-/* Called under locks of a driver that is probing: only queue work */
+/* Only queue work: a driver that is probing may hold locks here */
 static int nvmet_p2pmem_event(struct notifier_block *nb, unsigned long event, void *data)
 {
 	nvmet_p2pmem_rescan(0);
@@ -237,15 +237,15 @@ int nvmet_p2pmem_init(void)
 /**
  * nvmet_p2pmem_exit() - undo nvmet_p2pmem_init()
  *
- * Context: Module exit: no namespace and no controller is left, so that nothing
- * but the notifier and a test that nobody waits for could queue the work.
+ * Context: Module exit: no namespace and no controller is left, so that only the notifier and
+ * a test that no path waits for could queue the work.
  */
 void nvmet_p2pmem_exit(void)
 {
 	pci_p2pmem_unregister_notifier(&nvmet_p2pmem_nb);
-	/* The last test queues the work that is cancelled next. */
+	/* A test queues the work: wait for tests before the work is cancelled. */
 	nvmet_p2pmem_test_exit();
-	/* Work that runs may set the timer, which may queue it. */
+	/* The work sets timers, and timers queue the work: shut down the timers first. */
 	timer_shutdown_sync(&nvmet_p2pmem_rescan_timer);
 	timer_shutdown_sync(&nvmet_p2pmem_retry_timer);
 	cancel_work_sync(&nvmet_p2pmem_rescan_work);

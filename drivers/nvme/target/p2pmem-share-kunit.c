@@ -20,19 +20,19 @@
 
 #define SHARE_HOSTS	4
 #define SHARE_NS	4
-#define SHARE_DISK	"p2pmem-kunit2"	/* of the function drive2 */
+#define SHARE_DISK	"p2pmem-kunit2"	/* block device of drive2 */
 #define SHARE_OTHER	"nqn.2014-08.kunit:p2pmem-other"
 
 /**
- * struct share_host - a host that is connected, or connects and leaves in a work item
- * @work: does it
- * @s: the whole
+ * struct share_host - a host that is connected, or that connects and leaves in a work item
+ * @work: connects or disconnects the host
+ * @s: the target
  * @subsysnqn: the subsystem
  * @adapter: DMA device of the adapter
- * @ctrl: its controller, or NULL
- * @sq: its queue
- * @cq: ditto
- * @over: the work has ended
+ * @ctrl: controller of the host, or NULL
+ * @sq: submission queue
+ * @cq: completion queue
+ * @over: @work has ended
  */
 struct share_host {
 	struct work_struct work;
@@ -48,11 +48,11 @@ struct share_host {
 /**
  * struct share - a target with more hosts and namespaces
  * @b: the target
- * @host: more hosts than that of @b
- * @ns: more namespaces than that of @b
- * @nr_ns: how many of @ns there are
+ * @host: additional hosts
+ * @ns: additional namespaces
+ * @nr_ns: number of entries in @ns
  * @other: another subsystem, or NULL
- * @link: @other at the port
+ * @link: link of @other to the port
  */
 struct share {
 	struct nvmet_bench *b;
@@ -99,21 +99,21 @@ static void share_exit(void *data)
 	nvmet_subsys_put(s->other);
 }
 
-static void share_ask(struct share *s, struct nvmet_ns *ns, const char *wish)
+static void share_store(struct share *s, struct nvmet_ns *ns, const char *value)
 {
-	strscpy(s->b->page, wish, PAGE_SIZE);
+	strscpy(s->b->page, value, PAGE_SIZE);
 	KUNIT_ASSERT_GT(s->b->test, nvmet_ns_attr_p2pmem.store(&ns->group.cg_item, s->b->page,
-							       strlen(wish)), 0);
+							       strlen(value)), 0);
 }
 
-/* One more namespace that asks for @wish */
+/* Add an enabled namespace with @value in its attribute p2pmem */
 static struct nvmet_ns *share_ns(struct share *s, struct nvmet_subsys *subsys, u32 nsid,
-				 const char *disk, const char *wish)
+				 const char *disk, const char *value)
 {
 	struct nvmet_ns *ns = bench_new_ns(s->b, subsys, nsid, disk);
 
 	s->ns[s->nr_ns++] = ns;
-	share_ask(s, ns, wish);
+	share_store(s, ns, value);
 	KUNIT_ASSERT_EQ(s->b->test, nvmet_ns_enable(ns), 0);
 	return ns;
 }
@@ -134,7 +134,7 @@ static void share_start(struct share *s, int i, work_func_t what)
 	queue_work(system_unbound_wq, &h->work);
 }
 
-/* A target whose namespace asks for the card; its host is connected */
+/* A target whose namespace names the card as provider; its host is connected */
 static struct share *share_ready(struct kunit *test)
 {
 	struct share *s = kunit_kzalloc(test, sizeof(*s), GFP_KERNEL);
@@ -143,7 +143,7 @@ static struct share *share_ready(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, s);
 	s->b = b;
-	/* Goes after the namespaces that have it open */
+	/* Removed after the namespaces that have it open */
 	bench_new_disk(b, &fabric_pdev(b->f, "drive2")->dev, SHARE_DISK);
 	for (i = 0; i < SHARE_HOSTS; i++) {
 		s->host[i].s = s;
@@ -159,7 +159,7 @@ static struct share *share_ready(struct kunit *test)
 	return s;
 }
 
-/* Another subsystem, with a namespace of the same drive that asks for the card */
+/* Add another subsystem, whose namespace has the same drive and names the card */
 static void share_other(struct share *s)
 {
 	struct nvmet_bench *b = s->b;
@@ -184,7 +184,7 @@ static struct nvmet_p2pmem_share *share_of(struct nvmet_ctrl *ctrl, u32 nsid)
 	return path ? path->share : NULL;
 }
 
-/* What requests of a path see */
+/* Return the grant that requests of a path use */
 static struct pci_p2pmem_grant *share_grant(struct nvmet_ctrl *ctrl, u32 nsid)
 {
 	struct nvmet_p2pmem_path *path;
@@ -194,7 +194,7 @@ static struct pci_p2pmem_grant *share_grant(struct nvmet_ctrl *ctrl, u32 nsid)
 	return path ? nvmet_p2pmem_path_grant(path) : NULL;
 }
 
-/* Grants of a provider that have not ended, and the users of all of them */
+/* Expect the number of a provider's grants that have not ended, and of all their users */
 static void share_expect(struct share *s, struct pci_dev *provider, int grants, int users)
 {
 	struct p2pmem_provider *p = kit_provider(provider);
@@ -215,7 +215,7 @@ static bool share_failed(struct nvmet_ctrl *ctrl)
 	return READ_ONCE(ctrl->csts) & NVME_CSTS_CFS;
 }
 
-/* Whatever the number of hosts and namespaces: one grant, until the last of them leaves */
+/* Any number of hosts and namespaces share one grant, until the last of them leaves */
 static void one_grant_for_all_paths(struct kunit *test)
 {
 	struct share *s = share_ready(test);
@@ -242,7 +242,7 @@ static void one_grant_for_all_paths(struct kunit *test)
 	for (i = 1; i < SHARE_HOSTS; i++)
 		share_leave(&s->host[i].work);
 	share_expect(s, b->card, 1, 2 * SHARE_NS);
-	/* The first path of all may leave before others. */
+	/* The path that created the share may leave before others. */
 	bench_disconnect(b);
 	share_expect(s, b->card, 1, SHARE_NS);
 	KUNIT_EXPECT_PTR_EQ(test, share_grant(s->host[0].ctrl, BENCH_NSID), grant);
@@ -254,12 +254,12 @@ static void one_grant_for_all_paths(struct kunit *test)
 	share_expect(s, b->card, 0, 0);
 	KUNIT_EXPECT_TRUE(test, nvmet_p2pmem_no_shares());
 
-	/* And a new one after it */
+	/* The next path creates a new grant. */
 	bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
 	share_expect(s, b->card, 1, SHARE_NS);
 }
 
-/* Another adapter, another drive, another provider: a grant each */
+/* Paths that differ in adapter, drive or provider have separate grants */
 static void what_is_not_shared(struct kunit *test)
 {
 	struct share *s = share_ready(test);
@@ -291,7 +291,7 @@ static void what_is_not_shared(struct kunit *test)
 	share_expect(s, b->card2, 2, 2);
 }
 
-/* Equal providers are chosen by their users, not by their grants. */
+/* The number of users selects between equal providers, not the number of grants */
 static void users_are_spread(struct kunit *test)
 {
 	struct share *s = share_ready(test);
@@ -300,14 +300,14 @@ static void users_are_spread(struct kunit *test)
 
 	bench_disconnect(b);
 	nvmet_ns_disable(b->ns);
-	share_ask(s, b->ns, "1");
+	share_store(s, b->ns, "1");
 	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
 	bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
 	for (i = 0; i < 3; i++)
 		share_connect(s, i, b->nic);
 	share_expect(s, b->card, 1, 2);
 	share_expect(s, b->card2, 1, 2);
-	/* Both of one of them leave: it has a grant less, and two users less. */
+	/* Two paths of one provider leave: it has one grant and two users less. */
 	bench_disconnect(b);
 	share_leave(&s->host[1].work);
 	share_connect(s, 3, b->nic);
@@ -317,9 +317,9 @@ static void users_are_spread(struct kunit *test)
 }
 
 /**
- * struct share_revoke - a revocation by a thread that is killed: it waits for nothing
+ * struct share_revoke - a revocation by a thread that is killed, so that it does not wait
  * @provider: the provider
- * @done: it has returned
+ * @done: completed when the revocation has returned
  */
 struct share_revoke {
 	struct pci_dev *provider;
@@ -339,7 +339,7 @@ static int share_revoke_thread(void *data)
 
 static struct share_revoke *share_revoke(struct kunit *test, struct pci_dev *provider)
 {
-	/* Stays when the thread does not end, which then is what has to be examined. */
+	/* Not freed if the thread does not end, which still uses it then. */
 	struct share_revoke *r = kzalloc(sizeof(*r), GFP_KERNEL);
 	struct task_struct *task;
 
@@ -362,7 +362,7 @@ static void share_revoked(struct kunit *test, struct share_revoke *r)
 	kfree(r);
 }
 
-/* All who use the grant of which memory is out end, and nobody else */
+/* All controllers that use a grant with memory in use are ended, and no others */
 static void evict_reaches_all_users(struct kunit *test)
 {
 	struct logged *l = logged_begin(test, "evicting nvmet ");
@@ -381,7 +381,7 @@ static void evict_reaches_all_users(struct kunit *test)
 	r = bench_start(b, nvme_cmd_read, SZ_8K, b->nic);
 	KUNIT_ASSERT_PTR_EQ(test, r->req.p2p_dev, b->card);
 	share_revoked(test, share_revoke(test, b->card));
-	KUNIT_EXPECT_TRUE_MSG(test, share_failed(b->ctrl), "whose memory it is");
+	KUNIT_EXPECT_TRUE_MSG(test, share_failed(b->ctrl), "its requests use the memory");
 	KUNIT_EXPECT_TRUE_MSG(test, share_failed(s->host[0].ctrl), "another host");
 	KUNIT_EXPECT_TRUE_MSG(test, share_failed(s->host[1].ctrl), "of another subsystem");
 	KUNIT_EXPECT_FALSE_MSG(test, share_failed(s->host[2].ctrl), "another adapter's");
@@ -393,7 +393,7 @@ static void evict_reaches_all_users(struct kunit *test)
 	bench_free(r);
 }
 
-/* A path keeps a grant of a provider that left until all memory is back, and then gets another. */
+/* A path keeps the grant of a provider that left until all its memory is freed */
 static void paths_follow_their_provider(struct kunit *test)
 {
 	struct share *s = share_ready(test);
@@ -409,7 +409,7 @@ static void paths_follow_their_provider(struct kunit *test)
 	pci_p2pmem_resume(b->card);
 	msleep(200);
 	KUNIT_EXPECT_PTR_EQ_MSG(test, share_of(s->host[0].ctrl, BENCH_NSID), old,
-				"it leaves while memory of another is out");
+				"it leaves while another path's memory is in use");
 	KUNIT_EXPECT_EQ(test, bench_execute(b, r), NVME_SC_INTERNAL_PATH_ERROR);
 	bench_free(r);
 	KUNIT_EXPECT_TRUE(test, bench_settles(b, b->card));
@@ -421,7 +421,7 @@ static void paths_follow_their_provider(struct kunit *test)
 	share_expect(s, b->card, 1, 2);
 }
 
-/* A share of an earlier life of the provider is not joined, although it is still in use. */
+/* A share created before a reset of the provider is not joined, although it is in use */
 static void earlier_life_is_not_joined(struct kunit *test)
 {
 	struct share *s = share_ready(test);
@@ -432,7 +432,7 @@ static void earlier_life_is_not_joined(struct kunit *test)
 
 	share_other(s);
 	s->host[0].subsysnqn = SHARE_OTHER;
-	/* The paths of this subsystem cannot be changed meanwhile. */
+	/* The lock keeps the paths of this subsystem unchanged. */
 	mutex_lock(&b->subsys->lock);
 	pci_p2pmem_lost(b->card);
 	pci_p2pmem_resume(b->card);
@@ -446,13 +446,13 @@ static void earlier_life_is_not_joined(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, grant && pci_p2pmem_grant_usable(grant));
 	KUNIT_EXPECT_TRUE(test, bench_settles(b, b->card));
 	KUNIT_EXPECT_PTR_EQ_MSG(test, share_grant(b->ctrl, BENCH_NSID), grant,
-				"both are in the same life now");
+				"both grants are of the same registration");
 	share_expect(s, b->card, 1, 2);
 }
 
 /*
- * Without self-tests too, a grant whose memory is mapped by another route now is replaced:
- * nothing can be allocated under it.
+ * Even without self-tests, a grant whose memory is now mapped by another route is replaced,
+ * because no memory can be allocated from it.
  */
 static void route_that_changes(struct kunit *test)
 {
@@ -465,14 +465,14 @@ static void route_that_changes(struct kunit *test)
 	fabric_set_acs_ctrl(b->f, "dn3", PCI_ACS_RR);
 	pci_p2pmem_verdict_update(b->card, b->drive, &now);
 	KUNIT_ASSERT_EQ(test, now.mapping, PCI_P2PMEM_MAP_HOST_BRIDGE);
-	/* A path that comes before the others have been examined does not join. */
+	/* A path that is created before the others are re-evaluated does not join. */
 	share_connect(s, 0, b->nic);
 	KUNIT_EXPECT_PTR_NE(test, share_grant(s->host[0].ctrl, BENCH_NSID), old);
-	KUNIT_EXPECT_TRUE_MSG(test, bench_settles(b, b->card), "requests get nothing");
+	KUNIT_EXPECT_TRUE_MSG(test, bench_settles(b, b->card), "requests use system memory");
 	share_expect(s, b->card, 1, 2);
 }
 
-/* Until a lock is held for so long that its holder waits for something */
+/* Wait until a lock is held for so long that its holder must be waiting */
 static bool share_stuck(struct mutex *lock)
 {
 	int i, held = 0;
@@ -484,7 +484,7 @@ static bool share_stuck(struct mutex *lock)
 	return held == 20;
 }
 
-/* One of three leaves while they are evicted: the walk goes on over a list that is whole. */
+/* One of three paths leaves while the evict callback walks the list of paths */
 static void path_leaves_while_evict_runs(struct kunit *test)
 {
 	struct share *s = share_ready(test);
@@ -501,7 +501,7 @@ static void path_leaves_while_evict_runs(struct kunit *test)
 	r = bench_start(b, nvme_cmd_read, SZ_8K, b->nic);
 	KUNIT_ASSERT_PTR_EQ(test, r->req.p2p_dev, b->card);
 	KUNIT_EXPECT_EQ(test, bench_execute(b, r), NVME_SC_SUCCESS);
-	/* The walk waits at the controller that leaves: what comes after it in the list is read. */
+	/* The callback waits at the leaving controller, and then reads its next list entry. */
 	mutex_lock(&ctrl->lock);
 	revoke = share_revoke(test, b->card);
 	KUNIT_EXPECT_TRUE(test, share_stuck(&share->lock));
@@ -518,7 +518,7 @@ static void path_leaves_while_evict_runs(struct kunit *test)
 	bench_free(r);
 }
 
-/* The last one leaves while it is evicted: the share goes after the callback. */
+/* The last path leaves during the evict callback: the share is freed after the callback */
 static void last_path_leaves_while_evict_runs(struct kunit *test)
 {
 	struct share *s = share_ready(test);
@@ -549,7 +549,7 @@ static void last_path_leaves_while_evict_runs(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kit_available(b->card), BENCH_LENT);
 }
 
-/* Two paths of two subsystems come at once: one of them creates what both use. */
+/* Paths of two subsystems are created concurrently: one creates the share that both use */
 static void path_comes_while_another_creates(struct kunit *test)
 {
 	struct share *s = share_ready(test);
@@ -577,7 +577,7 @@ static void path_comes_while_another_creates(struct kunit *test)
 	share_expect(s, b->card, 1, 2);
 }
 
-/* Wherever memory is short when a share is created or joined, nothing is left behind. */
+/* Each allocation fails once while a share is created or joined: no leak */
 static void share_without_memory(struct kunit *test)
 {
 	struct share *s = share_ready(test);
@@ -614,7 +614,7 @@ static void share_without_memory(struct kunit *test)
 		if (!reached)
 			break;
 	}
-	/* path, share, grant, its three allocations */
+	/* Path, share, grant, and three allocations of the grant */
 	KUNIT_EXPECT_GT(test, failed, 5);
 	KUNIT_EXPECT_TRUE(test, bench_settles(b, b->card));
 	for (i = 0; i < 200 && !share_grant(ctrl[1], BENCH_NSID); i++)
@@ -622,7 +622,7 @@ static void share_without_memory(struct kunit *test)
 	share_expect(s, b->card, 1, 2);
 }
 
-/* A namespace that is not allowed to have a share of its own does not disturb that of others. */
+/* A namespace whose named provider is not published does not affect the others' share */
 static void named_provider_that_is_not_published(struct kunit *test)
 {
 	struct share *s = share_ready(test);
@@ -642,51 +642,51 @@ static struct nvmet_p2pmem_path *share_path(struct nvmet_ctrl *ctrl, u32 nsid)
 	return radix_tree_lookup(&ctrl->p2p_ns_map, nsid);
 }
 
-/* Waits for a path's line in the log */
-static bool share_told(struct nvmet_ctrl *ctrl, u32 nsid)
+/* Wait until the log has the line of a path */
+static bool share_logged(struct nvmet_ctrl *ctrl, u32 nsid)
 {
-	bool told = false;
+	bool logged = false;
 	int i;
 
-	for (i = 0; i < 200 && !told; i++) {
+	for (i = 0; i < 200 && !logged; i++) {
 		msleep(20);
 		mutex_lock(&ctrl->subsys->lock);
-		told = share_path(ctrl, nsid)->told == NVMET_P2PMEM_PEER;
+		logged = share_path(ctrl, nsid)->logged == NVMET_P2PMEM_PEER;
 		mutex_unlock(&ctrl->subsys->lock);
 	}
-	return told;
+	return logged;
 }
 
-/* A namespace that is enabled has the work look at its own paths, not at those of all others. */
-static void enabling_looks_at_one_namespace(struct kunit *test)
+/* Enabling a namespace re-evaluates the paths of this namespace only */
+static void enabling_evaluates_one_namespace(struct kunit *test)
 {
 	struct share *s = share_ready(test);
 	struct nvmet_bench *b = s->b;
 
-	KUNIT_ASSERT_TRUE(test, share_told(b->ctrl, BENCH_NSID));
+	KUNIT_ASSERT_TRUE(test, share_logged(b->ctrl, BENCH_NSID));
 	msleep(100);
-	/* Whoever looks at this path writes the line again. */
+	/* A re-evaluation of this path would log the line again. */
 	mutex_lock(&b->subsys->lock);
-	share_path(b->ctrl, BENCH_NSID)->told = NVMET_P2PMEM_NEW;
+	share_path(b->ctrl, BENCH_NSID)->logged = NVMET_P2PMEM_NEW;
 	mutex_unlock(&b->subsys->lock);
 	share_ns(s, b->subsys, BENCH_NSID + 1, BENCH_DISK, pci_name(b->card));
-	KUNIT_EXPECT_TRUE(test, share_told(b->ctrl, BENCH_NSID + 1));
+	KUNIT_EXPECT_TRUE(test, share_logged(b->ctrl, BENCH_NSID + 1));
 	mutex_lock(&b->subsys->lock);
-	KUNIT_EXPECT_EQ(test, share_path(b->ctrl, BENCH_NSID)->told, NVMET_P2PMEM_NEW);
+	KUNIT_EXPECT_EQ(test, share_path(b->ctrl, BENCH_NSID)->logged, NVMET_P2PMEM_NEW);
 	mutex_unlock(&b->subsys->lock);
 	nvmet_p2pmem_rescan(0);
-	KUNIT_EXPECT_TRUE(test, share_told(b->ctrl, BENCH_NSID));
+	KUNIT_EXPECT_TRUE(test, share_logged(b->ctrl, BENCH_NSID));
 
-	/* What could not be looked at, because its lock was taken, is looked at soon. */
+	/* A subsystem whose lock was contended is re-evaluated soon. */
 	mutex_lock(&b->subsys->lock);
-	share_path(b->ctrl, BENCH_NSID)->told = NVMET_P2PMEM_NEW;
+	share_path(b->ctrl, BENCH_NSID)->logged = NVMET_P2PMEM_NEW;
 	nvmet_p2pmem_rescan(0);
 	msleep(100);
 	mutex_unlock(&b->subsys->lock);
-	KUNIT_EXPECT_TRUE(test, share_told(b->ctrl, BENCH_NSID));
+	KUNIT_EXPECT_TRUE(test, share_logged(b->ctrl, BENCH_NSID));
 }
 
-/* The named function is pulled out, and another one comes to its address. */
+/* The named function is unplugged, and another one is plugged in at its address */
 static void named_provider_that_is_replaced(struct kunit *test)
 {
 	static const struct fabric_node another[] = {
@@ -727,7 +727,7 @@ static struct kunit_case nvmet_share_cases[] = {
 	KUNIT_CASE(share_without_memory),
 	KUNIT_CASE(named_provider_that_is_not_published),
 	KUNIT_CASE(named_provider_that_is_replaced),
-	KUNIT_CASE(enabling_looks_at_one_namespace),
+	KUNIT_CASE(enabling_evaluates_one_namespace),
 	{}
 };
 

@@ -3,54 +3,54 @@
  * DOC: grants that paths share
  *
  * A grant depends on the adapter, the drive and the provider, but not on the controller or the
- * namespace. So all paths with the same three use one grant: a share. The first path that
- * needs it creates it, the last one that leaves it ends the grant. The number of grants is
- * limited by the hardware, and does not grow with hosts or namespaces.
+ * namespace. So all paths with the same adapter, drive and provider use one grant: a share. The
+ * first path creates the share, and the last path that leaves it ends the grant. The number of
+ * grants depends on the hardware, and does not grow with the number of hosts or namespaces.
  *
- * A share that admits no more paths is taken out of the hash: its provider was revoked or
- * lost, or a pair was refused, disproved or is mapped otherwise now. Its paths keep it until
- * they leave. The next path creates a new share of the same three.
+ * A share that admits no more paths is removed from the hash: its provider was revoked or lost,
+ * or a pair was refused, disproved or is mapped by another route. Its paths keep the share until
+ * they leave it. The next path creates a new share.
  *
  * Locks, outermost first:
  *
  *	nvmet_p2pmem_shares_lock
  *		guards the hash and &nvmet_p2pmem_share.users. It is held while a share is
- *		created or ends, so that a second path waits for the first one and then finds
- *		its share, and no path joins a share that is about to end. Taken inside
- *		subsys->lock: paths of several subsystems use one share.
+ *		created or ends: a second path waits until the first one has created the
+ *		share, and no path joins a share that is about to end. Paths of several
+ *		subsystems use one share, so the lock is acquired inside subsys->lock.
  *	locks of the core
- *		create and end take them, and so does setting the number of users
+ *		acquired by pci_p2pmem_grant_create(), _end() and _set_users()
  *	&nvmet_p2pmem_share.lock
- *		guards the list of paths and the self-test. Callbacks of the grant take it
- *		under the lock of the provider, so nothing that is done under it may call the
- *		core's locking functions or allocate memory: reclaim may wait for the reset of
- *		the drive, and that for the callbacks.
+ *		guards the list of paths and the self-test. Callbacks of the grant acquire it
+ *		under the lock of the provider. So code that holds it must not call functions
+ *		of the core that lock, and must not allocate memory: reclaim may wait for a
+ *		reset of the drive, and the reset for the callbacks.
  *	ctrl->lock
- *		nvmet_ctrl_fatal_error() takes it for each path of the list
+ *		nvmet_ctrl_fatal_error() acquires it for each path on the list
  *
- * Why a callback never sees a controller that is gone: a path that leaves is taken off the
- * list under the share's lock, before its controller is freed. The last one stays on it until
+ * A callback never sees a freed controller: a path that leaves is removed from the list under
+ * the share's lock before its controller is freed. The last path stays on the list until
  * pci_p2pmem_grant_end() returns, which waits for callbacks.
  *
- * Why no path is forgotten: a path is on the list before requests or a test see its grant. A
- * path that joins reads that the grant is usable; if the provider leaves after that, the work
- * that revoke queues finds the path, because whoever joins holds subsys->lock until the path
- * has its state. Evict comes later still and walks the list.
+ * No path is missed: a path is on the list before requests or a test see its grant. A path that
+ * joins checks that the grant is usable. If the provider leaves after this check, the revoke
+ * callback queues the rescan work, which finds the path: the joining thread holds subsys->lock
+ * until the path has its state. The evict callback runs later and walks the list.
  *
- * The core evicts a grant, not a path: all controllers whose paths use the share end, those of
- * hosts that hold no memory too. Their hosts connect again. To tell them apart, each request
- * would have to count in its path, on a cache line that all CPUs share.
+ * The core evicts a grant, not a path: all controllers whose paths use the share end, even
+ * those whose requests have no peer memory. Their hosts connect again. To evict only some of
+ * them, each request would have to count in its path, on a cache line shared by all CPUs.
  */
 #include <linux/hashtable.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include "p2pmem-priv.h"
 
-/* Guards the hash, see above */
+/* Guards the hash and the number of users, see above */
 static DEFINE_MUTEX(nvmet_p2pmem_shares_lock);
 static DEFINE_HASHTABLE(nvmet_p2pmem_shares, 6);
 
-/* By provider, which the grant of each share in the hash keeps, as it does the two devices */
+/* Look up a share; the grants in the hash hold references to all devices that are compared */
 static struct nvmet_p2pmem_share *
 nvmet_p2pmem_share_find(struct device *adapter, struct device *drive, struct pci_dev *provider)
 {
@@ -65,7 +65,7 @@ nvmet_p2pmem_share_find(struct device *adapter, struct device *drive, struct pci
 
 static void nvmet_p2pmem_share_revoked(struct pci_p2pmem_grant *grant)
 {
-	/* The grant stays unusable, even if the provider lends again. */
+	/* The grant stays unusable, even after the provider registers its memory again. */
 	nvmet_p2pmem_rescan(0);
 }
 
@@ -131,7 +131,7 @@ nvmet_p2pmem_share_create(struct pci_dev *provider, enum pci_p2pmem_prefer prefe
 	return share;
 }
 
-/* Whether another path may use a share: whether its grant would be created today */
+/* Whether another path may join a share: whether its grant would be created now */
 static bool nvmet_p2pmem_share_admits(struct nvmet_p2pmem_share *share)
 {
 	struct pci_p2pmem_verdict v;
@@ -142,14 +142,14 @@ static bool nvmet_p2pmem_share_admits(struct nvmet_p2pmem_share *share)
 
 /**
  * nvmet_p2pmem_share_join() - find or create the share of a path
- * @path: the path; it has none
- * @provider: the provider, named or chosen: its pairs have just been judged
+ * @path: the path, without a share
+ * @provider: the provider, whose pairs have just been evaluated
  * @prefer: as for pci_p2pmem_grant_create()
  * @drive: DMA device of the drive
- * @why: returns the reason if there is none
+ * @why: returns the reason if there is no share
  *
  * Context: Process context, path->ctrl->subsys->lock held.
- * Return: whether @path has a share now.
+ * Return: true if @path has joined a share.
  */
 bool nvmet_p2pmem_share_join(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
 			     enum pci_p2pmem_prefer prefer, struct device *drive,
@@ -180,11 +180,11 @@ bool nvmet_p2pmem_share_join(struct nvmet_p2pmem_path *path, struct pci_dev *pro
 }
 
 /**
- * nvmet_p2pmem_share_leave() - give up the share of a path
- * @path: the path, of which requests see no grant; one without a share is fine
+ * nvmet_p2pmem_share_leave() - remove a path from its share
+ * @path: the path, whose grant is hidden from requests; may have no share
  *
- * No callback of the grant uses @path or its controller when this returns. Memory that
- * requests have keeps the grant.
+ * Afterwards no callback of the grant uses @path or its controller. Memory that requests still
+ * have holds a reference to the grant.
  *
  * Context: Process context, path->ctrl->subsys->lock held.
  */
@@ -206,7 +206,7 @@ void nvmet_p2pmem_share_leave(struct nvmet_p2pmem_path *path)
 		return;
 	}
 	hash_del(&share->hash);
-	/* The last path stays on the list: it is who held the grant. */
+	/* The last path stays on the list: the core describes it if it evicts the grant. */
 	pci_p2pmem_grant_end(share->grant);
 	mutex_destroy(&share->lock);
 	kfree(share);
@@ -216,7 +216,7 @@ void nvmet_p2pmem_share_leave(struct nvmet_p2pmem_path *path)
  * nvmet_p2pmem_no_shares() - whether every share has ended
  *
  * Context: Module exit.
- * Return: true if none is left.
+ * Return: true if no share is left.
  */
 bool nvmet_p2pmem_no_shares(void)
 {

@@ -2,30 +2,30 @@
 /**
  * DOC: the self-test of a share before requests use it
  *
- * Proves both pairs of a share's grant by real DMA (pci_p2pmem_grant_verify()), in a work item:
- * it takes as long as a few commands do, or the time limit of a lost one. Until then requests
- * use system memory. The work is queued when a controller is created, which is before its host
- * connects a queue for I/O.
+ * A work item proves both pairs of a share's grant by real DMA (pci_p2pmem_grant_verify()). It
+ * needs the time of a few commands, or the timeout of a lost command. Until the test ends,
+ * requests use system memory. The work is queued when a controller is created, which is before
+ * its host connects a queue for I/O.
  *
- * Of a share one test runs at a time, and all paths that need one wait for it. It is of one
- * namespace. Its result decides for the paths of that namespace. Those of others are judged
- * again: nearly always the pairs are proved then, and no further test is needed.
+ * A share has one test at a time, and all paths that need a test wait for it. The test uses the
+ * drive of one namespace. Its result decides for the paths of that namespace. Paths of other
+ * namespaces are re-evaluated: nearly always their pairs are proved by then, and need no test.
  *
- * Who holds what, while a test runs without any lock:
- * - The test has a reference from each path that waits for it and one from its work.
- * - The work keeps the block device open by a reference of its own to the namespace's file.
- *   It does not hold the namespace: nvmet_ns_disable() runs under locks that every Connect of
- *   the target needs, and must not wait for a test. The last path that gives up the test tells
- *   it to stop; the drive stays open until its own part of the test is over.
- * - The work holds the grant. The last path may end it meanwhile (detach, exit of the
- *   controller, revocation): then the test gets no more memory and ends soon, and its
- *   result is ignored. It does not touch path, controller, subsystem or share.
+ * Lifetimes, while a test runs without any lock:
+ * - Each path that waits for the test holds a reference to it, and so does its work.
+ * - The work keeps the block device open by a separate reference to the namespace's file. It
+ *   does not hold the namespace: nvmet_ns_disable() runs under locks that every Connect of the
+ *   target needs, and must not wait for a test. When the last path drops the test, the test is
+ *   stopped; the drive stays open until the drive's part of the test ends.
+ * - The work holds a reference to the grant. The last path may end the grant meanwhile (detach,
+ *   exit of the controller, revocation): then the test cannot allocate more memory, ends soon,
+ *   and its result is ignored. The work does not use path, controller, subsystem or share.
  * - Memory of the test is freed before the verify operation returns: the revocation of the
  *   provider waits for that, and for nothing else of the test.
- * - The two DMA devices are held by reference. If their drivers unbind, the core handles that.
- * - The work that examines paths handles the result, under subsys->lock. No test waits for
- *   that lock.
- * - Module exit destroys the workqueue, which waits, after the last namespace has gone.
+ * - The test holds references to the two DMA devices. The core handles unbinding drivers.
+ * - The rescan work handles the result, under subsys->lock. No test waits for that lock.
+ * - Module exit destroys the workqueue after the last namespace is freed, and so waits for
+ *   tests that are still running.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -35,24 +35,24 @@
 #include <linux/slab.h>
 #include "p2pmem-priv.h"
 
-/* Delay of the next test after one that showed nothing: at first, and at most */
+/* Delay after an inconclusive test: initial and maximum value */
 #define NVMET_P2PMEM_RETRY	(5 * HZ)
 #define NVMET_P2PMEM_RETRY_MAX	(80 * HZ)
 
 /**
  * struct nvmet_p2pmem_test - a test of the pairs of a share's grant
- * @work: runs it
- * @ref: one of each path that waits for it, one of the work
- * @users: how many paths that are; guarded by the share's lock
- * @ns: the namespace whose drive is tested, for comparison only: it may be gone. NULL once a
- *	path of it has given up the test; guarded by the share's lock
- * @grant: what is tested, referenced by the work; the share keeps it for the paths
+ * @work: runs the test
+ * @ref: references: one of each path that waits for the test, one of the work
+ * @users: number of paths that wait for the test; guarded by the share's lock
+ * @ns: the namespace whose drive is tested, only compared because it may be freed. NULL after
+ *	a path of this namespace has dropped the test; guarded by the share's lock
+ * @grant: the grant under test; the work holds a reference, the share keeps it for the paths
  * @bdev_file: the drive, kept open until it has been tested
  * @client: DMA devices, referenced: drive and adapter, in this order
- * @ret: what pci_p2pmem_grant_verify() returned for each
- * @why: and what it said
- * @stop: no path waits for it any more
- * @done: all of the result is there
+ * @ret: return value of pci_p2pmem_grant_verify() for each client
+ * @why: verdict of pci_p2pmem_grant_verify() for each client
+ * @stop: no path waits for the test any more
+ * @done: the result is complete
  */
 struct nvmet_p2pmem_test {
 	struct work_struct work;
@@ -114,7 +114,7 @@ static void nvmet_p2pmem_test_work(struct work_struct *work)
  * @path: path that has a test
  *
  * Context: Process context, path->ctrl->subsys->lock held.
- * Return: true when nvmet_p2pmem_test_end() can say it.
+ * Return: true if nvmet_p2pmem_test_end() may be called.
  */
 bool nvmet_p2pmem_test_done(struct nvmet_p2pmem_path *path)
 {
@@ -123,11 +123,11 @@ bool nvmet_p2pmem_test_done(struct nvmet_p2pmem_path *path)
 }
 
 /**
- * nvmet_p2pmem_test_usable() - whether it makes sense to wait for a test
+ * nvmet_p2pmem_test_usable() - whether the grant under test is still usable
  * @path: path that has a test
  *
  * Context: Process context, path->ctrl->subsys->lock held.
- * Return: false when the provider goes, or has gone since the test began.
+ * Return: false if the provider is leaving, or has left since the test began.
  */
 bool nvmet_p2pmem_test_usable(struct nvmet_p2pmem_path *path)
 {
@@ -135,11 +135,11 @@ bool nvmet_p2pmem_test_usable(struct nvmet_p2pmem_path *path)
 }
 
 /**
- * nvmet_p2pmem_test_foreign() - whether a test says nothing of a path's namespace
+ * nvmet_p2pmem_test_foreign() - whether a test used the drive of another namespace
  * @path: path whose test is done
  *
  * Context: Process context, path->ctrl->subsys->lock held.
- * Return: true if the drive was tested with another namespace.
+ * Return: true if the result does not decide for the namespace of @path.
  */
 bool nvmet_p2pmem_test_foreign(struct nvmet_p2pmem_path *path)
 {
@@ -147,7 +147,7 @@ bool nvmet_p2pmem_test_foreign(struct nvmet_p2pmem_path *path)
 	return path->test->ns != path->ns;
 }
 
-/* Begin a test of a share with the drive of a path's namespace; the share's lock is held */
+/* Prepare a test of a share with the drive of a path's namespace; the share's lock is held */
 static bool nvmet_p2pmem_test_begin(struct nvmet_p2pmem_path *path, struct nvmet_p2pmem_test *t)
 {
 	struct nvmet_p2pmem_share *share = path->share;
@@ -157,7 +157,7 @@ static bool nvmet_p2pmem_test_begin(struct nvmet_p2pmem_path *path, struct nvmet
 		return false;
 	INIT_WORK(&t->work, nvmet_p2pmem_test_work);
 	kref_init(&t->ref);	/* for the work */
-	/* The namespace is enabled, and subsys->lock keeps it so: its drive is open. */
+	/* subsys->lock keeps the namespace enabled, so its drive is open. */
 	t->bdev_file = get_file(path->ns->bdev_file);
 	t->ns = path->ns;
 	t->grant = share->grant;
@@ -171,7 +171,7 @@ static bool nvmet_p2pmem_test_begin(struct nvmet_p2pmem_path *path, struct nvmet
  * nvmet_p2pmem_test_start() - start a self-test of a path's share
  * @path: the path
  *
- * If a test of the share runs already, the path waits for that one.
+ * If a test of the share is running already, the path waits for the running test.
  *
  * Context: Process context, path->ctrl->subsys->lock held.
  * Return: 0; -EAGAIN while the namespace is being enabled, -ENOMEM.
@@ -184,15 +184,15 @@ int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path)
 
 	lockdep_assert_held(&path->ctrl->subsys->lock);
 
-	/* It may still fail to be enabled, and is closed then. */
+	/* Enabling the namespace may still fail, which closes the drive. */
 	if (!path->ns->enabled)
 		return -EAGAIN;
-	/* Not under the share's lock, even if it will not be needed: see p2pmem-share.c */
+	/* Allocate before locking, even if not needed: the share's lock forbids it. */
 	t = kzalloc(sizeof(*t), GFP_KERNEL);
 	if (!t)
 		return -ENOMEM;
 	scoped_guard(mutex, &share->lock) {
-		/* Pairs with nvmet_p2pmem_test_work(). A result that not all have seen is new. */
+		/* Pairs with nvmet_p2pmem_test_work(). Not all paths have handled its result. */
 		tested = share->test && smp_load_acquire(&share->test->done);
 		if (!share->test || (tested && share->test->ns != path->ns))
 			begun = nvmet_p2pmem_test_begin(path, t);
@@ -212,10 +212,10 @@ int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path)
 }
 
 /**
- * nvmet_p2pmem_test_drop() - a path no longer waits for a test
- * @path: the path; one without a test is fine
+ * nvmet_p2pmem_test_drop() - end a path's wait for its test
+ * @path: the path; may have no test
  *
- * Tells a test that no path waits for to stop, and does not wait.
+ * Stops a test that no other path waits for, without waiting for its end.
  *
  * Context: Process context, path->ctrl->subsys->lock held.
  */
@@ -227,7 +227,7 @@ void nvmet_p2pmem_test_drop(struct nvmet_p2pmem_path *path)
 		return;
 	path->test = NULL;
 	scoped_guard(mutex, &path->share->lock) {
-		/* The namespace may be freed, and its address used for a new one. */
+		/* The namespace may be freed, and a new one may have the same address. */
 		if (t->ns == path->ns && !READ_ONCE(t->done))
 			t->ns = NULL;
 		if (!--t->users) {
@@ -240,8 +240,8 @@ void nvmet_p2pmem_test_drop(struct nvmet_p2pmem_path *path)
 }
 
 /*
- * Why a test could show nothing: where it had no memory of the provider, nothing that the
- * administrator does about tests helps.
+ * Set @why to the reason of an inconclusive test if the provider had no free memory for it:
+ * then a remedy that concerns self-tests does not help.
  */
 static void nvmet_p2pmem_test_short(struct nvmet_p2pmem_test *t, struct pci_p2pmem_verdict *why)
 {
@@ -260,7 +260,7 @@ static void nvmet_p2pmem_test_short(struct nvmet_p2pmem_test *t, struct pci_p2pm
 	}
 }
 
-/* Whether the core remembers what a test has shown, so that another one is not needed */
+/* Whether the core has stored the results of a test, so that it need not be repeated */
 static bool nvmet_p2pmem_test_known(struct nvmet_p2pmem_test *t)
 {
 	struct pci_p2pmem_verdict v;
@@ -275,12 +275,12 @@ static bool nvmet_p2pmem_test_known(struct nvmet_p2pmem_test *t)
 }
 
 /**
- * nvmet_p2pmem_test_again() - test later
- * @path: path that has a test, which could not show anything this time
+ * nvmet_p2pmem_test_again() - schedule the next test after an inconclusive one
+ * @path: path whose test was inconclusive
  *
- * The pool was full, the drive or the provider in a reset, memory short. That passes; but until
- * it has, nobody knows that the path is right. What makes a drive reset each time is not
- * done often.
+ * The pool was full, the drive or the provider was in reset, or memory was short. These causes
+ * are temporary, but until a test succeeds the path is not proved. The delay grows, because
+ * each test may reset the drive.
  *
  * Context: Process context, path->ctrl->subsys->lock held.
  */
@@ -300,16 +300,15 @@ void nvmet_p2pmem_test_again(struct nvmet_p2pmem_path *path)
 }
 
 /**
- * nvmet_p2pmem_test_end() - what has become of a test
- * @path: path with a test that is done; it has none afterwards
+ * nvmet_p2pmem_test_end() - handle the result of a path's test
+ * @path: path whose test is done; it has no test afterwards
  * @why: returns why the path must not be used
- * @state: returns NVMET_P2PMEM_SYSTEM when the test was answered and the mode refuses the
- *	answer; else unchanged
+ * @state: returns NVMET_P2PMEM_SYSTEM if the test was conclusive and the mode refuses its
+ *	result; else unchanged
  *
  * Context: Process context, path->ctrl->subsys->lock held.
- * Return: the grant, which the path may use; or NULL, and the path has left its share. When
- * @why->reason is PCI_P2PMEM_OK then, this provider will not do, and another one may be
- * looked for.
+ * Return: the grant if the path may use it; else NULL, and the path has left its share. With
+ * NULL and @why->reason PCI_P2PMEM_OK, this provider is refused and another one may be tried.
  */
 struct pci_p2pmem_grant *nvmet_p2pmem_test_end(struct nvmet_p2pmem_path *path,
 					       struct pci_p2pmem_verdict *why,
@@ -324,7 +323,7 @@ struct pci_p2pmem_grant *nvmet_p2pmem_test_end(struct nvmet_p2pmem_path *path,
 	switch (ret) {
 	case 0:
 		ruling = nvmet_p2pmem_rule(path, t->why, why);
-		/* It is known now, and goes last when the best provider is looked for. */
+		/* The core ranks a provider with a stored result last. */
 		if (nvmet_p2pmem_test_known(t)) {
 			why->reason = PCI_P2PMEM_OK;
 		} else if (ruling == NVMET_P2PMEM_REFUSE) {
@@ -333,7 +332,7 @@ struct pci_p2pmem_grant *nvmet_p2pmem_test_end(struct nvmet_p2pmem_path *path,
 		}
 		break;
 	case -EAGAIN:
-		/* Says which of the two it is */
+		/* Sets @why to the pair that is not proved. */
 		nvmet_p2pmem_rule(path, t->why, why);
 		nvmet_p2pmem_test_short(t, why);
 		nvmet_p2pmem_test_again(path);
@@ -347,7 +346,7 @@ struct pci_p2pmem_grant *nvmet_p2pmem_test_end(struct nvmet_p2pmem_path *path,
 		nvmet_p2pmem_test_again(path);
 		fallthrough;
 	default:
-		/* Wrong data, or the provider goes: there may be another one. */
+		/* Wrong data, or the provider is leaving: try another provider. */
 		why->reason = PCI_P2PMEM_OK;
 	}
 	nvmet_p2pmem_test_drop(path);
@@ -370,9 +369,9 @@ int nvmet_p2pmem_test_init(void)
 }
 
 /**
- * nvmet_p2pmem_test_exit() - wait for the last self-test
+ * nvmet_p2pmem_test_exit() - wait for self-tests and destroy their workqueue
  *
- * Context: Module exit, no path is left.
+ * Context: Module exit; no path is left.
  */
 void nvmet_p2pmem_test_exit(void)
 {

@@ -2,9 +2,9 @@
 /**
  * DOC: KUnit: the self-test of a path before the NVMe target uses it
  *
- * Drive and adapter have verify operations that answer what the suite wants, when it wants.
- * What requests get meanwhile and afterwards, what is shown and counted, and what happens
- * when namespace, controller or provider go under a test. All cases: the hierarchy of
+ * The verify operations of drive and adapter return results, and end at times, that the suite
+ * sets. Checks the memory that requests use meanwhile and afterwards, configfs and counters, and
+ * the removal of namespace, controller or provider during a test. All cases: the hierarchy of
  * p2pmem-bench-kunit.c.
  */
 #include <linux/delay.h>
@@ -17,12 +17,12 @@
 
 /**
  * struct end - a driver with a self-test
- * @v: the whole
- * @client: its registration
- * @says: its answer
- * @local: that is about the namespace only
- * @calls: how often it was asked
- * @what: what for
+ * @v: the target
+ * @client: registration of the driver
+ * @says: result of the self-test
+ * @local: the result applies to the namespace only
+ * @calls: number of self-tests
+ * @what: parameter of the last self-test
  */
 struct end {
 	struct verify *v;
@@ -36,14 +36,14 @@ struct end {
 /**
  * struct verify - a target whose ends can be tested
  * @b: the target
- * @drive: one end
- * @nic: the other
- * @odd: provider with which the drive has an answer of its own
- * @odd_proof: that answer
- * @hold: tests do not end before @go
- * @go: see there
+ * @drive: driver of the drive
+ * @nic: driver of the adapter
+ * @odd: provider for which the drive's result is @odd_proof
+ * @odd_proof: result of the drive for @odd
+ * @hold: self-tests wait for @go
+ * @go: lets waiting self-tests end
  * @release: completes @go later
- * @running: tests that run
+ * @running: number of running self-tests
  */
 struct verify {
 	struct nvmet_bench *b;
@@ -129,8 +129,8 @@ static const char *verify_show(struct nvmet_bench *b)
 	return b->page;
 }
 
-/* A target that is enabled, without a controller; both ends have operations */
-static struct verify *verify_ready(struct kunit *test, const char *wish, const char *mode)
+/* A target with an enabled namespace, without a controller; both clients have a self-test */
+static struct verify *verify_ready(struct kunit *test, const char *value, const char *mode)
 {
 	struct verify *v = kunit_kzalloc(test, sizeof(*v), GFP_KERNEL);
 	struct nvmet_bench *b = bench_build(test);
@@ -142,7 +142,7 @@ static struct verify *verify_ready(struct kunit *test, const char *wish, const c
 	verify_end(test, v, &v->drive, b->drive);
 	verify_end(test, v, &v->nic, b->nic);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, verify_exit, v), 0);
-	KUNIT_ASSERT_GT(test, bench_store(b, wish ?: pci_name(b->card)), 0);
+	KUNIT_ASSERT_GT(test, bench_store(b, value ?: pci_name(b->card)), 0);
 	KUNIT_ASSERT_GT(test, verify_store(b, mode), 0);
 	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
 	return v;
@@ -153,7 +153,7 @@ static void verify_connect(struct verify *v)
 	bench_connect(v->b, v->b->nic, NVMF_TRTYPE_RDMA);
 }
 
-/* Waits until no test is shown any more; what is shown then, without the controller's number */
+/* Wait until no test is shown any more; return the line without the controller's number */
 static const char *verify_settled(struct verify *v)
 {
 	const char *line;
@@ -178,7 +178,7 @@ static void verify_expect(struct verify *v, struct pci_dev *provider, const char
 	KUNIT_EXPECT_PTR_EQ(v->b->test, bench_io(v->b, nvme_cmd_read, SZ_4K), provider);
 }
 
-/* The attribute: what it takes, what it gives, and when */
+/* The attribute p2pmem_verify: valid and invalid values, and when it can be changed */
 static void values_of_the_attribute(struct kunit *test)
 {
 	static const char * const good[] = { "off", "warn", "require", "auto" };
@@ -215,7 +215,7 @@ static void values_of_the_attribute(struct kunit *test)
 #undef V
 }
 
-/* Until a test has ended requests use system memory; that is counted, and no news. */
+/* Until a test ends, requests use system memory, which is counted but not logged */
 static void memory_only_after_the_test(struct kunit *test)
 {
 	struct verify *v = verify_ready(test, NULL, "auto");
@@ -227,7 +227,7 @@ static void memory_only_after_the_test(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, bench_io(v->b, nvme_cmd_write, SZ_4K));
 	KUNIT_EXPECT_EQ(test, bench_count(v->b, "not-verified"), 2);
 	KUNIT_EXPECT_EQ(test, bench_count(v->b, "fallbacks"), 2);
-	KUNIT_EXPECT_EQ_MSG(test, rec->warned, 0, "it has used up the warning");
+	KUNIT_EXPECT_EQ_MSG(test, rec->warned, 0, "the warning was logged during a test");
 	KUNIT_EXPECT_NOT_NULL(test, strstr(bench_read(v->b, "provider"),
 					   " system not-verified testing\n"));
 	complete_all(&v->go);
@@ -239,7 +239,7 @@ static void memory_only_after_the_test(struct kunit *test)
 				"the drive does not know which namespace");
 	KUNIT_EXPECT_NULL(test, v->nic.what);
 
-	/* What was proved is used at once by who comes after. */
+	/* A new controller uses a proved path at once. */
 	bench_disconnect(v->b);
 	verify_connect(v);
 	KUNIT_EXPECT_PTR_EQ(test, bench_io(v->b, nvme_cmd_read, SZ_4K), v->b->card);
@@ -248,7 +248,7 @@ static void memory_only_after_the_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kit_available(v->b->card), BENCH_LENT);
 }
 
-/* Each mode with each answer */
+/* Each mode with each result */
 static void modes_and_answers(struct kunit *test)
 {
 	static const struct {
@@ -300,7 +300,7 @@ static void modes_and_answers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kit_available(v->b->card), BENCH_LENT);
 }
 
-/* Any provider: of two the one that moves wrong data is not taken. */
+/* Any provider: of two, the one that moves wrong data is not used */
 static void another_provider(struct kunit *test)
 {
 	struct verify *v = verify_ready(test, "1", "warn");
@@ -310,13 +310,13 @@ static void another_provider(struct kunit *test)
 	verify_connect(v);
 	verify_expect(v, v->b->card2, "ok proved");
 	bench_disconnect(v->b);
-	/* The other one goes, and there is none left that is right. */
+	/* The good provider is revoked: only the disproved one is left. */
 	pci_p2pmem_set_published(v->b->card2, false);
 	verify_connect(v);
 	verify_expect(v, NULL, "verify-failed disproved");
 }
 
-/* Any provider, and proofs are required: of two the one that can be proved is taken. */
+/* Any provider, with a proof required: of two, the one that can be proved is used */
 static void another_provider_that_can_be_proved(struct kunit *test)
 {
 	struct verify *v = verify_ready(test, "1", "require");
@@ -325,13 +325,13 @@ static void another_provider_that_can_be_proved(struct kunit *test)
 	v->odd_proof = PCI_P2PMEM_UNPROVED;
 	verify_connect(v);
 	verify_expect(v, v->b->card2, "ok proved");
-	/* Who comes after is not sent through the first one again. */
+	/* A new controller does not test the unproved provider again. */
 	v->drive.calls = 0;
 	bench_disconnect(v->b);
 	verify_connect(v);
 	KUNIT_EXPECT_PTR_EQ(test, bench_io(v->b, nvme_cmd_read, SZ_4K), v->b->card2);
 	KUNIT_EXPECT_EQ(test, v->drive.calls, 0);
-	/* The other one goes: what is left is not proved, and that is the reason. */
+	/* The proved provider is revoked: the remaining one is refused as not proved. */
 	bench_disconnect(v->b);
 	pci_p2pmem_set_published(v->b->card2, false);
 	KUNIT_ASSERT_EQ(test, bench_reset(v->b, "1"), 1);
@@ -341,7 +341,7 @@ static void another_provider_that_can_be_proved(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, v->drive.calls, 0);
 }
 
-/* A host bridge that an administrator allowed: "auto" asks for proofs there, "warn" does not. */
+/* A host bridge that an administrator allowed: "auto" requires a proof, "warn" does not */
 static void by_an_administrator_s_entry(struct kunit *test)
 {
 	struct verify *v = verify_ready(test, "1", "auto");
@@ -374,8 +374,8 @@ static void by_an_administrator_s_entry(struct kunit *test)
 }
 
 /*
- * Memory that was proved by bus address comes to be mapped through a host bridge: what was
- * shown is of the other route, and requests wait for a test of this one.
+ * Memory that was proved by bus address is then mapped through a host bridge: the proof is
+ * valid for the old route only, and requests wait for a test of the new route.
  */
 static void route_that_changes(struct kunit *test)
 {
@@ -392,15 +392,15 @@ static void route_that_changes(struct kunit *test)
 	WRITE_ONCE(v->drive.says, PCI_P2PMEM_DISPROVED);
 	pci_p2pmem_verdict_update(b->card, b->drive, &now);
 	KUNIT_EXPECT_EQ(test, now.mapping, PCI_P2PMEM_MAP_HOST_BRIDGE);
-	KUNIT_EXPECT_TRUE_MSG(test, bench_settles(b, NULL), "the other route carries data");
-	/* Nothing can be allocated under the old grant, so that says nothing of a test yet. */
+	KUNIT_EXPECT_TRUE_MSG(test, bench_settles(b, NULL), "requests use the new route without a test");
+	/* The old grant allows no allocation, so system memory does not prove that a test ran. */
 	for (i = 0; i < 400 && READ_ONCE(v->drive.calls) < 2; i++)
 		schedule_timeout_uninterruptible(HZ / 20);
 	verify_expect(v, NULL, "verify-failed disproved");
 	KUNIT_EXPECT_EQ(test, v->drive.calls, 2);
 }
 
-/* What cannot be shown of this namespace is no reason to use, or refuse, another one. */
+/* An inconclusive test of one namespace does not decide for another one */
 static void state_of_each_namespace(struct kunit *test)
 {
 	struct logged *l = logged_begin(test, "using system memory for nsid");
@@ -426,7 +426,7 @@ static void state_of_each_namespace(struct kunit *test)
 	verify_expect(v, v->b->card, "ok unproved");
 }
 
-/* What passes is tried again: a drive that could not say is asked once more. */
+/* An inconclusive test is repeated: the drive's second result is conclusive */
 static void required_and_not_known_yet(struct kunit *test)
 {
 	struct logged *l = logged_begin(test, "using system memory for nsid");
@@ -436,12 +436,12 @@ static void required_and_not_known_yet(struct kunit *test)
 	v->drive.says = PCI_P2PMEM_UNTRIED;
 	verify_connect(v);
 	verify_expect(v, NULL, "not-verified unproved");
-	/* Whatever is written to the attribute, nothing is shown by it. */
+	/* No value of the attribute would make the test conclusive. */
 	line = logged_line(l, 10);
-	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(line, "; the self-test is repeated by itself"),
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(line, "; the self-test is repeated automatically"),
 				  "%s", line);
 	WRITE_ONCE(v->drive.says, PCI_P2PMEM_PROVED);
-	KUNIT_EXPECT_TRUE_MSG(test, bench_settles(v->b, v->b->card), "it is not asked again");
+	KUNIT_EXPECT_TRUE_MSG(test, bench_settles(v->b, v->b->card), "the test is not repeated");
 	verify_expect(v, v->b->card, "ok proved");
 }
 
@@ -455,8 +455,8 @@ static void verify_wait_running(struct verify *v)
 }
 
 /*
- * A namespace under test is disabled: that does not wait for the test, which keeps the drive
- * open by itself, gets no more memory and is not asked for its result.
+ * Disabling a namespace under test does not wait for the test. The test keeps the drive open,
+ * cannot allocate more memory, and its result is ignored.
  */
 static void disable_while_it_is_tested(struct kunit *test)
 {
@@ -469,21 +469,21 @@ static void disable_while_it_is_tested(struct kunit *test)
 	verify_wait_running(v);
 	bdev = v->b->ns->bdev;
 	nvmet_ns_disable(v->b->ns);
-	KUNIT_EXPECT_GT_MSG(test, atomic_read(&v->running), 0, "it waited for the test");
+	KUNIT_EXPECT_GT_MSG(test, atomic_read(&v->running), 0, "disabling waited for the test");
 	KUNIT_EXPECT_NULL(test, v->b->ns->bdev);
 	KUNIT_EXPECT_GT_MSG(test, atomic_read(&bdev->bd_openers), 0,
-			    "its drive is closed under a test");
+			    "the drive is closed during a test");
 	complete_all(&v->go);
 	for (i = 0; i < 400 && atomic_read(&bdev->bd_openers); i++)
 		schedule_timeout_uninterruptible(HZ / 20);
-	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&bdev->bd_openers), 0, "it keeps the drive open");
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&bdev->bd_openers), 0, "the drive stays open after the test");
 	KUNIT_EXPECT_EQ(test, kit_available(v->b->card), BENCH_LENT);
 	v->hold = false;
 	KUNIT_EXPECT_EQ(test, bench_enable(v->b), 0);
 	verify_expect(v, v->b->card, "ok proved");
 }
 
-/* A host that goes does not wait, and takes the path with it; the test ends alone. */
+/* A disconnecting host does not wait for the test, and its path is freed before the test ends */
 static void disconnect_while_it_is_tested(struct kunit *test)
 {
 	struct verify *v = verify_ready(test, NULL, "warn");
@@ -504,7 +504,7 @@ static void disconnect_while_it_is_tested(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kit_available(v->b->card), BENCH_LENT);
 }
 
-/* A provider that goes under its test: another one is found, and the first one after it. */
+/* A provider is revoked during its test: another one is used, later the first one again */
 static void provider_removed_during_self_test(struct kunit *test)
 {
 	struct verify *v = verify_ready(test, NULL, "warn");
@@ -513,7 +513,7 @@ static void provider_removed_during_self_test(struct kunit *test)
 	verify_connect(v);
 	verify_wait_running(v);
 	schedule_delayed_work(&v->release, HZ / 5);
-	/* Waits for the memory of the test */
+	/* The revocation waits for the memory of the test. */
 	pci_p2pmem_revoke(v->b->card);
 	KUNIT_EXPECT_EQ(test, atomic_read(&v->running), 0);
 	KUNIT_EXPECT_NULL(test, bench_io(v->b, nvme_cmd_read, SZ_4K));
@@ -523,7 +523,7 @@ static void provider_removed_during_self_test(struct kunit *test)
 	verify_expect(v, v->b->card, "ok proved");
 }
 
-/* A test without memory: the reason is that, and the remedy is none that is done already. */
+/* A test without free memory reports pool-full, and no remedy that is in place already */
 static void test_of_a_full_pool(struct kunit *test)
 {
 	struct logged *l = logged_begin(test, "using system memory for nsid");
@@ -537,7 +537,7 @@ static void test_of_a_full_pool(struct kunit *test)
 	verify_expect(v, NULL, "pool-full untested");
 	KUNIT_EXPECT_NOT_NULL(test, strstr(logged_line(l, 10), "pool-full"));
 	pci_p2pmem_free(all, BENCH_LENT);
-	/* With memory, but nothing shown: "write warn" is done already. */
+	/* With memory, but inconclusive: the mode is "warn" already. */
 	line = logged_line(l, 20);
 	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(line, "not-verified"), "%s", line);
 	KUNIT_EXPECT_NULL_MSG(test, strstr(line, "write warn"), "%s", line);
@@ -545,7 +545,7 @@ static void test_of_a_full_pool(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, bench_settles(v->b, v->b->card));
 }
 
-/* What was proved before a reset is not proved after it, however short that was. */
+/* A reset of the provider invalidates its proofs, even if no work ran in between */
 static void required_after_a_short_reset(struct kunit *test)
 {
 	struct verify *v = verify_ready(test, NULL, "require");
@@ -556,23 +556,23 @@ static void required_after_a_short_reset(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, bench_settles(v->b, v->b->card));
 	calls = READ_ONCE(v->drive.calls);
 	WRITE_ONCE(v->drive.says, PCI_P2PMEM_DISPROVED);
-	/* As short as can be: no work of the core or of the target has run in between. */
+	/* The lock keeps work of the target from running between revocation and return. */
 	mutex_lock(&v->b->subsys->lock);
 	pci_p2pmem_lost(v->b->card);
 	pci_p2pmem_resume(v->b->card);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(v->b->card));
 	KUNIT_EXPECT_NULL_MSG(test, bench_io(v->b, nvme_cmd_read, SZ_4K),
-			      "memory by a path that is not proved");
+			      "requests use a path that is not proved");
 	KUNIT_EXPECT_EQ(test, bench_count(v->b, "provider-revoked"), 1);
 	mutex_unlock(&v->b->subsys->lock);
 	for (i = 0; i < 400 && READ_ONCE(v->drive.calls) == calls; i++)
 		schedule_timeout_uninterruptible(HZ / 20);
-	KUNIT_EXPECT_GT_MSG(test, READ_ONCE(v->drive.calls), calls, "it is not proved again");
+	KUNIT_EXPECT_GT_MSG(test, READ_ONCE(v->drive.calls), calls, "the test is not repeated");
 	verify_expect(v, NULL, "verify-failed disproved");
 	KUNIT_EXPECT_NULL(test, bench_io(v->b, nvme_cmd_read, SZ_4K));
 }
 
-/* A proof that became outdated is made again before more memory is used by it. */
+/* An outdated proof is renewed before more memory is used */
 static void required_after_a_proof_is_outdated(struct kunit *test)
 {
 	struct verify *v = verify_ready(test, NULL, "require");
@@ -583,18 +583,18 @@ static void required_after_a_proof_is_outdated(struct kunit *test)
 	WRITE_ONCE(v->drive.says, PCI_P2PMEM_UNPROVED);
 	kit_forget(NULL);
 	nvmet_p2pmem_rescan(0);
-	KUNIT_EXPECT_TRUE_MSG(test, bench_settles(v->b, NULL), "an outdated proof is good enough");
+	KUNIT_EXPECT_TRUE_MSG(test, bench_settles(v->b, NULL), "an outdated proof is accepted");
 	verify_expect(v, NULL, "not-verified unproved");
 	KUNIT_EXPECT_EQ(test, v->drive.calls, 2);
 }
 
 /**
- * struct verify_more - hosts and a namespace beside those of the target
- * @v: the whole
- * @ns: the namespace, of the same drive
- * @ctrl: controllers
- * @sq: their queues
- * @cq: ditto
+ * struct verify_more - more hosts and another namespace of a target
+ * @v: the target
+ * @ns: the namespace, with the same drive
+ * @ctrl: controllers of the hosts
+ * @sq: submission queues
+ * @cq: completion queues
  */
 struct verify_more {
 	struct verify *v;
@@ -616,7 +616,7 @@ static void verify_more_exit(void *data)
 	nvmet_ns_free(m->ns);
 }
 
-/* All of it connects while no test ends */
+/* Connect all hosts while no test ends */
 static struct verify_more *verify_more(struct kunit *test, struct verify *v)
 {
 	struct verify_more *m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);
@@ -642,7 +642,7 @@ static struct verify_more *verify_more(struct kunit *test, struct verify *v)
 	return m;
 }
 
-/* Waits until all paths of a namespace are in a state; how many are */
+/* Wait until all paths of a namespace are in a state; return the number of them that are */
 static int verify_paths(struct verify_more *m, u32 nsid, enum nvmet_p2pmem_state state)
 {
 	struct nvmet_bench *b = m->v->b;
@@ -665,7 +665,7 @@ static int verify_paths(struct verify_more *m, u32 nsid, enum nvmet_p2pmem_state
 	return n;
 }
 
-/* Files are closed by a work item. */
+/* A work item closes files. */
 static void verify_drive_closes(struct verify *v)
 {
 	struct block_device *bdev = v->b->disk->part0;
@@ -684,7 +684,7 @@ static void one_test_for_all_paths(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, verify_paths(m, 1, NVMET_P2PMEM_TESTING), 4);
 	KUNIT_EXPECT_EQ(test, verify_paths(m, 2, NVMET_P2PMEM_TESTING), 4);
-	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&v->running), 1, "tests run beside each other");
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&v->running), 1, "tests run concurrently");
 	complete_all(&v->go);
 	KUNIT_EXPECT_EQ(test, verify_paths(m, 1, NVMET_P2PMEM_PEER), 4);
 	KUNIT_EXPECT_EQ(test, verify_paths(m, 2, NVMET_P2PMEM_PEER), 4);
@@ -693,7 +693,7 @@ static void one_test_for_all_paths(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, bench_io(v->b, nvme_cmd_read, SZ_4K), v->b->card);
 }
 
-/* What was shown with one namespace only decides for its paths; the other one has its test. */
+/* A result that is local to a namespace decides for its paths; the other one is tested */
 static void test_of_another_namespace(struct kunit *test)
 {
 	struct verify *v = verify_ready(test, NULL, "require");
@@ -706,13 +706,13 @@ static void test_of_another_namespace(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, verify_paths(m, 1, NVMET_P2PMEM_SYSTEM), 4);
 	KUNIT_EXPECT_EQ(test, verify_paths(m, 2, NVMET_P2PMEM_SYSTEM), 4);
 	KUNIT_EXPECT_EQ_MSG(test, v->drive.calls, 2, "one for each namespace, whatever the hosts");
-	/* The adapter's answer is remembered. */
+	/* The core has stored the result of the adapter. */
 	KUNIT_EXPECT_EQ(test, v->nic.calls, 1);
 }
 
 /*
- * The namespace under test is disabled. Paths of the other one still wait for the test, which
- * goes on for them, but keeps the drive open no longer than it needs it.
+ * The namespace under test is disabled. Paths of the other namespace still wait for the test,
+ * which goes on, but closes the drive as soon as the drive's part has ended.
  */
 static void disable_while_others_wait(struct kunit *test)
 {
@@ -730,7 +730,7 @@ static void disable_while_others_wait(struct kunit *test)
 	verify_drive_closes(v);
 }
 
-/* When the last path that waits for it goes, the test stops: the adapter is not tested any more. */
+/* When the last waiting path is removed, the test stops before it tests the adapter */
 static void test_that_nobody_waits_for(struct kunit *test)
 {
 	struct verify *v = verify_ready(test, NULL, "auto");

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: what the results of self-tests mean for a path
+ * DOC: decides by the results of self-tests whether a path is used
  *
- * A grant says that drive and adapter should reach the provider. Before requests get
- * memory under it, both pairs are proved by real DMA (p2pmem-test.c). A pair that was proved
- * since it last changed is not tested again: the grant is used at once. The namespace's
- * attribute p2pmem_verify says what is done with each result, see nvmet_p2pmem_rule(). A path
- * that is not used has a reason, like any other.
+ * A grant means that drive and adapter should reach the provider. Before requests use its
+ * memory, both pairs are proved by real DMA (p2pmem-test.c). A pair that was proved since its
+ * last change is not tested again: the path uses the grant at once. The namespace's attribute
+ * p2pmem_verify defines which results are accepted, see nvmet_p2pmem_rule(). A path that is
+ * refused has a reason, as in all other cases.
  */
 #include <linux/module.h>
 #include "p2pmem-priv.h"
 
-/* What an administrator wants of a path; the verdicts say whose entry it needs */
+/* The mode of a path; "auto" depends on whether the path needs an administrator's entry */
 static enum nvmet_p2pmem_mode nvmet_p2pmem_mode(struct nvmet_p2pmem_path *path,
 						const struct pci_p2pmem_verdict *v)
 {
@@ -28,12 +28,12 @@ static enum nvmet_p2pmem_mode nvmet_p2pmem_mode(struct nvmet_p2pmem_path *path,
 
 /**
  * nvmet_p2pmem_rule() - decide by the results of the self-tests
- * @path: the path; its proof and note are set
+ * @path: the path, whose proof and note are set
  * @v: verdicts of both pairs
- * @why: returns why the path is refused, or what is not proved
+ * @why: returns why the path is refused, or which pair is not proved
  *
- * Wrong data is a refusal whatever the mode. "require" accepts what was proved only, "warn"
- * also what could not be; "off" accepts what was never tested.
+ * Every mode refuses a pair that moved wrong data. "require" accepts proved pairs only, "warn"
+ * also accepts pairs that could not be proved, "off" also accepts pairs that were not tested.
  *
  * Context: Process context, path->ctrl->subsys->lock held.
  * Return: NVMET_P2PMEM_USE or NVMET_P2PMEM_REFUSE.
@@ -70,11 +70,11 @@ enum nvmet_p2pmem_ruling nvmet_p2pmem_rule(struct nvmet_p2pmem_path *path,
 }
 
 /**
- * nvmet_p2pmem_is_short() - whether a reason says that the provider has no free memory
+ * nvmet_p2pmem_is_short() - whether a reason means that the provider has no free memory
  * @reason: the reason
  *
  * Context: Any.
- * Return: true for each of the causes.
+ * Return: true for a full pool, memory used by the provider's own queues, and a quota.
  */
 bool nvmet_p2pmem_is_short(enum pci_p2pmem_reason reason)
 {
@@ -83,10 +83,10 @@ bool nvmet_p2pmem_is_short(enum pci_p2pmem_reason reason)
 }
 
 /**
- * nvmet_p2pmem_address() - the PCI address of a grant's provider, which may have left
+ * nvmet_p2pmem_address() - PCI address of a grant's provider, which may be unplugged
  * @grant: the grant
  *
- * Context: Process context; the caller holds the grant.
+ * Context: Process context; the caller holds a reference to the grant.
  * Return: domain, bus, device and function as one number.
  */
 u64 nvmet_p2pmem_address(struct pci_p2pmem_grant *grant)
@@ -97,14 +97,14 @@ u64 nvmet_p2pmem_address(struct pci_p2pmem_grant *grant)
 }
 
 /**
- * nvmet_p2pmem_evaluate() - what is to be done with a new grant
+ * nvmet_p2pmem_evaluate() - decide whether a path uses, tests or refuses a new grant
  * @path: the path
  * @grant: the grant
  * @drive: DMA device of the drive
- * @why: returns why it is refused
+ * @why: returns why the grant is refused
  *
  * Context: Process context, path->ctrl->subsys->lock held.
- * Return: whether to use it, to have it tested first or later, or to refuse it.
+ * Return: use the grant now, test it now, test it later, or refuse it.
  */
 enum nvmet_p2pmem_ruling nvmet_p2pmem_evaluate(struct nvmet_p2pmem_path *path,
 					       struct pci_p2pmem_grant *grant,
@@ -125,7 +125,7 @@ enum nvmet_p2pmem_ruling nvmet_p2pmem_evaluate(struct nvmet_p2pmem_path *path,
 	if (!path->tries || path->tried != nvmet_p2pmem_address(grant) ||
 	    time_after_eq(jiffies, path->retry))
 		return NVMET_P2PMEM_TEST;
-	/* What the last test lacked, until the next one */
+	/* Report the reason of the last test until the next one. */
 	why->reason = nvmet_p2pmem_is_short(path->reason) ? path->reason :
 							    PCI_P2PMEM_NOT_VERIFIED;
 	nvmet_p2pmem_rescan(path->retry - jiffies);
@@ -133,14 +133,14 @@ enum nvmet_p2pmem_ruling nvmet_p2pmem_evaluate(struct nvmet_p2pmem_path *path,
 }
 
 /**
- * nvmet_p2pmem_still_proved() - whether a grant that is in use is as sure as it has to be
+ * nvmet_p2pmem_still_proved() - whether a grant in use is still proved if the mode requires it
  * @path: the path
- * @grant: its grant
+ * @grant: grant of the path
  *
- * A provider that was reset has to be proved again, however short the reset was.
+ * A reset of the provider invalidates the proof, even if the path's state did not change.
  *
  * Context: Process context, path->ctrl->subsys->lock held.
- * Return: false when only what is proved may be used, and one of the pairs is not.
+ * Return: false if the mode requires a proof and one of the pairs is not proved.
  */
 bool nvmet_p2pmem_still_proved(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant)
 {

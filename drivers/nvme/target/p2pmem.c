@@ -3,11 +3,11 @@
  * DOC: peer-to-peer memory for the data of NVMe-oF requests
  *
  * The payload of a Read or Write is in memory of the provider that serves its controller and
- * namespace, or in system memory, which is counted by reason. Metadata, the payload of all
+ * namespace, or in system memory; the latter is counted by reason. Metadata, the payload of all
  * other commands and data inside a command capsule are always in system memory.
  *
- * The path of a request (p2pmem-attach.c) is looked up under RCU and has all that is needed:
- * no verdict is made here.
+ * A request looks up its path (p2pmem-attach.c) under RCU and evaluates no pair: the path has
+ * the grant, or the reason why there is none.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -20,7 +20,7 @@ static bool nvmet_p2pmem_is_rw(struct nvmet_req *req)
 		req->cmd->common.opcode == nvme_cmd_write;
 }
 
-/* Whether the administrator asked for peer memory for this request's data */
+/* Whether the data of this request should be in peer memory */
 static bool nvmet_p2pmem_wanted(struct nvmet_req *req)
 {
 	return req->ns && req->ns->use_p2pmem && req->sq->ctrl && req->sq->qid &&
@@ -39,7 +39,7 @@ static struct nvmet_p2pmem_path *nvmet_p2pmem_req_path(struct nvmet_req *req)
 	return radix_tree_lookup(&req->sq->ctrl->p2p_ns_map, req->ns->nsid);
 }
 
-/* Whether a mapping failed a short time ago: requests use system memory for a while. */
+/* Whether a mapping failed a short time ago, so that requests still use system memory */
 static bool nvmet_p2pmem_map_pauses(struct nvmet_p2pmem_path *path)
 {
 	unsigned long until = READ_ONCE(path->map_failed);
@@ -71,11 +71,11 @@ static struct pci_p2pmem_grant *nvmet_p2pmem_get_grant(struct nvmet_req *req,
 							PCI_P2PMEM_NO_PROVIDER;
 		return NULL;
 	}
-	/* Pairs with nvmet_p2pmem_enter(): read the state first, then the result of a test. */
+	/* Pairs with nvmet_p2pmem_enter(): read the state before the grant and the reason. */
 	state = smp_load_acquire(&path->state);
 	grant = rcu_dereference(path->grant);
 	if (!grant) {
-		/* OK: the path is losing or getting its grant at this moment. */
+		/* PCI_P2PMEM_OK: nvmet_p2pmem_enter() is changing the grant at this moment. */
 		*reason = READ_ONCE(path->reason) ?: PCI_P2PMEM_REVOKED;
 		*testing = state == NVMET_P2PMEM_TESTING;
 		return NULL;
@@ -94,7 +94,7 @@ static struct pci_p2pmem_grant *nvmet_p2pmem_get_grant(struct nvmet_req *req,
 
 /*
  * Whether a transfer exceeds the Maximum Data Transfer Size that the controller reports. nvmet
- * executes the command all the same, but in system memory: one command must not use memory
+ * executes such a command, but in system memory: a single command must not use the peer memory
  * that many others need.
  */
 static bool nvmet_p2pmem_too_long(struct nvmet_req *req)
@@ -134,9 +134,9 @@ static enum pci_p2pmem_reason nvmet_p2pmem_alloc_req(struct nvmet_req *req,
 }
 
 /*
- * Whether the path of a request should be examined again: its provider was lost without
- * notice, one of its pairs was refused or disproved since the grant was created, or memory was
- * short. Reasons that depend on this request alone, or on how much memory is in use, do not
+ * Whether to re-evaluate the path of a request: the provider was lost without a notification,
+ * a pair was refused or disproved since the grant was created, or system memory was short.
+ * Reasons that depend on the request alone, or on how much peer memory is in use, do not
  * concern the path.
  */
 static bool nvmet_p2pmem_is_temporary(enum pci_p2pmem_reason reason)
@@ -155,13 +155,13 @@ static bool nvmet_p2pmem_is_temporary(enum pci_p2pmem_reason reason)
 }
 
 /**
- * nvmet_p2pmem_alloc() - peer memory for the data of a request
+ * nvmet_p2pmem_alloc() - allocate peer memory for the data of a request
  * @req: request whose length is known and that has no memory yet
  *
  * Context: Process context, may sleep.
- * Return: true when @req has all of its memory: data in peer memory, metadata in
- * system memory. False when it has none: it gets system memory, and a fallback has been
- * counted if peer memory is wanted.
+ * Return: true if @req has all its memory: data in peer memory, metadata in system memory.
+ * False if @req has no memory; the caller allocates system memory. If the data should be in
+ * peer memory, a fallback has been counted.
  */
 bool nvmet_p2pmem_alloc(struct nvmet_req *req)
 {
@@ -172,7 +172,7 @@ bool nvmet_p2pmem_alloc(struct nvmet_req *req)
 
 	if (!nvmet_p2pmem_wanted(req) || req->transfer_len <= req->metadata_len)
 		return false;
-	/* Such a command fails when it is executed, and transfers nothing. */
+	/* Executing such a command fails, without a transfer. */
 	if (unlikely(req->transfer_len != nvmet_rw_data_len(req) + req->metadata_len))
 		return false;
 
@@ -197,7 +197,7 @@ bool nvmet_p2pmem_alloc(struct nvmet_req *req)
 	rec = nvmet_p2pmem_record(req->ns);
 	if (rec)
 		nvmet_p2pmem_fallback(rec, req, grant, reason, testing);
-	/* A path without a grant has been examined already, unless it is losing its grant. */
+	/* Events have re-evaluated a path without a grant, except one that is losing its grant. */
 	if (reason == PCI_P2PMEM_REVOKED || (grant && nvmet_p2pmem_is_temporary(reason)))
 		nvmet_p2pmem_rescan(NVMET_P2PMEM_AGAIN);
 	if (grant)
@@ -210,8 +210,8 @@ bool nvmet_p2pmem_alloc(struct nvmet_req *req)
  * @req: any request; only its memory is used, because its namespace and controller may be gone
  *
  * Context: Any but NMI and hard interrupts.
- * Return: true when @req had peer memory and has no memory any more; false when
- * it had none, and nothing was done.
+ * Return: true if @req had peer memory, which is freed with its metadata; false if @req had
+ * none, and nothing was freed.
  */
 bool nvmet_p2pmem_free(struct nvmet_req *req)
 {
@@ -229,16 +229,16 @@ bool nvmet_p2pmem_free(struct nvmet_req *req)
 }
 
 /**
- * nvmet_p2pmem_map_failed() - the data of a request could not be mapped for the adapter
- * @req: request that nothing is mapped for
- * @error: what mapping returned
+ * nvmet_p2pmem_map_failed() - replace memory that could not be mapped for the adapter
+ * @req: request without a mapping
+ * @error: return value of the mapping function
  *
  * A failure of the IOMMU is temporary, and so is the loss of a provider: the command uses
  * system memory instead of failing at the host, and a fallback is counted.
  *
  * Context: Process context, may sleep.
- * Return: true when @req had peer memory and has system memory now: map it. False when
- * nothing was done.
+ * Return: true if @req had peer memory and has system memory now, which the caller maps.
+ * False if @req is unchanged.
  */
 bool nvmet_p2pmem_map_failed(struct nvmet_req *req, int error)
 {
@@ -257,7 +257,7 @@ bool nvmet_p2pmem_map_failed(struct nvmet_req *req, int error)
 		reason = PCI_P2PMEM_REVOKED;
 		break;
 	case -EXDEV:
-		/* A self-test found its pair wrong, or its mask is a smaller one. */
+		/* A self-test disproved the pair, or the driver reduced its DMA mask. */
 		reason = pci_p2pmem_sgl_lost(req->sg) ? PCI_P2PMEM_VERIFY_FAILED :
 							PCI_P2PMEM_DMA_MASK;
 		break;
@@ -279,7 +279,7 @@ bool nvmet_p2pmem_map_failed(struct nvmet_req *req, int error)
 }
 EXPORT_SYMBOL_GPL(nvmet_p2pmem_map_failed);
 
-/* Transports but RDMA have their own memory and never call nvmet_p2pmem_alloc() */
+/* Count a fallback of a transport that never calls nvmet_p2pmem_alloc(): any but RDMA */
 static void nvmet_p2pmem_account_other(struct nvmet_req *req, struct nvmet_p2pmem_ns *rec)
 {
 	struct pci_p2pmem_grant *grant;
@@ -296,12 +296,12 @@ static void nvmet_p2pmem_account_other(struct nvmet_req *req, struct nvmet_p2pme
 
 /**
  * nvmet_p2pmem_account() - count the bytes of a Read or Write
- * @req: request that is about to move its data to or from the drive or file,
- *	once for each
+ * @req: request that is about to move its data to or from the drive or file; the caller
+ *	calls this once for each request
  *
  * Context: Any but NMI; the request holds its namespace.
- * Return: true when the data is in peer memory: it must not be merged with that
- * of another request, which may be of another provider.
+ * Return: true if the data is in peer memory: the block layer must not merge it with the data
+ * of another request, whose memory may belong to another provider.
  */
 bool nvmet_p2pmem_account(struct nvmet_req *req)
 {
@@ -326,7 +326,7 @@ bool nvmet_p2pmem_account(struct nvmet_req *req)
 	return false;
 }
 
-/* The drive could not map peer memory, perhaps for want of IOMMU addresses: pause its use. */
+/* Pause the use of peer memory that the drive could not map, perhaps for lack of IOVA space */
 static void nvmet_p2pmem_pause(struct nvmet_req *req)
 {
 	struct nvmet_p2pmem_path *path;
@@ -351,16 +351,16 @@ static bool nvmet_p2pmem_revoked(struct nvmet_req *req)
 }
 
 /**
- * nvmet_p2pmem_status() - the status of a request whose data was moved
- * @req: request that the drive has finished and that is not complete yet
- * @status: status by the drive
- * @blk: status by the block layer
+ * nvmet_p2pmem_status() - the status of a request that the drive has finished
+ * @req: the request, not complete yet
+ * @status: NVMe status of the drive
+ * @blk: status of the block layer
  *
- * If the contents of the memory may be lost, a success means nothing. If the provider is being
- * revoked, an error may be a consequence. In both cases the host retries the command, which
- * gets other memory. If the drive's driver could not map the memory, the host retries too, and
- * requests of the path use system memory for some time. Any host retries this status, on
- * another path if it has one (Command Interrupted needs Advanced Command Retry Enable).
+ * If the contents of the memory may be lost, the drive's success does not count. If the
+ * provider is being revoked, an error may be a consequence. If the drive's driver could not map
+ * the memory, requests of the path use system memory for some time. In these three cases the
+ * host retries the command, with other memory. Every host retries the returned status, on
+ * another path if it has one; Command Interrupted would need Advanced Command Retry Enable.
  *
  * Context: Any but NMI.
  * Return: @status, or NVME_SC_INTERNAL_PATH_ERROR, which is retried.
@@ -369,7 +369,7 @@ u16 nvmet_p2pmem_status(struct nvmet_req *req, u16 status, blk_status_t blk)
 {
 	if (likely(!req->p2p_dev))
 		return status;
-	/* The status of a drive's driver for memory that it could not map */
+	/* The drive's driver returns this status for memory that it could not map. */
 	if (unlikely(blk == BLK_STS_TRANSPORT))
 		nvmet_p2pmem_pause(req);
 	if (pci_p2pmem_sgl_lost(req->sg) || blk == BLK_STS_TRANSPORT ||

@@ -2,13 +2,12 @@
 /**
  * DOC: peer-to-peer memory for the NVMe target
  *
- * What the rest of nvmet calls, and nothing of the core's interface: this file
- * completes no structure that nvmet.h leaves incomplete, so that the versions
- * of nvmet's exports stay what they are without it. All state hangs off
- * structures of our own, found from the namespace, and off two members that
- * struct nvmet_ctrl has for the purpose (p2p_client, p2p_ns_map).
+ * The functions that the rest of nvmet calls. This file does not include the core's header: it
+ * completes no structure that nvmet.h leaves incomplete, so that the symbol versions of nvmet's
+ * exports do not change. The state is in separate structures that are looked up by namespace,
+ * and in two members that struct nvmet_ctrl has for peer memory (p2p_client, p2p_ns_map).
  *
- * Without CONFIG_PCI_P2PMEM_NVMET everything here folds to nothing.
+ * Without CONFIG_PCI_P2PMEM_NVMET all functions are empty.
  */
 #ifndef _NVMET_P2PMEM_H
 #define _NVMET_P2PMEM_H

@@ -31,7 +31,7 @@ compare "$(stat_of $NQN 1 system_bytes)" -gt 0 "the rest used system memory"
 is "$(stat_of $NQN 1 fallbacks)" "$(stat_of $NQN 1 pool-full)" "a full pool is the only reason"
 is "$(stat_all $NQN 1)" "$(host_bytes "$disk")" "peer + inline + system is all that the host moved"
 check "no error at the host" no_host_errors
-check "the log says once that system memory is used" log_has 'asks for peer-to-peer memory and uses system memory \(pool-full\)'
+check "the log says once that system memory is used" log_has 'using system memory instead of peer-to-peer memory \(pool-full\)'
 peak=$(awk -v c="$card" 'NR == 1 { for (i = 1; i <= NF; i++) n[$i] = i; next }
 	$1 == c && $n["peak"] > p { p = $n["peak"] }
 	END { print p + 0 }' /sys/kernel/debug/p2pmem/counters)

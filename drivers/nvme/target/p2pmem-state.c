@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: the state of a path, in the log and in configfs too
+ * DOC: the state of a path, in the log and in configfs
  *
- * The states of a path (&enum nvmet_p2pmem_state); only nvmet_p2pmem_enter() changes them:
+ * The states of a path (&enum nvmet_p2pmem_state); only nvmet_p2pmem_enter() changes a state:
  *
  *	            .------------- a grant that needs no test ---------------.
  *	            |                                                        v
@@ -13,19 +13,19 @@
  *	         | `-- refused, provider gone ------- RETRY -- proved by -----+-> PEER
  *	         |                                           another path     |
  *	         `---- the grant would not be created any more, or its ------'
- *	               provider left and the memory is back
+ *	               provider left and all its memory is freed
  *
  * A path leaves PEER only for SYSTEM. Every other state may be entered again with a different
- * reason. A grant belongs to one life of its provider: a path in PEER whose provider was reset
- * has no peer memory for requests until it has been in SYSTEM again.
+ * reason. A grant does not survive a reset of its provider: the path stays in PEER until all
+ * memory of the grant is freed, but its requests use system memory; then it enters SYSTEM.
  *
- * Requests read the state (acquire), the grant and the reason in this order. A change writes
- * grant and reason first and the state last (release): a request that sees TESTING and no grant
- * began before the result of the test was known.
+ * Requests read the state (acquire), the grant and the reason in this order. nvmet_p2pmem_enter()
+ * writes grant and reason first and the state last (release): a request that reads TESTING and
+ * no grant began before the result of the test was known.
  *
- * The log has one line for each change of a path: that it uses peer memory, and whether that is
- * proved; or that it does not, with both ends, the reason and the remedy. configfs has one line
- * for the present state.
+ * Each change of a path writes one line to the log: either the path uses peer memory, and is
+ * proved or not; or it uses system memory, with both ends, the reason and the remedy. configfs
+ * shows one line for the present state.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -37,10 +37,10 @@
  * nvmet_p2pmem_enter() - change the state of a path
  * @path: the path
  * @state: the new state
- * @grant: what requests use from now on; NULL in any state but NVMET_P2PMEM_PEER
- * @reason: why there is none; PCI_P2PMEM_OK with @grant
+ * @grant: the grant that requests use from now on; NULL in any state but NVMET_P2PMEM_PEER
+ * @reason: why @grant is NULL; PCI_P2PMEM_OK if it is not
  *
- * The only writer of state, grant and reason. The caller leaves the share that was used before.
+ * This is the only writer of state, grant and reason. The caller leaves the previous share.
  *
  * Context: Process context, path->ctrl->subsys->lock held.
  */
@@ -62,16 +62,16 @@ void nvmet_p2pmem_enter(struct nvmet_p2pmem_path *path, enum nvmet_p2pmem_state 
 	/* Log each use of a grant, and a refusal if its reason or remedy changed. */
 	if (state == NVMET_P2PMEM_PEER || path->state == NVMET_P2PMEM_PEER ||
 	    reason != path->reason)
-		path->told = NVMET_P2PMEM_NEW;
+		path->logged = NVMET_P2PMEM_NEW;
 	if (state == NVMET_P2PMEM_PEER)
 		path->tries = 0;
 	WRITE_ONCE(path->reason, reason);
 	rcu_assign_pointer(path->grant, grant);
-	/* Pairs with nvmet_p2pmem_get_grant(): a test that ended well is never a fallback. */
+	/* Pairs with nvmet_p2pmem_get_grant(): after a successful test no request falls back. */
 	smp_store_release(&path->state, state);
 }
 
-/* The end that @why is about, for the log; NULL if @why names it */
+/* Return the client that @why is about, for the log; NULL if @why names the client */
 static struct device *nvmet_p2pmem_end(struct nvmet_p2pmem_path *path,
 				       struct pci_dev *provider, struct device *drive,
 				       const struct pci_p2pmem_verdict *why)
@@ -85,7 +85,7 @@ static struct device *nvmet_p2pmem_end(struct nvmet_p2pmem_path *path,
 		return nvmet_ns_dev(path->ns);
 	if (why->reason == PCI_P2PMEM_CPU_INTEGRITY)
 		return drive;
-	/* The drive is a client: it was found as one. */
+	/* nvmet_p2pmem_drive() returned the drive, so it is a client. */
 	if (!adapter || why->reason == PCI_P2PMEM_NOT_A_CLIENT)
 		return adapter;
 	if (!provider)
@@ -95,15 +95,15 @@ static struct device *nvmet_p2pmem_end(struct nvmet_p2pmem_path *path,
 }
 
 /*
- * The remedy if that of the reason is in place already or cannot help, else NULL. A self-test
- * that showed nothing is repeated, whatever the mode; one with a result is not, and the mode
- * decides.
+ * Return a remedy if that of the reason is in place already or cannot help, else NULL. An
+ * inconclusive self-test is repeated in every mode. A conclusive one is not repeated, so that
+ * the remedy is to change the mode.
  */
 static const char *nvmet_p2pmem_remedy(struct nvmet_p2pmem_path *path,
 				       const struct pci_p2pmem_verdict *why)
 {
 	if (why->reason == PCI_P2PMEM_NOT_VERIFIED && path->state == NVMET_P2PMEM_RETRY)
-		return "; the self-test is repeated by itself";
+		return "; the self-test is repeated automatically";
 	/* No driver of a Fibre Channel adapter is a client. */
 	if (why->reason == PCI_P2PMEM_NOT_A_CLIENT && path->ctrl->ops->type == NVMF_TRTYPE_FC &&
 	    !path->ctrl->p2p_client)
@@ -111,7 +111,7 @@ static const char *nvmet_p2pmem_remedy(struct nvmet_p2pmem_path *path,
 	return NULL;
 }
 
-/* Explain a refusal, with a remedy that can help */
+/* Return the text of a refusal, with a remedy that can help; freed by kfree() */
 static char *nvmet_p2pmem_format_reason(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
 					struct device *end, const struct pci_p2pmem_verdict *why)
 {
@@ -136,10 +136,10 @@ static char *nvmet_p2pmem_format_reason(struct nvmet_p2pmem_path *path, struct p
 }
 
 /**
- * nvmet_p2pmem_log_refusal() - a path uses system memory
+ * nvmet_p2pmem_log_refusal() - log that a path uses system memory
  * @path: the path
- * @provider: the provider that it asks for, NULL for any
- * @drive: DMA device of its drive, or NULL
+ * @provider: the provider that the namespace names, NULL for any
+ * @drive: DMA device of the drive, or NULL
  * @why: the reason
  *
  * Context: Process context.
@@ -151,24 +151,24 @@ void nvmet_p2pmem_log_refusal(struct nvmet_p2pmem_path *path, struct pci_dev *pr
 	char *text = nvmet_p2pmem_format_reason(path, provider,
 						nvmet_p2pmem_end(path, provider, drive, why), why);
 
-	path->told = path->state;
+	path->logged = path->state;
 	pr_warn("using system memory for nsid %u of controller %u (%*pE, adapter %s): %s\n",
 		path->ns->nsid, path->ctrl->cntlid, (int)strlen(path->ns->device_path),
 		path->ns->device_path,
-		adapter ? dev_name(adapter) : "none", text ?: "no memory to say why");
+		adapter ? dev_name(adapter) : "none", text ?: "no memory to format the reason");
 	kfree(text);
 }
 
 /**
- * nvmet_p2pmem_log_use() - a path uses peer memory
+ * nvmet_p2pmem_log_use() - log that a path uses peer memory
  * @path: the path
- * @grant: its grant
+ * @grant: the grant of the path
  *
  * Context: Process context.
  */
 void nvmet_p2pmem_log_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant)
 {
-	path->told = path->state;
+	path->logged = path->state;
 	pr_info("using peer-to-peer memory of %s%s for nsid %u of controller %u%s%s%s\n",
 		pci_name(pci_p2pmem_grant_provider(grant)),
 		path->by_admin ? " through a host bridge that the administrator allowed" : "",
@@ -178,6 +178,7 @@ void nvmet_p2pmem_log_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_gran
 		path->proof == PCI_P2PMEM_UNPROVED ? path->note : "");
 }
 
+/* Return the last word of the line in configfs; @used: requests use the path's grant */
 static const char *nvmet_p2pmem_shown_proof(const struct nvmet_p2pmem_path *path, bool used)
 {
 	if (path->state == NVMET_P2PMEM_TESTING)
@@ -192,15 +193,15 @@ static const char *nvmet_p2pmem_shown_proof(const struct nvmet_p2pmem_path *path
 }
 
 /**
- * nvmet_p2pmem_show_path() - what a controller uses for a namespace
+ * nvmet_p2pmem_show_path() - format the path of a controller to a namespace for configfs
  * @ctrl: the controller
- * @ns: the namespace, enabled, which asks for peer memory
- * @line: returns controller, provider or "system", reason and proof, and "by-admin" when it
- *	leads through a host bridge that only an administrator's entry allows
- * @len: bytes in @line
+ * @ns: the namespace, enabled, with peer memory enabled
+ * @line: returns controller, provider or "system", reason and proof, and "by-admin" if the
+ *	path needs a host bridge that only an administrator's entry allows
+ * @len: size of @line in bytes
  *
  * Context: Process context, ctrl->subsys->lock held.
- * Return: number of bytes.
+ * Return: length of the line in bytes.
  */
 int nvmet_p2pmem_show_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns, char *line,
 			   size_t len)
