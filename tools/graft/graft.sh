@@ -265,7 +265,7 @@ work=$tmp/tree
 : >"$tmp/changed"
 failed=0
 
-take() { # FILE
+copy_original() { # FILE
 	[ -f "$tree/$1" ] || die "$tree/$1 is missing"
 	mkdir -p "$work/$(dirname "$1")"
 	cp -p "$tree/$1" "$work/$1"
@@ -275,7 +275,7 @@ for part in $PARTS; do
 	dir=$(folder "$part")
 	patches "$part" >"$tmp/patches"
 	while read -r cocci file; do
-		take "$dir/$file"
+		copy_original "$dir/$file"
 		if ! verdict=$(patch_file "$cocci" "$dir/$file"); then
 			failed=1
 			: >"$work/$dir/$file"	# its errors are printed already
@@ -284,7 +284,7 @@ for part in $PARTS; do
 		fi
 	done <"$tmp/patches"
 
-	take "$dir/Makefile"
+	copy_original "$dir/Makefile"
 	if ! verdict=$(patch_makefile "$part" "$dir/Makefile"); then
 		failed=1
 	elif [ "$verdict" = changed ]; then

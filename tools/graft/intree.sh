@@ -82,7 +82,7 @@ rollback() {
 		while read -r what path; do
 			[ "$what" = dir ] || rm -f "$ksrc/$path.p2pmem-new"
 			case $what in
-			had) cmp -s "$undo/files/$path" "$ksrc/$path" || put "$undo/files/$path" "$path" || return 1 ;;
+			existed) cmp -s "$undo/files/$path" "$ksrc/$path" || put "$undo/files/$path" "$path" || return 1 ;;
 			none) rm -f "$ksrc/$path" ;;
 			esac
 		done <"$undo/ops"
@@ -130,7 +130,7 @@ commit() {
 		if [ -f "$ksrc/$path" ]; then
 			mkdir -p "$undo/files/$(dirname "$path")"
 			cp -p "$ksrc/$path" "$undo/files/$path"
-			echo "had $path" >>"$undo/ops.new"
+			echo "existed $path" >>"$undo/ops.new"
 		else
 			echo "none $path" >>"$undo/ops.new"
 		fi
@@ -172,8 +172,8 @@ was() {
 		awk -v what="$1" -v path="$2" '$1 == what && $NF == path { found = 1 } END { exit !found }' "$record/manifest"
 }
 
-# take FILE: copies the original of FILE to the copy
-take() {
+# copy_original FILE: copies the original of FILE to the copy
+copy_original() {
 	mkdir -p "$want/$(dirname "$1")"
 	cp --preserve=mode "$(original "$1")" "$want/$1"
 }
@@ -186,13 +186,13 @@ assemble() {
 	bad=0
 	for f in $hooked; do
 		[ -f "$ksrc/$f" ] || { complain "$ksrc/$f is missing"; bad=1; continue; }
-		take "$f"
+		copy_original "$f"
 	done
 	for d in $consumers; do
 		[ -d "$ksrc/$d" ] || { complain "$ksrc/$d is missing"; bad=1; continue; }
 		for f in "$ksrc/$d"/*.[ch] "$ksrc/$d/Makefile"; do
 			f=${f#"$ksrc/"}
-			[ ! -f "$ksrc/$f" ] || was added "$f" || take "$f"
+			[ ! -f "$ksrc/$f" ] || was added "$f" || copy_original "$f"
 		done
 	done
 	[ -d "$ksrc/$abi" ] || { complain "$ksrc/$abi is missing"; bad=1; }
@@ -217,7 +217,7 @@ assemble() {
 	# in a tree that has the graft these no longer match
 	[ ! -d "$record/orig/$abi" ] || (cd "$record/orig" && find "$abi" -type f) >>"$tmp/abi"
 	LC_ALL=C sort -u "$tmp/abi" >"$tmp/abi.files"
-	while read -r f; do take "$f"; done <"$tmp/abi.files"
+	while read -r f; do copy_original "$f"; done <"$tmp/abi.files"
 
 	"$here/hooks.sh" "$want" "$top/MAINTAINERS" "$tmp/what" "$tmp/abi.files" ||
 		die "nothing in $ksrc was changed"

@@ -77,7 +77,7 @@ static ssize_t store_quota(struct world *w, const char *text)
 	return ret;
 }
 
-static struct scatterlist *take(struct pci_p2pmem_grant *g, u32 length)
+static struct scatterlist *count_alloc(struct pci_p2pmem_grant *g, u32 length)
 {
 	unsigned int nents;
 
@@ -106,7 +106,7 @@ static void mappings_and_bytes(struct kunit *test)
 	}
 	c = mapkit_count(w.k.card, w.drive);
 	KUNIT_EXPECT_EQ_MSG(test, c.maps + c.bytes, 0, "the other client mapped nothing");
-	/* Memory that is taken for nobody is in nobody's use. */
+	/* Memory that is allocated without a grant counts for no client. */
 	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), 0);
 	done(&w);
 }
@@ -121,7 +121,7 @@ static void failures_by_reason(struct kunit *test)
 	build(test, &w);
 	m = mapkit_alloc(test, w.k.card, SZ_4K);
 	sgl = mapkit_list(test, m->addr, &piece, 1);
-	KUNIT_EXPECT_TRUE(test, IS_ERR(take(w.g, SZ_4M)));
+	KUNIT_EXPECT_TRUE(test, IS_ERR(count_alloc(w.g, SZ_4M)));
 	done(&w);
 	mapkit_redirect(w.k.f, "dn1", true);
 	KUNIT_EXPECT_EQ(test, -EXDEV, pci_p2pmem_map_sg(w.k.nic, sgl, 1, DMA_TO_DEVICE));
@@ -144,8 +144,8 @@ static void bytes_in_use_and_peak(struct kunit *test)
 	struct world w;
 
 	build(test, &w);
-	a = take(w.g, SZ_8K + 1);
-	b = take(w.g, 512);
+	a = count_alloc(w.g, SZ_8K + 1);
+	b = count_alloc(w.g, 512);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(a) || IS_ERR(b));
 	KUNIT_EXPECT_EQ_MSG(test, used(&w, w.k.nic), SZ_16K, "whole pages");
 	KUNIT_EXPECT_EQ(test, used(&w, w.drive), SZ_16K);
@@ -157,7 +157,7 @@ static void bytes_in_use_and_peak(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, used(&w, w.drive), 0);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_idle(w.g));
 	/* A failed allocation is not counted as in use. */
-	KUNIT_EXPECT_TRUE(test, IS_ERR(take(w.g, SZ_8M)));
+	KUNIT_EXPECT_TRUE(test, IS_ERR(count_alloc(w.g, SZ_8M)));
 	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), 0);
 	KUNIT_EXPECT_EQ(test, p2pmem_pair_peak(pair(&w, w.k.nic)), SZ_16K);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_idle(w.g));
@@ -172,28 +172,28 @@ static void quota_to_the_page(struct kunit *test)
 	build(test, &w);
 	KUNIT_ASSERT_EQ(test, store_quota(&w, "16384\n"), 6);
 	KUNIT_EXPECT_EQ(test, lend_sysfs(w.k.card, "quota"), SZ_16K);
-	a = take(w.g, SZ_8K + 1);
-	b = take(w.g, SZ_4K);
+	a = count_alloc(w.g, SZ_8K + 1);
+	b = count_alloc(w.g, SZ_4K);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(a) || IS_ERR(b));
-	KUNIT_EXPECT_EQ(test, PTR_ERR(take(w.g, 1)), -EDQUOT);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(count_alloc(w.g, 1)), -EDQUOT);
 	KUNIT_EXPECT_EQ(test, failures(&w, w.k.nic, PCI_P2PMEM_QUOTA), 1);
 	KUNIT_EXPECT_EQ(test, failures(&w, w.drive, PCI_P2PMEM_QUOTA), 1);
 	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), SZ_16K);
 	pci_p2pmem_sgl_free(b);
-	b = take(w.g, 1);
+	b = count_alloc(w.g, 1);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(b));
 
-	/* Less than is out: that stays, and no more is given until it is below. */
+	/* Quota below the bytes in use: they stay in use, and allocation fails until it fits. */
 	KUNIT_ASSERT_GT(test, store_quota(&w, "8192"), 0);
-	KUNIT_EXPECT_EQ(test, PTR_ERR(take(w.g, 1)), -EDQUOT);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(count_alloc(w.g, 1)), -EDQUOT);
 	pci_p2pmem_sgl_free(b);
-	KUNIT_EXPECT_EQ(test, PTR_ERR(take(w.g, 1)), -EDQUOT);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(count_alloc(w.g, 1)), -EDQUOT);
 	pci_p2pmem_sgl_free(a);
-	a = take(w.g, SZ_8K);
+	a = count_alloc(w.g, SZ_8K);
 	KUNIT_EXPECT_FALSE(test, IS_ERR(a));
 
 	KUNIT_ASSERT_GT(test, store_quota(&w, "0"), 0);
-	b = take(w.g, SZ_1M);
+	b = count_alloc(w.g, SZ_1M);
 	KUNIT_EXPECT_FALSE(test, IS_ERR(b));
 	pci_p2pmem_sgl_free(a);
 	pci_p2pmem_sgl_free(b);
@@ -222,14 +222,14 @@ static void quota_of_each_client(struct kunit *test)
 				      "kunit", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(w.g));
 	KUNIT_ASSERT_GT(test, store_quota(&w, "16384"), 0);
-	a = take(w.g, SZ_8K + SZ_4K);
+	a = count_alloc(w.g, SZ_8K + SZ_4K);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(a));
-	KUNIT_EXPECT_EQ(test, PTR_ERR(take(g, SZ_8K)), -EDQUOT);
-	/* as when another grant has taken its memory between the look and the charge */
+	KUNIT_EXPECT_EQ(test, PTR_ERR(count_alloc(g, SZ_8K)), -EDQUOT);
+	/* as if another grant had charged its memory between the check and the charge */
 	KUNIT_EXPECT_EQ(test, p2pmem_grant_charge(g, SZ_8K), -EDQUOT);
 	KUNIT_EXPECT_EQ(test, used(&w, w.drive), 0);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_idle(g));
-	b = take(g, SZ_4K);
+	b = count_alloc(g, SZ_4K);
 	KUNIT_EXPECT_FALSE(test, IS_ERR(b));
 	KUNIT_EXPECT_EQ(test, used(&w, w.drive), SZ_4K);
 	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), SZ_16K);
@@ -252,7 +252,7 @@ static void client_named_twice(struct kunit *test)
 				      "kunit", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(w.g));
 	KUNIT_ASSERT_GT(test, store_quota(&w, "8192"), 0);
-	a = take(w.g, SZ_8K);
+	a = count_alloc(w.g, SZ_8K);
 	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(a), "charged twice");
 	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), SZ_8K);
 	pci_p2pmem_sgl_free(a);
@@ -280,7 +280,7 @@ static void invalid_quotas(struct kunit *test)
 #define QUOTA_ROUNDS	3000
 
 /**
- * struct quota_race - tasks that take under one quota
+ * struct quota_race - tasks that allocate under one quota
  * @w: where
  * @out: pages in use, as the tasks count them
  * @over: how often that was more than the quota
@@ -303,7 +303,7 @@ static void quota_racer(void *arg)
 
 	for (i = 0; i < QUOTA_ROUNDS; i++) {
 		pages = 1 + i % 3;
-		sg = take(r->w->g, pages * PAGE_SIZE);
+		sg = count_alloc(r->w->g, pages * PAGE_SIZE);
 		if (IS_ERR(sg)) {
 			atomic_inc(&r->refused);
 			cond_resched();
@@ -404,7 +404,7 @@ static void credit_of_a_larger_quota(struct kunit *test)
 	for_each_online_cpu(cpu)
 		smp_call_function_single(cpu, charge_and_return, &c, 1);
 	KUNIT_ASSERT_GT(test, store_quota(&w, "8192"), 0);
-	/* without the look before: two that looked at once would both get here */
+	/* without the check before: two tasks that check at once both get here */
 	KUNIT_EXPECT_EQ(test, -EDQUOT, p2pmem_grant_charge(w.g, SZ_16K));
 	KUNIT_EXPECT_EQ(test, used(&w, w.k.nic), 0);
 	KUNIT_EXPECT_EQ(test, 0, p2pmem_grant_charge(w.g, SZ_8K));

@@ -58,7 +58,7 @@ static void a_grant_is_for_its_own_memory(struct kunit *test)
 	struct mapkit_memory *m;
 	struct pci_p2pmem_grant *g;
 	struct scatterlist *sgl, *mixed, *raw;
-	struct page *taken;
+	struct page *first;
 	void *again;
 	unsigned int nents;
 	struct mapkit k;
@@ -81,11 +81,11 @@ static void a_grant_is_for_its_own_memory(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, raw, 1, DMA_TO_DEVICE), -EXDEV);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, mixed, 2, DMA_TO_DEVICE), -EXDEV);
 	/* The page is allocated to another user and belongs to no grant any more. */
-	taken = sg_page(sgl);
+	first = sg_page(sgl);
 	pci_p2pmem_sgl_free(sgl);
 	again = pci_p2pmem_alloc(k.card, PAGE_SIZE, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, again);
-	KUNIT_EXPECT_PTR_EQ_MSG(test, virt_to_page(again), taken, "another page tests nothing");
+	KUNIT_EXPECT_PTR_EQ_MSG(test, virt_to_page(again), first, "another page tests nothing");
 	KUNIT_EXPECT_NULL(test, p2pmem_page_grant(virt_to_page(again)));
 	pci_p2pmem_free(again, PAGE_SIZE);
 }

@@ -390,7 +390,7 @@ static void lost_against_an_allocation(struct kunit *test)
 {
 	struct race_duel *d = race_duel(test);
 	struct race_crew *crew;
-	int round, w, i, taken = 0;
+	int round, w, i, allocated = 0;
 
 	kit_client(test, d->f, "nic");
 	for (round = 0; round < 30; round++) {
@@ -410,14 +410,14 @@ static void lost_against_an_allocation(struct kunit *test)
 						pci_p2pmem_map_sg(d->nic, d->sgl[w][i], 1,
 								  DMA_TO_DEVICE));
 				pci_p2pmem_sgl_free(d->sgl[w][i]);
-				taken++;
+				allocated++;
 			}
 		}
 		pci_p2pmem_resume(d->card);
 		KUNIT_ASSERT_TRUE(test, p2pmem_is_live(d->p));
 	}
 	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(d->p->pool), RACE_BYTES);
-	kunit_info(test, "%d lists were allocated before a loss\n", taken);
+	kunit_info(test, "%d lists were allocated before a loss\n", allocated);
 }
 
 static struct kunit_case race_end_cases[] = {

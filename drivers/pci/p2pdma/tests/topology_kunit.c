@@ -263,7 +263,8 @@ static u32 places_of(const struct route_chain *rc, u64 mask)
 	return mask >> rc->chain.nr ? U32_MAX : places;
 }
 
-static void ask(const struct route_chain *p, const struct route_chain *c, struct p2pmem_route *r)
+static void route_eval(const struct route_chain *p, const struct route_chain *c,
+		       struct p2pmem_route *r)
 {
 	/* detect fields that are not written */
 	memset(r, 0xa5, sizeof(*r));
@@ -278,7 +279,7 @@ static void is_routed_as_drawn(struct kunit *test)
 	struct p2pmem_route got, back;
 	enum place at;
 
-	ask(provider, client, &got);
+	route_eval(provider, client, &got);
 	at = place_of(provider, got.at) ?: place_of(client, got.at);
 	KUNIT_EXPECT_EQ(test, got.reason, c->reason);
 	KUNIT_EXPECT_EQ(test, got.bus_addr, c->bus_addr);
@@ -289,7 +290,7 @@ static void is_routed_as_drawn(struct kunit *test)
 			      places_of(client, got.client_acs), c->redirects);
 
 	/* the same with swapped ends; another end may be reported */
-	ask(client, provider, &back);
+	route_eval(client, provider, &back);
 	KUNIT_EXPECT_EQ(test, back.reason, c->reason);
 	KUNIT_EXPECT_EQ(test, back.bus_addr, c->bus_addr);
 	KUNIT_EXPECT_EQ(test, back.distance, c->distance);
@@ -305,14 +306,14 @@ static void has_no_route_without_a_function(struct kunit *test)
 	struct route_chain *one = make_chain(test, &c, A0);
 	struct p2pmem_route r;
 
-	ask(none, one, &r);
+	route_eval(none, one, &r);
 	KUNIT_EXPECT_EQ(test, r.reason, PCI_P2PMEM_HOST_BRIDGE);
 	KUNIT_EXPECT_EQ(test, r.distance, -1);
 	KUNIT_EXPECT_FALSE(test, r.bus_addr);
-	ask(one, none, &r);
+	route_eval(one, none, &r);
 	KUNIT_EXPECT_EQ(test, r.reason, PCI_P2PMEM_HOST_BRIDGE);
 	KUNIT_EXPECT_EQ(test, r.distance, -1);
-	ask(none, none, &r);
+	route_eval(none, none, &r);
 	KUNIT_EXPECT_EQ(test, r.distance, -1);
 	KUNIT_EXPECT_NULL(test, r.at);
 }

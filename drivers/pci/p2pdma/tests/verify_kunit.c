@@ -111,7 +111,7 @@ static void prover_start_verify(void *data)
 	v->ret = pci_p2pmem_grant_verify(v->grant, v->k.nic, v, &v->why);
 }
 
-static int ask(struct prover *v)
+static int verify_pair(struct prover *v)
 {
 	prover_start_verify(v);
 	return v->ret;
@@ -173,7 +173,7 @@ static void result_of_the_operation(struct kunit *test)
 		v->calls = 0;
 		scnprintf(note, sizeof(note), "answer %d", t[i].says);
 		for (n = 0; n < 2; n++) {
-			KUNIT_EXPECT_EQ_MSG(test, ask(v), t[i].ret, "answer %d", t[i].says);
+			KUNIT_EXPECT_EQ_MSG(test, verify_pair(v), t[i].ret, "answer %d", t[i].says);
 			KUNIT_EXPECT_EQ(test, v->why.proof, t[i].proof);
 			KUNIT_EXPECT_EQ(test, v->why.reason, t[i].reason);
 			KUNIT_EXPECT_STREQ(test, v->why.note, note);
@@ -218,7 +218,7 @@ static void contents_of_the_event(struct kunit *test)
 
 	ret = register_trace_p2pmem_verify(verify_probe, &event);
 	if (!ret) {
-		ret = ask(v);
+		ret = verify_pair(v);
 		unregister_trace_p2pmem_verify(verify_probe, &event);
 		tracepoint_synchronize_unregister();
 	}
@@ -253,7 +253,7 @@ static void disproved_pair_is_refused(struct kunit *test)
 	KUNIT_ASSERT_FALSE(test, IS_ERR(out));
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_sgl_lost(out));
 	v->says = PCI_P2PMEM_DISPROVED;
-	KUNIT_EXPECT_EQ(test, ask(v), -EXDEV);
+	KUNIT_EXPECT_EQ(test, verify_pair(v), -EXDEV);
 	KUNIT_EXPECT_EQ(test,
 			PTR_ERR(pci_p2pmem_grant_create(v->k.card, PCI_P2PMEM_NEAREST, &v->k.nic,
 							1, NULL, NULL, "kunit", &why)),
@@ -289,7 +289,7 @@ static void disproved_pair_is_refused(struct kunit *test)
 
 	v->grant = mapkit_grant(test, &v->k);
 	v->says = PCI_P2PMEM_PROVED;
-	KUNIT_EXPECT_EQ_MSG(test, ask(v), 0, "not tested again on request");
+	KUNIT_EXPECT_EQ_MSG(test, verify_pair(v), 0, "not tested again on request");
 	KUNIT_EXPECT_EQ(test, v->calls, 2);
 }
 
@@ -304,7 +304,7 @@ static void disproof_stays(struct kunit *test)
 	struct pci_p2pmem_verdict why;
 
 	v->says = PCI_P2PMEM_DISPROVED;
-	KUNIT_EXPECT_EQ(test, ask(v), -EXDEV);
+	KUNIT_EXPECT_EQ(test, verify_pair(v), -EXDEV);
 	mapkit_grant_end(test, v->grant);
 	kit_reevaluate();
 	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_DISPROVED, "an event elsewhere");
@@ -328,7 +328,7 @@ static void proof_is_of_the_pair_as_it_is(struct kunit *test)
 	struct prover *v = prover(test);
 	struct pci_p2pmem_grant *g;
 
-	KUNIT_EXPECT_EQ(test, ask(v), 0);
+	KUNIT_EXPECT_EQ(test, verify_pair(v), 0);
 	g = mapkit_grant(test, &v->k);
 	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_PROVED, "no change");
 	mapkit_grant_end(test, g);
@@ -341,13 +341,13 @@ static void proof_is_of_the_pair_as_it_is(struct kunit *test)
 			-EXDEV);
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_ACS_REDIRECT);
 	KUNIT_EXPECT_EQ(test, why.proof, PCI_P2PMEM_UNTRIED);
-	KUNIT_EXPECT_EQ_MSG(test, ask(v), -EXDEV, "a refused pair was tested");
+	KUNIT_EXPECT_EQ_MSG(test, verify_pair(v), -EXDEV, "a refused pair was tested");
 	KUNIT_EXPECT_EQ(test, v->calls, 1);
 	fabric_set_acs_ctrl(v->k.f, "dn1", 0);
 	g = mapkit_grant(test, &v->k);
 	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_UNTRIED,
 			    "the proof of another path");
-	KUNIT_EXPECT_EQ(test, ask(v), 0);
+	KUNIT_EXPECT_EQ(test, verify_pair(v), 0);
 	KUNIT_EXPECT_EQ(test, v->calls, 2);
 }
 
@@ -368,14 +368,14 @@ static void pair_that_changes_meanwhile(struct kunit *test)
 	struct prover *v = prover(test);
 
 	v->meanwhile = change_once;
-	KUNIT_EXPECT_EQ(test, ask(v), 0);
+	KUNIT_EXPECT_EQ(test, verify_pair(v), 0);
 	KUNIT_EXPECT_EQ(test, v->calls, 2);
 	KUNIT_EXPECT_EQ(test, known(v), PCI_P2PMEM_PROVED);
 
 	kit_reevaluate();
 	v->calls = 0;
 	v->meanwhile = change_always;
-	KUNIT_EXPECT_EQ(test, ask(v), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, verify_pair(v), -EAGAIN);
 	KUNIT_EXPECT_EQ(test, v->why.proof, PCI_P2PMEM_UNPROVED);
 	KUNIT_EXPECT_EQ(test, v->calls, 3);
 	KUNIT_EXPECT_EQ(test, known(v), PCI_P2PMEM_UNTRIED);
@@ -393,15 +393,15 @@ static void provider_removed_during_test(struct kunit *test)
 
 	v->says = PCI_P2PMEM_DISPROVED;
 	v->meanwhile = lose_card;
-	KUNIT_EXPECT_EQ(test, ask(v), -ENODEV);
+	KUNIT_EXPECT_EQ(test, verify_pair(v), -ENODEV);
 	KUNIT_EXPECT_EQ(test, v->why.reason, PCI_P2PMEM_REVOKED);
 	pci_p2pmem_resume(v->k.card);
 	KUNIT_EXPECT_EQ(test, known(v), PCI_P2PMEM_UNTRIED);
 	v->meanwhile = NULL;
 	v->says = PCI_P2PMEM_PROVED;
-	KUNIT_EXPECT_EQ_MSG(test, ask(v), -ENODEV, "the grant is older than the loss");
+	KUNIT_EXPECT_EQ_MSG(test, verify_pair(v), -ENODEV, "the grant is older than the loss");
 	v->grant = mapkit_grant(test, &v->k);
-	KUNIT_EXPECT_EQ(test, ask(v), 0);
+	KUNIT_EXPECT_EQ(test, verify_pair(v), 0);
 	KUNIT_EXPECT_EQ(test, v->why.proof, PCI_P2PMEM_PROVED);
 }
 
@@ -419,13 +419,13 @@ static void provider_that_is_reset_meanwhile(struct kunit *test)
 	struct prover *v = prover(test);
 
 	v->meanwhile = reset_card_once;
-	KUNIT_EXPECT_EQ(test, ask(v), -ENODEV);
+	KUNIT_EXPECT_EQ(test, verify_pair(v), -ENODEV);
 	mapkit_settle();
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(v->k.card));
 	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_UNTRIED,
 			    "the result is older than the reset");
 	v->grant = mapkit_grant(test, &v->k);
-	KUNIT_EXPECT_EQ(test, ask(v), 0);
+	KUNIT_EXPECT_EQ(test, verify_pair(v), 0);
 	KUNIT_EXPECT_EQ(test, v->calls, 2);
 	KUNIT_EXPECT_EQ(test, known(v), PCI_P2PMEM_PROVED);
 	reset_card_once(v);
@@ -439,12 +439,12 @@ static void answer_about_something_else(struct kunit *test)
 
 	v->local = true;
 	v->says = PCI_P2PMEM_UNPROVED;
-	KUNIT_EXPECT_EQ(test, ask(v), 0);
+	KUNIT_EXPECT_EQ(test, verify_pair(v), 0);
 	KUNIT_EXPECT_EQ(test, v->why.proof, PCI_P2PMEM_UNPROVED);
 	KUNIT_EXPECT_STREQ(test, v->why.note, "answer 2");
 	KUNIT_EXPECT_EQ(test, known(v), PCI_P2PMEM_UNTRIED);
 	v->says = PCI_P2PMEM_DISPROVED;
-	KUNIT_EXPECT_EQ(test, ask(v), -EXDEV);
+	KUNIT_EXPECT_EQ(test, verify_pair(v), -EXDEV);
 	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_DISPROVED, "a disproof is always stored");
 	KUNIT_EXPECT_EQ(test, mapkit_count(v->k.card, v->k.nic).failures[PCI_P2PMEM_VERIFY_FAILED],
 			1);
@@ -500,7 +500,7 @@ static void registration_stays_under_a_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, v->calls, 1);
 	v->hold = NULL;
 	prover_register(test, v);
-	KUNIT_EXPECT_EQ(test, ask(v), 0);
+	KUNIT_EXPECT_EQ(test, verify_pair(v), 0);
 	KUNIT_EXPECT_EQ(test, v->why.proof, PCI_P2PMEM_PROVED);
 }
 
@@ -560,7 +560,8 @@ static void several_registrations(struct kunit *test)
 			kit_reevaluate();
 			v->says = n ? t[i].a : t[i].b;
 			w->says = n ? t[i].b : t[i].a;
-			KUNIT_EXPECT_EQ_MSG(test, ask(v), t[i].ret, "%d and %d", v->says, w->says);
+			KUNIT_EXPECT_EQ_MSG(test, verify_pair(v), t[i].ret, "%d and %d", v->says,
+					    w->says);
 			KUNIT_EXPECT_EQ_MSG(test, v->why.proof, t[i].proof, "%d and %d", v->says,
 					    w->says);
 		}
@@ -576,7 +577,7 @@ static void grant_that_ended(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, pci_p2pmem_grant_tryget(v->grant));
 	mapkit_grant_end(test, v->grant);
 	v->says = PCI_P2PMEM_UNTRIED;
-	KUNIT_EXPECT_EQ(test, ask(v), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, verify_pair(v), -EAGAIN);
 	KUNIT_EXPECT_EQ(test, v->memory, -ENODEV);
 	pci_p2pmem_grant_put(v->grant);
 	mapkit_settle();

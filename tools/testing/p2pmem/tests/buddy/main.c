@@ -137,7 +137,7 @@ static unsigned long ceil_order(unsigned long nr)
 	return size;
 }
 
-static void take(struct model *m, unsigned long nr)
+static void alloc_run(struct model *m, unsigned long nr)
 {
 	unsigned long got, from = 0, size = ceil_order(nr);
 	long at;
@@ -165,7 +165,7 @@ static void take(struct model *m, unsigned long nr)
 		note(m, at, nr);
 }
 
-static void give(struct model *m, unsigned int i)
+static void free_run(struct model *m, unsigned int i)
 {
 	unsigned long at = m->run[i].at, nr = m->run[i].nr, part = 1 + rnd(nr);
 
@@ -189,13 +189,13 @@ static void steps(unsigned long pages, unsigned long most, unsigned int fill)
 	make(&m, pages);
 	for (i = 0; i < 3000 && !failed; i++) {
 		if (!m.runs || (rnd(100) < fill && m.runs < RUNS))
-			take(&m, 1 + rnd(most));
+			alloc_run(&m, 1 + rnd(most));
 		else
-			give(&m, rnd(m.runs));
+			free_run(&m, rnd(m.runs));
 		compare(&m);
 	}
 	while (m.runs)
-		give(&m, 0);
+		free_run(&m, 0);
 	compare(&m);
 	EXPECT(slabs_claimed == slabs_put, "%lu slabs claimed, %lu put", slabs_claimed, slabs_put);
 	EXPECT(longest(&m, false, 0) == pages, "not one run");

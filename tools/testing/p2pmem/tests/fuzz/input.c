@@ -36,7 +36,7 @@ static int pick(const struct graph *g, u8 back)
 	return g->nr - 1 - back % (g->nr - 1);
 }
 
-static bool taken(const struct graph *g, int parent, u8 devfn)
+static bool in_use(const struct graph *g, int parent, u8 devfn)
 {
 	int at;
 
@@ -90,7 +90,7 @@ static void read_function(struct reader *r, struct graph *g, unsigned int next_b
 	struct vertex unused = { 0 }, *v = &unused, *up;
 
 	/* skip a record whose number is in use */
-	if (!taken(g, parent, devfn)) {
+	if (!in_use(g, parent, devfn)) {
 		v = &g->v[graph_add(g, ROOT_PORT + (flags & 7) % 5, parent)];
 		up = &g->v[parent];
 		v->domain = up->domain;
