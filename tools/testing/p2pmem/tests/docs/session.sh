@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # session.sh make|check COMMAND: what documentation shows of the command p2pmem, written by the command
-# itself: the terminal session of README.md, and Documentation/PCI/p2pmem/demo-topology.svg. Both
-# are of captured machines: the demo's, and one of tests/command. "make docs" makes them.
+# itself: Documentation/PCI/p2pmem/session.txt, a terminal session that the guide includes, and
+# demo-topology.svg beside it. The machines were captured: the demo's, and one of tests/command.
+# "make docs" makes both files.
 #
 # Exit status: 0 done, or the same; 1 they differ, or something failed; 2 wrong call.
 set -eu
@@ -13,6 +14,7 @@ what=$1
 command=$(cd "$(dirname "$2")" && pwd)/$(basename "$2")
 cd "$(dirname "$0")/../../../../.."
 tests=tools/testing/p2pmem/tests/command
+text=Documentation/PCI/p2pmem/session.txt
 svg=Documentation/PCI/p2pmem/demo-topology.svg
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -38,21 +40,12 @@ show()
 
 session()
 {
-	echo '```console'
+	echo '# SPDX-License-Identifier: GPL-2.0-only'
+	echo '# written by "make docs"'
 	show demo list
 	show demo topo
 	show server.txt path 03:00.0 mlx5_0
 	show server.txt check
-	echo '```'
-}
-
-readme()
-{
-	session >"$work/session"
-	awk -v file="$work/session" '
-		/^<!-- session:/ { print; while ((getline line < file) > 0) print line; skip = 1; next }
-		/^<!-- end of session -->/ { skip = 0 }
-		!skip { print }' README.md
 }
 
 picture()
@@ -67,21 +60,17 @@ picture()
 		}'
 }
 
-if ! grep -q '^<!-- session:' README.md || ! grep -q '^<!-- end of session -->' README.md; then
-	echo "README.md has no place for the session" >&2
-	exit 1
-fi
-readme >"$work/README.md"
+session >"$work/session.txt"
 picture >"$work/picture.svg"
 [ "$(wc -l <"$work/picture.svg")" -ge 20 ] || { echo "dot made no picture" >&2; exit 1; }
 case $what in
 make)
-	cat "$work/README.md" >README.md
+	cp "$work/session.txt" $text
 	cp "$work/picture.svg" $svg
 	;;
 check)
 	status=0
-	diff -u README.md "$work/README.md" || status=1
+	diff -u $text "$work/session.txt" || status=1
 	diff -u $svg "$work/picture.svg" || status=1
 	[ $status = 0 ] || echo "this is not what the command writes: run \"make docs\"" >&2
 	exit $status
