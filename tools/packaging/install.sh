@@ -232,7 +232,7 @@ trap 'rm -rf "$aside.new"' EXIT
 
 case $1 in
 install | uninstall)
-	[ -d "$moddir" ] || die "$moddir does not exist: install kernel $kver or set KVER="
+	[ -d "$moddir" ] || die "$moddir does not exist: install the package linux-image-$kver, or set KVER= to an installed kernel"
 	[ -w "$moddir" ] || die "$moddir is not writable: run this as root"
 	"$1_modules"
 	;;
