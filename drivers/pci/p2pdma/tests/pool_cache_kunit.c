@@ -222,7 +222,7 @@ static void last_pages_in_another_cache(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, addr[0]);
 	if (addr[0])
 		p2pmem_pool_free(pool, addr[0], PAGE_SIZE);
-	/* One call frees all of it: first allocate the free pages too. */
+	/* All of it goes back in one call: first what is free is taken, too. */
 	KUNIT_ASSERT_TRUE(test, p2pmem_pool_promise(pool, held * PAGE_SIZE));
 	for (n = 0; n < held; n++)
 		p2pmem_pool_alloc_some(pool, &(size_t){ PAGE_SIZE });
