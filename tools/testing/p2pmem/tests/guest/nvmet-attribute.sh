@@ -347,7 +347,7 @@ counted "a file over rdma"
 is "$(counter peer_bytes)" 0 "a file over rdma: no peer memory"
 is "$(only_reasons not-a-drive)" "" "a file over rdma: no other reason"
 compare "$(counter not-a-drive)" -gt 0 "a file over rdma: fallbacks are counted"
-is "$(log_lines | grep -c 'asks for peer-to-peer memory')" 1 "a file over rdma: one warning"
+is "$(log_lines | grep -c 'using system memory instead of peer-to-peer memory')" 1 "a file over rdma: one warning"
 is "$(refusal)" "nsid 1 of controller 1 (/dev/shm/file, adapter $adapter): \
 not-a-drive: the namespace is backed by a file; export a block device" "a file over rdma: reason and remedy, once"
 check "a file over rdma: a uevent" wait_for 10 grep -q "P2PMEM_REASON=not-a-drive" /run/uevents
