@@ -430,20 +430,21 @@ static void write_bytes(FILE *file, const char *data, size_t size)
 	}
 }
 
-static void write_node(FILE *file, const struct node *n, const char *path,
-		       bool (*clean)(const char *path, char *data, size_t *size), char *buf)
+/* The number of entries: 1, or 0 when it is left out */
+static int write_node(FILE *file, const struct node *n, const char *path,
+		      bool (*clean)(const char *path, char *data, size_t *size), char *buf)
 {
 	size_t size = n->size;
 
 	if (n->type == NODE_ERROR) {
 		fprintf(file, "E %s\n %d\n", path, n->error);
-		return;
+		return 1;
 	}
 	if (size)
 		memcpy(buf, n->data, size);
 	buf[size] = '\0';
 	if (clean && !clean(path, buf, &size))
-		return;
+		return 0;
 	if (n->type == NODE_LINK && !memchr(buf, '\n', size)) {
 		fprintf(file, "L %s\n %.*s\n", path, (int)size, buf);
 	} else if (n->type == NODE_FILE && is_text(buf, size)) {
@@ -452,13 +453,17 @@ static void write_node(FILE *file, const struct node *n, const char *path,
 	} else if (n->type == NODE_FILE) {
 		fprintf(file, "X %s\n", path);
 		write_bytes(file, buf, size);
+	} else {
+		return 0;
 	}
+	return 1;
 }
 
-static void write_below(FILE *file, const struct node *dir, char *path, size_t len,
-			bool (*clean)(const char *path, char *data, size_t *size), char *buf)
+static int write_below(FILE *file, const struct node *dir, char *path, size_t len,
+		       bool (*clean)(const char *path, char *data, size_t *size), char *buf)
 {
 	const struct node *n;
+	int entries = 0;
 	size_t add;
 
 	for (n = dir->children; n; n = n->next) {
@@ -467,24 +472,29 @@ static void write_below(FILE *file, const struct node *dir, char *path, size_t l
 			continue;
 		sprintf(path + len, "%s%s", len ? "/" : "", n->name);
 		if (n->type != NODE_DIRECTORY)
-			write_node(file, n, path, clean, buf);
+			entries += write_node(file, n, path, clean, buf);
 		else if (!n->children)
-			fprintf(file, "D %s\n", path);
+			entries += fprintf(file, "D %s\n", path) > 0;
 		else
-			write_below(file, n, path, len + add, clean, buf);
+			entries += write_below(file, n, path, len + add, clean, buf);
 	}
 	path[len] = '\0';
+	return entries;
 }
 
 int archive_write(struct archive *a, FILE *file,
 		  bool (*clean)(const char *path, char *data, size_t *size))
 {
 	char path[TREE_PATH] = "", *buf = malloc(TREE_FILE + 2);
+	int entries;
 
 	if (!buf)
 		return -ENOMEM;
+	errno = 0;
 	fputs(MAGIC "\n", file);
-	write_below(file, &a->root, path, 0, clean, buf);
+	entries = write_below(file, &a->root, path, 0, clean, buf);
 	free(buf);
-	return ferror(file) ? -EIO : 0;
+	if (fflush(file) || ferror(file))
+		return errno ? -errno : -EIO;
+	return entries;
 }

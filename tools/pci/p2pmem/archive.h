@@ -69,6 +69,7 @@ struct node *archive_root(struct archive *a);
 /* Makes it, and the directories above; NULL when it is there already, as something else */
 struct node *archive_add(struct archive *a, const char *path, enum node_type type,
 			 const char *data, size_t size, int error);
+/* The number of entries that were written, or a negative errno */
 int archive_write(struct archive *a, FILE *file,
 		  bool (*clean)(const char *path, char *data, size_t *size));
 

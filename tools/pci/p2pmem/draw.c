@@ -8,7 +8,6 @@
  * above them.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -241,7 +240,6 @@ int draw_svg(struct context *c)
 	int status;
 
 	fflush(c->out);
-	signal(SIGPIPE, SIG_IGN);
 	pipe = popen("dot -Tsvg", "w");
 	if (!pipe) {
 		complain("dot cannot be run: %s", strerror(errno));
@@ -249,9 +247,11 @@ int draw_svg(struct context *c)
 	}
 	draw_dot(c, pipe);
 	status = pclose(pipe);
-	if (!WIFEXITED(status) || WEXITSTATUS(status)) {
+	if (WIFEXITED(status) && !WEXITSTATUS(status))
+		return DONE;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
 		complain("--svg needs the program dot: install graphviz, or use --dot");
-		return FAILED;
-	}
-	return DONE;
+	else
+		complain("dot failed: the picture is not whole");
+	return FAILED;
 }

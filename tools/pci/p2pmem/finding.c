@@ -16,10 +16,7 @@ void found(struct check *k, enum severity severity, const char *id, const char *
 	va_start(args, format);
 	vsnprintf(buf, sizeof(buf), format, args);
 	va_end(args);
-	if (k->nr == k->room) {
-		k->room = k->room * 2 + 16;
-		k->finding = arena_grow(a, k->finding, sizeof(*k->finding), k->nr, k->room);
-	}
+	arena_room(a, k->finding, k->nr, k->room);
 	k->finding[k->nr] = (struct finding){
 		.severity = severity,
 		.id = id,

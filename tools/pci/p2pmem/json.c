@@ -76,6 +76,20 @@ int json_end(struct context *c, struct json_object *root)
 	return ferror(c->out) ? FAILED : DONE;
 }
 
+int json_done(struct context *c, const char *command, const char *file, unsigned int entries,
+	      unsigned int failed)
+{
+	struct json_object *root;
+
+	if (!c->json)
+		return DONE;
+	root = json_begin(c, command);
+	json_put(root, "file", json_string(file));
+	json_put(root, "entries", json_u64(entries));
+	json_put(root, "failed", json_u64(failed));
+	return json_end(c, root);
+}
+
 static struct json_object *json_id(const struct function *f)
 {
 	char id[16];

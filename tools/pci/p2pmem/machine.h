@@ -167,6 +167,7 @@ struct root_bus {
  * @cmbsz: register CMBSZ
  * @provider: what it lends, NULL for nothing
  * @could_lend: it has memory that a driver could lend
+ * @peak: most bytes that are known to have been in use at once; p2pmem stat's
  */
 struct function {
 	char name[16];
@@ -202,6 +203,7 @@ struct function {
 	uint32_t cmbloc, cmbsz;
 	struct provider *provider;
 	bool could_lend;
+	uint64_t peak;
 };
 
 /* What the kernel says of a pair: columns of debugfs */
@@ -262,6 +264,7 @@ struct machine {
 	struct arena *arena;
 	struct arena *fixed;
 	struct tree *tree;
+	int pci_error;		/* why no function could be read, 0 when they could */
 	unsigned int nr, room;
 	struct function **function;
 	unsigned int nr_roots;

@@ -4,6 +4,7 @@
  *
  * Floor 11.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -203,15 +204,44 @@ static int parse_options(int argc, char **argv, struct call *call)
 	return 0;
 }
 
-int main(int argc, char **argv)
+static int on_machine(const struct call *call, int argc, char **argv)
 {
-	struct call call = { .from = "/", .color = "auto" };
-	struct context c = { .out = stdout };
+	struct context c = { .out = stdout, .json = call->json };
 	struct tree *tree;
 	char error[512];
 	int ret;
 
-	ret = parse_options(argc, argv, &call);
+	tree = tree_open(call->from, error, sizeof(error));
+	if (!tree) {
+		complain("%s", error);
+		return FAILED;
+	}
+	set_terminal(&c, call->color);
+	if (!strcmp(argv[0], "snapshot"))
+		tree_record(tree);
+	c.m = machine_read(tree);
+	c.j = evaluator_open(c.m);
+	if (c.m->pci_error) {
+		complain("%s%ssys/bus/pci/devices: %s%s", call->from,
+			 call->from[strlen(call->from) - 1] == '/' ? "" : ": ",
+			 strerror(c.m->pci_error),
+			 tree_is_live(tree) ? "; is /sys mounted?" : "; no /sys was captured there");
+		ret = FAILED;
+	} else {
+		ret = run(&c, call, argc, argv);
+	}
+	if (c.names)
+		registers_close(c.names);
+	machine_free(c.m);
+	tree_close(tree);
+	return ret;
+}
+
+static int command(int argc, char **argv)
+{
+	struct call call = { .from = "/", .color = "auto" };
+	int ret = parse_options(argc, argv, &call);
+
 	if (ret)
 		return ret - 1;
 	argc -= optind;
@@ -220,24 +250,20 @@ int main(int argc, char **argv)
 		return wrong_use("a command is missing");
 	if (!known(argv[0]))
 		return wrong_use("this is no command of p2pmem");
-	tree = tree_open(call.from, error, sizeof(error));
-	if (!tree) {
-		complain("%s", error);
-		return FAILED;
-	}
-	c.json = call.json;
-	set_terminal(&c, call.color);
-	if (!strcmp(argv[0], "snapshot"))
-		tree_record(tree);
-	c.m = machine_read(tree);
-	c.j = evaluator_open(c.m);
-	ret = run(&c, &call, argc, argv);
-	if (c.names)
-		registers_close(c.names);
-	machine_free(c.m);
-	tree_close(tree);
+	return on_machine(&call, argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+	int ret;
+
+	/* A reader that went away is an error of writing as a full disk is. */
+	signal(SIGPIPE, SIG_IGN);
+	ret = command(argc, argv);
+	errno = 0;
 	if (fflush(stdout) || ferror(stdout)) {
-		complain("standard output cannot be written");
+		complain("standard output cannot be written%s%s", errno ? ": " : "",
+			 errno ? strerror(errno) : "");
 		ret = FAILED;
 	}
 	return ret;

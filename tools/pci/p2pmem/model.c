@@ -16,11 +16,7 @@ void machine_missing(struct machine *m, const char *path, int error, const char 
 	for (i = 0; i < m->nr_missing; i++)
 		if (!strcmp(m->missing[i].what, what))
 			return;
-	if (m->nr_missing == m->room_missing) {
-		m->room_missing = m->room_missing * 2 + 8;
-		m->missing = arena_grow(m->arena, m->missing, sizeof(*m->missing), m->nr_missing,
-					m->room_missing);
-	}
+	arena_room(m->arena, m->missing, m->nr_missing, m->room_missing);
 	m->missing[m->nr_missing++] = (struct missing){
 		.what = what,
 		.path = printable(arena_strdup(m->arena, path)),
@@ -30,11 +26,7 @@ void machine_missing(struct machine *m, const char *path, int error, const char 
 
 void machine_broken(struct machine *m, const char *path, const char *what)
 {
-	if (m->nr_broken == m->room_broken) {
-		m->room_broken = m->room_broken * 2 + 8;
-		m->broken = arena_grow(m->arena, m->broken, sizeof(*m->broken), m->nr_broken,
-				       m->room_broken);
-	}
+	arena_room(m->arena, m->broken, m->nr_broken, m->room_broken);
 	m->broken[m->nr_broken++] = (struct broken){
 		.path = printable(arena_strdup(m->arena, path)),
 		.what = what,

@@ -5,7 +5,8 @@
  * Floor 9.
  *
  * The attributes of a namespace can be written while it is disabled only. What is changed here is
- * enabled again as it was; where the kernel refuses a value, with the old ones.
+ * enabled again as it was. Where the kernel refuses a value, "set" leaves the old ones; "restore"
+ * leaves the disk without peer memory, as a disk that is away is worse than a slow one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +19,7 @@
 
 #define SUBSYSTEMS	"/sys/kernel/config/nvmet/subsystems"
 #define VERSION		1
-#define WAIT_SECONDS	10
+#define WAIT_SECONDS	30
 
 /* The attributes, and their names in a file */
 static const char * const keys[] = { "p2pmem", "prefer", "verify" };
@@ -44,22 +45,30 @@ static struct nvmet_namespace *find(struct context *c, const char *nqn, const ch
 	return NULL;
 }
 
-static int write_file(const struct nvmet_namespace *ns, const char *file, const char *value)
+/* 0, or a negative errno */
+static int try_write(const struct nvmet_namespace *ns, const char *file, const char *value)
 {
 	char path[TREE_PATH];
-	ssize_t n;
-	int fd;
+	int fd, ret = 0;
 
 	snprintf(path, sizeof(path), SUBSYSTEMS "/%s/namespaces/%s/%s", ns->subsystem, ns->nsid,
 		 file);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : write(fd, value, strlen(value));
-	if (n < 0)
-		complain("%s cannot be set to %s: %s%s", path, value, strerror(errno),
-			 fd < 0 ? "" : "; the kernel log says why");
+	if (fd < 0 || write(fd, value, strlen(value)) < 0)
+		ret = -errno;
 	if (fd >= 0)
 		close(fd);
-	return n < 0 ? -1 : 0;
+	return ret;
+}
+
+static int write_file(const struct nvmet_namespace *ns, const char *file, const char *value)
+{
+	int ret = try_write(ns, file, value);
+
+	if (ret)
+		complain(SUBSYSTEMS "/%s/namespaces/%s/%s cannot be set to %s: %s; the kernel log "
+			 "may say why", ns->subsystem, ns->nsid, file, value, strerror(-ret));
+	return ret;
 }
 
 /* All of @values that differ, NULL for those that stay; enabled again as it was */
@@ -95,6 +104,57 @@ static int change(const struct nvmet_namespace *ns, const char *values[NR_KEYS])
 	return ret;
 }
 
+/* All that differ; one that is refused does not keep the next from being set */
+static int write_values(const struct nvmet_namespace *ns, const char *values[NR_KEYS])
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < NR_KEYS; i++)
+		if (values[i] && value_of(ns, i) && strcmp(values[i], value_of(ns, i)) &&
+		    write_file(ns, files[i], values[i]))
+			ret = -1;
+	return ret;
+}
+
+/* The disk is there, and one line says what it lacks */
+static int without_peer_memory(const struct nvmet_namespace *ns, const char *provider, int error,
+			       bool enable)
+{
+	int ret = try_write(ns, "p2pmem", "0");
+
+	if (!ret && enable)
+		ret = try_write(ns, "enable", "1");
+	if (ret)
+		complain("namespace %s of %s is disabled: its provider %s is refused (%s), and it "
+			 "cannot be enabled without peer memory: %s", ns->nsid, ns->subsystem,
+			 provider, strerror(-error), strerror(-ret));
+	else
+		complain("namespace %s of %s uses system memory: its provider %s is refused (%s; the "
+			 "kernel log may say why); \"p2pmem nvmet restore\" tries again", ns->nsid,
+			 ns->subsystem, provider, strerror(-error));
+	return -1;
+}
+
+/* As change(), but a provider that is refused does not take the disk away */
+static int restore_values(const struct nvmet_namespace *ns, const char *values[NR_KEYS])
+{
+	const char *others[NR_KEYS] = { NULL, values[1], values[2] };
+	int ret, refused;
+
+	if (!values[0] || !strcmp(values[0], ns->p2pmem))
+		return change(ns, others);
+	if (ns->enabled && write_file(ns, "enable", "0"))
+		return -1;
+	refused = write_values(ns, others);
+	ret = try_write(ns, files[0], values[0]);
+	if (!ret && ns->enabled)
+		ret = try_write(ns, "enable", "1");
+	if (ret)
+		return without_peer_memory(ns, values[0], ret, ns->enabled);
+	return refused;
+}
+
 int nvmet_set(struct context *c, const struct options *o, const char *nqn, const char *nsid,
 	      const char *value)
 {
@@ -127,17 +187,43 @@ int nvmet_set(struct context *c, const struct options *o, const char *nqn, const
 			 "which hosts get errors; --force does so", nsid, nqn);
 		return FAILED;
 	}
-	return change(ns, values) ? FAILED : DONE;
+	return change(ns, values) ? FAILED : json_done(c, "nvmet-set", NULL, 1, 0);
+}
+
+static int save_to(struct json_object *root, const char *path)
+{
+	const int flags = JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+			  JSON_C_TO_STRING_NOSLASHESCAPE;
+	char part[TREE_PATH];
+	struct stat st;
+
+	if (!strcmp(path, "-"))
+		return printf("%s\n", json_object_to_json_string_ext(root, flags)) < 0;
+	/* A device or a pipe is not to be replaced by a file. */
+	if (!stat(path, &st) && !S_ISREG(st.st_mode)) {
+		complain("%s cannot be written: it is no file", path);
+		return -1;
+	}
+	if (snprintf(part, sizeof(part), "%s.new", path) >= (int)sizeof(part))
+		errno = ENAMETOOLONG;
+	else if (!json_object_to_file_ext(part, root, flags) && !rename(part, path))
+		return 0;
+	complain("%s cannot be written: %s", path, strerror(errno));
+	unlink(part);
+	return -1;
 }
 
 int nvmet_save(struct context *c, const char *path)
 {
 	struct json_object *root = json_object_new_object(), *array = json_object_new_array(), *o;
 	struct machine *m = c->m;
-	char part[TREE_PATH];
 	unsigned int i, k;
 	int ret;
 
+	if (c->json && !strcmp(path, "-")) {
+		complain("what is saved to standard output is JSON already: no --json, or name a file");
+		return USAGE;
+	}
 	json_put(root, "version", json_u64(VERSION));
 	for (i = 0; i < m->nr_namespaces; i++) {
 		if (!m->ns[i].attributes)
@@ -151,16 +237,10 @@ int nvmet_save(struct context *c, const char *path)
 		json_push(array, o);
 	}
 	json_put(root, "namespaces", array);
-	snprintf(part, sizeof(part), "%s.new", path);
-	ret = json_object_to_file_ext(part, root, JSON_C_TO_STRING_PRETTY |
-				      JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+	k = json_object_array_length(array);
+	ret = save_to(root, path);
 	json_object_put(root);
-	if (ret || rename(part, path)) {
-		complain("%s cannot be written: %s", path, strerror(errno));
-		unlink(part);
-		return FAILED;
-	}
-	return DONE;
+	return ret ? FAILED : json_done(c, "nvmet-save", path, k, 0);
 }
 
 /* Its driver may still be probing. */
@@ -210,15 +290,18 @@ static int restore_one(struct context *c, struct json_object *o, double *left)
 		values[i] = json_object_get_string(json_object_object_get(o, keys[i]));
 	if (values[0] && strcmp(values[0], ns->p2pmem))
 		wait_for_provider(values[0], left);
-	return change(ns, values);
+	return restore_values(ns, values);
 }
 
 int nvmet_restore(struct context *c, const char *path)
 {
-	struct json_object *root = json_object_from_file(path), *array;
+	struct json_object *root, *array;
 	double left = WAIT_SECONDS;
-	size_t i;
-	int ret = DONE;
+	unsigned int failed = 0;
+	size_t i, nr;
+	int ret;
+
+	root = strcmp(path, "-") ? json_object_from_file(path) : json_object_from_fd(0);
 
 	array = root ? json_object_object_get(root, "namespaces") : NULL;
 	if (!json_object_is_type(array, json_type_array) ||
@@ -228,9 +311,10 @@ int nvmet_restore(struct context *c, const char *path)
 		json_object_put(root);
 		return FAILED;
 	}
-	for (i = 0; i < json_object_array_length(array); i++)
-		if (restore_one(c, json_object_array_get_idx(array, i), &left))
-			ret = FAILED;
+	nr = json_object_array_length(array);
+	for (i = 0; i < nr; i++)
+		failed += !!restore_one(c, json_object_array_get_idx(array, i), &left);
 	json_object_put(root);
-	return ret;
+	ret = json_done(c, "nvmet-restore", path, nr, failed);
+	return failed ? FAILED : ret;
 }

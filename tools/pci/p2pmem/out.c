@@ -112,10 +112,7 @@ void grid_add(struct grid *g, enum color color, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(buf, sizeof(buf), format, args);
 	va_end(args);
-	if (g->nr == g->room) {
-		g->room = g->room * 2 + 8 * g->columns;
-		g->cell = arena_grow(g->c->m->arena, g->cell, sizeof(*g->cell), g->nr, g->room);
-	}
+	arena_room(g->c->m->arena, g->cell, g->nr, g->room);
 	g->cell[g->nr++] = (struct cell){ color, arena_strdup(g->c->m->arena, buf) };
 }
 

@@ -68,6 +68,9 @@ void grid_print(struct grid *g);
 /* JSON: objects of the schema */
 struct json_object *json_begin(struct context *c, const char *command);
 int json_end(struct context *c, struct json_object *root);
+/* The document of a command that writes; nothing where JSON is not wanted */
+int json_done(struct context *c, const char *command, const char *file, unsigned int entries,
+	      unsigned int failed);
 struct json_object *json_string(const char *s);
 struct json_object *json_u64(uint64_t n);
 struct json_object *json_names(const struct names *n);

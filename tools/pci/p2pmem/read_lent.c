@@ -208,11 +208,7 @@ static struct kernel_pair *pair_of(struct machine *m, struct function *provider,
 	for (i = 0; i < m->nr_pairs; i++)
 		if (m->pair[i].provider == provider && !strcmp(m->pair[i].client, client))
 			return &m->pair[i];
-	if (m->nr_pairs == m->room_pairs) {
-		m->room_pairs = m->room_pairs * 2 + 64;
-		m->pair = arena_grow(m->arena, m->pair, sizeof(*m->pair), m->nr_pairs,
-				     m->room_pairs);
-	}
+	arena_room(m->arena, m->pair, m->nr_pairs, m->room_pairs);
 	p = &m->pair[m->nr_pairs++];
 	*p = (struct kernel_pair){
 		.provider = provider,

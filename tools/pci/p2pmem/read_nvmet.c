@@ -132,11 +132,7 @@ static void namespace(const char *nsid, void *arg)
 	if (snprintf(path, sizeof(path), SUBSYSTEMS "/%s/namespaces/%s", w->subsystem, nsid) >=
 	    (int)sizeof(path) || place_open(m->tree, NULL, path, &dir))
 		return;
-	if (m->nr_namespaces == m->room_namespaces) {
-		m->room_namespaces = m->room_namespaces * 2 + 16;
-		m->ns = arena_grow(m->arena, m->ns, sizeof(*m->ns), m->nr_namespaces,
-				   m->room_namespaces);
-	}
+	arena_room(m->arena, m->ns, m->nr_namespaces, m->room_namespaces);
 	ns = &m->ns[m->nr_namespaces++];
 	*ns = (struct nvmet_namespace){
 		.subsystem = printable(arena_strdup(m->arena, w->subsystem)),

@@ -49,18 +49,16 @@ static void found(const char *name, void *arg)
 	struct machine *m = arg;
 	struct function *f;
 
-	if (m->nr == MAX_FUNCTIONS)
+	if (m->nr == MAX_FUNCTIONS) {
+		machine_broken(m, name, "too many PCI functions: this one is left out");
 		return;
+	}
 	f = arena_alloc(m->arena, sizeof(*f));
 	if (!parse_name(name, f)) {
 		machine_broken(m, name, "not the address of a PCI function");
 		return;
 	}
-	if (m->nr == m->room) {
-		m->room = m->room * 2 + 64;
-		m->function = arena_grow(m->arena, m->function, sizeof(*m->function), m->nr,
-					 m->room);
-	}
+	arena_room(m->arena, m->function, m->nr, m->room);
 	m->function[m->nr++] = f;
 }
 
@@ -396,8 +394,7 @@ void read_functions(struct machine *m)
 	int ret;
 
 	ret = place_list(m->tree, NULL, DEVICES, found, m);
-	if (ret)
-		machine_broken(m, DEVICES, "it cannot be read: no PCI functions are known");
+	m->pci_error = -ret;
 	if (m->nr)
 		qsort(m->function, m->nr, sizeof(*m->function), by_name);
 	path = arena_alloc(m->arena, (m->nr + 1) * sizeof(*path));

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -94,24 +95,40 @@ static bool clean(const char *path, char *data, size_t *size)
 	return true;
 }
 
+/* Half a snapshot is none; what is no file, as /dev/full, stays. */
+static void remove_half(const char *file)
+{
+	struct stat st;
+
+	if (!lstat(file, &st) && S_ISREG(st.st_mode))
+		unlink(file);
+}
+
 int command_snapshot(struct context *c, const char *file)
 {
-	FILE *out = strcmp(file, "-") ? fopen(file, "we") : c->out;
+	bool to_stdout = !strcmp(file, "-");
+	FILE *out = to_stdout ? c->out : fopen(file, "we");
 	int ret;
 
+	if (to_stdout && c->json) {
+		complain("a snapshot on standard output is no JSON: name a file");
+		return USAGE;
+	}
 	if (!out) {
 		complain("%s: %s", file, strerror(errno));
 		return FAILED;
 	}
 	ret = tree_write(c->m->tree, out, clean);
-	if (out != c->out && fclose(out))
-		ret = ret ? ret : -errno;
-	if (ret) {
+	if (!to_stdout && fclose(out) && ret >= 0)
+		ret = -errno;
+	if (ret < 0) {
 		complain("%s: %s", file, strerror(-ret));
-		unlink(file);
+		remove_half(to_stdout ? "" : file);
 		return FAILED;
 	}
-	if (out != c->out)
+	if (c->json)
+		return json_done(c, "snapshot", file, ret, 0);
+	if (!to_stdout)
 		say_missing(c);
 	return DONE;
 }

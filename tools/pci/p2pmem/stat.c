@@ -67,6 +67,30 @@ static void add_up(const struct machine *m, struct totals *t)
 	}
 }
 
+/*
+ * The kernel has a peak of each client, none of a provider, which would be counted on the path of
+ * each allocation. Of a provider, the most that is known for certain counts: what any reading
+ * since the start showed, and the peak of any one client. It may have been more.
+ */
+static void note_peaks(const struct machine *m)
+{
+	struct function *f;
+	unsigned int i;
+	uint64_t used;
+
+	for (i = 0; i < m->nr_providers; i++) {
+		f = m->provider[i]->function;
+		used = m->provider[i]->size - m->provider[i]->available;
+		if (f->peak < used)
+			f->peak = used;
+	}
+	for (i = 0; i < m->nr_pairs; i++) {
+		f = m->pair[i].provider;
+		if (f->peak < m->pair[i].peak)
+			f->peak = m->pair[i].peak;
+	}
+}
+
 static struct json_object *json_failures(const char *s)
 {
 	struct json_object *o = json_object_new_object();
@@ -106,8 +130,11 @@ static int stat_json(struct context *c)
 	unsigned int i;
 
 	array = json_object_new_array();
-	for (i = 0; i < c->m->nr_providers; i++)
-		json_push(array, json_provider(c, c->m->provider[i]));
+	for (i = 0; i < c->m->nr_providers; i++) {
+		o = json_provider(c, c->m->provider[i]);
+		json_put(o, "peak", json_u64(c->m->provider[i]->function->peak));
+		json_push(array, o);
+	}
 	json_put(root, "providers", array);
 	array = json_object_new_array();
 	for (i = 0; i < c->m->nr_pairs; i++) {
@@ -148,7 +175,9 @@ static void heads(struct grid *g, const char * const *names, unsigned int nr, un
 
 static void print_providers(struct context *c)
 {
-	static const char * const names[] = { "PROVIDER", "NAME", "IN USE", "SIZE", "" };
+	static const char * const names[] = {
+		"PROVIDER", "NAME", "IN USE", "PEAK", "SIZE", "",
+	};
 	struct grid *g = grid_new(c, ARRAY_SIZE(names));
 	const struct provider *p;
 	unsigned int i;
@@ -160,6 +189,7 @@ static void print_providers(struct context *c)
 		grid_add(g, PLAIN, "%s", p->function->name);
 		grid_add(g, PLAIN, "%s", function_alias(p->function));
 		grid_add(g, PLAIN, "%s", size_text(size, p->size - p->available));
+		grid_add(g, PLAIN, "%s", size_text(size, p->function->peak));
 		grid_add(g, PLAIN, "%s", size_text(size, p->size));
 		grid_add(g, PLAIN, "%s", "");
 	}
@@ -237,6 +267,12 @@ static void print_namespaces(struct context *c)
 	grid_print(g);
 }
 
+/* A second; a counter that was reset, or went with its namespace, has moved nothing */
+static double rate(uint64_t was, uint64_t is, double seconds)
+{
+	return is > was ? (is - was) / seconds : 0;
+}
+
 static void print_rates(struct context *c, const struct totals *was, const struct totals *is)
 {
 	double seconds = is->when - was->when;
@@ -246,12 +282,12 @@ static void print_rates(struct context *c, const struct totals *was, const struc
 		seconds = 1;
 	fprintf(c->out, "in use %s, mapped %s/s, peer %s/s, system %s/s, ",
 		size_text(use, is->in_use),
-		size_text(mapped, (is->mapped - was->mapped) / seconds),
-		size_text(peer, (is->peer - was->peer) / seconds),
-		size_text(system, (is->system - was->system) / seconds));
+		size_text(mapped, rate(was->mapped, is->mapped, seconds)),
+		size_text(peer, rate(was->peer, is->peer, seconds)),
+		size_text(system, rate(was->system, is->system, seconds)));
 	fprintf(c->out, "fallbacks %.0f/s, failures %.0f/s\n",
-		(is->fallbacks - was->fallbacks) / seconds,
-		(is->failures - was->failures) / seconds);
+		rate(was->fallbacks, is->fallbacks, seconds),
+		rate(was->failures, is->failures, seconds));
 }
 
 static int print_once(struct context *c)
@@ -275,18 +311,24 @@ static void wait_for(double seconds)
 
 int command_stat(struct context *c, const struct options *o)
 {
+	const struct sigaction action = { .sa_handler = stop, .sa_flags = SA_RESETHAND };
 	struct totals was, is;
 	unsigned int turn;
 	int ret = DONE;
 
+	note_peaks(c->m);
 	if (!o->watch)
 		return print_once(c);
-	signal(SIGINT, stop);
-	signal(SIGTERM, stop);
+	/* The first one ends the watch after what is being written, a second one at once. */
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
 	add_up(c->m, &was);
 	for (turn = 0; !stopped && (!o->count || turn < o->count) && ret == DONE; turn++) {
 		wait_for(o->watch);
+		if (stopped)
+			break;
 		machine_refresh(c->m);
+		note_peaks(c->m);
 		add_up(c->m, &is);
 		if (c->json) {
 			ret = stat_json(c);

@@ -333,26 +333,33 @@ void bytes_close(struct tree *t, const struct place *at, const char *path, struc
 
 int place_grep(struct tree *t, const char *path, const char *prefix, char *buf, size_t len)
 {
-	char *line = NULL;
-	size_t room = 0;
-	ssize_t n = 0;
-	FILE *file;
+	bool begins = true, found = false;
+	FILE *file = NULL;
+	struct stat st;
 	int fd;
 
 	*buf = '\0';
 	if (t->archive)
 		return place_read(t, NULL, path, buf, len);
 	fd = open_in(t, NULL, path, 0);
-	file = fd < 0 ? NULL : fdopen(fd, "r");
-	if (!file)
+	if (fd < 0)
 		return failed(t, NULL, path);
-	while ((n = getline(&line, &room, file)) > 0 && !starts_with(line, prefix))
-		;
-	n = n > 0 ? snprintf(buf, len, "%s", line) : 0;
-	free(line);
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode))
+		file = fdopen(fd, "r");
+	if (!file) {
+		close(fd);
+		return -EINVAL;
+	}
+	/* in parts of @len: a captured file may have lines without end */
+	while (!found && fgets(buf, len, file)) {
+		found = begins && starts_with(buf, prefix);
+		begins = strchr(buf, '\n');
+	}
+	if (!found)
+		*buf = '\0';
 	fclose(file);
 	keep(t, NULL, path, NODE_FILE, buf, strlen(buf), 0);
-	return n;
+	return strlen(buf);
 }
 
 int place_link(struct tree *t, const struct place *at, const char *path, char *buf, size_t len)

@@ -67,7 +67,7 @@ int place_list(struct tree *t, const struct place *at, const char *path,
 void tree_record(struct tree *t);
 /*
  * The snapshot of what was recorded. @clean changes the contents of a file, or its target of a
- * link, before it is written; false leaves it out.
+ * link, before it is written; false leaves it out. The number of entries, or a negative errno.
  */
 int tree_write(struct tree *t, FILE *file,
 	       bool (*clean)(const char *path, char *data, size_t *size));

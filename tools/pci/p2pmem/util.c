@@ -118,6 +118,15 @@ void *arena_grow(struct arena *a, const void *array, size_t element, unsigned in
 	return more;
 }
 
+void *arena_append(struct arena *a, void *array, size_t element, unsigned int nr,
+		   unsigned int *room)
+{
+	if (nr < *room)
+		return array;
+	*room = *room * 2 + 16;
+	return arena_grow(a, array, element, nr, *room);
+}
+
 const char *base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');

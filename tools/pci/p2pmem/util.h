@@ -29,6 +29,11 @@ char *arena_printf(struct arena *a, const char *format, ...) PRINTF(2, 3);
 /* A larger copy of an array; what is beyond @old elements is zero */
 void *arena_grow(struct arena *a, const void *array, size_t element, unsigned int old,
 		 unsigned int want);
+/* @array with room for one element behind its @nr: a larger copy when @room is used up */
+void *arena_append(struct arena *a, void *array, size_t element, unsigned int nr,
+		   unsigned int *room);
+#define arena_room(a, array, nr, room) \
+	((array) = arena_append(a, array, sizeof(*(array)), nr, &(room)))
 
 /* The end of a path: all after its last slash */
 const char *base_name(const char *path);

@@ -16,6 +16,7 @@ must have run. The file "exceptions" in this directory lists accepted findings, 
   build.py    W=1, sparse, and the headers of each object
   floors.py   a file calls files of lower floors only
   words.py    words that are not used here
+  user.py     the command p2pmem, which is no module: gcc with more warnings, sparse, cppcheck
   smpl.py     semantic patches: the kernel's (coccicheck), and our invariants, *.cocci here
 
 Files in faults/ have faults on purpose: each run proves with them that every rule can fail.
@@ -34,13 +35,16 @@ import floors
 import form
 import kernel
 import smpl
+import user
 import words
 from project import WORK, Broken, Exceptions, Finding
 
-CHECKS = [*form.CHECKS, *kernel.CHECKS, *smpl.CHECKS, *build.CHECKS, *floors.CHECKS, *words.CHECKS]
+CHECKS = [*form.CHECKS, *kernel.CHECKS, *smpl.CHECKS, *build.CHECKS, *floors.CHECKS, *words.CHECKS,
+          *user.CHECKS]
 # rules of findings, for checks whose rules differ from their names
 RULES = {"building": ["W=1", "sparse", "faults"], "headers": ["headers", "faults"],
-         "floors": ["floors", "faults"], "words": ["words", "faults"], "invariants": smpl.rules()}
+         "floors": ["floors", "faults"], "words": ["words", "faults"],
+         "user-space": ["user-warnings", "user-sparse", "cppcheck", "faults"], "invariants": smpl.rules()}
 
 
 def name(check):

@@ -143,6 +143,14 @@ if [ -n "$disk" ] && [ "$(cat "/sys/bus/pci/devices/$card/p2pmem/published")" = 
 	is "$(cat $sub/namespaces/1/p2pmem)" 0 "it is off"
 	check "nvmet restore" $p2pmem nvmet restore /run/saved.json
 	is "$(cat $sub/namespaces/1/p2pmem $sub/namespaces/1/enable | tr '\n' ' ')" "$was 1 " "it is as it was saved"
+	# a provider that is refused does not take the disk away
+	sed "s/\"p2pmem\": *\"[^\"]*\"/\"p2pmem\": \"$(nvme_bdf plain0)\"/" /run/saved.json >/run/refused.json
+	refuses "nvmet restore of a provider that lends nothing" "namespace 1 of $NQN uses system memory: its provider" \
+		$p2pmem nvmet restore /run/refused.json
+	is "$(cat $sub/namespaces/1/p2pmem $sub/namespaces/1/enable | tr '\n' ' ')" "0 1 " "it is enabled without peer memory"
+	$p2pmem --json nvmet restore - </run/saved.json >/run/done.json
+	like "$(cat /run/done.json)" '"failed": 0' "nvmet restore of standard input, as JSON"
+	is "$(cat $sub/namespaces/1/p2pmem $sub/namespaces/1/enable | tr '\n' ' ')" "$was 1 " "it is as it was saved once more"
 	echo nonsense >/run/bad.json
 	refuses "nvmet restore of another file" "no file of" $p2pmem nvmet restore /run/bad.json
 	like "$($p2pmem nvmet)" "^$NQN +1 +$disk +yes " "nvmet shows it"

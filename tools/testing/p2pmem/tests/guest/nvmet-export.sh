@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # nvmet-export.sh: tools/packaging/nvmet-export exports the lines of its file, with peer memory; a line
-# that cannot be exported leaves no objects behind and does not stop the others; stop removes all
-# exports. Topology: one-switch.
+# that cannot be exported leaves no objects behind and does not stop the others; one whose provider is
+# refused is exported without peer memory, and fails; stop removes all exports. Topology: one-switch.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
@@ -11,7 +11,7 @@
 . /lib/e2e.sh
 
 NQN=nqn.2026-01.test:export
-export NVMET_EXPORT_CONF=/run/export.conf
+export NVMET_EXPORT_CONF=/run/export.conf P2PMEM_COMMAND=/extra/p2pmem
 run=/extra/nvmet-export
 
 e2e_start || bail "the guest cannot be set up"
@@ -50,5 +50,12 @@ check "for one host" $run start
 is "$(find $N/subsystems/$NQN/allowed_hosts -type l | wc -l) $(cat $N/subsystems/$NQN/attr_allow_any_host)" "1 0" \
 	"only that host is allowed"
 check "stop again" $run stop
+echo "$NQN $(nvme_disk plain0) $(nvme_bdf plain0) auto 10.0.0.1 any" >$NVMET_EXPORT_CONF
+allow 'nsid 1 of .*'
+refuses "a provider that lends nothing is reported" "namespace 1 of $NQN uses system memory: its provider" $run start
+is "$(cat $N/subsystems/$NQN/namespaces/1/p2pmem) $(cat $N/subsystems/$NQN/namespaces/1/enable)" "0 1" \
+	"its device is exported without peer memory"
+check "stop once more" $run stop
+refuses "without the command p2pmem, start fails" "is not installed" env P2PMEM_COMMAND=/none $run start
 e2e_stop
 done_testing
