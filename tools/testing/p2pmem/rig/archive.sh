@@ -15,12 +15,15 @@
 
 archive_conf=
 
-# the machine's archive whose address has this word at its end, or a default
+# archive_site NAME: this machine's mirror of Debian's archive "debian" or "debian-security", or a default
 archive_site()
 {
 	# shellcheck disable=SC2016	# apt expands these
-	apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | sed 's,/$,,' | grep -m 1 "/$1\$" ||
-		echo "http://deb.debian.org/$1"
+	apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(CODENAME)' 'Created-By: Packages' 2>/dev/null |
+		awk -v site="$1" '
+			$1 ~ /^cdrom:/ || $2 != "Debian" { next }
+			($3 ~ /-security$/) == (site ~ /-security$/) { sub(/\/$/, "", $1); print $1; exit }' |
+		grep . || echo "http://deb.debian.org/$1"
 }
 
 archive_own()

@@ -18,6 +18,8 @@
 # below BUILD/kernel and never installed, because Debian's headers depend on the image and
 # would install another kernel. The selection is kept; RELEASE= selects another: a release as
 # printed by uname -r, "running", or "newest". What was built for earlier releases is kept.
+#
+# Exit status: 0; 3 if the archive lacks a package or cannot be reached; 1 otherwise.
 
 set -eu
 
@@ -36,6 +38,13 @@ die()
 {
 	echo "kernel: $*" >&2
 	exit 1
+}
+
+# the archive does not have it, or cannot be reached
+lacking()
+{
+	echo "kernel: $*" >&2
+	exit 3
 }
 
 lines()
@@ -120,7 +129,7 @@ fetch()
 		rm -rf "$top/deb/new"
 		mkdir "$top/deb/new"
 		archive_fetch "$top/deb/new" "$p=$version" ||
-			die "apt cannot download $p=$version (see above): is the archive reachable, and does it still have this version? A later run uses the version that it has then"
+			lacking "apt cannot download $p=$version (see above): is the archive reachable, and does it still have this version? A later run uses the version that it has then"
 		mv "$top"/deb/new/*.deb "$top/deb/$p.deb"
 	done
 }
@@ -269,7 +278,7 @@ lists=old
 if archive_stale; then
 	echo "kernel: $kernel: fetching the package lists of $suites"
 	archive_update ||
-		die "the package lists of $suites cannot be fetched: is there a network, and does MIRROR= or apt's own source name an archive that has them? ($(tail -n 1 "$archive_dir/update.log"))"
+		lacking "the package lists of $suites cannot be fetched: is there a network, and does MIRROR= or apt's own source name an archive that has them? ($(tail -n 1 "$archive_dir/update.log"))"
 	lists=new
 fi
 found=$(discover "$want")
@@ -279,9 +288,9 @@ if [ -z "$found" ] && [ $lists = old ]; then
 	found=$(discover "$want")
 fi
 [ -n "$found" ] || [ -z "$want" ] ||
-	die "$kernel: the archive ($suites) has no $want with its headers and source: it has $(discover | awk '{ print $1 }') (RELEASE=newest); for another one give KDIR=, KSRC= and KIMAGE="
+	lacking "$kernel: the archive ($suites) has no $want with its headers and source: it has $(discover | awk '{ print $1 }') (RELEASE=newest); for another one give KDIR=, KSRC= and KIMAGE="
 [ -n "$found" ] ||
-	die "$kernel: the archive ($suites) has no kernel of which $src_pattern, image and headers have one version: has its source left the archive, or are these suites not among apt's sources? Set KDIR=, KSRC= and KIMAGE="
+	lacking "$kernel: the archive ($suites) has no kernel of which $src_pattern, image and headers have one version: has its source left the archive, or are these suites not among apt's sources? Set KDIR=, KSRC= and KIMAGE="
 # shellcheck disable=SC2086
 set -- $found
 kver=$1 ver=$2 image=$3 source=$4
@@ -295,7 +304,7 @@ unpack_source "$ver" "$top/$kver/source" "$source"
 headers=$top/$kver/root/usr/src/linux-headers-$kver
 same_version "$headers" "$top/$kver/source"
 kbuild=$(echo "$others" | grep -m 1 '^linux-kbuild-')
-path=$(compiler "$headers" "$arch" "$kbuild" "$top/$kver/root/usr/lib/$kbuild") || exit 1
+path=$(compiler "$headers" "$arch" "$kbuild" "$top/$kver/root/usr/lib/$kbuild") || exit
 rm -rf "$top/deb"
 echo "$ver" >"$top/version"
 echo "$source" >"$top/source-package"

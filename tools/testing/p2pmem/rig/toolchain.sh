@@ -9,6 +9,8 @@
 # unpacked below DIR and not installed; its programs run with the C library of their own distribution,
 # also unpacked there, while everything else of the build is the machine's. So do the programs of the kernel's
 # headers in KBUILD-DIR that want a later C library than this machine's, with what KBUILD-PACKAGE depends on.
+#
+# Exit status: 0; 3 if the archive lacks a package or cannot be reached; 1 otherwise.
 
 set -eu
 
@@ -87,7 +89,10 @@ echo "toolchain: unpacking $gcc, which the kernel was built with, below $root" >
 rm -rf "$root"
 mkdir -p "$root/deb" "$root/root" "$root/bin"
 # shellcheck disable=SC2086,SC2046	# one word a package is meant
-archive_fetch "$root/deb" $(printf "%s\\n" $packages | sort -u) >&2 || die "apt could not download $gcc (its message is above)"
+archive_fetch "$root/deb" $(printf "%s\\n" $packages | sort -u) >&2 || {
+	echo "toolchain: apt could not download $gcc (its message is above)" >&2
+	exit 3
+}
 for deb in "$root"/deb/*.deb; do
 	dpkg -x "$deb" "$root/root"
 done

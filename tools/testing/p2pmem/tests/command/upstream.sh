@@ -6,8 +6,8 @@
 #
 # upstream.sh BUILD_DIR
 #
-# Its packages are fetched from the mirror that this machine uses, by an apt with lists of its own, and only
-# unpacked, in BUILD_DIR; the next run finds them there. UPSTREAM=dir: boot/vmlinuz-KVER and
+# Its packages are fetched from the mirror that this machine uses (rig/archive.sh), and only unpacked, in
+# BUILD_DIR; the next run finds them there. UPSTREAM=dir: boot/vmlinuz-KVER and
 # lib/modules/KVER of another kernel instead.
 #
 # Exit status: 0 all passed, 1 a test failed, 2 wrong call.
@@ -15,23 +15,19 @@ set -eu
 
 # shellcheck source=tools/testing/p2pmem/tests/host.sh
 . "$(dirname "$0")/../host.sh"
-# shellcheck source=tools/testing/p2pmem/tests/apt.sh
-. "$(dirname "$0")/../apt.sh"
+# shellcheck source=tools/testing/p2pmem/rig/archive.sh
+. "$top/tools/testing/p2pmem/rig/archive.sh"
 here=$top/tools/testing/p2pmem
 image=${UPSTREAM:-$work/image}
-
-# downloads the newest kernel; prints its release last
-download()
-{
-	v=$(apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: linux-image-\([0-9].*\)/\1/p' | head -n 1)
-	[ -n "$v" ] && apt-get -q download "linux-binary-$v" "linux-modules-$v" && echo "$v"
-}
 
 # into $image: of the newest kernel, its binary and modules
 fetch()
 {
-	unstable UPSTREAM=dir download >"$work/tmp/download.log" || { cat "$work/tmp/download.log"; return 1; }
-	v=$(tail -n 1 "$work/tmp/download.log")
+	apt=$work/tmp/apt
+	archive_open "$apt" amd64 unstable
+	archive_update || { cat "$apt/update.log"; return 1; }
+	v=$(archive_cache depends linux-image-amd64 | sed -n 's/.*Depends: linux-image-\([0-9].*\)/\1/p' | head -n 1)
+	[ -n "$v" ] && archive_fetch "$apt" "linux-binary-$v" "linux-modules-$v" || return 1
 	for deb in "$apt"/*.deb; do dpkg-deb -x "$deb" "$apt/root" || return 1; done
 	rm -rf "$image.new" "$image"
 	mkdir -p "$image.new/boot" "$image.new/lib/modules"

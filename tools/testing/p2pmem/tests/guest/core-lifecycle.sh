@@ -94,7 +94,18 @@ is "$((n - 1))" $rounds "$rounds rounds"
 is "$(cat /run/errors)" "" "no error in any round"
 at50=$(free_pages)
 report free_pages_round_50 "$at50"
-compare $((${at10:-0} - at50)) -le $allowed "memory in use grew by $((${at10:-0} - at50)) pages from round 10 to round $rounds"
+# What the kernel has taken for a moment comes back, what is lost does not: ten more rounds lose more of it
+more=0
+while [ $((${at10:-0} - at50)) -gt $allowed ] && [ $more -lt 3 ]; do
+	more=$((more + 1))
+	while [ $n -le $((rounds + more * 10)) ]; do
+		one_round $n || bail "round $n"
+		n=$((n + 1))
+	done
+	at50=$(free_pages)
+	report free_pages_round_$((n - 1)) "$at50"
+done
+compare $((${at10:-0} - at50)) -le $allowed "memory in use grew by $((${at10:-0} - at50)) pages from round 10 to round $((n - 1))"
 cat /proc/iomem >/run/iomem.now
 check "/proc/iomem is unchanged" cmp /run/iomem /run/iomem.now
 sysfs_list /run/sysfs.now

@@ -41,17 +41,30 @@ kernel()
 	env SHARED_BUILD="$other" "$@" "$rig/kernel.sh" "$other"
 }
 
+# every kernel that KERNEL= can name has a smoke in make check, and all tests of guests in make check-full
+tested()
+{
+	lists=$top/tools/testing/p2pmem/tests
+	sed 's/#.*//' "$rig/kernels" | awk 'NF { print $1 }' | while read -r k; do
+		grep -q "^smoke-${k}[[:space:]].*smoke\.sh .*${k}\$" "$lists/list" || echo "no smoke-$k in list"
+		grep -q "^check-${k}[[:space:]].*smoke\.sh .*$k full\$" "$lists/list-full" || echo "no check-$k in list-full"
+	done >"$work/tmp/untested"
+	cat "$work/tmp/untested"
+	[ ! -s "$work/tmp/untested" ]
+}
+
+check "make check runs each kernel" tested
 refused "a name that there is not" "KERNEL=plan9 is none of" kernel KERNEL=plan9
 check "... and nothing was made" nothing
 refused "no network" "cannot be fetched: is there a network" \
-	kernel KERNEL=debian13 MIRROR=http://127.0.0.1:9/debian SECURITY=http://127.0.0.1:9/debian-security
+	kernel KERNEL=debian-backports MIRROR=http://127.0.0.1:9/debian SECURITY=http://127.0.0.1:9/debian-security
 check "... and nothing was made" nothing
 
 # an archive that has no source any more: lists without one
-mkdir -p "$work/tmp/archive/dists/trixie/main/binary-amd64"
+mkdir -p "$work/tmp/archive/dists"
 (
 	cd "$work/tmp/archive/dists"
-	for s in trixie trixie-updates trixie-security; do
+	for s in trixie trixie-backports; do
 		mkdir -p $s/main/binary-amd64
 		: >$s/main/binary-amd64/Packages
 		sum=$(sha256sum <$s/main/binary-amd64/Packages | cut -d' ' -f1)
@@ -60,8 +73,46 @@ mkdir -p "$work/tmp/archive/dists/trixie/main/binary-amd64"
 	done
 )
 refused "no linux-source in the archive" "has its source left the archive" \
-	kernel KERNEL=debian13 MIRROR="[trusted=yes] file:$work/tmp/archive" SECURITY="[trusted=yes] file:$work/tmp/archive"
+	kernel KERNEL=debian-backports MIRROR="[trusted=yes] file:$work/tmp/archive" SECURITY="[trusted=yes] file:$work/tmp/archive"
 check "... and nothing was made" nothing
+
+# smoke ASSIGNMENT...: what make check does then
+smoke()
+{
+	rm -rf "$other"
+	mkdir -p "$other/kernel"
+	cp "$BUILD/kernel/env" "$other/kernel/"
+	env BUILD="$other" "$@" "$(dirname "$0")/smoke.sh" "$work/tmp/smoke" debian-backports >"$work/tmp/smoke.log" 2>&1
+	status=$?
+	cat "$work/tmp/smoke.log"
+	return $status
+}
+
+# skipped REASON ASSIGNMENT...
+skipped()
+{
+	text=$1
+	shift
+	smoke "$@" && [ "$(grep -c '^ok ' "$work/tmp/smoke.log")" = 1 ] &&
+		grep -q "^ok 1 - debian-backports # SKIP .*$text" "$work/tmp/smoke.log"
+}
+
+check "make check skips a kernel without a network" skipped "cannot be fetched: is there a network" \
+	MIRROR=http://127.0.0.1:9/debian
+check "... one without a source in the archive" skipped "has its source left the archive" \
+	MIRROR="[trusted=yes] file:$work/tmp/archive"
+check "... and all others when KERNEL= selects one" skipped "plan9 is selected" KERNEL=plan9
+# a package that the archive lists and has not
+printf 'Package: linux-%s\nVersion: 7.9-1\nArchitecture: amd64\nDescription: none\nFilename: none\nSize: 1\nSHA256: %064d\n\n' \
+	source-7.9 0 headers-7.9.0+t-amd64 0 image-7.9.0+t-amd64 0 \
+	>"$work/tmp/archive/dists/trixie/main/binary-amd64/Packages"
+sed -i "/main.binary/d" "$work/tmp/archive/dists/trixie/Release"
+(
+	cd "$work/tmp/archive/dists/trixie"
+	echo " $(sha256sum <main/binary-amd64/Packages | cut -d' ' -f1) $(wc -c <main/binary-amd64/Packages) main/binary-amd64/Packages" >>Release
+)
+check "... and one whose package cannot be downloaded" skipped "apt cannot download linux-image-7.9.0+t-amd64=7.9-1" \
+	MIRROR="[trusted=yes] file:$work/tmp/archive"
 
 # headers and a source by hand
 mkdir -p "$work/tmp/source/drivers/nvme/host"

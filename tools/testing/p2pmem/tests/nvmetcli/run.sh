@@ -7,7 +7,7 @@
 # run.sh BUILD_DIR
 #
 # nvmetcli is in Debian's unstable suite only. Its package, which is plain Python, is fetched from this
-# machine's mirror by an apt with separate lists, and unpacked in BUILD_DIR, where the next run finds
+# machine's mirror (rig/archive.sh), and unpacked in BUILD_DIR, where the next run finds
 # it. NVMETCLI=file: use this package instead.
 #
 # Exit status: 0 all passed, 1 a test failed, 2 usage error.
@@ -15,15 +15,17 @@ set -eu
 
 # shellcheck source=tools/testing/p2pmem/tests/host.sh
 . "$(dirname "$0")/../host.sh"
-# shellcheck source=tools/testing/p2pmem/tests/apt.sh
-. "$(dirname "$0")/../apt.sh"
+# shellcheck source=tools/testing/p2pmem/rig/archive.sh
+. "$top/tools/testing/p2pmem/rig/archive.sh"
 here=$top/tools/testing/p2pmem
 root=$work/tmp/root
 
 # downloads $work/nvmetcli.deb
 fetch()
 {
-	unstable NVMETCLI=file apt-get -q download nvmetcli && mv "$work"/tmp/apt/nvmetcli_*.deb "$work/nvmetcli.deb"
+	archive_open "$work/tmp/apt" amd64 unstable
+	archive_update || { cat "$work/tmp/apt/update.log"; return 1; }
+	archive_fetch "$work/tmp/apt" nvmetcli && mv "$work"/tmp/apt/nvmetcli_*.deb "$work/nvmetcli.deb"
 }
 
 # Python of this machine, nvmetcli and the modules that it needs, and the tested program
