@@ -84,6 +84,25 @@ static int map_client(struct bench *b, int client, bool separate)
 	return 0;
 }
 
+/* A run of 128 KiB in one entry. */
+static int map_run(struct bench *b)
+{
+	void *addr = api_alloc(b->pdev, SZ_128K);
+	int ret;
+
+	if (!addr)
+		return -ENOMEM;
+	ret = sg_alloc_table(&b->table, 1, GFP_KERNEL);
+	if (!ret) {
+		sg_set_buf(b->table.sgl, addr, SZ_128K);
+		b->len = SZ_128K;
+		bench_print(b, "map+unmap by bus address, one entry", bench_cost(b, map_once));
+		sg_free_table(&b->table);
+	}
+	api_free(b->pdev, addr, SZ_128K);
+	return ret;
+}
+
 #ifndef CONFIG_PCI_P2PDMA
 static bool map_kind(struct bench *b)
 {
@@ -133,7 +152,7 @@ int bench_map(struct bench *b)
 	/* P2PDMA finds out how a client reaches a provider when one is searched */
 	if (b->nr_clients > 2)
 		api_find(b->clients, 3);
-	ret = map_client(b, 0, false) ?: map_client(b, 0, true);
+	ret = map_client(b, 0, false) ?: map_client(b, 0, true) ?: map_run(b);
 	if (!ret && b->nr_clients > 2)
 		ret = map_client(b, 2, false) ?: map_client(b, 2, true);
 	return ret ?: map_system(b);
