@@ -108,7 +108,10 @@ int bench_pool(struct bench *b);
 /* map.c */
 int bench_map(struct bench *b);
 /* find.c */
-int bench_find(struct bench *b);
+int bench_find(struct bench *b, unsigned int functions);
+/* functions.c */
+unsigned int functions_count(void);
+int functions_add(unsigned int nr);
 /* cpus.c */
 int bench_cpus(struct bench *b);
 

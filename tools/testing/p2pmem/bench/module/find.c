@@ -14,31 +14,24 @@ static bool find_once(struct bench *b)
 	return true;
 }
 
-static unsigned int find_functions(void)
-{
-	struct pci_dev *pdev = NULL;
-	unsigned int nr = 0;
-
-	while ((pdev = pci_get_device(PCI_ANY_ID, PCI_ANY_ID, pdev)))
-		nr++;
-	return nr;
-}
-
 /**
  * bench_find() - measure the search while more and more providers lend
  * @b: clients
+ * @functions: number of PCI functions
  *
  * Context: Process context.
  * Return: 0 or an error.
  */
-int bench_find(struct bench *b)
+int bench_find(struct bench *b, unsigned int functions)
 {
 	struct pci_dev *pdev = NULL;
 	unsigned int lent = 0;
 	char state[32];
-	int ret;
+	int ret = functions_add(functions);
 
-	snprintf(state, sizeof(state), "%u functions", find_functions());
+	if (ret)
+		return ret;
+	snprintf(state, sizeof(state), "%u functions", functions_count());
 	b->state = state;
 	while ((pdev = pci_get_device(0x1af4, 0x1110, pdev))) {
 		b->pdev = pdev;

@@ -3,7 +3,7 @@
  * DOC: p2pmem_bench: what peer memory costs, with the kernel's P2PDMA or with ours
  *
  * Measures while it is loaded, and prints "bench|OPERATION|POOL|STATE|BYTES|FIGURE" lines. The
- * parameter "what" selects: lend, pool, map, find, cpus. One source for both kernels; api.h has
+ * parameter "what" selects: lend, pool, map, find-N (among N PCI functions), cpus. One source for both kernels; api.h has
  * the names of their functions.
  */
 #include <linux/kprobes.h>
@@ -15,7 +15,7 @@
 
 static char *what = "lend";
 module_param(what, charp, 0444);
-MODULE_PARM_DESC(what, "what is measured: lend, pool, map, find, cpus");
+MODULE_PARM_DESC(what, "what is measured: lend, pool, map, find-N, cpus");
 
 #ifndef CONFIG_PCI_P2PDMA
 struct pci_p2pmem_grant *api_granted;
@@ -127,12 +127,13 @@ static int bench_prepare(struct bench *b)
 
 static int bench_run(struct bench *b)
 {
+	unsigned int functions;
 	int ret = bench_clients(b);
 
 	if (ret)
 		return ret;
-	if (!strcmp(what, "find"))
-		return bench_find(b);
+	if (sscanf(what, "find-%u", &functions) == 1)
+		return bench_find(b, functions);
 	ret = bench_lend(b);
 	if (ret || !strcmp(what, "lend"))
 		return ret;
