@@ -35,8 +35,9 @@ help:
 #help              coverage, combinations of options
 #help   kunit      run the KUnit suites on the debug kernel, and measure their coverage
 #help   mutants    test the tests with one-line faults; the last line is "killed/total"
-#help   bench      count the executed instructions of what a storage target does with peer memory
-#help   bench-check the same; fails when a figure exceeds the recorded one by more than 3 %
+#help   bench      count executed instructions, with the kernel's own P2PDMA and with ours, on two
+#help              kernels that it builds; table, JSON and a plot in $(BUILD)/bench (QUICK=1: no 64 GiB)
+#help   bench-check count them on this kernel; fails when a figure exceeds the recorded one by 3 %
 #help   kunit-fast run the suites that need no device under UML, in seconds once it is built
 #help   fuzz       run topology.c in user space under libFuzzer for SECONDS=60
 #help   picture    make Documentation/PCI/p2pmem/paths.svg from paths.dot
@@ -113,8 +114,9 @@ kunit-fast: deps
 fuzz: deps
 	@tools/testing/p2pmem/tests/fuzz/run.sh $(BUILD)/tests/fuzz $(SECONDS)
 
-bench: modules
-	@tools/testing/p2pmem/bench/bench.py
+# the kernels are built from source, so the modules are not needed
+bench: deps
+	@tools/testing/p2pmem/bench/compare.py $(if $(QUICK),--quick)
 
 bench-check: modules
 	@tools/testing/p2pmem/bench/bench.py --check

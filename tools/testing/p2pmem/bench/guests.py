@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+guests.py: the guests of "make bench", and how one is booted.
+
+                 RC -+- 04.0 RP -- USP -+- DSP -- provider    ivshmem, BAR 2 is the pool
+                     |                  +- DSP -- client      finds and maps
+                     |                  `- DSP -- client
+                     `- 05.0 RP -- client                     behind the host bridge
+
+A guest of "find" has up to 64 providers, eight functions below a port. The module adds PCI functions
+that have nothing to do with it.
+"""
+
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+
+
+@dataclass(frozen=True)
+class Guest:
+    """One guest: what the module measures, sizes of pools, and functions of PCI."""
+    what: str
+    pool: int = 128 * MIB
+    providers: int = 1
+    functions: int = 0
+    cpus: int = 1
+    only: tuple = ("upstream", "ours")
+
+    @property
+    def name(self):
+        """A name for files and messages."""
+        if self.what == "find":
+            return f"find-{self.functions}"
+        return f"{self.what}-{self.pool // MIB}M"
+
+
+GUESTS = [
+    Guest("map"),
+    Guest("pool", 128 * MIB),
+    Guest("pool", 4 * GIB),
+    Guest("lend", 64 * MIB),
+    Guest("lend", 1 * GIB),
+    Guest("find", 2 * MIB, providers=1, functions=16),
+    Guest("find", 2 * MIB, providers=64, functions=256),
+    Guest("find", 2 * MIB, providers=64, functions=1024),
+    Guest("cpus", 128 * MIB, cpus=4),
+    Guest("pool", 64 * GIB),
+]
+
+
+def port(number, bus):
+    """QEMU's arguments of a port of the switch."""
+    return ["-device", f"xio3130-downstream,id=dsp{number},bus={bus},addr={number:x}.0,"
+            f"chassis=2,slot={number + 10}"]
+
+
+def provider(number, bus, where, size):
+    """QEMU's arguments of a provider. Its memory is never touched, so it takes none of the host."""
+    return ["-object", f"memory-backend-ram,id=mem{number},size={size},share=on,reserve=off",
+            "-device", f"ivshmem-plain,bus={bus},memdev=mem{number},{where}"]
+
+
+def devices(guest):
+    """QEMU's arguments of the topology."""
+    args = ["-device", "pcie-root-port,id=rp,bus=pcie.0,addr=4.0,chassis=1,slot=1",
+            "-device", "pcie-root-port,id=far,bus=pcie.0,addr=5.0,chassis=1,slot=2",
+            "-device", "x3130-upstream,id=usp,bus=rp"]
+    groups = (guest.providers + 7) // 8
+    for i in range(groups + 2):
+        args += port(i, "usp")
+    for i in range(guest.providers):
+        args += provider(i, f"dsp{i // 8}", f"addr=0.{i % 8},multifunction=on", guest.pool)
+    args += ["-device", f"pci-ohci,bus=dsp{groups}", "-device", f"pci-ohci,bus=dsp{groups + 1}",
+             "-device", "pci-ohci,bus=far"]
+    return args
+
+
+def boot(guest, directory, accel="tcg,thread=single"):
+    """Boots a guest with the kernel of a directory; returns the lines of its console."""
+    work = directory / "run" / guest.name
+    work.mkdir(parents=True, exist_ok=True)
+    console = work / "console.log"
+    items = ["dir /dev 755 0 0", "nod /dev/console 600 0 0 c 5 1", "dir /modules 755 0 0",
+             f"file /init {directory}/init 755 0 0"]
+    items += [f"file /modules/{m.name} {m} 644 0 0" for m in sorted((directory / "modules").iterdir())]
+    (work / "initramfs.list").write_text("\n".join(items) + "\n")
+    with open(work / "initramfs", "wb") as out:
+        subprocess.run([directory / "kernel/usr/gen_init_cpio", work / "initramfs.list"], stdout=out, check=True)
+    what = guest.name if guest.what == "find" else guest.what
+    memory = 512 * MIB + (guest.pool * guest.providers >> 6) * 5 // 4
+    args = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+            "-M", "q35", "-cpu", "EPYC", "-m", str(memory // MIB), "-smp", str(guest.cpus),
+            "-kernel", str(directory / "bzImage"), "-initrd", str(work / "initramfs"),
+            "-append", "console=ttyS0 loglevel=7 panic=-1 oops=panic nokaslr mitigations=off "
+            f"no_timer_check rcupdate.rcu_cpu_stall_timeout=300 bench={what}",
+            "-serial", f"file:{console}", *devices(guest)]
+    if guest.cpus > 1:
+        args += ["-accel", "tcg,thread=multi"]
+    else:
+        args += ["-accel", accel, "-icount", "shift=0,sleep=off"]
+    console.unlink(missing_ok=True)
+    begin = time.monotonic()
+    with open(work / "qemu.log", "w", encoding="ascii") as log:
+        try:
+            done = subprocess.run(args, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=1800,
+                                  check=False)
+        except subprocess.TimeoutExpired:
+            sys.exit(f"bench: {guest.name} on {directory.name} did not end in 30 minutes, see {console}")
+    text = console.read_text(errors="replace") if console.exists() else ""
+    lines = [line[line.find("bench"):].strip().split("|") for line in text.splitlines() if "bench|" in line
+             or "bench-end|" in line]
+    ends = [line for line in lines if line[0].endswith("bench-end")]
+    if done.returncode or len(ends) != 1 or ends[0][2] != "0":
+        return None, console
+    print(f"bench: {directory.name} {guest.name}: {time.monotonic() - begin:.0f} s", flush=True)
+    return [line[1:] for line in lines if line[0].endswith("bench")], console

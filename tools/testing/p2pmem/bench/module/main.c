@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DOC: p2pmem_bench: what peer memory costs, with the kernel's P2PDMA or with ours
+ *
+ * Measures while it is loaded, and prints "bench|OPERATION|POOL|STATE|BYTES|FIGURE" lines. The
+ * parameter "what" selects: lend, pool, map, find-N (among N PCI functions), cpus. One source for both kernels; api.h has
+ * the names of their functions.
+ */
+#include <linux/kprobes.h>
+#include <linux/module.h>
+#include "bench.h"
+
+#define BENCH_PROVIDER	0x1af4, 0x1110	/* QEMU's ivshmem, its memory is BAR 2 */
+#define BENCH_CLIENT	0x106b, 0x003f	/* a USB controller, which has no driver here */
+
+static char *what = "lend";
+module_param(what, charp, 0444);
+MODULE_PARM_DESC(what, "what is measured: lend, pool, map, find-N, cpus");
+
+#ifndef CONFIG_PCI_P2PDMA
+struct pci_p2pmem_grant *api_granted;
+struct p2pmem_provider *api_provider;
+#endif
+
+/**
+ * bench_address() - address of a function that is not exported
+ * @name: its name
+ *
+ * Context: Process context.
+ * Return: the address, or NULL.
+ */
+void *bench_address(const char *name)
+{
+	struct kprobe probe = { .symbol_name = name };
+	void *addr;
+
+	if (register_kprobe(&probe))
+		return NULL;
+	addr = probe.addr;
+	unregister_kprobe(&probe);
+	return addr;
+}
+
+/**
+ * bench_clients() - find and register the clients
+ * @b: gets them
+ *
+ * Context: Process context.
+ * Return: 0, or an error of the first one that failed.
+ */
+int bench_clients(struct bench *b)
+{
+	struct pci_dev *pdev = NULL;
+	int ret;
+
+	while (b->nr_clients < BENCH_CLIENTS) {
+		pdev = pci_get_device(BENCH_CLIENT, pdev);
+		if (!pdev)
+			break;
+		ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
+		if (!ret)
+			ret = api_client(&pdev->dev);
+		if (ret) {
+			pci_dev_put(pdev);
+			return ret;
+		}
+		/* the next search drops the reference of this one */
+		b->clients[b->nr_clients++] = get_device(&pdev->dev);
+	}
+	pci_dev_put(pdev);
+	b->client = b->clients[0];
+	return b->nr_clients ? 0 : -ENODEV;
+}
+
+static u64 bench_lend_cost(struct bench *b, int *ret)
+{
+	u64 begin = rdtsc();
+
+	*ret = api_lend(b->pdev);
+	return rdtsc() - begin;
+}
+
+/**
+ * bench_lend() - lend the BARs of all providers, and print what that costs
+ * @b: gets the last one as its provider
+ *
+ * Interrupts are counted as well: it may sleep.
+ *
+ * Context: Process context.
+ * Return: 0, or an error of the first one that failed.
+ */
+int bench_lend(struct bench *b)
+{
+	struct pci_dev *pdev = NULL;
+	u64 cost;
+	int ret;
+
+	b->state = "0";
+	while ((pdev = pci_get_device(BENCH_PROVIDER, pdev))) {
+		b->pdev = pdev;
+		b->len = 0;
+		cost = bench_lend_cost(b, &ret);
+		if (ret) {
+			pci_dev_put(pdev);
+			return ret;
+		}
+		bench_print(b, "add_resource", cost);
+		pci_dev_get(pdev);
+	}
+	return b->pdev ? 0 : -ENODEV;
+}
+
+static int bench_prepare(struct bench *b)
+{
+#ifndef CONFIG_PCI_P2PDMA
+	struct p2pmem_provider *(*find)(struct pci_dev *pdev) = bench_address("p2pmem_find");
+
+	if (!find)
+		return -ENOENT;
+	rcu_read_lock();
+	api_provider = find(b->pdev);
+	rcu_read_unlock();
+#endif
+	b->lookup = bench_address(API_LOOKUP);
+	return b->lookup ? 0 : -ENOENT;
+}
+
+static int bench_run(struct bench *b)
+{
+	unsigned int functions;
+	int ret = bench_clients(b);
+
+	if (ret)
+		return ret;
+	if (sscanf(what, "find-%u", &functions) == 1)
+		return bench_find(b, functions);
+	ret = bench_lend(b);
+	if (ret || !strcmp(what, "lend"))
+		return ret;
+	/* the kernel's P2PDMA maps only for clients that searched a provider before */
+	if (api_find(b->clients, min(b->nr_clients, 2)) != b->pdev)
+		return -EXDEV;
+	ret = bench_prepare(b);
+	if (ret)
+		return ret;
+	if (!strcmp(what, "pool"))
+		return bench_pool(b);
+	if (!strcmp(what, "map"))
+		return bench_map(b);
+	if (!strcmp(what, "cpus"))
+		return bench_cpus(b);
+	return -EINVAL;
+}
+
+static struct bench bench;
+
+/* It is never unloaded: the machine is switched off after it. */
+static int __init bench_init(void)
+{
+	int ret = bench_run(&bench);
+
+	pr_info("bench-end|%s|%d\n", what, ret);
+	return ret;
+}
+module_init(bench_init);
+
+MODULE_DESCRIPTION("Cost of peer-to-peer memory in executed instructions");
+MODULE_LICENSE("GPL");
