@@ -15,7 +15,7 @@ endif
 endif
 export BUILD SHARED_BUILD KERNEL RELEASE KDIR KSRC KIMAGE
 
-.PHONY: help deps modules command docs vm demo check check-full kunit mutants graft patches ungraft clean kunit-fast fuzz lint picture bench bench-check
+.PHONY: help deps modules command deb docs vm demo check check-full kunit mutants graft patches ungraft clean kunit-fast fuzz lint picture bench bench-check
 .DEFAULT_GOAL := help
 
 help:
@@ -27,6 +27,8 @@ help:
 #help   deps       install missing packages from Debian's archive, find the kernel, unpack its source
 #help   modules    build and check the modules for that kernel, in $(BUILD)/stock/<release>/modules
 #help   command    build the command p2pmem, which runs on any kernel: $(BUILD)/command/p2pmem
+#help   deb        build Debian packages of the modules and tools, in $(BUILD)/deb; installs what
+#help              that needs, and neither QEMU nor anything else of the tests
 #help   docs       write what documentation shows of the command, and the pictures
 #help   vm         boot a topology and run a script in the guest (variables below)
 #help   demo       NVMe over Fabrics with its payload in peer memory, proved by traced addresses
@@ -81,6 +83,10 @@ command:
 	@$(RIG)/deps.sh libpci-dev libjson-c-dev pci.ids
 	@$(MAKE) --no-print-directory -s -C tools/pci/p2pmem O=$(abspath $(BUILD))/command
 	@echo "$(BUILD)/command/p2pmem"
+
+# without "deps", which installs what the tests need
+deb:
+	@tools/packaging/deb.sh $(BUILD)
 
 docs: command
 	@$(RIG)/deps.sh graphviz

@@ -3,10 +3,11 @@
 #
 # install.sh: install the modules that "make modules" built on this machine, or remove them.
 #
-#   install.sh install     copy to /lib/modules/KVER/updates/p2pmem, depmod, initramfs; the command p2pmem
+#   install.sh install     copy to /lib/modules/KVER/updates, depmod, initramfs; the command p2pmem
 #                          to PREFIX, if it was built
 #   install.sh uninstall   remove them; the distribution's modules are used again
-#   install.sh status      show what modprobe would load, and what is loaded
+#   install.sh status      show what modprobe would load, what is loaded, and what is wrong with it; exit
+#                          status 1 if something is
 #
 # Variables:
 #   BUILD=dir              where "make modules" built (build)
@@ -17,7 +18,9 @@
 #   DESTDIR=dir            install below this directory; never touches an initramfs
 #
 # The distribution's files stay in place: depmod prefers updates/. Only kernel KVER is changed. A
-# step that fails is rolled back. No module is loaded or unloaded: that takes a reboot, because
+# step that fails is rolled back, and loss of power leaves the old modules or the new ones in use, all
+# six: a new set is written beside the old one, to updates/p2pmem or updates/p2pmem-b, and modules.dep is
+# exchanged by a rename. A later run removes what an interrupted one has left. No module is loaded or unloaded: that takes a reboot, because
 # one of these modules may drive the disk with the root file system.
 #
 # Exit status: 0 done, 1 failed and nothing changed, 2 usage error.
@@ -53,20 +56,73 @@ chosen()
 	modinfo ${root:+-b "$root"} -k "$kver" -n "$1" 2>/dev/null || true
 }
 
-# Runs depmod and checks that modprobe would load our modules ($1 = yes) or none of them (no)
-index()
+# Prints the set that modprobe uses: the name of its directory below updates/, or nothing
+current()
 {
-	depmod -a ${root:+-b "$root"} "$kver" || return 1
+	for m in $modules; do chosen "$m"; done | sed -n 's,.*/updates/\(p2pmem\|p2pmem-b\)/.*,\1,p' | head -n 1
+}
+
+# Removes a set that no index names: renamed first, because depmod may run at any time
+discard()
+{
+	[ -e "$moddir/updates/$1" ] || return 0
+	rm -rf "$aside.old"
+	mv "$moddir/updates/$1" "$aside.old" && sync "$moddir/updates" && rm -rf "$aside.old"
+}
+
+# Removes what an interrupted run has left
+leftovers()
+{
+	rm -rf "$aside.new" "$aside.index" "$aside.old"
+	now=$(current)
+	for s in $sets; do
+		[ "$s" = "$now" ] || discard "$s"
+	done
+}
+
+# prepare_index SET: writes the index of the distribution's modules with SET, or with no set of ours,
+# beside the one in use, and checks it
+prepare_index()
+{
+	shadow=$aside.index/lib/modules/$kver
+	rm -rf "$aside.index"
+	mkdir -p "$shadow/updates" || return 1
+	for f in "$moddir"/* "$moddir"/updates/*; do
+		case ${f#"$moddir/"} in
+		updates | build | source) ;;
+		updates/p2pmem | updates/p2pmem-b) [ "$f" != "$moddir/updates/$1" ] || ln -s "$f" "$shadow/updates/" ;;
+		updates/*) [ ! -e "$f" ] || ln -s "$f" "$shadow/updates/" ;;
+		modules.order | modules.builtin | modules.builtin.modinfo | modules.builtin.ranges) cp -p "$f" "$shadow/" ;;
+		modules.*) ;;
+		*) [ ! -e "$f" ] || ln -s "$f" "$shadow/" ;;
+		esac || return 1
+	done
+	depmod -b "$aside.index" "$kver" || return 1
 	for m in $modules; do
-		case $1,$(chosen "$m") in
-		yes,*/updates/p2pmem/*) ;;
-		no,*/updates/p2pmem/*) return 1 ;;
-		yes,*)
-			echo "install: modprobe would load $(chosen "$m") for $m: check the search lines in /etc/depmod.d" >&2
+		file=$(modinfo -b "$aside.index" -k "$kver" -n "$m" 2>/dev/null || true)
+		case $1,$file in
+		,*/updates/p2pmem*/*) return 1 ;;
+		,* | *,*/updates/"$1"/*) ;;
+		*)
+			echo "install: modprobe would load ${file:-nothing} for $m: check the search lines in /etc/depmod.d" >&2
 			return 1
 			;;
 		esac
 	done
+	sync "$shadow"/modules.*
+}
+
+# Puts the prepared index in use. Each file is renamed; modules.dep.bin, which modprobe reads, is last
+# and decides which set is used: until then both sets are there.
+use_index()
+{
+	for f in "$shadow"/modules.*; do
+		case ${f##*/} in
+		modules.dep.bin | modules.order | modules.builtin | modules.builtin.modinfo | modules.builtin.ranges) ;;
+		*) mv "$f" "$moddir/" || return 1 ;;
+		esac
+	done
+	mv "$shadow/modules.dep.bin" "$moddir/" && sync "$moddir" && rm -rf "$aside.index"
 }
 
 initramfs()
@@ -84,29 +140,65 @@ initramfs()
 	fi
 }
 
-# Replaces the installed set of modules by another one, or by none; rolls back if a step fails
+# Replaces the set of modules in use by another one, or by none; rolls back if a step fails. Loss of power
+# at any step leaves one of the two, whole.
 exchange()
 {
 	# $1: directory of the new set, or empty
-	rm -rf "$aside.old"
-	[ ! -e "$dir" ] || mv "$dir" "$aside.old"
-	[ -z "$1" ] || mv "$1" "$dir"
-	if index "$2" && initramfs; then
-		rm -rf "$aside.old"
+	was=$(current)
+	next=
+	if [ -n "$1" ]; then
+		next=p2pmem
+		[ "$was" != p2pmem ] || next=p2pmem-b
+		mv "$1" "$moddir/updates/$next"
+		sync "$moddir/updates"
+	fi
+	if prepare_index "$next" && use_index && initramfs; then
+		[ -z "$was" ] || discard "$was"
 		return 0
 	fi
-	rm -rf "$dir"
-	[ ! -e "$aside.old" ] || mv "$aside.old" "$dir"
-	depmod -a ${root:+-b "$root"} "$kver" || true
-	initramfs || true
+	if [ "$(current)" != "$was" ]; then
+		prepare_index "$was" && use_index ||
+			depmod -a ${root:+-b "$root"} "$kver" || true
+		initramfs || true
+	fi
+	[ -z "$next" ] || discard "$next"
+	rmdir "$moddir/updates" 2>/dev/null || true
 	die "a step failed (see above), rolled back: $moddir is as it was before"
+}
+
+# room DIRECTORY KIB WHAT: refuses when the file system is too small
+room()
+{
+	free=$(df -Pk "$1" | awk 'END { print $4 }')
+	[ "$free" -ge "$2" ] ||
+		die "no space: $1 has $((free / 1024)) MiB free, $3 needs $(($2 / 1024 + 1)) MiB: make room and run this again"
+}
+
+# Both sets and both indices are there at the same time, and so are both initramfs
+enough_room()
+{
+	need=$(for m in $modules; do du -k "$from/$m.ko"; done | awk '{ kib += $1 } END { print kib }')
+	index=$(du -ck "$moddir"/modules.* 2>/dev/null | awk 'END { print $1 }')
+	room "$moddir" $((need + index * 2 + 1024)) "another set of modules"
+	image=/boot/initrd.img-$kver
+	[ -z "$root" ] && [ "${INITRAMFS:-yes}" != no ] && [ -e "$image" ] || return 0
+	room /boot $(($(du -k "$image" | cut -f 1) + 4096)) "another initramfs of $kver"
+}
+
+# A package's modules are the package's
+no_package()
+{
+	[ -z "$root" ] && [ -e "$moddir/updates/p2pmem" ] || return 0
+	owner=$(dpkg-query -S "$moddir/updates/p2pmem/nvme.ko" 2>/dev/null | cut -d : -f 1) || true
+	[ -z "$owner" ] || die "the package $owner has installed p2pmem for $kver: upgrade or remove that package"
 }
 
 # Other packages (vendors' RDMA stacks, DKMS) install modules of these names too.
 no_rivals()
 {
 	for m in $modules; do
-		rival=$(find "$moddir/updates" "$moddir/extra" "$moddir/weak-updates" -path "$dir" -prune -o \
+		rival=$(find "$moddir/updates" "$moddir/extra" "$moddir/weak-updates" -path "$dir" -prune -o -path "$dir-b" -prune -o \
 			\( -name "$m.ko" -o -name "$m.ko.*" \) -print 2>/dev/null | head -n 1)
 		[ -z "$rival" ] ||
 			die "$rival replaces $m already: remove the package that installed it, or do without p2pmem"
@@ -155,15 +247,18 @@ install_modules()
 		esac
 	done
 	no_rivals
+	no_package
+	leftovers
+	enough_room
 
-	rm -rf "$aside.new"
 	mkdir -p "$aside.new" "$moddir/updates"
 	for m in $modules; do
-		install -m 0644 "$from/$m.ko" "$aside.new/$m.ko"
+		install -m 0644 "$from/$m.ko" "$aside.new/$m.ko" || die "$m.ko cannot be written (see above), nothing is changed"
 	done
 	sign "$aside.new"
-	exchange "$aside.new" yes
-	say "installed in $dir: $modules"
+	sync "$aside.new"/*.ko "$aside.new"
+	exchange "$aside.new"
+	say "installed in $moddir/updates/$(current): $modules"
 	install_command
 	say "reboot into $kver, then check with \"install.sh status\""
 }
@@ -189,33 +284,17 @@ install_command()
 
 uninstall_modules()
 {
-	if [ ! -e "$dir" ]; then
+	no_package
+	leftovers
+	if [ -z "$(current)" ]; then
+		rmdir "$moddir/updates" 2>/dev/null || true
 		say "p2pmem is not installed for $kver"
 		return
 	fi
-	exchange "" no
+	exchange ""
 	rmdir "$moddir/updates" 2>/dev/null || true
 	command_files uninstall
-	say "removed $dir; reboot into $kver to load the distribution's modules"
-}
-
-status_of()
-{
-	for m in $modules; do
-		file=$(chosen "$m")
-		loaded=/sys/module/$(echo "$m" | tr - _)
-		if [ -n "$root" ] || [ "$kver" != "$(uname -r)" ]; then
-			state="another kernel is running"
-		elif [ ! -d "$loaded" ]; then
-			state="not loaded"
-		elif [ -n "$file" ] &&
-		     [ "$(cat "$loaded/srcversion" 2>/dev/null)" = "$(modinfo -F srcversion "$file" 2>/dev/null)" ]; then
-			state=loaded
-		else
-			state="another file is loaded: reboot"
-		fi
-		printf '%-12s %-60s %s\n' "$m" "${file:-none}" "$state"
-	done
+	say "removed p2pmem from $moddir; reboot into $kver to load the distribution's modules"
 }
 
 [ $# = 1 ] || usage
@@ -226,9 +305,11 @@ headers=$build/kernel/$kver/root/usr/src/linux-headers-$kver
 	headers=$(sed -n 's/^KDIR=//p' "$build/kernel/env")
 moddir=$root/lib/modules/$kver
 dir=$moddir/updates/p2pmem
+# A set has one of two places, in turn: its successor is there before it goes
+sets="p2pmem p2pmem-b"
 # not in a directory that depmod reads, but on the same file system
 aside=$root/lib/modules/.p2pmem-$kver
-trap 'rm -rf "$aside.new"' EXIT
+trap 'rm -rf "$aside.new" "$aside.index"' EXIT
 
 case $1 in
 install | uninstall)
@@ -236,6 +317,6 @@ install | uninstall)
 	[ -w "$moddir" ] || die "$moddir is not writable: run this as root"
 	"$1_modules"
 	;;
-status) status_of ;;
+status) exec env ROOT="$root" "$top/tools/packaging/p2pmem-modules" status "$kver" ;;
 *) usage ;;
 esac

@@ -38,6 +38,20 @@ refuses()
 	fi
 }
 
+# says NAME PATTERN COMMAND...: COMMAND must fail with a line that matches
+says()
+{
+	name=$1 text=$2
+	shift 2
+	if "$@" >"$work/out" 2>&1; then
+		not_ok "$name: succeeds"
+	elif grep -q "$text" "$work/out"; then
+		ok "$name"
+	else
+		not_ok "$name: prints \"$text\""
+	fi
+}
+
 # prints checksums of all files below lib/modules, except modules of the distribution
 tree()
 {
@@ -53,7 +67,7 @@ from()
 ours()
 {
 	for m in p2pdma p2pmem-bar ib_core nvme nvmet nvmet-rdma; do
-		case $(from "$m") in */updates/p2pmem/$m.ko) ;; *) echo "$m: $(from "$m")"; return 1 ;; esac
+		case $(from "$m") in */updates/p2pmem/$m.ko | */updates/p2pmem-b/$m.ko) ;; *) echo "$m: $(from "$m")"; return 1 ;; esac
 	done
 }
 
@@ -74,15 +88,20 @@ loads()
 # succeeds if a dependency is loaded before its user, and both are our modules
 needs()
 {
-	loads "$1" | awk -v user="/updates/p2pmem/$1.ko" -v dep="/updates/p2pmem/$2.ko" '
+	loads "$1" | sed 's,/p2pmem-b/,/p2pmem/,' | awk -v user="/updates/p2pmem/$1.ko" -v dep="/updates/p2pmem/$2.ko" '
 		index($2, dep) { d = NR } index($2, user) { u = NR } { print }
 		END { exit !(d && u && d < u) }'
 }
 
+set_dir()
+{
+	dirname "$(from nvme)"
+}
+
 no_tests_modules()
 {
-	ls "$lib/updates/p2pmem"
-	[ "$(find "$lib/updates/p2pmem" -type f | wc -l)" = 6 ]
+	find "$lib/updates" -type f
+	[ "$(find "$lib/updates" -type f | wc -l)" = 6 ]
 }
 
 fresh()
@@ -148,6 +167,24 @@ check "no module of the tests is installed" no_tests_modules
 check "status lists them" sh -c "'$script' status | grep -c updates/p2pmem | grep -qx 6"
 check "install again" "$script" install
 check "install again: modprobe selects our modules" ours
+check "and only one set is left" no_tests_modules
+check "install a third time" "$script" install
+check "and only one set is left" no_tests_modules
+
+# a vendor's module that arrives later, and a kernel without p2pmem
+mkdir -p "$lib/updates/a" "$DESTDIR/lib/modules/9.9.999+deb99-amd64/kernel"
+cp "$BUILD/stock/$KVER/modules/ib_core.ko" "$lib/updates/a/"
+printf 'search updates/a updates built-in\n' >"$work/search.conf"
+depmod -C "$work/search.conf" -b "$DESTDIR" "$KVER"
+says "status names a file that replaces one of ours" "updates/a/ib_core.ko, of no package .* replaces p2pmem's ib_core: remove" \
+	"$script" status
+rm -rf "$lib/updates/a" "$work/search.conf"
+says "status after the rival is deleted without depmod" "depmod -a $KVER" "$script" status
+depmod -b "$DESTDIR" "$KVER"
+says "status of a kernel without p2pmem" "kernel 9.9.999+deb99-amd64 has no p2pmem modules .* or boot $KVER" \
+	env KVER=9.9.999+deb99-amd64 "$script" status
+rm -r "$DESTDIR/lib/modules/9.9.999+deb99-amd64"
+check "status finds nothing wrong" "$script" status
 
 # a step that fails
 tree >"$work/before"
@@ -180,10 +217,10 @@ check "a key to sign with" openssl req -new -x509 -newkey rsa:2048 -nodes -days 
 	-outform DER -keyout "$work/key.pem" -out "$work/cert.der"
 check "install, signed" env SIGN_KEY="$work/key.pem" SIGN_CERT="$work/cert.der" "$script" install
 for m in p2pdma p2pmem-bar ib_core nvme nvmet nvmet-rdma; do
-	check "$m has the signature" sh -c "modinfo -F signer '$lib/updates/p2pmem/$m.ko' | grep -qx 'p2pmem test'"
+	check "$m has the signature" sh -c "modinfo -F signer '$(set_dir)/$m.ko' | grep -qx 'p2pmem test'"
 done
 refuses "an invalid key" "cannot sign" env SIGN_KEY=/dev/null SIGN_CERT="$work/cert.der" "$script" install
-check "the signed modules are still installed" sh -c "modinfo -F signer '$lib/updates/p2pmem/nvme.ko' | grep -qx 'p2pmem test'"
+check "the signed modules are still installed" sh -c "modinfo -F signer '$(set_dir)/nvme.ko' | grep -qx 'p2pmem test'"
 
 check "no temporary directory is left" sh -c "! ls -d '$DESTDIR'/lib/modules/.p2pmem* 2>/dev/null"
 rm -rf "$DESTDIR" "$work/other"

@@ -1,0 +1,208 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# deb.sh BUILD: build Debian packages for the kernel that rig/kernel.sh selects, and the archive of its
+# grafted sources. "make deb" calls it.
+#
+#   BUILD/deb/*.deb                          p2pmem-modules-RELEASE, p2pmem-modules, p2pmem, p2pmem-dkms
+#   BUILD/deb/p2pmem-source-RELEASE.tar.xz   what the modules of RELEASE are built from, see build.sh in it
+#   BUILD/deb/work/                          the source package that debhelper works in, and its log
+#
+# Variables:
+#   VERSION=          version of p2pmem (default: 1.0 and the time of the last commit)
+#   MAINTAINER=       "Name <address>" (default: of MAINTAINERS)
+#   SIGN_KEY= SIGN_CERT=  sign the modules with this key and certificate (Secure Boot)
+#
+# Packages of other releases stay. Installs the packages of the file build-depends, and no others.
+
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../.." && pwd)
+rig=$top/tools/testing/p2pmem/rig
+mkdir -p "$1"
+build=$(cd "$1" && pwd)
+out=$build/deb
+work=$out/work
+tree=$work/p2pmem
+payload=$tree/payload
+modules="p2pdma p2pmem-bar ib_core nvme nvmet nvmet-rdma"
+
+die()
+{
+	echo "deb: $*" >&2
+	exit 1
+}
+
+# put SOURCE DESTINATION [MODE]: one file
+put()
+{
+	install -D -m "${3:-0644}" "$1" "$payload/$2"
+}
+
+version()
+{
+	if [ -n "${VERSION:-}" ]; then
+		echo "$VERSION"
+	else
+		date=$(git -C "$top" log -1 --format=%cd --date=format:%Y%m%d.%H%M%S 2>/dev/null) || date=
+		echo "1.0${date:++git$date}"
+	fi
+}
+
+maintainer()
+{
+	echo "${MAINTAINER:-p2pmem <$(sed -n 's/^L:[[:space:]]*//p' "$top/MAINTAINERS" | head -n 1)>}"
+}
+
+# fill FILE: the template with what is known of this kernel
+fill()
+{
+	sed -e "s|@RELEASE@|$KVER|g" -e "s|@RELEASE_NAME@|$name|g" -e "s|@IMAGE_VERSION@|$image|g" \
+		-e "s|@MAINTAINER@|$(maintainer)|g" -e "s|@SIGNED@|$signed|g" -e "s|@CERTIFICATE@|$certificate|g" "$1"
+}
+
+sign()
+{
+	[ -n "${SIGN_KEY:-}${SIGN_CERT:-}" ] || return 0
+	[ -r "${SIGN_KEY:-}" ] || die "SIGN_KEY=${SIGN_KEY:-} cannot be read: set both SIGN_KEY= and SIGN_CERT="
+	[ -r "${SIGN_CERT:-}" ] || die "SIGN_CERT=${SIGN_CERT:-} cannot be read: set both SIGN_KEY= and SIGN_CERT="
+	tool=
+	for t in "$KDIR/scripts/sign-file" "$KIMAGE"/usr/lib/linux-kbuild-*/scripts/sign-file; do
+		[ ! -x "$t" ] || tool=$t
+	done
+	[ -n "$tool" ] || die "no sign-file found below $KDIR: install linux-headers-$KVER"
+	for m in $modules; do
+		"$tool" sha256 "$SIGN_KEY" "$SIGN_CERT" "$1/$m.ko" || die "cannot sign $m.ko (see above)"
+	done
+	signed=yes
+	certificate=$(base64 -w 0 "$SIGN_CERT")
+}
+
+modules_package()
+{
+	# where this kernel's own modules are
+	lib=lib/modules
+	[ ! -L "$KIMAGE/lib" ] || lib=usr/lib/modules
+	dest=p2pmem-modules-$name/$lib/$KVER/updates/p2pmem
+	for m in $modules; do
+		put "$build/stock/$KVER/modules/$m.ko" "$dest/$m.ko"
+	done
+	sign "$payload/$dest"
+}
+
+# the same way into /usr for units and tools
+tools_package()
+{
+	flags=$(DEB_BUILD_MAINT_OPTIONS=hardening=+all,-format dpkg-buildflags --get CFLAGS)
+	flags="$flags $(dpkg-buildflags --get CPPFLAGS)"
+	link=$(DEB_BUILD_MAINT_OPTIONS=hardening=+all dpkg-buildflags --get LDFLAGS)
+	make -s -C "$top/tools/pci/p2pmem" O="$build/deb/command" CFLAGS="$flags" LDFLAGS="$link" \
+		DESTDIR="$payload/p2pmem" PREFIX=/usr install
+	put "$here/p2pmem-modules" p2pmem/usr/sbin/p2pmem-modules 0755
+	put "$here/nvmet-export" p2pmem/usr/sbin/nvmet-export 0755
+	put "$here/p2pmem-modules.8" p2pmem/usr/share/man/man8/p2pmem-modules.8
+	put "$here/nvmet-export.8" p2pmem/usr/share/man/man8/nvmet-export.8
+	put "$here/debian/kernel-hook" p2pmem/etc/kernel/postinst.d/p2pmem 0755
+	put "$here/debian/p2pmem.modprobe" p2pmem/usr/lib/modprobe.d/p2pmem.conf
+	put "$here/debian/60-p2pmem.rules" p2pmem/usr/lib/udev/rules.d/60-p2pmem.rules
+	for f in "$top"/Documentation/admin-guide/p2pmem.rst "$top"/Documentation/ABI/testing/*p2pm* \
+		"$top"/Documentation/ABI/testing/*p2pdma; do
+		put "$f" "p2pmem/usr/share/doc/p2pmem/${f##*/}"
+	done
+	put "$here/README.rst" p2pmem/usr/share/doc/p2pmem/packaging.rst
+	for u in p2pmem-boot p2pmem-nvmet nvmet-export; do
+		sed 's,/usr/local/,/usr/,' "$here/$u.service" >"$tree/debian/p2pmem.$u.service"
+	done
+}
+
+dkms_package()
+{
+	src=$payload/p2pmem-dkms/usr/src/p2pmem-$version
+	mkdir -p "$src/drivers/pci/p2pdma" "$src/tools/compat"
+	put "$here/debian/build.sh" "p2pmem-dkms/usr/src/p2pmem-$version/build.sh" 0755
+	put "$top/Kbuild" "p2pmem-dkms/usr/src/p2pmem-$version/Kbuild"
+	cp "$top"/drivers/pci/p2pdma/*.[ch] "$top/drivers/pci/p2pdma/Kconfig" "$src/drivers/pci/p2pdma/"
+	cp "$top/drivers/pci/p2pdma/Makefile" "$src/drivers/pci/p2pdma/Makefile"
+	echo "ccflags-y += -include \$(P2PMEM_ADAPT)" >>"$src/drivers/pci/p2pdma/Makefile"
+	cp -r "$top/include" "$src/"
+	cp -r "$top/tools/compat/." "$src/tools/compat/"
+	# what is for the NVMe and RDMA drivers alone
+	rm -rf "$src/tools/compat/add" "$src/tools/compat/add-when-there"
+	mkdir "$src/tools/compat/add" "$src/tools/compat/add-when-there"
+	for r in "$src"/tools/compat/rewrite/*; do
+		grep -q '^\(#\|//\) Files:.*\(drivers/pci\|include/\)' "$r" || rm "$r"
+	done
+	for p in "$src"/tools/compat/probes/*.c; do
+		! grep -q '"drivers/nvme/\|<drivers/nvme/\|"nvme.*\.h"' "$p" || rm "$p"
+	done
+	# which bring headers of a path that is none of a kernel's packages
+	find "$src" -name .gitignore -delete
+}
+
+source_archive()
+{
+	name_of=p2pmem-source-$KVER
+	rm -rf "${work:?}/$name_of"
+	mkdir -p "$work/$name_of"
+	tar -C "$build/stock/$KVER/stage" --exclude=./tools/testing -cf - . | tar -C "$work/$name_of" -xf -
+	install -m 0755 "$here/debian/build.sh" "$work/$name_of/build.sh"
+	cp "$top/COPYING" "$work/$name_of/"
+	printf '%s\n' "Linux $KVER, package $image; p2pmem $version" >"$work/$name_of/VERSION"
+	tar -C "$work" --sort=name --owner=0 --group=0 --numeric-owner -cf - "$name_of" | xz -T0 -3 >"$out/$name_of.tar.xz.new"
+	mv "$out/$name_of.tar.xz.new" "$out/$name_of.tar.xz"
+	rm -rf "${work:?}/$name_of"
+}
+
+debian_files()
+{
+	cp "$here/debian/rules" "$here/debian/copyright" "$tree/debian/"
+	fill "$here/debian/control.in" >"$tree/debian/control"
+	for s in preinst postinst prerm postrm; do
+		fill "$here/debian/modules.$s" >"$tree/debian/p2pmem-modules-$name.$s"
+	done
+	cp "$here/debian/p2pmem.triggers" "$tree/debian/"
+	cp "$here/debian/dkms.conf" "$tree/debian/p2pmem-dkms.dkms"
+	mkdir -p "$tree/debian/source"
+	echo "3.0 (native)" >"$tree/debian/source/format"
+	echo "$version" >"$tree/version"
+	echo "$image" >"$tree/kernel-version"
+	cat >"$tree/debian/changelog" <<-END
+		p2pmem ($version) unstable; urgency=medium
+
+		  * Built for Linux $KVER ($image).
+
+		 -- $(maintainer)  $(git -C "$top" log -1 --format=%cD 2>/dev/null || date -R)
+	END
+}
+
+# shellcheck disable=SC2046	# split into one word per package
+"$rig/deps.sh" $(sed 's/#.*//' "$here/build-depends" | awk 'NF { print $1 }')
+"$rig/kernel.sh" "$build"
+"$rig/modules.sh" "$build"
+# shellcheck disable=SC1091
+. "$build/kernel/env"
+image=$(cat "$build/kernel/version" 2>/dev/null) || image=
+[ -n "$image" ] && [ -n "$KIMAGE" ] ||
+	die "the kernel was set by KDIR=, not taken from a package, and a package of modules depends on the image's version: unset KDIR="
+name=$(echo "$KVER" | tr _ -)
+version=$(version)
+signed=no certificate=
+mkdir -p "$out"
+exec 9>"$out/lock"
+flock 9
+rm -rf "$work"
+mkdir -p "$tree/debian" "$payload/p2pmem-modules"
+
+modules_package
+tools_package
+dkms_package
+debian_files
+(cd "$tree" && dpkg-buildpackage -b -uc -us -d) >"$work/log" 2>&1 || {
+	tail -n 20 "$work/log" >&2
+	die "the packages cannot be built (whole log: $work/log)"
+}
+source_archive
+mv "$work"/*.deb "$out/"
+(cd "$work" && echo *.changes *.buildinfo | xargs -n 1 | while read -r f; do mv "$f" "$out/"; done)
+echo "deb: $(cd "$out" && echo p2pmem-modules-"${name}"_*.deb p2pmem-modules_"${image}"*.deb "p2pmem_$version"_*.deb "p2pmem-dkms_$version"_*.deb "p2pmem-source-$KVER.tar.xz") in $out"
