@@ -273,8 +273,8 @@ static bool nvme_p2pmem_sqs_allowed(struct nvme_ctrl *ctrl, const struct nvme_p2
  * @ctrl: the controller, not yet enabled: in probe and in each later reset
  * @p: state of the CMB, updated
  *
- * The CMB is registered, but not lent before nvme_p2pmem_start(). If it cannot be used,
- * a message says so once and it stays unused until the driver is rebound.
+ * The CMB is registered, but not lent before nvme_p2pmem_start(). If it cannot be used, the
+ * reason is logged once, and the CMB stays unused until the driver is rebound.
  *
  * Context: Process, may sleep.
  * Return: true if submission queues may be in the CMB.

@@ -105,8 +105,8 @@ static bool nvmet_p2pmem_parse(const char *page, size_t count,
 static bool nvmet_p2pmem_busy(struct nvmet_ns *ns, const char *attr)
 {
 	if (ns->enabled)
-		pr_err("nsid %u of %*pE: cannot change %s of an enabled namespace; disable the namespace first\n", ns->nsid,
-		       (int)strlen(ns->subsys->subsysnqn), ns->subsys->subsysnqn, attr);
+		pr_err("nsid %u of %*pE: cannot change %s of an enabled namespace; disable the namespace first\n",
+		       ns->nsid, (int)strlen(ns->subsys->subsysnqn), ns->subsys->subsysnqn, attr);
 	return ns->enabled;
 }
 

@@ -479,7 +479,8 @@ static void commands_of_a_wrong_length(struct kunit *test)
 	r->req.transfer_len = SZ_8K;
 	KUNIT_EXPECT_FALSE(test, nvmet_p2pmem_alloc(&r->req));
 	KUNIT_EXPECT_EQ(test, kit_available(b->card), BENCH_LENT);
-	KUNIT_EXPECT_EQ_MSG(test, bench_count(b, "fallbacks"), 2, "a command without a transfer is counted");
+	KUNIT_EXPECT_EQ_MSG(test, bench_count(b, "fallbacks"), 2,
+			    "a command without a transfer is counted");
 	bench_drop(r);
 }
 

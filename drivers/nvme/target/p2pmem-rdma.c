@@ -191,7 +191,8 @@ static enum pci_p2pmem_proof nvmet_p2pmem_rdma_verify(struct pci_p2pmem_client *
 	p.sgl = pci_p2pmem_grant_sgl_alloc(grant, &p.nents, NVMET_P2PMEM_LOOP_BYTES, GFP_KERNEL,
 					   NULL);
 	if (IS_ERR(p.sgl)) {
-		snprintf(test->note, PCI_P2PMEM_NOTE, "no peer-to-peer memory for the self-test (%pe)", p.sgl);
+		snprintf(test->note, PCI_P2PMEM_NOTE, "no peer-to-peer memory for the test (%pe)",
+			 p.sgl);
 		return PCI_P2PMEM_UNTRIED;
 	}
 	p.addr = (void __iomem __force *)sg_virt(p.sgl);
@@ -204,7 +205,7 @@ static enum pci_p2pmem_proof nvmet_p2pmem_rdma_verify(struct pci_p2pmem_client *
 		/* Waits until no transfer is in flight. */
 		nvmet_p2pmem_loop_close(l);
 	} else {
-		strscpy(test->note, "no memory for the self-test", PCI_P2PMEM_NOTE);
+		strscpy(test->note, "no memory for the test", PCI_P2PMEM_NOTE);
 	}
 	kfree(buf);
 	kfree(l);

@@ -392,7 +392,8 @@ static void route_that_changes(struct kunit *test)
 	WRITE_ONCE(v->drive.says, PCI_P2PMEM_DISPROVED);
 	pci_p2pmem_verdict_update(b->card, b->drive, &now);
 	KUNIT_EXPECT_EQ(test, now.mapping, PCI_P2PMEM_MAP_HOST_BRIDGE);
-	KUNIT_EXPECT_TRUE_MSG(test, bench_settles(b, NULL), "requests use the new route without a test");
+	KUNIT_EXPECT_TRUE_MSG(test, bench_settles(b, NULL),
+			      "requests use the new route without a test");
 	/* The old grant allows no allocation, so system memory does not prove that a test ran. */
 	for (i = 0; i < 400 && READ_ONCE(v->drive.calls) < 2; i++)
 		schedule_timeout_uninterruptible(HZ / 20);
@@ -476,7 +477,8 @@ static void disable_while_it_is_tested(struct kunit *test)
 	complete_all(&v->go);
 	for (i = 0; i < 400 && atomic_read(&bdev->bd_openers); i++)
 		schedule_timeout_uninterruptible(HZ / 20);
-	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&bdev->bd_openers), 0, "the drive stays open after the test");
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&bdev->bd_openers), 0,
+			    "the drive stays open after the test");
 	KUNIT_EXPECT_EQ(test, kit_available(v->b->card), BENCH_LENT);
 	v->hold = false;
 	KUNIT_EXPECT_EQ(test, bench_enable(v->b), 0);
