@@ -256,7 +256,7 @@ static struct root_bus *root_at(struct machine *m, uint32_t domain, uint8_t bus)
 	r->domain = domain;
 	r->bus = bus;
 	r->node = -1;
-	m->root = arena_grow(m->arena, m->root, sizeof(*m->root), m->nr_roots, m->nr_roots + 1);
+	arena_room(m->arena, m->root, m->nr_roots, m->room_roots);
 	m->root[m->nr_roots++] = r;
 	return r;
 }
