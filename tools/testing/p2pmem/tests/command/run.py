@@ -391,6 +391,15 @@ def large():
     return machine.Machine("\n".join(lines))
 
 
+def alone(want):
+    """Let this process and its children go before all others, which root alone can do; returns whether they do."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO if want else os.SCHED_OTHER, os.sched_param(1 if want else 0))
+    except PermissionError:
+        return False
+    return want
+
+
 def speed(tap, program, directory):
     """Wall time and time on the processor, the least of some runs, as others may be at work."""
     m = large()
@@ -402,6 +411,7 @@ def speed(tap, program, directory):
     small = directory / "two-sockets.dir"
     lend = sum("lends" in f.values for f in m.functions)
     tap.result(len(m.functions) == 1024 and lend == 64, f"a machine of {len(m.functions)} functions, {lend} of which lend")
+    first = alone(True)
     for source, command, limit in ((unpacked, "topo", 0.1), (snapshot, "topo", 0.1), (small, "list", 0.02)):
         best, wall, most = 9.9, 9.9, 0
         for _ in range(20):
@@ -412,10 +422,11 @@ def speed(tap, program, directory):
             best = min(best, usage.ru_utime + usage.ru_stime)
             most = max(most, usage.ru_maxrss)
         tap.result(best < limit, f"{command} of {source.name}: {best * 1000:.1f} ms, {limit * 1000:.0f} at most")
-        # the start of the process is in it; a machine whose processors are all taken shows the time of others
-        tap.result(wall < limit or os.getloadavg()[0] > os.cpu_count(),
+        # the start of the process is in it; without priority, processors that are all taken show the time of others
+        tap.result(wall < limit or (not first and os.getloadavg()[0] > os.cpu_count()),
                    f"{command} of {source.name}: {wall * 1000:.1f} ms of wall time, load {os.getloadavg()[0]:.1f}")
         tap.result(most < 65536, f"{command} of {source.name}: {most} KiB, 65536 at most")
+    alone(False)
 
 
 def main(arguments):
