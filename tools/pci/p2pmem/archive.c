@@ -430,7 +430,7 @@ static void write_bytes(FILE *file, const char *data, size_t size)
 	}
 }
 
-/* The number of entries: 1, or 0 when it is left out */
+/* The number of entries: 1, or 0 when it is ignored */
 static int write_node(FILE *file, const struct node *n, const char *path,
 		      bool (*clean)(const char *path, char *data, size_t *size), char *buf)
 {

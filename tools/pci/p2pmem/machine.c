@@ -37,7 +37,7 @@ void machine_refresh(struct machine *m)
 	m->arena = arena_new();
 	for (i = 0; i < m->nr; i++)
 		m->function[i]->provider = NULL;
-	m->nr_providers = 0;
+	m->nr_providers = m->room_providers = 0;
 	m->provider = NULL;
 	m->nr_pairs = m->room_pairs = 0;
 	m->pair = NULL;

@@ -43,10 +43,11 @@ struct function;
 /**
  * struct names - names of one kind that a function has
  * @nr: how many
+ * @room: of @name
  * @name: they
  */
 struct names {
-	unsigned int nr;
+	unsigned int nr, room;
 	char **name;
 };
 
@@ -92,6 +93,7 @@ struct region {
  * @state: "live", ...; NULL when it could not be read
  * @quota: bytes of each client, 0 for none
  * @regions: how many
+ * @room: of @region
  * @region: they; guessed when @exact is false
  * @exact: @region is the kernel's word
  */
@@ -103,7 +105,7 @@ struct provider {
 	bool upstream;
 	const char *state;
 	uint64_t quota;
-	unsigned int regions;
+	unsigned int regions, room;
 	struct region *region;
 	bool exact;
 };
@@ -237,9 +239,9 @@ struct nvmet_namespace {
 	const char *p2pmem, *prefer, *verify;
 	bool counted;
 	uint64_t peer, system, inlined, fallbacks;
-	unsigned int nr_reasons;
+	unsigned int nr_reasons, room_reasons;
 	struct counter *reason;
-	unsigned int nr_uses;
+	unsigned int nr_uses, room_uses;
 	struct use *use;
 };
 
@@ -267,9 +269,9 @@ struct machine {
 	int pci_error;		/* why no function could be read, 0 when they could */
 	unsigned int nr, room;
 	struct function **function;
-	unsigned int nr_roots;
+	unsigned int nr_roots, room_roots;
 	struct root_bus **root;
-	unsigned int nr_providers;
+	unsigned int nr_providers, room_providers;
 	struct provider **provider;
 	unsigned int nr_pairs, room_pairs;
 	struct kernel_pair *pair;

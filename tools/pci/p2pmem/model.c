@@ -66,7 +66,7 @@ void names_add(struct machine *m, struct names *n, const char *name)
 {
 	if (names_have(n, name))
 		return;
-	n->name = arena_grow(m->arena, n->name, sizeof(*n->name), n->nr, n->nr + 1);
+	arena_room(m->arena, n->name, n->nr, n->room);
 	n->name[n->nr++] = printable(arena_strdup(m->arena, name));
 }
 

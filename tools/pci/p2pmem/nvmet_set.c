@@ -215,7 +215,7 @@ static int save_to(struct json_object *root, const char *path)
 
 int nvmet_save(struct context *c, const char *path)
 {
-	struct json_object *root = json_object_new_object(), *array = json_object_new_array(), *o;
+	struct json_object *root, *array, *o;
 	struct machine *m = c->m;
 	unsigned int i, k;
 	int ret;
@@ -224,6 +224,8 @@ int nvmet_save(struct context *c, const char *path)
 		complain("what is saved to standard output is JSON already: no --json, or name a file");
 		return USAGE;
 	}
+	root = json_object_new_object();
+	array = json_object_new_array();
 	json_put(root, "version", json_u64(VERSION));
 	for (i = 0; i < m->nr_namespaces; i++) {
 		if (!m->ns[i].attributes)

@@ -74,8 +74,7 @@ static void read_provider(struct machine *m, struct function *f)
 	place_close(&dir);
 	guess_region(m, p);
 	f->provider = p;
-	m->provider = arena_grow(m->arena, m->provider, sizeof(*m->provider), m->nr_providers,
-				 m->nr_providers + 1);
+	arena_room(m->arena, m->provider, m->nr_providers, m->room_providers);
 	m->provider[m->nr_providers++] = p;
 }
 
@@ -187,10 +186,9 @@ static void read_regions(struct machine *m)
 		if (!p || number(&t, "bar") >= NR_BARS)
 			continue;
 		if (!p->exact)
-			p->regions = 0;
+			p->regions = p->room = 0;
 		p->exact = true;
-		p->region = arena_grow(m->arena, p->region, sizeof(*r), p->regions,
-				       p->regions + 1);
+		arena_room(m->arena, p->region, p->regions, p->room);
 		r = &p->region[p->regions++];
 		r->bar = number(&t, "bar");
 		r->offset = number(&t, "offset");

@@ -57,8 +57,7 @@ static void stat_file(const char *name, void *arg)
 	} else if (!strcmp(name, "fallbacks")) {
 		ns->fallbacks = n;
 	} else if (n) {
-		ns->reason = arena_grow(w->m->arena, ns->reason, sizeof(*ns->reason),
-					ns->nr_reasons, ns->nr_reasons + 1);
+		arena_room(w->m->arena, ns->reason, ns->nr_reasons, ns->room_reasons);
 		ns->reason[ns->nr_reasons++] = (struct counter){
 			.name = printable(arena_strdup(w->m->arena, name)),
 			.value = n,
@@ -84,8 +83,7 @@ static void read_uses(struct machine *m, struct nvmet_namespace *ns, const struc
 			   admin);
 		if (n < 4)
 			continue;
-		ns->use = arena_grow(m->arena, ns->use, sizeof(*ns->use), ns->nr_uses,
-				     ns->nr_uses + 1);
+		arena_room(m->arena, ns->use, ns->nr_uses, ns->room_uses);
 		ns->use[ns->nr_uses++] = (struct use){
 			.controller = printable(arena_strdup(m->arena, controller)),
 			.provider = printable(arena_strdup(m->arena, provider)),

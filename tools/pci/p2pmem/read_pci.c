@@ -50,7 +50,7 @@ static void found(const char *name, void *arg)
 	struct function *f;
 
 	if (m->nr == MAX_FUNCTIONS) {
-		machine_broken(m, name, "too many PCI functions: this one is left out");
+		machine_broken(m, name, "too many PCI functions: this one is ignored");
 		return;
 	}
 	f = arena_alloc(m->arena, sizeof(*f));
@@ -256,7 +256,7 @@ static struct root_bus *root_at(struct machine *m, uint32_t domain, uint8_t bus)
 	r->domain = domain;
 	r->bus = bus;
 	r->node = -1;
-	m->root = arena_grow(m->arena, m->root, sizeof(*m->root), m->nr_roots, m->nr_roots + 1);
+	arena_room(m->arena, m->root, m->nr_roots, m->room_roots);
 	m->root[m->nr_roots++] = r;
 	return r;
 }
@@ -304,14 +304,15 @@ static void place_by_path(struct machine *m, struct function *f, const char *pat
 }
 
 /* By the bus numbers that bridges have in their registers */
-static void place_by_buses(struct machine *m, struct function *f)
+static void place_by_buses(struct machine *m, struct function *f, struct function **bridge,
+			   unsigned int bridges)
 {
 	struct function *b;
 	unsigned int i;
 
-	for (i = 0; i < m->nr; i++) {
-		b = m->function[i];
-		if (b != f && b->bridge && b->domain == f->domain && b->config_len >= 64 &&
+	for (i = 0; i < bridges; i++) {
+		b = bridge[i];
+		if (b != f && b->domain == f->domain && b->config_len >= 64 &&
 		    b->bus != f->bus && b->config[0x19] == f->bus)
 			f->up = b;
 	}
@@ -388,8 +389,8 @@ void read_functions(struct machine *m)
 	char **path;
 	struct registers *r;
 	struct place dir;
-	struct function *f;
-	unsigned int i, good = 0;
+	struct function *f, **bridge;
+	unsigned int i, good = 0, bridges = 0;
 	bool linked;
 	int ret;
 
@@ -424,11 +425,15 @@ void read_functions(struct machine *m)
 		if (f->physfn == f)
 			f->physfn = NULL;
 	}
+	bridge = arena_alloc(m->arena, (m->nr + 1) * sizeof(*bridge));
+	for (i = 0; i < m->nr; i++)
+		if (m->function[i]->bridge)
+			bridge[bridges++] = m->function[i];
 	for (i = 0; i < m->nr; i++) {
 		if (path[i])
 			place_by_path(m, m->function[i], path[i]);
 		else
-			place_by_buses(m, m->function[i]);
+			place_by_buses(m, m->function[i], bridge, bridges);
 	}
 	break_circles(m);
 	finish_roots(m);

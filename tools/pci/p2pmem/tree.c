@@ -21,6 +21,7 @@
 #include "tree.h"
 
 #define MAX_SNAPSHOT	(256 * 1024 * 1024)
+#define MAX_GREP	(16 * 1024 * 1024)	/* 60 times the configuration of a kernel */
 
 struct tree {
 	char *name;
@@ -335,6 +336,7 @@ int place_grep(struct tree *t, const char *path, const char *prefix, char *buf, 
 {
 	bool begins = true, found = false;
 	FILE *file = NULL;
+	ssize_t left;
 	struct stat st;
 	int fd;
 
@@ -350,8 +352,8 @@ int place_grep(struct tree *t, const char *path, const char *prefix, char *buf, 
 		close(fd);
 		return -EINVAL;
 	}
-	/* in parts of @len: a captured file may have lines without end */
-	while (!found && fgets(buf, len, file)) {
+	/* in parts of @len: a captured file may have lines without end, or none */
+	for (left = MAX_GREP; !found && left > 0 && fgets(buf, len, file); left -= len) {
 		found = begins && starts_with(buf, prefix);
 		begins = strchr(buf, '\n');
 	}

@@ -108,23 +108,18 @@ char *arena_printf(struct arena *a, const char *format, ...)
 	return s;
 }
 
-void *arena_grow(struct arena *a, const void *array, size_t element, unsigned int old,
-		 unsigned int want)
-{
-	void *more = arena_alloc(a, element * want);
-
-	if (old)
-		memcpy(more, array, element * old);
-	return more;
-}
-
 void *arena_append(struct arena *a, void *array, size_t element, unsigned int nr,
 		   unsigned int *room)
 {
+	void *more;
+
 	if (nr < *room)
 		return array;
 	*room = *room * 2 + 16;
-	return arena_grow(a, array, element, nr, *room);
+	more = arena_alloc(a, element * *room);
+	if (nr)
+		memcpy(more, array, element * nr);
+	return more;
 }
 
 const char *base_name(const char *path)

@@ -26,10 +26,10 @@ void *arena_alloc(struct arena *a, size_t size);
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const char *s, size_t len);
 char *arena_printf(struct arena *a, const char *format, ...) PRINTF(2, 3);
-/* A larger copy of an array; what is beyond @old elements is zero */
-void *arena_grow(struct arena *a, const void *array, size_t element, unsigned int old,
-		 unsigned int want);
-/* @array with room for one element behind its @nr: a larger copy when @room is used up */
+/*
+ * @array with room for one element behind its @nr: a larger copy, zero beyond @nr, when @room is
+ * used up. It doubles, as the arena keeps all copies.
+ */
 void *arena_append(struct arena *a, void *array, size_t element, unsigned int nr,
 		   unsigned int *room);
 #define arena_room(a, array, nr, room) \

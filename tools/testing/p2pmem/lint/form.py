@@ -156,7 +156,9 @@ def mutants():
             if seen != int(entry.get("times", 1)):
                 yield Finding(path, number, "mutants", f"{entry.get('name')}: {entry['file']} has this line {seen} times")
             for test in entry.get("tests", "").split():
-                if not fnmatch.filter(known, test):
+                # faults in the command p2pmem are tried on the host
+                good = test == "command" if entry["file"].startswith("tools/pci/p2pmem/") else fnmatch.filter(known, test)
+                if not good:
                     yield Finding(path, number, "mutants", f"{entry.get('name')}: {test} is neither a suite nor a guest test")
         number += block.count("\n") + 2
 

@@ -5,7 +5,8 @@ run.py [NAME...]: insert one-line faults into the code, one at a time; a test mu
 
 The file "list" in this directory has the faults. For each of them, the module of its file is
 built with the fault against the debug kernel (kernels/build.sh BUILD debug), and a guest runs
-the tests that the fault names (default: the suites of that module). Without the fault these
+the tests that the fault names (default: the suites of that module). A fault in the command p2pmem is
+tried by the test "command" on this machine (command.py). Without the fault these
 tests must pass. A fault that does not compile, or whose line does not exist exactly once, is an
 error of the list.
 
@@ -30,6 +31,8 @@ import sys
 import threading
 import time
 from pathlib import Path
+
+import command
 
 HERE = Path(__file__).resolve().parent
 TESTS = HERE.parent
@@ -281,15 +284,58 @@ def try_tests(lane, folder, mutant, known, limits):
     return None
 
 
+def of_command(mutants):
+    """Try the faults in the command p2pmem, one at a time; return their number, the survivors and the errors."""
+    path = BUILD / "mutants/command.json"
+    kept = json.loads(path.read_text()) if path.exists() and not os.environ.get("FRESH") else {}
+    survivors, errors = [], []
+    lane = command.Command(BUILD / "mutants/command")
+    clean = {"name": "tests/command without a fault", "file": command.FOLDER}
+    for done, mutant in enumerate([clean, *mutants] if mutants else []):
+        key = lane.key(mutant)
+        found = kept.get(mutant["name"])
+        try:
+            killer = found["killer"] if found and found["key"] == key else lane.try_test(mutant)
+        except ValueError as error:
+            errors.append(mutant["name"])
+            say(f"not ok {done} - {error}")
+            continue
+        kept[mutant["name"]] = {"key": key, "killer": killer}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(kept, indent=1) + "\n")
+        if mutant is clean:
+            if killer:
+                del kept[mutant["name"]]
+                path.write_text(json.dumps(kept, indent=1) + "\n")
+                die(f"the command's test fails without any fault: {killer}")
+        elif killer:
+            say(f"ok {done} - {mutant['name']}: killed by {killer}")
+        else:
+            survivors.append(mutant["name"])
+            say(f"not ok {done} - {mutant['name']}: survived: {mutant['file']}: {mutant['to']}")
+    return len(mutants), survivors, errors
+
+
+def finish(total, survivors, errors):
+    print(f"1..{total}")
+    print(f"{total - len(survivors) - len(errors)}/{total}")
+    sys.exit(2 if errors else 1 if survivors else 0)
+
+
 def main():
     known = test_lines()
     # as a test of a list it gets a directory, which it does not use
     names = [a for a in sys.argv[1:] if "/" not in a]
-    if not (BUILD / "lanes/debug/kernel/env").exists():
-        die("the debug kernel is not built: run \"make mutants\"")
     mutants = [m for m in read_list(Path(os.environ.get("LIST") or HERE / "list")) if not names or m["name"] in names]
+    if not all(map(command.is_ours, mutants)) and not (BUILD / "lanes/debug/kernel/env").exists():
+        die("the debug kernel is not built: run \"make mutants\"")
     if not mutants:
         die(f"unknown fault: {' or '.join(names)}")
+    ours = [m for m in mutants if command.is_ours(m)]
+    mutants = [m for m in mutants if not command.is_ours(m)]
+    total, survived, wrong = of_command(ours)
+    if not mutants:
+        finish(total, survived, wrong)
     lanes = [Lane(i) for i in range(JOBS)]
     results = Results(BUILD / "mutants/results.json", known)
     free = list(lanes)
@@ -345,7 +391,7 @@ def main():
             pool.shutdown(cancel_futures=True)
             die(str(error))
         jobs = {pool.submit(with_fault, m): m for m in mutants}
-        for done, job in enumerate(concurrent.futures.as_completed(jobs), 1):
+        for done, job in enumerate(concurrent.futures.as_completed(jobs), total + 1):
             mutant = jobs[job]
             try:
                 killer, before = job.result()
@@ -358,9 +404,7 @@ def main():
             else:
                 survivors.append(mutant["name"])
                 say(f"not ok {done} - {mutant['name']}: survived: {mutant['file']}: {mutant['to']}{before}")
-    print(f"1..{len(mutants)}")
-    print(f"{len(mutants) - len(survivors) - len(errors)}/{len(mutants)}")
-    sys.exit(2 if errors else 1 if survivors else 0)
+    finish(total + len(mutants), survived + survivors, wrong + errors)
 
 
 if __name__ == "__main__":

@@ -24,8 +24,8 @@ static char *fault_leak(const char *s)
 	other = realloc(copy, 8);
 	if (*s)
 		return other;
-	free(copy);
-	return copy;				/* lint: cppcheck */ /* lint: user-warnings */
+	free(copy);				/* lint: cppcheck */ /* lint: user-warnings */
+	return copy;				/* lint: cppcheck */
 }
 
 int main(int argc, char **argv)

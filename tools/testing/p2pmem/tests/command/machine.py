@@ -115,7 +115,7 @@ class Function:
         if "acs" in self.values:
             word = sum(ACS[letter] for letter in self.values["acs"].strip("-"))
             bits, vector = (int(n, 16) for n in self.values.get("egress", "0:0").split(":"))
-            struct.pack_into("<IHHI", c, at, 0x000d | 1 << 16 | 0x150 << 20, 0x5f | bits << 8, word, vector)
+            struct.pack_into("<IHHI", c, at, 0x000d | 1 << 16 | 0x150 << 20, (0x7f if bits else 0x5f) | bits << 8, word, vector)
             at = 0x150
         # a serial number, which a snapshot must not have: here it is removed already
         struct.pack_into("<III", c, at, 0x0003 | 1 << 16, 0, 0)
