@@ -222,24 +222,60 @@ static struct pci_dev *p2pmem_first_provider(struct scatterlist *sgl, int nents)
 	return NULL;
 }
 
-/**
- * pci_p2pmem_map_sg() - map a scatterlist of peer memory for a client
- * @client: DMA device, a registered client (for RDMA ib_device->dma_device)
- * @sg: the list; all of it memory of one provider
- * @nents: its number of entries
- * @dir: direction
- *
- * On success the DMA addresses and lengths of the first entries are set, as by
- * dma_map_sg(). A refusal is counted, and logged once for each reason and verdict.
- *
- * Context: Any but NMI. The caller holds the memory.
- * Return: number of mapped entries, at most @nents. On error nothing is mapped: -EINVAL
- * for a list that is empty, mixed or not peer memory; -EOPNOTSUPP if @client is not a
- * client; -EXDEV without a path; -ENODEV if the contents are lost; -EIO from the IOMMU;
- * -ENOMEM.
+/*
+ * Maps one entry by bus address under its grant, which is what there nearly always is: false,
+ * and nothing is done, for everything else, and for everything that is refused. The memory
+ * holds its grant, and the grant its pairs, so this needs no RCU.
  */
-int pci_p2pmem_map_sg(struct device *client, struct scatterlist *sg, int nents,
-		      enum dma_data_direction dir)
+static __always_inline bool p2pmem_map_one(struct device *client, struct scatterlist *sg)
+{
+	struct page *page = sg_page(sg);
+	struct p2pmem_region *r = p2pmem_page_owner(page);
+	struct pci_p2pmem_grant *grant;
+	struct p2pmem_link *link;
+	u64 phys, bus;
+
+	if (unlikely(!r))
+		return false;
+	phys = sg_phys(sg);
+	grant = p2pmem_page_grant(page);
+	if (unlikely(!grant || !p2pmem_region_has(r, sg, phys) ||
+		     READ_ONCE(r->provider->state) == P2PMEM_LOST))
+		return false;
+	link = p2pmem_grant_link(grant, client);
+	if (unlikely(!link || link->how != PCI_P2PMEM_MAP_BUS_ADDR ||
+		     READ_ONCE(link->pair->disproofs) != link->disproofs))
+		return false;
+	bus = phys + r->bus_offset;
+	if (unlikely(bus + sg->length - 1 > p2pmem_client_limit(client)))
+		return false;
+	sg_dma_address(sg) = bus;
+	sg_dma_len(sg) = sg->length;
+	sg_dma_mark_bus_address(sg);
+	p2pmem_count_map(link->pair, sg->length);
+	return true;
+}
+
+/* Undoes p2pmem_map_one(): false, and nothing is done, for everything else. */
+static __always_inline bool p2pmem_unmap_one(struct device *client, struct scatterlist *sg)
+{
+	struct pci_p2pmem_grant *grant;
+	struct p2pmem_link *link;
+
+	if (unlikely(!sg_dma_is_bus_address(sg) || !p2pmem_page_owner(sg_page(sg))))
+		return false;
+	grant = p2pmem_page_grant(sg_page(sg));
+	link = grant ? p2pmem_grant_link(grant, client) : NULL;
+	if (unlikely(!link))
+		return false;
+	p2pmem_clear_entry(sg);
+	this_cpu_inc(link->pair->count->unmaps);
+	return true;
+}
+
+/* Any list */
+static noinline int p2pmem_map_list(struct device *client, struct scatterlist *sg, int nents,
+				    enum dma_data_direction dir)
 {
 	enum pci_p2pmem_mapping how;
 	struct p2pmem_list list;
@@ -285,19 +321,35 @@ int pci_p2pmem_map_sg(struct device *client, struct scatterlist *sg, int nents,
 	trace_p2pmem_map(list.provider->pdev, client, list.bytes, how, PCI_P2PMEM_OK);
 	return ret;
 }
-EXPORT_SYMBOL_GPL(pci_p2pmem_map_sg);
 
 /**
- * pci_p2pmem_unmap_sg() - undo pci_p2pmem_map_sg()
- * @client: as mapped
- * @sg: as mapped
- * @nents: as passed to pci_p2pmem_map_sg(), not its return value
- * @dir: as mapped
+ * pci_p2pmem_map_sg() - map a scatterlist of peer memory for a client
+ * @client: DMA device, a registered client (for RDMA ib_device->dma_device)
+ * @sg: the list; all of it memory of one provider
+ * @nents: its number of entries
+ * @dir: direction
  *
- * Context: Any but NMI. The caller still holds the memory.
+ * On success the DMA addresses and lengths of the first entries are set, as by
+ * dma_map_sg(). A refusal is counted, and logged once for each reason and verdict.
+ *
+ * Context: Any but NMI. The caller holds the memory.
+ * Return: number of mapped entries, at most @nents. On error nothing is mapped: -EINVAL
+ * for a list that is empty, mixed or not peer memory; -EOPNOTSUPP if @client is not a
+ * client; -EXDEV without a path; -ENODEV if the contents are lost; -EIO from the IOMMU;
+ * -ENOMEM.
  */
-void pci_p2pmem_unmap_sg(struct device *client, struct scatterlist *sg, int nents,
-			 enum dma_data_direction dir)
+int pci_p2pmem_map_sg(struct device *client, struct scatterlist *sg, int nents,
+		      enum dma_data_direction dir)
+{
+	if (likely(nents == 1 && !trace_p2pmem_map_enabled() && p2pmem_map_one(client, sg)))
+		return 1;
+	return p2pmem_map_list(client, sg, nents, dir);
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_map_sg);
+
+/* Any list */
+static noinline void p2pmem_unmap_list(struct device *client, struct scatterlist *sg, int nents,
+				       enum dma_data_direction dir)
 {
 	enum pci_p2pmem_mapping how = PCI_P2PMEM_MAP_HOST_BRIDGE;
 	struct pci_p2pmem_grant *grant;
@@ -322,6 +374,22 @@ void pci_p2pmem_unmap_sg(struct device *client, struct scatterlist *sg, int nent
 	link = grant ? p2pmem_grant_link(grant, client) : NULL;
 	pair = link ? link->pair : p2pmem_pair_find(p, client);
 	p2pmem_count_unmap(pair);
+}
+
+/**
+ * pci_p2pmem_unmap_sg() - undo pci_p2pmem_map_sg()
+ * @client: as mapped
+ * @sg: as mapped
+ * @nents: as passed to pci_p2pmem_map_sg(), not its return value
+ * @dir: as mapped
+ *
+ * Context: Any but NMI. The caller still holds the memory.
+ */
+void pci_p2pmem_unmap_sg(struct device *client, struct scatterlist *sg, int nents,
+			 enum dma_data_direction dir)
+{
+	if (unlikely(nents != 1 || trace_p2pmem_unmap_enabled() || !p2pmem_unmap_one(client, sg)))
+		p2pmem_unmap_list(client, sg, nents, dir);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_unmap_sg);
 
