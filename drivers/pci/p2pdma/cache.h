@@ -249,7 +249,7 @@ static __always_inline unsigned long p2pmem_page_data(const struct page *page)
  */
 static __always_inline bool p2pmem_disown_page(struct page *page)
 {
-	void *data = page->zone_device_data;
+	void *data = READ_ONCE(page->zone_device_data);
 
 	return (unsigned long)data & P2PMEM_PAGE_ALLOCATED &&
 	       try_cmpxchg(&page->zone_device_data, &data, NULL);

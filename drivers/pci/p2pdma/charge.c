@@ -264,10 +264,14 @@ void p2pmem_grant_refresh(struct pci_p2pmem_grant *grant)
 int p2pmem_grant_charge(struct pci_p2pmem_grant *grant, unsigned long bytes)
 {
 	struct p2pmem_link *l = grant->link, *end = l + grant->nr;
+	bool current_grant = p2pmem_grant_is_current(grant);
 
-	for (; l < end; l++)
+	for (; l < end; l++) {
+		if (likely(current_grant && p2pmem_pair_charge_quick(l->pair, bytes)))
+			continue;
 		if (unlikely(p2pmem_pair_charge_slow(l->pair, bytes)))
 			goto undo;
+	}
 	this_cpu_add(*grant->bytes, bytes);
 	return 0;
 

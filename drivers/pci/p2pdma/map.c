@@ -42,6 +42,13 @@ struct p2pmem_list {
 	u64 phys_end;
 };
 
+/* sg_next() for entries before the last one, without a call */
+static __always_inline struct scatterlist *p2pmem_sg_next(struct scatterlist *sg)
+{
+	sg++;
+	return unlikely(sg_is_chain(sg)) ? sg_chain_ptr(sg) : sg;
+}
+
 /* Whether @r contains the whole entry */
 static bool p2pmem_region_has(const struct p2pmem_region *r, const struct scatterlist *sg,
 			      phys_addr_t phys)
@@ -62,7 +69,7 @@ static bool p2pmem_list_scan(struct scatterlist *sg, int nents, struct p2pmem_li
 	struct p2pmem_region *r = NULL;
 	size_t bytes = 0;
 
-	for (;; sg = sg_next(sg)) {
+	for (;; sg = p2pmem_sg_next(sg)) {
 		phys = sg_phys(sg);
 		if (!r || phys - r->phys >= r->size) {
 			if (!is_pci_p2pmem_page(sg_page(sg)))
@@ -101,6 +108,23 @@ static size_t p2pmem_list_bytes(struct scatterlist *sgl, int nents)
 	return bytes;
 }
 
+/*
+ * Whether no entry can be peer memory: the zone is a number in a few bits of the flags of a page,
+ * and unless the flags of all pages together have the bits of ZONE_DEVICE, none of them is.
+ */
+static bool p2pmem_list_is_ram(struct scatterlist *sg, int nents)
+{
+	unsigned long flags = 0;
+
+	/* Each request in system memory does this while any memory is registered. */
+	for (; nents > 0; nents--) {
+		flags |= data_race(sg_page(sg)->flags);
+		if (nents > 1)
+			sg = p2pmem_sg_next(sg);
+	}
+	return (flags >> ZONES_PGSHIFT & ZONE_DEVICE) != ZONE_DEVICE;
+}
+
 /* The slow path of pci_p2pmem_sg_kind() */
 int __pci_p2pmem_sg_kind(struct scatterlist *sgl, int nents)
 {
@@ -108,6 +132,8 @@ int __pci_p2pmem_sg_kind(struct scatterlist *sgl, int nents)
 	struct scatterlist *sg;
 	int i, peer = 0;
 
+	if (likely(p2pmem_list_is_ram(sgl, nents)))
+		return 0;
 	for_each_sg(sgl, sg, nents, i) {
 		if (!is_pci_p2pmem_page(sg_page(sg))) {
 			if (peer)
@@ -128,7 +154,7 @@ EXPORT_SYMBOL_GPL(__pci_p2pmem_sg_kind);
 
 static void p2pmem_unmap_bus(struct scatterlist *sg, int nents)
 {
-	for (;; sg = sg_next(sg)) {
+	for (;; sg = p2pmem_sg_next(sg)) {
 		p2pmem_clear_entry(sg);
 		if (!--nents)
 			break;
@@ -140,7 +166,7 @@ static void p2pmem_map_bus(struct scatterlist *sg, int nents)
 {
 	struct p2pmem_region *r = NULL;
 
-	for (;; sg = sg_next(sg)) {
+	for (;; sg = p2pmem_sg_next(sg)) {
 		if (!r || sg_phys(sg) - r->phys >= r->size)
 			r = p2pmem_page_region(sg_page(sg));
 		sg_dma_address(sg) = sg_phys(sg) + r->bus_offset;
