@@ -275,6 +275,7 @@ static __always_inline bool p2pmem_pages_in_use(const struct page *first, unsign
 #pragma GCC unroll 32
 	for (i = 0; i < nr; i++) {
 		mine &= p2pmem_page_data(first + i);
+		/* Others may get references at any moment: a plain read. */
 		refs |= data_race(first[i]._refcount.counter);
 	}
 	return likely(mine && refs == 1);

@@ -122,8 +122,7 @@ unlock:
 	return ret;
 }
 
-static void p2pmem_pair_return_credit(struct p2pmem_pair *pair,
-					       struct p2pmem_pair_count *c)
+static void p2pmem_pair_return_credit(struct p2pmem_pair *pair, struct p2pmem_pair_count *c)
 {
 	long keep = p2pmem_pair_advance(READ_ONCE(pair->provider->quota)), credit;
 	unsigned long flags;

@@ -48,6 +48,7 @@ static __always_inline bool p2pmem_pair_charge_quick(struct p2pmem_pair *pair, l
 
 	if (unlikely(left < 0 || !atomic_long_try_cmpxchg(&c->credit, &credit, left)))
 		return false;
+	/* Other CPUs write it, but an old value costs precision of the peak alone: a plain read. */
 	if (unlikely(left < data_race(c->low)))
 		WRITE_ONCE(c->low, left);
 	return true;

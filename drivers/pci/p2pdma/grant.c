@@ -34,7 +34,7 @@ static void p2pmem_grant_free_worker(struct work_struct *work)
 	struct pci_p2pmem_grant *g = container_of(work, struct pci_p2pmem_grant, free_work);
 	int i;
 
-	/* The CPU that freed the last memory, or another one that counted it, still reads the grant. */
+	/* A CPU that freed the last memory, or counted it, may still read the grant. */
 	synchronize_rcu();
 	scoped_guard(mutex, &g->provider->lock)
 		list_del_init(&g->node);

@@ -116,10 +116,10 @@ p2pmem_grant_sgl_alloc_quick(struct pci_p2pmem_grant *grant, unsigned int *nents
 	left = grant->nr;
 	if (unlikely(!p2pmem_grant_is_current(grant)))
 		goto undo;
-	do
+	do {
 		if (unlikely(!p2pmem_pair_charge_quick(l++->pair, nr << PAGE_SHIFT)))
 			goto undo;
-	while (--left);
+	} while (--left);
 	__this_cpu_add(*grant->bytes, nr << PAGE_SHIFT);
 	local_irq_restore(flags);
 	*nents = 1;

@@ -250,7 +250,8 @@ static void two_tasks_free_one_run(struct kunit *test)
 			atomic_inc(&f->round);
 			while (atomic_read(&f->done) < 2 * round)
 				cond_resched();
-			KUNIT_EXPECT_EQ_MSG(test, free_warned, 1, "round %d of %zu", round, f->size);
+			KUNIT_EXPECT_EQ_MSG(test, free_warned, 1, "round %d of %zu", round,
+					    f->size);
 			KUNIT_EXPECT_EQ(test, lend_used(card), 0);
 		}
 		lend_join(test, task[0]);

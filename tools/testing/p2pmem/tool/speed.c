@@ -11,9 +11,10 @@
  *				     outside: grant, run, list, map
  *
  * Prints the ticks of the time stamp counter for each step, the minimum of all rounds:
- * "find" (a provider for C1), "kind" (of a list of LEN bytes in system memory), "alloc", "lookup" (the cached verdict of a pair), "map", "unmap", "free", "run" (a run
- * allocated and freed), "list" (the same of a list without a grant), and "all", the minimum
- * of the sum of the first five. Under QEMU's -icount shift=0 a tick is an executed
+ * "alloc", "lookup" (the cached verdict of a pair), "map", "unmap", "free", "run" (a run
+ * allocated and freed), "list" (the same of a list without a grant), "all", the minimum of the
+ * sum of the first five, "find" (a provider for C1), and "kind" (of a list of LEN bytes in
+ * system memory). Under QEMU's -icount shift=0 a tick is an executed
  * instruction. The cost of reading the counter is subtracted from each step.
  *
  * The lookup is not exported. It is called through its address, which a kprobe finds;
@@ -211,7 +212,7 @@ static int speed_other(struct speed *s, struct device *client, unsigned int roun
 		end = rdtsc();
 		local_irq_restore(flags);
 		s->least[SPEED_KIND] = min(s->least[SPEED_KIND], end - begin - none);
-		/* It may sleep: interrupts that happen meanwhile are in most rounds, but not in all. */
+		/* It may sleep. Interrupts are counted in some rounds, but not in all. */
 		begin = rdtsc();
 		found = pci_p2pmem_find_provider(&client, 1);
 		end = rdtsc();
