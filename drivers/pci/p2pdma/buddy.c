@@ -128,11 +128,14 @@ static void p2pmem_block_del(struct p2pmem_buddy *b, unsigned int order, unsigne
 /* Frees a block: false, and nothing happens, when it is free already. */
 static bool p2pmem_block_free(struct p2pmem_buddy *b, unsigned int order, unsigned long i)
 {
-	unsigned int k;
+	unsigned int orders, k;
 
-	for (k = order; k < P2PMEM_BUDDY_ORDER_COUNT; k++)
-		if (p2pmem_bits_has(&b->free[k], i >> (k - order)))
+	/* Only orders that have a free block */
+	for (orders = b->orders >> order; orders; orders &= orders - 1) {
+		k = __builtin_ctz(orders);
+		if (p2pmem_bits_has(&b->free[order + k], i >> k))
 			return false;
+	}
 	while (order < P2PMEM_SLAB_ORDER && p2pmem_bits_has(&b->free[order], i ^ 1)) {
 		p2pmem_block_del(b, order, i ^ 1);
 		i >>= 1;
@@ -277,6 +280,34 @@ long p2pmem_buddy_largest(struct p2pmem_buddy *b, unsigned long max, unsigned lo
 	return p2pmem_buddy_alloc(b, *nr);
 }
 
+/**
+ * p2pmem_buddy_pages() - allocate single pages when there are no longer blocks
+ * @b: the pages; b->orders is 1
+ * @page: returns the pages
+ * @max: how many at most, one or more
+ *
+ * All of them come from one word of the bitmap, so that each costs few instructions.
+ *
+ * Context: The caller serialises.
+ * Return: how many there are, one or more.
+ */
+unsigned int p2pmem_buddy_pages(struct p2pmem_buddy *b, unsigned long *page, unsigned int max)
+{
+	unsigned long at = p2pmem_bits_first(&b->free[0]) / BITS_PER_LONG;
+	unsigned long word = b->free[0].level[0][at], last;
+	unsigned int n = 0;
+
+	do {
+		page[n++] = at * BITS_PER_LONG + __ffs(word);
+		last = word;
+		word &= word - 1;
+	} while (word && n < max);
+	/* Without the last page, whose deletion updates the summaries */
+	b->free[0].level[0][at] = last;
+	p2pmem_block_del(b, 0, page[n - 1]);
+	return n;
+}
+
 /* The block that begins at @at, in pages; 0 for none */
 static unsigned long p2pmem_block_at(struct p2pmem_buddy *b, unsigned long at)
 {
@@ -353,6 +384,19 @@ long p2pmem_buddy_search(struct p2pmem_buddy *b, unsigned long nr, unsigned long
 	return -ENOSPC;
 }
 
+/* Frees one page: false, and nothing happens, when it is free already. */
+static bool p2pmem_page_free(struct p2pmem_buddy *b, unsigned long i)
+{
+	unsigned long *word = &b->free[0].level[0][i / BITS_PER_LONG];
+	unsigned long both = 3UL << (i & ~1UL) % BITS_PER_LONG;
+
+	/* There are only single pages, also in this word, and neither it nor its buddy is free. */
+	if (b->orders != 1 || !*word || *word & both)
+		return p2pmem_block_free(b, 0, i);
+	*word |= 1UL << i % BITS_PER_LONG;
+	return true;
+}
+
 /**
  * p2pmem_buddy_free() - free pages
  * @b: the pages
@@ -371,6 +415,8 @@ bool p2pmem_buddy_free(struct p2pmem_buddy *b, unsigned long first, unsigned lon
 
 	if (end < first || end > b->pages)
 		return false;
+	if (nr == 1)
+		return p2pmem_page_free(b, first);
 	while (first < end) {
 		k = BITS_PER_LONG - 1 - __builtin_clzl(end - first);
 		if (first && (unsigned int)__builtin_ctzl(first) < k)

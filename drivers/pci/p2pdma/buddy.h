@@ -55,6 +55,7 @@ long p2pmem_buddy_alloc(struct p2pmem_buddy *b, unsigned long nr);
 long p2pmem_buddy_largest(struct p2pmem_buddy *b, unsigned long max, unsigned long *nr);
 long p2pmem_buddy_search(struct p2pmem_buddy *b, unsigned long nr, unsigned long *from,
 			 unsigned int steps);
+unsigned int p2pmem_buddy_pages(struct p2pmem_buddy *b, unsigned long *page, unsigned int max);
 bool p2pmem_buddy_free(struct p2pmem_buddy *b, unsigned long first, unsigned long nr);
 
 #endif /* _P2PMEM_BUDDY_H */

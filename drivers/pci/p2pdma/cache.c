@@ -78,8 +78,8 @@ static void *p2pmem_pool_counted(struct p2pmem_pool *pool, void *addr, unsigned 
 static struct page *p2pmem_pool_from_cache(struct p2pmem_pool *pool, unsigned int order)
 {
 	struct p2pmem_cache *c;
+	struct page *page = NULL;
 	unsigned long flags;
-	struct page *page;
 
 	local_irq_save(flags);
 	c = this_cpu_ptr(pool->cache);
@@ -88,7 +88,7 @@ static struct page *p2pmem_pool_from_cache(struct p2pmem_pool *pool, unsigned in
 			p2pmem_cache_refill(pool, c);
 		p2pmem_cache_unlock(c);
 	}
-	page = p2pmem_cache_pop(pool, order);
+	p2pmem_cache_pop(pool, order, &page);
 	local_irq_restore(flags);
 	return page;
 }
@@ -106,10 +106,12 @@ static struct page *p2pmem_pool_from_cache(struct p2pmem_pool *pool, unsigned in
 void *p2pmem_pool_alloc_block(struct p2pmem_pool *pool, unsigned long nr)
 {
 	unsigned int order = p2pmem_block_order(nr);
-	struct page *page;
+	struct page *page = NULL;
 
-	page = order < P2PMEM_CACHE_ORDER_COUNT ? p2pmem_pool_from_cache(pool, order) :
-						  p2pmem_recent_alloc(pool, nr);
+	if (order < P2PMEM_CACHE_ORDER_COUNT)
+		page = p2pmem_pool_from_cache(pool, order);
+	else
+		p2pmem_recent_alloc(pool, nr, &page);
 	if (likely(page))
 		return page_to_virt(page);
 	return p2pmem_pool_counted(pool, p2pmem_store_alloc(&pool->store, nr), nr);
@@ -151,22 +153,25 @@ void p2pmem_pool_unpromise(struct p2pmem_pool *pool, size_t size)
 }
 
 /**
- * p2pmem_pool_alloc_some() - allocate the longest block up to a length
+ * p2pmem_pool_alloc_some() - allocate the longest blocks up to a length
  * @pool: the pool
- * @size: bytes, all of them promised; returns how many there are
+ * @size: bytes at most, all of them promised
+ * @run: returns the blocks
+ * @max: how many at most
  *
  * Context: Any but NMI.
- * Return: kernel address of the run.
+ * Return: number of blocks.
  */
-void *p2pmem_pool_alloc_some(struct p2pmem_pool *pool, size_t *size)
+unsigned int p2pmem_pool_alloc_some(struct p2pmem_pool *pool, size_t size, struct p2pmem_run *run,
+				    unsigned int max)
 {
-	unsigned long nr = 0;
-	void *addr;
+	unsigned long pages = size >> PAGE_SHIFT;
+	unsigned int n;
 
-	KUNIT_STATIC_STUB_REDIRECT(p2pmem_pool_alloc_some, pool, size);
-	addr = p2pmem_store_promised(&pool->store, *size >> PAGE_SHIFT, &nr);
-	*size = nr << PAGE_SHIFT;
-	return p2pmem_pool_counted(pool, addr, nr);
+	KUNIT_STATIC_STUB_REDIRECT(p2pmem_pool_alloc_some, pool, size, run, max);
+	n = p2pmem_store_promised(&pool->store, &pages, run, max);
+	this_cpu_add(pool->cache->out, pages);
+	return n;
 }
 
 /**
@@ -213,4 +218,20 @@ void p2pmem_pool_free(struct p2pmem_pool *pool, void *addr, size_t size)
 	/* Free first, count then: an observer of the count can allocate the pages. */
 	if (p2pmem_store_free(&pool->store, addr, nr))
 		this_cpu_sub(pool->cache->out, nr);
+}
+
+/**
+ * p2pmem_pool_free_runs() - free several runs at once
+ * @pool: the pool
+ * @run: runs that were allocated from it
+ * @nr: how many
+ *
+ * They are not cached: that a list had several runs means that blocks are to be merged.
+ *
+ * Context: Any but NMI.
+ */
+void p2pmem_pool_free_runs(struct p2pmem_pool *pool, const struct p2pmem_run *run, unsigned int nr)
+{
+	/* Free first, count then. */
+	this_cpu_sub(pool->cache->out, p2pmem_store_free_runs(&pool->store, run, nr));
 }

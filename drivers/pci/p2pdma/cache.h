@@ -15,34 +15,40 @@
 #include "p2pdma.h"
 #include "pool.h"
 
+/* The length of a usual request, beside one page: 128 KiB; loops over its pages are unrolled */
+#define P2PMEM_USUAL	32UL
+
 /**
  * p2pmem_cache_pop() - allocate from the cache of this CPU
  * @pool: the pool
  * @order: a run of 2^order pages, below P2PMEM_CACHE_ORDER_COUNT
  *
+ * @page: returns the first page of the run
+ *
  * Context: Any but NMI, interrupts off.
- * Return: the first page of the run, or NULL when the cache has none.
+ * Return: false when the cache has none.
  */
-static __always_inline struct page *p2pmem_cache_pop(struct p2pmem_pool *pool,
-						     unsigned int order)
+static __always_inline bool p2pmem_cache_pop(struct p2pmem_pool *pool, unsigned int order,
+					     struct page **page)
 {
 	struct p2pmem_cache __percpu *cache = pool->cache;
 	struct p2pmem_cache *c = this_cpu_ptr(cache);
-	struct page *page = NULL;
 	unsigned int nr;
 
 	lockdep_assert_irqs_disabled();
 	if (unlikely(!p2pmem_cache_trylock(c)))
-		return NULL;
+		return false;
 	nr = c->nr[order];
-	if (likely(nr)) {
-		c->nr[order] = --nr;
-		page = p2pmem_cache_slots(c, order)[nr];
-		__this_cpu_sub(cache->pages, 1U << order);
-		__this_cpu_add(cache->out, 1L << order);
+	if (unlikely(!nr)) {
+		p2pmem_cache_unlock(c);
+		return false;
 	}
+	c->nr[order] = --nr;
+	*page = p2pmem_cache_slots(c, order)[nr];
+	__this_cpu_sub(cache->pages, 1U << order);
+	__this_cpu_add(cache->out, 1L << order);
 	p2pmem_cache_unlock(c);
-	return page;
+	return true;
 }
 
 /**
@@ -52,7 +58,8 @@ static __always_inline struct page *p2pmem_cache_pop(struct p2pmem_pool *pool,
  * @order: it has 2^order pages, below P2PMEM_CACHE_ORDER_COUNT
  *
  * Context: Any but NMI, interrupts off.
- * Return: false, and nothing is done, when the cache has no room: for p2pmem_pool_free().
+ * Return: true after the run was counted and a full barrier; false, and nothing is done, when
+ * the cache has no room: for p2pmem_pool_free().
  */
 static __always_inline bool p2pmem_cache_push(struct p2pmem_pool *pool, struct page *page,
 					      unsigned int order)
@@ -75,44 +82,54 @@ static __always_inline bool p2pmem_cache_push(struct p2pmem_pool *pool, struct p
 	c->nr[order] = nr + 1;
 	__this_cpu_add(cache->pages, 1U << order);
 	__this_cpu_sub(cache->out, 1L << order);
-	p2pmem_cache_unlock(c);
+	/* Unlocks. The run is counted, then the caller reads the state: see state.c. */
+	atomic_xchg(&c->busy, 0);
 	return true;
 }
 
-/* The slot of a length that this CPU prefers, or NULL for a length that has none */
+/* Whether blocks of a length are kept when they are freed */
+static __always_inline bool p2pmem_recent_length(unsigned long nr)
+{
+	const unsigned long least = 1UL << P2PMEM_RECENT_MIN, most = 1UL << P2PMEM_RECENT_MAX;
+
+	return nr - least <= most - least && is_power_of_2(nr);
+}
+
+/* The slot of such a length that this CPU prefers */
 static __always_inline struct p2pmem_recent *p2pmem_recent(struct p2pmem_pool *pool,
 							   unsigned long nr)
 {
-	const unsigned long least = 1UL << P2PMEM_RECENT_MIN, most = 1UL << P2PMEM_RECENT_MAX;
-	unsigned int i, among;
-
-	if (nr - least > most - least || !is_power_of_2(nr))
-		return NULL;
 	/* Of four orders, the slots begin at 0, 4, 6 and 7, and there are 4, 2, 1 and 1. */
-	i = __ffs(nr) - P2PMEM_RECENT_MIN;
-	among = raw_smp_processor_id() & ((4U >> i) - (i < 3));
-	return &pool->store.recent[8 - (8 >> i) + among];
+	unsigned int i = __ffs(nr) - P2PMEM_RECENT_MIN;
+	unsigned int among = raw_smp_processor_id() & ((4U >> i) - (i < 3));
+
+	return pool->store.recent + (8 - (8 >> i) + among);
 }
 
 /**
  * p2pmem_recent_alloc() - allocate a block that was freed and not merged
  * @pool: the pool
  * @nr: number of pages
+ * @page: returns its first page
  *
  * Context: Any but NMI.
- * Return: its first page, or NULL when there is none.
+ * Return: false when there is none.
  */
-static __always_inline struct page *p2pmem_recent_alloc(struct p2pmem_pool *pool, unsigned long nr)
+static __always_inline bool p2pmem_recent_alloc(struct p2pmem_pool *pool, unsigned long nr,
+						struct page **page)
 {
-	struct p2pmem_recent *r = p2pmem_recent(pool, nr);
-	struct page *page;
+	struct p2pmem_recent *r;
 
-	if (!r || !READ_ONCE(r->page))
-		return NULL;
-	page = xchg(&r->page, NULL);
-	if (likely(page))
-		this_cpu_add(pool->cache->out, nr);
-	return page;
+	if (!p2pmem_recent_length(nr))
+		return false;
+	r = p2pmem_recent(pool, nr);
+	if (unlikely(!READ_ONCE(r->page)))
+		return false;
+	*page = xchg(&r->page, NULL);
+	if (unlikely(!*page))
+		return false;
+	this_cpu_add(pool->cache->out, nr);
+	return true;
 }
 
 /**
@@ -122,22 +139,79 @@ static __always_inline struct page *p2pmem_recent_alloc(struct p2pmem_pool *pool
  * @nr: number of pages
  *
  * Context: Any but NMI.
- * Return: false, and nothing is done, when it must go to the shared part.
+ * Return: true after it was counted and a full barrier; false, and nothing is done, when it
+ * must go to the shared part.
  */
 static __always_inline bool p2pmem_recent_keep(struct p2pmem_pool *pool, struct page *page,
 					       unsigned long nr)
 {
-	struct p2pmem_recent *r = p2pmem_recent(pool, nr);
+	struct p2pmem_recent *r;
 
-	if (!r || READ_ONCE(r->page) || atomic_read(&pool->shorts) ||
-	    READ_ONCE(pool->size) < P2PMEM_RECENT_PAGES << PAGE_SHIFT ||
-	    cmpxchg(&r->page, NULL, page))
+	if (!p2pmem_recent_length(nr))
+		return false;
+	r = p2pmem_recent(pool, nr);
+	if (unlikely(READ_ONCE(r->page) || atomic_read(&pool->shorts) ||
+		     !READ_ONCE(pool->keeps) || cmpxchg(&r->page, NULL, page)))
 		return false;
 	this_cpu_sub(pool->cache->out, nr);
+	smp_mb();	/* counted, then the caller reads the state: see state.c */
 	return true;
 }
 
-void p2pmem_mark_pages(struct page *page, unsigned long nr, void *data);
+/**
+ * p2pmem_alloc_quick() - allocate a run of a usual length from what this CPU prefers
+ * @pool: the pool
+ * @nr: number of pages
+ * @page: returns its first page
+ *
+ * Context: Any but NMI, interrupts off.
+ * Return: false when there is none: for p2pmem_pool_alloc_block().
+ */
+static __always_inline bool p2pmem_alloc_quick(struct p2pmem_pool *pool, unsigned long nr,
+					       struct page **page)
+{
+	if (nr == 1)
+		return p2pmem_cache_pop(pool, 0, page);
+	return nr == P2PMEM_USUAL && p2pmem_recent_alloc(pool, P2PMEM_USUAL, page);
+}
+
+/**
+ * p2pmem_free_quick() - free a run of a usual length to what this CPU prefers
+ * @pool: the pool
+ * @page: its first page
+ * @nr: number of pages
+ *
+ * Context: Any but NMI, interrupts off.
+ * Return: true after the run was counted and a full barrier; false, and nothing is done, when
+ * there is no room: for p2pmem_pool_free().
+ */
+static __always_inline bool p2pmem_free_quick(struct p2pmem_pool *pool, struct page *page,
+					      unsigned long nr)
+{
+	if (nr == 1)
+		return p2pmem_cache_push(pool, page, 0);
+	return nr == P2PMEM_USUAL && p2pmem_recent_keep(pool, page, P2PMEM_USUAL);
+}
+
+/**
+ * p2pmem_mark_pages() - write what is known of the pages of a run
+ * @page: the first one, just allocated or about to be free
+ * @nr: how many
+ * @data: for zone_device_data of each
+ *
+ * Context: Any.
+ */
+static __always_inline void p2pmem_mark_pages(struct page *page, unsigned long nr, void *data)
+{
+	unsigned long i;
+
+#pragma GCC unroll 32
+	for (i = 0; i < nr; i++)
+		page[i].zone_device_data = data;
+}
+
+void p2pmem_mark_run(struct page *page, unsigned long nr, void *data);
+bool p2pmem_disown_run(struct page *page, unsigned long nr);
 
 /**
  * p2pmem_set_page_grant() - record the grant of a run of pages
@@ -154,8 +228,73 @@ static __always_inline void p2pmem_set_page_grant(struct page *page, unsigned lo
 
 	if (likely(nr == 1))
 		page->zone_device_data = data;
+	else if (likely(nr == P2PMEM_USUAL))
+		p2pmem_mark_pages(page, P2PMEM_USUAL, data);
 	else
-		p2pmem_mark_pages(page, nr, data);
+		p2pmem_mark_run(page, nr, data);
+}
+
+static __always_inline unsigned long p2pmem_page_data(const struct page *page)
+{
+	return (unsigned long)page->zone_device_data;
+}
+
+/**
+ * p2pmem_disown_page() - mark a page as free
+ * @page: page of a pool
+ *
+ * Context: Any but NMI.
+ * Return: false, and nothing is done, when it is not allocated: also for all but one of
+ * several CPUs that free it at the same moment.
+ */
+static __always_inline bool p2pmem_disown_page(struct page *page)
+{
+	void *data = READ_ONCE(page->zone_device_data);
+
+	return (unsigned long)data & P2PMEM_PAGE_ALLOCATED &&
+	       try_cmpxchg(&page->zone_device_data, &data, NULL);
+}
+
+/**
+ * p2pmem_pages_in_use() - whether a run can be freed as a whole
+ * @first: the first page, of a pool
+ * @nr: number of pages
+ *
+ * Context: Any but NMI.
+ * Return: true if each page is allocated and has the reference of its user and no other one.
+ */
+static __always_inline bool p2pmem_pages_in_use(const struct page *first, unsigned long nr)
+{
+	unsigned long mine = P2PMEM_PAGE_ALLOCATED, i;
+	int refs = 1;
+
+	/*
+	 * A page that is allocated has one reference at least. Plain reads, because each can be
+	 * an operand of an instruction, and volatile reads cannot.
+	 */
+#pragma GCC unroll 32
+	for (i = 0; i < nr; i++) {
+		mine &= p2pmem_page_data(first + i);
+		/* Others may get references at any moment: a plain read. */
+		refs |= data_race(first[i]._refcount.counter);
+	}
+	return likely(mine && refs == 1);
+}
+
+/**
+ * p2pmem_disown_pages() - mark the pages of a run as free
+ * @first: the first page, of a pool
+ * @nr: number of pages
+ *
+ * Context: Any but NMI; nobody else frees them meanwhile.
+ * Return: false, and nothing is done, unless p2pmem_pages_in_use().
+ */
+static __always_inline bool p2pmem_disown_pages(struct page *first, unsigned long nr)
+{
+	if (unlikely(!p2pmem_pages_in_use(first, nr)))
+		return false;
+	p2pmem_mark_pages(first, nr, NULL);
+	return true;
 }
 
 #endif /* _P2PMEM_CACHE_H */

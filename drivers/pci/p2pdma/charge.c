@@ -1,39 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: memory that is out under a grant, and how much may be
+ * DOC: memory in use under a grant, and its quota
  *
- * Floor 4.
+ * Floor 5.
  *
- * Two sums, because no other figure has them: of a grant, to name who holds memory and to
- * evict it, per CPU; of a pair over all of its grants, which is what a quota limits and
- * what the peak is of.
+ * Two sums, because no other figure has them: that of a grant, which names the users of memory
+ * and decides when the grant is freed, is counted per CPU. That of a pair over all of its
+ * grants is what a quota limits and what the peak is computed from.
  *
- * &p2pmem_pair.used is one number for all CPUs, and changes seldom: it is what is out and
- * the credit of each CPU. A CPU charges to its credit while that suffices, and returns to
- * it, in a line of its own. What it needs beyond that it adds to the sum, with some credit
- * in addition where the quota allows it; a credit that grew too large it takes off. That
- * needs the pair's lock. So the sum is never less than what is out, and a quota that the
- * sum keeps is kept by what is out. A charge that would be refused first takes the credit
- * of all CPUs back, under the same lock: it is refused only when what is out leaves no room.
+ * &p2pmem_pair.used is one number for all CPUs and changes seldom: the memory in use, and the
+ * credit of each CPU. A CPU charges memory to its credit while that is enough, and returns
+ * memory to it, in a cache line of its own. What exceeds the credit is added to the sum under
+ * the pair's lock, with some credit in advance where the quota allows it; credit that has
+ * grown too large is subtracted. So the sum is never less than the memory in use, and while
+ * the sum is within the quota the memory in use is, too. Before a charge is refused, the
+ * credit of all CPUs is collected under the same lock: only memory in use leads to a refusal.
  *
- * The peak is exact where one CPU charges. Where several do, it may be too high by what the
- * others returned since the sum last changed; it never exceeds the sum, so no quota either,
- * and never the pool.
+ * Credit is void while the sum is above a quota that was lowered. So that charging does not
+ * compare the quota each time, a grant is checked once after each change: see
+ * p2pmem_grant_refresh().
  *
- * Memory is charged after it was taken from the pool and uncharged before it goes back:
- * at any moment no more is charged than is out, so that a peak never exceeds what there
- * is, and a quota refuses for no memory but that which its client has.
+ * The peak is exact while one CPU charges. While several do, it may be too high by what the
+ * others returned since the sum last changed; it never exceeds the sum, the quota or the size
+ * of the pool.
+ *
+ * Memory is charged after its allocation and uncharged before it is freed: at any moment no
+ * more is charged than is in use, so the peak never exceeds the pool, and a quota refuses only
+ * because of memory that its client uses.
  */
 #include <linux/percpu.h>
-#include <linux/sizes.h>
 #include "p2pdma.h"
+#include "charge.h"
 
 /**
- * p2pmem_grant_bytes() - memory that is out under a grant
+ * p2pmem_grant_bytes() - memory in use under a grant
  * @g: the grant
  *
  * Context: Any.
- * Return: bytes; exact when nobody takes or returns memory meanwhile.
+ * Return: bytes; exact if no memory is allocated or freed meanwhile.
  */
 long p2pmem_grant_bytes(const struct pci_p2pmem_grant *g)
 {
@@ -44,12 +48,6 @@ long p2pmem_grant_bytes(const struct pci_p2pmem_grant *g)
 		bytes += READ_ONCE(*per_cpu_ptr(g->bytes, cpu));
 	return bytes;
 }
-
-/*
- * What a CPU adds to the sum in advance; it keeps twice of it at most. Small quotas have
- * less of it, or none, so that the CPUs do not take it from each other all the time.
- */
-#define P2PMEM_CREDIT		SZ_1M
 
 static long p2pmem_pair_advance(unsigned long quota)
 {
@@ -70,8 +68,8 @@ static void p2pmem_pair_account_peak(struct p2pmem_pair *pair)
 	pair->peak = max(pair->peak, min(used, size));
 }
 
-/* Takes the credit of all CPUs back: the sum is what is out. */
-static void p2pmem_pair_take_credit(struct p2pmem_pair *pair)
+/* Collects the credit of all CPUs: the sum is the memory in use. */
+static void p2pmem_pair_collect_credit(struct p2pmem_pair *pair)
 {
 	struct p2pmem_pair_count *c;
 	int cpu;
@@ -90,22 +88,27 @@ static bool p2pmem_pair_fits(const struct p2pmem_pair *pair, unsigned long quota
 	return !quota || pair->used + bytes <= quota;
 }
 
-/* The credit of this CPU does not suffice. */
-static noinline int p2pmem_pair_charge_slow(struct p2pmem_pair *pair, unsigned long quota,
-					    long bytes)
+/* The credit of this CPU is not enough, or may be void. */
+static noinline int p2pmem_pair_charge_slow(struct p2pmem_pair *pair, long bytes)
 {
-	long advance = p2pmem_pair_advance(quota);
 	struct p2pmem_pair_count *c;
-	unsigned long flags;
+	unsigned long flags, quota;
+	long advance;
 	int ret = 0;
 
 	raw_spin_lock_irqsave(&pair->charging, flags);
+	/* Under the lock: p2pmem_grant_refresh() must not miss a sum that an old quota allows. */
+	quota = READ_ONCE(pair->provider->quota);
+	advance = p2pmem_pair_advance(quota);
+	/* A sum above the quota is of a time before the quota was lowered: credit is void. */
+	if (p2pmem_pair_fits(pair, quota, 0) && p2pmem_pair_charge_quick(pair, bytes))
+		goto unlock;
 	c = this_cpu_ptr(pair->count);
 	p2pmem_pair_account_peak(pair);
 	if (!p2pmem_pair_fits(pair, quota, bytes + advance))
 		advance = 0;
 	if (!p2pmem_pair_fits(pair, quota, bytes))
-		p2pmem_pair_take_credit(pair);
+		p2pmem_pair_collect_credit(pair);
 	if (p2pmem_pair_fits(pair, quota, bytes)) {
 		WRITE_ONCE(pair->used, pair->used + bytes + advance);
 		atomic_long_add(advance, &c->credit);
@@ -114,30 +117,12 @@ static noinline int p2pmem_pair_charge_slow(struct p2pmem_pair *pair, unsigned l
 	}
 	WRITE_ONCE(c->low, atomic_long_read(&c->credit));
 	p2pmem_pair_account_peak(pair);
+unlock:
 	raw_spin_unlock_irqrestore(&pair->charging, flags);
 	return ret;
 }
 
-/*
- * -EDQUOT if this would exceed the quota; the credit is another CPU's after a migration.
- * A sum above the quota is of a time before the quota was lowered: its credit is void.
- */
-static __always_inline int p2pmem_pair_charge(struct p2pmem_pair *pair, unsigned long quota,
-					      long bytes)
-{
-	struct p2pmem_pair_count *c = raw_cpu_ptr(pair->count);
-	long credit = atomic_long_read(&c->credit);
-
-	if (unlikely(credit < bytes || (quota && READ_ONCE(pair->used) > quota) ||
-		     !atomic_long_try_cmpxchg(&c->credit, &credit, credit - bytes)))
-		return p2pmem_pair_charge_slow(pair, quota, bytes);
-	if (unlikely(credit - bytes < READ_ONCE(c->low)))
-		WRITE_ONCE(c->low, credit - bytes);
-	return 0;
-}
-
-static noinline void p2pmem_pair_return_credit(struct p2pmem_pair *pair,
-					       struct p2pmem_pair_count *c)
+static void p2pmem_pair_return_credit(struct p2pmem_pair *pair, struct p2pmem_pair_count *c)
 {
 	long keep = p2pmem_pair_advance(READ_ONCE(pair->provider->quota)), credit;
 	unsigned long flags;
@@ -152,21 +137,27 @@ static noinline void p2pmem_pair_return_credit(struct p2pmem_pair *pair,
 	raw_spin_unlock_irqrestore(&pair->charging, flags);
 }
 
-static __always_inline void p2pmem_pair_uncharge(struct p2pmem_pair *pair, long bytes)
+/* Trims the credit of this CPU. */
+static void p2pmem_pair_trim(struct p2pmem_pair *pair)
 {
 	struct p2pmem_pair_count *c = raw_cpu_ptr(pair->count);
-	long credit = atomic_long_add_return(bytes, &c->credit);
 
-	if (unlikely(credit > 2 * P2PMEM_CREDIT))
+	if (atomic_long_read(&c->credit) > P2PMEM_CREDIT_MAX)
 		p2pmem_pair_return_credit(pair, c);
 }
 
+static void p2pmem_pair_uncharge(struct p2pmem_pair *pair, long bytes)
+{
+	if (p2pmem_pair_uncharge_quick(pair, bytes) > P2PMEM_CREDIT_MAX)
+		p2pmem_pair_trim(pair);
+}
+
 /**
- * p2pmem_pair_used() - memory that is out under grants that include a pair
+ * p2pmem_pair_used() - memory in use under grants that include a pair
  * @pair: the pair
  *
  * Context: Any.
- * Return: bytes; exact when nobody takes or returns memory meanwhile.
+ * Return: bytes; exact if no memory is allocated or freed meanwhile.
  */
 long p2pmem_pair_used(struct p2pmem_pair *pair)
 {
@@ -185,11 +176,11 @@ long p2pmem_pair_used(struct p2pmem_pair *pair)
 }
 
 /**
- * p2pmem_pair_peak() - the most memory that ever was out
+ * p2pmem_pair_peak() - the most memory that was ever in use
  * @pair: the pair
  *
  * Context: Any.
- * Return: bytes; see above for how exact.
+ * Return: bytes; see above for the precision.
  */
 long p2pmem_pair_peak(struct p2pmem_pair *pair)
 {
@@ -206,11 +197,11 @@ long p2pmem_pair_peak(struct p2pmem_pair *pair)
 }
 
 /**
- * p2pmem_grant_over_quota() - whether a client of a grant has all that it may have
+ * p2pmem_grant_over_quota() - whether an allocation would exceed the quota of a client
  * @grant: the grant, held
- * @bytes: whole pages that are to be taken for it
+ * @bytes: whole pages that are to be allocated
  *
- * Asked before memory is taken, so that what is refused takes none from others;
+ * A check before the allocation, so that a refused one uses no memory that others need;
  * p2pmem_grant_charge() decides.
  *
  * Context: Any.
@@ -229,23 +220,57 @@ bool p2pmem_grant_over_quota(const struct pci_p2pmem_grant *grant, unsigned long
 }
 
 /**
- * p2pmem_grant_charge() - memory was taken for a grant
+ * p2pmem_grant_refresh() - check whether a grant allows allocations without further checks
+ * @grant: the grant, held
+ *
+ * Context: Any but NMI.
+ */
+void p2pmem_grant_refresh(struct pci_p2pmem_grant *grant)
+{
+	long changes = atomic_long_read(&p2pmem_changes);
+	struct p2pmem_pair *pair;
+	unsigned long flags;
+	bool fits;
+	int i;
+
+	if (changes == READ_ONCE(grant->changes))
+		return;
+	smp_rmb();	/* the count, then what was changed: see p2pmem_note_change() */
+	if (p2pmem_grant_has_ended(grant) || p2pmem_grant_is_stale(grant) ||
+	    !p2pmem_grant_valid(grant))
+		return;
+	for (i = 0; i < grant->nr; i++) {
+		pair = grant->link[i].pair;
+		raw_spin_lock_irqsave(&pair->charging, flags);
+		fits = p2pmem_pair_fits(pair, READ_ONCE(pair->provider->quota), 0);
+		raw_spin_unlock_irqrestore(&pair->charging, flags);
+		if (!fits)
+			return;
+	}
+	WRITE_ONCE(grant->changes, changes);
+}
+
+/**
+ * p2pmem_grant_charge() - charge memory that was allocated under a grant
  * @grant: the grant, held
  * @bytes: whole pages
  *
- * All of its clients have all of its memory: each is charged with it.
+ * All clients of the grant use all of its memory: each is charged with it.
  *
  * Context: Any but NMI.
- * Return: 0, or -EDQUOT when one of them would exceed its quota: the memory goes back.
+ * Return: 0, or -EDQUOT if one of them would exceed its quota: the caller frees the memory.
  */
 int p2pmem_grant_charge(struct pci_p2pmem_grant *grant, unsigned long bytes)
 {
 	struct p2pmem_link *l = grant->link, *end = l + grant->nr;
-	unsigned long quota = READ_ONCE(grant->provider->quota);
+	bool current_grant = p2pmem_grant_is_current(grant);
 
-	for (; l < end; l++)
-		if (unlikely(p2pmem_pair_charge(l->pair, quota, bytes)))
+	for (; l < end; l++) {
+		if (likely(current_grant && p2pmem_pair_charge_quick(l->pair, bytes)))
+			continue;
+		if (unlikely(p2pmem_pair_charge_slow(l->pair, bytes)))
 			goto undo;
+	}
 	this_cpu_add(*grant->bytes, bytes);
 	return 0;
 
@@ -256,19 +281,57 @@ undo:
 }
 
 /**
- * p2pmem_grant_uncharge() - memory of a grant is about to go back
- * @grant: the grant, held
+ * p2pmem_grant_release_unused() - free a grant that nobody holds and that has no memory in use
+ * @grant: the grant; RCU read side, because the memory may have held it
+ *
+ * Memory in use holds its grant without a reference. Once nobody holds a reference nothing is
+ * allocated under the grant, so the counters of the CPUs only fall: a sum of zero means that
+ * all memory is free, and each CPU that frees memory sees @unheld, or its memory is
+ * missing in the sum that the setter of @unheld computes.
+ *
+ * Context: Any but NMI, after a full barrier.
+ */
+void p2pmem_grant_release_unused(struct pci_p2pmem_grant *grant)
+{
+	if (READ_ONCE(grant->unheld) && !p2pmem_grant_bytes(grant) &&
+	    !xchg(&grant->released, true))
+		queue_work(p2pmem_wq, &grant->free_work);
+}
+
+/**
+ * p2pmem_grant_settle() - finish uncharging memory of a grant
+ * @grant: the grant
+ *
+ * Context: As p2pmem_grant_uncharge_quick(), after a full barrier.
+ */
+void p2pmem_grant_settle(struct pci_p2pmem_grant *grant)
+{
+	int i;
+
+	for (i = 0; i < grant->nr; i++)
+		p2pmem_pair_trim(grant->link[i].pair);
+	p2pmem_grant_release_unused(grant);
+}
+
+/**
+ * p2pmem_grant_uncharge() - uncharge memory of a grant that is about to be freed
+ * @grant: the grant; unless the caller holds a reference it may be freed after this
  * @bytes: as charged
  *
  * Context: Any but NMI.
  */
 void p2pmem_grant_uncharge(struct pci_p2pmem_grant *grant, unsigned long bytes)
 {
-	struct p2pmem_link *l = grant->link, *end = l + grant->nr;
+	unsigned long flags;
+	long credit;
 
-	this_cpu_sub(*grant->bytes, bytes);
-	for (; l < end; l++)
-		p2pmem_pair_uncharge(l->pair, bytes);
+	/* With interrupts off we are an RCU reader. */
+	local_irq_save(flags);
+	credit = p2pmem_grant_uncharge_quick(grant, bytes);
+	smp_mb();	/* uncharged, now the state of the grant */
+	if (p2pmem_grant_unsettled(grant, credit))
+		p2pmem_grant_settle(grant);
+	local_irq_restore(flags);
 }
 
 /**

@@ -42,6 +42,7 @@
  * @node: entry in &p2pmem_store.chunks
  * @slabs: the owner of their addresses
  * @base: kernel address of the first one
+ * @first: the first one, which is not accessed
  * @kept: the slab that is free but was not returned to genalloc
  * @buddy: the free pages
  * @words: its bitmaps
@@ -50,6 +51,7 @@ struct p2pmem_chunk {
 	struct list_head node;
 	struct gen_pool *slabs;
 	unsigned long base;
+	struct page *first;
 	unsigned long kept;
 	struct p2pmem_buddy buddy;
 	unsigned long words[];
@@ -90,12 +92,12 @@ static void *p2pmem_chunk_addr(struct p2pmem_chunk *c, long page)
 	return (void *)(c->base + ((unsigned long)page << PAGE_SHIFT));
 }
 
-static struct p2pmem_chunk *p2pmem_chunk_of(struct p2pmem_store *s, const void *addr)
+static struct p2pmem_chunk *p2pmem_chunk_of(struct p2pmem_store *s, const struct page *page)
 {
 	struct p2pmem_chunk *c;
 
 	list_for_each_entry(c, &s->chunks, node)
-		if ((unsigned long)addr - c->base < c->buddy.pages << PAGE_SHIFT)
+		if ((unsigned long)(page - c->first) < c->buddy.pages)
 			return c;
 	return NULL;
 }
@@ -103,13 +105,15 @@ static struct p2pmem_chunk *p2pmem_chunk_of(struct p2pmem_store *s, const void *
 /**
  * p2pmem_store_init() - no pages
  * @s: returns it
+ * @name: name of the provider, for warnings; must outlive @s
  * @node: NUMA node for the bookkeeping
  *
  * Context: Process context, may sleep.
  * Return: 0 or -ENOMEM.
  */
-int p2pmem_store_init(struct p2pmem_store *s, int node)
+int p2pmem_store_init(struct p2pmem_store *s, const char *name, int node)
 {
+	s->name = name;
 	raw_spin_lock_init(&s->lock);
 	INIT_LIST_HEAD(&s->chunks);
 	s->slabs = gen_pool_create(PAGE_SHIFT + P2PMEM_SLAB_ORDER, node);
@@ -152,6 +156,7 @@ int p2pmem_store_add(struct p2pmem_store *s, void *addr, unsigned long pages, in
 		return -ENOMEM;
 	c->slabs = s->slabs;
 	c->base = (unsigned long)addr;
+	c->first = virt_to_page(addr);
 	c->kept = P2PMEM_NO_SLAB;
 	if (!p2pmem_buddy_init(&c->buddy, pages, c->words) ||
 	    (slabs && p2pmem_slabs_add(s->slabs, c->base, slabs, node))) {
@@ -168,25 +173,25 @@ int p2pmem_store_add(struct p2pmem_store *s, void *addr, unsigned long pages, in
 }
 
 /**
- * p2pmem_warn_not_allocated() - somebody frees what is not allocated
+ * p2pmem_warn_not_allocated() - warn about a caller that frees what is not allocated
+ * @provider: name of the provider
  *
  * Context: Any.
  */
-void p2pmem_warn_not_allocated(void)
+void p2pmem_warn_not_allocated(const char *provider)
 {
-	KUNIT_STATIC_STUB_REDIRECT(p2pmem_warn_not_allocated);
-	WARN_ONCE(1, "peer-to-peer memory was freed that was not allocated\n");
+	KUNIT_STATIC_STUB_REDIRECT(p2pmem_warn_not_allocated, provider);
+	WARN_ONCE(1, "%s: peer-to-peer memory was freed that was not allocated\n", provider);
 }
 
 /* False after a warning when some of the pages are free already, or none of the pool's */
-static bool p2pmem_store_put(struct p2pmem_store *s, void *addr, unsigned long nr)
+static bool p2pmem_store_put(struct p2pmem_store *s, struct page *page, unsigned long nr)
 {
-	struct p2pmem_chunk *c = p2pmem_chunk_of(s, addr);
+	struct p2pmem_chunk *c = p2pmem_chunk_of(s, page);
 
-	if (likely(c && p2pmem_buddy_free(&c->buddy, ((unsigned long)addr - c->base) >> PAGE_SHIFT,
-					  nr)))
+	if (likely(c && p2pmem_buddy_free(&c->buddy, page - c->first, nr)))
 		return true;
-	p2pmem_warn_not_allocated();
+	p2pmem_warn_not_allocated(s->name);
 	return false;
 }
 
@@ -199,6 +204,23 @@ static unsigned long p2pmem_store_spare(const struct p2pmem_store *s)
 static void p2pmem_store_took(struct p2pmem_store *s, unsigned long nr)
 {
 	WRITE_ONCE(s->free, s->free - nr);
+}
+
+/* Blocks of the chunk that has the largest one; of single pages several at once */
+static unsigned int p2pmem_chunk_largest(struct p2pmem_chunk *c, unsigned long left,
+					 struct p2pmem_run *run, unsigned int max)
+{
+	unsigned long page[P2PMEM_RUNS];
+	unsigned int n, i;
+
+	if (c->buddy.orders != 1) {
+		run->page = c->first + p2pmem_buddy_largest(&c->buddy, left, &run->nr);
+		return 1;
+	}
+	n = p2pmem_buddy_pages(&c->buddy, page, min3(left, (unsigned long)max, P2PMEM_RUNS));
+	for (i = 0; i < n; i++)
+		run[i] = (struct p2pmem_run){ c->first + page[i], 1 };
+	return n;
 }
 
 /**
@@ -343,31 +365,39 @@ void p2pmem_store_unpromise(struct p2pmem_store *s, unsigned long nr)
 }
 
 /**
- * p2pmem_store_promised() - allocate the largest block that is not too large
+ * p2pmem_store_promised() - allocate the largest blocks that are not too large
  * @s: where from
- * @max: pages at most, all of them promised
- * @nr: returns how many pages it has
+ * @pages: how many pages at most, all of them promised; returns how many there are
+ * @run: returns the blocks
+ * @max: how many blocks at most
  *
  * Context: Any but NMI.
- * Return: kernel address of the first one; NULL when the caller was promised nothing.
+ * Return: number of blocks; 0 when the caller was promised nothing.
  */
-void *p2pmem_store_promised(struct p2pmem_store *s, unsigned long max, unsigned long *nr)
+unsigned int p2pmem_store_promised(struct p2pmem_store *s, unsigned long *pages,
+				   struct p2pmem_run *run, unsigned int max)
 {
-	struct p2pmem_chunk *c, *best = NULL;
-	void *addr = NULL;
-	unsigned long flags;
+	unsigned long left = *pages, flags;
+	struct p2pmem_chunk *c, *best;
+	unsigned int n = 0, got;
 
 	raw_spin_lock_irqsave(&s->lock, flags);
-	list_for_each_entry(c, &s->chunks, node)
-		if (c->buddy.orders && (!best || fls(c->buddy.orders) > fls(best->buddy.orders)))
-			best = c;
-	if (!WARN_ON_ONCE(!best || s->promised < max)) {
-		addr = p2pmem_chunk_addr(best, p2pmem_buddy_largest(&best->buddy, max, nr));
-		p2pmem_store_took(s, *nr);
-		s->promised -= *nr;
+	while (n < max && left) {
+		best = NULL;
+		list_for_each_entry(c, &s->chunks, node)
+			if (c->buddy.orders &&
+			    (!best || fls(c->buddy.orders) > fls(best->buddy.orders)))
+				best = c;
+		if (WARN_ON_ONCE(!best || s->promised < *pages))
+			break;
+		for (got = p2pmem_chunk_largest(best, left, run + n, max - n); got; got--)
+			left -= run[n++].nr;
 	}
+	*pages -= left;
+	s->promised -= *pages;
+	p2pmem_store_took(s, *pages);
 	raw_spin_unlock_irqrestore(&s->lock, flags);
-	return addr;
+	return n;
 }
 
 /**
@@ -424,9 +454,32 @@ bool p2pmem_store_free(struct p2pmem_store *s, void *addr, unsigned long nr)
 	bool fine;
 
 	raw_spin_lock_irqsave(&s->lock, flags);
-	fine = p2pmem_store_put(s, addr, nr);
+	fine = p2pmem_store_put(s, virt_to_page(addr), nr);
 	if (likely(fine))
 		WRITE_ONCE(s->free, s->free + nr);
 	raw_spin_unlock_irqrestore(&s->lock, flags);
 	return fine;
+}
+
+/**
+ * p2pmem_store_free_runs() - return several runs
+ * @s: where to
+ * @run: the runs
+ * @nr: how many
+ *
+ * Context: Any but NMI.
+ * Return: number of pages, without those that were not allocated, for which there is a warning.
+ */
+unsigned long p2pmem_store_free_runs(struct p2pmem_store *s, const struct p2pmem_run *run,
+				     unsigned int nr)
+{
+	unsigned long pages = 0, flags;
+
+	raw_spin_lock_irqsave(&s->lock, flags);
+	for (; nr; nr--, run++)
+		if (likely(p2pmem_store_put(s, run->page, run->nr)))
+			pages += run->nr;
+	WRITE_ONCE(s->free, s->free + pages);
+	raw_spin_unlock_irqrestore(&s->lock, flags);
+	return pages;
 }

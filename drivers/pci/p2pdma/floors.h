@@ -9,8 +9,9 @@
  *  10  main.c        init and exit, events of the bus, changes of policy
  *   9  sysfs.c       the p2pmem group of a providing function
  *      debugfs.c     everything the core knows, as tables
+ *      sgl.c         allocation of scatterlists: what every request calls
  *   8  lend.c        registration and withdrawal of BAR ranges
- *      sgl.c         allocation of scatterlists
+ *      list.c        allocation of scatterlists: everything unusual
  *      map.c         scatterlists and regions to DMA addresses
  *   7  client.c      registration of DMA devices
  *      find.c        choice of a provider, creation of grants
@@ -48,11 +49,14 @@
 #ifndef _P2PMEM_FLOORS_H
 #define _P2PMEM_FLOORS_H
 
+#include <linux/hashtable.h>
 #include <linux/range.h>
 
 /* registry.c */
 extern struct mutex p2pmem_mutex;
 extern struct workqueue_struct *p2pmem_wq;
+#define P2PMEM_PROVIDER_BITS	6
+extern struct hlist_head p2pmem_providers[1 << P2PMEM_PROVIDER_BITS];
 struct p2pmem_provider *p2pmem_find(struct pci_dev *pdev);
 struct p2pmem_provider *p2pmem_provider_get(struct pci_dev *pdev);
 void p2pmem_provider_put(struct p2pmem_provider *p);
@@ -70,8 +74,22 @@ unsigned int p2pmem_provers_get(struct device *dev, struct pci_p2pmem_client **p
 void p2pmem_prover_put(struct pci_p2pmem_client *client);
 void p2pmem_notify(unsigned long event, void *data);
 void p2pmem_schedule_notify(void);
+extern atomic_long_t p2pmem_changes;
+void p2pmem_note_change(void);
 int p2pmem_registry_init(void);
 void p2pmem_registry_exit(void);
+
+/* p2pmem_find() for what every request does */
+static __always_inline struct p2pmem_provider *p2pmem_find_inline(struct pci_dev *pdev)
+{
+	struct p2pmem_provider *p;
+
+	hash_for_each_possible_rcu(p2pmem_providers, p, hash, (unsigned long)pdev,
+				   lockdep_is_held(&p2pmem_mutex))
+		if (p->pdev == pdev)
+			return p;
+	return NULL;
+}
 
 /* reason.c */
 const char *p2pmem_token(enum pci_p2pmem_reason reason);
@@ -120,12 +138,12 @@ u64 p2pmem_memory_available(void);
 struct range p2pmem_memory_range(void);
 
 /* chunk.c */
-void p2pmem_warn_not_allocated(void);
+void p2pmem_warn_not_allocated(const char *provider);
 
 /* pool.c */
 void p2pmem_pools_init(void);
 void p2pmem_pools_exit(void);
-struct p2pmem_pool *p2pmem_pool_create(int node);
+struct p2pmem_pool *p2pmem_pool_create(const char *name, int node);
 void p2pmem_pool_destroy(struct p2pmem_pool *pool);
 int p2pmem_pool_add(struct p2pmem_pool *pool, void *addr, size_t size, int node);
 size_t p2pmem_pool_size(struct p2pmem_pool *pool);
@@ -138,7 +156,9 @@ unsigned int p2pmem_pool_cached(struct p2pmem_pool *pool, int cpu);
 void *p2pmem_pool_alloc_block(struct p2pmem_pool *pool, unsigned long nr);
 bool p2pmem_pool_promise(struct p2pmem_pool *pool, size_t size);
 void p2pmem_pool_unpromise(struct p2pmem_pool *pool, size_t size);
-void *p2pmem_pool_alloc_some(struct p2pmem_pool *pool, size_t *size);
+unsigned int p2pmem_pool_alloc_some(struct p2pmem_pool *pool, size_t size, struct p2pmem_run *run,
+				    unsigned int max);
+void p2pmem_pool_free_runs(struct p2pmem_pool *pool, const struct p2pmem_run *run, unsigned int nr);
 void *p2pmem_pool_alloc(struct p2pmem_pool *pool, size_t size);
 void p2pmem_pool_free(struct p2pmem_pool *pool, void *addr, size_t size);
 
@@ -198,6 +218,7 @@ void p2pmem_pairs_drop(struct p2pmem_provider *p, struct device *client);
 
 /* pages.c */
 struct p2pmem_region *p2pmem_page_region(const struct page *page);
+struct p2pmem_region *p2pmem_page_owner(const struct page *page);
 void p2pmem_pages_exit(void);
 void p2pmem_free_page(struct page *page);
 void p2pmem_put_pages(struct p2pmem_region *region, struct page *page, size_t nr);
@@ -226,8 +247,11 @@ long p2pmem_pair_used(struct p2pmem_pair *pair);
 long p2pmem_pair_peak(struct p2pmem_pair *pair);
 long p2pmem_grant_bytes(const struct pci_p2pmem_grant *g);
 bool p2pmem_grant_over_quota(const struct pci_p2pmem_grant *grant, unsigned long bytes);
+void p2pmem_grant_refresh(struct pci_p2pmem_grant *grant);
 int p2pmem_grant_charge(struct pci_p2pmem_grant *grant, unsigned long bytes);
 void p2pmem_grant_uncharge(struct pci_p2pmem_grant *grant, unsigned long bytes);
+void p2pmem_grant_settle(struct pci_p2pmem_grant *grant);
+void p2pmem_grant_release_unused(struct pci_p2pmem_grant *grant);
 void p2pmem_grant_failed(struct pci_p2pmem_grant *grant, enum pci_p2pmem_reason reason);
 
 /* users.c */
@@ -284,7 +308,7 @@ void p2pmem_refuse_exit(void);
 void p2pmem_provider_worker(struct work_struct *work);
 void p2pmem_report(struct p2pmem_provider *p);
 
-/* sgl.c */
+/* list.c */
 void p2pmem_sgl_exit(void);
 
 /* lend.c */

@@ -15,10 +15,11 @@
  * provider was away: its orchestrator creates a new grant, for which the pairs are evaluated
  * again. The number of losses (the epoch) distinguishes the lives.
  *
- * References: the orchestrator's own until pci_p2pmem_grant_end(), one for each
- * scatterlist, one for each pci_p2pmem_grant_tryget(). Readers find a grant by the
+ * References: the orchestrator's own until pci_p2pmem_grant_end(), and one for each
+ * pci_p2pmem_grant_tryget(). Memory in use holds its grant too, by the number of bytes that
+ * is counted anyway: see p2pmem_grant_release_unused(). Readers find a grant by the
  * orchestrator's own pointer under RCU, or by a page that they hold; the structure is freed
- * a grace period after the last reference is dropped.
+ * a grace period after the last reference is dropped and the last memory is free.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
@@ -33,6 +34,8 @@ static void p2pmem_grant_free_worker(struct work_struct *work)
 	struct pci_p2pmem_grant *g = container_of(work, struct pci_p2pmem_grant, free_work);
 	int i;
 
+	/* A CPU that freed the last memory, or counted it, may still read the grant. */
+	synchronize_rcu();
 	scoped_guard(mutex, &g->provider->lock)
 		list_del_init(&g->node);
 	for (i = 0; i < g->nr; i++) {
@@ -50,8 +53,11 @@ static void p2pmem_grant_release(struct percpu_ref *ref)
 {
 	struct pci_p2pmem_grant *g = container_of(ref, struct pci_p2pmem_grant, ref);
 
-	/* The last reference may be dropped in any context. */
-	queue_work(p2pmem_wq, &g->free_work);
+	/* Any context. After a grace period: every caller who saw the grant alive has counted. */
+	guard(rcu)();
+	WRITE_ONCE(g->unheld, true);
+	smp_mb();	/* written, now count: pairs with the barrier after uncharging */
+	p2pmem_grant_release_unused(g);
 }
 
 /* Adds the pair of a client. Returns 0, or an errno with the reason in @why. */
@@ -214,6 +220,7 @@ void pci_p2pmem_grant_end(struct pci_p2pmem_grant *grant)
 	}
 	kfree(last);
 	percpu_ref_kill(&grant->ref);
+	p2pmem_note_change();
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_grant_end);
 

@@ -188,7 +188,7 @@ static struct p2pmem_provider *p2pmem_provider_create(struct pci_dev *pdev, unsi
 	p = kzalloc_node(sizeof(*p), GFP_KERNEL, dev_to_node(&pdev->dev));
 	if (!p)
 		return NULL;
-	p->pool = p2pmem_pool_create(dev_to_node(&pdev->dev));
+	p->pool = p2pmem_pool_create(pci_name(pdev), dev_to_node(&pdev->dev));
 	if (!p->pool) {
 		kfree(p);
 		return NULL;

@@ -42,6 +42,13 @@ struct p2pmem_list {
 	u64 phys_end;
 };
 
+/* sg_next() for entries before the last one, without a call */
+static __always_inline struct scatterlist *p2pmem_sg_next(struct scatterlist *sg)
+{
+	sg++;
+	return unlikely(sg_is_chain(sg)) ? sg_chain_ptr(sg) : sg;
+}
+
 /* Whether @r contains the whole entry */
 static bool p2pmem_region_has(const struct p2pmem_region *r, const struct scatterlist *sg,
 			      phys_addr_t phys)
@@ -62,7 +69,7 @@ static bool p2pmem_list_scan(struct scatterlist *sg, int nents, struct p2pmem_li
 	struct p2pmem_region *r = NULL;
 	size_t bytes = 0;
 
-	for (;; sg = sg_next(sg)) {
+	for (;; sg = p2pmem_sg_next(sg)) {
 		phys = sg_phys(sg);
 		if (!r || phys - r->phys >= r->size) {
 			if (!is_pci_p2pmem_page(sg_page(sg)))
@@ -101,6 +108,24 @@ static size_t p2pmem_list_bytes(struct scatterlist *sgl, int nents)
 	return bytes;
 }
 
+/*
+ * Whether no entry can be peer memory: the zone is a number in a few bits of the flags of a page,
+ * and unless the flags of all pages together have the bits of ZONE_DEVICE, none of them is.
+ */
+static bool p2pmem_list_is_ram(struct scatterlist *sg, int nents)
+{
+	unsigned long flags = 0;
+
+	/* Each request in system memory does this while any memory is registered. */
+	for (; nents > 0; nents--) {
+		/* No bit of the zone changes while others do: a plain read. */
+		flags |= data_race(sg_page(sg)->flags);
+		if (nents > 1)
+			sg = p2pmem_sg_next(sg);
+	}
+	return (flags >> ZONES_PGSHIFT & ZONE_DEVICE) != ZONE_DEVICE;
+}
+
 /* The slow path of pci_p2pmem_sg_kind() */
 int __pci_p2pmem_sg_kind(struct scatterlist *sgl, int nents)
 {
@@ -108,6 +133,8 @@ int __pci_p2pmem_sg_kind(struct scatterlist *sgl, int nents)
 	struct scatterlist *sg;
 	int i, peer = 0;
 
+	if (likely(p2pmem_list_is_ram(sgl, nents)))
+		return 0;
 	for_each_sg(sgl, sg, nents, i) {
 		if (!is_pci_p2pmem_page(sg_page(sg))) {
 			if (peer)
@@ -128,7 +155,7 @@ EXPORT_SYMBOL_GPL(__pci_p2pmem_sg_kind);
 
 static void p2pmem_unmap_bus(struct scatterlist *sg, int nents)
 {
-	for (;; sg = sg_next(sg)) {
+	for (;; sg = p2pmem_sg_next(sg)) {
 		p2pmem_clear_entry(sg);
 		if (!--nents)
 			break;
@@ -140,7 +167,7 @@ static void p2pmem_map_bus(struct scatterlist *sg, int nents)
 {
 	struct p2pmem_region *r = NULL;
 
-	for (;; sg = sg_next(sg)) {
+	for (;; sg = p2pmem_sg_next(sg)) {
 		if (!r || sg_phys(sg) - r->phys >= r->size)
 			r = p2pmem_page_region(sg_page(sg));
 		sg_dma_address(sg) = sg_phys(sg) + r->bus_offset;
@@ -222,24 +249,60 @@ static struct pci_dev *p2pmem_first_provider(struct scatterlist *sgl, int nents)
 	return NULL;
 }
 
-/**
- * pci_p2pmem_map_sg() - map a scatterlist of peer memory for a client
- * @client: DMA device, a registered client (for RDMA ib_device->dma_device)
- * @sg: the list; all of it memory of one provider
- * @nents: its number of entries
- * @dir: direction
- *
- * On success the DMA addresses and lengths of the first entries are set, as by
- * dma_map_sg(). A refusal is counted, and logged once for each reason and verdict.
- *
- * Context: Any but NMI. The caller holds the memory.
- * Return: number of mapped entries, at most @nents. On error nothing is mapped: -EINVAL
- * for a list that is empty, mixed or not peer memory; -EOPNOTSUPP if @client is not a
- * client; -EXDEV without a path; -ENODEV if the contents are lost; -EIO from the IOMMU;
- * -ENOMEM.
+/*
+ * Maps one entry by bus address under its grant, which is what there nearly always is: false,
+ * and nothing is done, for everything else, and for everything that is refused. The memory
+ * holds its grant, and the grant its pairs, so this needs no RCU.
  */
-int pci_p2pmem_map_sg(struct device *client, struct scatterlist *sg, int nents,
-		      enum dma_data_direction dir)
+static __always_inline bool p2pmem_map_one(struct device *client, struct scatterlist *sg)
+{
+	struct page *page = sg_page(sg);
+	struct p2pmem_region *r = p2pmem_page_owner(page);
+	struct pci_p2pmem_grant *grant;
+	struct p2pmem_link *link;
+	u64 phys, bus;
+
+	if (unlikely(!r))
+		return false;
+	phys = sg_phys(sg);
+	grant = p2pmem_page_grant(page);
+	if (unlikely(!grant || !p2pmem_region_has(r, sg, phys) ||
+		     READ_ONCE(r->provider->state) == P2PMEM_LOST))
+		return false;
+	link = p2pmem_grant_link(grant, client);
+	if (unlikely(!link || link->how != PCI_P2PMEM_MAP_BUS_ADDR ||
+		     READ_ONCE(link->pair->disproofs) != link->disproofs))
+		return false;
+	bus = phys + r->bus_offset;
+	if (unlikely(bus + sg->length - 1 > p2pmem_client_limit(client)))
+		return false;
+	sg_dma_address(sg) = bus;
+	sg_dma_len(sg) = sg->length;
+	sg_dma_mark_bus_address(sg);
+	p2pmem_count_map(link->pair, sg->length);
+	return true;
+}
+
+/* Undoes p2pmem_map_one(): false, and nothing is done, for everything else. */
+static __always_inline bool p2pmem_unmap_one(struct device *client, struct scatterlist *sg)
+{
+	struct pci_p2pmem_grant *grant;
+	struct p2pmem_link *link;
+
+	if (unlikely(!sg_dma_is_bus_address(sg) || !p2pmem_page_owner(sg_page(sg))))
+		return false;
+	grant = p2pmem_page_grant(sg_page(sg));
+	link = grant ? p2pmem_grant_link(grant, client) : NULL;
+	if (unlikely(!link))
+		return false;
+	p2pmem_clear_entry(sg);
+	this_cpu_inc(link->pair->count->unmaps);
+	return true;
+}
+
+/* Any list */
+static noinline int p2pmem_map_list(struct device *client, struct scatterlist *sg, int nents,
+				    enum dma_data_direction dir)
 {
 	enum pci_p2pmem_mapping how;
 	struct p2pmem_list list;
@@ -285,19 +348,35 @@ int pci_p2pmem_map_sg(struct device *client, struct scatterlist *sg, int nents,
 	trace_p2pmem_map(list.provider->pdev, client, list.bytes, how, PCI_P2PMEM_OK);
 	return ret;
 }
-EXPORT_SYMBOL_GPL(pci_p2pmem_map_sg);
 
 /**
- * pci_p2pmem_unmap_sg() - undo pci_p2pmem_map_sg()
- * @client: as mapped
- * @sg: as mapped
- * @nents: as passed to pci_p2pmem_map_sg(), not its return value
- * @dir: as mapped
+ * pci_p2pmem_map_sg() - map a scatterlist of peer memory for a client
+ * @client: DMA device, a registered client (for RDMA ib_device->dma_device)
+ * @sg: the list; all of it memory of one provider
+ * @nents: its number of entries
+ * @dir: direction
  *
- * Context: Any but NMI. The caller still holds the memory.
+ * On success the DMA addresses and lengths of the first entries are set, as by
+ * dma_map_sg(). A refusal is counted, and logged once for each reason and verdict.
+ *
+ * Context: Any but NMI. The caller holds the memory.
+ * Return: number of mapped entries, at most @nents. On error nothing is mapped: -EINVAL
+ * for a list that is empty, mixed or not peer memory; -EOPNOTSUPP if @client is not a
+ * client; -EXDEV without a path; -ENODEV if the contents are lost; -EIO from the IOMMU;
+ * -ENOMEM.
  */
-void pci_p2pmem_unmap_sg(struct device *client, struct scatterlist *sg, int nents,
-			 enum dma_data_direction dir)
+int pci_p2pmem_map_sg(struct device *client, struct scatterlist *sg, int nents,
+		      enum dma_data_direction dir)
+{
+	if (likely(nents == 1 && !trace_p2pmem_map_enabled() && p2pmem_map_one(client, sg)))
+		return 1;
+	return p2pmem_map_list(client, sg, nents, dir);
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_map_sg);
+
+/* Any list */
+static noinline void p2pmem_unmap_list(struct device *client, struct scatterlist *sg, int nents,
+				       enum dma_data_direction dir)
 {
 	enum pci_p2pmem_mapping how = PCI_P2PMEM_MAP_HOST_BRIDGE;
 	struct pci_p2pmem_grant *grant;
@@ -322,6 +401,22 @@ void pci_p2pmem_unmap_sg(struct device *client, struct scatterlist *sg, int nent
 	link = grant ? p2pmem_grant_link(grant, client) : NULL;
 	pair = link ? link->pair : p2pmem_pair_find(p, client);
 	p2pmem_count_unmap(pair);
+}
+
+/**
+ * pci_p2pmem_unmap_sg() - undo pci_p2pmem_map_sg()
+ * @client: as mapped
+ * @sg: as mapped
+ * @nents: as passed to pci_p2pmem_map_sg(), not its return value
+ * @dir: as mapped
+ *
+ * Context: Any but NMI. The caller still holds the memory.
+ */
+void pci_p2pmem_unmap_sg(struct device *client, struct scatterlist *sg, int nents,
+			 enum dma_data_direction dir)
+{
+	if (unlikely(nents != 1 || trace_p2pmem_unmap_enabled() || !p2pmem_unmap_one(client, sg)))
+		p2pmem_unmap_list(client, sg, nents, dir);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_unmap_sg);
 

@@ -98,19 +98,20 @@ static noinline void *p2pmem_alloc_slow(struct pci_dev *provider, size_t size, g
  */
 void *pci_p2pmem_alloc(struct pci_dev *provider, size_t size, gfp_t gfp)
 {
-	struct page *page = NULL;
 	struct p2pmem_provider *p;
 	unsigned long flags;
+	struct page *page;
+	bool done = false;
 
 	if (unlikely(size - 1 >= PAGE_SIZE || gfp & __GFP_ZERO || trace_p2pmem_alloc_enabled()))
 		return p2pmem_alloc_slow(provider, size, gfp);
 	/* One page, from the cache of this CPU: with interrupts off we are an RCU reader. */
 	local_irq_save(flags);
-	p = p2pmem_find(provider);
+	p = p2pmem_find_inline(provider);
 	if (likely(p && READ_ONCE(p->state) == P2PMEM_LIVE))
-		page = p2pmem_cache_pop(p->pool, 0);
+		done = p2pmem_cache_pop(p->pool, 0, &page);
 	local_irq_restore(flags);
-	if (unlikely(!page))
+	if (unlikely(!done))
 		return p2pmem_alloc_slow(provider, size, gfp);
 	p2pmem_set_page_grant(page, 1, NULL);
 	return page_to_virt(page);

@@ -32,6 +32,16 @@ struct p2pmem_chain;
 struct p2pmem_host;
 struct seq_file;
 
+/**
+ * struct p2pmem_run - a run of pages of a pool
+ * @page: the first one
+ * @nr: how many
+ */
+struct p2pmem_run {
+	struct page *page;
+	unsigned long nr;
+};
+
 /* Maximum number of entries in the parameter host_bridges */
 #define P2PMEM_POLICY_MAX	64
 
@@ -292,7 +302,9 @@ struct p2pmem_link {
  * struct pci_p2pmem_grant - an orchestrator's use of a provider, see grant.c
  * @node: entry in the provider's list until the grant is freed; guarded by its lock
  * @provider: referenced
- * @ref: references
+ * @ref: references of its users; memory in use has none
+ * @unheld: the last reference was dropped: nothing is allocated any more
+ * @released: nobody holds it and all its memory is free: it is being freed
  * @bytes: bytes in use under this grant: the sum of all CPUs
  * @ops: the orchestrator's callbacks, NULL once ended; guarded by the provider's lock
  * @priv: private data of the orchestrator
@@ -301,6 +313,7 @@ struct p2pmem_link {
  * @free_work: frees the grant in process context
  * @rcu: for freeing
  * @epoch: number of the provider's losses when the grant was created; it ends with the next
+ * @changes: p2pmem_changes when the grant was last found to allow allocations; 0 for never
  * @nr: number of pairs
  * @link: the pairs, without duplicates
  */
@@ -308,6 +321,8 @@ struct pci_p2pmem_grant {
 	struct list_head node;
 	struct p2pmem_provider *provider;
 	struct percpu_ref ref;
+	bool unheld;
+	bool released;
 	long __percpu *bytes;
 	const struct pci_p2pmem_grant_ops *ops;
 	void *priv;
@@ -317,6 +332,7 @@ struct pci_p2pmem_grant {
 	struct rcu_head rcu;
 	u32 epoch;
 	int nr;
+	long changes;
 	struct p2pmem_link link[];
 };
 
@@ -404,6 +420,18 @@ static inline bool p2pmem_grant_valid(const struct pci_p2pmem_grant *grant)
 		if (unlikely(!p2pmem_link_valid(&grant->link[i])))
 			return false;
 	return true;
+}
+
+/**
+ * p2pmem_grant_has_ended() - whether the orchestrator has ended a grant
+ * @grant: the grant, held
+ *
+ * Context: Any.
+ * Return: true if nothing may be allocated under it any more.
+ */
+static inline bool p2pmem_grant_has_ended(struct pci_p2pmem_grant *grant)
+{
+	return data_race(percpu_ref_is_dying(&grant->ref));
 }
 
 /**

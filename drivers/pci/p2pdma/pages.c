@@ -90,6 +90,20 @@ struct p2pmem_region *p2pmem_page_region(const struct page *page)
 	return &container_of(page->pgmap, struct p2pmem_pages, pgmap)->region;
 }
 
+/**
+ * p2pmem_page_owner() - the region of a page that may be anything
+ * @page: any page, including RAM, pinned by the caller
+ *
+ * Context: Any.
+ * Return: the region, or NULL if the page is not peer memory.
+ */
+struct p2pmem_region *p2pmem_page_owner(const struct page *page)
+{
+	if (unlikely(!is_zone_device_page(page) || page->pgmap->ops != &p2pmem_pagemap_ops))
+		return NULL;
+	return p2pmem_page_region(page);
+}
+
 /* The slow path of is_pci_p2pmem_page() */
 bool __is_pci_p2pmem_page(const struct page *page)
 {
@@ -138,9 +152,7 @@ static __always_inline void p2pmem_return_quick(struct p2pmem_region *region,
 	bool back;
 
 	local_irq_save(flags);
-	back = nr == 1 ? p2pmem_cache_push(p->pool, page, 0) :
-			 p2pmem_recent_keep(p->pool, page, nr);
-	smp_mb();	/* counted, now the state: see state.c */
+	back = p2pmem_free_quick(p->pool, page, nr);
 	if (likely(back && READ_ONCE(p->state) == P2PMEM_LIVE))
 		local_irq_restore(flags);
 	else
@@ -180,64 +192,29 @@ static void p2pmem_return_worker(struct work_struct *work)
 }
 
 /**
- * p2pmem_mark_pages() - write what is known of the pages of a run
+ * p2pmem_mark_run() - p2pmem_mark_pages() out of line
  * @page: the first one, just allocated or about to be free
  * @nr: how many
  * @data: for zone_device_data of each
  *
  * Context: Any.
  */
-void p2pmem_mark_pages(struct page *page, unsigned long nr, void *data)
+void p2pmem_mark_run(struct page *page, unsigned long nr, void *data)
 {
-	/* This is with each request, a store and little else for each page. */
-	for (; nr >= 8; nr -= 8, page += 8) {
-		page[0].zone_device_data = data;
-		page[1].zone_device_data = data;
-		page[2].zone_device_data = data;
-		page[3].zone_device_data = data;
-		page[4].zone_device_data = data;
-		page[5].zone_device_data = data;
-		page[6].zone_device_data = data;
-		page[7].zone_device_data = data;
-	}
-	for (; nr; nr--, page++)
-		page->zone_device_data = data;
+	p2pmem_mark_pages(page, nr, data);
 }
 
-static unsigned long p2pmem_page_data(const struct page *page)
-{
-	return (unsigned long)page->zone_device_data;
-}
-
-/*
- * Marks the pages of a run as free: false, and nothing is done, unless each of them is
- * allocated and has the reference of its user and no other one. With each request.
+/**
+ * p2pmem_disown_run() - p2pmem_disown_pages() out of line
+ * @page: the first one, of a pool
+ * @nr: how many
+ *
+ * Context: Any but NMI.
+ * Return: as p2pmem_disown_pages().
  */
-static __always_inline bool p2pmem_disown_pages(struct page *first, unsigned long nr)
+bool p2pmem_disown_run(struct page *page, unsigned long nr)
 {
-	unsigned long mine = P2PMEM_PAGE_ALLOCATED;
-	struct page *page, *end = first + nr;
-	int refs = 1;
-
-	/* A page that is allocated has one reference at least. */
-	for (page = first; page + 4 <= end; page += 4) {
-		mine &= p2pmem_page_data(page);
-		mine &= p2pmem_page_data(page + 1);
-		mine &= p2pmem_page_data(page + 2);
-		mine &= p2pmem_page_data(page + 3);
-		refs |= page_ref_count(page);
-		refs |= page_ref_count(page + 1);
-		refs |= page_ref_count(page + 2);
-		refs |= page_ref_count(page + 3);
-	}
-	for (; page < end; page++) {
-		mine &= p2pmem_page_data(page);
-		refs |= page_ref_count(page);
-	}
-	if (unlikely(!mine || refs != 1))
-		return false;
-	p2pmem_mark_pages(first, nr, NULL);
-	return true;
+	return p2pmem_disown_pages(page, nr);
 }
 
 /**
@@ -280,8 +257,7 @@ static noinline void p2pmem_free_pages_slow(struct p2pmem_region *region, struct
 	size_t run = 0;
 
 	for (; nr; nr--, page++) {
-		if (likely(p2pmem_page_data(page) & P2PMEM_PAGE_ALLOCATED)) {
-			page->zone_device_data = NULL;
+		if (likely(p2pmem_disown_page(page))) {
 			run++;
 			continue;
 		}
@@ -293,7 +269,7 @@ static noinline void p2pmem_free_pages_slow(struct p2pmem_region *region, struct
 	if (run)
 		p2pmem_put_pages(region, page - run, run);
 	if (twice)
-		p2pmem_warn_not_allocated();
+		p2pmem_warn_not_allocated(pci_name(region->provider->pdev));
 }
 
 /**
@@ -310,10 +286,13 @@ void p2pmem_free_pages(struct page *page, unsigned long nr)
 {
 	struct p2pmem_region *region = p2pmem_page_region(page);
 
-	if (likely(p2pmem_disown_pages(page, nr)))
+	/* Of several CPUs that free the run at the same moment one gets its first page. */
+	if (likely(p2pmem_pages_in_use(page, nr) && p2pmem_disown_page(page))) {
+		p2pmem_mark_run(page, nr, NULL);
 		p2pmem_return_quick(region, page, nr);
-	else
+	} else {
 		p2pmem_free_pages_slow(region, page, nr);
+	}
 }
 
 /* Something is unusual about the page. */
@@ -344,9 +323,8 @@ void p2pmem_free_page(struct page *page)
 		goto slow;
 	region = p2pmem_page_region(page);
 	if (unlikely(region->kind != PCI_P2PMEM_POOL || page_ref_count(page) != 1 ||
-		     !(p2pmem_page_data(page) & P2PMEM_PAGE_ALLOCATED)))
+		     !p2pmem_disown_page(page)))
 		goto slow;
-	page->zone_device_data = NULL;
 	p2pmem_return_quick(region, page, 1);
 	return;
 slow:

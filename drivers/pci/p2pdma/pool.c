@@ -4,9 +4,9 @@
  *
  * Floor 2.
  *
- * Pages of the pooled regions of one provider, by kernel address. No page is touched.
- * Here is how a pool is made, what is known of it, and how the caches of all CPUs are
- * emptied; cache.c allocates from it.
+ * Pages of the pooled regions of one provider, by kernel address. No page is accessed. This
+ * file creates pools, computes what is free in them, and empties the caches of all CPUs;
+ * cache.c allocates from a pool.
  *
  *	   CPU 0           CPU 1
  *	+---------+     +---------+
@@ -19,14 +19,13 @@
  *	| chunk.c: one lock       |	everything else: longer runs, and other lengths
  *	+-------------------------+
  *
- * What is in a cache is free, and counts as available: each CPU counts the pages that it
- * handed out less those that it took back, and only the sum over all CPUs says anything.
- * Pages are put back first and counted then, and are taken first and counted then; so once
- * nobody takes any, the sum is never below what is out. That is what state.c needs.
+ * Cached pages are free, and count as available: each CPU counts the pages that it allocated
+ * less those that it freed, and only the sum over all CPUs has a meaning. A page is freed
+ * before it is counted, and allocated before it is counted; so once nothing more is allocated,
+ * the sum is never below the number of pages in use. state.c depends on that.
  *
- * A caller that finds too little free in the shared part announces that it is short, so
- * that nothing goes into a cache any more, empties the cache of each CPU in turn, and
- * tries once more.
+ * A caller that finds too little in the shared part announces a shortage, so that nothing is
+ * cached any more, empties the cache of each CPU in turn, and tries once more.
  */
 #include <kunit/static_stub.h>
 #include <linux/cpuhotplug.h>
@@ -39,7 +38,7 @@
 /* All caches together hold at most one part in so many of a pool. */
 #define P2PMEM_CACHE_PART	16
 
-/* The state of CPU hotplug that empties caches, 0 without */
+/* The state of CPU hotplug that empties caches, 0 if there is none */
 static int p2pmem_pool_state;
 
 /**
@@ -77,7 +76,7 @@ static void p2pmem_cache_empty(struct p2pmem_pool *pool, int cpu)
 	if (!atomic_read_acquire(&c->busy) && !READ_ONCE(c->pages))
 		return;
 	local_irq_save(flags);
-	/* Whoever has it has interrupts off, too, and waits for the store at most. */
+	/* The holder has interrupts off, too, and waits for the lock of the store at most. */
 	while (!p2pmem_cache_trylock(c))
 		cpu_relax();
 	p2pmem_cache_flush(pool, c, 0);
@@ -97,15 +96,14 @@ static void p2pmem_pool_empty_caches(struct p2pmem_pool *pool)
  * p2pmem_pool_short() - move everything that is cached to the shared part
  * @pool: the pool
  *
- * Until p2pmem_pool_enough() nothing is cached, so that nothing that is free is anywhere
- * but in the shared part.
+ * Until p2pmem_pool_enough() nothing is cached, so that all free pages are in the shared part.
  *
  * Context: Any but NMI.
  */
 void p2pmem_pool_short(struct p2pmem_pool *pool)
 {
 	atomic_inc(&pool->shorts);
-	smp_mb__after_atomic();		/* announced, now look: see p2pmem_cache_empty() */
+	smp_mb__after_atomic();		/* announced, then read: see p2pmem_cache_empty() */
 	p2pmem_pool_empty_caches(pool);
 	p2pmem_store_merge(&pool->store);
 }
@@ -129,9 +127,9 @@ static int p2pmem_pool_cpu_dead(unsigned int cpu, struct hlist_node *node)
 }
 
 /**
- * p2pmem_pools_init() - empty the caches of CPUs that go
+ * p2pmem_pools_init() - empty the cache of a CPU that goes offline
  *
- * Without it they are emptied when a pool runs short.
+ * Without this it is emptied when a pool runs short.
  *
  * Context: Process context.
  */
@@ -156,13 +154,14 @@ void p2pmem_pools_exit(void)
 }
 
 /**
- * p2pmem_pool_create() - make an empty pool
+ * p2pmem_pool_create() - create an empty pool
+ * @name: name of the provider, for warnings; must outlive the pool
  * @node: NUMA node for the bookkeeping
  *
  * Context: Process context, may sleep.
  * Return: the pool, or NULL without memory.
  */
-struct p2pmem_pool *p2pmem_pool_create(int node)
+struct p2pmem_pool *p2pmem_pool_create(const char *name, int node)
 {
 	struct p2pmem_pool *pool = kzalloc_node(sizeof(*pool), GFP_KERNEL, node);
 
@@ -171,7 +170,7 @@ struct p2pmem_pool *p2pmem_pool_create(int node)
 	pool->cache = alloc_percpu(struct p2pmem_cache);
 	if (!pool->cache)
 		goto free_pool;
-	if (p2pmem_store_init(&pool->store, node))
+	if (p2pmem_store_init(&pool->store, name, node))
 		goto free_cache;
 	if (p2pmem_pool_state)
 		cpuhp_state_add_instance_nocalls(p2pmem_pool_state, &pool->cpus);
@@ -186,10 +185,10 @@ free_pool:
 
 /**
  * p2pmem_pool_destroy() - free a pool
- * @pool: pool that has all of its pages back
+ * @pool: pool whose pages are all free
  *
  * Context: Process context, may sleep. No reader may be left: a grace period has passed
- * since the last page came back.
+ * since the last page was freed.
  */
 void p2pmem_pool_destroy(struct p2pmem_pool *pool)
 {
@@ -202,7 +201,7 @@ void p2pmem_pool_destroy(struct p2pmem_pool *pool)
 }
 
 /**
- * p2pmem_pool_add() - put free pages into a pool
+ * p2pmem_pool_add() - add free pages to a pool
  * @pool: the pool
  * @addr: kernel address of the first page
  * @size: bytes, a multiple of the page size
@@ -223,11 +222,12 @@ int p2pmem_pool_add(struct p2pmem_pool *pool, void *addr, size_t size, int node)
 	WRITE_ONCE(pool->size, pool->size + size);
 	part = (pool->size >> PAGE_SHIFT) / P2PMEM_CACHE_PART / num_possible_cpus();
 	WRITE_ONCE(pool->cap, min_t(unsigned long, part, P2PMEM_CACHE_PAGES));
+	WRITE_ONCE(pool->keeps, pool->size >> PAGE_SHIFT >= P2PMEM_RECENT_PAGES);
 	return 0;
 }
 
 /**
- * p2pmem_pool_size() - bytes that a pool was given
+ * p2pmem_pool_size() - size of a pool
  * @pool: the pool
  *
  * Context: Any.
@@ -243,9 +243,9 @@ size_t p2pmem_pool_size(struct p2pmem_pool *pool)
  * @pool: the pool
  *
  * Context: Any.
- * Return: bytes, in caches or not; they need not be one run. While others take and return
- * pages it is a figure of no single moment, but never less than zero or more than the size.
- * While others only return pages it is never more than what is free.
+ * Return: bytes, in caches or not; they need not be one run. While other CPUs allocate and free
+ * it is a figure of no single moment, but never less than zero or more than the size. While
+ * other CPUs only free it is never more than what is free.
  */
 size_t p2pmem_pool_available(struct p2pmem_pool *pool)
 {

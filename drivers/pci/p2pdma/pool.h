@@ -14,7 +14,11 @@
 #include "buddy.h"
 
 struct gen_pool;
+struct p2pmem_run;
 struct page;
+
+/* Runs that are allocated or freed at once, under one lock */
+#define P2PMEM_RUNS		16UL
 
 /*
  * Blocks of these orders are kept as they are when they are freed, in a few slots that all
@@ -41,6 +45,7 @@ struct p2pmem_recent {
  * @lock: guards all that follows; with interrupts off, after a CPU's cache
  * @chunks: struct p2pmem_chunk; only ever added
  * @slabs: owns the addresses
+ * @name: name of the provider
  * @pages: how many there are
  * @free: how many of them are free here, without @recent; read without the lock as a hint
  * @promised: how many of @free are for lists that are being filled
@@ -50,6 +55,7 @@ struct p2pmem_store {
 	raw_spinlock_t lock;		/* see above */
 	struct list_head chunks;
 	struct gen_pool *slabs;
+	const char *name;
 	unsigned long pages;
 	unsigned long free;
 	unsigned long promised;
@@ -57,17 +63,20 @@ struct p2pmem_store {
 };
 
 int p2pmem_slabs_add(struct gen_pool *slabs, unsigned long base, unsigned long nr, int node);
-int p2pmem_store_init(struct p2pmem_store *s, int node);
+int p2pmem_store_init(struct p2pmem_store *s, const char *name, int node);
 void p2pmem_store_exit(struct p2pmem_store *s);
 int p2pmem_store_add(struct p2pmem_store *s, void *addr, unsigned long pages, int node);
 void *p2pmem_store_alloc(struct p2pmem_store *s, unsigned long nr);
 unsigned int p2pmem_store_some(struct p2pmem_store *s, struct page **page, unsigned int max);
 bool p2pmem_store_promise(struct p2pmem_store *s, unsigned long nr);
 void p2pmem_store_unpromise(struct p2pmem_store *s, unsigned long nr);
-void *p2pmem_store_promised(struct p2pmem_store *s, unsigned long max, unsigned long *nr);
+unsigned int p2pmem_store_promised(struct p2pmem_store *s, unsigned long *pages,
+				   struct p2pmem_run *run, unsigned int max);
 void *p2pmem_store_search(struct p2pmem_store *s, unsigned long nr);
 void p2pmem_store_merge(struct p2pmem_store *s);
 bool p2pmem_store_free(struct p2pmem_store *s, void *addr, unsigned long nr);
+unsigned long p2pmem_store_free_runs(struct p2pmem_store *s, const struct p2pmem_run *run,
+				     unsigned int nr);
 
 /* A cache holds 64 KiB; runs of 2^k pages, (16 >> k) of them, from slot 32 - (32 >> k) on */
 #define P2PMEM_CACHE_ORDER_COUNT	5
@@ -94,6 +103,7 @@ struct p2pmem_cache {
  * struct p2pmem_pool - the free pages of a provider
  * @cache: of each CPU
  * @cap: pages that a cache may hold
+ * @keeps: blocks are kept in the slots that all CPUs share
  * @size: bytes in all
  * @shorts: callers that are short: nothing is cached
  * @cpus: entry in the list of those whose caches are emptied when a CPU goes
@@ -102,6 +112,7 @@ struct p2pmem_cache {
 struct p2pmem_pool {
 	struct p2pmem_cache __percpu *cache;
 	unsigned int cap;
+	bool keeps;
 	size_t size;
 	atomic_t shorts;
 	struct hlist_node cpus;

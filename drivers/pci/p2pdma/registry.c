@@ -20,7 +20,7 @@
  * entries are freed after a grace period.
  */
 DEFINE_MUTEX(p2pmem_mutex);
-static DEFINE_HASHTABLE(p2pmem_providers, 6);
+DEFINE_HASHTABLE(p2pmem_providers, P2PMEM_PROVIDER_BITS);
 static DEFINE_HASHTABLE(p2pmem_clients, 6);
 
 DEFINE_STATIC_KEY_FALSE(pci_p2pmem_lending);
@@ -35,6 +35,23 @@ static BLOCKING_NOTIFIER_HEAD(p2pmem_notifiers);
  */
 struct workqueue_struct *p2pmem_wq;
 
+/*
+ * Counts everything after which a grant must be checked again before memory is allocated
+ * under it: other mappings, disproofs, losses, quotas, and the end of a grant.
+ */
+atomic_long_t p2pmem_changes = ATOMIC_LONG_INIT(1);
+
+/**
+ * p2pmem_note_change() - make all grants check again whether they allow allocations
+ *
+ * Context: Any; after the change was written.
+ */
+void p2pmem_note_change(void)
+{
+	smp_mb__before_atomic();	/* the change, then the count: see p2pmem_grant_refresh() */
+	atomic_long_inc(&p2pmem_changes);
+}
+
 /**
  * p2pmem_find() - look up a provider
  * @pdev: PCI function
@@ -44,13 +61,7 @@ struct workqueue_struct *p2pmem_wq;
  */
 struct p2pmem_provider *p2pmem_find(struct pci_dev *pdev)
 {
-	struct p2pmem_provider *p;
-
-	hash_for_each_possible_rcu(p2pmem_providers, p, hash, (unsigned long)pdev,
-				   lockdep_is_held(&p2pmem_mutex))
-		if (p->pdev == pdev)
-			return p;
-	return NULL;
+	return p2pmem_find_inline(pdev);
 }
 
 /**

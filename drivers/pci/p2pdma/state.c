@@ -153,6 +153,7 @@ static void p2pmem_enter_lost(struct p2pmem_provider *p)
 	WRITE_ONCE(p->state, P2PMEM_LOST);
 	/* After the state: pairs with p2pmem_sgl_one(). */
 	smp_store_release(&p->epoch, p->epoch + 1);
+	p2pmem_note_change();
 }
 
 /**
@@ -320,7 +321,8 @@ bool p2pmem_try_resume(struct p2pmem_provider *p)
 	if (p->resume && p->resume == p->drain && p->state == P2PMEM_LOST && p2pmem_is_idle(p)) {
 		WRITE_ONCE(p->resume, 0);
 		p->events |= P2PMEM_EVENT_RESUMED;
-		WRITE_ONCE(p->state, P2PMEM_LIVE);
+		/* Who sees this sees the loss before it, too: see p2pmem_grant_is_current(). */
+		smp_store_release(&p->state, P2PMEM_LIVE);
 		live = true;
 	}
 	spin_unlock_irq(&p->state_lock);

@@ -93,6 +93,7 @@ static ssize_t quota_store(struct device *dev, struct device_attribute *attr,
 	if (!p)
 		return -ENODEV;
 	WRITE_ONCE(p->quota, quota);
+	p2pmem_note_change();
 	if (quota)
 		dev_info(dev, "limited each client to %lu bytes of peer-to-peer memory\n",
 			 quota);

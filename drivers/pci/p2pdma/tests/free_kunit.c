@@ -17,20 +17,24 @@
 #include "lendkit.h"
 
 static int free_warned;
+static const char *free_name;
 
 /* Instead of the warning, which would count as a fault of the test */
-static void free_warn(void)
+static void free_warn(const char *provider)
 {
+	KUNIT_EXPECT_STREQ(current->kunit_test, provider, free_name);
 	free_warned++;
 }
 
 static struct pci_dev *free_kit(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);
+	struct pci_dev *card = kit_lend(test, f, "card");
 
 	free_warned = 0;
+	free_name = pci_name(card);
 	kunit_activate_static_stub(test, p2pmem_warn_not_allocated, free_warn);
-	return kit_lend(test, f, "card");
+	return card;
 }
 
 /* Each page of the pool is there once. */
@@ -190,7 +194,74 @@ static void hard_interrupts_allocate_and_free(struct kunit *test)
 	free_expect_whole(test, q.card);
 }
 
+#define FREE_ROUNDS	100
+
+/**
+ * struct free_two - two tasks that free the same run at the same moment
+ * @test: the test, for the stub of the warning
+ * @addr: the run
+ * @size: its length in bytes
+ * @round: number of the round, from 1 on
+ * @done: how often one of them freed
+ */
+struct free_two {
+	struct kunit *test;
+	void *addr;
+	size_t size;
+	atomic_t round;
+	atomic_t done;
+};
+
+static void free_one_of_two(void *arg)
+{
+	struct free_two *f = arg;
+	int round;
+
+	current->kunit_test = f->test;
+	for (round = 1; round <= FREE_ROUNDS; round++) {
+		while (atomic_read(&f->round) < round)
+			cond_resched();
+		pci_p2pmem_free(f->addr, f->size);
+		atomic_inc(&f->done);
+	}
+	current->kunit_test = NULL;
+}
+
+/* Exactly one of them frees the run, and the other one causes the warning at once. */
+static void two_tasks_free_one_run(struct kunit *test)
+{
+	static const size_t sizes[] = { SZ_4K, SZ_16K, SZ_128K };
+	struct pci_dev *card = free_kit(test);
+	struct lend_task *task[2];
+	struct free_two *f;
+	int i, round;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, f);
+		f->test = test;
+		f->size = sizes[i];
+		task[0] = lend_start(test, free_one_of_two, f);
+		task[1] = lend_start(test, free_one_of_two, f);
+		for (round = 1; round <= FREE_ROUNDS; round++) {
+			free_warned = 0;
+			f->addr = pci_p2pmem_alloc(card, f->size, GFP_KERNEL);
+			KUNIT_EXPECT_NOT_NULL(test, f->addr);
+			atomic_inc(&f->round);
+			while (atomic_read(&f->done) < 2 * round)
+				cond_resched();
+			KUNIT_EXPECT_EQ_MSG(test, free_warned, 1, "round %d of %zu", round,
+					    f->size);
+			KUNIT_EXPECT_EQ(test, lend_used(card), 0);
+		}
+		lend_join(test, task[0]);
+		lend_join(test, task[1]);
+		free_expect_whole(test, card);
+	}
+}
+
 static struct kunit_case free_cases[] = {
+	KUNIT_CASE(two_tasks_free_one_run),
 	KUNIT_CASE(run_that_is_freed_twice),
 	KUNIT_CASE(part_that_is_freed_twice),
 	KUNIT_CASE(referenced_page_that_is_freed_twice),

@@ -169,7 +169,7 @@ static void page_without_its_count_is_not_lent(struct kunit *test)
 			      "the other page did not come back");
 	msleep(20);
 	KUNIT_EXPECT_EQ_MSG(test, lend_used(card), PAGE_SIZE,
-			    "a page went back before its count was one");
+			    "a page was freed before its count was one");
 	page_ref_unfreeze(page, 1);
 	KUNIT_EXPECT_TRUE(test, lend_wait(!lend_used(card)));
 }
@@ -178,9 +178,9 @@ static void page_without_its_count_is_not_lent(struct kunit *test)
  * struct memory_irq - what is done in an interrupt
  * @work: the interrupt
  * @pdev: the provider
- * @addr: memory to give back
+ * @addr: memory to free
  * @page: reference to drop
- * @taken: memory that was taken
+ * @taken: memory that was allocated
  */
 struct memory_irq {
 	struct irq_work work;
@@ -231,7 +231,7 @@ static void zeroed_memory_has_no_old_data(struct kunit *test)
 	again = pci_p2pmem_alloc(card, 2 * PAGE_SIZE + 1, GFP_KERNEL);
 	KUNIT_ASSERT_PTR_EQ(test, again, addr);
 	KUNIT_EXPECT_EQ_MSG(test, lend_differing(addr, SZ_64K, 0xa5), 0,
-			    "cleared although nobody asked for it");
+			    "cleared without __GFP_ZERO");
 	pci_p2pmem_free(again, 2 * PAGE_SIZE + 1);
 
 	again = pci_p2pmem_alloc(card, 2 * PAGE_SIZE + 1, GFP_KERNEL | __GFP_ZERO);

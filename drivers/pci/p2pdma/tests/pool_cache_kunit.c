@@ -54,7 +54,7 @@ static void pool_fill_cache(void *arg)
 
 static struct p2pmem_pool *pool_big(struct kunit *test)
 {
-	struct p2pmem_pool *pool = p2pmem_pool_create(NUMA_NO_NODE);
+	struct p2pmem_pool *pool = p2pmem_pool_create("kunit", NUMA_NO_NODE);
 
 	KUNIT_ASSERT_NOT_NULL(test, pool);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, pool_free_action, pool));
@@ -168,7 +168,7 @@ static void chunk_without_memory_is_not_added(struct kunit *test)
 	struct p2pmem_pool *pool;
 
 	fault_require(test);
-	pool = p2pmem_pool_create(NUMA_NO_NODE);
+	pool = p2pmem_pool_create("kunit", NUMA_NO_NODE);
 	KUNIT_ASSERT_NOT_NULL(test, pool);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, pool_free_action, pool));
 	kunit_activate_static_stub(test, p2pmem_slabs_add, pool_no_slabs);
@@ -188,6 +188,7 @@ static void last_pages_in_another_cache(struct kunit *test)
 	int cpu = cpumask_last(cpu_online_mask);
 	struct pool_cpu c = { .pool = pool };
 	size_t held, n = 0;
+	struct p2pmem_run run;
 	void *addr[16];
 
 	/* Its cache is filled, and this CPU takes the whole rest in one run. */
@@ -199,7 +200,7 @@ static void last_pages_in_another_cache(struct kunit *test)
 	while (p2pmem_pool_available(pool) > held * PAGE_SIZE) {
 		/* of the shared part alone: a page that is no block of a cache */
 		KUNIT_ASSERT_TRUE(test, p2pmem_store_promise(&pool->store, 1));
-		KUNIT_ASSERT_NOT_NULL(test, p2pmem_pool_alloc_some(pool, &(size_t){ PAGE_SIZE }));
+		KUNIT_ASSERT_EQ(test, p2pmem_pool_alloc_some(pool, PAGE_SIZE, &run, 1), 1);
 	}
 	KUNIT_EXPECT_EQ(test, p2pmem_pool_cached(pool, cpu), held);
 	KUNIT_EXPECT_FALSE(test, p2pmem_store_promise(&pool->store, 1));
@@ -225,7 +226,7 @@ static void last_pages_in_another_cache(struct kunit *test)
 	/* All of it goes back in one call: first what is free is taken, too. */
 	KUNIT_ASSERT_TRUE(test, p2pmem_pool_promise(pool, held * PAGE_SIZE));
 	for (n = 0; n < held; n++)
-		p2pmem_pool_alloc_some(pool, &(size_t){ PAGE_SIZE });
+		p2pmem_pool_alloc_some(pool, PAGE_SIZE, &run, 1);
 	p2pmem_pool_free(pool, POOL_BASE, POOL_BIG);
 	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(pool), POOL_BIG);
 }
@@ -234,8 +235,9 @@ static void last_pages_in_another_cache(struct kunit *test)
 static void promised_pages_are_kept(struct kunit *test)
 {
 	struct p2pmem_pool *pool = pool_big(test);
-	size_t size, got = 0, n = 0;
-	void *addr;
+	struct p2pmem_run run[3];
+	unsigned int i, runs;
+	size_t got = 0, n = 0;
 
 	KUNIT_ASSERT_TRUE(test, p2pmem_pool_promise(pool, POOL_BIG - SZ_128K));
 	KUNIT_EXPECT_FALSE(test, p2pmem_pool_promise(pool, SZ_128K + PAGE_SIZE));
@@ -246,11 +248,14 @@ static void promised_pages_are_kept(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, n * PAGE_SIZE, SZ_128K);
 	KUNIT_EXPECT_NULL(test, p2pmem_pool_alloc_block(pool, PAGE_SIZE));
 	while (got < POOL_BIG - SZ_128K) {
-		size = POOL_BIG - SZ_128K - got;
-		addr = p2pmem_pool_alloc_some(pool, &size);
-		KUNIT_ASSERT_NOT_NULL(test, addr);
-		KUNIT_ASSERT_GT(test, size, 0);
-		got += size;
+		runs = p2pmem_pool_alloc_some(pool, POOL_BIG - SZ_128K - got, run, 3);
+		KUNIT_ASSERT_GT(test, runs, 0);
+		KUNIT_ASSERT_LE(test, runs, 3);
+		for (i = 0; i < runs; i++) {
+			KUNIT_ASSERT_NOT_NULL(test, run[i].page);
+			KUNIT_ASSERT_GT(test, run[i].nr, 0);
+			got += run[i].nr << PAGE_SHIFT;
+		}
 	}
 	KUNIT_EXPECT_EQ(test, got, POOL_BIG - SZ_128K);
 	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(pool), 0);
@@ -261,8 +266,9 @@ static void promised_pages_are_kept(struct kunit *test)
 /* An address that is free in the shared part, or is none of the pool's */
 static int pool_warned;
 
-static void pool_warn(void)
+static void pool_warn(const char *provider)
 {
+	KUNIT_EXPECT_STREQ(current->kunit_test, provider, "kunit");
 	pool_warned++;
 }
 

@@ -25,7 +25,7 @@
  * @name: of the case
  * @seed: of the random numbers
  * @pages: pages of each chunk, 0: there is none
- * @longest: longest run that is asked for, in pages
+ * @longest: longest run that is allocated, in pages
  * @fill: of 100 steps so many allocate
  * @unaligned: sizes are not whole pages
  */
@@ -43,10 +43,10 @@ struct pool_shape {
  * @test: the test
  * @shape: of the pool
  * @pool: the pool
- * @out: a byte for each page: it is out
- * @run: runs that are out: address, bytes
+ * @out: a byte for each page: it is in use
+ * @run: runs in use: address, bytes
  * @nr: how many of them
- * @used: pages that are out
+ * @used: pages in use
  */
 struct pool_model {
 	struct kunit *test;
@@ -117,7 +117,7 @@ static struct pool_model *pool_make(struct kunit *test, const struct pool_shape 
 	KUNIT_ASSERT_NOT_NULL(test, m);
 	m->test = test;
 	m->shape = shape;
-	m->pool = p2pmem_pool_create(NUMA_NO_NODE);
+	m->pool = p2pmem_pool_create("kunit", NUMA_NO_NODE);
 	KUNIT_ASSERT_NOT_NULL(test, m->pool);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, pool_free_action, m->pool));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, pool_free_runs_action, m));
@@ -191,7 +191,7 @@ static bool pool_model_alloc(struct pool_model *m, size_t size)
 	return true;
 }
 
-/* Gives a run back: all of it, or its head and later the rest */
+/* Frees a run: all of it, or its head and later the rest */
 static void pool_model_free(struct pool_model *m, unsigned int i, size_t part)
 {
 	unsigned long addr = m->run[i].addr;
@@ -247,7 +247,7 @@ static void random_runs_equal_the_model(struct kunit *test)
 	pool_compare(m);
 	while ((size = pool_longest(m)) && test->status == KUNIT_SUCCESS)
 		POOL_EXPECT(m, pool_model_alloc(m, size * PAGE_SIZE),
-			    "all is back, but not in one run");
+			    "all is free, but not in one run");
 	pool_compare(m);
 }
 
@@ -260,13 +260,13 @@ static void full_pool_refuses_until_memory_is_freed(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < 16; i++)
-		POOL_EXPECT(m, pool_model_alloc(m, 1), "page %u was not to be had", i);
+		POOL_EXPECT(m, pool_model_alloc(m, 1), "page %u was not allocated", i);
 	pool_compare(m);
 	KUNIT_EXPECT_NULL_MSG(test, p2pmem_pool_alloc(m->pool, 1), "more pages than there are");
 	pool_model_free(m, 7, 0);
 	KUNIT_EXPECT_NULL_MSG(test, p2pmem_pool_alloc(m->pool, PAGE_SIZE + 1),
 			      "two pages where one is free");
-	POOL_EXPECT(m, pool_model_alloc(m, PAGE_SIZE), "the page that came back was not to be had");
+	POOL_EXPECT(m, pool_model_alloc(m, PAGE_SIZE), "the page that was freed was not allocated");
 	pool_compare(m);
 }
 
@@ -305,7 +305,7 @@ static void zero_and_huge_sizes_are_refused(struct kunit *test)
 		KUNIT_EXPECT_NULL_MSG(test, p2pmem_pool_alloc(m->pool, huge[i]),
 				      "%#zx bytes of a pool of 16 pages", huge[i]);
 	pool_compare(m);
-	POOL_EXPECT(m, pool_model_alloc(m, 16 * PAGE_SIZE), "all of it was not to be had");
+	POOL_EXPECT(m, pool_model_alloc(m, 16 * PAGE_SIZE), "not all of it was allocated");
 }
 
 static void sizes_are_rounded_up_to_pages(struct kunit *test)
@@ -384,7 +384,7 @@ static void pool_without_memory_is_none(struct kunit *test)
 	fault_require(test);
 	for (n = 1; n < FAULT_STEPS; n++) {
 		fault_arm(n);
-		pool = p2pmem_pool_create(NUMA_NO_NODE);
+		pool = p2pmem_pool_create("kunit", NUMA_NO_NODE);
 		if (!fault_disarm()) {
 			p2pmem_pool_destroy(pool);
 			break;

@@ -333,15 +333,15 @@ static void list_of_before_a_loss_is_lost(struct kunit *test)
 static struct p2pmem_provider *sgl_loser;
 
 /* Allocate one block, then the provider is lost. */
-static void *sgl_alloc_and_lose(struct p2pmem_pool *pool, size_t *size)
+static unsigned int sgl_alloc_and_lose(struct p2pmem_pool *pool, size_t size,
+				       struct p2pmem_run *run, unsigned int max)
 {
-	unsigned int drain;
-	void *addr;
+	unsigned int drain, n;
 
 	kunit_deactivate_static_stub(current->kunit_test, p2pmem_pool_alloc_some);
-	addr = p2pmem_pool_alloc_some(pool, size);
+	n = p2pmem_pool_alloc_some(pool, size, run, 1);
 	p2pmem_leave_live(sgl_loser, P2PMEM_LOST, 0, &drain);
-	return addr;
+	return n;
 }
 
 /* The provider is lost while a list is filled: nothing stays out, and nothing set aside. */

@@ -184,8 +184,10 @@ static int quota_is_exceeded(struct refused *r)
 	int ret;
 
 	WRITE_ONCE(p->quota, SZ_4K);
+	p2pmem_note_change();
 	ret = refused_alloc(r, SZ_8K);
 	WRITE_ONCE(p->quota, 0);
+	p2pmem_note_change();
 	return ret;
 }
 

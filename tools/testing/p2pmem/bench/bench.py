@@ -36,6 +36,8 @@ OPERATIONS = {
     "list under a grant": ("alloc", "free"),
     "map+unmap": ("map", "unmap"),
     "look-up": ("lookup",),
+    "find provider": ("find",),
+    "kind, system memory": ("kind",),
     "request, two clients": ("alloc", "map", "unmap", "map", "unmap", "free"),
 }
 

@@ -12,8 +12,9 @@
  *
  * Prints the ticks of the time stamp counter for each step, the minimum of all rounds:
  * "alloc", "lookup" (the cached verdict of a pair), "map", "unmap", "free", "run" (a run
- * allocated and freed), "list" (the same of a list without a grant), and "all", the minimum
- * of the sum of the first five. Under QEMU's -icount shift=0 a tick is an executed
+ * allocated and freed), "list" (the same of a list without a grant), "all", the minimum of the
+ * sum of the first five, "find" (a provider for C1), and "kind" (of a list of LEN bytes in
+ * system memory). Under QEMU's -icount shift=0 a tick is an executed
  * instruction. The cost of reading the counter is subtracted from each step.
  *
  * The lookup is not exported. It is called through its address, which a kprobe finds;
@@ -22,6 +23,7 @@
 #include <linux/kprobes.h>
 #include <linux/prandom.h>
 #include <linux/rcupdate.h>
+#include <linux/scatterlist.h>
 #include <asm/msr.h>
 #include "tool.h"
 
@@ -30,11 +32,11 @@ struct p2pmem_path;
 
 enum {
 	SPEED_ALLOC, SPEED_LOOKUP, SPEED_MAP, SPEED_UNMAP, SPEED_FREE, SPEED_RUN, SPEED_LIST,
-	SPEED_ALL, SPEED_NR
+	SPEED_ALL, SPEED_FIND, SPEED_KIND, SPEED_NR
 };
 
 static const char * const speed_names[] = { "alloc", "lookup", "map", "unmap", "free", "run",
-					     "list", "all" };
+					     "list", "all", "find", "kind" };
 
 /**
  * struct speed - state of a measurement
@@ -188,6 +190,39 @@ static int speed_round(struct speed *s, struct device *client, u32 len)
 	return 0;
 }
 
+/* What is independent of the pool: the choice of a provider, and a list in system memory */
+static int speed_other(struct speed *s, struct device *client, unsigned int rounds, u32 len)
+{
+	struct pci_dev *found;
+	struct scatterlist *sg;
+	u64 begin, end, none;
+	unsigned long flags;
+	unsigned int nents;
+	int kind = 0;
+
+	sg = sgl_alloc(len, GFP_KERNEL, &nents);
+	if (!sg)
+		return -ENOMEM;
+	while (rounds--) {
+		local_irq_save(flags);
+		none = rdtsc();
+		none = rdtsc() - none;
+		begin = rdtsc();
+		kind |= pci_p2pmem_sg_kind(sg, nents);
+		end = rdtsc();
+		local_irq_restore(flags);
+		s->least[SPEED_KIND] = min(s->least[SPEED_KIND], end - begin - none);
+		/* It may sleep. Interrupts are counted in some rounds, but not in all. */
+		begin = rdtsc();
+		found = pci_p2pmem_find_provider(&client, 1);
+		end = rdtsc();
+		pci_dev_put(found);
+		s->least[SPEED_FIND] = min(s->least[SPEED_FIND], end - begin - none);
+	}
+	sgl_free(sg);
+	return kind || !found ? -EINVAL : 0;
+}
+
 static int speed_run(struct speed *s, struct device *dev[2], unsigned int rounds, u32 len)
 {
 	struct p2pmem_provider *(*find)(struct pci_dev *pdev) = speed_address("p2pmem_find");
@@ -211,6 +246,8 @@ static int speed_run(struct speed *s, struct device *dev[2], unsigned int rounds
 		cond_resched();
 	}
 	pci_p2pmem_grant_end(s->grant);
+	if (!ret)
+		ret = speed_other(s, dev[0], min(rounds, 100U), len);
 	for (i = 0; !ret && i < SPEED_NR; i++)
 		if (i != SPEED_RUN || !s->refused)
 			tool_print("%s %llu\n", speed_names[i], s->least[i]);

@@ -214,6 +214,53 @@ static void wrong_frees(void)
 	unmake(&m);
 }
 
+/*
+ * Every second page is free:		. # . # . # . #
+ * Pages that are taken at once equal the model, and so do single pages that are freed.
+ */
+static void single_pages(unsigned long pages)
+{
+	unsigned long page[16], i;
+	static struct model m;
+	unsigned int n, step;
+
+	make(&m, pages);
+	for (i = 0; i < pages; i++)
+		EXPECT(p2pmem_buddy_alloc(&m.b, 1) >= 0, "page %lu", i);
+	memset(m.out, 1, pages);
+	m.used = pages;
+	for (i = 0; i < pages; i += 2) {
+		EXPECT(p2pmem_buddy_free(&m.b, i, 1), "page %lu", i);
+		m.out[i] = 0;
+		m.used--;
+	}
+	for (step = 0; step < 2000 && !failed; step++) {
+		compare(&m);
+		i = rnd(pages / 2) * 2;
+		EXPECT(p2pmem_buddy_free(&m.b, i, 1) == m.out[i], "page %lu", i);
+		m.used -= m.out[i];
+		m.out[i] = 0;
+		if (m.b.orders != 1 || rnd(3))
+			continue;
+		n = 1 + rnd(16);
+		n = p2pmem_buddy_pages(&m.b, page, n);
+		EXPECT(n >= 1 && n <= 16, "%u pages", n);
+		while (n--) {
+			EXPECT(page[n] < pages && !m.out[page[n]], "page %lu", page[n]);
+			m.out[page[n]] = 1;
+			m.used++;
+		}
+	}
+	for (i = 0; i < pages; i++)
+		if (m.out[i])
+			EXPECT(p2pmem_buddy_free(&m.b, i, 1), "page %lu", i);
+	memset(m.out, 0, pages);
+	m.used = 0;
+	compare(&m);
+	EXPECT(longest(&m, false, 0) == pages, "not one run");
+	unmake(&m);
+}
+
 static unsigned int report(unsigned int nr, const char *name)
 {
 	printf("%sok %u - %s\n", failed ? "not " : "", nr, name);
@@ -236,6 +283,9 @@ int main(int argc, char **argv)
 	bad += report(1, "random runs equal the model");
 	wrong_frees();
 	bad += report(2, "what is not out cannot be freed");
-	printf("1..2\n");
+	for (i = 1; i < sizeof(pages) / sizeof(*pages); i++)
+		single_pages(pages[i]);
+	bad += report(3, "single pages at once equal the model");
+	printf("1..3\n");
 	return !!bad;
 }
