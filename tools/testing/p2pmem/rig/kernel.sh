@@ -3,6 +3,8 @@
 #
 # kernel.sh BUILD: find the kernel to build for and to boot.
 # kernel.sh BUILD --list: what the archive has now for each name of the file "kernels".
+# kernel.sh BUILD --sources: every version of the source of each: lines of NAME PACKAGE VERSION APT, where APT
+#   is the apt.conf that fetches it, or "own" for the machine's.
 #
 # Writes BUILD/kernel/env, a shell and make fragment with
 #   KVER=    its release, as of uname -r
@@ -234,6 +236,15 @@ if [ "${2:-}" = --list ]; then
 	exit 0
 fi
 
+if [ "${2:-}" = --sources ]; then
+	lines | while read -r name _; do
+		choose "$name"
+		! archive_stale || archive_update || lacking "the package lists of $suites cannot be fetched: is there a network?"
+		versions "^$src_pattern\$" | sed "s|^|$name |; s|\$| ${archive_conf:-own}|"
+	done
+	exit
+fi
+
 if [ -n "${KDIR:-}" ]; then
 	[ -e "$KDIR/Module.symvers" ] ||
 		die "KDIR=$KDIR has no Module.symvers: set KDIR= to prepared headers or a built kernel"
@@ -270,6 +281,7 @@ if [ -e "$top/env" ] && [ -e "$top/version" ] && [ -e "$top/source-package" ]; t
 	   [ -d "${KPATH:-/}" ]; then
 		unpack_source "$(cat "$top/version")" "$KSRC" "$(cat "$top/source-package")"
 		rm -rf "$top/deb"
+		[ -e "$top/apt-conf" ] || echo "$archive_conf" >"$top/apt-conf"
 		exit 0
 	fi
 fi
@@ -308,4 +320,5 @@ path=$(compiler "$headers" "$arch" "$kbuild" "$top/$kver/root/usr/lib/$kbuild") 
 rm -rf "$top/deb"
 echo "$ver" >"$top/version"
 echo "$source" >"$top/source-package"
+echo "$archive_conf" >"$top/apt-conf"
 write_env "$kver" "$headers" "$top/$kver/source" "$top/$kver/root" "$path"

@@ -7,7 +7,8 @@
 # Prints the directory to put in front of PATH, or nothing: the machine has that compiler. One that neither
 # this machine nor its distribution has comes out of the package lists of APT.CONF (archive.sh). It is
 # unpacked below DIR and not installed; its programs run with the C library of their own distribution,
-# also unpacked there, while everything else of the build is the machine's. So do the programs of the kernel's
+# also unpacked there, with an assembler and a linker that know what it writes, while everything else of
+# the build is the machine's. So do the programs of the kernel's
 # headers in KBUILD-DIR that want a later C library than this machine's, with what KBUILD-PACKAGE depends on.
 #
 # Exit status: 0; 3 if the archive lacks a package or cannot be reached; 1 otherwise.
@@ -50,12 +51,13 @@ loader()
 	find "$root/root/usr/lib" "$root/root/lib" -name 'ld-linux-x86-64.so.2' ! -type l 2>/dev/null | head -n 1
 }
 
-# start PROGRAM NAME: a script NAME that runs PROGRAM, but nothing that PROGRAM runs, with these libraries
+# start PROGRAM NAME [OPTION]: a script NAME that runs PROGRAM, but nothing that PROGRAM runs, with these
+# libraries
 start()
 {
 	cat >"$2.new" <<-END
 		#!/bin/sh
-		exec "$(loader)" --library-path "$libraries" --argv0 "$1" "$1" "\$@"
+		exec "$(loader)" --library-path "$libraries" --argv0 "$1" "$1"${3:+ "$3"} "\$@"
 	END
 	chmod 755 "$2.new"
 	mv "$2.new" "$2"
@@ -83,8 +85,10 @@ if [ -e "$root/whole" ]; then
 	exit 0
 fi
 named=$(echo "$triplet" | tr _ -)
-packages="gcc-$version-$named cpp-$version-$named libgcc-$version-dev libc6 libgmp10 libisl23 libmpc3 libmpfr6 libzstd1 zlib1g libstdc++6 libgcc-s1 gcc-$version-base"
-[ -z "${5:-}" ] || packages="$packages $(archive_cache depends "$5" | awk '$1 == "Depends:" && $2 ~ /^lib/ { print $2 }')"
+packages="binutils-$named gcc-$version-$named cpp-$version-$named libgcc-$version-dev libc6 libgmp10 libisl23 libmpc3 libmpfr6 libzstd1 zlib1g libstdc++6 libgcc-s1 gcc-$version-base"
+for p in "binutils-$named" ${5:+"$5"}; do
+	packages="$packages $(archive_cache depends "$p" | awk '$1 == "Depends:" && $2 ~ /^lib/ { print $2 }')"
+done
 echo "toolchain: unpacking $gcc, which the kernel was built with, below $root" >&2
 rm -rf "$root"
 mkdir -p "$root/deb" "$root/root" "$root/bin"
@@ -105,10 +109,11 @@ for program in cc1 collect2; do
 	mv "$internal/$program" "$internal/$program.bin"
 	start "$internal/$program.bin" "$internal/$program"
 done
-start "$root/root/usr/bin/$triplet-$gcc" "$root/bin/$triplet-$gcc"
+# not the machine's assembler: the compiler writes directives that an older one does not know
+start "$root/root/usr/bin/$triplet-$gcc" "$root/bin/$triplet-$gcc" "-B$root/bin/"
 ln -s "$root/bin/$triplet-$gcc" "$root/bin/$gcc"
 for program in as ld ar nm objcopy objdump strip readelf; do
-	ln -s "$(command -v "$program")" "$root/bin/$program"
+	start "$root/root/usr/bin/$triplet-$program" "$root/bin/$program"
 done
 echo 'int main(void) { return 0; }' | "$root/bin/$gcc" -x c -c -o "$root/try.o" - ||
 	die "$gcc does not run here (see above)"
