@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Cost over the fill of a pool and over its size, on logarithmic scales. Variables: dir, pool.
-set terminal svg size 1000,460 background "white"
+set terminal svg size 1000,640 background "white"
 set output dir."/compare.svg"
 set multiplot layout 1,2
 set logscale y
 set grid
-set key top left
+set key below vertical maxcols 1 left
 set ylabel "executed instructions"
 set style data linespoints
 set title "Allocate and free in a pool of ".pool
