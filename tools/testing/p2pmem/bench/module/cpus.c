@@ -30,7 +30,8 @@ static int cpus_thread(void *data)
 	atomic_inc(&cpus_ready);
 	/* pairs with the store of cpus_sample() */
 	while (!smp_load_acquire(&cpus_go))
-		cpu_relax();
+		/* the thread that starts all may be on this CPU */
+		cond_resched();
 	for (i = 0; i < CPUS_ROUNDS; i++) {
 		addr = api_alloc(b->pdev, PAGE_SIZE);
 		if (addr)
