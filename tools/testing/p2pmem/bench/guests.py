@@ -90,7 +90,8 @@ def boot(guest, directory, accel="tcg,thread=single"):
     with open(work / "initramfs", "wb") as out:
         subprocess.run([directory / "kernel/usr/gen_init_cpio", work / "initramfs.list"], stdout=out, check=True)
     what = guest.name if guest.what == "find" else guest.what
-    memory = 512 * MIB + (guest.pool * guest.providers >> 6) * 5 // 4
+    # p2pmem refuses a BAR whose struct pages need more than half of what is available
+    memory = 512 * MIB + (guest.pool * guest.providers >> 6) * 9 // 4
     args = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-M", "q35", "-cpu", "EPYC", "-m", str(memory // MIB), "-smp", str(guest.cpus),
             "-kernel", str(directory / "bzImage"), "-initrd", str(work / "initramfs"),

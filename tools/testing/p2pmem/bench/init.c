@@ -17,7 +17,7 @@
 
 static int is_module(const struct dirent *entry)
 {
-	return strstr(entry->d_name, ".ko") != NULL;
+	return !!strstr(entry->d_name, ".ko");
 }
 
 static void load(const char *name, const char *parameters, int print)

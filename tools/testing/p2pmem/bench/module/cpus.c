@@ -15,7 +15,7 @@
 
 #define CPUS_MAX	4
 #define CPUS_SAMPLES	9
-#define CPUS_ROUNDS	100000
+#define CPUS_ROUNDS	20000
 
 static atomic_t cpus_ready, cpus_running;
 static bool cpus_go;
@@ -28,8 +28,10 @@ static int cpus_thread(void *data)
 	void *addr;
 
 	atomic_inc(&cpus_ready);
+	/* pairs with the store of cpus_sample() */
 	while (!smp_load_acquire(&cpus_go))
-		cpu_relax();
+		/* the thread that starts all may be on this CPU */
+		cond_resched();
 	for (i = 0; i < CPUS_ROUNDS; i++) {
 		addr = api_alloc(b->pdev, PAGE_SIZE);
 		if (addr)
@@ -62,6 +64,7 @@ static int cpus_sample(struct bench *b, unsigned int nr)
 	while (atomic_read(&cpus_ready) < nr)
 		cond_resched();
 	begin = ktime_get();
+	/* pairs with the load of cpus_thread(): all threads begin after the time is read */
 	smp_store_release(&cpus_go, true);
 	wait_for_completion(&cpus_done);
 	b->len = nr;

@@ -88,7 +88,8 @@ int fill_to(struct bench *b, unsigned int percent)
 /* Frees the pages of a run that are holes (or are not), each stretch of them in one call. */
 static void fill_free(struct bench *b, struct fill_run *r, bool holes)
 {
-	unsigned long first = (unsigned long)r->addr >> PAGE_SHIFT, i, end, nr = r->len >> PAGE_SHIFT;
+	unsigned long first = (unsigned long)r->addr >> PAGE_SHIFT, nr = r->len >> PAGE_SHIFT;
+	unsigned long i, end;
 
 	for (i = 0; i < nr; i = end) {
 		bool hole = fill_is_hole(first + i);

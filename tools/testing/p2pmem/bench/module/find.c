@@ -33,7 +33,7 @@ int bench_find(struct bench *b, unsigned int functions)
 		return ret;
 	snprintf(state, sizeof(state), "%u functions", functions_count());
 	b->state = state;
-	while ((pdev = pci_get_device(0x1af4, 0x1110, pdev))) {
+	while ((pdev = bench_next_provider(pdev))) {
 		b->pdev = pdev;
 		ret = api_lend(pdev);
 		if (ret) {

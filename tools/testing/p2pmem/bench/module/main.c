@@ -3,15 +3,17 @@
  * DOC: p2pmem_bench: what peer memory costs, with the kernel's P2PDMA or with ours
  *
  * Measures while it is loaded, and prints "bench|OPERATION|POOL|STATE|BYTES|FIGURE" lines. The
- * parameter "what" selects: lend, pool, map, find-N (among N PCI functions), cpus. One source for both kernels; api.h has
- * the names of their functions.
+ * parameter "what" selects: lend, pool, map, find-N (among N PCI functions), cpus. One source
+ * for both kernels; api.h has the names of their functions.
  */
 #include <linux/kprobes.h>
 #include <linux/module.h>
 #include "bench.h"
 
-#define BENCH_PROVIDER	0x1af4, 0x1110	/* QEMU's ivshmem, its memory is BAR 2 */
-#define BENCH_CLIENT	0x106b, 0x003f	/* a USB controller, which has no driver here */
+/* QEMU's ivshmem, its memory is BAR 2 */
+static const struct pci_device_id bench_provider = { PCI_DEVICE(0x1af4, 0x1110) };
+/* a USB controller, which has no driver here */
+static const struct pci_device_id bench_client = { PCI_DEVICE(0x106b, 0x003f) };
 
 static char *what = "lend";
 module_param(what, charp, 0444);
@@ -21,6 +23,23 @@ MODULE_PARM_DESC(what, "what is measured: lend, pool, map, find-N, cpus");
 struct pci_p2pmem_grant *api_granted;
 struct p2pmem_provider *api_provider;
 #endif
+
+static struct pci_dev *bench_next(const struct pci_device_id *id, struct pci_dev *after)
+{
+	return pci_get_device(id->vendor, id->device, after);
+}
+
+/**
+ * bench_next_provider() - find providers
+ * @after: the one before, whose reference is dropped, or NULL
+ *
+ * Context: Process context.
+ * Return: the next one with a reference, or NULL.
+ */
+struct pci_dev *bench_next_provider(struct pci_dev *after)
+{
+	return bench_next(&bench_provider, after);
+}
 
 /**
  * bench_address() - address of a function that is not exported
@@ -54,7 +73,7 @@ int bench_clients(struct bench *b)
 	int ret;
 
 	while (b->nr_clients < BENCH_CLIENTS) {
-		pdev = pci_get_device(BENCH_CLIENT, pdev);
+		pdev = bench_next(&bench_client, pdev);
 		if (!pdev)
 			break;
 		ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
@@ -96,7 +115,7 @@ int bench_lend(struct bench *b)
 	int ret;
 
 	b->state = "0";
-	while ((pdev = pci_get_device(BENCH_PROVIDER, pdev))) {
+	while ((pdev = bench_next_provider(pdev))) {
 		b->pdev = pdev;
 		b->len = 0;
 		cost = bench_lend_cost(b, &ret);

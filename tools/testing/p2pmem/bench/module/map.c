@@ -65,7 +65,8 @@ static int map_client(struct bench *b, int client, bool separate)
 	static const unsigned int entries[] = { 1, 32, 256 };
 	static const char * const names[2][2] = {
 		{ "map+unmap by bus address", "map+unmap through a host bridge" },
-		{ "map+unmap by bus address, separate", "map+unmap through a host bridge, separate" },
+		{ "map+unmap by bus address, separate",
+		  "map+unmap through a host bridge, separate" },
 	};
 	unsigned int i;
 	int ret;
