@@ -5,6 +5,7 @@
 # shellcheck shell=sh
 
 export DEBIAN_FRONTEND=noninteractive PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+unset TMPDIR
 cd / || exit 1
 
 check()
