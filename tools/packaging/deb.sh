@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# deb.sh BUILD: build Debian packages for the kernel that rig/kernel.sh selects, and the archive of its
-# grafted sources. "make deb" calls it.
+# deb.sh BUILD [OUT]: build Debian packages for the kernel that rig/kernel.sh selects, and the archive of
+# its grafted sources. "make deb" calls it. OUT is another directory than BUILD/deb.
 #
 #   BUILD/deb/*.deb                          p2pmem-modules-RELEASE, p2pmem-modules, p2pmem, p2pmem-dkms
 #   BUILD/deb/p2pmem-source-RELEASE.tar.xz   what the modules of RELEASE are built from, see build.sh in it
@@ -22,7 +22,8 @@ top=$(cd "$here/../.." && pwd)
 rig=$top/tools/testing/p2pmem/rig
 mkdir -p "$1"
 build=$(cd "$1" && pwd)
-out=$build/deb
+mkdir -p "${2:-$build/deb}"
+out=$(cd "${2:-$build/deb}" && pwd)
 work=$out/work
 tree=$work/p2pmem
 payload=$tree/payload
@@ -45,8 +46,8 @@ version()
 	if [ -n "${VERSION:-}" ]; then
 		echo "$VERSION"
 	else
-		date=$(git -C "$top" log -1 --format=%cd --date=format:%Y%m%d.%H%M%S 2>/dev/null) || date=
-		echo "1.0${date:++git$date}"
+		date=$(git -C "$top" log -1 --format=%cd --date=format:%y%m%d.%H%M 2>/dev/null) || date=
+		echo "1.0${date:+.$date}"
 	fi
 }
 
@@ -161,12 +162,16 @@ debian_files()
 	for s in preinst postinst prerm postrm; do
 		fill "$here/debian/modules.$s" >"$tree/debian/p2pmem-modules-$name.$s"
 	done
-	cp "$here/debian/p2pmem.triggers" "$tree/debian/"
+	cp "$here/debian/p2pmem.triggers" "$here/debian/p2pmem.lintian-overrides" "$tree/debian/"
+	for p in p2pmem-modules "p2pmem-modules-$name"; do
+		printf '%s\n' "# has two versions, the kernel's and p2pmem's" "$p: package-has-long-file-name *" >"$tree/debian/$p.lintian-overrides"
+	done
 	cp "$here/debian/dkms.conf" "$tree/debian/p2pmem-dkms.dkms"
 	mkdir -p "$tree/debian/source"
 	echo "3.0 (native)" >"$tree/debian/source/format"
 	echo "$version" >"$tree/version"
-	echo "$image" >"$tree/kernel-version"
+	# a hyphen would begin a revision
+	echo "$image" | tr - . >"$tree/kernel-version"
 	cat >"$tree/debian/changelog" <<-END
 		p2pmem ($version) unstable; urgency=medium
 
@@ -183,12 +188,12 @@ debian_files()
 # shellcheck disable=SC1091
 . "$build/kernel/env"
 image=$(cat "$build/kernel/version" 2>/dev/null) || image=
-[ -n "$image" ] && [ -n "$KIMAGE" ] ||
+if [ -z "$image" ] || [ -z "$KIMAGE" ]; then
 	die "the kernel was set by KDIR=, not taken from a package, and a package of modules depends on the image's version: unset KDIR="
+fi
 name=$(echo "$KVER" | tr _ -)
 version=$(version)
 signed=no certificate=
-mkdir -p "$out"
 exec 9>"$out/lock"
 flock 9
 rm -rf "$work"
@@ -205,4 +210,4 @@ debian_files
 source_archive
 mv "$work"/*.deb "$out/"
 (cd "$work" && echo *.changes *.buildinfo | xargs -n 1 | while read -r f; do mv "$f" "$out/"; done)
-echo "deb: $(cd "$out" && echo p2pmem-modules-"${name}"_*.deb p2pmem-modules_"${image}"*.deb "p2pmem_$version"_*.deb "p2pmem-dkms_$version"_*.deb "p2pmem-source-$KVER.tar.xz") in $out"
+echo "deb: $(cd "$out" && echo p2pmem-modules-"${name}"_*.deb p2pmem-modules_"$(echo "$image" | tr - .)"*.deb "p2pmem_$version"_*.deb "p2pmem-dkms_$version"_*.deb "p2pmem-source-$KVER.tar.xz") in $out"

@@ -102,19 +102,28 @@ static void holder(const char *name, void *arg)
 	names_add(w->m, w->into, name);
 }
 
-static void installed(const char *name, void *arg)
+static bool installed_in(struct machine *m, const char *name, const char *set)
 {
-	struct machine *m = arg;
 	char path[TREE_PATH];
 	struct place dir;
 
-	if (snprintf(path, sizeof(path), "lib/modules/%s/updates/p2pmem", name) >=
+	if (snprintf(path, sizeof(path), "lib/modules/%s/updates/%s", name, set) >=
 	    (int)sizeof(path) || place_open(m->tree, NULL, path, &dir))
-		return;
+		return false;
 	place_list(m->tree, &dir, "", holder, &(struct module_walk){
 		.m = m, .into = &(struct names){}, .path = path });
 	place_close(&dir);
-	names_add(m, &m->installed, name);
+	return true;
+}
+
+/* install.sh uses two directories in turn */
+static void installed(const char *name, void *arg)
+{
+	struct machine *m = arg;
+	bool first = installed_in(m, name, "p2pmem");
+
+	if (installed_in(m, name, "p2pmem-b") || first)
+		names_add(m, &m->installed, name);
 }
 
 static void read_modules(struct machine *m)

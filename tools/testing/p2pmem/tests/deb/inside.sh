@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Runs in a copy of the system, see run.sh: /debs has the packages. Prints "ok TEXT" and "not_ok TEXT",
+# then what failed after "#", and "end".
+# shellcheck shell=sh
+
+export DEBIAN_FRONTEND=noninteractive PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+unset TMPDIR
+cd / || exit 1
+
+check()
+{
+	name=$1
+	shift
+	if "$@" >/debs/log 2>&1; then
+		echo "ok $name"
+	else
+		echo "not_ok $name"
+		tail -n 12 /debs/log | sed 's/^/# /'
+	fi
+}
+
+# says PATTERN COMMAND...: one line of the output matches
+says()
+{
+	pattern=$1
+	shift
+	"$@" >/debs/said 2>&1
+	cat /debs/said
+	[ "$(grep -c "$pattern" /debs/said)" = 1 ]
+}
+
+# refused PATTERN COMMAND...: and it fails
+refused()
+{
+	pattern=$1
+	shift
+	if "$@" >/debs/said 2>&1; then cat /debs/said; return 1; fi
+	cat /debs/said
+	[ "$(grep -c "$pattern" /debs/said)" = 1 ]
+}
+
+from()
+{
+	modinfo -k "$KVER" -n "$1"
+}
+
+ours()
+{
+	for m in $MODULES; do
+		case $(from "$m") in */updates/p2pmem/$m.ko) ;; *) echo "$m: $(from "$m")"; return 1 ;; esac
+	done
+	grep -x "ours" "/boot/initrd.img-$KVER"
+}
+
+distribution()
+{
+	for m in ib_core nvme nvmet nvmet-rdma; do
+		case $(from "$m") in */kernel/drivers/*) ;; *) echo "$m: $(from "$m")"; return 1 ;; esac
+	done
+	! from p2pdma || return 1
+	grep -x "distribution" "/boot/initrd.img-$KVER"
+}
+
+# files that packages may leave
+files()
+{
+	find /etc /usr/lib/modprobe.d /usr/lib/udev /usr/lib/systemd /usr/sbin /usr/bin /usr/src /usr/share/doc \
+		/usr/share/man/man8 /lib/modules /var/lib/systemd /run/depmod.d ! -type d ! -name 'modules.*' \
+		! -path '/etc/ld.so.cache' 2>/dev/null | grep -v "/lib/modules/$NEXT/" | LC_ALL=C sort
+	ls -d "/lib/modules/$KVER/updates" 2>/dev/null
+}
+
+installed()
+{
+	dpkg-query -W -f '${db:Status-Status} ${Version}\n' "$1" 2>/dev/null
+}
+
+# an initramfs has what modprobe prefers when it is made; a script in the place of the program
+cat >/usr/sbin/update-initramfs <<'END'
+#!/bin/sh
+while [ $# -gt 0 ]; do case $1 in -k) k=$2 ;; esac; shift; done
+[ -n "$k" ] && [ "$k" != all ] || exit 0
+f=$(modinfo -k "$k" -n nvme 2>/dev/null)
+# a file that has gone is none
+[ -s "$f" ] || f=none
+case $f in */updates/p2pmem/*) w=ours ;; */kernel/*) w=distribution ;; *) w="$f" ;; esac
+echo "$w" >/boot/initrd.img-$k.new && mv /boot/initrd.img-$k.new /boot/initrd.img-$k
+END
+chmod +x /usr/sbin/update-initramfs
+rm -rf "/lib/modules/$KVER" "/lib/modules/$NEXT"
+mkdir -p /lib/modules
+dpkg --purge p2pmem p2pmem-modules p2pmem-dkms >/dev/null 2>&1
+release=$(echo /debs/p2pmem-modules-"$KVER"_*.deb)
+meta=$(echo /debs/p2pmem-modules_*.deb)
+tools=$(echo /debs/p2pmem_*.deb)
+
+check "an image, and no package of ours" dpkg -i "/debs/linux-image-$KVER.deb"
+check "the distribution's modules are used" distribution
+files >/debs/before
+
+# a kernel that would refuse them
+mkdir -p /sys/firmware/efi/efivars
+printf '\006\000\000\000\001' >/sys/firmware/efi/efivars/SecureBoot-test
+check "Secure Boot: unsigned modules are refused, in one line" refused "$KVER: Secure Boot is on and these modules are not signed" dpkg -i "$release"
+check "Secure Boot: nothing is installed" test "$(installed "p2pmem-modules-$KVER" | cut -d ' ' -f 1)" != installed
+cat >/usr/local/bin/mokutil <<'END'
+#!/bin/sh
+echo "$2 is not enrolled"
+END
+chmod +x /usr/local/bin/mokutil
+check "Secure Boot: a key that is not enrolled is refused" refused "is not enrolled: mokutil --import" sh -c 'dpkg -i /debs/signed/*.deb'
+cat >/usr/local/bin/mokutil <<'END'
+#!/bin/sh
+cmp -s "$2" /var/lib/p2pmem-key.der && echo "$2 is already enrolled"
+END
+check "Secure Boot: signed modules are installed" sh -c 'dpkg -i /debs/signed/*.deb'
+check "Secure Boot: with their signature" sh -c "modinfo -F signer -k $KVER nvme | grep -qx 'p2pmem test'"
+check "and purged" dpkg --purge "p2pmem-modules-$KVER"
+rm -f /sys/firmware/efi/efivars/SecureBoot-test /usr/local/bin/mokutil /var/lib/p2pmem-key.der
+check "the distribution's modules are used again" distribution
+
+mkdir -p "/lib/modules/$KVER/updates/p2pmem"
+cp "/lib/modules/$KVER/kernel/drivers/nvme/host"/nvme.ko* "/lib/modules/$KVER/updates/p2pmem/nvme.ko"
+check "modules that were installed by hand are not overwritten" refused "was installed by hand: run install.sh uninstall" dpkg -i "$release"
+rm -r "/lib/modules/$KVER/updates"
+dpkg --purge "p2pmem-modules-$KVER" >/dev/null 2>&1
+
+check "install" dpkg -i "$release" "$meta" "$tools"
+check "our modules are used, by the initramfs too" ours
+check "the command runs" p2pmem --version
+check "submission queues stay in RAM" sh -c "modprobe -c | grep -qx 'options nvme use_cmb_sqes=0'"
+check "p2pmem-modules finds nothing wrong" p2pmem-modules status "$KVER"
+check "the check at boot is enabled" test -L /etc/systemd/system/multi-user.target.wants/p2pmem-boot.service
+check "and exports are not" test ! -e /etc/systemd/system/multi-user.target.wants/nvmet-export.service
+check "the units are valid" systemd-analyze verify --man=no /lib/systemd/system/p2pmem-boot.service /lib/systemd/system/nvmet-export.service
+check "install.sh leaves a package's modules alone" test "$(dpkg-query -S "/lib/modules/$KVER/updates/p2pmem/nvme.ko")" = "p2pmem-modules-$KVER: /lib/modules/$KVER/updates/p2pmem/nvme.ko"
+
+# a new kernel
+check "a new kernel: one line when it is installed" says "kernel $NEXT has no p2pmem modules .* install p2pmem-modules-$NEXT, .* or boot $KVER" \
+	dpkg -i "/debs/linux-image-$NEXT.deb"
+printf '#!/bin/sh\necho %s\n' "$NEXT" >/usr/local/bin/uname
+chmod +x /usr/local/bin/uname
+check "a new kernel: one line at boot" refused "kernel $NEXT has no p2pmem modules" p2pmem-modules boot
+check "a new kernel: its initramfs has the distribution's driver" grep -qx distribution "/boot/initrd.img-$NEXT"
+printf '#!/bin/sh\necho %s\n' "$KVER" >/usr/local/bin/uname
+check "the old kernel: silence at boot" p2pmem-modules boot
+check "and it is silent" test ! -s /debs/log
+
+# rivals
+mkdir -p "/lib/modules/$KVER/updates/dkms" /run/depmod.d
+cp /debs/ib_core.ko "/lib/modules/$KVER/updates/dkms/"
+echo "search updates/dkms updates built-in" >/run/depmod.d/rival.conf
+depmod "$KVER"
+check "a rival is named at boot" refused "updates/dkms/ib_core.ko, of no package .*, replaces p2pmem's ib_core" p2pmem-modules boot
+rm -r "/lib/modules/$KVER/updates/dkms" /run/depmod.d/rival.conf
+rmdir /run/depmod.d
+depmod "$KVER"
+rm /usr/local/bin/uname
+
+# upgrades
+mount -t tmpfs -o size=3m none /boot
+cp "/debs/linux-image-$KVER.deb" /boot/filler
+echo ours >"/boot/initrd.img-$KVER"
+was=$(installed "p2pmem-modules-$KVER")
+check "no space in /boot: one line" refused "no space: /boot has .* MiB free, another initramfs needs" dpkg -i /debs/modules-higher.deb
+check "no space in /boot: nothing is half installed" test "$(installed "p2pmem-modules-$KVER")" = "$was"
+check "and our modules are used" ours
+umount /boot
+check "upgrade" dpkg -i --force-depends /debs/modules-higher.deb
+check "is the new version" test "$(installed "p2pmem-modules-$KVER")" = "$was.1"
+check "our modules are used" ours
+check "six files" test "$(find "/lib/modules/$KVER/updates" -type f | wc -l)" = 6
+
+# the moment before the files go
+sed -i 's,^exit 0$,,' "/var/lib/dpkg/info/p2pmem-modules-$KVER.prerm"
+check "removal: before a file goes" sh "/var/lib/dpkg/info/p2pmem-modules-$KVER.prerm" remove
+check "the distribution's modules are in use already" distribution
+check "purge" dpkg --purge p2pmem-modules "p2pmem-modules-$KVER" p2pmem
+check "the distribution's modules are used" distribution
+files >/debs/after
+check "nothing is left" diff /debs/before /debs/after
+echo end

@@ -1,0 +1,128 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# "make deb": the packages are built, lintian finds nothing, and they are installed, upgraded and purged in
+# a copy of this system (an overlay, which is thrown away) beside an image package with a few of the
+# distribution's modules. Prints TAP.
+#
+# run.sh BUILD_DIR
+set -eu
+
+# shellcheck source=tools/testing/p2pmem/tests/host.sh
+. "$(dirname "$0")/../host.sh"
+packaging=$top/tools/packaging
+[ -n "$KIMAGE" ] || { echo "1..0 # SKIP KIMAGE is not set: no image that packages could depend on"; exit 0; }
+image=$(cat "$BUILD/kernel/version")
+next=6.99.9+deb99-amd64
+modules="p2pdma p2pmem-bar ib_core nvme nvmet nvmet-rdma"
+rm -rf "$work/built" "$work/signed" "$work/debs"
+mkdir -p "$work/debs"
+
+# no machine, virtual or other, that only tests need
+light()
+{
+	# shellcheck disable=SC2046	# split into one word per package
+	apt-get -s -q --no-install-recommends -o Dir::State::status=/dev/null install \
+		$(sed 's/#.*//' "$packaging/build-depends" | awk 'NF { print $1 }') >"$work/would" 2>&1 || { cat "$work/would"; return 1; }
+	grep -c '^Inst' "$work/would"
+	[ "$(grep -c '^Inst' "$work/would")" -gt 20 ] && ! grep -E '^Inst (qemu|seabios|ovmf|busybox|fio|clang|nvme-cli)' "$work/would"
+}
+
+# packages DIRECTORY: each one there
+packages()
+{
+	ls "$1"
+	for p in "p2pmem-modules-$KVER" p2pmem-modules p2pmem p2pmem-dkms; do
+		[ -e "$(echo "$1/${p}"_*.deb)" ] || return 1
+	done
+	[ -s "$1/p2pmem-source-$KVER.tar.xz" ]
+	dpkg-deb -f "$1/p2pmem-modules-${KVER}"_*.deb Depends | grep -F "linux-image-$KVER (= $image)"
+	dpkg-deb -f "$1"/p2pmem-modules_*.deb Depends |
+		grep -F "p2pmem-modules-$KVER (= $(dpkg-deb -f "$1/p2pmem-modules-${KVER}"_*.deb Version))"
+}
+
+# image_package RELEASE VERSION: like the distribution's, with few modules
+image_package()
+{
+	p=$work/image
+	rm -rf "$p"
+	mkdir -p "$p/DEBIAN" "$p/boot" "$p/lib/modules/$1/kernel/drivers/infiniband"
+	cp -r "$KIMAGE/lib/modules/$KVER/kernel/drivers/nvme" "$p/lib/modules/$1/kernel/drivers/"
+	cp -r "$KIMAGE/lib/modules/$KVER/kernel/drivers/infiniband/core" "$p/lib/modules/$1/kernel/drivers/infiniband/"
+	cp "$KIMAGE/lib/modules/$KVER"/modules.builtin* "$KIMAGE/lib/modules/$KVER/modules.order" "$p/lib/modules/$1/"
+	echo "kernel" >"$p/boot/vmlinuz-$1"
+	printf '%s\n' "Package: linux-image-$1" "Version: $2" "Architecture: $(dpkg --print-architecture)" \
+		"Maintainer: none <none@example.org>" "Description: image" >"$p/DEBIAN/control"
+	cat >"$p/DEBIAN/postinst" <<-END
+		#!/bin/sh
+		depmod $1
+		[ -e /boot/initrd.img-$1 ] || update-initramfs -u -k $1
+		[ ! -x /etc/kernel/postinst.d/p2pmem ] || /etc/kernel/postinst.d/p2pmem $1 /boot/vmlinuz-$1
+	END
+	printf '%s\n' '#!/bin/sh' "rm -f /boot/initrd.img-$1 /lib/modules/$1/modules.*" >"$p/DEBIAN/postrm"
+	chmod 755 "$p/DEBIAN/postinst" "$p/DEBIAN/postrm"
+	dpkg-deb --root-owner-group -b "$p" "$work/debs/linux-image-$1.deb" >/dev/null
+}
+
+# the modules' package once more, with a higher version
+higher_version()
+{
+	rm -rf "$work/again"
+	dpkg-deb -R "$work/built/p2pmem-modules-${KVER}"_*.deb "$work/again"
+	sed -i 's/^Version: .*/&.1/' "$work/again/DEBIAN/control"
+	dpkg-deb --root-owner-group -b "$work/again" "$work/debs/modules-higher.deb" >/dev/null
+}
+
+# Everything that the copy of the system needs, in it
+prepare()
+{
+	cp "$work/built"/*.deb "$work/debs/"
+	mkdir -p "$work/debs/signed"
+	cp "$work/signed/p2pmem-modules-${KVER}"_*.deb "$work/debs/signed/"
+	cp "$BUILD/stock/$KVER/modules/ib_core.ko" "$(dirname "$0")/inside.sh" "$work/debs/"
+	image_package "$KVER" "$image"
+	image_package "$next" 6.99.9-1
+	higher_version
+}
+
+# inside the overlay: see inside.sh, which prints TAP without numbers
+system()
+{
+	rm -rf "$work/overlay"
+	mkdir -p "$work/overlay"
+	cat >"$work/enter.sh" <<-END
+		set -e
+		mount -t tmpfs none "$work/overlay"
+		mkdir "$work/overlay/upper" "$work/overlay/work" "$work/overlay/root"
+		mount -t overlay -o lowerdir=/,upperdir="$work/overlay/upper",workdir="$work/overlay/work" none "$work/overlay/root"
+		cp -r "$work/debs" "$work/overlay/root/debs"
+		mount -t proc none "$work/overlay/root/proc"
+		mount -t tmpfs none "$work/overlay/root/run"
+		mount --bind /dev "$work/overlay/root/dev"
+		exec chroot "$work/overlay/root" env KVER="$KVER" NEXT="$next" MODULES="$modules" sh /debs/inside.sh
+	END
+	unshare -m --propagation private sh "$work/enter.sh"
+}
+
+check "what make deb installs is no virtual machine" light
+check "the packages build" "$packaging/deb.sh" "$BUILD" "$work/built"
+if [ $failed != 0 ]; then echo "1..$n"; exit 1; fi
+check "all packages, for the exact version of the image" packages "$work/built"
+check "lintian has no error and no warning" lintian --allow-root --fail-on error,warning "$work/built"/*.changes
+check "a key to sign with" openssl req -new -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=p2pmem test" \
+	-outform DER -keyout "$work/key.pem" -out "$work/cert.der"
+check "signed packages build" env SIGN_KEY="$work/key.pem" SIGN_CERT="$work/cert.der" "$packaging/deb.sh" "$BUILD" "$work/signed"
+check "packages of two images" prepare
+if [ "$(id -u)" = 0 ]; then
+	system >"$work/system" 2>&1 || :
+	grep '^#' "$work/system" >"$work/out" || :
+	grep -E '^(ok|not_ok) ' "$work/system" >"$work/verdicts" || :
+	while read -r word text; do
+		"$word" "$text"
+	done <"$work/verdicts"
+	check "the copy of the system came to its end" sh -c "tail -n 5 '$work/system'; grep -qx end '$work/system'"
+else
+	ok "installation # SKIP not root: no overlay of this system to install in"
+fi
+echo "1..$n"
+[ $failed = 0 ]
