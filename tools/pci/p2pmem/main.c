@@ -143,6 +143,22 @@ static bool known(const char *name)
 	return false;
 }
 
+/* An option of another command does nothing: that is an error, not silence. */
+static bool options_fit(const char *name, const struct call *call)
+{
+	const struct options *o = &call->o;
+
+	if ((o->tree || o->dot || o->svg) && strcmp(name, "topo"))
+		return false;
+	if (o->tree + o->dot + o->svg > 1 || (call->json && (o->dot || o->svg)))
+		return false;
+	if (o->quiet && strcmp(name, "path"))
+		return false;
+	if ((o->watch || o->count) && strcmp(name, "stat"))
+		return false;
+	return !o->force || !strcmp(name, "nvmet");
+}
+
 /* 0, or the exit status + 1 */
 static int parse_options(int argc, char **argv, struct call *call)
 {
@@ -250,6 +266,8 @@ static int command(int argc, char **argv)
 		return wrong_use("a command is missing");
 	if (!known(argv[0]))
 		return wrong_use("this is no command of p2pmem");
+	if (!options_fit(argv[0], &call))
+		return wrong_use("these options do not belong to this command, or not together");
 	return on_machine(&call, argc, argv);
 }
 
