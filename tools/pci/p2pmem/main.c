@@ -241,7 +241,8 @@ static int on_machine(const struct call *call, int argc, char **argv)
 		complain("%s%ssys/bus/pci/devices: %s%s", call->from,
 			 call->from[strlen(call->from) - 1] == '/' ? "" : ": ",
 			 strerror(c.m->pci_error),
-			 tree_is_live(tree) ? "; is /sys mounted?" : "; no /sys was captured there");
+			 tree_is_live(tree) ? "; is /sys mounted?" :
+			 "; no /sys was captured there");
 		ret = FAILED;
 	} else {
 		ret = run(&c, call, argc, argv);
@@ -253,7 +254,7 @@ static int on_machine(const struct call *call, int argc, char **argv)
 	return ret;
 }
 
-static int command(int argc, char **argv)
+static int on_arguments(int argc, char **argv)
 {
 	struct call call = { .from = "/", .color = "auto" };
 	int ret = parse_options(argc, argv, &call);
@@ -277,7 +278,7 @@ int main(int argc, char **argv)
 
 	/* A reader that went away is an error of writing as a full disk is. */
 	signal(SIGPIPE, SIG_IGN);
-	ret = command(argc, argv);
+	ret = on_arguments(argc, argv);
 	errno = 0;
 	if (fflush(stdout) || ferror(stdout)) {
 		complain("standard output cannot be written%s%s", errno ? ": " : "",
