@@ -143,6 +143,22 @@ static bool known(const char *name)
 	return false;
 }
 
+/* An option of another command does nothing: that is an error, not silence. */
+static bool options_fit(const char *name, const struct call *call)
+{
+	const struct options *o = &call->o;
+
+	if ((o->tree || o->dot || o->svg) && strcmp(name, "topo"))
+		return false;
+	if (o->tree + o->dot + o->svg > 1 || (call->json && (o->dot || o->svg)))
+		return false;
+	if (o->quiet && strcmp(name, "path"))
+		return false;
+	if ((o->watch || o->count) && strcmp(name, "stat"))
+		return false;
+	return !o->force || !strcmp(name, "nvmet");
+}
+
 /* 0, or the exit status + 1 */
 static int parse_options(int argc, char **argv, struct call *call)
 {
@@ -225,7 +241,8 @@ static int on_machine(const struct call *call, int argc, char **argv)
 		complain("%s%ssys/bus/pci/devices: %s%s", call->from,
 			 call->from[strlen(call->from) - 1] == '/' ? "" : ": ",
 			 strerror(c.m->pci_error),
-			 tree_is_live(tree) ? "; is /sys mounted?" : "; no /sys was captured there");
+			 tree_is_live(tree) ? "; is /sys mounted?" :
+			 "; no /sys was captured there");
 		ret = FAILED;
 	} else {
 		ret = run(&c, call, argc, argv);
@@ -237,7 +254,7 @@ static int on_machine(const struct call *call, int argc, char **argv)
 	return ret;
 }
 
-static int command(int argc, char **argv)
+static int on_arguments(int argc, char **argv)
 {
 	struct call call = { .from = "/", .color = "auto" };
 	int ret = parse_options(argc, argv, &call);
@@ -250,6 +267,8 @@ static int command(int argc, char **argv)
 		return wrong_use("a command is missing");
 	if (!known(argv[0]))
 		return wrong_use("this is no command of p2pmem");
+	if (!options_fit(argv[0], &call))
+		return wrong_use("these options do not belong to this command, or not together");
 	return on_machine(&call, argc, argv);
 }
 
@@ -259,7 +278,7 @@ int main(int argc, char **argv)
 
 	/* A reader that went away is an error of writing as a full disk is. */
 	signal(SIGPIPE, SIG_IGN);
-	ret = command(argc, argv);
+	ret = on_arguments(argc, argv);
 	errno = 0;
 	if (fflush(stdout) || ferror(stdout)) {
 		complain("standard output cannot be written%s%s", errno ? ": " : "",

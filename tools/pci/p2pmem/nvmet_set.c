@@ -130,9 +130,9 @@ static int without_peer_memory(const struct nvmet_namespace *ns, const char *pro
 			 "cannot be enabled without peer memory: %s", ns->nsid, ns->subsystem,
 			 provider, strerror(-error), strerror(-ret));
 	else
-		complain("namespace %s of %s uses system memory: its provider %s is refused (%s; the "
-			 "kernel log may say why); \"p2pmem nvmet restore\" tries again", ns->nsid,
-			 ns->subsystem, provider, strerror(-error));
+		complain("namespace %s of %s uses system memory: its provider %s is refused (%s; "
+			 "the kernel log may say why); \"p2pmem nvmet restore\" tries again",
+			 ns->nsid, ns->subsystem, provider, strerror(-error));
 	return -1;
 }
 
