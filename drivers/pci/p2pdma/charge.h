@@ -20,6 +20,18 @@
 #define P2PMEM_CREDIT_MAX	(2 * P2PMEM_CREDIT)
 
 /**
+ * p2pmem_grant_has_ended() - whether the orchestrator has ended a grant
+ * @grant: the grant, held
+ *
+ * Context: Any.
+ * Return: true if nothing may be allocated under it any more.
+ */
+static inline bool p2pmem_grant_has_ended(struct pci_p2pmem_grant *grant)
+{
+	return data_race(percpu_ref_is_dying(&grant->ref));
+}
+
+/**
  * p2pmem_grant_is_current() - whether nothing changed since a grant was checked
  * @grant: the grant, held; call it after an allocation, which keeps the provider from going live
  *

@@ -25,6 +25,7 @@
  *      explain.c     text of a verdict with an exact remedy
  *   5  verdict.c     makes all verdicts
  *      charge.c      memory in use under a grant: quota, peak
+ *      kind.c        the kind of memory in a scatterlist
  *      users.c       the users of a grant: number and names
  *   4  pair.c        the table of pairs: verdict, proof
  *      pages.c       ZONE_DEVICE pages; the only user of dev_pagemap

@@ -25,6 +25,7 @@
 #include <linux/module.h>
 #include <trace/events/p2pmem.h>
 #include "p2pdma.h"
+#include "sgl.h"
 
 /**
  * struct p2pmem_list - contents of a scatterlist
@@ -41,13 +42,6 @@ struct p2pmem_list {
 	u64 bus_end;
 	u64 phys_end;
 };
-
-/* sg_next() for entries before the last one, without a call */
-static __always_inline struct scatterlist *p2pmem_sg_next(struct scatterlist *sg)
-{
-	sg++;
-	return unlikely(sg_is_chain(sg)) ? sg_chain_ptr(sg) : sg;
-}
 
 /* Whether @r contains the whole entry */
 static bool p2pmem_region_has(const struct p2pmem_region *r, const struct scatterlist *sg,
@@ -107,51 +101,6 @@ static size_t p2pmem_list_bytes(struct scatterlist *sgl, int nents)
 		bytes += sg->length;
 	return bytes;
 }
-
-/*
- * Whether no entry can be peer memory: the zone is a number in a few bits of the flags of a page,
- * and unless the flags of all pages together have the bits of ZONE_DEVICE, none of them is.
- */
-static bool p2pmem_list_is_ram(struct scatterlist *sg, int nents)
-{
-	unsigned long flags = 0;
-
-	/* Each request in system memory does this while any memory is registered. */
-	for (; nents > 0; nents--) {
-		/* No bit of the zone changes while others do: a plain read. */
-		flags |= data_race(sg_page(sg)->flags);
-		if (nents > 1)
-			sg = p2pmem_sg_next(sg);
-	}
-	return (flags >> ZONES_PGSHIFT & ZONE_DEVICE) != ZONE_DEVICE;
-}
-
-/* The slow path of pci_p2pmem_sg_kind() */
-int __pci_p2pmem_sg_kind(struct scatterlist *sgl, int nents)
-{
-	struct p2pmem_provider *first = NULL;
-	struct scatterlist *sg;
-	int i, peer = 0;
-
-	if (likely(p2pmem_list_is_ram(sgl, nents)))
-		return 0;
-	for_each_sg(sgl, sg, nents, i) {
-		if (!is_pci_p2pmem_page(sg_page(sg))) {
-			if (peer)
-				return -EINVAL;
-			continue;
-		}
-		if (peer != i)
-			return -EINVAL;
-		if (!peer)
-			first = p2pmem_page_region(sg_page(sg))->provider;
-		else if (p2pmem_page_region(sg_page(sg))->provider != first)
-			return -EINVAL;
-		peer++;
-	}
-	return peer > 0;
-}
-EXPORT_SYMBOL_GPL(__pci_p2pmem_sg_kind);
 
 static void p2pmem_unmap_bus(struct scatterlist *sg, int nents)
 {

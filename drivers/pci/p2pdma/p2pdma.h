@@ -28,19 +28,10 @@
 
 struct p2pmem_pool;
 struct p2pmem_provider;
+struct p2pmem_run;
 struct p2pmem_chain;
 struct p2pmem_host;
 struct seq_file;
-
-/**
- * struct p2pmem_run - a run of pages of a pool
- * @page: the first one
- * @nr: how many
- */
-struct p2pmem_run {
-	struct page *page;
-	unsigned long nr;
-};
 
 /* Maximum number of entries in the parameter host_bridges */
 #define P2PMEM_POLICY_MAX	64
@@ -420,18 +411,6 @@ static inline bool p2pmem_grant_valid(const struct pci_p2pmem_grant *grant)
 		if (unlikely(!p2pmem_link_valid(&grant->link[i])))
 			return false;
 	return true;
-}
-
-/**
- * p2pmem_grant_has_ended() - whether the orchestrator has ended a grant
- * @grant: the grant, held
- *
- * Context: Any.
- * Return: true if nothing may be allocated under it any more.
- */
-static inline bool p2pmem_grant_has_ended(struct pci_p2pmem_grant *grant)
-{
-	return data_race(percpu_ref_is_dying(&grant->ref));
 }
 
 /**

@@ -17,6 +17,16 @@ struct gen_pool;
 struct p2pmem_run;
 struct page;
 
+/**
+ * struct p2pmem_run - a run of pages of a pool
+ * @page: the first one
+ * @nr: how many
+ */
+struct p2pmem_run {
+	struct page *page;
+	unsigned long nr;
+};
+
 /* Runs that are allocated or freed at once, under one lock */
 #define P2PMEM_RUNS		16UL
 

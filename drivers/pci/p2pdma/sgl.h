@@ -2,7 +2,7 @@
 /**
  * DOC: what the lists of peer memory consist of
  *
- * For sgl.c and list.c.
+ * For sgl.c and list.c; and how map.c and kind.c walk lists.
  */
 #ifndef _P2PMEM_SGL_H
 #define _P2PMEM_SGL_H
@@ -10,6 +10,13 @@
 #include <linux/percpu.h>
 #include <linux/scatterlist.h>
 #include "p2pdma.h"
+
+/* sg_next() for entries before the last one, without a call */
+static __always_inline struct scatterlist *p2pmem_sg_next(struct scatterlist *sg)
+{
+	sg++;
+	return unlikely(sg_is_chain(sg)) ? sg_chain_ptr(sg) : sg;
+}
 
 /**
  * struct p2pmem_sgl - a scatterlist and what its freeing needs
