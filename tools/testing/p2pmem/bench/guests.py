@@ -95,7 +95,7 @@ def boot(guest, directory, accel="tcg,thread=single"):
     args = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-M", "q35", "-cpu", "EPYC", "-m", str(memory // MIB), "-smp", str(guest.cpus),
             "-kernel", str(directory / "bzImage"), "-initrd", str(work / "initramfs"),
-            "-append", "console=ttyS0 loglevel=7 panic=-1 oops=panic nokaslr mitigations=off "
+            "-append", "console=ttyS0 loglevel=4 panic=-1 oops=panic nokaslr mitigations=off "
             f"no_timer_check rcupdate.rcu_cpu_stall_timeout=300 bench={what}",
             "-serial", f"file:{console}", *devices(guest)]
     if guest.cpus > 1:

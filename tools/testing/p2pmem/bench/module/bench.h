@@ -83,6 +83,9 @@ static __always_inline u64 bench_cost(struct bench *b, bench_op op)
  * @name: the operation
  * @cost: the figure, U64_MAX for an operation that was refused
  *
+ * At the level of errors: guests show nothing below it, because what the console writes is
+ * executed as well.
+ *
  * Context: Process context.
  */
 static inline void bench_print(struct bench *b, const char *name, u64 cost)
@@ -90,9 +93,9 @@ static inline void bench_print(struct bench *b, const char *name, u64 cost)
 	u64 size = b->pdev ? pci_resource_len(b->pdev, 2) : 0;
 
 	if (cost == U64_MAX)
-		pr_info("bench|%s|%llu|%s|%zu|refused\n", name, size, b->state, b->len);
+		pr_err("bench|%s|%llu|%s|%zu|refused\n", name, size, b->state, b->len);
 	else
-		pr_info("bench|%s|%llu|%s|%zu|%llu\n", name, size, b->state, b->len, cost);
+		pr_err("bench|%s|%llu|%s|%zu|%llu\n", name, size, b->state, b->len, cost);
 }
 
 /* main.c */

@@ -178,7 +178,7 @@ static int __init bench_init(void)
 {
 	int ret = bench_run(&bench);
 
-	pr_info("bench-end|%s|%d\n", what, ret);
+	pr_err("bench-end|%s|%d\n", what, ret);
 	return ret;
 }
 module_init(bench_init);
