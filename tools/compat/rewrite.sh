@@ -59,6 +59,8 @@ add()
 }
 
 for source in "$here"/add/* "$here"/add-when-there/*; do
+	# the package for DKMS has none
+	[ -e "$source" ] || continue
 	name=$(basename "$source")
 	name=${name%.*}
 	case $source in

@@ -40,6 +40,7 @@ for m in $modules; do
 done
 
 # Commands that count themselves and kill the script instead of running, when it is their turn
+rm -rf "${work:?}/bin"
 mkdir -p "$work/bin"
 for c in mv rm rmdir mkdir install sync depmod; do
 	cat >"$work/bin/$c" <<-END
