@@ -11,6 +11,7 @@
 #include <linux/percpu.h>
 #include <linux/sizes.h>
 #include "p2pdma.h"
+#include "registry.h"
 
 /*
  * What a CPU adds to the sum in advance; it keeps twice of it, and one request, at most. Small
@@ -28,6 +29,7 @@
  */
 static inline bool p2pmem_grant_has_ended(struct pci_p2pmem_grant *grant)
 {
+	/* It may end at any moment; who ends it changes p2pmem_changes afterwards. */
 	return data_race(percpu_ref_is_dying(&grant->ref));
 }
 

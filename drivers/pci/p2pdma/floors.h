@@ -50,14 +50,11 @@
 #ifndef _P2PMEM_FLOORS_H
 #define _P2PMEM_FLOORS_H
 
-#include <linux/hashtable.h>
 #include <linux/range.h>
 
 /* registry.c */
 extern struct mutex p2pmem_mutex;
 extern struct workqueue_struct *p2pmem_wq;
-#define P2PMEM_PROVIDER_BITS	6
-extern struct hlist_head p2pmem_providers[1 << P2PMEM_PROVIDER_BITS];
 struct p2pmem_provider *p2pmem_find(struct pci_dev *pdev);
 struct p2pmem_provider *p2pmem_provider_get(struct pci_dev *pdev);
 void p2pmem_provider_put(struct p2pmem_provider *p);
@@ -75,22 +72,9 @@ unsigned int p2pmem_provers_get(struct device *dev, struct pci_p2pmem_client **p
 void p2pmem_prover_put(struct pci_p2pmem_client *client);
 void p2pmem_notify(unsigned long event, void *data);
 void p2pmem_schedule_notify(void);
-extern atomic_long_t p2pmem_changes;
 void p2pmem_note_change(void);
 int p2pmem_registry_init(void);
 void p2pmem_registry_exit(void);
-
-/* p2pmem_find() for what every request does */
-static __always_inline struct p2pmem_provider *p2pmem_find_inline(struct pci_dev *pdev)
-{
-	struct p2pmem_provider *p;
-
-	hash_for_each_possible_rcu(p2pmem_providers, p, hash, (unsigned long)pdev,
-				   lockdep_is_held(&p2pmem_mutex))
-		if (p->pdev == pdev)
-			return p;
-	return NULL;
-}
 
 /* reason.c */
 const char *p2pmem_token(enum pci_p2pmem_reason reason);

@@ -13,6 +13,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include "p2pdma.h"
+#include "registry.h"
 
 /*
  * Guards both registers for writers and for walks that sleep, and serialises verdicts: a

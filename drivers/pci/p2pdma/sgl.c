@@ -16,6 +16,7 @@
 #include <linux/module.h>
 #include <trace/events/p2pmem.h>
 #include "p2pdma.h"
+#include "registry.h"
 #include "cache.h"
 #include "charge.h"
 #include "sgl.h"

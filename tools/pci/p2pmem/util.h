@@ -32,8 +32,10 @@ char *arena_printf(struct arena *a, const char *format, ...) PRINTF(2, 3);
  */
 void *arena_append(struct arena *a, void *array, size_t element, unsigned int nr,
 		   unsigned int *room);
-#define arena_room(a, array, nr, room) \
-	((array) = arena_append(a, array, sizeof(*(array)), nr, &(room)))
+#define arena_room(a, array, nr, room) do { \
+	__auto_type at_ = &(array); \
+	*at_ = arena_append(a, *at_, sizeof(**at_), nr, &(room)); \
+} while (0)
 
 /* The end of a path: all after its last slash */
 const char *base_name(const char *path);

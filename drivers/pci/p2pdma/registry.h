@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * DOC: what every request looks up in the register
+ *
+ * Inline, for the files that allocate memory. registry.c describes who owns what.
+ */
+#ifndef _P2PMEM_REGISTRY_H
+#define _P2PMEM_REGISTRY_H
+
+#include <linux/hashtable.h>
+#include "p2pdma.h"
+
+#define P2PMEM_PROVIDER_BITS	6
+extern struct hlist_head p2pmem_providers[1 << P2PMEM_PROVIDER_BITS];
+extern atomic_long_t p2pmem_changes;
+
+/* p2pmem_find() for what every request does */
+static __always_inline struct p2pmem_provider *p2pmem_find_inline(struct pci_dev *pdev)
+{
+	struct p2pmem_provider *p;
+
+	hash_for_each_possible_rcu(p2pmem_providers, p, hash, (unsigned long)pdev,
+				   lockdep_is_held(&p2pmem_mutex))
+		if (p->pdev == pdev)
+			return p;
+	return NULL;
+}
+
+#endif /* _P2PMEM_REGISTRY_H */
