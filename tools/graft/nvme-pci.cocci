@@ -134,12 +134,11 @@ identifier nvmeq, qid, polled, dev, result;
   ...
   }
 
-// With their arguments, so that spatch aligns them after the new name.
 @ sq_free @
-expression pdev, sq, size;
 @@
-- pci_free_p2pmem(pdev, sq, size)
-+ nvme_p2pmem_free_sq(pdev, sq, size)
+- pci_free_p2pmem
++ nvme_p2pmem_free_sq
+  (...)
 
 @ sq_alloc @
 @@
@@ -148,10 +147,10 @@ expression pdev, sq, size;
   (...)
 
 @ sq_addr @
-expression pdev, sq;
 @@
-- pci_p2pmem_virt_to_bus(pdev, sq)
-+ nvme_p2pmem_sq_addr(pdev, sq)
+- pci_p2pmem_virt_to_bus
++ nvme_p2pmem_sq_addr
+  (...)
 
 // ---- the controller memory buffer as a provider: found, checked and registered by
 // p2pmem.c. One rule of the driver remains: queues must fit cmb_size, which is half of

@@ -22,8 +22,11 @@ static bool p2pmem_list_is_ram(struct scatterlist *sg, int nents)
 
 	/* Each request in system memory does this while any memory is registered. */
 	for (; nents > 0; nents--) {
-		/* No bit of the zone changes while others do: a plain read. */
-		flags |= data_race(sg_page(sg)->flags);
+		/*
+		 * No bit of the zone changes while others do: a plain read. The flags are one
+		 * word, which 7.x wraps in a structure.
+		 */
+		flags |= data_race(*(const unsigned long *)&sg_page(sg)->flags);
 		if (nents > 1)
 			sg = p2pmem_sg_next(sg);
 	}
