@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # session.sh make|check COMMAND: what documentation shows of the command p2pmem, written by the command
-# itself: Documentation/PCI/p2pmem/session.txt, a terminal session that the guide includes, and
-# demo-topology.svg beside it. The machines were captured: the demo's, and one of tests/command.
-# "make docs" makes both files.
+# itself: Documentation/PCI/p2pmem/session.txt, a terminal session that the guide includes, a part
+# of it in README.md, and demo-topology.svg. The machines were captured: the demo's, and one of
+# tests/command. "make docs" writes all three.
 #
 # Exit status: 0 done, or the same; 1 they differ, or something failed; 2 wrong call.
 set -eu
@@ -48,6 +48,20 @@ session()
 	show server.txt check
 }
 
+# README.md with a part of the session between its two marks
+readme()
+{
+	{
+		echo '```console'
+		show server.txt path 03:00.0 mlx5_0
+		echo '```'
+	} >"$work/part"
+	awk -v file="$work/part" '
+		/^<!-- session:/ { print; while ((getline line < file) > 0) print line; skip = 1; next }
+		/^<!-- end of session -->/ { skip = 0 }
+		!skip { print }' README.md
+}
+
 picture()
 {
 	"$command" --from $tests/captured/demo topo --svg | awk '
@@ -60,17 +74,24 @@ picture()
 		}'
 }
 
+if ! grep -q '^<!-- session:' README.md || ! grep -q '^<!-- end of session -->' README.md; then
+	echo "README.md has no place for the session" >&2
+	exit 1
+fi
 session >"$work/session.txt"
+readme >"$work/README.md"
 picture >"$work/picture.svg"
 [ "$(wc -l <"$work/picture.svg")" -ge 20 ] || { echo "dot made no picture" >&2; exit 1; }
 case $what in
 make)
 	cp "$work/session.txt" $text
+	cat "$work/README.md" >README.md
 	cp "$work/picture.svg" $svg
 	;;
 check)
 	status=0
 	diff -u $text "$work/session.txt" || status=1
+	diff -u README.md "$work/README.md" || status=1
 	diff -u $svg "$work/picture.svg" || status=1
 	[ $status = 0 ] || echo "this is not what the command writes: run \"make docs\"" >&2
 	exit $status
