@@ -123,11 +123,11 @@ phase_restore()
 	ours restore $file >/run/said 2>&1
 	is $? 1 "without the provider: restore fails"
 	diag "$(cat /run/said)"
-	like "$(cat /run/said)" "namespaces/1/p2pmem cannot be set to $near: No such device" "it says which attribute"
-	is "$(namespaces)" "1 0 nearest auto 1
+	like "$(cat /run/said)" "namespace 1 of .* uses system memory: its provider $near is refused [(]No such device" "it says which provider"
+	is "$(namespaces)" "1 0 most-free off 1
 2 1 same-node require 1
 3 0 nearest auto 1
-4 1 nearest auto 0" "that namespace is as nvmetcli left it, the others are restored"
+4 1 nearest auto 0" "all else is restored, and that namespace serves its drive"
 
 	# the provider comes late
 	(sleep 4; pci_bind "$near" p2pmem-bar) &

@@ -165,7 +165,7 @@ cat >"$work/careless.sh" <<END
 rm -rf "$lib/updates/p2pmem"
 mkdir -p "$lib/updates/p2pmem"
 for m in $modules; do
-	cp "$work/second/stock/$KVER/modules/\$m.ko" "$lib/updates/p2pmem/"
+	install -m 644 "$work/second/stock/$KVER/modules/\$m.ko" "$lib/updates/p2pmem/"
 done
 depmod -b "$DESTDIR" "$KVER"
 END

@@ -127,7 +127,7 @@ check "before: modprobe selects the distribution's modules" distribution
 check "uninstall without an installation" "$script" uninstall
 refuses "an unknown command" "usage\|install.sh install" "$script" remove
 refuses "no command" "install.sh install" "$script"
-refuses "a kernel that is not installed" "install kernel 1.2.3-none" env KVER=1.2.3-none "$script" install
+refuses "a kernel that is not installed" "install the package linux-image-1.2.3-none" env KVER=1.2.3-none "$script" install
 refuses "no build" "kernel release unknown" env -u KVER BUILD="$work/none" "$script" install
 refuses "nothing built for this kernel" 'run "make modules RELEASE=' env BUILD="$work/none" KVER="$KVER" "$script" install
 
@@ -143,7 +143,7 @@ refuses "a module for another kernel" "was built for" env BUILD="$work/other" KV
 rm -rf "$work/other/stock/$KVER/modules"
 cp -r "$BUILD/stock/$KVER/modules" "$work/other/stock/$KVER/modules"
 echo KVER=9.9.999+deb99-amd64 >"$work/other/kernel/env"
-refuses "the release that was built for last is not installed" "install kernel 9.9.999+deb99-amd64" env -u KVER BUILD="$work/other" "$script" install
+refuses "the release that was built for last is not installed" "install the package linux-image-9.9.999+deb99-amd64" env -u KVER BUILD="$work/other" "$script" install
 check "a named release, of a clone that built for another one since" env BUILD="$work/other" KVER="$KVER" "$script" install
 check "its modules are taken" ours
 check "and removed by name" env BUILD="$work/other" KVER="$KVER" "$script" uninstall
