@@ -134,11 +134,14 @@ identifier nvmeq, qid, polled, dev, result;
   ...
   }
 
+// With the arguments, so that spatch aligns them after the new name; but without the size, a macro
+// that spatch may have expanded.
 @ sq_free @
+expression pdev, sq;
 @@
-- pci_free_p2pmem
-+ nvme_p2pmem_free_sq
-  (...)
+- pci_free_p2pmem(pdev, sq,
++ nvme_p2pmem_free_sq(pdev, sq,
+  ...)
 
 @ sq_alloc @
 @@
@@ -147,10 +150,10 @@ identifier nvmeq, qid, polled, dev, result;
   (...)
 
 @ sq_addr @
+expression pdev, sq;
 @@
-- pci_p2pmem_virt_to_bus
-+ nvme_p2pmem_sq_addr
-  (...)
+- pci_p2pmem_virt_to_bus(pdev, sq)
++ nvme_p2pmem_sq_addr(pdev, sq)
 
 // ---- the controller memory buffer as a provider: found, checked and registered by
 // p2pmem.c. One rule of the driver remains: queues must fit cmb_size, which is half of
