@@ -34,6 +34,8 @@ die()
 	echo "deb: $*" >&2
 	exit 1
 }
+# shellcheck source=tools/packaging/sign.sh
+. "$here/sign.sh"
 
 # put SOURCE DESTINATION [MODE]: one file
 put()
@@ -66,16 +68,7 @@ fill()
 sign()
 {
 	[ -n "${SIGN_KEY:-}${SIGN_CERT:-}" ] || return 0
-	[ -r "${SIGN_KEY:-}" ] || die "SIGN_KEY=${SIGN_KEY:-} cannot be read: set both SIGN_KEY= and SIGN_CERT="
-	[ -r "${SIGN_CERT:-}" ] || die "SIGN_CERT=${SIGN_CERT:-} cannot be read: set both SIGN_KEY= and SIGN_CERT="
-	tool=
-	for t in "$KDIR/scripts/sign-file" "$KIMAGE"/usr/lib/linux-kbuild-*/scripts/sign-file; do
-		[ ! -x "$t" ] || tool=$t
-	done
-	[ -n "$tool" ] || die "no sign-file found below $KDIR: install linux-headers-$KVER"
-	for m in $modules; do
-		"$tool" sha256 "$SIGN_KEY" "$SIGN_CERT" "$1/$m.ko" || die "cannot sign $m.ko (see above)"
-	done
+	sign_modules "$1" "$KVER" "$KDIR/scripts/sign-file" "$KIMAGE"/usr/lib/linux-kbuild-*/scripts/sign-file
 	signed=yes
 	certificate=$(base64 -w 0 "$SIGN_CERT")
 }

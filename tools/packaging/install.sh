@@ -43,6 +43,8 @@ die()
 	echo "install: $*" >&2
 	exit 1
 }
+# shellcheck source=tools/packaging/sign.sh
+. "$top/tools/packaging/sign.sh"
 
 usage()
 {
@@ -220,17 +222,8 @@ sign()
 			die "Secure Boot is on, the kernel would reject unsigned modules: set SIGN_KEY= and SIGN_CERT= (tools/packaging/README.rst, Secure Boot)"
 		return 0
 	fi
-	[ -r "${SIGN_KEY:-}" ] || die "SIGN_KEY=${SIGN_KEY:-} cannot be read: set both SIGN_KEY= and SIGN_CERT="
-	[ -r "${SIGN_CERT:-}" ] || die "SIGN_CERT=${SIGN_CERT:-} cannot be read: set both SIGN_KEY= and SIGN_CERT="
-	tool=
-	for t in "$headers/scripts/sign-file" "/lib/modules/$kver/build/scripts/sign-file" "/usr/src/linux-headers-$kver/scripts/sign-file" \
-		/usr/lib/linux-kbuild-"${kver%-*}"/scripts/sign-file; do
-		[ ! -x "$t" ] || tool=$t
-	done
-	[ -n "$tool" ] || die "no sign-file found for $kver: install linux-headers-$kver"
-	for m in $modules; do
-		"$tool" sha256 "$SIGN_KEY" "$SIGN_CERT" "$1/$m.ko" || die "cannot sign $m.ko (see above)"
-	done
+	sign_modules "$1" "$kver" "$headers/scripts/sign-file" "/lib/modules/$kver/build/scripts/sign-file" \
+		"/usr/src/linux-headers-$kver/scripts/sign-file" /usr/lib/linux-kbuild-"${kver%-*}"/scripts/sign-file
 	say "signed with $SIGN_CERT"
 }
 
