@@ -79,7 +79,7 @@ measure()
 {
 	dir=$build/bench/$1
 	mkdir -p "$dir/module" "$dir/modules"
-	rsync -rl --checksum "$here/module/" "$dir/module/"
+	rsync -rl --checksum "$here/module/" "$here/../tool/symbol.h" "$dir/module/"
 	make -C "$2" O="$dir/kernel" M="$dir/module" KCFLAGS=-Werror modules >"$dir/module.log" 2>&1 || {
 		tail -n 20 "$dir/module.log"
 		die "the module does not build for kernel $1 (whole log: $dir/module.log)"

@@ -20,11 +20,11 @@
  * The lookup is not exported. It is called through its address, which a kprobe finds;
  * the indirect call is included.
  */
-#include <linux/kprobes.h>
 #include <linux/prandom.h>
 #include <linux/rcupdate.h>
 #include <linux/scatterlist.h>
 #include <asm/msr.h>
+#include "symbol.h"
 #include "tool.h"
 
 struct p2pmem_provider;
@@ -63,18 +63,6 @@ struct speed {
 	void **held;
 	size_t nr_held;
 };
-
-static void *speed_address(const char *name)
-{
-	struct kprobe probe = { .symbol_name = name };
-	void *addr;
-
-	if (register_kprobe(&probe))
-		return NULL;
-	addr = probe.addr;
-	unregister_kprobe(&probe);
-	return addr;
-}
 
 /* Frees what speed_fill() left allocated. */
 static void speed_unfill(struct speed *s)
@@ -225,11 +213,11 @@ static int speed_other(struct speed *s, struct device *client, unsigned int roun
 
 static int speed_run(struct speed *s, struct device *dev[2], unsigned int rounds, u32 len)
 {
-	struct p2pmem_provider *(*find)(struct pci_dev *pdev) = speed_address("p2pmem_find");
+	struct p2pmem_provider *(*find)(struct pci_dev *pdev) = symbol_address("p2pmem_find");
 	struct pci_p2pmem_verdict why;
 	int i, ret = 0;
 
-	s->lookup = speed_address("p2pmem_pair_find");
+	s->lookup = symbol_address("p2pmem_pair_find");
 	if (!find || !s->lookup)
 		return -ENOENT;
 	/* The grant has a reference on the provider. */

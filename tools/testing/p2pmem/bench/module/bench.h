@@ -100,7 +100,6 @@ static inline void bench_print(struct bench *b, const char *name, u64 cost)
 
 /* main.c */
 struct pci_dev *bench_next_provider(struct pci_dev *after);
-void *bench_address(const char *name);
 int bench_clients(struct bench *b);
 int bench_lend(struct bench *b);
 /* fill.c */

@@ -6,9 +6,9 @@
  * parameter "what" selects: lend, pool, map, find-N (among N PCI functions), cpus. One source
  * for both kernels; api.h has the names of their functions.
  */
-#include <linux/kprobes.h>
 #include <linux/module.h>
 #include "bench.h"
+#include "symbol.h"
 
 /* QEMU's ivshmem, its memory is BAR 2 */
 static const struct pci_device_id bench_provider = { PCI_DEVICE(0x1af4, 0x1110) };
@@ -39,25 +39,6 @@ static struct pci_dev *bench_next(const struct pci_device_id *id, struct pci_dev
 struct pci_dev *bench_next_provider(struct pci_dev *after)
 {
 	return bench_next(&bench_provider, after);
-}
-
-/**
- * bench_address() - address of a function that is not exported
- * @name: its name
- *
- * Context: Process context.
- * Return: the address, or NULL.
- */
-void *bench_address(const char *name)
-{
-	struct kprobe probe = { .symbol_name = name };
-	void *addr;
-
-	if (register_kprobe(&probe))
-		return NULL;
-	addr = probe.addr;
-	unregister_kprobe(&probe);
-	return addr;
 }
 
 /**
@@ -132,7 +113,7 @@ int bench_lend(struct bench *b)
 static int bench_prepare(struct bench *b)
 {
 #ifndef CONFIG_PCI_P2PDMA
-	struct p2pmem_provider *(*find)(struct pci_dev *pdev) = bench_address("p2pmem_find");
+	struct p2pmem_provider *(*find)(struct pci_dev *pdev) = symbol_address("p2pmem_find");
 
 	if (!find)
 		return -ENOENT;
@@ -140,7 +121,7 @@ static int bench_prepare(struct bench *b)
 	api_provider = find(b->pdev);
 	rcu_read_unlock();
 #endif
-	b->lookup = bench_address(API_LOOKUP);
+	b->lookup = symbol_address(API_LOOKUP);
 	return b->lookup ? 0 : -ENOENT;
 }
 
