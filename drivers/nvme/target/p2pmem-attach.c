@@ -10,8 +10,7 @@
  * A path is created when its namespace is enabled or its controller is created, under
  * subsys->lock. A work item re-evaluates paths after events (p2pmem-rescan.c). Requests look up
  * a path and its grant under RCU, and take a reference to the grant. A path is freed a grace
- * period after its removal; the core does the same for a grant. Memory of a grant holds a
- * reference to the grant.
+ * period after its removal; the core does the same for a grant. Memory in use keeps its grant.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

@@ -354,27 +354,20 @@ struct scatterlist *p2pmem_grant_sgl_slow(struct pci_p2pmem_grant *grant, unsign
 }
 
 /**
- * p2pmem_grant_sgl_undo() - undo an allocation up to a charge that failed, and try again
+ * p2pmem_grant_sgl_undo() - undo an allocation up to a charge that failed
  * @grant: the grant, held
- * @nents: returns the number of entries; unchanged without a list
- * @length: bytes
- * @gfp: as for pci_p2pmem_grant_sgl_alloc()
- * @why: returns the reason; may be NULL
- * @s: the list; @s->charged pairs were charged
+ * @s: the list, of one run; it is freed
+ * @charged: number of pairs that were charged
  *
- * Context: What @gfp allows.
- * Return: the list, or an error pointer.
+ * Context: Any but NMI.
  */
-struct scatterlist *p2pmem_grant_sgl_undo(struct pci_p2pmem_grant *grant, unsigned int *nents,
-					  u32 length, gfp_t gfp, enum pci_p2pmem_reason *why,
-					  struct p2pmem_sgl *s)
+void p2pmem_grant_sgl_undo(struct pci_p2pmem_grant *grant, struct p2pmem_sgl *s, int charged)
 {
-	unsigned int i;
+	int i;
 
-	for (i = 0; i < s->charged; i++)
-		p2pmem_pair_uncharge_quick(grant->link[i].pair, PAGE_ALIGN((size_t)length));
+	for (i = 0; i < charged; i++)
+		p2pmem_pair_uncharge_quick(grant->link[i].pair, PAGE_ALIGN((size_t)s->length));
 	p2pmem_sgl_discard(s);
-	return p2pmem_grant_sgl_slow(grant, nents, length, gfp, why);
 }
 
 /**

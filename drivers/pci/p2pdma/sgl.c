@@ -129,9 +129,9 @@ p2pmem_grant_sgl_alloc_quick(struct pci_p2pmem_grant *grant, unsigned int *nents
 	return s->sg;
 
 undo:
-	s->charged = grant->nr - left;
 	local_irq_restore(flags);
-	return p2pmem_grant_sgl_undo(grant, nents, length, gfp, why, s);
+	p2pmem_grant_sgl_undo(grant, s, grant->nr - left);
+	return p2pmem_grant_sgl_slow(grant, nents, length, gfp, why);
 }
 
 /**

@@ -21,12 +21,11 @@ static __always_inline struct scatterlist *p2pmem_sg_next(struct scatterlist *sg
 /**
  * struct p2pmem_sgl - a scatterlist and what its freeing needs
  * @provider: whose memory it is; the memory holds it, and the grant if there is one
- * @grant: the grant it was allocated under, referenced, or NULL
+ * @grant: the grant it was allocated under, or NULL
  * @epoch: number of losses of the provider at its allocation
  * @max: number of entries that there is room for; lists of one entry are kept for reuse
  * @nents: number of entries
  * @length: bytes that were requested
- * @charged: of an allocation that failed: number of pairs that were charged
  * @sg: the entries; the last one is marked
  */
 struct p2pmem_sgl {
@@ -36,7 +35,6 @@ struct p2pmem_sgl {
 	unsigned int max;
 	unsigned int nents;
 	u32 length;
-	unsigned int charged;
 	struct scatterlist sg[];
 };
 
@@ -101,9 +99,7 @@ struct scatterlist *p2pmem_sgl_slow(struct pci_dev *provider, unsigned int *nent
 				    gfp_t gfp);
 struct scatterlist *p2pmem_grant_sgl_slow(struct pci_p2pmem_grant *grant, unsigned int *nents,
 					  u32 length, gfp_t gfp, enum pci_p2pmem_reason *why);
-struct scatterlist *p2pmem_grant_sgl_undo(struct pci_p2pmem_grant *grant, unsigned int *nents,
-					  u32 length, gfp_t gfp, enum pci_p2pmem_reason *why,
-					  struct p2pmem_sgl *s);
+void p2pmem_grant_sgl_undo(struct pci_p2pmem_grant *grant, struct p2pmem_sgl *s, int charged);
 void p2pmem_sgl_free_slow(struct p2pmem_sgl *s);
 void p2pmem_sgl_free_rest(struct p2pmem_sgl *s, unsigned long nr, unsigned long flags);
 
