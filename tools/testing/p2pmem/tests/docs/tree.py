@@ -4,7 +4,7 @@
 tree.py CHECK: compare README.md, tables and ABI entries to the sources.
 
   readme    README.md: make targets, links and paths
-  shell     README.md: its commands parse, and install the programs that units start
+  shell     README.md: its commands parse; tools/packaging/README.rst installs the programs that units start
   guide     the table of reasons in the administrator's guide
   abi       every attribute and parameter has an entry in Documentation/ABI
 
@@ -52,25 +52,29 @@ def readme():
 
 
 def shell():
-    """A shell can parse the commands of README.md, and they install programs where units start them."""
+    """A shell can parse the commands of README.md; those of packaging install programs where units start them."""
     blocks = re.findall(r"^((?:    .*\n|\n(?=    ))+)", (TOP / "README.md").read_text(), re.M)
     if len(blocks) < 5:
         yield f"README.md: only {len(blocks)} blocks of commands found, expected more"
-    text = "".join(re.sub(r"^    ", "", b, flags=re.M) for b in blocks)
     for block in blocks:
         code = re.sub(r"^    ", "", block, flags=re.M)
         done = subprocess.run(["sh", "-n"], input=code, capture_output=True, text=True, check=False)
         # some shells only warn about an unterminated here-document
         if done.returncode or done.stderr or code.count("<<'END'") != len(re.findall(r"^END$", code, re.M)):
             yield f"README.md: the shell cannot parse this block: {done.stderr.strip() or code.splitlines()[0]}"
-    for unit in re.findall(r"cp (tools/packaging/\S+\.service) /etc/systemd/system/", text):
+    page = "tools/packaging/README.rst"
+    text = re.sub(r"^   ", "", (TOP / page).read_text(), flags=re.M)
+    units = re.findall(r"cp (tools/packaging/\S+\.service) /etc/systemd/system/", text)
+    if not units:
+        yield f"{page}: no unit is copied"
+    for unit in units:
         program = re.search(r"^ExecStart=(\S+)/(\S+)", (TOP / unit).read_text(), re.M)
         # install.sh brings the command that "make command" has built
         if (program[1], program[2]) == ("/usr/local/bin", "p2pmem") and \
                 re.search(r"^make command\b(.|\n)*install\.sh install", text, re.M):
             continue
         if f"install tools/packaging/{program[2]} {program[1]}/" not in text:
-            yield f"README.md: {unit} starts {program[1]}/{program[2]}, which no command installs"
+            yield f"{page}: {unit} starts {program[1]}/{program[2]}, which no command installs"
 
 
 def guide():
