@@ -125,16 +125,35 @@ static void p2pmem_block_del(struct p2pmem_buddy *b, unsigned int order, unsigne
 		b->slab(b, i, true);
 }
 
-/* Frees a block: false, and nothing happens, when it is free already. */
-static bool p2pmem_block_free(struct p2pmem_buddy *b, unsigned int order, unsigned long i)
+/* Whether any of 2^@order numbers from @i on, a multiple of that, are in a set */
+static bool p2pmem_bits_any(const struct p2pmem_bits *s, unsigned long i, unsigned int order)
 {
+	unsigned long word = s->level[0][i / BITS_PER_LONG] >> i % BITS_PER_LONG;
+
+	if (1UL << order < BITS_PER_LONG)
+		return word & ((1UL << (1UL << order)) - 1);
+	return word || p2pmem_bits_next(s, i) < i + (1UL << order);
+}
+
+/* Frees those pages of a block that are in use, and returns how many they are. */
+static unsigned long p2pmem_block_free(struct p2pmem_buddy *b, unsigned int order, unsigned long i)
+{
+	unsigned long pages = 1UL << order;
 	unsigned int orders, k;
 
-	/* Only orders that have a free block */
+	/* Only orders that have a free block: one that contains this one, or a part of it */
 	for (orders = b->orders >> order; orders; orders &= orders - 1) {
 		k = __builtin_ctz(orders);
 		if (p2pmem_bits_has(&b->free[order + k], i >> k))
-			return false;
+			return 0;
+	}
+	for (orders = b->orders & (pages - 1); orders; orders &= orders - 1) {
+		k = __builtin_ctz(orders);
+		if (!p2pmem_bits_any(&b->free[k], i << (order - k), order - k))
+			continue;
+		/* Then one half after the other, ten levels deep at most. */
+		pages = p2pmem_block_free(b, order - 1, 2 * i);
+		return pages + p2pmem_block_free(b, order - 1, 2 * i + 1);
 	}
 	while (order < P2PMEM_SLAB_ORDER && p2pmem_bits_has(&b->free[order], i ^ 1)) {
 		p2pmem_block_del(b, order, i ^ 1);
@@ -142,7 +161,7 @@ static bool p2pmem_block_free(struct p2pmem_buddy *b, unsigned int order, unsign
 		order++;
 	}
 	p2pmem_block_add(b, order, i);
-	return true;
+	return pages;
 }
 
 /**
@@ -198,7 +217,7 @@ bool p2pmem_buddy_init(struct p2pmem_buddy *b, unsigned long pages, unsigned lon
 				return false;
 		}
 	}
-	return p2pmem_buddy_free(b, 0, pages);
+	return p2pmem_buddy_free(b, 0, pages) == pages;
 }
 
 static unsigned int p2pmem_order(unsigned long nr)
@@ -281,8 +300,8 @@ long p2pmem_buddy_largest(struct p2pmem_buddy *b, unsigned long max, unsigned lo
 }
 
 /**
- * p2pmem_buddy_pages() - allocate single pages when there are no longer blocks
- * @b: the pages; b->orders is 1
+ * p2pmem_buddy_pages() - allocate pages that are free blocks of one page
+ * @b: the pages; b->orders has order 0
  * @page: returns the pages
  * @max: how many at most, one or more
  *
@@ -384,8 +403,8 @@ long p2pmem_buddy_search(struct p2pmem_buddy *b, unsigned long nr, unsigned long
 	return -ENOSPC;
 }
 
-/* Frees one page: false, and nothing happens, when it is free already. */
-static bool p2pmem_page_free(struct p2pmem_buddy *b, unsigned long i)
+/* Frees one page, and returns 0 when it is free already. */
+static unsigned long p2pmem_page_free(struct p2pmem_buddy *b, unsigned long i)
 {
 	unsigned long *word = &b->free[0].level[0][i / BITS_PER_LONG];
 	unsigned long both = 3UL << (i & ~1UL) % BITS_PER_LONG;
@@ -394,7 +413,7 @@ static bool p2pmem_page_free(struct p2pmem_buddy *b, unsigned long i)
 	if (b->orders != 1 || !*word || *word & both)
 		return p2pmem_block_free(b, 0, i);
 	*word |= 1UL << i % BITS_PER_LONG;
-	return true;
+	return 1;
 }
 
 /**
@@ -404,17 +423,16 @@ static bool p2pmem_page_free(struct p2pmem_buddy *b, unsigned long i)
  * @nr: how many pages
  *
  * Context: The caller serialises.
- * Return: false when some of them were free already or are none of the pages: a caller
- * freed what it does not have.
+ * Return: how many pages were freed: fewer than @nr when a caller freed what it does not have,
+ * because some of them were free already. None are freed if not all of them exist.
  */
-bool p2pmem_buddy_free(struct p2pmem_buddy *b, unsigned long first, unsigned long nr)
+unsigned long p2pmem_buddy_free(struct p2pmem_buddy *b, unsigned long first, unsigned long nr)
 {
-	unsigned long end = first + nr;
+	unsigned long end = first + nr, freed = 0;
 	unsigned int k;
-	bool fine = true;
 
 	if (end < first || end > b->pages)
-		return false;
+		return 0;
 	if (nr == 1)
 		return p2pmem_page_free(b, first);
 	while (first < end) {
@@ -423,8 +441,8 @@ bool p2pmem_buddy_free(struct p2pmem_buddy *b, unsigned long first, unsigned lon
 			k = __builtin_ctzl(first);
 		if (k > P2PMEM_SLAB_ORDER)
 			k = P2PMEM_SLAB_ORDER;
-		fine &= p2pmem_block_free(b, k, first >> k);
+		freed += p2pmem_block_free(b, k, first >> k);
 		first += 1UL << k;
 	}
-	return fine;
+	return freed;
 }

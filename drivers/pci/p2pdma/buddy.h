@@ -39,13 +39,13 @@ struct p2pmem_bits {
  * struct p2pmem_buddy - the free blocks among some pages
  * @pages: how many pages
  * @orders: a bit for each order that has a free block
- * @slab: called when a slab stops (@taken) or starts to be free as a whole; may be NULL
+ * @slab: called when a slab stops (@claimed) or starts to be free as a whole; may be NULL
  * @free: the free blocks of each order; block i has the pages from i << order on
  */
 struct p2pmem_buddy {
 	unsigned long pages;
 	unsigned int orders;
-	void (*slab)(struct p2pmem_buddy *b, unsigned long slab, bool taken);
+	void (*slab)(struct p2pmem_buddy *b, unsigned long slab, bool claimed);
 	struct p2pmem_bits free[P2PMEM_BUDDY_ORDER_COUNT];
 };
 
@@ -56,6 +56,6 @@ long p2pmem_buddy_largest(struct p2pmem_buddy *b, unsigned long max, unsigned lo
 long p2pmem_buddy_search(struct p2pmem_buddy *b, unsigned long nr, unsigned long *from,
 			 unsigned int steps);
 unsigned int p2pmem_buddy_pages(struct p2pmem_buddy *b, unsigned long *page, unsigned int max);
-bool p2pmem_buddy_free(struct p2pmem_buddy *b, unsigned long first, unsigned long nr);
+unsigned long p2pmem_buddy_free(struct p2pmem_buddy *b, unsigned long first, unsigned long nr);
 
 #endif /* _P2PMEM_BUDDY_H */

@@ -200,27 +200,6 @@ void *p2pmem_pool_alloc(struct p2pmem_pool *pool, size_t size)
 }
 
 /**
- * p2pmem_pool_free() - free pages
- * @pool: the pool
- * @addr: kernel address of a page that was allocated from it
- * @size: bytes, rounded up to whole pages; any part of a run may be freed alone
- *
- * Context: Any but NMI.
- */
-void p2pmem_pool_free(struct p2pmem_pool *pool, void *addr, size_t size)
-{
-	unsigned long nr = PAGE_ALIGN(size) >> PAGE_SHIFT;
-	unsigned int order = p2pmem_block_order(nr);
-
-	if (order < P2PMEM_CACHE_ORDER_COUNT ? p2pmem_pool_cache(pool, virt_to_page(addr), order) :
-					       p2pmem_recent_keep(pool, virt_to_page(addr), nr))
-		return;
-	/* Free first, count then: an observer of the count can allocate the pages. */
-	if (p2pmem_store_free(&pool->store, addr, nr))
-		this_cpu_sub(pool->cache->out, nr);
-}
-
-/**
  * p2pmem_pool_free_runs() - free several runs at once
  * @pool: the pool
  * @run: runs that were allocated from it
@@ -232,6 +211,25 @@ void p2pmem_pool_free(struct p2pmem_pool *pool, void *addr, size_t size)
  */
 void p2pmem_pool_free_runs(struct p2pmem_pool *pool, const struct p2pmem_run *run, unsigned int nr)
 {
-	/* Free first, count then. */
-	this_cpu_sub(pool->cache->out, p2pmem_store_free_runs(&pool->store, run, nr));
+	/* Free first, count then: an observer of the count can allocate the pages. */
+	this_cpu_sub(pool->cache->out, p2pmem_store_free(&pool->store, run, nr));
+}
+
+/**
+ * p2pmem_pool_free() - free pages
+ * @pool: the pool
+ * @addr: kernel address of a page that was allocated from it
+ * @size: bytes, rounded up to whole pages; any part of a run may be freed alone
+ *
+ * Context: Any but NMI.
+ */
+void p2pmem_pool_free(struct p2pmem_pool *pool, void *addr, size_t size)
+{
+	struct p2pmem_run run = { virt_to_page(addr), PAGE_ALIGN(size) >> PAGE_SHIFT };
+	unsigned int order = p2pmem_block_order(run.nr);
+
+	if (order < P2PMEM_CACHE_ORDER_COUNT ? p2pmem_pool_cache(pool, run.page, order) :
+					       p2pmem_recent_keep(pool, run.page, run.nr))
+		return;
+	p2pmem_pool_free_runs(pool, &run, 1);
 }

@@ -13,14 +13,14 @@
  *	callers: pool.c
  *
  * A region is a chunk. Its whole slabs belong to genalloc; what is left at its end belongs
- * to the buddy for ever. A slab is claimed from genalloc when its first page is taken, and
+ * to the buddy for ever. A slab is claimed from genalloc when its first page is allocated, and
  * returned with its last one, but for one slab that the buddy keeps: else a pool in
  * which little is used would pay genalloc with each page.
  *
  * One lock for all of it, with interrupts off. Nothing is allocated under it. A search for
  * a run that is no aligned block lets others in now and then.
  *
- * A list of several blocks is promised its pages before it takes the first one: nobody else
+ * A list of several blocks is promised its pages before it allocates the first one: nobody else
  * gets what is promised, so that of two lists that compete for the last pages one is served.
  */
 #include <kunit/static_stub.h>
@@ -70,14 +70,14 @@ static unsigned long p2pmem_slab_algo(unsigned long *map, unsigned long size,
 	return slab < size && !test_bit(slab, map) ? slab : size;
 }
 
-static void p2pmem_slab_hook(struct p2pmem_buddy *b, unsigned long slab, bool taken)
+static void p2pmem_slab_hook(struct p2pmem_buddy *b, unsigned long slab, bool claimed)
 {
 	struct p2pmem_chunk *c = container_of(b, struct p2pmem_chunk, buddy);
 	unsigned long addr = c->base + slab * P2PMEM_SLAB_SIZE;
 
-	if (taken && slab == c->kept) {
+	if (claimed && slab == c->kept) {
 		c->kept = P2PMEM_NO_SLAB;
-	} else if (taken) {
+	} else if (claimed) {
 		WARN_ON_ONCE(gen_pool_alloc_algo(c->slabs, P2PMEM_SLAB_SIZE, p2pmem_slab_algo,
 						 &addr) != addr);
 	} else if (c->kept == P2PMEM_NO_SLAB) {
@@ -184,15 +184,25 @@ void p2pmem_warn_not_allocated(const char *provider)
 	WARN_ONCE(1, "%s: peer-to-peer memory was freed that was not allocated\n", provider);
 }
 
-/* False after a warning when some of the pages are free already, or none of the pool's */
-static bool p2pmem_store_put(struct p2pmem_store *s, struct page *page, unsigned long nr)
+/* Returns how many pages were freed, after a warning when some were not in use. */
+static unsigned long p2pmem_store_put(struct p2pmem_store *s, const struct p2pmem_run *run)
 {
-	struct p2pmem_chunk *c = p2pmem_chunk_of(s, page);
+	unsigned long done = 0, freed = 0, at, n;
+	struct p2pmem_chunk *c;
 
-	if (likely(c && p2pmem_buddy_free(&c->buddy, page - c->first, nr)))
-		return true;
-	p2pmem_warn_not_allocated(s->name);
-	return false;
+	/* Neighbours can be in two chunks. */
+	do {
+		c = p2pmem_chunk_of(s, run->page + done);
+		if (unlikely(!c))
+			break;
+		at = run->page + done - c->first;
+		n = min(run->nr - done, c->buddy.pages - at);
+		freed += p2pmem_buddy_free(&c->buddy, at, n);
+		done += n;
+	} while (unlikely(done < run->nr));
+	if (unlikely(freed < run->nr))
+		p2pmem_warn_not_allocated(s->name);
+	return freed;
 }
 
 /* What is free and for nobody in particular */
@@ -232,14 +242,15 @@ static unsigned int p2pmem_chunk_largest(struct p2pmem_chunk *c, unsigned long l
 void p2pmem_store_merge(struct p2pmem_store *s)
 {
 	unsigned int order, i;
-	struct page *page;
+	struct p2pmem_run run;
 
 	for (order = P2PMEM_RECENT_MIN, i = 0; i < P2PMEM_RECENT_SLOTS; i++) {
 		if (i == 4 || i == 6 || i == 7)
 			order++;
-		page = READ_ONCE(s->recent[i].page) ? xchg(&s->recent[i].page, NULL) : NULL;
-		if (page)
-			p2pmem_store_free(s, page_to_virt(page), 1UL << order);
+		run.page = READ_ONCE(s->recent[i].page) ? xchg(&s->recent[i].page, NULL) : NULL;
+		run.nr = 1UL << order;
+		if (run.page)
+			p2pmem_store_free(s, &run, 1);
 	}
 }
 
@@ -299,29 +310,49 @@ void *p2pmem_store_alloc(struct p2pmem_store *s, unsigned long nr)
 	return addr;
 }
 
+/* Pages of the smallest block of a chunk, or of several that are single pages */
+static unsigned int p2pmem_chunk_smallest(struct p2pmem_chunk *c, struct page **page,
+					  unsigned int max)
+{
+	unsigned int order = __ffs(c->buddy.orders), n, i;
+	unsigned long at[P2PMEM_RUNS];
+
+	if (!order) {
+		n = p2pmem_buddy_pages(&c->buddy, at, min_t(unsigned int, max, P2PMEM_RUNS));
+		for (i = 0; i < n; i++)
+			page[i] = c->first + at[i];
+		return n;
+	}
+	n = 1U << min_t(unsigned int, order, __fls(max));
+	at[0] = p2pmem_buddy_alloc(&c->buddy, n);
+	for (i = 0; i < n; i++)
+		page[i] = c->first + at[0] + i;
+	return n;
+}
+
 /**
- * p2pmem_store_some() - allocate several pages, one by one
+ * p2pmem_store_some() - allocate several pages that need not be one run
  * @s: where from
  * @page: returns them
  * @max: how many at most
+ *
+ * From the smallest blocks, so that the large ones stay whole.
  *
  * Context: Any but NMI.
  * Return: how many there were.
  */
 unsigned int p2pmem_store_some(struct p2pmem_store *s, struct page **page, unsigned int max)
 {
+	struct p2pmem_chunk *c;
 	unsigned long flags;
-	unsigned int n;
-	void *addr;
+	unsigned int n = 0;
 
 	raw_spin_lock_irqsave(&s->lock, flags);
 	max = min_t(unsigned long, max, p2pmem_store_spare(s));
-	for (n = 0; n < max; n++) {
-		addr = p2pmem_store_block(s, 1);
-		if (WARN_ON_ONCE(!addr))
-			break;
-		page[n] = virt_to_page(addr);
-	}
+	list_for_each_entry(c, &s->chunks, node)
+		while (n < max && c->buddy.orders)
+			n += p2pmem_chunk_smallest(c, page + n, max - n);
+	WARN_ON_ONCE(n < max);
 	p2pmem_store_took(s, n);
 	raw_spin_unlock_irqrestore(&s->lock, flags);
 	return n;
@@ -351,7 +382,7 @@ bool p2pmem_store_promise(struct p2pmem_store *s, unsigned long nr)
 /**
  * p2pmem_store_unpromise() - promised pages are not needed
  * @s: where
- * @nr: how many of those that were promised and not taken
+ * @nr: how many of those that were promised and not allocated
  *
  * Context: Any but NMI.
  */
@@ -405,7 +436,7 @@ unsigned int p2pmem_store_promised(struct p2pmem_store *s, unsigned long *pages,
  * @s: where from
  * @nr: how many pages
  *
- * Exact while nobody else takes or returns pages: others get in between its steps.
+ * Exact while nobody else allocates or frees pages: others get in between its steps.
  *
  * Context: Any but NMI.
  * Return: kernel address of the first one, or NULL when no run is so long.
@@ -440,29 +471,7 @@ void *p2pmem_store_search(struct p2pmem_store *s, unsigned long nr)
 }
 
 /**
- * p2pmem_store_free() - return pages
- * @s: where to
- * @addr: kernel address of the first one
- * @nr: how many, in one run
- *
- * Context: Any but NMI.
- * Return: false, after a warning, when they were not allocated.
- */
-bool p2pmem_store_free(struct p2pmem_store *s, void *addr, unsigned long nr)
-{
-	unsigned long flags;
-	bool fine;
-
-	raw_spin_lock_irqsave(&s->lock, flags);
-	fine = p2pmem_store_put(s, virt_to_page(addr), nr);
-	if (likely(fine))
-		WRITE_ONCE(s->free, s->free + nr);
-	raw_spin_unlock_irqrestore(&s->lock, flags);
-	return fine;
-}
-
-/**
- * p2pmem_store_free_runs() - return several runs
+ * p2pmem_store_free() - return runs
  * @s: where to
  * @run: the runs
  * @nr: how many
@@ -470,15 +479,14 @@ bool p2pmem_store_free(struct p2pmem_store *s, void *addr, unsigned long nr)
  * Context: Any but NMI.
  * Return: number of pages, without those that were not allocated, for which there is a warning.
  */
-unsigned long p2pmem_store_free_runs(struct p2pmem_store *s, const struct p2pmem_run *run,
-				     unsigned int nr)
+unsigned long p2pmem_store_free(struct p2pmem_store *s, const struct p2pmem_run *run,
+				unsigned int nr)
 {
 	unsigned long pages = 0, flags;
 
 	raw_spin_lock_irqsave(&s->lock, flags);
-	for (; nr; nr--, run++)
-		if (likely(p2pmem_store_put(s, run->page, run->nr)))
-			pages += run->nr;
+	for (; nr; nr--)
+		pages += p2pmem_store_put(s, run++);
 	WRITE_ONCE(s->free, s->free + pages);
 	raw_spin_unlock_irqrestore(&s->lock, flags);
 	return pages;

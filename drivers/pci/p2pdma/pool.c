@@ -51,16 +51,29 @@ static int p2pmem_pool_state;
  */
 void p2pmem_cache_flush(struct p2pmem_pool *pool, struct p2pmem_cache *c, unsigned int keep)
 {
-	unsigned int order;
+	struct p2pmem_run run[P2PMEM_CACHE_PAGES], *last = NULL;
+	unsigned int order, pages = 0;
 	struct page *page;
 
+	/* Neighbours were often freed one after the other: they return as one run. */
 	for (order = 0; order < P2PMEM_CACHE_ORDER_COUNT; order++) {
-		while (c->nr[order] > (order ? 0 : keep)) {
+		for (; c->nr[order] > (order ? 0 : keep); pages += 1U << order) {
 			page = p2pmem_cache_slots(c, order)[--c->nr[order]];
-			p2pmem_store_free(&pool->store, page_to_virt(page), 1UL << order);
-			WRITE_ONCE(c->pages, c->pages - (1U << order));
+			if (last && page == last->page + last->nr) {
+				last->nr += 1UL << order;
+			} else if (last && page + (1UL << order) == last->page) {
+				last->page = page;
+				last->nr += 1UL << order;
+			} else {
+				last = last ? last + 1 : run;
+				*last = (struct p2pmem_run){ page, 1UL << order };
+			}
 		}
 	}
+	if (!pages)
+		return;
+	p2pmem_store_free(&pool->store, run, last - run + 1);
+	WRITE_ONCE(c->pages, c->pages - pages);
 }
 
 static void p2pmem_cache_empty(struct p2pmem_pool *pool, int cpu)

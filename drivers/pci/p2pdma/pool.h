@@ -84,9 +84,8 @@ unsigned int p2pmem_store_promised(struct p2pmem_store *s, unsigned long *pages,
 				   struct p2pmem_run *run, unsigned int max);
 void *p2pmem_store_search(struct p2pmem_store *s, unsigned long nr);
 void p2pmem_store_merge(struct p2pmem_store *s);
-bool p2pmem_store_free(struct p2pmem_store *s, void *addr, unsigned long nr);
-unsigned long p2pmem_store_free_runs(struct p2pmem_store *s, const struct p2pmem_run *run,
-				     unsigned int nr);
+unsigned long p2pmem_store_free(struct p2pmem_store *s, const struct p2pmem_run *run,
+				unsigned int nr);
 
 /* A cache holds 64 KiB; runs of 2^k pages, (16 >> k) of them, from slot 32 - (32 >> k) on */
 #define P2PMEM_CACHE_ORDER_COUNT	5

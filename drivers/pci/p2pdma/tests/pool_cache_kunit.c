@@ -289,6 +289,49 @@ static void freed_twice_in_the_shared_part(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pool->store.free, POOL_BIG / PAGE_SIZE);
 }
 
+/* Single pages up to and beyond the end of a chunk leave a cache as one run. */
+static void neighbours_in_two_chunks(struct kunit *test)
+{
+	void *end = POOL_BASE + POOL_BIG, *addr;
+	struct p2pmem_pool *pool = pool_big(test);
+
+	KUNIT_ASSERT_EQ(test, 0, p2pmem_pool_add(pool, end, SZ_2M, NUMA_NO_NODE));
+	KUNIT_ASSERT_PTR_EQ(test, p2pmem_pool_alloc(pool, POOL_BIG), POOL_BASE);
+	KUNIT_ASSERT_PTR_EQ(test, p2pmem_pool_alloc(pool, SZ_2M), end);
+	pool_warned = 0;
+	kunit_activate_static_stub(test, p2pmem_warn_not_allocated, pool_warn);
+	p2pmem_pool_free(pool, POOL_BASE, POOL_BIG - SZ_16K);
+	p2pmem_pool_free(pool, end + SZ_16K, SZ_2M - SZ_16K);
+	for (addr = end - SZ_16K; addr < end + SZ_16K; addr += PAGE_SIZE)
+		p2pmem_pool_free(pool, addr, PAGE_SIZE);
+	KUNIT_EXPECT_PTR_EQ(test, p2pmem_pool_alloc(pool, POOL_BIG), POOL_BASE);
+	KUNIT_EXPECT_PTR_EQ(test, p2pmem_pool_alloc(pool, SZ_2M), end);
+	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(pool), 0);
+	KUNIT_EXPECT_EQ(test, pool_warned, 0);
+	p2pmem_pool_free(pool, POOL_BASE, POOL_BIG);
+	p2pmem_pool_free(pool, end, SZ_2M);
+}
+
+/* Of a run with a page that is free already the others are freed, and nothing is free twice. */
+static void freed_twice_among_neighbours(struct kunit *test)
+{
+	struct p2pmem_pool *pool = pool_big(test);
+	void *addr = p2pmem_pool_alloc(pool, SZ_64K), *page;
+
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	pool_warned = 0;
+	kunit_activate_static_stub(test, p2pmem_warn_not_allocated, pool_warn);
+	for (page = addr; page < addr + SZ_32K; page += PAGE_SIZE)
+		p2pmem_pool_free(pool, page, PAGE_SIZE);
+	p2pmem_pool_free(pool, addr + SZ_8K, PAGE_SIZE);
+	p2pmem_pool_free(pool, addr + SZ_32K, SZ_32K);
+	KUNIT_EXPECT_PTR_EQ(test, p2pmem_pool_alloc(pool, POOL_BIG), POOL_BASE);
+	KUNIT_EXPECT_EQ(test, pool_warned, 1);
+	KUNIT_EXPECT_EQ(test, pool->store.free, 0);
+	p2pmem_pool_free(pool, POOL_BASE, POOL_BIG);
+	KUNIT_EXPECT_EQ(test, pool->store.free, POOL_BIG / PAGE_SIZE);
+}
+
 static struct kunit_case pool_cache_cases[] = {
 	KUNIT_CASE(full_caches_are_flushed),
 	KUNIT_CASE(pages_wander_between_cpus),
@@ -297,6 +340,8 @@ static struct kunit_case pool_cache_cases[] = {
 	KUNIT_CASE(last_pages_in_another_cache),
 	KUNIT_CASE(promised_pages_are_kept),
 	KUNIT_CASE(freed_twice_in_the_shared_part),
+	KUNIT_CASE(neighbours_in_two_chunks),
+	KUNIT_CASE(freed_twice_among_neighbours),
 	{ }
 };
 

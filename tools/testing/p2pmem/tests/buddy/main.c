@@ -38,10 +38,10 @@ struct model {
 
 static unsigned long slabs_claimed, slabs_put;
 
-static void count_slab(struct p2pmem_buddy *b, unsigned long slab, bool taken)
+static void count_slab(struct p2pmem_buddy *b, unsigned long slab, bool claimed)
 {
 	EXPECT(slab < b->pages >> P2PMEM_SLAB_ORDER, "slab %lu is none", slab);
-	if (taken)
+	if (claimed)
 		slabs_claimed++;
 	else
 		slabs_put++;
@@ -176,7 +176,7 @@ static void free_run(struct model *m, unsigned int i)
 	} else {
 		m->run[i] = m->run[--m->runs];
 	}
-	EXPECT(p2pmem_buddy_free(&m->b, at, nr), "%lu at %lu", nr, at);
+	EXPECT(p2pmem_buddy_free(&m->b, at, nr) == nr, "%lu at %lu", nr, at);
 	memset(m->out + at, 0, nr);
 	m->used -= nr;
 }
@@ -216,7 +216,7 @@ static void wrong_frees(void)
 
 /*
  * Every second page is free:		. # . # . # . #
- * Pages that are taken at once equal the model, and so do single pages that are freed.
+ * Pages that are allocated at once equal the model, and so do single pages that are freed.
  */
 static void single_pages(unsigned long pages)
 {
@@ -261,6 +261,45 @@ static void single_pages(unsigned long pages)
 	unmake(&m);
 }
 
+/* Ranges of which any part is free already: only the rest is freed, and its length returned. */
+static void careless_frees(unsigned long pages)
+{
+	unsigned long page[16], at, nr, i, out;
+	static struct model m;
+	unsigned int step, n;
+
+	make(&m, pages);
+	for (step = 0; step < 3000 && !failed; step++) {
+		compare(&m);
+		if (m.used < pages && rnd(3)) {
+			if (m.b.orders & 1 && rnd(2)) {
+				n = p2pmem_buddy_pages(&m.b, page, 1 + rnd(16));
+			} else {
+				n = 1;
+				page[0] = p2pmem_buddy_largest(&m.b, 1 + rnd(64), &nr);
+				for (i = 1; i < nr; i++)
+					m.out[page[0] + i] = 1;
+				m.used += nr - 1;
+			}
+			for (m.used += n; n; n--)
+				m.out[page[n - 1]] = 1;
+			continue;
+		}
+		at = rnd(pages);
+		nr = 1 + rnd(rnd(4) ? 20 : pages);
+		if (nr > pages - at)
+			nr = pages - at;
+		for (out = 0, i = at; i < at + nr; i++) {
+			out += m.out[i];
+			m.out[i] = 0;
+		}
+		i = p2pmem_buddy_free(&m.b, at, nr);
+		EXPECT(i == out, "%lu at %lu: %lu and not %lu freed", nr, at, i, out);
+		m.used -= out;
+	}
+	unmake(&m);
+}
+
 static unsigned int report(unsigned int nr, const char *name)
 {
 	printf("%sok %u - %s\n", failed ? "not " : "", nr, name);
@@ -286,6 +325,9 @@ int main(int argc, char **argv)
 	for (i = 1; i < sizeof(pages) / sizeof(*pages); i++)
 		single_pages(pages[i]);
 	bad += report(3, "single pages at once equal the model");
-	printf("1..3\n");
+	for (i = 0; i < sizeof(pages) / sizeof(*pages); i++)
+		careless_frees(pages[i]);
+	bad += report(4, "ranges that are free in part");
+	printf("1..4\n");
 	return !!bad;
 }
