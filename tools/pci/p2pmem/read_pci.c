@@ -64,7 +64,8 @@ static void found(const char *name, void *arg)
 
 static int by_name(const void *a, const void *b)
 {
-	return strcmp((*(struct function * const *)a)->name, (*(struct function * const *)b)->name);
+	return name_order((*(struct function * const *)a)->name,
+			  (*(struct function * const *)b)->name);
 }
 
 static void read_resources(struct machine *m, const struct place *dir, struct function *f)
