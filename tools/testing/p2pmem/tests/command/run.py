@@ -23,6 +23,7 @@ from pathlib import Path
 import jsonschema
 
 import hostile
+import lspci
 import machine
 
 HERE = Path(__file__).resolve().parent
@@ -454,6 +455,7 @@ def main(arguments):
     malformed(tap, sanitized, directory)
     calls(tap, sanitized, directory)
     secrets(tap, sanitized, directory)
+    lspci.run(tap, run_command, command, list(machines(directory)), directory)
     hostile.run(tap, ENV, command, sanitized, directory)
     floors(tap, command.parent / "own")
     constants(tap)
