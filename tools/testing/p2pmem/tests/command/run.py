@@ -25,6 +25,7 @@ import jsonschema
 import hostile
 import lspci
 import machine
+import terminal
 
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[4]
@@ -456,6 +457,7 @@ def main(arguments):
     calls(tap, sanitized, directory)
     secrets(tap, sanitized, directory)
     lspci.run(tap, run_command, command, list(machines(directory)), directory)
+    terminal.run(tap, ENV, sanitized, directory / "two-sockets.snapshot")
     hostile.run(tap, ENV, command, sanitized, directory)
     floors(tap, command.parent / "own")
     constants(tap)
