@@ -328,12 +328,18 @@ L sys/class/net/enx001122334455
  ../../devices/pci0000:00/0000:01:00.0/net/enx001122334455
 L sys/class/net/wlxaabbccddeeff
  ../../devices/pci0000:00/0000:01:00.0/net/wlxaabbccddeeff
+L sys/class/infiniband/rocex525400c0fe654321
+ ../../devices/pci0000:00/0000:01:00.0/infiniband/rocex525400c0fe654321
 F proc/cmdline
  root=UUID=aaaa-bbbb serial=SECRET1 pci=noaer BOOTIF=01-00-11-22-33-44-55 iommu=pt
 F sys/kernel/config/nvmet/subsystems/nqn.a/namespaces/1/device_path
  /dev/disk/by-id/nvme-Drive_SECRET2
 F sys/kernel/config/nvmet/subsystems/nqn.a/namespaces/1/enable
  1
+F sys/kernel/config/nvmet/subsystems/nqn.a/namespaces/2/device_path
+ /dev/mapper/36001405abcdef012
+F sys/kernel/config/nvmet/subsystems/nqn.a/namespaces/3/device_path
+ /dev/nvme0n1
 """
 
 
@@ -342,9 +348,10 @@ def secrets(tap, program, directory):
     source.write_text(SECRETS)
     status, _, err = run_command(program, "--from", str(source), "snapshot", str(target))
     text = target.read_text() if target.exists() else ""
-    for secret in ("SECRET1", "SECRET2", "001122334455", "aabbccddeeff", "00-11-22", "aaaa", "ec 0d 9a", "12 34 56"):
+    for secret in ("SECRET1", "SECRET2", "001122334455", "aabbccddeeff", "00-11-22", "aaaa", "ec 0d 9a", "12 34 56", "525400c0fe", "36001405"):
         tap.result(status == 0 and secret not in text, f"a snapshot does not have {secret}", err or text)
-    for kept in ("pci=noaer", "iommu=pt", "/dev/disk/by-id/removed"):
+    for kept in ("pci=noaer", "iommu=pt", "/dev/disk/by-id/removed", "/dev/mapper/removed",
+                 "/dev/nvme0n1"):
         tap.result(kept in text, f"a snapshot has {kept}", text)
 
 
