@@ -116,6 +116,7 @@ for c in "topo" "topo --tree" "check" "--json topo" "--json list"; do
 	# shellcheck disable=SC2086
 	is "$($p2pmem --from /run/snapshot $c)" "$($p2pmem $c)" "a snapshot says the same: $c"
 done
+snapshot_hides /run/snapshot
 put_file /run/snapshot
 $p2pmem topo >/run/topo.txt
 put_file /run/topo.txt
