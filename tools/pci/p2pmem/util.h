@@ -46,6 +46,8 @@ bool parse_u64(const char *s, int base, uint64_t max, uint64_t *value);
 char *trim(char *s);
 /* @s has only characters that a terminal and a line can show; others become '?' */
 char *printable(char *s);
+/* The same, but what is not ASCII stays where it is UTF-8 */
+char *printable_utf8(char *s);
 /* 64 MiB, 1.5 GiB; up to 12 characters */
 const char *size_text(char buf[16], uint64_t bytes);
 

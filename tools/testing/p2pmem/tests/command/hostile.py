@@ -133,6 +133,8 @@ L sys/bus/pci/devices/10000:01:00.0
  ../../../devices/pci10000:00/10000:01:00.0
 L sys/bus/pci/devices/0000:00:\033]0;x
  ../../../devices/pci0000:00/0000:00:0
+F sys/devices/pci0000:00/0000:00:00.0/vendor
+ 0x1234
 F sys/devices/pci0000:00/0000:00:00.0/class
  0x010802
 F sys/devices/pci0000:00/0000:00:00.0/resource
@@ -176,6 +178,10 @@ F sys/kernel/config/nvmet/subsystems/nqn\033[3m/namespaces/1/p2pmem_stats/\033[9
 def escapes(tap, env, program, directory):
     path = directory / "escapes"
     path.write_bytes(ESCAPES.encode("latin-1"))
+    # a control character in one byte and in two, half a character, and one that turns the direction of writing
+    names = directory / "escapes.ids"
+    names.write_bytes(b"1234  \033[2JE\233v\302\233i\303 l\342\200\256 \355\240\200 \300\257 \370\200 \n")
+    env = {**env, "P2PMEM_PCI_IDS": str(names)}
     bad = []
     for command in [*COMMANDS, "path 0000:00:00.0 10000:01:00.0", "--json path 0000:00:00.0 10000:01:00.0", "--json list"]:
         status, out, err = run_command(env, program, "--from", path, *shlex.split(command))
@@ -185,6 +191,7 @@ def escapes(tap, env, program, directory):
         if command.startswith("--json"):
             json.loads(out)
     tap.result(not bad, "nothing of a machine reaches the terminal but characters that can be shown", "\n".join(bad))
+    tap.result("?[2JE?v??i? l???" in run_command(env, program, "--from", path, "topo")[1].decode(), "nor of the file of names")
     status, out, _ = run_command(env, program, "--from", path, "topo", "--dot")
     label = [line for line in out.decode().splitlines() if "10000:01:00.0\" [" in line]
     tap.result(len(label) == 1 and label[0].replace("\\\"", "").count("\"") % 2 == 0, "a quote in a name does not end a label",

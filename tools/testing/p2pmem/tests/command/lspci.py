@@ -89,9 +89,24 @@ def branches(value, above=()):
         yield from branches(v.get("below", []), [*above, v["address"]])
 
 
+def label(one, two, above, nodes):
+    """What nvidia-smi topo -m would call this pair, by the functions above each"""
+    if one == two:
+        return "X"
+    common = [x for x, y in zip(above[one], above[two]) if x == y]
+    if common:
+        # a switch is two bridges, of which one is on each way: its ports below, and the common one
+        below = max(len(above[end]) - len(common) for end in (one, two))
+        return "PIX" if below <= 2 else "PXB"
+    hosts = {above[end][0].rsplit(":", 1)[0] for end in (one, two)}
+    if len(hosts) == 1:
+        return "PHB"
+    return "NODE" if nodes[one] == nodes[two] else "SYS"
+
+
 def trees(tap, run_command, program, machines, directory):
     """The bridges above each function, as "lspci -PP" finds them by bus numbers"""
-    lister, seen = shutil.which("lspci"), 0
+    lister, seen, labels = shutil.which("lspci"), 0, 0
     for name, snapshot, _ in machines if lister else []:
         said = {}
         for way in re.findall(r"^(\S+) ", lspci(lister, directory / f"{name}.lspci", "-PP", "-n"), re.M):
@@ -105,6 +120,19 @@ def trees(tap, run_command, program, machines, directory):
             if address in said and name not in ("broken", "workstation") and whole != said[address]:
                 wrong.append(f"{address}: {'/'.join(whole)}; lspci: {'/'.join(said[address])}")
         tap.result(not wrong, f"{name}: the tree is that of lspci -t", "\n".join(wrong))
+        topo = json.loads(run_command(program, "--from", str(snapshot), "--json", "topo")[1])
+        nodes = {a: f["numa_node"] for a, f in functions(topo).items()}
+        wrong = []
+        for pair in topo["pairs"]:
+            ends = pair["provider"], pair["client"]
+            if name in ("broken", "workstation") or not all(e in said for e in ends):
+                continue
+            labels += 1
+            want = label(*ends, said, nodes)
+            if pair["label"] != want:
+                wrong.append(f"{pair['client']} to {pair['provider']}: {pair['label']}; by lspci -t: {want}")
+        tap.result(not wrong, f"{name}: labels of topo are those of the places that lspci -t has", "\n".join(wrong))
+    tap.result(labels > 100 or not lister, f"{labels} labels have been compared")
     tap.result(seen > 100 or not lister, f"{seen} places in trees have been compared")
 
 
