@@ -194,8 +194,8 @@ static int open_in(struct tree *t, const struct place *at, const char *path, int
 }
 
 /*
- * A file to read. In a captured tree, which may be anybody's, only a regular file is opened: to open
- * a device or a pipe can do something (rewind a tape, start a watchdog, end another one's write).
+ * A file to read. In a captured tree, which may be anybody's, only a regular file is opened: to
+ * open a device or a pipe can do something (rewind a tape, start a watchdog).
  */
 static int open_file(struct tree *t, const struct place *at, const char *path)
 {

@@ -113,8 +113,8 @@ def main(directory):
         good = code == status and last in lines[-1]
         if "/" in last:
             said = {n: n.rsplit("-", 1)[-1] == "killed" for n in names}
-            told = {n: bool(ok) for ok, n in re.findall(r"^(?:(ok)|not ok) \d+ - ([\w-]+):", out.getvalue(), re.M)}
-            good = good and lines[-1] == last and numbers == list(range(1, len(names) + 1)) and told == said
+            reported = {n: bool(ok) for ok, n in re.findall(r"^(?:(ok)|not ok) \d+ - ([\w-]+):", out.getvalue(), re.M)}
+            good = good and lines[-1] == last and numbers == list(range(1, len(names) + 1)) and reported == said
         count += 1
         failed += not good
         print(f"{'' if good else 'not '}ok {count} - {title}: {last}")

@@ -13,7 +13,7 @@ int main(int argc, char **argv)
 {
 	size_t size = argc == 3 ? strtoull(argv[2], NULL, 10) : 0, i;
 	int fd = size ? open(argv[1], O_RDWR | O_CLOEXEC) : -1;
-	volatile char *at;
+	char *at;
 
 	if (fd < 0) {
 		perror("hold FILE BYTES");
@@ -25,7 +25,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	for (i = 0; i < size; i += 4096)
-		at[i] = 1;
+		__atomic_store_n(at + i, 1, __ATOMIC_RELAXED);
 	puts("held");
 	fflush(stdout);
 	for (;;)

@@ -21,7 +21,7 @@ class Terminal:
         self.parent, child = pty.openpty()
         self.child = child
         self.size(rows, columns)
-        # a session of its own, whose terminal this is: the kernel tells it of another size, and of Ctrl-C
+        # a session of its own, whose terminal this is: the kernel signals another size, and Ctrl-C
         self.process = subprocess.Popen(command, stdout=child, stdin=child, stderr=child, env=env, start_new_session=True,
                                         preexec_fn=lambda: fcntl.ioctl(child, termios.TIOCSCTTY, 0))
 

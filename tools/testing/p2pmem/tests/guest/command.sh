@@ -109,7 +109,8 @@ for card in $(pci_cards); do pci_bind "$card" p2pmem-bar || bail "$card does not
 behind=
 for adapter in $(pci_adapters); do
 	[ ! -e "/sys/bus/pci/devices/$adapter/driver" ] || continue
-	load_modules p2pmem_tool && t client "$adapter" || bail "$adapter is no client: $tool_err"
+	load_modules p2pmem_tool || bail "modules"
+	t client "$adapter" || bail "$adapter is no client: $tool_err"
 	behind=$(basename "$(dirname "$(readlink -f "/sys/bus/pci/devices/$adapter")")")/$adapter
 	diag "$adapter has no driver and is a client"
 done
