@@ -168,6 +168,34 @@ char *printable(char *s)
 	return s;
 }
 
+bool follow_link(const char *dir, const char *target, char *path, size_t len)
+{
+	size_t used = *target == '/' ? 0 : strlen(dir), n;
+
+	if (used >= len)
+		return false;
+	memcpy(path, dir, used);
+	for (; *target; target += n) {
+		target += strspn(target, "/");
+		n = strcspn(target, "/");
+		if (!n || (n == 1 && *target == '.'))
+			continue;
+		if (n == 2 && starts_with(target, "..")) {
+			while (used && path[--used] != '/')
+				;
+			continue;
+		}
+		if (used + !!used + n >= len)
+			return false;
+		if (used)
+			path[used++] = '/';
+		memcpy(path + used, target, n);
+		used += n;
+	}
+	path[used] = '\0';
+	return true;
+}
+
 /* Bytes of the character at @s in UTF-8, 0 when there is none or a terminal could obey it */
 static unsigned int utf8_length(const char *s)
 {

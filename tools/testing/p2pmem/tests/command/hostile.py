@@ -122,6 +122,21 @@ def special_files(tap, env, program, directory):
     subprocess.run(["rm", "-rf", str(tree)], check=True)
 
 
+def links(tap, env, program, directory):
+    """Links in other words than the kernel's lead to the same: so a snapshot says, and one of it"""
+    source, again = directory / "two-sockets.snapshot", directory / "links.again"
+    want = [run_command(env, program, "--from", source, *c.split())[:2] for c in ("list", "topo", "topo --tree", "stat")]
+    for name, words in (("double slashes", "..//../../devices/"), ("dots", "./../.././../devices/"),
+                        ("absolute", "/sys/devices/"), ("around", "../../x/../../devices/../devices/")):
+        path = directory / "links"
+        path.write_text(source.read_text().replace("\n ../../../devices/pci", f"\n {words}pci").replace(
+            "\n ../../devices/pci", f"\n {words if words[0] == '/' else '..//.././devices/'}pci"))
+        run_command(env, program, "--from", path, "snapshot", again)
+        for which in (path, again):
+            got = [run_command(env, program, "--from", which, *c.split())[:2] for c in ("list", "topo", "topo --tree", "stat")]
+            tap.result(got == want, f"links with {name}: {which.name}", got)
+
+
 ESCAPES = """p2pmem snapshot 1
 F proc/sys/kernel/osrelease
  6.1\033[2J\007
@@ -347,6 +362,7 @@ def run(tap, env, plain, sanitized, directory):
     snapshot = directory / "two-sockets.snapshot"
     fifos_and_devices(tap, env, sanitized, plain, directory)
     special_files(tap, env, sanitized, directory)
+    links(tap, env, sanitized, directory)
     escapes(tap, env, sanitized, directory)
     many(tap, env, plain, directory)
     outputs(tap, env, plain, snapshot, directory)
