@@ -116,7 +116,7 @@ static int p2pmem_node_settings(struct p2pmem_node *n, struct pci_dev *pdev)
 
 static u64 p2pmem_node_id(struct pci_dev *pdev)
 {
-	return (u64)pci_domain_nr(pdev->bus) << 16 | pci_dev_id(pdev);
+	return (u64)(u32)pci_domain_nr(pdev->bus) << 16 | pci_dev_id(pdev);
 }
 
 static int p2pmem_node_fill(struct p2pmem_node *n, struct pci_dev *pdev)
@@ -181,7 +181,7 @@ static int p2pmem_chain_fill(struct p2pmem_chain *c, struct pci_dev *pdev)
 		if (ret)
 			return ret;
 	}
-	c->host.id = pci_domain_nr(host->bus) << 8 | host->bus->number;
+	c->host.id = (u64)(u32)pci_domain_nr(host->bus) << 8 | host->bus->number;
 	p2pmem_host_evaluate(p2pmem_host_function(host), top, &c->host);
 	return 0;
 }
@@ -224,7 +224,7 @@ static u64 p2pmem_chain_signature(u64 sig, const struct p2pmem_chain *c)
 	const struct p2pmem_node *n;
 	unsigned int i;
 
-	sig = p2pmem_mix(sig, (u64)c->host.id << 32 | c->nr);
+	sig = p2pmem_mix(sig, c->host.id << 24 | c->nr);
 	for (n = c->node; n < c->node + c->nr; n++) {
 		sig = p2pmem_mix(sig, n->id);
 		sig = p2pmem_mix(sig, n->type | n->multifunction << 8 | n->has_acs << 9 |
@@ -362,7 +362,7 @@ int p2pmem_route_evaluate(struct p2pmem_provider *p, struct device *client,
 		if (route.at)
 			p2pmem_node_name(route.at->id, v->at, sizeof(v->at));
 		else if (route.reason)
-			snprintf(v->at, sizeof(v->at), "pci%04x:%02x",
+			snprintf(v->at, sizeof(v->at), "pci%04llx:%02llx",
 				 a.host.id >> 8, a.host.id & 0xff);
 	}
 	kfree(a.node);

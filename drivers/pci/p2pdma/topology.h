@@ -86,7 +86,7 @@ struct p2pmem_node {
  * @by_admin_across: @allowed_across only by an administrator's entry
  */
 struct p2pmem_host {
-	u32 id;
+	u64 id;
 	bool allowed;
 	bool allowed_across;
 	bool by_admin;

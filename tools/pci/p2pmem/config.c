@@ -129,7 +129,7 @@ const char *registers_name(struct registers *r, const struct function *f, char *
 {
 	pci_lookup_name(r->access, buf, len, PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE,
 			f->vendor, f->id);
-	return printable(buf);
+	return printable_utf8(buf);
 }
 
 const char *link_speed(unsigned int speed)

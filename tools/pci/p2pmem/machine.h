@@ -172,7 +172,7 @@ struct root_bus {
  * @peak: most bytes that are known to have been in use at once; p2pmem stat's
  */
 struct function {
-	char name[16];
+	char name[20];		/* a domain has up to eight digits */
 	uint32_t domain;
 	uint8_t bus, device, number;
 	unsigned int index;
@@ -309,6 +309,8 @@ void machine_free(struct machine *m);
 
 void machine_missing(struct machine *m, const char *path, int error, const char *what);
 void machine_broken(struct machine *m, const char *path, const char *what);
+/* Orders the addresses of functions as numbers, the domain first; as strcmp() */
+int name_order(const char *a, const char *b);
 struct function *machine_at(const struct machine *m, const char *name);
 bool names_have(const struct names *n, const char *name);
 void names_add(struct machine *m, struct names *n, const char *name);

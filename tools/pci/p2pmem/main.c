@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -90,16 +89,9 @@ static int wrong_use(const char *what)
 static void set_terminal(struct context *c, const char *color)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-	const char *columns = getenv("COLUMNS");
-	struct winsize size;
-	uint64_t n;
 
 	c->terminal = isatty(STDOUT_FILENO);
-	c->width = 80;
-	if (c->terminal && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col)
-		c->width = size.ws_col;
-	else if (columns && parse_u64(columns, 10, 10000, &n) && n)
-		c->width = n;
+	terminal_size(c);
 	c->color = c->terminal && !(no_color && *no_color) && !(term && !strcmp(term, "dumb"));
 	if (!strcmp(color, "always"))
 		c->color = true;
@@ -144,7 +136,7 @@ static bool known(const char *name)
 }
 
 /* An option of another command does nothing: that is an error, not silence. */
-static bool options_fit(const char *name, const struct call *call)
+static bool options_fit(const char *name, const char *action, const struct call *call)
 {
 	const struct options *o = &call->o;
 
@@ -154,9 +146,13 @@ static bool options_fit(const char *name, const struct call *call)
 		return false;
 	if (o->quiet && strcmp(name, "path"))
 		return false;
+	if (o->quiet && call->json)
+		return false;
 	if ((o->watch || o->count) && strcmp(name, "stat"))
 		return false;
-	return !o->force || !strcmp(name, "nvmet");
+	if (o->count && !o->watch)
+		return false;
+	return !o->force || (!strcmp(name, "nvmet") && action && !strcmp(action, "set"));
 }
 
 /* 0, or the exit status + 1 */
@@ -267,7 +263,7 @@ static int on_arguments(int argc, char **argv)
 		return wrong_use("a command is missing");
 	if (!known(argv[0]))
 		return wrong_use("this is no command of p2pmem");
-	if (!options_fit(argv[0], &call))
+	if (!options_fit(argv[0], argc > 1 ? argv[1] : NULL, &call))
 		return wrong_use("these options do not belong to this command, or not together");
 	return on_machine(&call, argc, argv);
 }

@@ -33,6 +33,16 @@ void machine_broken(struct machine *m, const char *path, const char *what)
 	};
 }
 
+int name_order(const char *a, const char *b)
+{
+	size_t one = strlen(a), two = strlen(b);
+
+	/* Only digits of the domain make a name longer. */
+	if (one != two)
+		return one < two ? -1 : 1;
+	return strcmp(a, b);
+}
+
 struct function *machine_at(const struct machine *m, const char *name)
 {
 	unsigned int low = 0, high = m->nr, mid;
@@ -41,7 +51,7 @@ struct function *machine_at(const struct machine *m, const char *name)
 	/* in the order of their names once all are read; looked through before */
 	while (low < high) {
 		mid = (low + high) / 2;
-		order = strcmp(name, m->function[mid]->name);
+		order = name_order(name, m->function[mid]->name);
 		if (!order)
 			return m->function[mid];
 		if (order < 0)

@@ -7,8 +7,26 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "out.h"
+
+void terminal_size(struct context *c)
+{
+	const char *columns = getenv("COLUMNS"), *lines = getenv("LINES");
+	struct winsize size = {};
+	uint64_t n;
+
+	if (c->terminal)
+		ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+	c->width = size.ws_col ? size.ws_col : 80;
+	if (!size.ws_col && columns && parse_u64(columns, 10, 10000, &n) && n)
+		c->width = n;
+	c->height = size.ws_row;
+	if (!size.ws_row && lines && parse_u64(lines, 10, 10000, &n))
+		c->height = n;
+}
 
 const char *color_on(const struct context *c, enum color color)
 {
@@ -42,13 +60,17 @@ void say(struct context *c, enum color color, const char *format, ...)
 
 void complain(const char *format, ...)
 {
+	char text[2048], *at;
 	va_list args;
 
-	fputs("p2pmem: ", stderr);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	fputc('\n', stderr);
+	/* Names of files and devices are anybody's, and a terminal obeys some characters. */
+	for (at = text; *at; at++)
+		if ((unsigned char)*at < 0x20 || *at == 0x7f)
+			*at = '?';
+	fprintf(stderr, "p2pmem: %s\n", text);
 }
 
 const char *device_name(struct context *c, const struct function *f)

@@ -33,6 +33,7 @@ enum color {
  * @color: colors may be used
  * @terminal: @out is a terminal
  * @width: its columns
+ * @height: its lines, 0 when they are not known
  * @names: of vendors and devices, opened when they are first needed
  */
 struct context {
@@ -43,9 +44,12 @@ struct context {
 	bool color;
 	bool terminal;
 	unsigned int width;
+	unsigned int height;
 	struct registers *names;
 };
 
+/* Sets width and height: by the terminal, or COLUMNS and LINES */
+void terminal_size(struct context *c);
 void say(struct context *c, enum color color, const char *format, ...) PRINTF(3, 4);
 const char *color_on(const struct context *c, enum color color);
 const char *color_off(const struct context *c, enum color color);

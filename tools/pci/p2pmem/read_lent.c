@@ -41,21 +41,18 @@ static void guess_region(struct machine *m, struct provider *p)
 
 static void read_provider(struct machine *m, struct function *f)
 {
-	char path[64], target[TREE_PATH], full[TREE_PATH + 16];
-	const char *at = target;
+	char path[64], target[TREE_PATH], at[TREE_PATH], full[TREE_PATH + 16];
 	struct provider *p;
 	struct place dir;
 	uint64_t size, available, n;
 
 	/* The links are those that read_functions() found. */
 	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s", f->name);
-	if (place_link(m->tree, NULL, path, target, sizeof(target)) > 0) {
-		while (starts_with(at, "../"))
-			at += 3;
-		snprintf(full, sizeof(full), "sys/%s/p2pmem", at);
-	} else {
+	if (place_link(m->tree, NULL, path, target, sizeof(target)) > 0 &&
+	    follow_link("sys/bus/pci/devices", target, at, sizeof(at)))
+		snprintf(full, sizeof(full), "%s/p2pmem", at);
+	else
 		snprintf(full, sizeof(full), "%s/p2pmem", path);
-	}
 	if (place_open(m->tree, NULL, full, &dir))
 		return;
 	p = arena_alloc(m->arena, sizeof(*p));

@@ -42,17 +42,16 @@ static struct function *function_on(struct machine *m, const char *path)
 static void class_entry(const char *name, void *arg)
 {
 	struct class_walk *w = arg;
-	char from[TREE_PATH], link[TREE_PATH], path[TREE_PATH + 8];
-	const char *target = link;
+	char from[TREE_PATH], link[TREE_PATH], path[TREE_PATH], dir[64];
 	struct function *f;
 
 	if (snprintf(from, sizeof(from), "sys/class/%s/%s", w->class, name) >= (int)sizeof(from) ||
 	    place_link(w->m->tree, NULL, from, link, sizeof(link)) < 0)
 		return;
-	while (starts_with(target, "../"))
-		target += 3;
-	f = function_on(w->m, target);
-	snprintf(path, sizeof(path), "sys/%s", target);
+	snprintf(dir, sizeof(dir), "sys/class/%s", w->class);
+	if (!follow_link(dir, link, path, sizeof(path)))
+		return;
+	f = function_on(w->m, path);
 	if (f || !strcmp(w->class, "block"))
 		w->named(w->m, f, name, path);
 }

@@ -64,7 +64,8 @@ static void found(const char *name, void *arg)
 
 static int by_name(const void *a, const void *b)
 {
-	return strcmp((*(struct function * const *)a)->name, (*(struct function * const *)b)->name);
+	return name_order((*(struct function * const *)a)->name,
+			  (*(struct function * const *)b)->name);
 }
 
 static void read_resources(struct machine *m, const struct place *dir, struct function *f)
@@ -367,19 +368,12 @@ static int open_function(struct machine *m, const char *name, struct place *dir,
 			 bool *linked)
 {
 	char link[TREE_PATH], from[64];
-	const char *target = link;
-	int up = 0, n;
+	int n;
 
 	snprintf(from, sizeof(from), DEVICES "/%s", name);
 	n = place_link(m->tree, NULL, from, link, sizeof(link));
 	*linked = n > 0;
-	while (starts_with(target, "../")) {
-		target += 3;
-		up++;
-	}
-	if (n > 0 && up == 3)
-		snprintf(path, TREE_PATH, "sys/%s", target);
-	else
+	if (n <= 0 || !follow_link(DEVICES, link, path, TREE_PATH))
 		snprintf(path, TREE_PATH, "%s", from);
 	return place_open(m->tree, NULL, path, dir);
 }

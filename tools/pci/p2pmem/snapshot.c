@@ -46,10 +46,12 @@ static bool is_mac(const char *s)
 	return strspn(s, "0123456789abcdefABCDEF") >= 12;
 }
 
-/* enx001122334455, wlx...: the address of the interface is its name */
+/* enx001122334455, rocex...: the address of the interface, or an adapter's GUID, is its name */
 static bool hides_interface(const char *path)
 {
-	static const char * const kinds[] = { "/enx", "/wlx", "/wwx", "/ibx", "/slx" };
+	static const char * const kinds[] = {
+		"/enx", "/wlx", "/wwx", "/ibx", "/slx", "/rocex", "/iwx", "/opax", "/usnicx",
+	};
 	const char *at;
 	unsigned int i;
 
@@ -60,14 +62,24 @@ static bool hides_interface(const char *path)
 	return false;
 }
 
+/* Whether a path has a number in it that is long enough to be of one device only, as a WWN is */
+static bool has_number(const char *s)
+{
+	for (; *s; s++)
+		if (is_mac(s))
+			return true;
+	return false;
+}
+
 /* Of a device that is named by what is unique about it, what kind of name it was stays. */
 static void clean_device(char *data)
 {
-	char *by = strstr(data, "/dev/disk/by-"), *slash;
+	char *by = strstr(data, "/dev/disk/by-"), *slash = NULL;
 
-	if (!by)
-		return;
-	slash = strchr(by + strlen("/dev/disk/by-"), '/');
+	if (by)
+		slash = strchr(by + strlen("/dev/disk/by-"), '/');
+	else if (has_number(data))
+		slash = strrchr(data, '/');
 	if (slash)
 		strcpy(slash, "/removed\n");
 }

@@ -4,10 +4,11 @@
  *
  * Floor 9.
  *
- * Once, or again and again: on a terminal the tables are drawn again, elsewhere a line is written
- * for each interval.
+ * Once, or again and again: on a terminal the tables are drawn at once and then again, elsewhere a
+ * line is written for each interval.
  */
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 
 #include "command.h"
 
-static volatile sig_atomic_t stopped;
+static volatile sig_atomic_t stopped, resized;
 
 /* Sums of one reading: what an interval is the difference of */
 struct totals {
@@ -28,6 +29,12 @@ static void stop(int signal)
 {
 	(void)signal;
 	stopped = 1;
+}
+
+static void resize(int signal)
+{
+	(void)signal;
+	resized = 1;
 }
 
 static double now(void)
@@ -301,48 +308,127 @@ static int print_once(struct context *c)
 	return DONE;
 }
 
-static void wait_for(double seconds)
+/* Lines of @text as far as the terminal has room: what wraps or scrolls is not drawn over later */
+static void print_clipped(struct context *c, const char *text)
 {
-	struct timespec t = { .tv_sec = seconds };
+	unsigned int line = 0, column = 0;
+	size_t len;
 
-	t.tv_nsec = (seconds - t.tv_sec) * 1e9;
-	nanosleep(&t, NULL);
+	for (; *text; text++) {
+		if (*text == '\n') {
+			if (c->height && ++line + 1 >= c->height)
+				break;
+			column = 0;
+		} else if (*text == '\033') {
+			/* a color takes no room, and is ended beyond the edge, too */
+			len = strcspn(text, "m");
+			fwrite(text, 1, len, c->out);
+			text += len;
+			if (!*text)
+				break;
+		} else if (++column > c->width) {
+			continue;
+		}
+		fputc(*text, c->out);
+	}
+	fputs(c->color ? "\033[0m" : "", c->out);
 }
 
-int command_stat(struct context *c, const struct options *o)
+static void print_screen(struct context *c, const struct totals *was, const struct totals *is)
 {
-	const struct sigaction action = { .sa_handler = stop, .sa_flags = SA_RESETHAND };
+	FILE *out = c->out;
+	char *text = NULL;
+	size_t len;
+
+	c->out = open_memstream(&text, &len);
+	if (c->out) {
+		print_rates(c, was, is);
+		fputc('\n', c->out);
+		print_once(c);
+		fclose(c->out);
+	}
+	c->out = out;
+	fputs("\033[H\033[J", out);
+	print_clipped(c, text ? text : "");
+	free(text);
+	fflush(out);
+}
+
+/* Until @deadline or a signal; one that comes in between is not missed */
+static void wait_until(double deadline)
+{
+	sigset_t block, old;
+	struct timespec t;
+	double left;
+
+	sigemptyset(&block);
+	sigaddset(&block, SIGINT);
+	sigaddset(&block, SIGTERM);
+	sigaddset(&block, SIGWINCH);
+	sigprocmask(SIG_BLOCK, &block, &old);
+	left = deadline - now();
+	if (!stopped && !resized && left > 0) {
+		t.tv_sec = left;
+		t.tv_nsec = (left - t.tv_sec) * 1e9;
+		ppoll(NULL, 0, &t, &old);
+	}
+	sigprocmask(SIG_SETMASK, &old, NULL);
+}
+
+static void catch_signals(void)
+{
+	/* The first one ends the watch after what is being written, a second one at once. */
+	const struct sigaction ends = { .sa_handler = stop, .sa_flags = SA_RESETHAND };
+	const struct sigaction resizes = { .sa_handler = resize, .sa_flags = SA_RESTART };
+
+	sigaction(SIGINT, &ends, NULL);
+	sigaction(SIGTERM, &ends, NULL);
+	sigaction(SIGWINCH, &resizes, NULL);
+}
+
+static int watch(struct context *c, const struct options *o)
+{
+	bool screen = c->terminal && !c->json;
 	struct totals was, is;
+	double next = now();
 	unsigned int turn;
 	int ret = DONE;
 
-	note_peaks(c->m);
-	if (!o->watch)
-		return print_once(c);
-	/* The first one ends the watch after what is being written, a second one at once. */
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	add_up(c->m, &was);
-	for (turn = 0; !stopped && (!o->count || turn < o->count) && ret == DONE; turn++) {
-		wait_for(o->watch);
+	catch_signals();
+	add_up(c->m, &is);
+	was = is;
+	for (turn = 0; (!o->count || turn < o->count) && ret == DONE; turn++) {
+		next += o->watch;
+		if (next < now())
+			next = now() + o->watch;
+		do {
+			if (resized)
+				terminal_size(c);
+			if (screen && (resized || !turn))
+				print_screen(c, &was, &is);
+			resized = 0;
+			wait_until(next);
+		} while (!stopped && now() < next);
 		if (stopped)
 			break;
 		machine_refresh(c->m);
 		note_peaks(c->m);
+		was = is;
 		add_up(c->m, &is);
-		if (c->json) {
+		if (c->json)
 			ret = stat_json(c);
-		} else if (c->terminal) {
-			fputs("\033[H\033[J", c->out);
+		else if (screen)
+			print_screen(c, &was, &is);
+		else
 			print_rates(c, &was, &is);
-			fputc('\n', c->out);
-			print_once(c);
-		} else {
-			print_rates(c, &was, &is);
-		}
 		if (fflush(c->out))
 			return FAILED;
-		was = is;
 	}
 	return ret;
+}
+
+int command_stat(struct context *c, const struct options *o)
+{
+	note_peaks(c->m);
+	return o->watch ? watch(c, o) : print_once(c);
 }

@@ -193,6 +193,35 @@ static int open_in(struct tree *t, const struct place *at, const char *path, int
 	return syscall(SYS_openat2, t->fd, *full ? full : ".", &how, sizeof(how));
 }
 
+/*
+ * A file to read. In a captured tree, which may be anybody's, only a regular file is opened: to
+ * open a device or a pipe can do something (rewind a tape, start a watchdog).
+ */
+static int open_file(struct tree *t, const struct place *at, const char *path)
+{
+	char link[32];
+	struct stat st;
+	int fd, file;
+
+	if (t->live)
+		return open_in(t, at, path, 0);
+	fd = open_in(t, at, path, O_PATH);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+		close(fd);
+		errno = EINVAL;
+		return -1;
+	}
+	/* the same file, whatever its name means by now; without /proc, by its name */
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	file = open(link, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (file < 0 && errno == ENOENT)
+		file = open_in(t, at, path, 0);
+	close(fd);
+	return file;
+}
+
 int place_open(struct tree *t, const struct place *at, const char *path, struct place *place)
 {
 	if (full_path(at, path, place->path))
@@ -239,18 +268,12 @@ static int read_archive(struct tree *t, const struct place *at, const char *path
 static int read_file(struct tree *t, const struct place *at, const char *path, char *buf,
 		     size_t len)
 {
-	int fd = open_in(t, at, path, 0);
+	int fd = open_file(t, at, path);
 	size_t used = 0;
-	struct stat st;
 	ssize_t n;
 
 	if (fd < 0)
 		return -errno;
-	if (!t->live && (fstat(fd, &st) || !S_ISREG(st.st_mode))) {
-		close(fd);
-		errno = EINVAL;
-		return -EINVAL;
-	}
 	do {
 		n = read(fd, buf + used, len - used);
 		if (n > 0)
@@ -294,14 +317,10 @@ int bytes_open(struct tree *t, const struct place *at, const char *path, struct 
 			return -EISDIR;
 		b->size = b->node->size;
 	} else {
-		b->fd = open_in(t, at, path, 0);
+		b->fd = open_file(t, at, path);
 		if (b->fd < 0)
 			return failed(t, at, path);
-		if (fstat(b->fd, &st) || !S_ISREG(st.st_mode)) {
-			close(b->fd);
-			return -EINVAL;
-		}
-		b->size = st.st_size;
+		b->size = fstat(b->fd, &st) ? 0 : st.st_size;
 	}
 	if (b->size > TREE_BYTES)
 		b->size = TREE_BYTES;
@@ -335,19 +354,17 @@ void bytes_close(struct tree *t, const struct place *at, const char *path, struc
 int place_grep(struct tree *t, const char *path, const char *prefix, char *buf, size_t len)
 {
 	bool begins = true, found = false;
-	FILE *file = NULL;
 	ssize_t left;
-	struct stat st;
+	FILE *file;
 	int fd;
 
 	*buf = '\0';
 	if (t->archive)
 		return place_read(t, NULL, path, buf, len);
-	fd = open_in(t, NULL, path, 0);
+	fd = open_file(t, NULL, path);
 	if (fd < 0)
 		return failed(t, NULL, path);
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode))
-		file = fdopen(fd, "r");
+	file = fdopen(fd, "r");
 	if (!file) {
 		close(fd);
 		return -EINVAL;

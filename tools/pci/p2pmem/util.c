@@ -168,6 +168,71 @@ char *printable(char *s)
 	return s;
 }
 
+bool follow_link(const char *dir, const char *target, char *path, size_t len)
+{
+	size_t used = *target == '/' ? 0 : strlen(dir), n;
+
+	if (used >= len)
+		return false;
+	memcpy(path, dir, used);
+	for (; *target; target += n) {
+		target += strspn(target, "/");
+		n = strcspn(target, "/");
+		if (!n || (n == 1 && *target == '.'))
+			continue;
+		if (n == 2 && starts_with(target, "..")) {
+			while (used && path[--used] != '/')
+				;
+			continue;
+		}
+		if (used + !!used + n >= len)
+			return false;
+		if (used)
+			path[used++] = '/';
+		memcpy(path + used, target, n);
+		used += n;
+	}
+	path[used] = '\0';
+	return true;
+}
+
+/* Bytes of the character at @s in UTF-8, 0 when there is none or a terminal could obey it */
+static unsigned int utf8_length(const char *s)
+{
+	static const unsigned int least[] = { 0, 0, 0xa0, 0x800, 0x10000 };
+	unsigned char c = *s;
+	unsigned int len = c >= 0xf0 && c < 0xf8 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1, i;
+	unsigned int value = c & (0x7f >> len);
+
+	if (c < 0x80)
+		return c >= 0x20 && c < 0x7f;
+	if (len == 1 || c >= 0xf8)
+		return 0;
+	for (i = 1; i < len; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		value = value << 6 | (s[i] & 0x3f);
+	}
+	/* Surrogates are no characters; U+2028 and so on change the direction or the line. */
+	if (value < least[len] || value > 0x10ffff || (value >= 0xd800 && value < 0xe000) ||
+	    (value >= 0x2000 && value < 0x2070) || value == 0xfeff)
+		return 0;
+	return len;
+}
+
+char *printable_utf8(char *s)
+{
+	unsigned int len;
+	char *c;
+
+	for (c = s; *c; c += len ? len : 1) {
+		len = utf8_length(c);
+		if (!len)
+			*c = '?';
+	}
+	return s;
+}
+
 const char *size_text(char buf[16], uint64_t bytes)
 {
 	static const char units[] = "KMGTPE";

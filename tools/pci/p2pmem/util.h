@@ -46,6 +46,13 @@ bool parse_u64(const char *s, int base, uint64_t max, uint64_t *value);
 char *trim(char *s);
 /* @s has only characters that a terminal and a line can show; others become '?' */
 char *printable(char *s);
+/* The same, but what is not ASCII stays where it is UTF-8 */
+char *printable_utf8(char *s);
+/*
+ * Where a link in the directory @dir leads to, from the root and without "..", "." and double
+ * slashes; false when that is longer than @len
+ */
+bool follow_link(const char *dir, const char *target, char *path, size_t len);
 /* 64 MiB, 1.5 GiB; up to 12 characters */
 const char *size_text(char buf[16], uint64_t bytes);
 

@@ -252,7 +252,7 @@ static void show(struct kunit *test, const char *who, const struct end *e)
 	const struct p2pmem_node *n;
 	int i;
 
-	kunit_info(test, "%s: host %u, within %d, across %d\n", who, e->chain.host.id,
+	kunit_info(test, "%s: host %llu, within %d, across %d\n", who, e->chain.host.id,
 		   e->chain.host.allowed, e->chain.host.allowed_across);
 	for (i = 0; i < e->chain.nr; i++) {
 		n = &e->node[i];

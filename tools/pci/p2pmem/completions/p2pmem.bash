@@ -26,7 +26,7 @@ _p2pmem()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	local commands="list topo path stat check nvmet snapshot"
-	local options="--from --json --color --help --version" words=() i list="" command="" skip="" arguments=()
+	local options="--from --json --color --help --version" words=() i list="" command="" skip="" files="" arguments=()
 
 	# addresses have colons, at which bash breaks words
 	if declare -F _get_comp_words_by_ref >/dev/null; then
@@ -67,26 +67,25 @@ _p2pmem()
 	path)	list=$([ ${#arguments[@]} -ge 2 ] || _p2pmem_devices) options+=" -q --quiet" ;;
 	stat)	list="" options+=" --watch --count" ;;
 	nvmet)
-		options+=" --force"
+		[[ ${arguments[0]:-} != set ]] || options+=" --force"
 		case ${arguments[0]:-}:${#arguments[@]} in
 		:0)		list="show set save restore" ;;
 		set:1)		list=$(_p2pmem_nvmet '*') ;;
 		set:2)		list=$(_p2pmem_nvmet "${arguments[1]}/namespaces/*") ;;
 		set:3)		list="auto off $(_p2pmem_devices)" ;;
-		save:1 | restore:1)
-			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
-			return
-			;;
+		save:1 | restore:1)	list="" files=1 ;;
 		*)		list="" ;;
 		esac
 		;;
-	snapshot)
-		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
-		return
-		;;
+	snapshot)	list="" files=1 ;;
 	*)	list="" ;;
 	esac
-	[[ $cur != -* ]] || list=$options
+	if [[ $cur = -* ]]; then
+		list=$options
+	elif [ -n "$files" ]; then
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+	fi
 	mapfile -t COMPREPLY < <(compgen -W "$list" -- "$cur")
 	if declare -F __ltrim_colon_completions >/dev/null; then
 		__ltrim_colon_completions "$cur"

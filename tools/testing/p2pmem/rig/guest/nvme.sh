@@ -28,6 +28,16 @@ nvme_bdf()
 	cat "/sys/class/nvme/$nvme_c/address"
 }
 
+# snapshot_hides FILE: no serial number of a drive and no address of an interface is in a snapshot of this machine
+snapshot_hides()
+{
+	cat /sys/class/nvme/nvme*/serial /sys/class/net/*/address | tr -d ' ' | grep -v -E '^(00:)*00$|^$' | sort -u >/run/secrets
+	compare "$(wc -l </run/secrets)" -ge 2 "serial numbers and addresses of this machine: $(tr '\n' ' ' </run/secrets)"
+	is "$(grep -i -F -f /run/secrets "$1")" "" "none of them is in $1"
+	is "$(tr -d ':' </run/secrets | grep -E '^[0-9a-f]{12}$' >/run/plain; grep -i -F -f /run/plain "$1")" "" \
+		"nor an address without its colons"
+}
+
 # net_setup [ADDRESS/BITS]: creates a dummy network device with that address (10.0.0.1/24), because
 # rdma_cm does not support the loopback device
 net_setup()

@@ -138,7 +138,7 @@ static void same_machine(struct machine *a, struct machine *b)
 		}
 }
 
-static void look(const char *text, size_t size)
+static void run_on_snapshot(const char *text, size_t size)
 {
 	struct machine *m, *again;
 	struct tree *t, *u;
@@ -184,11 +184,11 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 		quiet = true;
 	}
 	if (size > 6 && !memcmp(data, "p2pmem", 6)) {
-		look((const char *)data, size);
+		run_on_snapshot((const char *)data, size);
 		return 0;
 	}
 	text = make_snapshot(data, size, &len);
-	look(text, len);
+	run_on_snapshot(text, len);
 	free(text);
 	return 0;
 }

@@ -72,6 +72,27 @@ examples_work()
 	done <"$work/lines"
 }
 
+# all of them as they are written, one after the other, on a machine that is made up: its /sys in the place of this
+# one's, and a copy of /etc
+all_examples_work()
+{
+	[ "$(id -u)" = 0 ] || { echo "only root can put a directory in the place of /sys"; return 0; }
+	rm -rf "$work/examples.d"
+	mkdir -p "$work/examples.d/run" "$work/examples.d/etc"
+	sed 's/^ns .*:a 1 .*/ns nqn.2026-01.org.example:disk 1 \/dev\/nvme0n1 0 auto 0 0 0/; /^ns .*:a 2/d; /^use /d' \
+		"$here/machines/two-sockets" >"$work/examples.d/machine"
+	python3 -B -c "import sys; sys.path.insert(0, sys.argv[1]); import machine, run
+with open(sys.argv[3] + '.txt', 'w', encoding='utf-8') as f: machine.load(sys.argv[2]).write(f)
+run.unpack(sys.argv[3] + '.txt', run.Path(sys.argv[3]))" "$here" "$work/examples.d/machine" "$work/examples.d/root" || return 1
+	cp -a /etc/. "$work/examples.d/etc/" && rm -rf "$work/examples.d/etc/nvmet" && mkdir "$work/examples.d/etc/nvmet" || return 1
+	sed -n 's/^[[:space:]]*[#$] \(p2pmem .*\)/\1/p' "$work/examples" >"$work/all"
+	unshare -m sh -c "mount --bind '$work/examples.d/root/sys' /sys && mount --bind '$work/examples.d/etc' /etc &&
+		cd '$work/examples.d/run' && PATH='$build':\$PATH && . '$here/examples.sh'" <"$work/all" || return 1
+	[ -s "$work/examples.d/run/machine.txt" ] && grep -q '<svg' "$work/examples.d/run/topology.svg" &&
+		grep -q '"nqn.2026-01.org.example:disk"' "$work/examples.d/etc/nvmet/p2pmem.json" &&
+		grep -q 1 "$work"/examples.d/root/sys/kernel/config/nvmet/subsystems/*:disk/namespaces/1/p2pmem
+}
+
 helps()
 {
 	"$build/p2pmem" --help >"$work/help" && names_all "$work/help"
@@ -89,6 +110,57 @@ bash_completes()
 		completes topo --t | grep -qx -e --tree && completes --color n | grep -qx never &&
 		completes nvmet se | grep -qx set && completes stat --w | grep -qx -e --watch &&
 		! completes list --tree | grep -q .
+}
+
+# what every command has, and what it has of its own
+common="--color --from --help --json --version"
+own_options()
+{
+	cat <<-'EOF'
+	list:
+	topo:--dot --svg --tree
+	path:--quiet
+	stat:--count --watch
+	check:
+	nvmet:
+	nvmet show:
+	nvmet set:--force
+	nvmet save:
+	nvmet restore:
+	snapshot:
+	EOF
+}
+
+# each command is completed to its options, and to no other
+bash_options()
+{
+	own_options | while IFS=: read -r c own; do
+		# shellcheck disable=SC2086	# words are meant
+		is=$(completes $c -- | sort | tr '\n' ' ')
+		# shellcheck disable=SC2086
+		want=$(printf '%s\n' $common $own | sort | tr '\n' ' ')
+		[ "$is" = "$want" ] || { echo "$c: '$is', not '$want'"; exit 1; }
+	done
+}
+
+# the same of zsh: each option without its last letter is completed for its command, and stays as it is for all others
+zsh_options()
+{
+	: >"$work/zsh.in"
+	: >"$work/zsh.want"
+	own_options | while IFS=: read -r c own; do
+		for o in $(options); do
+			echo "p2pmem $c --${o%?}" >>"$work/zsh.in"
+			case " $common $own " in
+			*" --$o "*)	echo "p2pmem $c --$o " ;;
+			*)		echo "p2pmem $c --${o%?}" ;;
+			esac >>"$work/zsh.want"
+		done
+	done
+	printf '%s\n' 'p2pmem to' 'p2pmem --color nev' 'p2pmem nvmet sa' 'p2pmem nvmet set nqn 1 aut' >>"$work/zsh.in"
+	printf '%s\n' 'p2pmem topo ' 'p2pmem --color never ' 'p2pmem nvmet save ' 'p2pmem nvmet set nqn 1 auto ' >>"$work/zsh.want"
+	zsh -f "$here/complete.zsh" "$command/completions" <"$work/zsh.in" >"$work/zsh.is" || return 1
+	[ "$(wc -l <"$work/zsh.in")" -gt 100 ] && diff -u "$work/zsh.want" "$work/zsh.is"
 }
 
 # with the functions of the package, addresses with colons are completed, too
@@ -125,11 +197,14 @@ check "man page: an error would be found" lint_is_awake
 check "man page: names every command and option" names_all "$page"
 check "man page: an example for every command" has_examples
 check "man page: the examples work" examples_work
+check "man page: all examples work one after the other" all_examples_work
 check "--help names every command and option" helps
 check "bash completion: names every command and option" names_all "$bash_file"
 check "bash completion" bash_completes
+check "bash completion: the options of each command" bash_options
 check "bash completion: devices, with the functions of bash-completion" bash_completes_devices
 check "zsh completion: it is read, and names every command and option" zsh_reads
+check "zsh completion: the options of each command" zsh_options
 check "it is installed, and uninstalled" install_all
 echo "1..$n"
 [ $failed = 0 ]

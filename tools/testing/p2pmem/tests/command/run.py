@@ -5,8 +5,9 @@ run.py COMMAND SANITIZED DIRECTORY [--update]: the command p2pmem on captured ma
 
 COMMAND is the program, SANITIZED the same with sanitizers, DIRECTORY for what is generated. Each machine of
 machines/ (machine.py) and each snapshot of captured/ is the input of every command; the output, and its exit status,
-are in expected/NAME, as a session on a terminal would show them, JSON in lines of one element each. JSON is
-validated against schema.json, in which no member may then be missing. --update writes these files.
+are in expected/NAME, as a session on a terminal would show them, JSON in lines of one element each; so is "path" for a
+pair of each verdict that the machine has. JSON is validated against schema.json, in which no member may then be missing.
+--update writes these files.
 """
 
 import difflib
@@ -22,7 +23,9 @@ from pathlib import Path
 import jsonschema
 
 import hostile
+import lspci
 import machine
+import terminal
 
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[4]
@@ -58,7 +61,7 @@ def strict(schema):
 VALIDATOR = jsonschema.Draft7Validator(strict(json.loads((TOP / "tools/pci/p2pmem/schema.json").read_text())))
 
 
-def ask(program, *arguments, **more):
+def run_command(program, *arguments, **more):
     done = subprocess.run([program, *arguments], capture_output=True, check=False, timeout=120, env=ENV,
                           stdin=subprocess.DEVNULL, **more)
     return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
@@ -75,11 +78,19 @@ def short(text):
     return "\n".join(lines) + "\n"
 
 
+def paths(program, snapshot):
+    """The command "path" for the first pair of each verdict"""
+    first = {}
+    for pair in json.loads(run_command(program, "--from", str(snapshot), "--json", "topo")[1])["pairs"]:
+        first.setdefault((pair["label"], pair["permission"], pair["reason"]), f"path {pair['provider']} {pair['client']}")
+    return [option + command for command in first.values() for option in ("", "--json ")]
+
+
 def session(program, name, snapshot, commands):
     """What a terminal would show, and what was wrong with the JSON."""
     text, wrong = ["# SPDX-License-Identifier: GPL-2.0-only\n"], []
-    for command in commands:
-        status, out, err = ask(program, "--from", str(snapshot), *shlex.split(command))
+    for command in commands + [c for c in paths(program, snapshot) if c not in commands]:
+        status, out, err = run_command(program, "--from", str(snapshot), *shlex.split(command))
         if "--json" in command and out:
             try:
                 wrong += [f"{command}: {e.json_path}: {e.message[:200]}" for e in VALIDATOR.iter_errors(json.loads(out))]
@@ -118,6 +129,9 @@ def goldens(tap, programs, directory, update):
             diff = difflib.unified_diff(old.splitlines(), text.splitlines(), "expected", "said", lineterm="")
             tap.result(old == text, f"{name}: {len(commands)} commands, {which}", "\n".join(diff))
             tap.result(not wrong, f"{name}: JSON is what schema.json says, {which}", "\n".join(wrong))
+        missing = [c for c in ("list", "topo", "path", "check") for o in ("", "--json ")
+                   if not re.search(rf"^\$ p2pmem {o}{c}\b", want.read_text(), re.M)]
+        tap.result(not missing, f"{name}: text and JSON of list, topo, path and check are expected", missing)
     left = {p.name for p in (HERE / "expected").iterdir()} - set(seen)
     tap.result(not left, "every expected/ has its machine", left)
     tap.result(len(seen) >= 12, f"{len(seen)} machines, 12 at least")
@@ -147,13 +161,13 @@ def forms(tap, program, directory):
     """A snapshot, and the same unpacked as a directory, say the same; so does a snapshot of the snapshot."""
     for name, snapshot, _ in list(machines(directory)):
         again = directory / f"{name}.again"
-        status, _, err = ask(program, "--from", str(snapshot), "snapshot", str(again))
+        status, _, err = run_command(program, "--from", str(snapshot), "snapshot", str(again))
         unpacked = directory / f"{name}.dir"
         unpack(snapshot, unpacked)
         for command in (["topo", "--tree"], ["--json", "topo"], ["--json", "check"], ["--json", "nvmet"], ["--json", "list"]):
-            first = ask(program, "--from", str(snapshot), *command)
+            first = run_command(program, "--from", str(snapshot), *command)
             for other in (again, unpacked):
-                second = ask(program, "--from", str(other), *command)
+                second = run_command(program, "--from", str(other), *command)
                 if name == "workstation" and other is unpacked:
                     continue        # root reads what a user could not
                 if first[:2] != second[:2]:
@@ -217,12 +231,12 @@ def malformed(tap, program, directory):
     for name, (text, line, says) in MALFORMED.items():
         path = directory / "malformed"
         path.write_text(text)
-        status, out, err = ask(program, "--from", str(path), "list")
+        status, out, err = run_command(program, "--from", str(path), "list")
         where = f"{path}:" if line is None else f"{path}:{line}: "
         tap.result(status == 1 and not out and err.count("\n") == 1 and says in err and where in err,
                    f"malformed: {name}: one line", f"{status} {out} {err}")
     for name, path in (("no such file", directory / "none"), ("a device", "/dev/null")):
-        status, out, err = ask(program, "--from", str(path), "list")
+        status, out, err = run_command(program, "--from", str(path), "list")
         tap.result(status == 1 and not out and err.count("\n") == 1, f"malformed: {name}: one line", err)
 
 
@@ -241,7 +255,7 @@ def calls(tap, program, directory):
                             (["--from", snapshot, "path", "-q", "nvme8", "nothing"], 1),
                             (["--from", snapshot, "path", "/dev/nvme0n1", "ens1f0np0"], 0),
                             (["--from", snapshot, "path", "0000:00:01.1", "nvme0"], 1)):
-        status, out, err = ask(program, *arguments)
+        status, out, err = run_command(program, *arguments)
         good = status == want and (err.count("\n") >= 1) == (want in (1, 2)) and "Sanitizer" not in err
         tap.result(good and not (want and out and want != 3),
                    f"p2pmem {' '.join(arguments).replace(snapshot, 'FILE')}: {want}", f"{status}\n{out}\n{err}")
@@ -254,9 +268,9 @@ def calls(tap, program, directory):
         tap.result(("\033[" in out) == want, f"colors: on a terminal with {env}: {want}", out)
         tap.result(max(map(len, re.sub(r"\033\[\d*m", "", out).split("Rows lend")[0].split("\n\n")[0].splitlines())) <= 80,
                    "the matrix is as wide as the terminal", out)
-    status, out, err = ask(program, "--from", snapshot, "stat", "--watch", "0.05", "--count", "3")
+    status, out, err = run_command(program, "--from", snapshot, "stat", "--watch", "0.05", "--count", "3")
     tap.result(status == 0 and out.count("in use 32 MiB") == 3 and not err, "stat --watch: a line each interval", out + err)
-    status, out, err = ask(program, "--from", snapshot, "--json", "stat", "--watch", "0.05", "--count", "2")
+    status, out, err = run_command(program, "--from", snapshot, "--json", "stat", "--watch", "0.05", "--count", "2")
     documents = [json.loads(d) for d in re.split(r"(?<=^})\n", out, flags=re.M) if d.strip()]
     tap.result(status == 0 and len(documents) == 2 and all(VALIDATOR.is_valid(d) for d in documents),
                "stat --watch --json: a document each interval", out + err)
@@ -264,18 +278,18 @@ def calls(tap, program, directory):
                           capture_output=True, text=True, check=False)
     tap.result(done.returncode == 1 and "cannot be written" in done.stderr, "a full disk is an error", done.stderr)
     target = directory / "saved.json"
-    status, _, err = ask(program, "--from", snapshot, "nvmet", "save", str(target))
+    status, _, err = run_command(program, "--from", snapshot, "nvmet", "save", str(target))
     saved = json.loads(target.read_text()) if target.exists() else {}
     tap.result(status == 0 and len(saved.get("namespaces", [])) == 3 and
                saved["namespaces"][2] == {"subsystem": "nqn.2026-01.org.example:b", "nsid": "1", "p2pmem": "0000:83:00.0",
                                           "prefer": "nearest", "verify": "require"},
                "nvmet save", f"{saved} {err}")
     for arguments, name in ((["snapshot", str(directory / "json.snapshot")], "snapshot"), (["nvmet", "save", str(target)], "nvmet-save")):
-        status, out, err = ask(program, "--json", "--from", snapshot, *arguments)
+        status, out, err = run_command(program, "--json", "--from", snapshot, *arguments)
         wrong = [e.message for e in VALIDATOR.iter_errors(json.loads(out or "{}"))]
         tap.result(status == 0 and not wrong and json.loads(out)["command"] == name and json.loads(out)["entries"] >= 3,
                    f"--json {name}: as schema.json says", f"{wrong} {out} {err}")
-        status, out, err = ask(program, "--json", "--from", snapshot, *arguments[:-1], "-")
+        status, out, err = run_command(program, "--json", "--from", snapshot, *arguments[:-1], "-")
         tap.result(status == 2 and not out and err, f"--json {name} and a file on standard output: wrong use", f"{out} {err}")
 
 
@@ -314,23 +328,30 @@ L sys/class/net/enx001122334455
  ../../devices/pci0000:00/0000:01:00.0/net/enx001122334455
 L sys/class/net/wlxaabbccddeeff
  ../../devices/pci0000:00/0000:01:00.0/net/wlxaabbccddeeff
+L sys/class/infiniband/rocex525400c0fe654321
+ ../../devices/pci0000:00/0000:01:00.0/infiniband/rocex525400c0fe654321
 F proc/cmdline
  root=UUID=aaaa-bbbb serial=SECRET1 pci=noaer BOOTIF=01-00-11-22-33-44-55 iommu=pt
 F sys/kernel/config/nvmet/subsystems/nqn.a/namespaces/1/device_path
  /dev/disk/by-id/nvme-Drive_SECRET2
 F sys/kernel/config/nvmet/subsystems/nqn.a/namespaces/1/enable
  1
+F sys/kernel/config/nvmet/subsystems/nqn.a/namespaces/2/device_path
+ /dev/mapper/36001405abcdef012
+F sys/kernel/config/nvmet/subsystems/nqn.a/namespaces/3/device_path
+ /dev/nvme0n1
 """
 
 
 def secrets(tap, program, directory):
     source, target = directory / "secrets", directory / "clean"
     source.write_text(SECRETS)
-    status, _, err = ask(program, "--from", str(source), "snapshot", str(target))
+    status, _, err = run_command(program, "--from", str(source), "snapshot", str(target))
     text = target.read_text() if target.exists() else ""
-    for secret in ("SECRET1", "SECRET2", "001122334455", "aabbccddeeff", "00-11-22", "aaaa", "ec 0d 9a", "12 34 56"):
+    for secret in ("SECRET1", "SECRET2", "001122334455", "aabbccddeeff", "00-11-22", "aaaa", "ec 0d 9a", "12 34 56", "525400c0fe", "36001405"):
         tap.result(status == 0 and secret not in text, f"a snapshot does not have {secret}", err or text)
-    for kept in ("pci=noaer", "iommu=pt", "/dev/disk/by-id/removed"):
+    for kept in ("pci=noaer", "iommu=pt", "/dev/disk/by-id/removed", "/dev/mapper/removed",
+                 "/dev/nvme0n1"):
         tap.result(kept in text, f"a snapshot has {kept}", text)
 
 
@@ -442,6 +463,8 @@ def main(arguments):
     malformed(tap, sanitized, directory)
     calls(tap, sanitized, directory)
     secrets(tap, sanitized, directory)
+    lspci.run(tap, run_command, command, list(machines(directory)), directory)
+    terminal.run(tap, ENV, sanitized, directory / "two-sockets.snapshot")
     hostile.run(tap, ENV, command, sanitized, directory)
     floors(tap, command.parent / "own")
     constants(tap)

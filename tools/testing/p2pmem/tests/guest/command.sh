@@ -10,6 +10,8 @@
 . /lib/p2pmem.sh
 # shellcheck source=tools/testing/p2pmem/rig/guest/e2e.sh
 . /lib/e2e.sh
+# shellcheck source=tools/testing/p2pmem/rig/guest/tool.sh
+. /lib/tool.sh
 
 p2pmem=/extra/p2pmem
 policy=/sys/module/p2pdma/parameters/host_bridges
@@ -92,12 +94,26 @@ change_acs()
 			setpci -s "$port" "ECAP_ACS+6.w=$value" || return 1
 			for f in /sys/bus/pci/devices/*/p2pmem/rescan; do echo 1 >"$f"; done
 			compare_all "ACS of $port is $value"
+			# an adapter below this port, where there is one, is refused or not
+			case $behind,$value in
+			"$port"/*,001d)	like "$(cat /run/kernel)" " acs-redirect .* $port " "ACS of $port keeps ${behind#*/} away" ;;
+			"$port"/*,0000)	is "$(grep -c acs-redirect /run/kernel)" 0 "without ACS it is not" ;;
+			esac
 		done
 	done
 }
 
 e2e_start || bail "the guest cannot be set up"
 for card in $(pci_cards); do pci_bind "$card" p2pmem-bar || bail "$card does not lend"; done
+# "PORT/ADAPTER": an adapter without a driver is a client, too: in one topology it is below a port with ACS
+behind=
+for adapter in $(pci_adapters); do
+	[ ! -e "/sys/bus/pci/devices/$adapter/driver" ] || continue
+	load_modules p2pmem_tool || bail "modules"
+	t client "$adapter" || bail "$adapter is no client: $tool_err"
+	behind=$(basename "$(dirname "$(readlink -f "/sys/bus/pci/devices/$adapter")")")/$adapter
+	diag "$adapter has no driver and is a client"
+done
 compare_all "at first"
 is "$(statuses)" "" "path -q: 0 where the kernel allows, 3 where it refuses"
 is "$($p2pmem list | grep -c -F "$(pci_cards 1)")" 1 "list has the card"
@@ -116,6 +132,7 @@ for c in "topo" "topo --tree" "check" "--json topo" "--json list"; do
 	# shellcheck disable=SC2086
 	is "$($p2pmem --from /run/snapshot $c)" "$($p2pmem $c)" "a snapshot says the same: $c"
 done
+snapshot_hides /run/snapshot
 put_file /run/snapshot
 $p2pmem topo >/run/topo.txt
 put_file /run/topo.txt
@@ -156,5 +173,6 @@ if [ -n "$disk" ] && [ "$(cat "/sys/bus/pci/devices/$card/p2pmem/published")" = 
 	like "$($p2pmem nvmet)" "^$NQN +1 +$disk +yes " "nvmet shows it"
 	nvmet_remove_all
 fi
+[ ! -d $tool_dir ] || rmmod p2pmem_tool
 for f in "$card" $(pci_cards 2); do pci_release "$f"; done
 done_testing

@@ -161,7 +161,7 @@ void note_chain(const char *title, const struct p2pmem_chain *chain)
 	unsigned int i, w;
 	char vector[P2PMEM_EGRESS_WORDS * 9 + 1];
 
-	tap_note("%s: host %u%s%s", title, chain->host.id,
+	tap_note("%s: host %llu%s%s", title, (unsigned long long)chain->host.id,
 		 chain->host.allowed ? ", allowed" : "",
 		 chain->host.allowed_across ? ", allowed across" : "");
 	for (i = 0; i < chain->nr; i++) {
