@@ -190,15 +190,31 @@ int nvmet_set(struct context *c, const struct options *o, const char *nqn, const
 	return change(ns, values) ? FAILED : json_done(c, "nvmet-set", NULL, 1, 0);
 }
 
+#define SAVE_FLAGS	(JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | \
+			 JSON_C_TO_STRING_NOSLASHESCAPE)
+
+/* Writes a file that is whole on the disk before it gets its name: power can fail at any time. */
+static int save_whole(struct json_object *root, const char *part)
+{
+	int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), ret, error;
+
+	if (fd < 0)
+		return -1;
+	ret = json_object_to_fd(fd, root, SAVE_FLAGS) || fsync(fd);
+	error = errno;
+	if (close(fd) && !ret)
+		return -1;
+	errno = error;
+	return ret ? -1 : 0;
+}
+
 static int save_to(struct json_object *root, const char *path)
 {
-	const int flags = JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-			  JSON_C_TO_STRING_NOSLASHESCAPE;
 	char part[TREE_PATH];
 	struct stat st;
 
 	if (!strcmp(path, "-"))
-		return printf("%s\n", json_object_to_json_string_ext(root, flags)) < 0;
+		return printf("%s\n", json_object_to_json_string_ext(root, SAVE_FLAGS)) < 0;
 	/* A device or a pipe is not to be replaced by a file. */
 	if (!stat(path, &st) && !S_ISREG(st.st_mode)) {
 		complain("%s cannot be written: it is no file", path);
@@ -206,7 +222,7 @@ static int save_to(struct json_object *root, const char *path)
 	}
 	if (snprintf(part, sizeof(part), "%s.new", path) >= (int)sizeof(part))
 		errno = ENAMETOOLONG;
-	else if (!json_object_to_file_ext(part, root, flags) && !rename(part, path))
+	else if (!save_whole(root, part) && !rename(part, path))
 		return 0;
 	complain("%s cannot be written: %s", path, strerror(errno));
 	unlink(part);
