@@ -455,11 +455,11 @@ static inline bool p2pmem_grant_disproved(const struct pci_p2pmem_grant *grant)
 static inline struct p2pmem_link *p2pmem_grant_link(struct pci_p2pmem_grant *grant,
 						    struct device *client)
 {
-	int i;
+	struct p2pmem_link *link = grant->link, *end = link + grant->nr;
 
-	for (i = 0; i < grant->nr; i++)
-		if (grant->link[i].pair->client == client)
-			return &grant->link[i];
+	for (; link != end; link++)
+		if (link->pair->client == client)
+			return link;
 	return NULL;
 }
 
