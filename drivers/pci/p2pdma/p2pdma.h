@@ -99,6 +99,7 @@ struct p2pmem_region {
 /**
  * struct p2pmem_provider - a PCI function that provides memory
  * @hash: entry in the register of providers; readers under RCU
+ * @node: entry in the list of all providers; guarded by p2pmem_mutex
  * @pdev: the function, referenced
  * @ref: keeps this structure, its pool and its regions; the register, every grant and
  *	every pair hold one reference each. The pages are removed earlier, with the driver
@@ -133,6 +134,7 @@ struct p2pmem_region {
  */
 struct p2pmem_provider {
 	struct hlist_node hash;
+	struct list_head node;
 	struct pci_dev *pdev;
 	struct kref ref;
 	void (*release)(struct p2pmem_provider *p);
@@ -203,6 +205,7 @@ struct p2pmem_pair_count {
 /**
  * struct p2pmem_pair - a (provider, client) pair, see pair.c
  * @hash: entry in the table of pairs; readers under RCU
+ * @by_client: entry in the table by client only; guarded by p2pmem_mutex
  * @gone: list entry while the pair is removed from the table
  * @provider: referenced
  * @client: the DMA device, referenced
@@ -214,12 +217,12 @@ struct p2pmem_pair_count {
  * @needed: highest address that the client must reach, 0 for none; read without a lock
  * @disproofs: how often a self-test disproved the pair; read without a lock
  * @verdict: verdict of the route; guarded by the lock of the table, like all members up
- *	to @note
+ *	to @note. Written under p2pmem_mutex as well
  * @serial: counts changes of the verdict, and proofs that were dropped
  * @stale: the last evaluation failed, @verdict is an earlier one
  * @sig: signature of the route of @verdict
  * @made: when the verdict was made, 0 before the first one
- * @proof: result of the last self-test
+ * @proof: result of the last self-test; written under the lock of the table alone
  * @proved_sig: signature of the route that was tested
  * @proved_how: mapping that was tested
  * @proved_admin: the tested route crossed a host bridge that an administrator allowed
@@ -237,6 +240,7 @@ struct p2pmem_pair_count {
  */
 struct p2pmem_pair {
 	struct hlist_node hash;
+	struct hlist_node by_client;
 	struct hlist_node gone;
 	struct p2pmem_provider *provider;
 	struct device *client;

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * DOC: what the choice of a provider looks up in the table of pairs
+ *
+ * pair.c describes who owns what.
+ */
+#ifndef _P2PMEM_PAIR_H
+#define _P2PMEM_PAIR_H
+
+#include <linux/hashtable.h>
+#include "p2pdma.h"
+
+#define P2PMEM_CLIENT_BITS	6
+extern struct hlist_head p2pmem_client_pairs[1 << P2PMEM_CLIENT_BITS];
+
+/* Walks the pairs of @client_. p2pmem_mutex is held. */
+#define p2pmem_for_each_pair_of(pair, client_)						\
+	hash_for_each_possible(p2pmem_client_pairs, pair, by_client, (unsigned long)(client_))	\
+		if ((pair)->client == (client_))
+
+#endif /* _P2PMEM_PAIR_H */
