@@ -23,23 +23,35 @@
 #define P2PMEM_NOT_COUNTED	SIZE_MAX
 
 /**
- * struct p2pmem_rank - rank of a provider; smaller is better
- * @provider: the provider
+ * struct p2pmem_rank - rank of a provider; smaller is better, compared member by member
+ * @first: what comes before the free bytes
+ * @free: free bytes; larger is better. A sum over all CPUs: counted when it is compared
+ * @second: what comes after the free bytes
+ * @users: number of users of all its grants
+ * @provider: the provider; the lowest PCI address is best
+ */
+struct p2pmem_rank {
+	u64 first;
+	size_t free;
+	u64 second;
+	unsigned int users;
+	struct p2pmem_provider *provider;
+};
+
+/**
+ * struct p2pmem_route_rank - what the verdicts of a provider add to its rank
  * @unproved: a self-test could not prove it for all clients
  * @matters: the caller needs a proof
  * @class: 0 same function, 1 bus addresses only, 2 through a host bridge
  * @distance: sum of the distances
  * @foreign: number of clients on another NUMA node
- * @free: free bytes; larger is better. The sum of all CPUs: counted when it is compared
  */
-struct p2pmem_rank {
-	struct p2pmem_provider *provider;
+struct p2pmem_route_rank {
 	bool unproved;
 	bool matters;
-	int class;
-	int distance;
-	int foreign;
-	size_t free;
+	unsigned int class;
+	unsigned int distance;
+	unsigned int foreign;
 };
 
 /**
@@ -85,119 +97,90 @@ static bool p2pmem_refuses_split(struct p2pmem_provider *p, struct device **clie
 	return false;
 }
 
-static __always_inline void p2pmem_rank_init(struct p2pmem_rank *rank, struct p2pmem_provider *p,
-					     const struct p2pmem_choice *c)
-{
-	*rank = (struct p2pmem_rank){ .provider = p, .matters = c->provable, .class = 1,
-				      .free = P2PMEM_NOT_COUNTED };
-}
-
 /* Adds a pair that is allowed. */
-static __always_inline void p2pmem_rank_add(struct p2pmem_rank *rank,
-					    const struct pci_p2pmem_verdict *v,
-					    enum pci_p2pmem_proof proof, int node)
+static __always_inline void p2pmem_route_add(struct p2pmem_route_rank *route,
+					     const struct pci_p2pmem_verdict *v,
+					     enum pci_p2pmem_proof proof, bool foreign)
 {
-	rank->unproved |= proof == PCI_P2PMEM_UNPROVED;
-	rank->matters |= v->by_admin || v->in_guest;
+	route->unproved |= proof == PCI_P2PMEM_UNPROVED;
+	route->matters |= v->by_admin || v->in_guest;
 	if (v->mapping == PCI_P2PMEM_MAP_HOST_BRIDGE)
-		rank->class = 2;
-	else if (!v->distance && rank->class == 1)
-		rank->class = 0;
-	rank->distance += v->distance;
-	rank->foreign += node != dev_to_node(&rank->provider->pdev->dev);
+		route->class = 2;
+	else if (!v->distance && route->class == 1)
+		route->class = 0;
+	route->distance += v->distance;
+	route->foreign += foreign;
 }
 
-static enum pci_p2pmem_reason p2pmem_rank(struct p2pmem_provider *p, struct p2pmem_choice *c,
-					  struct p2pmem_rank *rank)
+static __always_inline void p2pmem_rank_set(struct p2pmem_rank *rank, struct p2pmem_provider *p,
+					    const struct p2pmem_route_rank *route,
+					    enum pci_p2pmem_prefer prefer)
 {
+	u64 near = (u64)route->distance << 24 | route->foreign;
+
+	rank->first = (u64)(route->unproved && route->matters) << 63 | (u64)route->class << 60;
+	rank->second = 0;
+	if (prefer == PCI_P2PMEM_MOST_FREE)
+		rank->second = near;
+	else if (prefer == PCI_P2PMEM_SAME_NODE)
+		rank->first |= (u64)route->foreign << 32 | route->distance;
+	else
+		rank->first |= near;
+	rank->free = P2PMEM_NOT_COUNTED;
+	rank->users = READ_ONCE(p->users);
+	rank->provider = p;
+}
+
+static bool p2pmem_rank(struct p2pmem_provider *p, struct p2pmem_choice *c,
+			struct p2pmem_rank *rank)
+{
+	struct p2pmem_route_rank route = { .matters = c->provable, .class = 1 };
 	struct pci_p2pmem_verdict v;
 	int i;
 
-	p2pmem_rank_init(rank, p, c);
 	for (i = 0; i < c->nr; i++) {
 		if (c->since)
 			p2pmem_update_verdict_locked(p, c->clients[i], c->since, &v);
 		else
 			p2pmem_lookup_verdict_locked(p, c->clients[i], &v);
 		if (v.reason)
-			return v.reason;
-		p2pmem_rank_add(rank, &v, v.proof, dev_to_node(c->clients[i]));
+			return false;
+		p2pmem_route_add(&route, &v, v.proof, dev_to_node(c->clients[i]) !=
+				 dev_to_node(&p->pdev->dev));
 	}
-	return PCI_P2PMEM_OK;
+	p2pmem_rank_set(rank, p, &route, c->prefer);
+	return true;
 }
 
-/* -1, 0 or 1 as @a is less than, equal to or more than @b */
-#define p2pmem_cmp(a, b)							\
-	({									\
-		typeof(a) _a = (a);						\
-		typeof(b) _b = (b);						\
-										\
-		(_a > _b) - (_a < _b);						\
-	})
-
-static size_t p2pmem_rank_free(struct p2pmem_rank *rank)
+static __always_inline size_t p2pmem_rank_free(struct p2pmem_rank *rank)
 {
 	if (rank->free == P2PMEM_NOT_COUNTED)
 		rank->free = p2pmem_pool_available(rank->provider->pool);
 	return rank->free;
 }
 
-static int p2pmem_compare_free(struct p2pmem_rank *a, struct p2pmem_rank *b)
+static __always_inline bool p2pmem_is_better(struct p2pmem_rank *a, struct p2pmem_rank *b)
 {
-	return p2pmem_cmp(p2pmem_rank_free(b), p2pmem_rank_free(a));
-}
-
-/* Domain, bus, device and function */
-static u64 p2pmem_rank_address(const struct p2pmem_rank *rank)
-{
-	struct pci_dev *pdev = rank->provider->pdev;
-
-	return (u64)pci_domain_nr(pdev->bus) << 16 | pci_dev_id(pdev);
-}
-
-/* The last criteria, for providers that are equal in all others */
-static int p2pmem_compare_equal(struct p2pmem_rank *a, struct p2pmem_rank *b)
-{
-	return p2pmem_cmp(READ_ONCE(a->provider->users), READ_ONCE(b->provider->users)) ?:
-	       p2pmem_cmp(p2pmem_rank_address(a), p2pmem_rank_address(b));
-}
-
-/* Negative if @a is better */
-static __always_inline int p2pmem_compare(struct p2pmem_rank *a, struct p2pmem_rank *b,
-					  enum pci_p2pmem_prefer prefer)
-{
-	bool bad_a = a->unproved && a->matters, bad_b = b->unproved && b->matters;
-	int order;
-
-	if (bad_a != bad_b)
-		return p2pmem_cmp(bad_a, bad_b);
-	if (a->class != b->class)
-		return p2pmem_cmp(a->class, b->class);
-	switch (prefer) {
-	case PCI_P2PMEM_MOST_FREE:
-		order = p2pmem_compare_free(a, b) ?: p2pmem_cmp(a->distance, b->distance) ?:
-			p2pmem_cmp(a->foreign, b->foreign);
-		break;
-	case PCI_P2PMEM_SAME_NODE:
-		order = p2pmem_cmp(a->foreign, b->foreign) ?:
-			p2pmem_cmp(a->distance, b->distance) ?: p2pmem_compare_free(a, b);
-		break;
-	default:
-		order = p2pmem_cmp(a->distance, b->distance) ?:
-			p2pmem_cmp(a->foreign, b->foreign) ?: p2pmem_compare_free(a, b);
-	}
-	return order ?: p2pmem_compare_equal(a, b);
+	if (a->first != b->first)
+		return a->first < b->first;
+	if (p2pmem_rank_free(a) != p2pmem_rank_free(b))
+		return a->free > b->free;
+	if (a->second != b->second)
+		return a->second < b->second;
+	if (a->users != b->users)
+		return a->users < b->users;
+	return a->provider->address < b->provider->address;
 }
 
 static __always_inline void p2pmem_keep_better(struct p2pmem_choice *c, struct p2pmem_rank *rank)
 {
-	if (!c->best.provider || p2pmem_compare(rank, &c->best, c->prefer) < 0)
+	if (!c->best.provider || p2pmem_is_better(rank, &c->best))
 		c->best = *rank;
 }
 
-static bool p2pmem_may_choose(struct p2pmem_provider *p, struct p2pmem_choice *c)
+static __always_inline bool p2pmem_may_choose(struct p2pmem_provider *p, struct p2pmem_choice *c)
 {
-	return p2pmem_is_published(p) &&
+	return p2pmem_is_published_inline(p) &&
 		!(c->split && p2pmem_refuses_split(p, c->clients, c->nr, NULL));
 }
 
@@ -209,22 +192,27 @@ static bool p2pmem_choose_by_pairs(struct p2pmem_choice *c)
 {
 	struct device *client = c->clients[0];
 	const struct pci_p2pmem_verdict *v;
+	struct p2pmem_route_rank route;
 	struct p2pmem_rank rank;
 	struct p2pmem_pair *pair;
 	unsigned int pairs = 0;
+	u64 limit;
 	u8 proof;
 
 	if (!client || c->nr != 1 || c->since)
 		return false;
+	limit = p2pmem_client_limit(client);
 	p2pmem_for_each_pair_of(pair, client) {
 		pairs++;
 		v = &pair->verdict;
 		proof = READ_ONCE(pair->proof);
-		if (v->reason || v->needed > p2pmem_client_limit(client) ||
+		if (v->reason || v->needed > limit ||
 		    proof == PCI_P2PMEM_DISPROVED || !p2pmem_may_choose(pair->provider, c))
 			continue;
-		p2pmem_rank_init(&rank, pair->provider, c);
-		p2pmem_rank_add(&rank, v, proof, dev_to_node(client));
+		route = (struct p2pmem_route_rank){ .matters = c->provable, .class = 1 };
+		p2pmem_route_add(&route, v, proof, dev_to_node(client) !=
+				 dev_to_node(&pair->provider->pdev->dev));
+		p2pmem_rank_set(&rank, pair->provider, &route, c->prefer);
 		p2pmem_keep_better(c, &rank);
 	}
 	if (pairs == p2pmem_provider_count)
@@ -253,7 +241,7 @@ static struct pci_dev *p2pmem_choose(struct device **clients, int nr,
 	guard(mutex)(&p2pmem_mutex);
 	if (!p2pmem_choose_by_pairs(&choice))
 		list_for_each_entry(p, &p2pmem_provider_list, node)
-			if (p2pmem_may_choose(p, &choice) && !p2pmem_rank(p, &choice, &rank))
+			if (p2pmem_may_choose(p, &choice) && p2pmem_rank(p, &choice, &rank))
 				p2pmem_keep_better(&choice, &rank);
 	return choice.best.provider ? pci_dev_get(choice.best.provider->pdev) : NULL;
 }

@@ -101,6 +101,7 @@ struct p2pmem_region {
  * @hash: entry in the register of providers; readers under RCU
  * @node: entry in the list of all providers; guarded by p2pmem_mutex
  * @pdev: the function, referenced
+ * @address: its domain, bus, device and function
  * @ref: keeps this structure, its pool and its regions; the register, every grant and
  *	every pair hold one reference each. The pages are removed earlier, with the driver
  * @release: frees what higher floors attached, in process context
@@ -136,6 +137,7 @@ struct p2pmem_provider {
 	struct hlist_node hash;
 	struct list_head node;
 	struct pci_dev *pdev;
+	u64 address;
 	struct kref ref;
 	void (*release)(struct p2pmem_provider *p);
 	struct work_struct free_work;
