@@ -151,7 +151,7 @@ static void chained_list(struct kunit *test)
 	mapkit_scrub(table.sgl, nr);
 	sg_set_buf(sg_last(table.sgl, nr), ram, 16);
 	KUNIT_EXPECT_EQ(test, map_both(&k, table.sgl, nr), -EINVAL);
-	mapkit_expect_untouched(test, table.sgl, nr);
+	mapkit_expect_unmapped(test, table.sgl, nr);
 	sg_free_table(&table);
 	mapkit_expect_count(test, k.card, k.nic, 1, 1, 1);
 }
@@ -240,7 +240,7 @@ static void ram_among_peer_memory(struct kunit *test)
 					    "RAM in places %#x", set);
 		KUNIT_EXPECT_EQ_MSG(test, map_both(&k, sgl, 3), -EINVAL,
 				    "RAM in places %#x", set);
-		mapkit_expect_untouched(test, sgl, 3);
+		mapkit_expect_unmapped(test, sgl, 3);
 	}
 	/* All lists except RAM alone are counted at the provider of the first peer entry. */
 	mapkit_expect_count(test, k.card, k.nic, 0, 0, 6);
@@ -279,7 +279,7 @@ static void two_providers(struct kunit *test)
 			mapkit_expect_bus(test, sgl, 3, k.offset);
 			unmap_both(&k, sgl, 3);
 		} else {
-			mapkit_expect_untouched(test, sgl, 3);
+			mapkit_expect_unmapped(test, sgl, 3);
 			/* It is counted at the provider of the first entry. */
 			refused += !(set & 1);
 		}

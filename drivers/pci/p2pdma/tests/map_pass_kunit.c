@@ -40,28 +40,12 @@ static int pass_map(struct pass *p)
 	return pci_p2pmem_map_sg(p->k.nic, p->sgl, NR, DMA_TO_DEVICE);
 }
 
-/* No entry is mapped: it is as the test left it, or as an unmapping leaves it. */
-static void pass_expect_none(struct kunit *test, struct scatterlist *sgl, int nr)
-{
-	struct scatterlist *sg;
-	int i;
-
-	for_each_sg(sgl, sg, nr, i) {
-		bool cleared = !sg_dma_address(sg) && !sg_dma_len(sg);
-
-		KUNIT_EXPECT_FALSE_MSG(test, sg_dma_is_bus_address(sg), "entry %d is marked", i);
-		KUNIT_EXPECT_TRUE_MSG(test, cleared || (sg_dma_address(sg) == MAPKIT_ADDR &&
-							sg_dma_len(sg) == MAPKIT_LEN),
-				      "entry %d has an address or a length", i);
-	}
-}
-
 static void pass_expect_mapped(struct kunit *test, struct pass *p)
 {
 	KUNIT_ASSERT_EQ(test, pass_map(p), NR);
 	mapkit_expect_bus(test, p->sgl, NR, p->k.offset);
 	pci_p2pmem_unmap_sg(p->k.nic, p->sgl, NR, DMA_TO_DEVICE);
-	pass_expect_none(test, p->sgl, NR);
+	mapkit_expect_unmapped(test, p->sgl, NR);
 	mapkit_scrub(p->sgl, NR);
 }
 
@@ -131,7 +115,7 @@ static void one_entry_that_is_refused(struct kunit *test)
 			}
 			KUNIT_EXPECT_EQ_MSG(test, pass_map(&p), -EINVAL, "entry %d, case %d", at,
 					    what);
-			pass_expect_none(test, p.sgl, NR);
+			mapkit_expect_unmapped(test, p.sgl, NR);
 			*sg = was;
 			mapkit_scrub(p.sgl, NR);
 		}
@@ -226,7 +210,7 @@ static void regions_of_one_provider(struct kunit *test)
 		pci_p2pmem_unmap_sg(k.nic, sgl, 2, DMA_TO_DEVICE);
 		sgl[1].length++;
 		KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, sgl, 2, DMA_TO_DEVICE), -EINVAL);
-		pass_expect_none(test, sgl, 2);
+		mapkit_expect_unmapped(test, sgl, 2);
 	}
 	for (i = 0; i < ARRAY_SIZE(page); i++)
 		pci_p2pmem_unpin(page[i], PAGE_SIZE);
@@ -266,7 +250,7 @@ static void chain_at_each_place(struct kunit *test)
 				mapkit_expect_bus(test, head, NR, p.k.offset);
 				pci_p2pmem_unmap_sg(p.k.nic, head, NR, DMA_TO_DEVICE);
 			}
-			pass_expect_none(test, head, NR);
+			mapkit_expect_unmapped(test, head, NR);
 			KUNIT_EXPECT_TRUE(test, sg_is_chain(&head[first]));
 		}
 	mapkit_expect_count(test, p.k.card, p.k.nic, NR - 1, NR - 1, (NR - 1) * NR);
@@ -275,16 +259,24 @@ static void chain_at_each_place(struct kunit *test)
 /* The client's limit is inside the region: the list decides, not the region. */
 static void limit_inside_the_region(struct kunit *test)
 {
+	struct pci_p2pmem_grant *g;
+	struct scatterlist *own;
+	unsigned int nents;
 	struct pass p;
 	u64 last;
 
 	pass_build(test, &p);
-	last = pci_p2pmem_bus_addr(p.m->addr) + 9 * PAGE_SIZE - 1;
+	/* Without a grant the client must reach all of the provider. */
+	g = mapkit_grant(test, &p.k);
+	own = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_64K, GFP_KERNEL, NULL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(own));
+	p.sgl = mapkit_list(test, sg_virt(own), pass_pieces, NR);
+	last = pci_p2pmem_bus_addr(sg_virt(own)) + 9 * PAGE_SIZE - 1;
 	p.k.nic->bus_dma_limit = last;
 	pass_expect_mapped(test, &p);
 	p.k.nic->bus_dma_limit = last - 1;
 	KUNIT_EXPECT_EQ(test, pass_map(&p), -EXDEV);
-	pass_expect_none(test, p.sgl, NR);
+	mapkit_expect_unmapped(test, p.sgl, NR);
 	/* exactly the region, and one byte less: both are the same list */
 	p.k.nic->bus_dma_limit = pci_p2pmem_bus_addr(p.k.base) + SZ_4M - 1;
 	pass_expect_mapped(test, &p);
@@ -292,6 +284,7 @@ static void limit_inside_the_region(struct kunit *test)
 	mapkit_scrub(p.sgl, NR);
 	pass_expect_mapped(test, &p);
 	p.k.nic->bus_dma_limit = 0;
+	pci_p2pmem_sgl_free(own);
 	mapkit_expect_count(test, p.k.card, p.k.nic, 3, 3, 1);
 }
 
