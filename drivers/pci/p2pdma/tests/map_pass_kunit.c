@@ -154,6 +154,7 @@ static void one_entry_of_another_grant(struct kunit *test)
 	for (i = 0; i < 2; i++)
 		pci_p2pmem_sgl_free(own[i]);
 	mapkit_expect_count(test, p.k.card, p.k.nic, 2 * NR, 2 * NR, 0);
+	KUNIT_EXPECT_EQ(test, mapkit_count(p.k.card, p.k.nic).bytes, 2 * NR * NR * PAGE_SIZE);
 }
 
 /*
