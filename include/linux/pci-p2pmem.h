@@ -388,8 +388,10 @@ static inline int pci_p2pmem_sg_kind(struct scatterlist *sg, int nents)
 {
 	if (!static_branch_unlikely(&pci_p2pmem_lending))
 		return 0;
-	if (!IS_ENABLED(CONFIG_DMA_API_DEBUG) && likely(!is_zone_device_page(sg_page(sg))))
+#ifndef CONFIG_DMA_API_DEBUG
+	if (likely(!is_zone_device_page(sg_page(sg))))
 		return 0;
+#endif
 	return __pci_p2pmem_sg_check(sg, nents);
 }
 

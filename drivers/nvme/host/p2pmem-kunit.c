@@ -646,9 +646,9 @@ static void mapping_of_command_data(struct kunit *test)
 static void merged_bios(struct kunit *test)
 {
 	struct nvme_bench *b = nvme_bench(test);
+	struct request req = { .cmd_flags = REQ_OP_WRITE };
 	struct bio_vec bv[3] = {};
-	struct bio bio[3] = {};
-	struct request req = { .cmd_flags = REQ_OP_WRITE, .bio = &bio[0], .biotail = &bio[2] };
+	struct bio *bio[3];
 	struct scatterlist sg;
 	struct sg_table sgt = { .sgl = &sg, .orig_nents = 1 };
 	struct pci_p2pmem_client *client = nvme_p2pmem_register_client(&b->ctrl);
@@ -659,13 +659,17 @@ static void merged_bios(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, client);
 	KUNIT_ASSERT_NOT_NULL(test, ram);
 	KUNIT_ASSERT_NOT_NULL(test, peer);
-	for (i = 0; i < 3; i++) {
+	for (i = 2; i >= 0; i--) {
+		bio[i] = kunit_kzalloc(test, sizeof(*bio[i]), GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, bio[i]);
 		bvec_set_virt(&bv[i], ram, SZ_512);
-		bio[i].bi_opf = REQ_OP_WRITE;
-		bio[i].bi_io_vec = &bv[i];
-		bio[i].bi_iter.bi_size = SZ_512;
-		bio[i].bi_next = i < 2 ? &bio[i + 1] : NULL;
+		bio[i]->bi_opf = REQ_OP_WRITE;
+		bio[i]->bi_io_vec = &bv[i];
+		bio[i]->bi_iter.bi_size = SZ_512;
+		bio[i]->bi_next = i < 2 ? bio[i + 1] : NULL;
 	}
+	req.bio = bio[0];
+	req.biotail = bio[2];
 	sg_init_one(&sg, ram, SZ_512);
 	KUNIT_EXPECT_EQ(test, nvme_p2pmem_map_sgtable(b->ctrl.dev, &req, &sgt, 0), 0);
 	nvme_p2pmem_unmap_sgtable(b->ctrl.dev, &sgt, DMA_TO_DEVICE, 0);
@@ -678,7 +682,7 @@ static void merged_bios(struct kunit *test)
 	/* Bios of a request with a payload of its own have no pages. */
 	req.rq_flags |= RQF_SPECIAL_PAYLOAD;
 	for (i = 0; i < 3; i++)
-		bio[i].bi_io_vec = NULL;
+		bio[i]->bi_io_vec = NULL;
 	KUNIT_EXPECT_EQ(test, nvme_p2pmem_map_sgtable(b->ctrl.dev, &req, &sgt, 0), 0);
 	nvme_p2pmem_unmap_sgtable(b->ctrl.dev, &sgt, DMA_TO_DEVICE, 0);
 	KUNIT_EXPECT_EQ(test, kit_balance(b->card, b->ctrl.dev), 0);

@@ -27,7 +27,7 @@
 
 /*
  * Whether peer memory was merged behind system memory. A bio is built by one submitter from one
- * allocation, so its first page tells its kind. But without CONFIG_PCI_P2PDMA the block layer
+ * allocation, so its first page shows its kind. But without CONFIG_PCI_P2PDMA the block layer
  * merges bios of both kinds, unless the submitter forbids it with REQ_NOMERGE.
  */
 static bool nvme_p2pmem_merged(struct request *req)

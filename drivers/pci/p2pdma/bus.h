@@ -35,7 +35,7 @@ static __always_inline u64 p2pmem_bytes_at(unsigned long at)
 
 /*
  * Maps all entries, or none. All must be in @r, and their pages have the mark @mark. The pages of
- * a region are one array, so the place of a page in it tells whether it is of this region and
+ * a region are one array, so the place of a page in it shows whether it is of this region and
  * what its address is. A chain entry is never there: it points to a list.
  */
 static __always_inline bool p2pmem_map_same(struct scatterlist *sgl, int nents,
@@ -51,7 +51,7 @@ static __always_inline bool p2pmem_map_same(struct scatterlist *sgl, int nents,
 	u64 bytes;
 
 	while (sg != end) {
-		/* Volatile accesses, because the compiler would keep and merge what is cheaper apart. */
+		/* Volatile: the compiler would merge what is cheaper apart. */
 		at = READ_ONCE(sg->page_link) - (unsigned long)first;
 		if (unlikely(at >= span)) {
 			if (!sg_is_chain(sg))

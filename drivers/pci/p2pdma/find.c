@@ -202,7 +202,9 @@ static bool p2pmem_choose_by_pairs(struct p2pmem_choice *c)
 	if (!client || c->nr != 1 || c->since)
 		return false;
 	limit = p2pmem_client_limit(client);
-	p2pmem_for_each_pair_of(pair, client) {
+	hash_for_each_possible(p2pmem_client_pairs, pair, by_client, (unsigned long)client) {
+		if (pair->client != client)
+			continue;
 		pairs++;
 		v = &pair->verdict;
 		proof = READ_ONCE(pair->proof);

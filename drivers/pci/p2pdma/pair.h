@@ -10,12 +10,8 @@
 #include <linux/hashtable.h>
 #include "p2pdma.h"
 
+/* All pairs by client; guarded by p2pmem_mutex */
 #define P2PMEM_CLIENT_BITS	6
 extern struct hlist_head p2pmem_client_pairs[1 << P2PMEM_CLIENT_BITS];
-
-/* Walks the pairs of @client_. p2pmem_mutex is held. */
-#define p2pmem_for_each_pair_of(pair, client_)						\
-	hash_for_each_possible(p2pmem_client_pairs, pair, by_client, (unsigned long)(client_))	\
-		if ((pair)->client == (client_))
 
 #endif /* _P2PMEM_PAIR_H */

@@ -231,7 +231,7 @@ static void ram_among_peer_memory(struct kunit *test)
 				sg_set_buf(&sgl[i], ram, 512);
 		KUNIT_EXPECT_EQ_MSG(test, pci_p2pmem_sg_check(sgl, 3), set == 7 ? 0 : -EINVAL,
 				    "RAM in places %#x", set);
-		/* The precondition decides about lists that begin with RAM, unless DMA is debugged. */
+		/* Of a list that begins with RAM nothing else is read, unless DMA is debugged. */
 		if (set == 7 || !(set & BIT(0)) || IS_ENABLED(CONFIG_DMA_API_DEBUG))
 			KUNIT_EXPECT_EQ_MSG(test, pci_p2pmem_sg_kind(sgl, 3),
 					    set == 7 ? 0 : -EINVAL, "RAM in places %#x", set);

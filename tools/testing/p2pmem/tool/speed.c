@@ -14,8 +14,8 @@
  * "alloc", "lookup" (the cached verdict of a pair), "map", "unmap", "free", "run" (a run
  * allocated and freed), "list" (the same of a list without a grant), "all", the minimum of the
  * sum of the first five, "find" (a provider for C1), "kind" (of a list of LEN bytes in system
- * memory), and "check" (the same of a list that may be mixed). Under QEMU's -icount shift=0 a tick is an executed
- * instruction. The cost of reading the counter is subtracted from each step.
+ * memory), and "check" (the same of a list that may be mixed). Under QEMU's -icount shift=0 a tick
+ * is an executed instruction. The cost of reading the counter is subtracted from each step.
  *
  * The lookup is not exported. It is called through its address, which a kprobe finds;
  * the indirect call is included.
