@@ -326,7 +326,7 @@ pci_bus_addr_t pci_p2pmem_bus_addr(void *addr);
 
 /* mapping */
 bool __is_pci_p2pmem_page(const struct page *page);
-int __pci_p2pmem_sg_kind(struct scatterlist *sg, int nents);
+int __pci_p2pmem_sg_check(struct scatterlist *sg, int nents);
 int pci_p2pmem_map_sg(struct device *client, struct scatterlist *sg, int nents,
 		      enum dma_data_direction dir);
 void pci_p2pmem_unmap_sg(struct device *client, struct scatterlist *sg, int nents,
@@ -351,22 +351,48 @@ static inline bool is_pci_p2pmem_page(const struct page *page)
 }
 
 /**
- * pci_p2pmem_sg_kind() - kind of memory in a scatterlist
+ * pci_p2pmem_sg_check() - kind of memory in a scatterlist from any source
  * @sg: the list
  * @nents: its number of entries
  *
  * Decides which mapping function a list needs. A list that is neither all peer
  * memory of one provider nor free of peer memory must not be mapped at all.
+ * Reads each entry and its page.
  *
  * Context: Any.
  * Return: 1 for peer memory of one provider, 0 for no peer memory, -EINVAL for
  * a mixed list.
  */
+static inline int pci_p2pmem_sg_check(struct scatterlist *sg, int nents)
+{
+	if (!static_branch_unlikely(&pci_p2pmem_lending))
+		return 0;
+	return __pci_p2pmem_sg_check(sg, nents);
+}
+
+/**
+ * pci_p2pmem_sg_kind() - kind of memory in a scatterlist that is known not to be mixed
+ * @sg: the list
+ * @nents: its number of entries
+ *
+ * pci_p2pmem_sg_check() for a caller that knows that all of the list is from one
+ * allocation, or that peer memory may only follow peer memory: if the first entry
+ * is system memory, nothing else is read. Kernels with CONFIG_DMA_API_DEBUG check
+ * the whole list.
+ *
+ * Context: Any.
+ * Return: as of pci_p2pmem_sg_check(). A list that begins with peer memory is
+ * always checked to its end.
+ */
 static inline int pci_p2pmem_sg_kind(struct scatterlist *sg, int nents)
 {
 	if (!static_branch_unlikely(&pci_p2pmem_lending))
 		return 0;
-	return __pci_p2pmem_sg_kind(sg, nents);
+#ifndef CONFIG_DMA_API_DEBUG
+	if (likely(!is_zone_device_page(sg_page(sg))))
+		return 0;
+#endif
+	return __pci_p2pmem_sg_check(sg, nents);
 }
 
 #else /* CONFIG_PCI_P2PMEM */
@@ -451,6 +477,7 @@ static inline bool pci_p2pmem_sgl_lost(struct scatterlist *sgl) { return false; 
 static inline pci_bus_addr_t pci_p2pmem_bus_addr(void *addr) { return 0; }
 
 static inline bool is_pci_p2pmem_page(const struct page *page) { return false; }
+static inline int pci_p2pmem_sg_check(struct scatterlist *sg, int nents) { return 0; }
 static inline int pci_p2pmem_sg_kind(struct scatterlist *sg, int nents) { return 0; }
 
 static inline int pci_p2pmem_map_sg(struct device *client, struct scatterlist *sg,

@@ -22,11 +22,11 @@ expression page;
 + nvme_p2pmem_page(page)
 
 @ map @
-expression dev, dir, attrs;
+expression dev, req, attrs;
 struct nvme_iod *iod;
 @@
-- dma_map_sgtable(dev, &iod->sgt, dir, attrs)
-+ nvme_p2pmem_map_sgtable(dev, &iod->sgt, dir, attrs)
+- dma_map_sgtable(dev, &iod->sgt, rq_dma_dir(req), attrs)
++ nvme_p2pmem_map_sgtable(dev, req, &iod->sgt, attrs)
 
 // Without this only -EREMOTEIO ends a command. A failed mapping must neither be requeued
 // forever nor be a final error.

@@ -6,7 +6,12 @@
  * clients of the peer-to-peer core, for as long as they are registered with the
  * RDMA core. And it maps the scatterlists of rdma_rw_ctx_init() and its signature
  * variant: peer memory through the peer-to-peer core, system memory through the
- * DMA API as before; mixed lists are refused.
+ * DMA API as before.
+ *
+ * A list must be of one kind: an upper layer protocol has it from one allocation, and
+ * one that allocates peer memory knows what it passes (nvmet-rdma; all others allocate
+ * system memory only). So the first entry decides. Of mixed lists those that begin
+ * with peer memory are refused, and all of them where CONFIG_DMA_API_DEBUG is set.
  *
  * The state is kept here and not in struct ib_device, because that structure is
  * public and must not change.

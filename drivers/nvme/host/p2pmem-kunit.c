@@ -572,7 +572,9 @@ static void status_of_failed_mapping(struct kunit *test)
 
 static int bench_map(struct nvme_bench *b, struct sg_table *sgt, enum dma_data_direction dir)
 {
-	return nvme_p2pmem_map_sgtable(b->ctrl.dev, sgt, dir, 0);
+	struct request req = { .cmd_flags = dir == DMA_TO_DEVICE ? REQ_OP_WRITE : REQ_OP_READ };
+
+	return nvme_p2pmem_map_sgtable(b->ctrl.dev, &req, sgt, 0);
 }
 
 /* The core maps peer memory, the DMA API system memory, and mixed lists are refused. */
@@ -640,6 +642,54 @@ static void mapping_of_command_data(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, pci_p2pmem_find_client(b->ctrl.dev));
 }
 
+/* A request of several bios: the block layer may have merged other memory behind the first one. */
+static void merged_bios(struct kunit *test)
+{
+	struct nvme_bench *b = nvme_bench(test);
+	struct request req = { .cmd_flags = REQ_OP_WRITE };
+	struct bio_vec bv[3] = {};
+	struct bio *bio[3];
+	struct scatterlist sg;
+	struct sg_table sgt = { .sgl = &sg, .orig_nents = 1 };
+	struct pci_p2pmem_client *client = nvme_p2pmem_register_client(&b->ctrl);
+	void *ram = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
+	void *peer = pci_p2pmem_alloc(b->card, PAGE_SIZE, GFP_KERNEL);
+	int i, at;
+
+	KUNIT_ASSERT_NOT_NULL(test, client);
+	KUNIT_ASSERT_NOT_NULL(test, ram);
+	KUNIT_ASSERT_NOT_NULL(test, peer);
+	for (i = 2; i >= 0; i--) {
+		bio[i] = kunit_kzalloc(test, sizeof(*bio[i]), GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, bio[i]);
+		bvec_set_virt(&bv[i], ram, SZ_512);
+		bio[i]->bi_opf = REQ_OP_WRITE;
+		bio[i]->bi_io_vec = &bv[i];
+		bio[i]->bi_iter.bi_size = SZ_512;
+		bio[i]->bi_next = i < 2 ? bio[i + 1] : NULL;
+	}
+	req.bio = bio[0];
+	req.biotail = bio[2];
+	sg_init_one(&sg, ram, SZ_512);
+	KUNIT_EXPECT_EQ(test, nvme_p2pmem_map_sgtable(b->ctrl.dev, &req, &sgt, 0), 0);
+	nvme_p2pmem_unmap_sgtable(b->ctrl.dev, &sgt, DMA_TO_DEVICE, 0);
+	for (at = 1; at < 3; at++) {
+		bvec_set_virt(&bv[at], peer, SZ_512);
+		KUNIT_EXPECT_EQ_MSG(test, nvme_p2pmem_map_sgtable(b->ctrl.dev, &req, &sgt, 0),
+				    -EREMOTEIO, "bio %d", at);
+		bvec_set_virt(&bv[at], ram, SZ_512);
+	}
+	/* Bios of a request with a payload of its own have no pages. */
+	req.rq_flags |= RQF_SPECIAL_PAYLOAD;
+	for (i = 0; i < 3; i++)
+		bio[i]->bi_io_vec = NULL;
+	KUNIT_EXPECT_EQ(test, nvme_p2pmem_map_sgtable(b->ctrl.dev, &req, &sgt, 0), 0);
+	nvme_p2pmem_unmap_sgtable(b->ctrl.dev, &sgt, DMA_TO_DEVICE, 0);
+	KUNIT_EXPECT_EQ(test, kit_balance(b->card, b->ctrl.dev), 0);
+	pci_p2pmem_free(peer, PAGE_SIZE);
+	nvme_p2pmem_unregister_client(client);
+}
+
 /* If its registration fails, a drive works without peer memory. */
 static void client_without_memory(struct kunit *test)
 {
@@ -669,6 +719,7 @@ static struct kunit_case nvme_p2pmem_cases[] = {
 	KUNIT_CASE(submission_queues_in_cmb),
 	KUNIT_CASE(status_of_failed_mapping),
 	KUNIT_CASE(mapping_of_command_data),
+	KUNIT_CASE(merged_bios),
 	KUNIT_CASE(client_without_memory),
 	{}
 };

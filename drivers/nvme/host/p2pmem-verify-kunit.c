@@ -211,7 +211,7 @@ static blk_status_t vd_queue_rq(struct blk_mq_hw_ctx *hctx,
 	else if (sgt.orig_nents != 1)
 		ret = -EREMOTEIO;
 	else
-		ret = nvme_p2pmem_map_sgtable(d->ctrl.dev, &sgt, rq_dma_dir(req), 0);
+		ret = nvme_p2pmem_map_sgtable(d->ctrl.dev, req, &sgt, 0);
 	if (ret) {
 		blk = nvme_p2pmem_map_status(ret);
 		goto end;

@@ -25,11 +25,29 @@
 
 #include "p2pmem.h"
 
+/*
+ * Whether peer memory was merged behind system memory. A bio is built by one submitter from one
+ * allocation, so its first page shows its kind. But without CONFIG_PCI_P2PDMA the block layer
+ * merges bios of both kinds, unless the submitter forbids it with REQ_NOMERGE.
+ */
+static bool nvme_p2pmem_merged(struct request *req)
+{
+	struct bio *bio = req->bio;
+
+	if (likely(bio == req->biotail || !static_branch_unlikely(&pci_p2pmem_lending)) ||
+	    req->rq_flags & RQF_SPECIAL_PAYLOAD)
+		return false;
+	while ((bio = bio->bi_next))
+		if (bio_has_data(bio) && is_pci_p2pmem_page(bio_page(bio)))
+			return true;
+	return false;
+}
+
 /**
  * nvme_p2pmem_map_sgtable() - map the data of a command
  * @dev: the drive's DMA device
- * @sgt: the list in @sgl and @orig_nents; @nents is set on success
- * @dir: direction of the transfer
+ * @req: the request
+ * @sgt: its data in @sgl and @orig_nents; @nents is set on success
  * @attrs: for the DMA API if the list is system memory
  *
  * Context: Any.
@@ -38,12 +56,13 @@
  * the memory cannot be mapped for this drive now (IOMMU failure, memory lost, path
  * refused). For system memory: the error of the DMA API.
  */
-int nvme_p2pmem_map_sgtable(struct device *dev, struct sg_table *sgt,
-			    enum dma_data_direction dir, unsigned long attrs)
+int nvme_p2pmem_map_sgtable(struct device *dev, struct request *req, struct sg_table *sgt,
+			    unsigned long attrs)
 {
 	int ret = pci_p2pmem_sg_kind(sgt->sgl, sgt->orig_nents);
+	enum dma_data_direction dir = rq_dma_dir(req);
 
-	if (likely(!ret))
+	if (likely(!ret && !nvme_p2pmem_merged(req)))
 		return dma_map_sgtable(dev, sgt, dir, attrs);
 	/* Mixed lists as well: the core refuses, counts and reports them. */
 	ret = pci_p2pmem_map_sg(dev, sgt->sgl, sgt->orig_nents, dir);

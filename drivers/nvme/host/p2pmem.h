@@ -54,8 +54,8 @@ static inline bool nvme_p2pmem_page(const struct page *page)
 	return is_pci_p2pmem_page(page);
 }
 
-int nvme_p2pmem_map_sgtable(struct device *dev, struct sg_table *sgt,
-			    enum dma_data_direction dir, unsigned long attrs);
+int nvme_p2pmem_map_sgtable(struct device *dev, struct request *req, struct sg_table *sgt,
+			    unsigned long attrs);
 void nvme_p2pmem_unmap_sgtable(struct device *dev, struct sg_table *sgt,
 			       enum dma_data_direction dir, unsigned long attrs);
 
@@ -85,11 +85,10 @@ static inline bool nvme_p2pmem_page(const struct page *page)
 	return is_pci_p2pdma_page(page);
 }
 
-static inline int nvme_p2pmem_map_sgtable(struct device *dev, struct sg_table *sgt,
-					  enum dma_data_direction dir,
-					  unsigned long attrs)
+static inline int nvme_p2pmem_map_sgtable(struct device *dev, struct request *req,
+					  struct sg_table *sgt, unsigned long attrs)
 {
-	return dma_map_sgtable(dev, sgt, dir, attrs);
+	return dma_map_sgtable(dev, sgt, rq_dma_dir(req), attrs);
 }
 
 static inline void nvme_p2pmem_unmap_sgtable(struct device *dev,

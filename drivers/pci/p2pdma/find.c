@@ -16,25 +16,42 @@
  */
 #include <linux/module.h>
 #include "p2pdma.h"
+#include "pair.h"
+#include "registry.h"
+
+/* Free bytes that were not needed to compare a provider so far */
+#define P2PMEM_NOT_COUNTED	SIZE_MAX
 
 /**
  * struct p2pmem_rank - rank of a provider; smaller is better, compared member by member
- * @unproved: a self-test could not prove it for all clients, and the caller needs a proof
+ * @first: what comes before the free bytes
+ * @free: free bytes; larger is better. A sum over all CPUs: counted when it is compared
+ * @second: what comes after the free bytes
+ * @users: number of users of all its grants
+ * @provider: the provider; the lowest PCI address is best
+ */
+struct p2pmem_rank {
+	u64 first;
+	size_t free;
+	u64 second;
+	unsigned int users;
+	struct p2pmem_provider *provider;
+};
+
+/**
+ * struct p2pmem_route_rank - what the verdicts of a provider add to its rank
+ * @unproved: a self-test could not prove it for all clients
+ * @matters: the caller needs a proof
  * @class: 0 same function, 1 bus addresses only, 2 through a host bridge
  * @distance: sum of the distances
  * @foreign: number of clients on another NUMA node
- * @free: free bytes; larger is better
- * @users: number of users of all its grants
- * @address: domain, bus, device and function
  */
-struct p2pmem_rank {
+struct p2pmem_route_rank {
 	bool unproved;
-	int class;
-	int distance;
-	int foreign;
-	size_t free;
-	unsigned int users;
-	u64 address;
+	bool matters;
+	unsigned int class;
+	unsigned int distance;
+	unsigned int foreign;
 };
 
 /**
@@ -46,8 +63,7 @@ struct p2pmem_rank {
  * @split: commands have a part in system memory
  * @since: evaluate pairs whose verdict is older than this time, because the caller is about
  *	to use the provider; 0 to evaluate none
- * @best: rank of @found
- * @found: best so far, referenced
+ * @best: rank of the best provider so far, if there is one
  */
 struct p2pmem_choice {
 	struct device **clients;
@@ -57,7 +73,6 @@ struct p2pmem_choice {
 	bool split;
 	ktime_t since;
 	struct p2pmem_rank best;
-	struct pci_dev *found;
 };
 
 /*
@@ -82,87 +97,130 @@ static bool p2pmem_refuses_split(struct p2pmem_provider *p, struct device **clie
 	return false;
 }
 
-/* The walk of the providers holds p2pmem_mutex. */
-static enum pci_p2pmem_reason p2pmem_rank(struct p2pmem_provider *p,
-					  struct p2pmem_choice *c,
-					  struct p2pmem_rank *rank)
+/* Adds a pair that is allowed. */
+static __always_inline void p2pmem_route_add(struct p2pmem_route_rank *route,
+					     const struct pci_p2pmem_verdict *v,
+					     enum pci_p2pmem_proof proof, bool foreign)
 {
-	int node = dev_to_node(&p->pdev->dev);
+	route->unproved |= proof == PCI_P2PMEM_UNPROVED;
+	route->matters |= v->by_admin || v->in_guest;
+	if (v->mapping == PCI_P2PMEM_MAP_HOST_BRIDGE)
+		route->class = 2;
+	else if (!v->distance && route->class == 1)
+		route->class = 0;
+	route->distance += v->distance;
+	route->foreign += foreign;
+}
+
+static __always_inline void p2pmem_rank_set(struct p2pmem_rank *rank, struct p2pmem_provider *p,
+					    const struct p2pmem_route_rank *route,
+					    enum pci_p2pmem_prefer prefer)
+{
+	u64 near = (u64)route->distance << 24 | route->foreign;
+
+	rank->first = (u64)(route->unproved && route->matters) << 63 | (u64)route->class << 60;
+	rank->second = 0;
+	if (prefer == PCI_P2PMEM_MOST_FREE)
+		rank->second = near;
+	else if (prefer == PCI_P2PMEM_SAME_NODE)
+		rank->first |= (u64)route->foreign << 32 | route->distance;
+	else
+		rank->first |= near;
+	rank->free = P2PMEM_NOT_COUNTED;
+	rank->users = READ_ONCE(p->users);
+	rank->provider = p;
+}
+
+static bool p2pmem_rank(struct p2pmem_provider *p, struct p2pmem_choice *c,
+			struct p2pmem_rank *rank)
+{
+	struct p2pmem_route_rank route = { .matters = c->provable, .class = 1 };
 	struct pci_p2pmem_verdict v;
-	bool matters = c->provable;
 	int i;
 
-	*rank = (struct p2pmem_rank){ .class = 1 };
 	for (i = 0; i < c->nr; i++) {
 		if (c->since)
 			p2pmem_update_verdict_locked(p, c->clients[i], c->since, &v);
 		else
 			p2pmem_lookup_verdict_locked(p, c->clients[i], &v);
 		if (v.reason)
-			return v.reason;
-		rank->unproved |= v.proof == PCI_P2PMEM_UNPROVED;
-		matters |= v.by_admin || v.in_guest;
-		if (v.mapping == PCI_P2PMEM_MAP_HOST_BRIDGE)
-			rank->class = 2;
-		else if (!v.distance && rank->class == 1)
-			rank->class = 0;
-		rank->distance += v.distance;
-		rank->foreign += dev_to_node(c->clients[i]) != node;
+			return false;
+		p2pmem_route_add(&route, &v, v.proof, dev_to_node(c->clients[i]) !=
+				 dev_to_node(&p->pdev->dev));
 	}
-	rank->unproved &= matters;
-	rank->free = p2pmem_pool_available(p->pool);
-	rank->users = READ_ONCE(p->users);
-	rank->address = (u64)pci_domain_nr(p->pdev->bus) << 16 | pci_dev_id(p->pdev);
-	return PCI_P2PMEM_OK;
+	p2pmem_rank_set(rank, p, &route, c->prefer);
+	return true;
 }
 
-/* -1, 0 or 1 as @a is less than, equal to or more than @b */
-#define p2pmem_cmp(a, b)							\
-	({									\
-		typeof(a) _a = (a);						\
-		typeof(b) _b = (b);						\
-										\
-		(_a > _b) - (_a < _b);						\
-	})
-
-/* Negative if @a is better */
-static int p2pmem_compare(const struct p2pmem_rank *a, const struct p2pmem_rank *b,
-			  enum pci_p2pmem_prefer prefer)
+static __always_inline size_t p2pmem_rank_free(struct p2pmem_rank *rank)
 {
-	int near = p2pmem_cmp(a->distance, b->distance);
-	int node = p2pmem_cmp(a->foreign, b->foreign);
-	int free = p2pmem_cmp(b->free, a->free);
-	int order;
-
-	switch (prefer) {
-	case PCI_P2PMEM_MOST_FREE:
-		order = free ?: near ?: node;
-		break;
-	case PCI_P2PMEM_SAME_NODE:
-		order = node ?: near ?: free;
-		break;
-	default:
-		order = near ?: node ?: free;
-	}
-	return p2pmem_cmp(a->unproved, b->unproved) ?:
-	       p2pmem_cmp(a->class, b->class) ?: order ?:
-	       p2pmem_cmp(a->users, b->users) ?: p2pmem_cmp(a->address, b->address);
+	if (rank->free == P2PMEM_NOT_COUNTED)
+		rank->free = p2pmem_pool_available(rank->provider->pool);
+	return rank->free;
 }
 
-static void p2pmem_consider(struct p2pmem_provider *p, void *arg)
+static __always_inline bool p2pmem_is_better(struct p2pmem_rank *a, struct p2pmem_rank *b)
 {
-	struct p2pmem_choice *c = arg;
+	if (a->first != b->first)
+		return a->first < b->first;
+	if (p2pmem_rank_free(a) != p2pmem_rank_free(b))
+		return a->free > b->free;
+	if (a->second != b->second)
+		return a->second < b->second;
+	if (a->users != b->users)
+		return a->users < b->users;
+	return a->provider->address < b->provider->address;
+}
+
+static __always_inline void p2pmem_keep_better(struct p2pmem_choice *c, struct p2pmem_rank *rank)
+{
+	if (!c->best.provider || p2pmem_is_better(rank, &c->best))
+		c->best = *rank;
+}
+
+static __always_inline bool p2pmem_may_choose(struct p2pmem_provider *p, struct p2pmem_choice *c)
+{
+	return p2pmem_is_published_inline(p) &&
+		!(c->split && p2pmem_refuses_split(p, c->clients, c->nr, NULL));
+}
+
+/*
+ * The choice for one client whose pairs all exist: reads the verdicts where they are. False, and
+ * nothing is chosen, if a provider has no pair with the client.
+ */
+static bool p2pmem_choose_by_pairs(struct p2pmem_choice *c)
+{
+	struct device *client = c->clients[0];
+	const struct pci_p2pmem_verdict *v;
+	struct p2pmem_route_rank route;
 	struct p2pmem_rank rank;
+	struct p2pmem_pair *pair;
+	unsigned int pairs = 0;
+	u64 limit;
+	u8 proof;
 
-	if (!p2pmem_is_published(p) ||
-	    (c->split && p2pmem_refuses_split(p, c->clients, c->nr, NULL)) ||
-	    p2pmem_rank(p, c, &rank))
-		return;
-	if (c->found && p2pmem_compare(&rank, &c->best, c->prefer) >= 0)
-		return;
-	pci_dev_put(c->found);
-	c->found = pci_dev_get(p->pdev);
-	c->best = rank;
+	if (!client || c->nr != 1 || c->since)
+		return false;
+	limit = p2pmem_client_limit(client);
+	hash_for_each_possible(p2pmem_client_pairs, pair, by_client, (unsigned long)client) {
+		if (pair->client != client)
+			continue;
+		pairs++;
+		v = &pair->verdict;
+		proof = READ_ONCE(pair->proof);
+		if (v->reason || v->needed > limit ||
+		    proof == PCI_P2PMEM_DISPROVED || !p2pmem_may_choose(pair->provider, c))
+			continue;
+		route = (struct p2pmem_route_rank){ .matters = c->provable, .class = 1 };
+		p2pmem_route_add(&route, v, proof, dev_to_node(client) !=
+				 dev_to_node(&pair->provider->pdev->dev));
+		p2pmem_rank_set(&rank, pair->provider, &route, c->prefer);
+		p2pmem_keep_better(c, &rank);
+	}
+	if (pairs == p2pmem_provider_count)
+		return true;
+	c->best.provider = NULL;
+	return false;
 }
 
 static struct pci_dev *p2pmem_choose(struct device **clients, int nr,
@@ -176,11 +234,18 @@ static struct pci_dev *p2pmem_choose(struct device **clients, int nr,
 		.split = prefer & PCI_P2PMEM_SPLIT,
 		.since = since,
 	};
+	struct p2pmem_provider *p;
+	struct p2pmem_rank rank;
 
 	if (nr < 1)
 		return NULL;
-	p2pmem_for_each_provider(p2pmem_consider, &choice);
-	return choice.found;
+	/* Providers leave the list, and verdicts change, under it. */
+	guard(mutex)(&p2pmem_mutex);
+	if (!p2pmem_choose_by_pairs(&choice))
+		list_for_each_entry(p, &p2pmem_provider_list, node)
+			if (p2pmem_may_choose(p, &choice) && p2pmem_rank(p, &choice, &rank))
+				p2pmem_keep_better(&choice, &rank);
+	return choice.best.provider ? pci_dev_get(choice.best.provider->pdev) : NULL;
 }
 
 /**

@@ -4,8 +4,8 @@
  *
  * Floor 5.
  *
- * Decides which mapping function a list needs. Users of system memory call it with each
- * request while any memory is registered.
+ * Decides which mapping function a list needs. A caller that knows that its lists are not mixed
+ * gets here with peer memory only, see pci_p2pmem_sg_kind().
  */
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -20,7 +20,6 @@ static bool p2pmem_list_is_ram(struct scatterlist *sg, int nents)
 {
 	unsigned long flags = 0;
 
-	/* Each request in system memory does this while any memory is registered. */
 	for (; nents > 0; nents--) {
 		/*
 		 * No bit of the zone changes while others do: a plain read. The flags are one
@@ -33,8 +32,8 @@ static bool p2pmem_list_is_ram(struct scatterlist *sg, int nents)
 	return (flags >> ZONES_PGSHIFT & ZONE_DEVICE) != ZONE_DEVICE;
 }
 
-/* The slow path of pci_p2pmem_sg_kind() */
-int __pci_p2pmem_sg_kind(struct scatterlist *sgl, int nents)
+/* pci_p2pmem_sg_check() and pci_p2pmem_sg_kind() while any memory is registered */
+int __pci_p2pmem_sg_check(struct scatterlist *sgl, int nents)
 {
 	struct p2pmem_provider *first = NULL;
 	struct scatterlist *sg;
@@ -58,4 +57,4 @@ int __pci_p2pmem_sg_kind(struct scatterlist *sgl, int nents)
 	}
 	return peer > 0;
 }
-EXPORT_SYMBOL_GPL(__pci_p2pmem_sg_kind);
+EXPORT_SYMBOL_GPL(__pci_p2pmem_sg_check);

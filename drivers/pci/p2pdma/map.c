@@ -24,6 +24,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
 #include <trace/events/p2pmem.h>
+#include "bus.h"
 #include "p2pdma.h"
 #include "sgl.h"
 
@@ -100,15 +101,6 @@ static size_t p2pmem_list_bytes(struct scatterlist *sgl, int nents)
 	for_each_sg(sgl, sg, nents, i)
 		bytes += sg->length;
 	return bytes;
-}
-
-static void p2pmem_unmap_bus(struct scatterlist *sg, int nents)
-{
-	for (;; sg = p2pmem_sg_next(sg)) {
-		p2pmem_clear_entry(sg);
-		if (!--nents)
-			break;
-	}
 }
 
 /* The list has passed p2pmem_list_scan(). */
@@ -232,25 +224,22 @@ static __always_inline bool p2pmem_map_one(struct device *client, struct scatter
 	return true;
 }
 
-/* Undoes p2pmem_map_one(): false, and nothing is done, for everything else. */
-static __always_inline bool p2pmem_unmap_one(struct device *client, struct scatterlist *sg)
+/*
+ * The link of a list of memory of a grant that is mapped by bus address; NULL for everything else
+ */
+static __always_inline struct p2pmem_link *p2pmem_unmap_link(struct device *client,
+							     struct scatterlist *sg)
 {
 	struct pci_p2pmem_grant *grant;
-	struct p2pmem_link *link;
 
 	/* The owner first: tools/compat derives the mark from the page's region on some kernels. */
 	if (unlikely(!p2pmem_page_owner(sg_page(sg)) || !sg_dma_is_bus_address(sg)))
-		return false;
+		return NULL;
 	grant = p2pmem_page_grant(sg_page(sg));
-	link = grant ? p2pmem_grant_link(grant, client) : NULL;
-	if (unlikely(!link))
-		return false;
-	p2pmem_clear_entry(sg);
-	this_cpu_inc(link->pair->count->unmaps);
-	return true;
+	return grant ? p2pmem_grant_link(grant, client) : NULL;
 }
 
-/* Any list */
+/* Any list: everything is checked before the first write. */
 static noinline int p2pmem_map_list(struct device *client, struct scatterlist *sg, int nents,
 				    enum dma_data_direction dir)
 {
@@ -299,6 +288,16 @@ static noinline int p2pmem_map_list(struct device *client, struct scatterlist *s
 	return ret;
 }
 
+/* Entries of the usual kind, or else any list */
+static noinline int p2pmem_map_entries(struct device *client, struct scatterlist *sg, int nents,
+				       enum dma_data_direction dir)
+{
+	if (likely(nents > 1 && client && !trace_p2pmem_map_enabled() &&
+		   p2pmem_map_several(client, sg, nents)))
+		return nents;
+	return p2pmem_map_list(client, sg, nents, dir);
+}
+
 /**
  * pci_p2pmem_map_sg() - map a scatterlist of peer memory for a client
  * @client: DMA device, a registered client (for RDMA ib_device->dma_device)
@@ -320,7 +319,7 @@ int pci_p2pmem_map_sg(struct device *client, struct scatterlist *sg, int nents,
 {
 	if (likely(nents == 1 && !trace_p2pmem_map_enabled() && p2pmem_map_one(client, sg)))
 		return 1;
-	return p2pmem_map_list(client, sg, nents, dir);
+	return p2pmem_map_entries(client, sg, nents, dir);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_map_sg);
 
@@ -353,6 +352,22 @@ static noinline void p2pmem_unmap_list(struct device *client, struct scatterlist
 	p2pmem_count_unmap(pair);
 }
 
+/* Entries of the usual kind, or else any list */
+static noinline void p2pmem_unmap_entries(struct device *client, struct scatterlist *sg, int nents,
+					  enum dma_data_direction dir)
+{
+	struct p2pmem_link *link = NULL;
+
+	if (likely(nents > 1 && !trace_p2pmem_unmap_enabled()))
+		link = p2pmem_unmap_link(client, sg);
+	if (unlikely(!link)) {
+		p2pmem_unmap_list(client, sg, nents, dir);
+		return;
+	}
+	p2pmem_unmap_bus(sg, nents);
+	this_cpu_inc(link->pair->count->unmaps);
+}
+
 /**
  * pci_p2pmem_unmap_sg() - undo pci_p2pmem_map_sg()
  * @client: as mapped
@@ -365,8 +380,19 @@ static noinline void p2pmem_unmap_list(struct device *client, struct scatterlist
 void pci_p2pmem_unmap_sg(struct device *client, struct scatterlist *sg, int nents,
 			 enum dma_data_direction dir)
 {
-	if (unlikely(nents != 1 || trace_p2pmem_unmap_enabled() || !p2pmem_unmap_one(client, sg)))
-		p2pmem_unmap_list(client, sg, nents, dir);
+	struct p2pmem_link *link;
+
+	if (unlikely(nents != 1 || trace_p2pmem_unmap_enabled())) {
+		p2pmem_unmap_entries(client, sg, nents, dir);
+		return;
+	}
+	link = p2pmem_unmap_link(client, sg);
+	if (unlikely(!link)) {
+		p2pmem_unmap_list(client, sg, 1, dir);
+		return;
+	}
+	p2pmem_clear_entry(sg);
+	this_cpu_inc(link->pair->count->unmaps);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_unmap_sg);
 

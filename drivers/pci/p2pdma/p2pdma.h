@@ -99,7 +99,9 @@ struct p2pmem_region {
 /**
  * struct p2pmem_provider - a PCI function that provides memory
  * @hash: entry in the register of providers; readers under RCU
+ * @node: entry in the list of all providers; guarded by p2pmem_mutex
  * @pdev: the function, referenced
+ * @address: its domain, bus, device and function
  * @ref: keeps this structure, its pool and its regions; the register, every grant and
  *	every pair hold one reference each. The pages are removed earlier, with the driver
  * @release: frees what higher floors attached, in process context
@@ -133,7 +135,9 @@ struct p2pmem_region {
  */
 struct p2pmem_provider {
 	struct hlist_node hash;
+	struct list_head node;
 	struct pci_dev *pdev;
+	u64 address;
 	struct kref ref;
 	void (*release)(struct p2pmem_provider *p);
 	struct work_struct free_work;
@@ -203,6 +207,7 @@ struct p2pmem_pair_count {
 /**
  * struct p2pmem_pair - a (provider, client) pair, see pair.c
  * @hash: entry in the table of pairs; readers under RCU
+ * @by_client: entry in the table by client only; guarded by p2pmem_mutex
  * @gone: list entry while the pair is removed from the table
  * @provider: referenced
  * @client: the DMA device, referenced
@@ -214,12 +219,12 @@ struct p2pmem_pair_count {
  * @needed: highest address that the client must reach, 0 for none; read without a lock
  * @disproofs: how often a self-test disproved the pair; read without a lock
  * @verdict: verdict of the route; guarded by the lock of the table, like all members up
- *	to @note
+ *	to @note. Written under p2pmem_mutex as well
  * @serial: counts changes of the verdict, and proofs that were dropped
  * @stale: the last evaluation failed, @verdict is an earlier one
  * @sig: signature of the route of @verdict
  * @made: when the verdict was made, 0 before the first one
- * @proof: result of the last self-test
+ * @proof: result of the last self-test; written under the lock of the table alone
  * @proved_sig: signature of the route that was tested
  * @proved_how: mapping that was tested
  * @proved_admin: the tested route crossed a host bridge that an administrator allowed
@@ -237,6 +242,7 @@ struct p2pmem_pair_count {
  */
 struct p2pmem_pair {
 	struct hlist_node hash;
+	struct hlist_node by_client;
 	struct hlist_node gone;
 	struct p2pmem_provider *provider;
 	struct device *client;
@@ -455,11 +461,11 @@ static inline bool p2pmem_grant_disproved(const struct pci_p2pmem_grant *grant)
 static inline struct p2pmem_link *p2pmem_grant_link(struct pci_p2pmem_grant *grant,
 						    struct device *client)
 {
-	int i;
+	struct p2pmem_link *link = grant->link, *end = link + grant->nr;
 
-	for (i = 0; i < grant->nr; i++)
-		if (grant->link[i].pair->client == client)
-			return &grant->link[i];
+	for (; link != end; link++)
+		if (link->pair->client == client)
+			return link;
 	return NULL;
 }
 

@@ -27,10 +27,13 @@
 #include <linux/timekeeping.h>
 #include <trace/events/p2pmem.h>
 #include "p2pdma.h"
+#include "pair.h"
 
 /* Guards the table for writers, and its verdicts. Irq-safe: readers run in any context. */
 static DEFINE_SPINLOCK(p2pmem_pairs_lock);
 static DEFINE_HASHTABLE(p2pmem_pairs, 8);
+/* The same pairs by client, which the choice of a provider walks; guarded by p2pmem_mutex */
+DEFINE_HASHTABLE(p2pmem_client_pairs, P2PMEM_CLIENT_BITS);
 
 /**
  * p2pmem_pairs_count() - number of pairs
@@ -281,6 +284,7 @@ struct p2pmem_pair *p2pmem_pair_create(struct p2pmem_provider *p, struct device 
 	spin_lock_irqsave(&p2pmem_pairs_lock, flags);
 	hash_add_rcu(p2pmem_pairs, &pair->hash, p2pmem_pair_key(p, client));
 	spin_unlock_irqrestore(&p2pmem_pairs_lock, flags);
+	hash_add(p2pmem_client_pairs, &pair->by_client, (unsigned long)client);
 	return pair;
 }
 
@@ -326,7 +330,7 @@ bool p2pmem_pair_prove(struct p2pmem_pair *pair, const struct p2pmem_stamp *stam
 	same = pair->serial == stamp->serial &&
 		READ_ONCE(pair->provider->epoch) == stamp->epoch;
 	if (same) {
-		pair->proof = proof;
+		WRITE_ONCE(pair->proof, proof);
 		pair->proved_sig = pair->sig;
 		pair->proved_how = pair->verdict.mapping;
 		pair->proved_admin = pair->verdict.by_admin;
@@ -368,6 +372,7 @@ void p2pmem_pairs_drop(struct p2pmem_provider *p, struct device *client)
 		if ((!p || pair->provider == p) && (!client || pair->client == client)) {
 			WRITE_ONCE(pair->dead, true);
 			hash_del_rcu(&pair->hash);
+			hash_del(&pair->by_client);
 			hlist_add_head(&pair->gone, &gone);
 		}
 	spin_unlock_irqrestore(&p2pmem_pairs_lock, flags);

@@ -266,8 +266,10 @@ size_t p2pmem_pool_available(struct p2pmem_pool *pool)
 	int cpu;
 
 	KUNIT_STATIC_STUB_REDIRECT(p2pmem_pool_available, pool);
-	for_each_possible_cpu(cpu)
-		out += READ_ONCE(per_cpu_ptr(pool->cache, cpu)->out);
+	/* Nearly every CPU is possible: a test of its bit is cheaper than a search for the next. */
+	for (cpu = 0; cpu < nr_cpu_ids; cpu++)
+		if (cpu_possible(cpu))
+			out += READ_ONCE(per_cpu_ptr(pool->cache, cpu)->out);
 	return (size_t)(pages - clamp(out, 0L, pages)) << PAGE_SHIFT;
 }
 

@@ -22,6 +22,8 @@
  */
 DEFINE_MUTEX(p2pmem_mutex);
 DEFINE_HASHTABLE(p2pmem_providers, P2PMEM_PROVIDER_BITS);
+LIST_HEAD(p2pmem_provider_list);
+unsigned int p2pmem_provider_count;
 static DEFINE_HASHTABLE(p2pmem_clients, 6);
 
 DEFINE_STATIC_KEY_FALSE(pci_p2pmem_lending);
@@ -124,6 +126,8 @@ void p2pmem_register(struct p2pmem_provider *p)
 	static_branch_inc(&pci_p2pmem_lending);
 	guard(mutex)(&p2pmem_mutex);
 	hash_add_rcu(p2pmem_providers, &p->hash, (unsigned long)p->pdev);
+	list_add_tail(&p->node, &p2pmem_provider_list);
+	p2pmem_provider_count++;
 }
 
 /**
@@ -135,8 +139,11 @@ void p2pmem_register(struct p2pmem_provider *p)
  */
 void p2pmem_unregister(struct p2pmem_provider *p)
 {
-	scoped_guard(mutex, &p2pmem_mutex)
+	scoped_guard(mutex, &p2pmem_mutex) {
 		hash_del_rcu(&p->hash);
+		list_del(&p->node);
+		p2pmem_provider_count--;
+	}
 	synchronize_rcu();
 	static_branch_dec(&pci_p2pmem_lending);
 }
@@ -151,10 +158,9 @@ void p2pmem_unregister(struct p2pmem_provider *p)
 void p2pmem_for_each_provider(void (*fn)(struct p2pmem_provider *p, void *arg), void *arg)
 {
 	struct p2pmem_provider *p;
-	int i;
 
 	guard(mutex)(&p2pmem_mutex);
-	hash_for_each(p2pmem_providers, i, p, hash)
+	list_for_each_entry(p, &p2pmem_provider_list, node)
 		fn(p, arg);
 }
 
@@ -199,11 +205,11 @@ void p2pmem_for_each_pair(void (*fn)(struct p2pmem_provider *p, struct device *c
 {
 	struct pci_p2pmem_client *c;
 	struct p2pmem_provider *p;
-	int i, j;
+	int i;
 
 	guard(mutex)(&p2pmem_mutex);
-	hash_for_each(p2pmem_providers, i, p, hash)
-		hash_for_each(p2pmem_clients, j, c, hash)
+	list_for_each_entry(p, &p2pmem_provider_list, node)
+		hash_for_each(p2pmem_clients, i, c, hash)
 			if (!p2pmem_client_is_duplicate(c))
 				fn(p, c->dev, arg);
 }

@@ -2,17 +2,22 @@
 /**
  * DOC: what every request looks up in the register
  *
- * Inline, for the files that allocate memory. registry.c describes who owns what.
+ * Inline, for the files that allocate memory and find.c. registry.c describes who owns what.
  */
 #ifndef _P2PMEM_REGISTRY_H
 #define _P2PMEM_REGISTRY_H
 
 #include <linux/hashtable.h>
 #include "p2pdma.h"
+#include "pool.h"
 
 #define P2PMEM_PROVIDER_BITS	6
 extern struct hlist_head p2pmem_providers[1 << P2PMEM_PROVIDER_BITS];
 extern atomic_long_t p2pmem_changes;
+
+/* All providers, and how many; guarded by p2pmem_mutex */
+extern struct list_head p2pmem_provider_list;
+extern unsigned int p2pmem_provider_count;
 
 /* p2pmem_find() for what every request does */
 static __always_inline struct p2pmem_provider *p2pmem_find_inline(struct pci_dev *pdev)
@@ -24,6 +29,13 @@ static __always_inline struct p2pmem_provider *p2pmem_find_inline(struct pci_dev
 		if (p->pdev == pdev)
 			return p;
 	return NULL;
+}
+
+/* p2pmem_is_published() for who looks at all providers */
+static __always_inline bool p2pmem_is_published_inline(struct p2pmem_provider *p)
+{
+	return READ_ONCE(p->published) && READ_ONCE(p->state) == P2PMEM_LIVE &&
+		READ_ONCE(p->pool->size);
 }
 
 #endif /* _P2PMEM_REGISTRY_H */

@@ -30,6 +30,7 @@
 #include <linux/module.h>
 #include <linux/sched/signal.h>
 #include "p2pdma.h"
+#include "registry.h"
 
 /**
  * p2pmem_is_live() - whether memory of a provider can be allocated
@@ -52,7 +53,7 @@ bool p2pmem_is_live(const struct p2pmem_provider *p)
  */
 bool p2pmem_is_published(struct p2pmem_provider *p)
 {
-	return READ_ONCE(p->published) && p2pmem_is_live(p) && p2pmem_pool_size(p->pool);
+	return p2pmem_is_published_inline(p);
 }
 
 /**

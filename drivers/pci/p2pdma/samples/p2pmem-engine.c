@@ -73,7 +73,7 @@ static int engine_run(struct engine *e, u64 src, u64 dst, u32 len, u64 cmd)
 static int engine_map(struct engine *e, struct scatterlist *sgl, unsigned int nents,
 		      enum dma_data_direction dir)
 {
-	int ret = pci_p2pmem_sg_kind(sgl, nents);
+	int ret = pci_p2pmem_sg_check(sgl, nents);
 
 	if (ret > 0)
 		return pci_p2pmem_map_sg(&e->pdev->dev, sgl, nents, dir);

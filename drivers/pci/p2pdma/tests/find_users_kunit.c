@@ -182,7 +182,48 @@ static void pairs_are_evaluated_once_per_event(struct kunit *test)
 	}
 }
 
+/* What the choice for one client reads in place: each change counts at once. */
+static void changes_of_a_pair(struct kunit *test)
+{
+	struct device *nic;
+	struct fabric *f;
+
+	f = fabric_build(test, find_nodes);
+	nic = kit_client(test, f, "nic");
+	kit_lend(test, f, "twin");
+	kit_lend(test, f, "near");
+	expect_found(test, f, nic, "near");
+
+	/* nic reaches near through the host bridge, and again by bus address */
+	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
+	kit_reevaluate();
+	expect_found(test, f, nic, "twin");
+	fabric_set_acs_ctrl(f, "dn1", 0);
+	kit_reevaluate();
+	expect_found(test, f, nic, "near");
+
+	/* a change of the limit is not notified */
+	nic->bus_dma_limit = SZ_4K;
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_find_provider(&nic, 1));
+	nic->bus_dma_limit = 0;
+	expect_found(test, f, nic, "near");
+
+	/* a pair that could not be created: the route is evaluated */
+	kit_drop_pairs(kit_provider(fabric_pdev(f, "near")), nic);
+	expect_found(test, f, nic, "near");
+	kit_drop_pairs(NULL, nic);
+	expect_found(test, f, nic, "near");
+	kit_reevaluate();
+	expect_found(test, f, nic, "near");
+
+	pci_p2pmem_set_published(fabric_pdev(f, "near"), false);
+	expect_found(test, f, nic, "twin");
+	pci_p2pmem_lost(fabric_pdev(f, "twin"));
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_find_provider(&nic, 1));
+}
+
 static struct kunit_case find_users_cases[] = {
+	KUNIT_CASE(changes_of_a_pair),
 	KUNIT_CASE(equal_rank_is_shared_out),
 	KUNIT_CASE(users_count_not_grants),
 	KUNIT_CASE(choice_without_a_grant),

@@ -210,6 +210,21 @@ void mapkit_expect_untouched(struct kunit *test, struct scatterlist *sgl, int nr
 	}
 }
 
+void mapkit_expect_unmapped(struct kunit *test, struct scatterlist *sgl, int nr)
+{
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sg(sgl, sg, nr, i) {
+		bool cleared = !sg_dma_address(sg) && !sg_dma_len(sg);
+
+		KUNIT_EXPECT_FALSE_MSG(test, sg_dma_is_bus_address(sg), "entry %d is marked", i);
+		KUNIT_EXPECT_TRUE_MSG(test, cleared || (sg_dma_address(sg) == MAPKIT_ADDR &&
+							sg_dma_len(sg) == MAPKIT_LEN),
+				      "entry %d has an address or a length", i);
+	}
+}
+
 void mapkit_expect_bus(struct kunit *test, struct scatterlist *sgl, int nr, u64 offset)
 {
 	struct scatterlist *sg;

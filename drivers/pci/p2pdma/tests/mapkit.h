@@ -80,6 +80,8 @@ struct scatterlist *mapkit_list(struct kunit *test, void *addr,
 /* Resets the DMA fields of @nr entries as mapkit_list() does, and checks if they changed */
 void mapkit_scrub(struct scatterlist *sgl, int nr);
 void mapkit_expect_untouched(struct kunit *test, struct scatterlist *sgl, int nr);
+/* Expects no mapping: each entry as above, or cleared as by pci_p2pmem_unmap_sg() */
+void mapkit_expect_unmapped(struct kunit *test, struct scatterlist *sgl, int nr);
 /* Expects every entry at its physical address minus @offset, marked as a bus address */
 void mapkit_expect_bus(struct kunit *test, struct scatterlist *sgl, int nr, u64 offset);
 

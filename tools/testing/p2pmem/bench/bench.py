@@ -38,6 +38,7 @@ OPERATIONS = {
     "look-up": ("lookup",),
     "find provider": ("find",),
     "kind, system memory": ("kind",),
+    "check, system memory": ("check",),
     "request, two clients": ("alloc", "map", "unmap", "map", "unmap", "free"),
 }
 

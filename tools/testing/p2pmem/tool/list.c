@@ -153,7 +153,7 @@ static int tool_cmd_kind(int argc, char **argv)
 		return -ENOMEM;
 	ret = tool_specs(o, argc, argv);
 	if (!ret)
-		ret = pci_p2pmem_sg_kind(o->sg, o->nents);
+		ret = pci_p2pmem_sg_check(o->sg, o->nents);
 	if (ret >= 0) {
 		tool_print("%d\n", ret);
 		ret = 0;

@@ -13,9 +13,9 @@
  * Prints the ticks of the time stamp counter for each step, the minimum of all rounds:
  * "alloc", "lookup" (the cached verdict of a pair), "map", "unmap", "free", "run" (a run
  * allocated and freed), "list" (the same of a list without a grant), "all", the minimum of the
- * sum of the first five, "find" (a provider for C1), and "kind" (of a list of LEN bytes in
- * system memory). Under QEMU's -icount shift=0 a tick is an executed
- * instruction. The cost of reading the counter is subtracted from each step.
+ * sum of the first five, "find" (a provider for C1), "kind" (of a list of LEN bytes in system
+ * memory), and "check" (the same of a list that may be mixed). Under QEMU's -icount shift=0 a tick
+ * is an executed instruction. The cost of reading the counter is subtracted from each step.
  *
  * The lookup is not exported. It is called through its address, which a kprobe finds;
  * the indirect call is included.
@@ -32,11 +32,11 @@ struct p2pmem_path;
 
 enum {
 	SPEED_ALLOC, SPEED_LOOKUP, SPEED_MAP, SPEED_UNMAP, SPEED_FREE, SPEED_RUN, SPEED_LIST,
-	SPEED_ALL, SPEED_FIND, SPEED_KIND, SPEED_NR
+	SPEED_ALL, SPEED_FIND, SPEED_KIND, SPEED_CHECK, SPEED_NR
 };
 
 static const char * const speed_names[] = { "alloc", "lookup", "map", "unmap", "free", "run",
-					     "list", "all", "find", "kind" };
+					     "list", "all", "find", "kind", "check" };
 
 /**
  * struct speed - state of a measurement
@@ -198,8 +198,12 @@ static int speed_other(struct speed *s, struct device *client, unsigned int roun
 		begin = rdtsc();
 		kind |= pci_p2pmem_sg_kind(sg, nents);
 		end = rdtsc();
-		local_irq_restore(flags);
 		s->least[SPEED_KIND] = min(s->least[SPEED_KIND], end - begin - none);
+		begin = rdtsc();
+		kind |= pci_p2pmem_sg_check(sg, nents);
+		end = rdtsc();
+		local_irq_restore(flags);
+		s->least[SPEED_CHECK] = min(s->least[SPEED_CHECK], end - begin - none);
 		/* It may sleep. Interrupts are counted in some rounds, but not in all. */
 		begin = rdtsc();
 		found = pci_p2pmem_find_provider(&client, 1);

@@ -23,7 +23,7 @@ PAGES = sorted((TOP / "Documentation").glob("**/*.rst")) + sorted((TOP / "tools/
 CORE = TOP / "drivers/pci/p2pdma"
 GUEST = TOP / "tools/testing/p2pmem/tests/guest"
 # exports that only inline functions of the header use
-HIDDEN = {"pci_p2pmem_lending", "__is_pci_p2pmem_page", "__pci_p2pmem_sg_kind"}
+HIDDEN = {"pci_p2pmem_lending", "__is_pci_p2pmem_page", "__pci_p2pmem_sg_check"}
 
 
 def directives_of(page):

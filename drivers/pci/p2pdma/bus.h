@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * DOC: lists of several entries to bus addresses in one pass
+ *
+ * For map.c.
+ *
+ * Nearly all lists of several entries are pages of one region, allocated under one grant or under
+ * none, that the client reaches by bus address. Such a list is checked and written in one pass. An
+ * entry that differs ends the pass: the entries before it are cleared, and map.c checks the whole
+ * list before it writes. So a list that is refused may have lost what earlier mappings by other
+ * code left in its DMA addresses, but it never keeps a mark.
+ */
+#ifndef _P2PMEM_BUS_H
+#define _P2PMEM_BUS_H
+
+#include <linux/mm.h>
+#include "p2pdma.h"
+#include "sgl.h"
+
+/* An entry differs from the ones before it, which are cleared. */
+static noinline bool p2pmem_map_undo(struct scatterlist *sg, const struct scatterlist *end)
+{
+	for (; sg != end; sg = p2pmem_sg_next(sg))
+		p2pmem_clear_entry(sg);
+	return false;
+}
+
+/* Bytes into a region of the page at @at bytes into the array of its pages */
+static __always_inline u64 p2pmem_bytes_at(unsigned long at)
+{
+	if (PAGE_SIZE % sizeof(struct page) == 0)
+		return at * (PAGE_SIZE / sizeof(struct page));
+	return at / sizeof(struct page) * PAGE_SIZE;
+}
+
+/*
+ * Maps all entries, or none. All must be in @r, and their pages have the mark @mark. The pages of
+ * a region are one array, so the place of a page in it shows whether it is of this region and
+ * what its address is. A chain entry is never there: it points to a list.
+ */
+static __always_inline bool p2pmem_map_same(struct scatterlist *sgl, int nents,
+					    const struct p2pmem_region *r, const void *mark,
+					    struct p2pmem_pair *pair)
+{
+	const void *first = pfn_to_page(PHYS_PFN(r->phys));
+	const unsigned long span = (r->size >> PAGE_SHIFT) * sizeof(struct page);
+	const u64 bus = r->phys + r->bus_offset;
+	struct scatterlist *sg = sgl, *end = sgl + nents;
+	unsigned long at;
+	size_t more = 0;
+	u64 bytes;
+
+	while (sg != end) {
+		/* Volatile: the compiler would merge what is cheaper apart. */
+		at = READ_ONCE(sg->page_link) - (unsigned long)first;
+		if (unlikely(at >= span)) {
+			if (!sg_is_chain(sg))
+				return p2pmem_map_undo(sgl, sg);
+			end = sg_chain_ptr(sg) + (end - sg);
+			sg = sg_chain_ptr(sg);
+			continue;
+		}
+		/* The lowest bits of the link are marks of the entry. */
+		at -= at % sizeof(struct page);
+		if (unlikely(((const struct page *)(first + at))->zone_device_data != mark))
+			return p2pmem_map_undo(sgl, sg);
+		bytes = p2pmem_bytes_at(at);
+		if (likely(!sg->offset && sg->length == PAGE_SIZE)) {
+			WRITE_ONCE(sg_dma_len(sg), PAGE_SIZE);
+		} else {
+			bytes += sg->offset;
+			if (unlikely(!sg->length || bytes + sg->length > r->size))
+				return p2pmem_map_undo(sgl, sg);
+			more += sg->length - PAGE_SIZE;
+			WRITE_ONCE(sg_dma_len(sg), sg->length);
+		}
+		sg_dma_address(sg) = bus + bytes;
+		sg_dma_mark_bus_address(sg);
+		sg++;
+	}
+	this_cpu_inc(pair->count->maps);
+	this_cpu_add(pair->count->bytes, nents * PAGE_SIZE + more);
+	return true;
+}
+
+/* The same for memory without a grant of the client: its pair is mapped as it is now. */
+static noinline bool p2pmem_map_ungranted(struct device *client, struct scatterlist *sg, int nents,
+					  const struct p2pmem_region *r, const void *mark)
+{
+	struct p2pmem_pair *pair;
+
+	guard(rcu)();
+	pair = p2pmem_pair_find(r->provider, client);
+	return pair && p2pmem_pair_mapping(pair) == PCI_P2PMEM_MAP_BUS_ADDR &&
+		p2pmem_map_same(sg, nents, r, mark, pair);
+}
+
+/*
+ * Maps entries by bus address if they are a usual list. False if nothing is mapped: an entry
+ * differs from the first one, or the list is mapped in another way or refused.
+ */
+static __always_inline bool p2pmem_map_several(struct device *client, struct scatterlist *sg,
+					       int nents)
+{
+	struct p2pmem_region *r = p2pmem_page_owner(sg_page(sg));
+	struct pci_p2pmem_grant *grant;
+	struct p2pmem_link *link;
+	const void *mark;
+
+	/* The end of the region, not of each entry: a region that crosses the limit is unusual. */
+	if (unlikely(!r || READ_ONCE(r->provider->state) == P2PMEM_LOST ||
+		     r->phys + r->bus_offset + r->size - 1 > p2pmem_client_limit(client)))
+		return false;
+	mark = sg_page(sg)->zone_device_data;
+	grant = p2pmem_page_grant(sg_page(sg));
+	link = grant ? p2pmem_grant_link(grant, client) : NULL;
+	if (unlikely(!link))
+		return p2pmem_map_ungranted(client, sg, nents, r, mark);
+	/* The memory holds its grant, and the grant its pairs, so this needs no RCU. */
+	return likely(link->how == PCI_P2PMEM_MAP_BUS_ADDR &&
+		      READ_ONCE(link->pair->disproofs) == link->disproofs) &&
+		p2pmem_map_same(sg, nents, r, mark, link->pair);
+}
+
+/* Undoes a mapping by bus address. */
+static __always_inline void p2pmem_unmap_bus(struct scatterlist *sg, int nents)
+{
+	struct scatterlist *end = sg + nents;
+
+	while (sg != end) {
+		/* Two entries for each step, while there are two. */
+		for (; sg < end - 1 && !sg_is_chain(sg) && !sg_is_chain(sg + 1); sg += 2) {
+			p2pmem_clear_entry(sg);
+			p2pmem_clear_entry(sg + 1);
+		}
+		if (sg == end)
+			return;
+		if (sg_is_chain(sg)) {
+			end = sg_chain_ptr(sg) + (end - sg);
+			sg = sg_chain_ptr(sg);
+		} else {
+			p2pmem_clear_entry(sg++);
+		}
+	}
+}
+
+#endif /* _P2PMEM_BUS_H */
