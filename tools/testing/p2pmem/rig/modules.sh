@@ -20,6 +20,12 @@ build=$(cd "$1" && pwd)
 . "$build/kernel/env"
 # the compiler of that kernel, where it is not this machine's
 [ -z "${KPATH:-}" ] || PATH=$KPATH:$PATH
+cross=${KCROSS:-}
+if [ -n "$cross" ]; then
+	# headers of a distribution say so themselves
+	ARCH=$KARCH CROSS_COMPILE=$cross
+	export ARCH CROSS_COMPILE
+fi
 out=$build/stock/$KVER
 stage=$out/stage
 tree=$out/tree
@@ -168,7 +174,7 @@ collect()
 	sed 's/\.o$/.ko/' "$tree/modules.order" | while read -r ko; do
 		case $ko in /*) ;; *) ko=$tree/$ko ;; esac
 		# keeps the symbols that modules need, and drops local labels
-		strip --strip-debug -o "$out/modules.new/$(basename "$ko")" "$ko"
+		"${cross}strip" --strip-debug -o "$out/modules.new/$(basename "$ko")" "$ko"
 	done
 	cp "$tree/Module.symvers" "$out/modules.new/"
 	rm -rf "$out/modules.old"
@@ -194,7 +200,7 @@ copy_changed "$stage/" "$tree/"
 echo "modules: building for $KVER"
 compile
 "$here/check-crc.sh" "$tree/Module.symvers" "$KDIR/Module.symvers" >"$out/check.log" || { cat "$out/check.log"; exit 1; }
-export KVER KDIR KSRC KIMAGE
+export KVER KDIR KSRC KIMAGE KCROSS
 "$here/check-layout.sh" "$out" >>"$out/check.log" || { cat "$out/check.log"; exit 1; }
 cat "$out/check.log"
 collect
