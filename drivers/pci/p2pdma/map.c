@@ -238,7 +238,7 @@ static __always_inline bool p2pmem_unmap_one(struct device *client, struct scatt
 	struct pci_p2pmem_grant *grant;
 	struct p2pmem_link *link;
 
-	/* The owner first: tools/compat derives the mark from the page's region on some kernels. */
+	/* The owner first: in an entry of other memory the mark is another driver's. */
 	if (unlikely(!p2pmem_page_owner(sg_page(sg)) || !sg_dma_is_bus_address(sg)))
 		return false;
 	grant = p2pmem_page_grant(sg_page(sg));

@@ -116,7 +116,7 @@ assemble()
 	"$top/tools/compat/rewrite.sh" "$stage" "$out/compat.h" || die "our files could not be brought to this kernel (see above)"
 	echo "ccflags-y += -include \$(P2PMEM_ADAPT)" >>"$stage/drivers/pci/p2pdma/Makefile"
 	for d in rnic tool; do
-		echo "ccflags-y += -include \$(P2PMEM_ADAPT) -DP2PMEM_ADAPT_RIG" >>"$stage/tools/testing/p2pmem/$d/Makefile"
+		echo "ccflags-y += -include \$(P2PMEM_ADAPT)" >>"$stage/tools/testing/p2pmem/$d/Makefile"
 	done
 	mkdir -p "$stage/compat"
 	rsync -rlp --checksum --delete "$top/tools/compat/include" "$top/tools/compat/adapt.h" "$stage/compat/"
