@@ -54,12 +54,21 @@
 #endif
 
 #ifndef P2PMEM_HAVE_IB_DEVICE_GET_NETDEV
-#ifndef P2PMEM_ADAPT_IB_CORE
-#define ib_device_get_netdev	rdma_p2pmem_get_netdev
-#endif
 struct ib_device;
 struct net_device;
 struct net_device *rdma_p2pmem_get_netdev(struct ib_device *dev, unsigned int port);
+/* looked up, because the distribution's ib_core, which ours must be loadable with, has none */
+#ifndef P2PMEM_ADAPT_IB_CORE
+#define ib_device_get_netdev(dev, port)							\
+({											\
+	typeof(&rdma_p2pmem_get_netdev) __get = symbol_get(rdma_p2pmem_get_netdev);	\
+	struct net_device *__ndev = __get ? __get(dev, port) : NULL;			\
+											\
+	if (__get)									\
+		symbol_put(rdma_p2pmem_get_netdev);					\
+	__ndev;										\
+})
+#endif
 #endif
 
 #endif /* P2PMEM_ADAPT_H */
