@@ -191,7 +191,8 @@ load_modules()
 
 have_module()
 {
-	modinfo -F filename "$1" >/dev/null 2>&1
+	# busybox says of a missing one nothing, and succeeds
+	[ -n "$(modinfo -F filename "$1" 2>/dev/null)" ]
 }
 
 # is_ours NAME: succeeds if the guest has our build of the module
