@@ -10,18 +10,19 @@
 #define P2PMEM_ADAPT_H
 
 /*
- * An entry has no room for the mark. No IOMMU gives an address within the windows of host
- * bridges, and where there is none, or it passes addresses through, an omitted unmapping
- * changes nothing.
- * The rig's modules do not know regions, and no topology of the rig has an offset.
+ * The mark of a bus address has no member, but an entry ends with padding of that size, which
+ * sg_init_table() clears and the kernel does not use. The address itself says nothing: across
+ * a host bridge without an IOMMU it is the same. Our files call these (rewrite/).
  */
 #ifndef P2PMEM_HAVE_SG_DMA_FLAGS
-#ifdef P2PMEM_ADAPT_RIG
-#define sg_dma_is_bus_address(sg)	(sg_dma_address(sg) == sg_phys(sg))
-#else
-#define sg_dma_is_bus_address(sg)							\
-	(sg_dma_address(sg) == sg_phys(sg) + p2pmem_page_region(sg_page(sg))->bus_offset)
-#endif
+#define p2pmem_sg_mark(sg)								\
+	((unsigned int *)((char *)(sg) + offsetofend(struct scatterlist, dma_length) +	\
+			  BUILD_BUG_ON_ZERO(sizeof(struct scatterlist) <		\
+					    offsetofend(struct scatterlist, dma_length) +	\
+					    sizeof(unsigned int))))
+#define p2pmem_sg_is_bus(sg)		(*p2pmem_sg_mark(sg) & 1)
+#define p2pmem_sg_mark_bus(sg)		(*p2pmem_sg_mark(sg) |= 1)
+#define p2pmem_sg_unmark_bus(sg)	(*p2pmem_sg_mark(sg) &= ~1U)
 #endif
 
 #ifndef P2PMEM_HAVE_STRSCPY_TWO
@@ -53,12 +54,21 @@
 #endif
 
 #ifndef P2PMEM_HAVE_IB_DEVICE_GET_NETDEV
-#ifndef P2PMEM_ADAPT_IB_CORE
-#define ib_device_get_netdev	rdma_p2pmem_get_netdev
-#endif
 struct ib_device;
 struct net_device;
 struct net_device *rdma_p2pmem_get_netdev(struct ib_device *dev, unsigned int port);
+/* looked up, because the distribution's ib_core, which ours must be loadable with, has none */
+#ifndef P2PMEM_ADAPT_IB_CORE
+#define ib_device_get_netdev(dev, port)							\
+({											\
+	typeof(&rdma_p2pmem_get_netdev) __get = symbol_get(rdma_p2pmem_get_netdev);	\
+	struct net_device *__ndev = __get ? __get(dev, port) : NULL;			\
+											\
+	if (__get)									\
+		symbol_put(rdma_p2pmem_get_netdev);					\
+	__ndev;										\
+})
+#endif
 #endif
 
 #endif /* P2PMEM_ADAPT_H */

@@ -6,7 +6,7 @@
 # Each probes/*.c is compiled against KDIR and decides one question by whether it compiles,
 # never by a version number. Its head comment has the question ("Needs:"), since when
 # kernels have it ("Since:") and what to do without it ("Remedy:"), or what replaces it
-# ("Instead:", in adapt.h or include/). HEADER is written with one definition for every interface
+# ("Instead:", in adapt.h or include/); "Tree:" is for tree.sh. HEADER is written with one definition for every interface
 # that is there.
 
 set -eu

@@ -219,6 +219,19 @@ assemble() {
 	LC_ALL=C sort -u "$tmp/abi" >"$tmp/abi.files"
 	while read -r f; do copy_original "$f"; done <"$tmp/abi.files"
 
+	# to the interface of this kernel, which is the consumers' and that of its headers
+	compat=$here/../compat
+	"$compat/tree.sh" "$tmp/compat.h" "$want" "$ksrc" && "$compat/rewrite.sh" "$want" "$tmp/compat.h" ||
+		die "nothing in $ksrc was changed"
+	sed -n 's/^ \* File: *//p' "$compat"/add*/* | while read -r f; do
+		[ ! -e "$want/$f" ] || echo "$f"
+	done >"$tmp/more"
+	while read -r f; do
+		[ ! -e "$ksrc/$f" ] || was added "$f" ||
+			die "$ksrc/$f exists already and was not added by this command: nothing was changed"
+	done <"$tmp/more"
+	cat "$tmp/more" >>"$tmp/ours"
+
 	"$here/hooks.sh" "$want" "$top/MAINTAINERS" "$tmp/what" "$tmp/abi.files" ||
 		die "nothing in $ksrc was changed"
 	"$here/graft.sh" "$want" >"$tmp/graft.log" 2>"$tmp/graft.err" || {

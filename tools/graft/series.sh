@@ -30,7 +30,7 @@ kconfig=drivers/pci/p2pdma/Kconfig
 # files of the kernel that the graft reads
 wanted='MAINTAINERS Makefile drivers/pci/Kconfig drivers/pci/Makefile Documentation/PCI/index.rst
 	Documentation/admin-guide/index.rst drivers/infiniband/core drivers/nvme/host
-	drivers/nvme/target Documentation/ABI'
+	drivers/nvme/target Documentation/ABI include/linux/memremap.h include/linux/mmzone.h'
 LC_ALL=C
 export LC_ALL
 

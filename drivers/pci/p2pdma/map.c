@@ -232,7 +232,7 @@ static __always_inline struct p2pmem_link *p2pmem_unmap_link(struct device *clie
 {
 	struct pci_p2pmem_grant *grant;
 
-	/* The owner first: tools/compat derives the mark from the page's region on some kernels. */
+	/* The owner first: in an entry of other memory the mark is another driver's. */
 	if (unlikely(!p2pmem_page_owner(sg_page(sg)) || !sg_dma_is_bus_address(sg)))
 		return NULL;
 	grant = p2pmem_page_grant(sg_page(sg));

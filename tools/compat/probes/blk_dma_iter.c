@@ -3,6 +3,7 @@
  * Needs: requests that are mapped step by step
  * Since: 6.17
  * Instead: the tables of a driver are mapped whole.
+ * Tree: drivers/nvme/host/pci.c blk_rq_dma_map_iter_start
  * Remedy: None is needed.
  */
 

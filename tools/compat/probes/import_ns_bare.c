@@ -3,6 +3,7 @@
  * Needs: MODULE_IMPORT_NS() of a bare word
  * Since: 5.4, until 6.13
  * Instead: rewrite/import_ns_bare.sed quotes it.
+ * Tree: drivers/nvme/target/passthru.c ^MODULE_IMPORT_NS[(][A-Z]
  * Remedy: None is needed.
  */
 

@@ -3,6 +3,7 @@
  * Needs: controllers of nvmet that are made from a request
  * Since: 4.8, until 6.14
  * Instead: rewrite/nvmet_ctrl_request.sed is given the client.
+ * Tree: drivers/nvme/target/nvmet.h ^u16 nvmet_alloc_ctrl[(]
  * Remedy: None is needed.
  */
 

@@ -3,6 +3,7 @@
  * Needs: the pagemap of a page as its member
  * Since: 4.18, until 6.14
  * Instead: rewrite/page_pgmap_member.sed uses page_pgmap().
+ * Tree: include/linux/mmzone.h !page_pgmap[(]
  * Remedy: None is needed.
  */
 

@@ -2,7 +2,7 @@
 /*
  * Needs: sg_dma_mark_bus_address() and a dma_flags member that holds it
  * Since: 6.0 with P2PDMA, 6.5 without
- * Instead: adapt.h recognizes a bus address by its value.
+ * Instead: adapt.h has the mark in the padding of an entry.
  * Remedy: None is needed.
  */
 

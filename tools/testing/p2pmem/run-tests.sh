@@ -164,6 +164,39 @@ run_host()
 	count_tap <"$out/$name.log" >"$out/$name.count"
 }
 
+# the architecture of a kernel
+arch_of()
+{
+	local arch
+	arch=$(sed -n 's/^KARCH=//p' "$1/kernel/env" 2>/dev/null)
+	echo "${arch:-amd64}"
+}
+
+# unfit NAME TOPOLOGY SCRIPT [VAR=value...]: prints why this test is none for this kernel's architecture
+unfit()
+{
+	local arch topo some
+	arch=$(arch_of "$build")
+	[ "$arch" != amd64 ] || return 0
+	case $2 in
+	host)	echo "it is no guest of an $arch kernel, and make check runs it" ;;
+	*/*)	topo=$here/tests/$2.topo ;;
+	*)	topo=$here/rig/topologies/$2.topo ;;
+	esac
+	[ -n "${topo:-}" ] || return 0
+	some=$(sed -n 's/^@\([a-z0-9]*\)[[:space:]].*/\1/p' "$topo" | sort -u)
+	case " ${*:4} " in
+	*" LANE="*)			echo "the rig builds kernels for amd64 only" ;;
+	*/command/p2pmem*)		echo "the command is built for this machine" ;;
+	*" ARCH="*)
+		case " ${*:4} " in
+		*" ARCH=$arch "*)	;;
+		*)			echo "the test is for another architecture than $arch" ;;
+		esac ;;
+	esac | grep . || [ -z "$some" ] || echo "$some" | grep -qx "$arch" ||
+		echo "its topology is one of $(echo $some) only"
+}
+
 # run_vm NAME TOPOLOGY SCRIPT [VAR=value...]: runs a guest; LANE=name selects a kernel (kernels/build.sh)
 run_vm()
 {
@@ -193,10 +226,13 @@ run_vm()
 # run_one LINE-OF-LIST: runs a test, writes NAME.count and NAME.result
 run_one()
 {
-	local name=$1 start=$SECONDS status=0 passed failed skipped word=pass sum=
+	local name=$1 start=$SECONDS status=0 passed failed skipped word=pass sum= why
 	[ -z "$keep" ] || sum=$(digest "$@")
 	rm -f "$out/$name".*
-	if [ "$2" = host ]; then
+	why=$(unfit "$@")
+	if [ -n "$why" ]; then
+		printf '0 0 1\ns %s # SKIP %s\n' "$name" "$why" >"$out/$name.count"
+	elif [ "$2" = host ]; then
 		run_host "$name" "${@:3}"
 	else
 		run_vm "$@"
@@ -299,7 +335,7 @@ if [ -n "$keep" ]; then
 fi
 
 # kernels that the selected tests name
-for lane in $(printf '%s\n' "${lines[@]}" | sed -n 's/.*[[:space:]]LANE=\([a-z0-9.-]*\).*/\1/p' | sort -u); do
+[ "$(arch_of "$build")" != amd64 ] || for lane in $(printf '%s\n' "${lines[@]}" | sed -n 's/.*[[:space:]]LANE=\([a-z0-9.-]*\).*/\1/p' | sort -u); do
 	"$here/kernels/build.sh" "$build" "$lane" || die "cannot build the kernel $lane that some of the tests need (see above)"
 done
 

@@ -2,7 +2,9 @@
 #
 # archive.sh: packages of any of Debian's suites, without a trace in the machine's own apt. To be sourced.
 #
-#   archive_open DIR ARCHITECTURE SUITE...   from now on these suites; their lists are in DIR
+#   archive_open DIR ARCHITECTURE SUITE...   from now on these suites, with packages of ARCHITECTURE and, for
+#                                            programs that run here, NAME:ARCHITECTURE of this machine;
+#                                            their lists are in DIR
 #   archive_own                              from now on the machine's own lists
 #   archive_update                           fetch the lists that are open
 #   archive_cache ARGUMENT...                apt-cache
@@ -50,6 +52,8 @@ archive_open()
 	# lists of other suites are none of these
 	cmp -s "$archive_dir/sources.list.new" "$archive_dir/sources.list" || rm -f "$archive_dir/updated"
 	mv "$archive_dir/sources.list.new" "$archive_dir/sources.list"
+	own=$(dpkg --print-architecture)
+	[ "$own" != "$archive_arch" ] || own=
 	cat >"$archive_dir/apt.conf" <<-END
 		Dir::State "$archive_dir";
 		Dir::State::Lists "$archive_dir/lists";
@@ -60,7 +64,7 @@ archive_open()
 		Dir::Etc::Preferences "$archive_dir/preferences";
 		Dir::Etc::PreferencesParts "$archive_dir/parts";
 		APT::Architecture "$archive_arch";
-		APT::Architectures { "$archive_arch"; };
+		APT::Architectures { "$archive_arch";${own:+ "$own";} };
 		APT::Sandbox::User "root";
 		Acquire::Retries "3";
 		Acquire::Languages "none";

@@ -5,6 +5,8 @@
 #
 #   deps.sh [PACKAGE[=VERSION]...]     default: all packages that the file "packages" lists
 #
+# PACKAGE may be names for several suites: libelf1|libelf1t64. The first that the archive has is installed.
+#
 # If all are installed, this runs dpkg-query only, not apt. Otherwise it prints and installs
 # the missing packages; it never adds a package source.
 
@@ -18,17 +20,39 @@ die()
 	exit 1
 }
 
+# there NAME[=VERSION]: installed, in that version
+there()
+{
+	# shellcheck disable=SC2016	# dpkg-query expands these
+	s=$(dpkg-query -W -f '${db:Status-Status} ${Version}' "${1%%=*}" 2>/dev/null) || s=
+	case "$1,$s" in
+	*=*,"installed ${1#*=}") ;;
+	*=*,*)			return 1 ;;
+	*,installed\ *)		;;
+	*)			return 1 ;;
+	esac
+}
+
 missing()
 {
 	for p; do
-		# shellcheck disable=SC2016	# dpkg-query expands these
-		s=$(dpkg-query -W -f '${db:Status-Status} ${Version}' "${p%%=*}" 2>/dev/null) || s=
-		case "$p,$s" in
-		*=*,"installed ${p#*=}") ;;
-		*=*,*)			echo "$p" ;;
-		*,installed\ *)		;;
-		*)			echo "$p" ;;
-		esac
+		for name in $(echo "$p" | tr '|' ' '); do
+			! there "$name" || continue 2
+		done
+		echo "$p"
+	done
+}
+
+# one name for each: the first that the archive has, or the first
+choose()
+{
+	for p; do
+		for name in $(echo "$p" | tr '|' ' '); do
+			apt-cache policy "${name%%=*}" 2>/dev/null | grep -q '^  Candidate: [^(]' || continue
+			echo "$name"
+			continue 2
+		done
+		echo "${p%%|*}"
 	done
 }
 
@@ -66,6 +90,9 @@ fi
 set -- $(missing "$@")
 [ $# != 0 ] || exit 0
 
+wanted=$*
+# shellcheck disable=SC2046
+set -- $(choose "$@")
 echo "deps: installing from Debian's archive: $*"
 known=yes
 for p; do
@@ -74,6 +101,8 @@ done
 if [ $known = no ] || ! install "$@"; then
 	echo "deps: package lists are missing or outdated, running apt-get update"
 	apt update
+	# shellcheck disable=SC2046,SC2086
+	set -- $(choose $wanted)
 	install "$@" || die "apt cannot install (see above): $*"
 fi
 # shellcheck disable=SC2046

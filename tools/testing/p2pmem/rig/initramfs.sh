@@ -25,7 +25,8 @@ ours=$build/stock/$KVER
 work=$(mktemp -d "$cache/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-# Programs of this machine that are copied to the guest, with their libraries
+# Programs of this machine that are copied to the guest, with their libraries; for a kernel of another
+# architecture those of userland.sh
 programs="kmod flock nvme fio ip rdma mkfs.ext4 e2fsck debugfs lspci setpci lsblk blkid findmnt"
 
 # Modules of the distribution that guests use; their dependencies are added. Modules that
@@ -45,8 +46,37 @@ die()
 
 find_program()
 {
-	PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin command -v "$1" ||
-		die "$1 is not installed: run make deps"
+	if [ -z "$guest" ]; then
+		PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin command -v "$1" ||
+			die "$1 is not installed: run make deps"
+	else
+		find "$guest/usr/bin" "$guest/usr/sbin" -name "$1" | grep -m 1 . || die "$guest has no $1"
+	fi
+}
+
+# libraries PROGRAM: those that it is linked with, and the dynamic loader, as it names it
+libraries()
+{
+	if [ -z "$guest" ]; then
+		ldd "$1" | awk '$3 ~ /^\// { print $3 } $1 ~ /^\// { print $1 }'
+		return
+	fi
+	"${KCROSS}readelf" -l "$1" | sed -n 's/.*program interpreter: \(.*\)\]/\1/p'
+	todo=$1 seen=" "
+	while [ -n "$todo" ]; do
+		next=
+		for f in $todo; do
+			for lib in $("${KCROSS}readelf" -d "$f" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'); do
+				case "$seen" in *" $lib "*) continue ;; esac
+				seen="$seen$lib "
+				path=$(find "$guest/usr/lib" -name "$lib" | head -n 1)
+				[ -n "$path" ] || die "$guest has no $lib, which $1 is linked with"
+				echo "${path#"$guest"}"
+				next="$next $path"
+			done
+		done
+		todo=$next
+	done
 }
 
 put_program()
@@ -54,11 +84,12 @@ put_program()
 	# $1: root, $2: path; libraries are copied to the paths that the loader looks up
 	mkdir -p "$1/usr/bin"
 	cp -L "$2" "$1/usr/bin/"
-	ldd "$2" | awk '$3 ~ /^\// { print $3 } $1 ~ /^\// { print $1 }' | while read -r lib; do
+	libraries "$2" >"$work/libraries"
+	while read -r lib; do
 		[ -e "$1$lib" ] && continue
 		mkdir -p "$1$(dirname "$lib")"
-		cp -L "$lib" "$1$lib"
-	done
+		cp -L "$guest$lib" "$1$lib"
+	done <"$work/libraries"
 }
 
 pack()
@@ -75,8 +106,9 @@ build_base()
 		 "$root/etc/nvme" "$root/lib" "$root/usr/sbin"
 	ln -s usr/bin "$root/sbin"
 	cp "$(find_program busybox)" "$root/bin/busybox"
-	ldd "$root/bin/busybox" >/dev/null 2>&1 && die "busybox is dynamic: install busybox-static"
-	"$root/bin/busybox" --list | while read -r applet; do
+	[ -z "$(libraries "$root/bin/busybox" 2>/dev/null)" ] || die "busybox is dynamic: install busybox-static"
+	# a foreign one does not run here; this machine's has the same applets
+	busybox --list | while read -r applet; do
 		[ "$applet" = busybox ] || ln -s busybox "$root/bin/$applet"
 	done
 	for p in $programs; do
@@ -197,6 +229,11 @@ hash_of()
 	sha256sum | cut -c1-16
 }
 
+guest=
+if [ -n "${KCROSS:-}" ]; then
+	"$here/deps.sh" qemu-system-arm >&2
+	guest=$("$here/userland.sh" "$build")
+fi
 for p in $programs busybox; do
 	find_program "$p"
 done >"$work/files"

@@ -12,6 +12,8 @@
 #   KSRC=    source of the same version: the paths that the file source-dirs lists
 #   KIMAGE=  directory with boot/vmlinuz-KVER and lib/modules/KVER
 #   KPATH=   directory of the compiler of that kernel, or empty: it is installed
+#   KARCH=   its architecture, as Debian names it
+#   KCROSS=  what the names of the compiler and its tools begin with, or empty: the kernel is for this machine
 #
 # KDIR, KSRC and KIMAGE are used as they are if set in the environment (KIMAGE is needed for
 # virtual machines only). Otherwise KERNEL names a line of the file "kernels"; the default is
@@ -80,9 +82,31 @@ choose()
 
 write_env()
 {
-	printf 'KVER=%s\nKDIR=%s\nKSRC=%s\nKIMAGE=%s\nKPATH=%s\n' "$@" >"$top/env.new"
+	printf 'KVER=%s\nKDIR=%s\nKSRC=%s\nKIMAGE=%s\nKPATH=%s\nKARCH=%s\nKCROSS=%s\n' "$@" >"$top/env.new"
 	cmp -s "$top/env.new" "$top/env" 2>/dev/null && rm "$top/env.new" && return
 	mv "$top/env.new" "$top/env"
+}
+
+# architecture_of HEADERS: of those that this script knows, or this machine's
+architecture_of()
+{
+	if grep -q '^#define CONFIG_ARM64 1' "$1/include/generated/autoconf.h" 2>/dev/null; then
+		echo arm64
+	elif grep -q '^#define CONFIG_X86_64 1' "$1/include/generated/autoconf.h" 2>/dev/null; then
+		echo amd64
+	else
+		dpkg --print-architecture
+	fi
+}
+
+# cross ARCHITECTURE: the prefix of its compiler, or nothing
+cross()
+{
+	[ "$1" != "$(dpkg --print-architecture)" ] || return 0
+	case $1 in
+	amd64)	echo x86_64-linux-gnu- ;;
+	arm64)	echo aarch64-linux-gnu- ;;
+	esac
 }
 
 # "PACKAGE VERSION" for each version of packages whose names match
@@ -253,8 +277,9 @@ if [ -n "${KDIR:-}" ]; then
 	kver=$(release_of "$KDIR")
 	[ -n "$kver" ] || die "KDIR=$KDIR has no release (include/generated/utsrelease.h): set KDIR= to prepared headers or a built kernel"
 	same_version "$KDIR" "$KSRC"
-	path=$(compiler "$(cd "$KDIR" && pwd)") || exit 1
-	write_env "$kver" "$(cd "$KDIR" && pwd)" "$(cd "$KSRC" && pwd)" "${KIMAGE:-}" "$path"
+	arch=$(architecture_of "$KDIR")
+	path=$(compiler "$(cd "$KDIR" && pwd)" "$arch") || exit 1
+	write_env "$kver" "$(cd "$KDIR" && pwd)" "$(cd "$KSRC" && pwd)" "${KIMAGE:-}" "$path" "$arch" "$(cross "$arch")"
 	exit 0
 fi
 
@@ -310,15 +335,17 @@ echo "kernel: $kver ($ver)"
 
 others=$(archive_cache depends "linux-headers-$kver" | awk '$1 ~ /Depends/ && $2 ~ /^linux-(headers|kbuild)-/ { print $2 }'
 	 archive_cache depends "$image" | awk '$1 ~ /^Depends/ && $2 ~ /^linux-(binary|modules|base)-[0-9]/ { print $2 }')
+kbuild=$(echo "$others" | grep -m 1 '^linux-kbuild-')
+# its programs run here
+[ -z "$(cross "$arch")" ] || others=$(echo "$others" | sed "s/^linux-kbuild-.*/&:$(dpkg --print-architecture)/")
 # shellcheck disable=SC2086	# split into one word per package
 unpack_packages "$ver" "$top/$kver/root" "$kver" "$image" "linux-headers-$kver" $others
 unpack_source "$ver" "$top/$kver/source" "$source"
 headers=$top/$kver/root/usr/src/linux-headers-$kver
 same_version "$headers" "$top/$kver/source"
-kbuild=$(echo "$others" | grep -m 1 '^linux-kbuild-')
 path=$(compiler "$headers" "$arch" "$kbuild" "$top/$kver/root/usr/lib/$kbuild") || exit
 rm -rf "$top/deb"
 echo "$ver" >"$top/version"
 echo "$source" >"$top/source-package"
 echo "$archive_conf" >"$top/apt-conf"
-write_env "$kver" "$headers" "$top/$kver/source" "$top/$kver/root" "$path"
+write_env "$kver" "$headers" "$top/$kver/source" "$top/$kver/root" "$path" "$arch" "$(cross "$arch")"

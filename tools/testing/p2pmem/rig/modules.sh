@@ -20,6 +20,12 @@ build=$(cd "$1" && pwd)
 . "$build/kernel/env"
 # the compiler of that kernel, where it is not this machine's
 [ -z "${KPATH:-}" ] || PATH=$KPATH:$PATH
+cross=${KCROSS:-}
+if [ -n "$cross" ]; then
+	# headers of a distribution say so themselves
+	ARCH=$KARCH CROSS_COMPILE=$cross
+	export ARCH CROSS_COMPILE
+fi
 out=$build/stock/$KVER
 stage=$out/stage
 tree=$out/tree
@@ -110,7 +116,7 @@ assemble()
 	"$top/tools/compat/rewrite.sh" "$stage" "$out/compat.h" || die "our files could not be brought to this kernel (see above)"
 	echo "ccflags-y += -include \$(P2PMEM_ADAPT)" >>"$stage/drivers/pci/p2pdma/Makefile"
 	for d in rnic tool; do
-		echo "ccflags-y += -include \$(P2PMEM_ADAPT) -DP2PMEM_ADAPT_RIG" >>"$stage/tools/testing/p2pmem/$d/Makefile"
+		echo "ccflags-y += -include \$(P2PMEM_ADAPT)" >>"$stage/tools/testing/p2pmem/$d/Makefile"
 	done
 	mkdir -p "$stage/compat"
 	rsync -rlp --checksum --delete "$top/tools/compat/include" "$top/tools/compat/adapt.h" "$stage/compat/"
@@ -168,7 +174,7 @@ collect()
 	sed 's/\.o$/.ko/' "$tree/modules.order" | while read -r ko; do
 		case $ko in /*) ;; *) ko=$tree/$ko ;; esac
 		# keeps the symbols that modules need, and drops local labels
-		strip --strip-debug -o "$out/modules.new/$(basename "$ko")" "$ko"
+		"${cross}strip" --strip-debug -o "$out/modules.new/$(basename "$ko")" "$ko"
 	done
 	cp "$tree/Module.symvers" "$out/modules.new/"
 	rm -rf "$out/modules.old"
@@ -194,7 +200,7 @@ copy_changed "$stage/" "$tree/"
 echo "modules: building for $KVER"
 compile
 "$here/check-crc.sh" "$tree/Module.symvers" "$KDIR/Module.symvers" >"$out/check.log" || { cat "$out/check.log"; exit 1; }
-export KVER KDIR KSRC KIMAGE
+export KVER KDIR KSRC KIMAGE KCROSS
 "$here/check-layout.sh" "$out" >>"$out/check.log" || { cat "$out/check.log"; exit 1; }
 cat "$out/check.log"
 collect

@@ -61,7 +61,7 @@ variant()
 	make -C "$KDIR" M="$dir" -j"$(nproc)" CONFIG_DEBUG_INFO_BTF_MODULES= CONFIG_DEBUG_INFO= KCFLAGS=-Werror \
 		CONFIG_PCI_P2PMEM=m CONFIG_PCI_P2PMEM_NVME=y KBUILD_EXTRA_SYMBOLS="$out/tree/Module.symvers" \
 		modules >>"$log" 2>&1 || { tail -n 20 "$log"; die "the build of $name failed (whole log: $log)"; }
-	strip --strip-debug "$dir/nvme.ko"
+	"${KCROSS:-}strip" --strip-debug "$dir/nvme.ko"
 	echo "$want" >"$dir/.hash"
 }
 

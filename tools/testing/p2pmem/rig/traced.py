@@ -6,7 +6,8 @@ Events of the trace, each with address and length:
   pci_nvme_map_addr   data that the drives move for any command, including admin commands,
                       without queues and lists of SGL or PRP entries
   lsi_memcpy          all data that the adapter moves, destination and source
-  port92_write        the guest's marks: trace_mark 1 begins phase 1, and so on
+  port92_write        the guest's marks: trace_mark 1 begins phase 1, and so on; pci_cfg_write of
+                      one register on a machine without that port
 """
 
 import json

@@ -27,8 +27,31 @@ from pathlib import Path
 
 RIG = Path(__file__).resolve().parent
 TOP = RIG.parents[3]
-# traced events of QEMU: all accesses of adapter and drives, and the guest's marks
-EVENTS = ["lsi_memcpy", "pci_nvme_map_addr", "port92_write"]
+# traced events of QEMU: all accesses of adapter and drives
+EVENTS = ["lsi_memcpy", "pci_nvme_map_addr"]
+
+
+class Machine:
+    """What QEMU needs for an architecture."""
+
+    def __init__(self, qemu, defaults, console, marks, serial):
+        self.qemu = qemu
+        self.defaults = defaults        # (options that replace it, arguments)
+        self.console = console
+        self.marks = marks              # the event that shows the guest's marks (trace_mark)
+        self.serial = serial            # arguments for the three character devices rig0 to rig2
+
+
+MACHINES = {
+    "amd64": Machine("qemu-system-x86_64", [(("-M", "-machine"), ["-M", "q35"])], "ttyS0", "port92_write",
+                     [word for n in range(3) for word in ("-serial", f"chardev:rig{n}")]),
+    # Without highmem, BARs are below 4 GiB, where the adapter can access them. The processor is one that
+    # takes the emulator the least. One UART is the machine's, the others are a card's.
+    "arm64": Machine("qemu-system-aarch64", [(("-M", "-machine"), ["-M", "virt,gic-version=3,highmem=off"]),
+                                             (("-cpu",), ["-cpu", "cortex-a72"])], "ttyAMA0", "pci_cfg_write",
+                     ["-serial", "chardev:rig0", "-chardev", "null,id=none0", "-chardev", "null,id=none1", "-device",
+                      "pci-serial-4x,bus=pcie.0,addr=1e.0,chardev1=none0,chardev2=rig1,chardev3=rig2,chardev4=none1"]),
+}
 
 
 def die(text):
@@ -97,17 +120,29 @@ def kernel_env(build):
     if not path.exists():
         die(f"{path} is missing: run make modules first")
     values = dict(line.split("=", 1) for line in path.read_text().split("\n") if "=" in line)
+    values.setdefault("KARCH", "amd64")
+    if values["KARCH"] not in MACHINES:
+        die(f"the kernel is for {values['KARCH']}, and the rig boots {' and '.join(MACHINES)}")
     if not values["KIMAGE"]:
         die("KDIR is set, but not KIMAGE: set it to the directory with boot/vmlinuz-KVER and lib/modules/KVER")
     return values
 
 
-def topology(path, vmdir):
-    """The QEMU arguments of a topology file: shell words, '#' comments, ${DISK0} ... ${DISK9}, ${VMDIR}."""
+def topology(path, vmdir, arch):
+    """
+    The QEMU arguments of a topology file: shell words, '#' comments, ${DISK0} ... ${DISK9}, ${VMDIR}.
+
+    A line that begins with "@ARCHITECTURE" is for kernels of that architecture. A file that has lines for
+    some architectures is for no other.
+    """
     try:
-        words = shlex.split(path.read_text(), comments=True)
+        lines = [re.fullmatch(r"(?:@(\w+)\s+)?(.*)", line) for line in path.read_text().split("\n")]
+        words = shlex.split("\n".join(m[2] for m in lines if m[1] in (None, arch)), comments=True)
     except (OSError, ValueError) as error:
         die(f"topology {path}: {error}")
+    some = {m[1] for m in lines if m[1]}
+    if some and arch not in some:
+        die(f"topology {path} is for {' and '.join(sorted(some))}, and the kernel for {arch}")
     disks = {}
 
     def value(match):
@@ -132,19 +167,21 @@ def topology(path, vmdir):
 
 def qemu_args(topo, kernel, vmdir, initrd, limit):
     """QEMU's arguments: the topology, and defaults for what it does not set."""
-    args = ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
+    machine = MACHINES[kernel["KARCH"]]
+    args = [machine.qemu, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
 
     def default(names, *words):
         if not any(n in topo for n in names):
             args.extend(words)
-    default(["-M", "-machine"], "-M", "q35")
+    for names, words in machine.defaults:
+        default(names, *words)
     default(["-accel", "-enable-kvm"], "-accel", "tcg,thread=single")
     default(["-m"], "-m", env("MEM", "2G"))
     default(["-smp"], "-smp", env("SMP", "2"))
     for variable, option in (("MEM", "-m"), ("SMP", "-smp")):
         if env(variable) and option in topo:
             print(f"vm: {variable}={env(variable)} ignored: the topology sets {option}")
-    append = ("console=ttyS0 loglevel=7 panic=-1 oops=panic log_buf_len=8M slab_nomerge mitigations=off "
+    append = (f"console={machine.console} loglevel=7 panic=-1 oops=panic log_buf_len=8M slab_nomerge mitigations=off "
               # The timer check fails if a busy host stalls the guest's processors. Self-tests and the
               # like take seconds of every boot, and do not matter to our tests.
               "no_timer_check cryptomgr.notests=1 initcall_blacklist=init_encrypted,crypto_kdf108_init,"
@@ -156,13 +193,14 @@ def qemu_args(topo, kernel, vmdir, initrd, limit):
     args += ["-kernel", f"{kernel['KIMAGE']}/boot/vmlinuz-{kernel['KVER']}", "-initrd", str(initrd),
              "-append", append]
     for n, name in enumerate(("console.log", "talk.log", "files.raw")):
-        args += ["-chardev", f"file,id=rig{n},path={vmdir / name}", "-serial", f"chardev:rig{n}"]
+        args += ["-chardev", f"file,id=rig{n},path={vmdir / name}"]
+    args += machine.serial
     if flag("ICOUNT"):
         args += ["-icount", "shift=0,sleep=off"]
     args += topo
     if flag("TRACE"):
         args += ["-D", str(vmdir / "trace.log")]
-        for event in EVENTS + env("TRACE_EVENTS").split():
+        for event in EVENTS + [machine.marks] + env("TRACE_EVENTS").split():
             args += ["-trace", event]
     return args
 
@@ -393,7 +431,7 @@ def main():
             initrd.write(b"\0" * (-initrd.tell() % 512))
     (vmdir / "run.cpio").unlink()
 
-    args = ["qemu-system-x86_64"] + qemu_args(topology(topo, vmdir), kernel, vmdir, vmdir / "initrd", limit)
+    args = qemu_args(topology(topo, vmdir, kernel["KARCH"]), kernel, vmdir, vmdir / "initrd", limit)
     (vmdir / "qemu.args").write_text("".join(f"{shlex.quote(a)}\n" for a in args))
     start = time.monotonic()
     ended = run_qemu(args, vmdir, limit)

@@ -43,7 +43,7 @@ static int tool_cmd_dmamap(int argc, char **argv)
 	ret = tool_device(argv[1], &dev);
 	if (ret || !dev)
 		return ret ?: -ENXIO;
-	ret = beside_map(dev, virt_to_page(of->addr ?: sg_virt(of->sg)), PAGE_SIZE);
+	ret = beside_map(dev, tool_obj_page(of), PAGE_SIZE);
 	put_device(dev);
 	return ret;
 }

@@ -50,6 +50,7 @@ MODULE_PARM_DESC(moved_answers, "calls that returned false because of moved");
 static DEFINE_RAW_SPINLOCK(lock);	/* calls, failed, symbol */
 static char symbol[KSYM_SYMBOL_LEN];
 
+#ifdef CONFIG_X86
 /* The probe redirects a failing call to this; the result is already set */
 asmlinkage void p2pmem_fail_return(void);
 asm(".pushsection .text\n"
@@ -60,6 +61,28 @@ asm(".pushsection .text\n"
 	".size p2pmem_fail_return, .-p2pmem_fail_return\n"
 	".popsection\n");
 
+static unsigned long fail_caller(struct pt_regs *regs)
+{
+	return *(unsigned long *)kernel_stack_pointer(regs);
+}
+
+static void fail_return(struct pt_regs *regs)
+{
+	instruction_pointer_set(regs, (unsigned long)p2pmem_fail_return);
+}
+#else
+/* The return address is in a register */
+static unsigned long fail_caller(struct pt_regs *regs)
+{
+	return procedure_link_pointer(regs);
+}
+
+static void fail_return(struct pt_regs *regs)
+{
+	instruction_pointer_set(regs, procedure_link_pointer(regs));
+}
+#endif
+
 static bool selected(struct device *dev)
 {
 	size_t len = strcspn(client, "\n");
@@ -69,7 +92,7 @@ static bool selected(struct device *dev)
 
 static int entry(struct kprobe *probe, struct pt_regs *regs)
 {
-	unsigned long caller = *(unsigned long *)kernel_stack_pointer(regs);
+	unsigned long caller = fail_caller(regs);
 	unsigned int n = READ_ONCE(every);
 	unsigned long flags;
 	bool hit = false;
@@ -86,7 +109,7 @@ static int entry(struct kprobe *probe, struct pt_regs *regs)
 	if (!hit)
 		return 0;
 	regs_set_return_value(regs, DMA_MAPPING_ERROR);
-	instruction_pointer_set(regs, (unsigned long)p2pmem_fail_return);
+	fail_return(regs);
 	return 1;
 }
 
@@ -108,7 +131,7 @@ static int moved_entry(struct kprobe *probe, struct pt_regs *regs)
 		return 0;
 	moved_answers++;
 	regs_set_return_value(regs, false);
-	instruction_pointer_set(regs, (unsigned long)p2pmem_fail_return);
+	fail_return(regs);
 	return 1;
 }
 

@@ -103,7 +103,7 @@ static int tool_spec(struct scatterlist *sg, char *word)
 		return -ENOENT;
 	if (!at || !word || kstrtouint(at, 0, &offset) || kstrtouint(word, 0, &len))
 		return -ERANGE;
-	page = virt_to_page(of->addr ?: sg_virt(of->sg));
+	page = tool_obj_page(of);
 	sg_set_page(sg, page + offset / PAGE_SIZE, len, offset % PAGE_SIZE);
 	return 0;
 }

@@ -302,11 +302,9 @@ static int tool_cmd_hold(int argc, char **argv)
 {
 	struct tool_obj *of = tool_obj_find(argv[0], NULL), *o;
 	unsigned int page;
-	void *addr;
 
 	if (!of || (!of->addr && !of->sg) || of->table.sgl)
 		return -ENOENT;
-	addr = of->addr ?: sg_virt(of->sg);
 	if (kstrtouint(argv[1], 10, &page) ||
 	    page >= DIV_ROUND_UP(of->addr ? of->size : of->sg->length, PAGE_SIZE))
 		return -ERANGE;
@@ -314,7 +312,7 @@ static int tool_cmd_hold(int argc, char **argv)
 	if (!o)
 		return -ENOMEM;
 	o->pdev = pci_dev_get(of->pdev);
-	o->page = virt_to_page(addr) + page;
+	o->page = tool_obj_page(of) + page;
 	get_page(o->page);
 	tool_obj_add(o);
 	tool_print("phys %#llx\n", (u64)page_to_phys(o->page));

@@ -75,6 +75,14 @@ struct tool_obj *tool_obj_find(const char *word, const struct tool_type *type)
 	return NULL;
 }
 
+/* Returns the first page of an object's memory, a buffer or a list. */
+struct page *tool_obj_page(const struct tool_obj *o)
+{
+	void *addr = o->addr ?: sg_virt(o->sg);
+
+	return virt_to_page(addr);
+}
+
 /* Returns the next older object; the newest for NULL, and NULL after the oldest. */
 struct tool_obj *tool_obj_next(struct tool_obj *o)
 {

@@ -10,7 +10,7 @@
  *	hot P C1 C2 ROUNDS LEN WHAT  one step of it alone, for who counts instructions from
  *				     outside: grant, run, list, map
  *
- * Prints the ticks of the time stamp counter for each step, the minimum of all rounds:
+ * Prints the ticks of the cycle counter for each step, the minimum of all rounds:
  * "alloc", "lookup" (the cached verdict of a pair), "map", "unmap", "free", "run" (a run
  * allocated and freed), "list" (the same of a list without a grant), "all", the minimum of the
  * sum of the first five, "find" (a provider for C1), "kind" (of a list of LEN bytes in system
@@ -23,7 +23,7 @@
 #include <linux/prandom.h>
 #include <linux/rcupdate.h>
 #include <linux/scatterlist.h>
-#include <asm/msr.h>
+#include <linux/timex.h>
 #include "symbol.h"
 #include "tool.h"
 
@@ -121,50 +121,50 @@ static int speed_round(struct speed *s, struct device *client, u32 len)
 	int i, mapped = 0;
 
 	local_irq_save(flags);
-	none = rdtsc();
-	none = rdtsc() - none;
+	none = get_cycles();
+	none = get_cycles() - none;
 
-	begin[SPEED_ALLOC] = rdtsc();
+	begin[SPEED_ALLOC] = get_cycles();
 	sg = pci_p2pmem_grant_sgl_alloc(s->grant, &nents, len, GFP_ATOMIC, NULL);
-	end[SPEED_ALLOC] = rdtsc();
+	end[SPEED_ALLOC] = get_cycles();
 	if (IS_ERR(sg)) {
 		local_irq_restore(flags);
 		return PTR_ERR(sg);
 	}
 	rcu_read_lock();
-	begin[SPEED_LOOKUP] = rdtsc();
+	begin[SPEED_LOOKUP] = get_cycles();
 	s->lookup(s->provider, client);
-	end[SPEED_LOOKUP] = rdtsc();
+	end[SPEED_LOOKUP] = get_cycles();
 	rcu_read_unlock();
 
-	begin[SPEED_MAP] = rdtsc();
+	begin[SPEED_MAP] = get_cycles();
 	mapped = pci_p2pmem_map_sg(client, sg, nents, DMA_FROM_DEVICE);
-	end[SPEED_MAP] = rdtsc();
+	end[SPEED_MAP] = get_cycles();
 
-	begin[SPEED_UNMAP] = rdtsc();
+	begin[SPEED_UNMAP] = get_cycles();
 	if (mapped > 0)
 		pci_p2pmem_unmap_sg(client, sg, nents, DMA_FROM_DEVICE);
-	end[SPEED_UNMAP] = rdtsc();
+	end[SPEED_UNMAP] = get_cycles();
 
-	begin[SPEED_FREE] = rdtsc();
+	begin[SPEED_FREE] = get_cycles();
 	pci_p2pmem_sgl_free(sg);
-	end[SPEED_FREE] = rdtsc();
+	end[SPEED_FREE] = get_cycles();
 
 	/* A run for nobody, and back */
-	begin[SPEED_RUN] = rdtsc();
+	begin[SPEED_RUN] = get_cycles();
 	run = pci_p2pmem_alloc(s->pdev, len, GFP_ATOMIC);
 	if (run)
 		pci_p2pmem_free(run, len);
-	end[SPEED_RUN] = rdtsc();
+	end[SPEED_RUN] = get_cycles();
 	if (!run)
 		s->refused = true;
 
 	/* A list without a grant, and back */
-	begin[SPEED_LIST] = rdtsc();
+	begin[SPEED_LIST] = get_cycles();
 	list = pci_p2pmem_sgl_alloc(s->pdev, &n, len, GFP_ATOMIC);
 	if (list)
 		pci_p2pmem_sgl_free(list);
-	end[SPEED_LIST] = rdtsc();
+	end[SPEED_LIST] = get_cycles();
 	local_irq_restore(flags);
 	if (mapped < 0)
 		return mapped;
@@ -193,21 +193,21 @@ static int speed_other(struct speed *s, struct device *client, unsigned int roun
 		return -ENOMEM;
 	while (rounds--) {
 		local_irq_save(flags);
-		none = rdtsc();
-		none = rdtsc() - none;
-		begin = rdtsc();
+		none = get_cycles();
+		none = get_cycles() - none;
+		begin = get_cycles();
 		kind |= pci_p2pmem_sg_kind(sg, nents);
-		end = rdtsc();
+		end = get_cycles();
 		s->least[SPEED_KIND] = min(s->least[SPEED_KIND], end - begin - none);
-		begin = rdtsc();
+		begin = get_cycles();
 		kind |= pci_p2pmem_sg_check(sg, nents);
-		end = rdtsc();
+		end = get_cycles();
 		local_irq_restore(flags);
 		s->least[SPEED_CHECK] = min(s->least[SPEED_CHECK], end - begin - none);
 		/* It may sleep. Interrupts are counted in some rounds, but not in all. */
-		begin = rdtsc();
+		begin = get_cycles();
 		found = pci_p2pmem_find_provider(&client, 1);
-		end = rdtsc();
+		end = get_cycles();
 		pci_dev_put(found);
 		s->least[SPEED_FIND] = min(s->least[SPEED_FIND], end - begin - none);
 	}

@@ -110,6 +110,7 @@ struct tool_obj *tool_obj_make(const struct tool_type *type);
 void tool_obj_add(struct tool_obj *o);
 void tool_obj_drop(struct tool_obj *o);
 struct tool_obj *tool_obj_find(const char *word, const struct tool_type *type);
+struct page *tool_obj_page(const struct tool_obj *o);
 struct tool_obj *tool_obj_next(struct tool_obj *o);
 void tool_obj_free(struct tool_obj *o);
 void tool_kick(void);

@@ -191,7 +191,8 @@ load_modules()
 
 have_module()
 {
-	modinfo -F filename "$1" >/dev/null 2>&1
+	# busybox says of a missing one nothing, and succeeds
+	[ -n "$(modinfo -F filename "$1" 2>/dev/null)" ]
 }
 
 # is_ours NAME: succeeds if the guest has our build of the module
@@ -250,11 +251,14 @@ put_file()
 }
 
 # trace_mark N (1 to 63): adds a mark to the host's trace.log, in order with the accesses there. The
-# mark is a write to port 0x92, whose upper bits have no meaning on this machine.
+# mark is a write to port 0x92, whose upper bits have no meaning on this machine, or where there is no such
+# port, to the interrupt line of the host bridge, which has no interrupt.
 trace_mark()
 {
+	trace_to=/dev/port trace_at=146
+	[ "$(uname -m)" = x86_64 ] || trace_to=/sys/bus/pci/devices/0000:00:00.0/config trace_at=60
 	# shellcheck disable=SC2059
-	printf "\\$(printf %o $((($1 << 2) | 2)))" | dd of=/dev/port bs=1 seek=146 conv=notrunc status=none
+	printf "\\$(printf %o $((($1 << 2) | 2)))" | dd of=$trace_to bs=1 seek=$trace_at conv=notrunc status=none
 }
 
 . /lib/pci.sh

@@ -19,9 +19,12 @@ pci_find()
 pci_at()
 {
 	case $1 in
-	*:*)	p=/sys/devices/pci0000:${1%%:*} rest=${1#*:} ;;
-	*)	p=/sys/devices/pci0000:00 rest=$1 ;;
+	*:*)	p=0000:${1%%:*} rest=${1#*:} ;;
+	*)	p=0000:00 rest=$1 ;;
 	esac
+	# host bridges of a device tree are below another device
+	p=$(readlink -f "/sys/class/pci_bus/$p")
+	p=${p%/pci_bus/*}
 	for step in $(echo "$rest" | tr / ' '); do
 		p=$(ls -d "$p"/0000:??:"$step" 2>/dev/null)
 		[ -n "$p" ] || return 1

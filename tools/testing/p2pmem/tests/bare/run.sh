@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# bare/run.sh: run the project's commands on a minimal Debian 12: debootstrap's minimal variant with
+# bare/run.sh: run the project's commands on a minimal Debian: debootstrap's minimal variant with
 # gcc, make and git. Prints TAP.
 #
-#   run.sh BUILD_DIR [TARGET...]     targets of make, by default demo and check
+#   run.sh BUILD_DIR [--suite SUITE] [TARGET...]     targets of make, by default demo and check; of
+#                                                    Debian 12 (bookworm), or trixie for Debian 13
 #
 # The script clones the committed state into the new system, where each target must succeed. This
 # fails if rig/packages lacks a package that a command needs, whatever this machine has installed.
@@ -22,7 +23,6 @@ set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../../../../.." && pwd)
-suite=bookworm
 given="gcc make git"
 mirror=${MIRROR:-http://deb.debian.org/debian}
 security=${SECURITY:-http://deb.debian.org/debian-security}
@@ -34,7 +34,7 @@ die()
 }
 
 if [ "${1:-}" != --inside ]; then
-	[ $# -ge 1 ] || die "usage: run.sh BUILD_DIR [TARGET...]"
+	[ $# -ge 1 ] || die "usage: run.sh BUILD_DIR [--suite SUITE] [TARGET...]"
 	if [ "$(id -u)" != 0 ]; then
 		echo "ok 1 - bare # SKIP needs root to make a system of its own"
 		echo "1..1"
@@ -43,12 +43,17 @@ if [ "${1:-}" != --inside ]; then
 	mkdir -p "$1"
 	dir=$(cd "$1" && pwd)
 	shift
+	suite=bookworm
+	if [ "${1:-}" = --suite ]; then
+		suite=${2:?}
+		shift 2
+	fi
 	[ $# != 0 ] || set -- demo check
 	root=$dir/root
 	trap 'rm -rf --one-file-system "${root:?}"' EXIT
 	rm -rf --one-file-system "$root"
 	# in the background, so that a signal is taken at once; what runs inside ends with its first process
-	unshare --mount --pid --fork --kill-child --mount-proc "$here/run.sh" --inside "$dir" "$@" &
+	unshare --mount --pid --fork --kill-child --mount-proc "$here/run.sh" --inside "$dir" "$suite" "$@" &
 	inside=$!
 	trap 'kill -KILL $inside 2>/dev/null; exit 143' TERM
 	trap 'kill -KILL $inside 2>/dev/null; exit 130' INT
@@ -58,9 +63,9 @@ if [ "${1:-}" != --inside ]; then
 fi
 
 shift
-dir=$1
+dir=$1 suite=$2
 root=$dir/root
-shift
+shift 2
 echo "1..$(($# + 2))"
 count=0 bad=0
 end=$(($(date +%s) + ${LIMIT:-7200}))
@@ -141,7 +146,10 @@ result $status "a minimal Debian ($suite) with $given" "$dir/system.log"
 want=$(sed 's/#.*//' "$here/../../rig/packages" | awk 'NF { print $1 }')
 # shellcheck disable=SC2016,SC2086	# one word a package is meant; dpkg-query expands the rest
 missing=$(for p in $want; do
-	inside dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed || echo "$p"
+	# names of several suites
+	for name in $(echo "$p" | tr '|' ' '); do
+		inside dpkg-query -W -f '${db:Status-Status}\n' "$name" 2>/dev/null
+	done | grep -qx installed || echo "$p"
 done)
 status=0
 for p in coccinelle qemu-system-x86 python3 fio; do

@@ -23,7 +23,7 @@ light()
 {
 	# shellcheck disable=SC2046	# split into one word per package
 	apt-get -s -q --no-install-recommends -o Dir::State::status=/dev/null install \
-		$(sed 's/#.*//' "$packaging/build-depends" | awk 'NF { print $1 }') >"$work/would" 2>&1 || { cat "$work/would"; return 1; }
+		$(sed 's/#.*//' "$packaging/build-depends" | awk 'NF { sub(/[|].*/, "", $1); print $1 }') >"$work/would" 2>&1 || { cat "$work/would"; return 1; }
 	grep -c '^Inst' "$work/would"
 	[ "$(grep -c '^Inst' "$work/would")" -gt 20 ] && ! grep -E '^Inst (qemu|seabios|ovmf|busybox|fio|clang|nvme-cli)' "$work/would"
 }

@@ -10,6 +10,8 @@ set -eu
 # shellcheck source=tools/testing/p2pmem/tests/host.sh
 . "$(dirname "$0")/../host.sh"
 [ -n "$KIMAGE" ] || { echo "1..0 # SKIP KIMAGE is not set: no image that packages could depend on"; exit 0; }
+# the compiler of that kernel, where it is not this machine's
+[ -z "${KPATH:-}" ] || PATH=$KPATH:$PATH
 modules="p2pdma p2pmem-bar ib_core nvme nvmet nvmet-rdma"
 rm -rf "$work/built"
 

@@ -13,6 +13,9 @@ plant()
 		"$orig/Documentation/PCI" "$orig/Documentation/admin-guide" "$orig/Documentation/ABI/testing"
 	cp -r "$KSRC/drivers/nvme/host" "$KSRC/drivers/nvme/target" "$orig/drivers/nvme/"
 	cp -r "$KSRC/drivers/infiniband/core" "$orig/drivers/infiniband/"
+	# two headers, which show the interface of the kernel
+	common=$(sed -n 's,^include \(.*\)/Makefile$,\1,p' "$KDIR/Makefile")
+	cp "${common:-$KDIR}/include/linux/memremap.h" "${common:-$KDIR}/include/linux/mmzone.h" "$orig/include/linux/"
 	chmod 640 "$orig/drivers/nvme/host/pci.c"
 	printf 'if PCI\n\nconfig PCI_P2PDMA\n\tbool "one"\n\nconfig PCI_LABEL\n\tdef_bool y\n\nendif\n' >"$orig/drivers/pci/Kconfig"
 	# shellcheck disable=SC2016	# make's dollars
@@ -46,7 +49,7 @@ project()
 {
 	rm -rf "${work:?}/$1"
 	mkdir -p "$work/$1"
-	(cd "$top" && git ls-files -- drivers include Documentation tools/graft MAINTAINERS Makefile | while read -r f; do
+	(cd "$top" && git ls-files -- drivers include Documentation tools/graft tools/compat MAINTAINERS Makefile | while read -r f; do
 		[ ! -e "$f" ] || cp --parents "$f" "$work/$1"
 	done)
 	commit_all "$work/$1"

@@ -122,14 +122,19 @@ errno_is ENODEV "client-of an unregistered function fails" client-of "$stranger"
 # --- DMA masks, at run time ------------------------------------------------------------
 errno_is ok "mapped with 32 bits" map "$list" "$client" from
 mapped=$id
-must mask "$client" 28
-must verdict "$card" "$client"
-is "$(r reason) $(r mapping)" "dma-mask none" "a DMA mask of 28 bits takes effect at once"
-is "$(r limit) $(r needed)" "$(printf '0xfffffff 0x%x' $((start + 0x7fffff)))" "the verdict has both addresses"
-like "$(r text)" "$client and $card: dma-mask: .*-$(printf '0x%x' $((start + 0x7fffff)))] exceeds the client's 28-bit DMA mask; " \
-	"and are in the text, with both ends"
-errno_is EXDEV "mapping with 28 bits is refused" map "$list" "$client" from
-errno_is EXDEV "distance with 28 bits is refused" distance "$card" "$client"
+if [ "$(uname -m)" = aarch64 ]; then
+	# nor does the kernel take one with which a device reaches none of it
+	skip "a DMA mask of 28 bits" "the memory of this machine begins at 1 GiB"
+else
+	must mask "$client" 28
+	must verdict "$card" "$client"
+	is "$(r reason) $(r mapping)" "dma-mask none" "a DMA mask of 28 bits takes effect at once"
+	is "$(r limit) $(r needed)" "$(printf '0xfffffff 0x%x' $((start + 0x7fffff)))" "the verdict has both addresses"
+	like "$(r text)" "$client and $card: dma-mask: .*-$(printf '0x%x' $((start + 0x7fffff)))] exceeds the client's 28-bit DMA mask; " \
+		"and are in the text, with both ends"
+	errno_is EXDEV "mapping with 28 bits is refused" map "$list" "$client" from
+	errno_is EXDEV "distance with 28 bits is refused" distance "$card" "$client"
+fi
 put_back "$mapped"
 for bits in 32 44 64; do
 	must mask "$client" $bits

@@ -54,6 +54,9 @@ if [ $failed = 0 ]; then
 	# shellcheck disable=SC1091
 	echo "# $kernel is $(. "$lane/kernel/env" && echo "$KVER")"
 	if [ -n "$full" ]; then
+		# tests of guests take it from the build directory
+		mkdir -p "$lane/command"
+		[ ! -e "$BUILD/command/p2pmem" ] || cp "$BUILD/command/p2pmem" "$lane/command/"
 		check "$kernel: the stock lane passes" env BUILD="$lane" GUESTS=1 "$top/tools/testing/p2pmem/run-tests.sh"
 	else
 		check "$kernel: files go through a provider's memory, by the addresses that QEMU saw" \
