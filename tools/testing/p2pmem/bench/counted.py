@@ -11,7 +11,7 @@ import statistics
 import subprocess
 
 TRACE = re.compile(r"pci_nvme_map_addr addr (0x[0-9a-f]+) len (\d+)|port92_write port92: write (0x[0-9a-f]+)")
-# differences of functions below this share of an I/O are left out of the output
+# differences of functions below this share of an I/O are not printed
 LEAST = 0.002
 
 

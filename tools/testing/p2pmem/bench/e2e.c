@@ -5,8 +5,8 @@
  * namespace 2 in the card's BAR; both are the same drive.
  *
  * Counts I/O between markers of the plugin (plugin/marker.h) and prints, in the order of the
- * counts, "bench-io|OPERATION|MEMORY|BYTES|CPUS|IOS|MARK". MARK, if it is not 0, is written to I/O port
- * 0x92 before the count, and MARK + 1 after it: QEMU's trace of addresses has both.
+ * counts, "bench-io|OPERATION|MEMORY|BYTES|CPUS|IOS|MARK". MARK, if it is not 0, is written to I/O
+ * port 0x92 before the count, and MARK + 1 after it: QEMU's trace of addresses has both.
  * "bench-text|MODULE|SECTION|ADDRESS" are addresses of functions.
  */
 #define _GNU_SOURCE
@@ -37,13 +37,14 @@
 #define MOST		(128 << 10)
 #define RANGE		(32 << 20)	/* of the drive, for each CPU */
 #define CPUS		2
+#define TESTS		6
 #define SAMPLES		5
 #define IOS_4K		1024	/* a CPU, of 4 KiB; a quarter of 128 KiB */
 
 static const struct test {
 	const char *name;
 	int write, scattered, bytes, ios;
-} tests[] = {
+} tests[TESTS] = {
 	{ "e2e Read", 0, 0, PAGE, IOS_4K },
 	{ "e2e Write", 1, 0, PAGE, IOS_4K },
 	{ "e2e Read", 0, 0, MOST, IOS_4K / 4 },
@@ -52,7 +53,7 @@ static const struct test {
 	{ "e2e Write, scattered", 1, 1, MOST, IOS_4K / 4 },
 };
 
-/* What a process for a CPU is asked to do. */
+/* One sample, for the process of a CPU. */
 struct job {
 	int test, peer;
 };
@@ -64,7 +65,7 @@ struct worker {
 static struct worker workers[CPUS];
 static const char *const disks[] = { "/dev/nvme1n1", "/dev/nvme1n2" };
 
-static void end(const char *what)
+static void stop(const char *what)
 {
 	printf("bench-end|%s|%d\n", what, errno);
 	fflush(stdout);
@@ -77,14 +78,14 @@ static void put(const char *path, const char *text)
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		end(path);
+		stop(path);
 	close(fd);
 }
 
 static void directory(const char *path)
 {
 	if (mkdir(path, 0755))
-		end(path);
+		stop(path);
 }
 
 static int is_module(const struct dirent *entry)
@@ -98,14 +99,14 @@ static void load_all(void)
 	int i, nr, fd;
 
 	if (chdir("/modules"))
-		end("/modules");
+		stop("/modules");
 	nr = scandir(".", &names, is_module, alphasort);
 	for (i = 0; i < nr; i++) {
 		const char *name = names[i]->d_name;
 
 		fd = open(name, O_RDONLY | O_CLOEXEC);
 		if (syscall(SYS_finit_module, fd, strstr(name, "bench") ? "what=lend" : "", 0))
-			end(name);
+			stop(name);
 		close(fd);
 		print_text(name);
 	}
@@ -120,13 +121,13 @@ static void network(void)
 	addr->sin_family = AF_INET;
 	inet_pton(AF_INET, "10.0.0.1", &addr->sin_addr);
 	if (fd < 0 || ioctl(fd, SIOCSIFADDR, &request))
-		end("address");
+		stop("address");
 	inet_pton(AF_INET, "255.255.255.0", &addr->sin_addr);
 	if (ioctl(fd, SIOCSIFNETMASK, &request))
-		end("netmask");
+		stop("netmask");
 	request.ifr_flags = IFF_UP | IFF_RUNNING;
 	if (ioctl(fd, SIOCSIFFLAGS, &request))
-		end("up");
+		stop("up");
 	close(fd);
 }
 
@@ -151,7 +152,7 @@ static void find_card(char *name, size_t size)
 		}
 		fclose(f);
 	}
-	end("card");
+	stop("card");
 }
 
 static void wait_for(const char *path)
@@ -163,25 +164,30 @@ static void wait_for(const char *path)
 			return;
 		usleep(100000);
 	}
-	end(path);
+	stop(path);
+}
+
+static void attribute(int nsid, const char *name, const char *text)
+{
+	char path[160];
+
+	snprintf(path, sizeof(path), NVMET "subsystems/bench/namespaces/%d/%s", nsid, name);
+	/* p2pmem tests a path before it uses it, P2PDMA does not */
+	if (!strcmp(name, "p2pmem_verify") && access(path, F_OK))
+		return;
+	put(path, text);
 }
 
 static void export(int nsid, const char *memory)
 {
 	char path[160];
-	int at = snprintf(path, sizeof(path), NVMET "subsystems/bench/namespaces/%d", nsid);
 
+	snprintf(path, sizeof(path), NVMET "subsystems/bench/namespaces/%d", nsid);
 	directory(path);
-	strcpy(path + at, "/device_path");
-	put(path, "/dev/nvme0n1");
-	/* p2pmem tests a path first; P2PDMA has nothing like it */
-	strcpy(path + at, "/p2pmem_verify");
-	if (!access(path, F_OK))
-		put(path, "off");
-	strcpy(path + at, "/p2pmem");
-	put(path, memory);
-	strcpy(path + at, "/enable");
-	put(path, "1");
+	attribute(nsid, "device_path", "/dev/nvme0n1");
+	attribute(nsid, "p2pmem_verify", "off");
+	attribute(nsid, "p2pmem", memory);
+	attribute(nsid, "enable", "1");
 }
 
 static void connect_target(void)
@@ -201,8 +207,9 @@ static void connect_target(void)
 	put(NVMET "ports/1/addr_trsvcid", "4420");
 	put(NVMET "ports/1/param_inline_data_size", "0");
 	if (symlink(NVMET "subsystems/bench", NVMET "ports/1/subsystems/bench"))
-		end("link");
-	put("/dev/nvme-fabrics", "transport=rdma,traddr=10.0.0.1,trsvcid=4420,nqn=bench,keep_alive_tmo=0");
+		stop("link");
+	put("/dev/nvme-fabrics",
+	    "transport=rdma,traddr=10.0.0.1,trsvcid=4420,nqn=bench,keep_alive_tmo=0");
 	wait_for(disks[0]);
 	wait_for(disks[1]);
 }
@@ -234,16 +241,16 @@ static void run(aio_context_t context, int disk, const struct test *t, char *mem
 			offset = (offset + t->bytes) % RANGE;
 		}
 		if (nr && syscall(SYS_io_submit, context, nr, list) != nr)
-			end("submit");
+			stop("submit");
 		started += nr;
 		nr = syscall(SYS_io_getevents, context, 1, DEPTH, events, NULL);
 		if (nr < 1)
-			end("events");
+			stop("events");
 		ended += nr;
 		for (i = 0, j = 0; i < nr; i++) {
 			if (events[i].res != t->bytes) {
 				errno = -events[i].res;
-				end("I/O");
+				stop("I/O");
 			}
 			if (started + j < t->ios)
 				list[j++] = &requests[events[i].data];
@@ -260,8 +267,8 @@ static char *allocate(int scattered)
 	int i;
 
 	if (memory == MAP_FAILED)
-		end("memory");
-	/* the kernel allocates adjacent pages one after the other: the second half gets every second one */
+		stop("memory");
+	/* adjacent pages are allocated one after the other: each half gets every second one */
 	for (i = 0; i < DEPTH * MOST; i += PAGE) {
 		memory[i] = 1;
 		memory[i + DEPTH * MOST] = 1;
@@ -281,18 +288,18 @@ static void work(int cpu)
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
 	if (sched_setaffinity(0, sizeof(set), &set))
-		end("affinity");
+		stop("affinity");
 	memory[0] = allocate(0);
 	memory[1] = allocate(1);
 	fds[0] = open(disks[0], O_RDWR | O_DIRECT | O_CLOEXEC);
 	fds[1] = open(disks[1], O_RDWR | O_DIRECT | O_CLOEXEC);
 	if (fds[0] < 0 || fds[1] < 0 || syscall(SYS_io_setup, DEPTH, &context))
-		end("disks");
+		stop("disks");
 	while (read(workers[cpu].ask[0], &job, sizeof(job)) == sizeof(job)) {
 		t = &tests[job.test];
 		run(context, fds[job.peer], t, memory[t->scattered], cpu);
 		if (write(workers[cpu].done[1], &job, sizeof(job)) != sizeof(job))
-			end("done");
+			stop("done");
 	}
 	_exit(0);
 }
@@ -304,10 +311,10 @@ static void sample(const struct job *job, int cpus)
 
 	for (i = 0; i < cpus; i++)
 		if (write(workers[i].ask[1], job, sizeof(*job)) != sizeof(*job))
-			end("ask");
+			stop("ask");
 	for (i = 0; i < cpus; i++)
 		if (read(workers[i].done[0], &done, sizeof(done)) != sizeof(done))
-			end("done");
+			stop("done");
 }
 
 static void mark(int number)
@@ -322,7 +329,7 @@ static void measure(int cpus)
 	struct job job;
 	int i, number = 0, at;
 
-	for (job.test = 0; job.test < (int)(sizeof(tests) / sizeof(tests[0])); job.test++) {
+	for (job.test = 0; job.test < TESTS; job.test++) {
 		const struct test *t = &tests[job.test];
 
 		for (i = 0; i <= SAMPLES; i++) {
@@ -338,7 +345,8 @@ static void measure(int cpus)
 				marker(MARKER_END);
 				mark(at ? at + 1 : 0);
 				printf("bench-io|%s|%s|%d|%d|%d|%d\n", t->name,
-				       job.peer ? "peer" : "system", t->bytes, cpus, t->ios * cpus, at);
+				       job.peer ? "peer" : "system", t->bytes, cpus,
+				       t->ios * cpus, at);
 				fflush(stdout);
 			}
 		}
@@ -351,21 +359,21 @@ int main(void)
 
 	if (mount("proc", "/proc", "proc", 0, "") || mount("sysfs", "/sys", "sysfs", 0, "") ||
 	    mount("devtmpfs", "/dev", "devtmpfs", 0, ""))
-		end("mount");
+		stop("mount");
 	if (ioperm(0x92, 1, 1))
-		end("port");
+		stop("port");
 	load_all();
 	if (mount("configfs", "/sys/kernel/config", "configfs", 0, ""))
-		end("configfs");
+		stop("configfs");
 	network();
 	connect_target();
 	for (i = 0; i < cpus; i++) {
 		if (pipe(workers[i].ask) || pipe(workers[i].done))
-			end("pipe");
+			stop("pipe");
 		if (!fork())
 			work(i);
 	}
 	measure(cpus);
 	errno = 0;
-	end("e2e");
+	stop("e2e");
 }

@@ -43,7 +43,7 @@ class Guest:
 
     @property
     def parameter(self):
-        """What the module or the program in the guest is told, and prints at its end."""
+        """The parameter of the module or the program in the guest, which prints it at its end."""
         return self.name if self.what == "find" else self.what
 
     @property

@@ -42,10 +42,11 @@ kernel_make()
 	[ ! -e "$o.rc" ] || die "the build failed (whole log: $o.log)"
 }
 
-# checksum of what the kernel NAME depends on
+# inputs NAME SOURCE OPTION...: what the kernel depends on
 inputs()
 {
-	cat "$build/kernel/version" "$here/kernel.config" "$here/kernels.sh"
+	echo "$@"
+	cat "$build/kernel/version" "$here/kernel.config"
 	[ "$1" = upstream ] || (
 		cd "$top"
 		git ls-files -- drivers/pci include tools/graft |
@@ -60,7 +61,7 @@ kernel()
 	out=$dir/kernel
 	source=$2
 	mkdir -p "$out"
-	want=$(inputs "$1" | sha256sum | cut -c1-32)
+	want=$(inputs "$@" | sha256sum | cut -c1-32)
 	[ "$(cat "$dir/built" 2>/dev/null)" != "$want" ] || return 0
 	rm -f "$dir/built"
 	: >"$out.log"
@@ -143,8 +144,9 @@ measure()
 	place "$dir/modules" $core "$dir/module/p2pmem_bench.ko"
 	# shellcheck disable=SC2086
 	place "$dir/modules-e2e" $core "$dir/module/p2pmem_bench.ko" "$drivers/nvme/host/nvme-core.ko" \
-		"$dir/nvme/nvme.ko" "$drivers"/infiniband/core/ib_core.ko "$drivers"/infiniband/core/ib_cm.ko \
-		"$drivers"/infiniband/core/iw_cm.ko "$drivers"/infiniband/core/rdma_cm.ko \
+		"$dir/nvme/nvme.ko" "$dir/kernel/lib/dim/dimlib.ko" "$drivers/infiniband/core/ib_core.ko" \
+		"$drivers/infiniband/core/ib_cm.ko" "$drivers/infiniband/core/iw_cm.ko" \
+		"$drivers/infiniband/core/rdma_cm.ko" \
 		"$drivers/nvme/host/nvme-fabrics.ko" "$drivers/nvme/host/nvme-rdma.ko" \
 		"$drivers/nvme/target/nvmet.ko" "$drivers/nvme/target/nvmet-rdma.ko" "$dir/rnic/p2pmem_rnic.ko"
 	gcc -O2 -Wall -Werror -static -o "$dir/init" "$here/init.c"

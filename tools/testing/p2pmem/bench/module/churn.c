@@ -2,15 +2,15 @@
 /*
  * DOC: a pool after a long time of use
  *
- * Runs of 1 to 32 pages fill the pool to 80 percent. Then runs are freed, each one chosen at random,
- * and others of random length are allocated, until as many were freed as the pool had. Both kernels
- * get the same sequence of random numbers.
+ * Runs of 1 to 32 pages fill the pool to 80 percent. Then runs are freed, each one chosen at
+ * random, and others of random length are allocated, until as many were freed as the pool had.
+ * Both kernels get the same sequence of random numbers.
  */
 #include <linux/vmalloc.h>
 #include "bench.h"
 
 #define CHURN_PERCENT	80
-#define CHURN_ORDERS	6	/* 1 to 32 pages, all equally frequent */
+#define CHURN_LENGTHS	6	/* 1 to 32 pages, all equally frequent */
 
 struct churn_run {
 	void *addr;
@@ -32,7 +32,7 @@ static u32 churn_random(u32 below)
 static int churn_grow(struct bench *b, size_t most)
 {
 	while (churn_used + PAGE_SIZE <= most) {
-		size_t len = PAGE_SIZE << churn_random(CHURN_ORDERS);
+		size_t len = PAGE_SIZE << churn_random(CHURN_LENGTHS);
 		void *addr;
 
 		while (len > PAGE_SIZE && churn_used + len > most)

@@ -3,8 +3,8 @@
  * DOC: p2pmem_bench: what peer memory costs, with the kernel's P2PDMA or with ours
  *
  * Measures while it is loaded, and prints "bench|OPERATION|POOL|STATE|BYTES|FIGURE" lines. The
- * parameter "what" selects: lend, pool, map, find-N (among N PCI functions), cpus, lines. One source
- * for both kernels; api.h has the names of their functions.
+ * parameter "what" selects: lend, pool, map, find-N (among N PCI functions), cpus, lines. One
+ * source for both kernels; api.h has the names of their functions.
  */
 #include <linux/module.h>
 #include "bench.h"

@@ -10,9 +10,10 @@
  * of code that was executed, with the instructions that were executed in it, and "end TOTAL".
  *
  * With lines=on, each CPU records its accesses between MARKER_ENTER and MARKER_LEAVE. MARKER_DUMP
- * writes "begin NUMBER", a line "line ADDRESS READERS WRITERS LOCKERS CODE LOCKED" for each line of 64
- * bytes, and "end ROUNDS". READERS, WRITERS and LOCKERS are bit masks of CPUs, CODE the address of
- * the last instruction that accessed the line with a lock, and LOCKED the number of such accesses.
+ * writes "begin NUMBER", a line "line ADDRESS READERS WRITERS LOCKERS CODE LOCKED" for each line
+ * of 64 bytes, and "end ROUNDS". READERS, WRITERS and LOCKERS are bit masks of CPUs, CODE the
+ * address of the last instruction that accessed the line with a lock, and LOCKED the number of
+ * such accesses.
  *
  * It needs "-accel tcg,thread=single": nothing here is protected against other threads.
  */
@@ -25,7 +26,8 @@
 #define EXPORT		__attribute__((visibility("default")))
 #define LINE		64
 #define CPUS		8
-#define BUCKETS		(1 << 16)
+#define BIT(nr)		(1U << (nr))
+#define BUCKETS		BIT(16)
 
 struct block {
 	uint64_t addr, insns, runs;
@@ -161,33 +163,25 @@ static void marked(unsigned int cpu, void *data)
 	}
 }
 
-static void accessed(unsigned int cpu, qemu_plugin_meminfo_t info, uint64_t addr, uint64_t locked)
+/* @data: the address of the instruction if it locks the line, or NULL */
+static void accessed(unsigned int cpu, qemu_plugin_meminfo_t info, uint64_t addr, void *data)
 {
+	unsigned int mask = BIT(cpu % CPUS);
 	struct line *l;
 
 	if (!inside[cpu % CPUS])
 		return;
 	l = line_find(addr & ~(uint64_t)(LINE - 1));
 	if (!qemu_plugin_mem_is_store(info)) {
-		l->readers |= 1 << cpu % CPUS;
+		l->readers |= mask;
 		return;
 	}
-	l->writers |= 1 << cpu % CPUS;
-	if (locked) {
-		l->lockers |= 1 << cpu % CPUS;
-		l->code = locked;
+	l->writers |= mask;
+	if (data) {
+		l->lockers |= mask;
+		l->code = (uintptr_t)data;
 		l->locked++;
 	}
-}
-
-static void accessed_plain(unsigned int cpu, qemu_plugin_meminfo_t info, uint64_t addr, void *data)
-{
-	accessed(cpu, info, addr, 0);
-}
-
-static void accessed_locked(unsigned int cpu, qemu_plugin_meminfo_t info, uint64_t addr, void *data)
-{
-	accessed(cpu, info, addr, (uintptr_t)data);
 }
 
 /* The number of a marker, or 0. */
@@ -229,26 +223,22 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	struct block *b = block_find(qemu_plugin_tb_vaddr(tb), nr);
 
 	if (!of_lines)
-		qemu_plugin_register_vcpu_tb_exec_inline(tb, QEMU_PLUGIN_INLINE_ADD_U64, &b->runs, 1);
+		qemu_plugin_register_vcpu_tb_exec_inline(tb, QEMU_PLUGIN_INLINE_ADD_U64, &b->runs,
+							 1);
 	for (i = 0; i < nr; i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 		const unsigned char *code = qemu_plugin_insn_data(insn);
 		size_t size = qemu_plugin_insn_size(insn);
-		uintptr_t marker = insn_marker(code, size);
+		uintptr_t marker = insn_marker(code, size), locked;
 
 		if (marker)
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, marked, QEMU_PLUGIN_CB_NO_REGS,
 							       (void *)marker);
 		if (!of_lines)
 			continue;
-		if (insn_locked(code, size))
-			qemu_plugin_register_vcpu_mem_cb(insn, accessed_locked,
-							 QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW,
-							 (void *)(uintptr_t)qemu_plugin_insn_vaddr(insn));
-		else
-			qemu_plugin_register_vcpu_mem_cb(insn, accessed_plain,
-							 QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW,
-							 NULL);
+		locked = insn_locked(code, size) ? qemu_plugin_insn_vaddr(insn) : 0;
+		qemu_plugin_register_vcpu_mem_cb(insn, accessed, QEMU_PLUGIN_CB_NO_REGS,
+						 QEMU_PLUGIN_MEM_RW, (void *)locked);
 	}
 }
 

@@ -14,7 +14,9 @@
 #define MARKER_TEXT(x)	MARKER_TEXT_(x)
 /* nopl MARKER + number(%rax, %rax, 1) */
 #define marker(number)								\
+({										\
 	asm volatile(".byte 0x0f, 0x1f, 0x84, 0x00\n\t.long "			\
-		     MARKER_TEXT(MARKER) " + " MARKER_TEXT(number) ::: "memory")
+		     MARKER_TEXT(MARKER) " + " MARKER_TEXT(number) ::: "memory");	\
+})
 
 #endif /* P2PMEM_MARKER_H */
