@@ -3,16 +3,19 @@
 """
 compare.py: what peer memory costs, with the kernel's own P2PDMA and with ours, in one run
 
-  compare.py [--quick] [GUEST...]
+  compare.py [--quick] [--record] [GUEST...]
+  compare.py --print [--record]
 
 Builds both kernels (kernels.sh), boots the guests of guests.py on each, and prints a table of
 executed instructions: operation, pool, its state, bytes, upstream, ours, ours/upstream, goal.
 "-" is what an interface does not have or was not measured, "refused" what it did not do, and a
 "!" behind ours a figure that misses its goal. "grows:" lines below it are our figures that are more
-than a tenth higher in a larger pool. Writes compare.json and compare.svg to BUILD/bench.
+than a tenth higher in a larger pool, and "missed:" figures that miss their goal. Writes compare.json
+and compare.svg to BUILD/bench.
 
 --quick omits the pool of 64 GiB, whose pages take minutes to set up. GUEST (a shell pattern,
-"pool-*") boots these guests only.
+"pool-*") boots these guests only. --print boots none, and prints the last compare.json. --record writes
+what is printed to the file "compared" beside this script, too.
 
 Figures "cpus" are elapsed time, not instructions: pairs per second of all CPUs, as a multiple of
 those of one CPU in the same boot, the median of nine samples. Lines "spread:" say how far samples
@@ -21,6 +24,7 @@ that execute more or fewer of them with peer memory than with system memory.
 """
 
 import argparse
+import contextlib
 import fnmatch
 import json
 import os
@@ -204,6 +208,15 @@ def spreads(table):
                 print(f"spread: {title(row)}, {kernel}: {row[kernel]}, from {least} to {most}")
 
 
+def misses(table):
+    """Prints our figures that miss their goal."""
+    for row in table:
+        if row["missed"]:
+            goals = [] if row["goal"] is None else [f"the goal is {row['goal']}"]
+            goals += [f"upstream's {row['upstream']} is to be {row['factor']} times it"] if row["factor"] else []
+            print(f"missed: {title(row)}, pool {amount(row['pool'])}: {row['ours']}, {', '.join(goals)}")
+
+
 def functions(details):
     """Prints which functions make the difference, and what locks shared lines."""
     for name, kernels in details.items():
@@ -268,31 +281,49 @@ def plot(table, out):
     print(f"bench: {out}/compare.svg (pools up to {amount(largest)})")
 
 
+def report(document):
+    """Prints all that was measured."""
+    table = document["figures"]
+    text(table)
+    grows(table)
+    misses(table)
+    spreads(table)
+    functions(document["functions"])
+    print(f"host: {document['host']['cpus']} CPUs, load {document['host']['load']:.1f} at the end")
+
+
 def main():
     """Builds, measures, prints."""
     parser = argparse.ArgumentParser(description="executed instructions, upstream's and ours")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--print", action="store_true")
+    parser.add_argument("--record", action="store_true")
     parser.add_argument("guest", nargs="*")
     args = parser.parse_args()
     build = Path(os.environ.get("BUILD") or TOP / "build").resolve()
-    wanted = [g for g in guests.GUESTS if not (args.quick and g.pool > 4 * guests.GIB)
-              and any(fnmatch.fnmatch(g.name, p) for p in args.guest or ["*"])]
-    if not wanted:
-        sys.exit(f"bench: no guest is called so, there are {' '.join(g.name for g in guests.GUESTS)}")
-    subprocess.run([HERE / "kernels.sh", build], check=True)
-    results = Results()
-    results.measure(build, wanted)
-    table = rows(results)
-    text(table)
-    grows(table)
-    spreads(table)
-    functions(results.details)
     out = build / "bench"
-    document = {"version": 2, "unit": "executed instructions; cpus: multiple of one CPU; %: more than in system memory",
-                "host": {"cpus": os.cpu_count(), "load": os.getloadavg()[1]},
-                "figures": table, "functions": results.details}
-    (out / "compare.json").write_text(json.dumps(document, indent=1) + "\n")
+    results = Results()
+    if args.print:
+        document = json.loads((out / "compare.json").read_text())
+    else:
+        wanted = [g for g in guests.GUESTS if not (args.quick and g.pool > 4 * guests.GIB)
+                  and any(fnmatch.fnmatch(g.name, p) for p in args.guest or ["*"])]
+        if not wanted:
+            sys.exit(f"bench: no guest is called so, there are {' '.join(g.name for g in guests.GUESTS)}")
+        subprocess.run([HERE / "kernels.sh", build], check=True)
+        results.measure(build, wanted)
+        document = {"version": 2, "unit": "executed instructions; cpus: multiple of one CPU; %: more than in system memory",
+                    "host": {"cpus": os.cpu_count(), "load": os.getloadavg()[1]},
+                    "figures": rows(results), "functions": results.details}
+        (out / "compare.json").write_text(json.dumps(document, indent=1) + "\n")
+    report(document)
+    if args.record:
+        release = (build / "bench/ours/kernel/include/config/kernel.release").read_text().split("-")[0]
+        with open(HERE / "compared", "w", encoding="utf-8") as file, contextlib.redirect_stdout(file):
+            print(f"# SPDX-License-Identifier: GPL-2.0-only\n# compare.py --record, Linux {release}\n")
+            report(document)
     print(f"bench: {out}/compare.json")
+    table = document["figures"]
     plot(table, out)
     over = sum(row["missed"] for row in table)
     print(f"{len(table)} figures, {over} miss their goal, {len(results.failed)} guests failed")

@@ -36,10 +36,11 @@
 #define PAGE		4096
 #define MOST		(128 << 10)
 #define RANGE		(32 << 20)	/* of the drive, for each CPU */
+#define STEP		5		/* adjacent I/Os would be merged into one command */
 #define CPUS		2
 #define TESTS		6
-#define SAMPLES		5
-#define IOS_4K		1024	/* a CPU, of 4 KiB; a quarter of 128 KiB */
+#define SAMPLES		3
+#define IOS_4K		512	/* a CPU, of 4 KiB; a quarter of 128 KiB */
 
 static const struct test {
 	const char *name;
@@ -63,7 +64,7 @@ struct worker {
 };
 
 static struct worker workers[CPUS];
-static const char *const disks[] = { "/dev/nvme1n1", "/dev/nvme1n2" };
+static char disks[2][32];
 
 static void stop(const char *what)
 {
@@ -167,6 +168,28 @@ static void wait_for(const char *path)
 	stop(path);
 }
 
+/* The host's disks by the number of their namespace: the kernel scans namespaces in any order. */
+static void find_disks(void)
+{
+	char path[64], text[16];
+	int i, nsid;
+	FILE *f;
+
+	for (i = 1; i <= 2; i++) {
+		snprintf(path, sizeof(path), "/dev/nvme1n%d", i);
+		wait_for(path);
+		snprintf(path, sizeof(path), "/sys/block/nvme1n%d/nsid", i);
+		f = fopen(path, "r");
+		if (!f || !fgets(text, sizeof(text), f))
+			stop(path);
+		fclose(f);
+		nsid = atoi(text);
+		if (nsid < 1 || nsid > 2)
+			stop(path);
+		snprintf(disks[nsid - 1], sizeof(disks[0]), "/dev/nvme1n%d", i);
+	}
+}
+
 static void attribute(int nsid, const char *name, const char *text)
 {
 	char path[160];
@@ -210,8 +233,7 @@ static void connect_target(void)
 		stop("link");
 	put("/dev/nvme-fabrics",
 	    "transport=rdma,traddr=10.0.0.1,trsvcid=4420,nqn=bench,keep_alive_tmo=0");
-	wait_for(disks[0]);
-	wait_for(disks[1]);
+	find_disks();
 }
 
 /* Does all I/O of a sample with a constant number of requests in flight. */
@@ -238,7 +260,7 @@ static void run(aio_context_t context, int disk, const struct test *t, char *mem
 	while (ended < t->ios) {
 		for (i = 0; i < nr; i++) {
 			list[i]->aio_offset = (long long)cpu * RANGE + offset;
-			offset = (offset + t->bytes) % RANGE;
+			offset = (offset + STEP * t->bytes) % RANGE;
 		}
 		if (nr && syscall(SYS_io_submit, context, nr, list) != nr)
 			stop("submit");

@@ -2,14 +2,15 @@
 /*
  * DOC: a pool after a long time of use
  *
- * Runs of 1 to 32 pages fill the pool to 80 percent. Then runs are freed, each one chosen at
- * random, and others of random length are allocated, until as many were freed as the pool had.
- * Both kernels get the same sequence of random numbers.
+ * Runs of 1 to 32 pages fill the pool to 80 percent. Then an eighth of them, chosen at random, is
+ * freed, and others of random length fill the pool again, eight times. Both kernels get the same
+ * sequence of random numbers.
  */
 #include <linux/vmalloc.h>
 #include "bench.h"
 
 #define CHURN_PERCENT	80
+#define CHURN_ROUNDS	8
 #define CHURN_LENGTHS	6	/* 1 to 32 pages, all equally frequent */
 
 struct churn_run {
@@ -28,29 +29,34 @@ static u32 churn_random(u32 below)
 	return (churn_seed >> 32) * below >> 32;
 }
 
-/* Allocates runs until the pool is as full as it shall be. A run that does not fit is halved. */
+/* Allocates runs until the next one would exceed the share. One that does not fit is halved. */
 static int churn_grow(struct bench *b, size_t most)
 {
-	while (churn_used + PAGE_SIZE <= most) {
-		size_t len = PAGE_SIZE << churn_random(CHURN_LENGTHS);
-		void *addr;
+	size_t len = PAGE_SIZE << churn_random(CHURN_LENGTHS);
+	void *addr;
 
-		while (len > PAGE_SIZE && churn_used + len > most)
-			len /= 2;
+	while (churn_used + len <= most) {
 		for (addr = api_alloc(b->pdev, len); !addr && len > PAGE_SIZE;) {
 			len /= 2;
 			addr = api_alloc(b->pdev, len);
 		}
-		if (!addr || churn_nr == churn_max) {
-			if (addr)
-				api_free(b->pdev, addr, len);
+		if (!addr)
 			return -ENOMEM;
-		}
 		churn_runs[churn_nr++] = (struct churn_run){ addr, len };
 		churn_used += len;
+		if (churn_nr == churn_max)
+			return -ENOMEM;
+		len = PAGE_SIZE << churn_random(CHURN_LENGTHS);
 		cond_resched();
 	}
 	return 0;
+}
+
+static void churn_free(struct bench *b, unsigned int nr)
+{
+	api_free(b->pdev, churn_runs[nr].addr, churn_runs[nr].len);
+	churn_used -= churn_runs[nr].len;
+	churn_runs[nr] = churn_runs[--churn_nr];
 }
 
 /**
@@ -63,7 +69,7 @@ static int churn_grow(struct bench *b, size_t most)
 int churn_fill(struct bench *b)
 {
 	size_t size = pci_resource_len(b->pdev, 2), most = size / 100 * CHURN_PERCENT;
-	unsigned int i, nr, replaced;
+	unsigned int i, nr;
 	int ret;
 
 	/* a run has ten pages on average */
@@ -73,12 +79,10 @@ int churn_fill(struct bench *b)
 		return -ENOMEM;
 	churn_seed = 1;
 	ret = churn_grow(b, most);
-	replaced = churn_nr;
-	for (i = 0; !ret && i < replaced; i++) {
-		nr = churn_random(churn_nr);
-		api_free(b->pdev, churn_runs[nr].addr, churn_runs[nr].len);
-		churn_used -= churn_runs[nr].len;
-		churn_runs[nr] = churn_runs[--churn_nr];
+	for (i = 0; !ret && i < CHURN_ROUNDS; i++) {
+		/* many at once: a single hole would be filled by the next run */
+		for (nr = churn_nr / CHURN_ROUNDS; nr; nr--)
+			churn_free(b, churn_random(churn_nr));
 		ret = churn_grow(b, most);
 	}
 	if (ret)
@@ -95,8 +99,7 @@ int churn_fill(struct bench *b)
 void churn_empty(struct bench *b)
 {
 	while (churn_nr) {
-		churn_nr--;
-		api_free(b->pdev, churn_runs[churn_nr].addr, churn_runs[churn_nr].len);
+		churn_free(b, churn_nr - 1);
 		cond_resched();
 	}
 	churn_used = 0;
