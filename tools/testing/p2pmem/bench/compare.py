@@ -3,22 +3,28 @@
 """
 compare.py: what peer memory costs, with the kernel's own P2PDMA and with ours, in one run
 
-  compare.py [--quick] [GUEST...]
+  compare.py [--quick] [--record] [GUEST...]
+  compare.py --print [--record]
 
 Builds both kernels (kernels.sh), boots the guests of guests.py on each, and prints a table of
 executed instructions: operation, pool, its state, bytes, upstream, ours, ours/upstream, goal.
 "-" is what an interface does not have or was not measured, "refused" what it did not do, and a
 "!" behind ours a figure that misses its goal. "grows:" lines below it are our figures that are more
-than a tenth higher in a larger pool. Writes compare.json and compare.svg to BUILD/bench.
+than a tenth higher in a larger pool, and "missed:" figures that miss their goal. Writes compare.json
+and compare.svg to BUILD/bench.
 
 --quick omits the pool of 64 GiB, whose pages take minutes to set up. GUEST (a shell pattern,
-"pool-*") boots these guests only.
+"pool-*") boots these guests only. --print boots none, and prints the last compare.json. --record writes
+what is printed to the file "compared" beside this script, too.
 
-Figures of several CPUs are elapsed time, not instructions: pairs per second of all CPUs, as
-a multiple of those of one CPU in the same boot, the median of nine samples.
+Figures "cpus" are elapsed time, not instructions: pairs per second of all CPUs, as a multiple of
+those of one CPU in the same boot, the median of nine samples. Lines "spread:" say how far samples
+are apart. Figures "e2e" are instructions of the whole guest per I/O, and lines "more:" the functions
+that execute more or fewer of them with peer memory than with system memory.
 """
 
 import argparse
+import contextlib
 import fnmatch
 import json
 import os
@@ -30,6 +36,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 
 # pylint: disable=wrong-import-position
+import counted
 import guests
 
 HERE = Path(__file__).resolve().parent
@@ -37,7 +44,8 @@ TOP = HERE.parents[3]
 KERNELS = ("upstream", "ours")
 SIZES = [(guests.GIB, "GiB"), (guests.MIB, "MiB"), (guests.KIB, "KiB")]
 # operations whose column of bytes has another meaning
-COUNTED = {"find provider": "providers", "cpus": "CPUs"}
+COUNTED = {"find provider": "providers", "cpus": "CPUs", "cpus, charged list": "CPUs",
+           "locked accesses to shared lines": "CPUs", "shared lines that are written": "CPUs"}
 
 
 def amount(number):
@@ -49,42 +57,54 @@ def amount(number):
 
 
 def targets():
-    """Reads the goals: a list of (key, figure)."""
-    rows = []
+    """Reads the goals: a list of (key, figure or None, factor or None)."""
+    found = []
     for line in (HERE / "targets").read_text().splitlines():
-        if line and not line.startswith("#"):
-            *key, value = line.split("\t")
-            rows.append((key, float(value) if "." in value else int(value)))
-    return rows
+        if not line or line.startswith("#"):
+            continue
+        *key, values = line.split("\t")
+        figure = factor = None
+        for value in values.split():
+            if value.startswith("x"):
+                factor = float(value[1:])
+            else:
+                figure = float(value) if "." in value else int(value)
+        found.append((key, figure, factor))
+    return found
 
 
-def goal(key, rows):
-    """The goal of a figure, or None."""
+def goal(key, wanted):
+    """The goal of a figure, and the factor by which upstream's is to be more; None where there is none."""
     words = [str(word) for word in key]
-    for pattern, value in rows:
+    for pattern, figure, factor in wanted:
         if all(p in ("*", w) for p, w in zip(pattern, words)):
-            return value
-    return None
+            return figure, factor
+    return None, None
 
 
 def missed(row):
     """Whether our figure misses its goal, which is a minimum where several CPUs are compared."""
-    if row["goal"] is None or row["ours"] is None:
+    ours, upstream = row["ours"], row["upstream"]
+    if ours is None or (row["goal"], row["factor"]) == (None, None):
         return False
-    if row["ours"] == "refused":
+    if ours == "refused":
         return True
-    return row["ours"] < row["goal"] if row["operation"] == "cpus" else row["ours"] > row["goal"]
+    if row["factor"] and isinstance(upstream, int) and upstream < ours * row["factor"]:
+        return True
+    if row["goal"] is None:
+        return False
+    return ours < row["goal"] if row["operation"].startswith("cpus") else ours > row["goal"]
 
 
 def figures(lines, guest):
-    """Makes (operation, pool, state, bytes) -> figure from the lines of a guest."""
-    found, samples = {}, {}
-    for operation, pool, state, length, value in lines:
-        # the time stamp counter of such a guest counts time, not instructions
-        if (guest.cpus > 1) != (operation == "cpus"):
+    """Makes (operation, pool, state, bytes) -> figure, and -> [least, most], from the lines of a guest."""
+    found, samples, spread = {}, {}, {}
+    for operation, pool, state, length, value in (line[1:] for line in lines if line[0] == "bench"):
+        # without -icount, the time stamp counter counts time, not instructions
+        if (guest.cpus > 1) != operation.startswith("cpus"):
             continue
         key = (operation, int(pool), state, int(length))
-        if operation == "cpus":
+        if guest.cpus > 1:
             samples.setdefault(key, []).append(int(value))
         else:
             found[key] = value if value == "refused" else int(value)
@@ -92,64 +112,130 @@ def figures(lines, guest):
         ones = samples[(*key[:3], 1)]
         ratios = [one / many for one, many in zip(ones, times)]
         found[key] = round(statistics.median(ratios), 2)
-    return found
+        spread[key] = [round(min(ratios), 2), round(max(ratios), 2)]
+    return found, spread
 
 
-def measure(build, wanted):
-    """Boots the guests on both kernels."""
-    results = {}
-    for guest in wanted:
-        for kernel in KERNELS:
-            directory = build / "bench" / kernel
-            lines, console = guests.boot(guest, directory)
-            if lines is None and guest.cpus > 1 and "bench" not in console.read_text(errors="replace"):
-                # The emulator fails so in a few of a hundred boots, before any module is loaded.
-                print(f"bench: {kernel} {guest.name} did not boot, once more", flush=True)
+class Results:
+    """What the guests of both kernels measured."""
+
+    def __init__(self):
+        self.figures, self.spread, self.details, self.failed = {}, {}, {}, []
+
+    def add(self, kernel, guest, lines, build):
+        """Adds the figures of a guest."""
+        directory = build / "bench" / kernel
+        work = directory / "run" / guest.name
+        found, spread, details = *figures(lines, guest), {}
+        if guest.what == "e2e":
+            found, details, spread = counted.end_to_end(lines, directory, work)
+        elif guest.what == "lines":
+            found, details = counted.shared_lines(lines, directory, work)
+        for key, value in found.items():
+            self.figures.setdefault(key, {})[kernel] = value
+        for key, value in spread.items():
+            self.spread.setdefault(key, {})[kernel] = value
+        for name, value in details.items():
+            self.details.setdefault(name, {})[kernel] = value
+
+    def measure(self, build, wanted):
+        """Boots the guests on both kernels."""
+        for guest in wanted:
+            for kernel in KERNELS:
+                directory = build / "bench" / kernel
                 lines, console = guests.boot(guest, directory)
-            if lines is None:
-                print(f"bench: {kernel} {guest.name} failed, see {console}", flush=True)
-                results.setdefault("failed", []).append(f"{kernel} {guest.name}")
-                continue
-            for key, value in figures(lines, guest).items():
-                results.setdefault(key, {})[kernel] = value
-    return results
+                if lines is None and guest.cpus > 1 and "bench" not in console.read_text(errors="replace"):
+                    # The emulator fails so in a few of a hundred boots, before any module is loaded.
+                    print(f"bench: {kernel} {guest.name} did not boot, once more", flush=True)
+                    lines, console = guests.boot(guest, directory)
+                if lines is None:
+                    print(f"bench: {kernel} {guest.name} failed, see {console}", flush=True)
+                    self.failed.append(f"{kernel} {guest.name}")
+                else:
+                    self.add(kernel, guest, lines, build)
 
 
 def rows(results):
     """Makes the rows of the table."""
     wanted = targets()
     order = {}
-    for key in results:
+    for key in results.figures:
         order.setdefault(key[0], len(order))
     table = []
-    for key in sorted(results, key=lambda k: (order[k[0]], k[1])):
-        upstream, ours = (results[key].get(kernel) for kernel in KERNELS)
+    for key in sorted(results.figures, key=lambda k: (order[k[0]], k[1])):
+        upstream, ours = (results.figures[key].get(kernel) for kernel in KERNELS)
         ratio = None
-        if all(isinstance(v, (int, float)) and v for v in (upstream, ours)):
-            ratio = ours / upstream
-        table.append({"operation": key[0], "pool": key[1], "state": key[2], COUNTED.get(key[0], "bytes"): key[3],
-                      "upstream": upstream, "ours": ours, "ratio": ratio, "goal": goal(key, wanted)})
+        if all(isinstance(v, (int, float)) and v for v in (upstream, ours)) and "%" not in key[0]:
+            ratio = round(ours / upstream, 4)
+        limit, factor = goal(key, wanted)
+        row = {"operation": key[0], "pool": key[1], "state": key[2], COUNTED.get(key[0], "bytes"): key[3],
+               "upstream": upstream, "ours": ours, "ratio": ratio, "goal": limit, "factor": factor}
+        if key in results.spread:
+            row["spread"] = results.spread[key]
+        row["missed"] = missed(row)
+        table.append(row)
     return table
 
 
 def text(table):
     """Prints the table."""
-    line = "{:42}{:>8} {:16}{:>9}{:>13}{:>12}{:>9}{:>8}"
+    line = "{:46}{:>8} {:16}{:>8}{:>11}{:>11}{:>8}{:>10}"
     print(line.format("operation", "pool", "state", "bytes", "upstream", "ours ", "ratio", "goal"))
     for row in table:
         count = [row[name] for name in ("bytes", *COUNTED.values()) if name in row][0]
-        cells = ["-" if row[n] is None else str(row[n]) for n in ("upstream", "ours", "goal")]
+        cells = ["-" if row[n] is None else str(row[n]) for n in ("upstream", "ours")]
+        goals = [str(row["goal"])] if row["goal"] is not None else []
+        goals += [f"x{row['factor']}"] if row["factor"] else []
         print(line.format(row["operation"], amount(row["pool"]), row["state"],
                           amount(count) if "bytes" in row else str(count), cells[0],
-                          cells[1] + ("!" if missed(row) else " "),
-                          "-" if row["ratio"] is None else f"{row['ratio']:.3f}", cells[2]))
+                          cells[1] + ("!" if row["missed"] else " "),
+                          "-" if row["ratio"] is None else f"{row['ratio']:.3f}", " ".join(goals) or "-"))
+
+
+def title(row):
+    """A row's operation in a line of its own."""
+    words = [row["operation"], row["state"] if row["state"] != "0" else ""]
+    words += [f"{row[name]} {name}" for name in set(COUNTED.values()) if name in row]
+    return ", ".join(word for word in words + ([amount(row["bytes"])] if "bytes" in row else []) if word)
+
+
+def spreads(table):
+    """Prints how far samples are apart, where a figure is the median of several."""
+    for row in table:
+        for kernel in KERNELS:
+            if kernel in row.get("spread", {}) and row.get("CPUs") != 1:
+                least, most = row["spread"][kernel]
+                print(f"spread: {title(row)}, {kernel}: {row[kernel]}, from {least} to {most}")
+
+
+def misses(table):
+    """Prints our figures that miss their goal."""
+    for row in table:
+        if row["missed"]:
+            goals = [] if row["goal"] is None else [f"the goal is {row['goal']}"]
+            goals += [f"upstream's {row['upstream']} is to be {row['factor']} times it"] if row["factor"] else []
+            print(f"missed: {title(row)}, pool {amount(row['pool'])}: {row['ours']}, {', '.join(goals)}")
+
+
+def functions(details):
+    """Prints which functions make the difference, and what locks shared lines."""
+    for name, kernels in details.items():
+        for kernel, what in kernels.items():
+            if isinstance(what, dict):
+                names = ", ".join(f"{where} {count}" for where, count in sorted(what.items()))
+                print(f"locks: {name}, {kernel}: {names or 'none'}")
+                continue
+            for row in what:
+                print(f"more: {name}, {kernel}: {row['module']} {row['function']} {row['more']:+} "
+                      f"({row['system']} to {row['peer']})")
 
 
 def grows(table):
     """Prints which of our figures are more than a tenth higher in a larger pool."""
     least = {}
     for row in table:
-        if "bytes" not in row or row["operation"] in ("add_resource", "insmod") or not isinstance(row["ours"], int):
+        if not row["pool"] or "bytes" not in row or row["operation"] == "add_resource" or \
+           not isinstance(row["ours"], int):
             continue
         key = (row["operation"], row["state"], row["bytes"])
         before = least.setdefault(key, row)
@@ -195,31 +281,53 @@ def plot(table, out):
     print(f"bench: {out}/compare.svg (pools up to {amount(largest)})")
 
 
+def report(document):
+    """Prints all that was measured."""
+    table = document["figures"]
+    text(table)
+    grows(table)
+    misses(table)
+    spreads(table)
+    functions(document["functions"])
+    print(f"host: {document['host']['cpus']} CPUs, load {document['host']['load']:.1f} at the end")
+
+
 def main():
     """Builds, measures, prints."""
     parser = argparse.ArgumentParser(description="executed instructions, upstream's and ours")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--print", action="store_true")
+    parser.add_argument("--record", action="store_true")
     parser.add_argument("guest", nargs="*")
     args = parser.parse_args()
     build = Path(os.environ.get("BUILD") or TOP / "build").resolve()
-    wanted = [g for g in guests.GUESTS if not (args.quick and g.pool > 4 * guests.GIB)
-              and any(fnmatch.fnmatch(g.name, p) for p in args.guest or ["*"])]
-    if not wanted:
-        sys.exit(f"bench: no guest is called so, there are {' '.join(g.name for g in guests.GUESTS)}")
-    subprocess.run([HERE / "kernels.sh", build], check=True)
-    results = measure(build, wanted)
-    failed = results.pop("failed", [])
-    table = rows(results)
-    text(table)
-    grows(table)
     out = build / "bench"
-    document = {"version": 1, "unit": "executed instructions; cpus: multiple of one CPU", "figures": table}
-    (out / "compare.json").write_text(json.dumps(document, indent=1) + "\n")
+    results = Results()
+    if args.print:
+        document = json.loads((out / "compare.json").read_text())
+    else:
+        wanted = [g for g in guests.GUESTS if not (args.quick and g.pool > 4 * guests.GIB)
+                  and any(fnmatch.fnmatch(g.name, p) for p in args.guest or ["*"])]
+        if not wanted:
+            sys.exit(f"bench: no guest is called so, there are {' '.join(g.name for g in guests.GUESTS)}")
+        subprocess.run([HERE / "kernels.sh", build], check=True)
+        results.measure(build, wanted)
+        document = {"version": 2, "unit": "executed instructions; cpus: multiple of one CPU; %: more than in system memory",
+                    "host": {"cpus": os.cpu_count(), "load": os.getloadavg()[1]},
+                    "figures": rows(results), "functions": results.details}
+        (out / "compare.json").write_text(json.dumps(document, indent=1) + "\n")
+    report(document)
+    if args.record:
+        release = (build / "bench/ours/kernel/include/config/kernel.release").read_text().split("-")[0]
+        with open(HERE / "compared", "w", encoding="utf-8") as file, contextlib.redirect_stdout(file):
+            print(f"# SPDX-License-Identifier: GPL-2.0-only\n# compare.py --record, Linux {release}\n")
+            report(document)
     print(f"bench: {out}/compare.json")
+    table = document["figures"]
     plot(table, out)
-    over = sum(map(missed, table))
-    print(f"{len(table)} figures, {over} miss their goal, {len(failed)} guests failed")
-    sys.exit(1 if failed or not table else 0)
+    over = sum(row["missed"] for row in table)
+    print(f"{len(table)} figures, {over} miss their goal, {len(results.failed)} guests failed")
+    sys.exit(1 if results.failed or not table else 0)
 
 
 if __name__ == "__main__":

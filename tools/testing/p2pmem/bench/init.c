@@ -10,10 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <x86intrin.h>
+#include "text.h"
 
 static int is_module(const struct dirent *entry)
 {
@@ -33,6 +35,7 @@ static void load(const char *name, const char *parameters, int print)
 	cost = __rdtsc() - begin;
 	if (print)
 		printf("bench|insmod|0|0|0|%llu\n", cost);
+	print_text(name);
 	close(fd);
 }
 
@@ -44,6 +47,8 @@ int main(void)
 	int i, nr;
 
 	snprintf(parameters, sizeof(parameters), "what=%s", what ? what : "lend");
+	if (mount("sysfs", "/sys", "sysfs", 0, ""))
+		printf("bench-end|/sys|%d\n", errno);
 	if (chdir("/modules") == 0) {
 		nr = scandir(".", &names, is_module, alphasort);
 		for (i = 0; i < nr; i++)

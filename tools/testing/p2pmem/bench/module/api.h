@@ -18,6 +18,8 @@
 
 /* a long run: few of them fill a pool */
 #define API_RUN		SZ_64M
+/* the largest pool that is churned: in a larger one this takes hours */
+#define API_CHURN	SZ_4G
 #define API_LOOKUP	"pci_p2pdma_map_segment"
 
 static inline int api_lend(struct pci_dev *pdev)
@@ -102,6 +104,7 @@ static inline void api_lookup(api_lookup_t lookup, struct pci_dev *pdev, struct 
 #include <linux/pci-p2pmem.h>
 
 #define API_RUN		SZ_4M
+#define API_CHURN	U64_MAX
 #define API_LOOKUP	"p2pmem_pair_find"
 
 struct p2pmem_provider;

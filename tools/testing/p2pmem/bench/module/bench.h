@@ -106,6 +106,9 @@ int bench_lend(struct bench *b);
 int fill_to(struct bench *b, unsigned int percent);
 int fill_holes(struct bench *b, bool odd);
 void fill_empty(struct bench *b);
+/* churn.c */
+int churn_fill(struct bench *b);
+void churn_empty(struct bench *b);
 /* pool.c */
 int bench_pool(struct bench *b);
 /* map.c */
@@ -117,5 +120,7 @@ unsigned int functions_count(void);
 int functions_add(unsigned int nr);
 /* cpus.c */
 int bench_cpus(struct bench *b);
+/* lines.c */
+int bench_lines(struct bench *b);
 
 #endif /* _P2PMEM_BENCH_H */

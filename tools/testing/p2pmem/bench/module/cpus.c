@@ -2,9 +2,10 @@
 /*
  * DOC: several CPUs at once
  *
- * Each CPU allocates and frees pages of one pool for a number of rounds. All samples are of one
- * boot, in which one, two and four CPUs take turns, because the speed of the host changes. Time
- * is elapsed time here: the guest runs with a thread of the host for each CPU.
+ * Each CPU allocates and frees for a number of rounds: pages of one pool, then lists as a target
+ * does, charged to its grant. All samples are of one boot, in which one, two and four CPUs take
+ * turns, because the speed of the host changes. Time is elapsed time here: the guest runs with a
+ * thread of the host for each CPU.
  */
 #include <linux/completion.h>
 #include <linux/cpumask.h>
@@ -15,28 +16,49 @@
 
 #define CPUS_MAX	4
 #define CPUS_SAMPLES	9
-#define CPUS_ROUNDS	20000
+#define CPUS_ROUNDS	100000
 
 static atomic_t cpus_ready, cpus_running;
-static bool cpus_go;
+static bool cpus_go, cpus_lists;
 static DECLARE_COMPLETION(cpus_done);
+
+static void cpus_pages(struct bench *b)
+{
+	unsigned int i;
+	void *addr;
+
+	for (i = 0; i < CPUS_ROUNDS; i++) {
+		addr = api_alloc(b->pdev, PAGE_SIZE);
+		if (addr)
+			api_free(b->pdev, addr, PAGE_SIZE);
+	}
+}
+
+static void cpus_requests(struct bench *b)
+{
+	struct scatterlist *sg;
+	unsigned int i, nents;
+
+	for (i = 0; i < CPUS_ROUNDS; i++) {
+		sg = api_request(b->pdev, &nents, SZ_128K);
+		if (sg)
+			api_list_free(b->pdev, sg);
+	}
+}
 
 static int cpus_thread(void *data)
 {
 	struct bench *b = data;
-	unsigned int i;
-	void *addr;
 
 	atomic_inc(&cpus_ready);
 	/* pairs with the store of cpus_sample() */
 	while (!smp_load_acquire(&cpus_go))
 		/* the thread that starts all may be on this CPU */
 		cond_resched();
-	for (i = 0; i < CPUS_ROUNDS; i++) {
-		addr = api_alloc(b->pdev, PAGE_SIZE);
-		if (addr)
-			api_free(b->pdev, addr, PAGE_SIZE);
-	}
+	if (cpus_lists)
+		cpus_requests(b);
+	else
+		cpus_pages(b);
 	if (atomic_dec_and_test(&cpus_running))
 		complete(&cpus_done);
 	return 0;
@@ -68,8 +90,8 @@ static int cpus_sample(struct bench *b, unsigned int nr)
 	smp_store_release(&cpus_go, true);
 	wait_for_completion(&cpus_done);
 	b->len = nr;
-	bench_print(b, "cpus", div_u64(ktime_to_ns(ktime_sub(ktime_get(), begin)),
-				       nr * CPUS_ROUNDS / 1000));
+	bench_print(b, cpus_lists ? "cpus, charged list" : "cpus",
+		    div_u64(ktime_to_ns(ktime_sub(ktime_get(), begin)), nr * CPUS_ROUNDS / 1000));
 	return 0;
 }
 
@@ -85,10 +107,13 @@ static int cpus_sample(struct bench *b, unsigned int nr)
 int bench_cpus(struct bench *b)
 {
 	unsigned int i, nr;
-	int ret;
+	int ret = api_grant(b->pdev, b->clients, 2);
 
+	if (ret && ret != -EOPNOTSUPP)
+		return ret;
 	b->state = "0";
-	for (i = 0; i < CPUS_SAMPLES; i++) {
+	for (i = 0; i < 2 * CPUS_SAMPLES; i++) {
+		cpus_lists = i >= CPUS_SAMPLES;
 		for (nr = 1; nr <= CPUS_MAX && nr <= num_online_cpus(); nr *= 2) {
 			ret = cpus_sample(b, nr);
 			if (ret)

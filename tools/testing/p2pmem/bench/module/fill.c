@@ -3,10 +3,9 @@
  * DOC: states of a pool
  *
  * "50", "90", "99": so many percent are allocated, from the start of an empty pool. "odd": every
- * second page is free. "churned": the holes that a long time of short and long allocations
- * leaves. They are made at once, because the kernel's allocator would take hours of a large pool
- * for it: of the lower 90 percent, one page in nine is free, in holes of 1 to 8 pages, so that
- * about 80 percent of the pool are allocated; the rest is free in one piece.
+ * second page is free. "holes": of the lower 90 percent, one page in nine is free, in holes of 1
+ * to 8 pages, so that about 80 percent of the pool are allocated; the rest is free in one piece.
+ * "churned": churn.c.
  */
 #include <linux/vmalloc.h>
 #include "bench.h"
@@ -18,7 +17,7 @@ struct fill_run {
 
 static struct fill_run *fill_runs;
 static unsigned int fill_nr, fill_max;
-/* whether single pages of the runs are free: 'o' for odd, 'c' for churned */
+/* whether single pages of the runs are free: 'o' for odd, 'h' for holes */
 static char fill_pattern;
 
 static size_t fill_bytes(void)
@@ -38,7 +37,7 @@ static bool fill_is_hole(unsigned long page)
 
 	if (fill_pattern == 'o')
 		return page & 1;
-	return fill_pattern == 'c' && at < 1 + (group * 2654435761UL >> 7) % 8;
+	return fill_pattern == 'h' && at < 1 + (group * 2654435761UL >> 7) % 8;
 }
 
 /**
@@ -109,7 +108,7 @@ static void fill_free(struct bench *b, struct fill_run *r, bool holes)
 /**
  * fill_holes() - make an empty pool fragmented
  * @b: gives the provider
- * @odd: every second page is free, else "churned"
+ * @odd: every second page is free, else "holes"
  *
  * Context: Process context.
  * Return: 0, or -ENOMEM.
@@ -122,7 +121,7 @@ int fill_holes(struct bench *b, bool odd)
 	ret = fill_to(b, odd ? 100 : 90);
 	if (ret)
 		return ret;
-	fill_pattern = odd ? 'o' : 'c';
+	fill_pattern = odd ? 'o' : 'h';
 	for (i = 0; i < fill_nr; i++)
 		fill_free(b, &fill_runs[i], true);
 	return 0;

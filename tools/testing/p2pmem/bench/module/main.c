@@ -3,8 +3,8 @@
  * DOC: p2pmem_bench: what peer memory costs, with the kernel's P2PDMA or with ours
  *
  * Measures while it is loaded, and prints "bench|OPERATION|POOL|STATE|BYTES|FIGURE" lines. The
- * parameter "what" selects: lend, pool, map, find-N (among N PCI functions), cpus. One source
- * for both kernels; api.h has the names of their functions.
+ * parameter "what" selects: lend, pool, map, find-N (among N PCI functions), cpus, lines. One
+ * source for both kernels; api.h has the names of their functions.
  */
 #include <linux/module.h>
 #include "bench.h"
@@ -17,7 +17,7 @@ static const struct pci_device_id bench_client = { PCI_DEVICE(0x106b, 0x003f) };
 
 static char *what = "lend";
 module_param(what, charp, 0444);
-MODULE_PARM_DESC(what, "what is measured: lend, pool, map, find-N, cpus");
+MODULE_PARM_DESC(what, "what is measured: lend, pool, map, find-N, cpus, lines");
 
 #ifndef CONFIG_PCI_P2PDMA
 struct pci_p2pmem_grant *api_granted;
@@ -105,6 +105,8 @@ int bench_lend(struct bench *b)
 			return ret;
 		}
 		bench_print(b, "add_resource", cost);
+		pr_err("bench-bar|%llx|%llx\n", (u64)pci_bus_address(pdev, 2),
+		       (u64)pci_bus_address(pdev, 2) + pci_resource_len(pdev, 2) - 1);
 		pci_dev_get(pdev);
 	}
 	return b->pdev ? 0 : -ENODEV;
@@ -149,6 +151,8 @@ static int bench_run(struct bench *b)
 		return bench_map(b);
 	if (!strcmp(what, "cpus"))
 		return bench_cpus(b);
+	if (!strcmp(what, "lines"))
+		return bench_lines(b);
 	return -EINVAL;
 }
 

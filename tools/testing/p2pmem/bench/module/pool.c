@@ -130,11 +130,19 @@ int bench_pool(struct bench *b)
 	ret = fill_holes(b, false);
 	if (ret)
 		return ret;
-	pool_state(b, "churned", grant);
+	pool_state(b, "holes", grant);
 	fill_empty(b);
 	ret = fill_holes(b, true);
 	if (ret)
 		return ret;
 	pool_state(b, "odd", grant);
+	fill_empty(b);
+	if (pci_resource_len(b->pdev, 2) > API_CHURN)
+		return 0;
+	ret = churn_fill(b);
+	if (ret)
+		return ret;
+	pool_state(b, "churned", grant);
+	churn_empty(b);
 	return 0;
 }

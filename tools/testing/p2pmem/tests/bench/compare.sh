@@ -15,7 +15,8 @@ else
 	echo "not ok 1 - all guests of both kernels ended"
 	exit 1
 fi
-sed -n 's/^\([0-9]* figures, .*\)/# \1/p' "$log"
+# figures that miss their goal are shown, and do not fail the test
+sed -n 's/^\([0-9]* figures, .*\)/# \1/p; s/^missed: /# missed: /p' "$log"
 if grep '^grows: alloc+free .* 4 KiB' "$log" | sed 's/^/# /' | grep .; then
 	echo "not ok 2 - the cost of a page does not depend on the size of the pool"
 	exit 1
