@@ -75,14 +75,18 @@ sign()
 
 modules_package()
 {
-	# where this kernel's own modules are
-	lib=lib/modules
-	[ ! -L "$KIMAGE/lib" ] || lib=usr/lib/modules
-	dest=p2pmem-modules-$name/$lib/$KVER/updates/p2pmem
+	# dpkg replaces files one by one: not where they are loaded from, see debian/switch.in
+	dest=p2pmem-modules-$name/usr/lib/p2pmem/$KVER
 	for m in $modules; do
 		put "$build/stock/$KVER/modules/$m.ko" "$dest/$m.ko"
 	done
 	sign "$payload/$dest"
+	sed '/^#/d' "$here/exchange.sh" >"$tree/exchange"
+	fill "$here/debian/switch.in" | sed -e "s|@MODULES@|$modules|" -e "/^@EXCHANGE@$/{
+		r $tree/exchange
+		d
+	}" >"$payload/$dest/switch"
+	chmod 0755 "$payload/$dest/switch"
 }
 
 # the same way into /usr for units and tools

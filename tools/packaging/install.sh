@@ -45,128 +45,13 @@ die()
 }
 # shellcheck source=tools/packaging/sign.sh
 . "$top/tools/packaging/sign.sh"
+# shellcheck source=tools/packaging/exchange.sh
+. "$top/tools/packaging/exchange.sh"
 
 usage()
 {
 	sed -n '3,/^$/s/^# \{0,1\}//p' "$0" >&2
 	exit 2
-}
-
-# Prints the file that modprobe would load for module $1
-chosen()
-{
-	modinfo ${root:+-b "$root"} -k "$kver" -n "$1" 2>/dev/null || true
-}
-
-# Prints the set that modprobe uses: the name of its directory below updates/, or nothing
-current()
-{
-	for m in $modules; do chosen "$m"; done | sed -n 's,.*/updates/\(p2pmem\|p2pmem-b\)/.*,\1,p' | head -n 1
-}
-
-# Removes a set that no index names: renamed first, because depmod may run at any time
-discard()
-{
-	[ -e "$moddir/updates/$1" ] || return 0
-	rm -rf "$aside.old"
-	mv "$moddir/updates/$1" "$aside.old" && sync "$moddir/updates" && rm -rf "$aside.old"
-}
-
-# Removes what an interrupted run has left
-leftovers()
-{
-	rm -rf "$aside.new" "$aside.index" "$aside.old"
-	now=$(current)
-	for s in $sets; do
-		[ "$s" = "$now" ] || discard "$s"
-	done
-}
-
-# prepare_index SET: writes the index of the distribution's modules with SET, or with no set of ours,
-# beside the one in use, and checks it
-prepare_index()
-{
-	shadow=$aside.index/lib/modules/$kver
-	rm -rf "$aside.index"
-	mkdir -p "$shadow/updates" || return 1
-	for f in "$moddir"/* "$moddir"/updates/*; do
-		case ${f#"$moddir/"} in
-		updates | build | source) ;;
-		updates/p2pmem | updates/p2pmem-b) [ "$f" != "$moddir/updates/$1" ] || ln -s "$f" "$shadow/updates/" ;;
-		updates/*) [ ! -e "$f" ] || ln -s "$f" "$shadow/updates/" ;;
-		modules.order | modules.builtin | modules.builtin.modinfo | modules.builtin.ranges) cp -p "$f" "$shadow/" ;;
-		modules.*) ;;
-		*) [ ! -e "$f" ] || ln -s "$f" "$shadow/" ;;
-		esac || return 1
-	done
-	depmod -b "$aside.index" "$kver" || return 1
-	for m in $modules; do
-		file=$(modinfo -b "$aside.index" -k "$kver" -n "$m" 2>/dev/null || true)
-		case $1,$file in
-		,*/updates/p2pmem*/*) return 1 ;;
-		,* | *,*/updates/"$1"/*) ;;
-		*)
-			echo "install: modprobe would load ${file:-nothing} for $m: check the search lines in /etc/depmod.d" >&2
-			return 1
-			;;
-		esac
-	done
-	sync "$shadow"/modules.*
-}
-
-# Puts the prepared index in use. Each file is renamed; modules.dep.bin, which modprobe reads, is last
-# and decides which set is used: until then both sets are there.
-use_index()
-{
-	for f in "$shadow"/modules.*; do
-		case ${f##*/} in
-		modules.dep.bin | modules.order | modules.builtin | modules.builtin.modinfo | modules.builtin.ranges) ;;
-		*) mv "$f" "$moddir/" || return 1 ;;
-		esac
-	done
-	mv "$shadow/modules.dep.bin" "$moddir/" && sync "$moddir" && rm -rf "$aside.index"
-}
-
-initramfs()
-{
-	if [ -n "$root" ] || [ "${INITRAMFS:-yes}" = no ]; then
-		say "initramfs not updated"
-	elif [ ! -e "/boot/vmlinuz-$kver" ]; then
-		say "initramfs not updated: there is no /boot/vmlinuz-$kver"
-	elif command -v update-initramfs >/dev/null; then
-		update-initramfs -u -k "$kver"
-	elif command -v dracut >/dev/null; then
-		dracut --force --kver "$kver"
-	else
-		say "initramfs not updated: neither update-initramfs nor dracut found; update that of $kver by hand if it contains nvme or ib_core"
-	fi
-}
-
-# Replaces the set of modules in use by another one, or by none; rolls back if a step fails. Loss of power
-# at any step leaves one of the two, whole.
-exchange()
-{
-	# $1: directory of the new set, or empty
-	was=$(current)
-	next=
-	if [ -n "$1" ]; then
-		next=p2pmem
-		[ "$was" != p2pmem ] || next=p2pmem-b
-		mv "$1" "$moddir/updates/$next"
-		sync "$moddir/updates"
-	fi
-	if prepare_index "$next" && use_index && initramfs; then
-		[ -z "$was" ] || discard "$was"
-		return 0
-	fi
-	if [ "$(current)" != "$was" ]; then
-		prepare_index "$was" && use_index ||
-			depmod -a ${root:+-b "$root"} "$kver" || true
-		initramfs || true
-	fi
-	[ -z "$next" ] || discard "$next"
-	rmdir "$moddir/updates" 2>/dev/null || true
-	die "a step failed (see above), rolled back: $moddir is as it was before"
 }
 
 # room DIRECTORY KIB WHAT: refuses when the file system is too small
@@ -191,9 +76,9 @@ enough_room()
 # A package's modules are the package's
 no_package()
 {
-	[ -z "$root" ] && [ -e "$moddir/updates/p2pmem" ] || return 0
-	owner=$(dpkg-query -S "$moddir/updates/p2pmem/nvme.ko" 2>/dev/null | cut -d : -f 1) || true
-	[ -z "$owner" ] || die "the package $owner has installed p2pmem for $kver: upgrade or remove that package"
+	[ -z "$root" ] && [ -e "/usr/lib/p2pmem/$kver/nvme.ko" ] || return 0
+	owner=$(dpkg-query -S "/usr/lib/p2pmem/$kver/nvme.ko" 2>/dev/null | cut -d : -f 1) || true
+	die "the package ${owner:-p2pmem-modules-$kver} has installed p2pmem for $kver: upgrade or remove that package"
 }
 
 # Other packages (vendors' RDMA stacks, DKMS) install modules of these names too.
@@ -296,12 +181,8 @@ kver=${KVER:-$(sed -n 's/^KVER=//p' "$build/kernel/env" 2>/dev/null || true)}
 headers=$build/kernel/$kver/root/usr/src/linux-headers-$kver
 [ "$kver" != "$(sed -n 's/^KVER=//p' "$build/kernel/env" 2>/dev/null || true)" ] ||
 	headers=$(sed -n 's/^KDIR=//p' "$build/kernel/env")
-moddir=$root/lib/modules/$kver
+exchange_paths
 dir=$moddir/updates/p2pmem
-# A set has one of two places, in turn: its successor is there before it goes
-sets="p2pmem p2pmem-b"
-# not in a directory that depmod reads, but on the same file system
-aside=$root/lib/modules/.p2pmem-$kver
 trap 'rm -rf "$aside.new" "$aside.index"' EXIT
 
 case $1 in

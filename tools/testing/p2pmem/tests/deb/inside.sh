@@ -48,7 +48,7 @@ from()
 ours()
 {
 	for m in $MODULES; do
-		case $(from "$m") in */updates/p2pmem/$m.ko) ;; *) echo "$m: $(from "$m")"; return 1 ;; esac
+		case $(from "$m") in */updates/p2pmem/$m.ko | */updates/p2pmem-b/$m.ko) ;; *) echo "$m: $(from "$m")"; return 1 ;; esac
 	done
 	grep -x "ours" "/boot/initrd.img-$KVER"
 }
@@ -65,7 +65,7 @@ distribution()
 # files that packages may leave
 files()
 {
-	find /etc /usr/lib/modprobe.d /usr/lib/udev /usr/lib/systemd /usr/sbin /usr/bin /usr/src /usr/share/doc \
+	find /etc /usr/lib/modprobe.d /usr/lib/p2pmem /var/lib/p2pmem /usr/lib/udev /usr/lib/systemd /usr/sbin /usr/bin /usr/src /usr/share/doc \
 		/usr/share/man/man8 /lib/modules /var/lib/systemd /run/depmod.d ! -type d ! -name 'modules.*' \
 		! -path '/etc/ld.so.cache' 2>/dev/null | grep -v "/lib/modules/$NEXT/" | LC_ALL=C sort
 	ls -d "/lib/modules/$KVER/updates" 2>/dev/null
@@ -84,7 +84,7 @@ while [ $# -gt 0 ]; do case $1 in -k) k=$2 ;; esac; shift; done
 f=$(modinfo -k "$k" -n nvme 2>/dev/null)
 # a file that has gone is none
 [ -s "$f" ] || f=none
-case $f in */updates/p2pmem/*) w=ours ;; */kernel/*) w=distribution ;; *) w="$f" ;; esac
+case $f in */updates/p2pmem/* | */updates/p2pmem-b/*) w=ours ;; */kernel/*) w=distribution ;; *) w="$f" ;; esac
 echo "$w" >/boot/initrd.img-$k.new && mv /boot/initrd.img-$k.new /boot/initrd.img-$k
 END
 chmod +x /usr/sbin/update-initramfs
@@ -134,7 +134,7 @@ check "p2pmem-modules finds nothing wrong" p2pmem-modules status "$KVER"
 check "the check at boot is enabled" test -L /etc/systemd/system/multi-user.target.wants/p2pmem-boot.service
 check "and exports are not" test ! -e /etc/systemd/system/multi-user.target.wants/nvmet-export.service
 check "the units are valid" systemd-analyze verify --man=no /lib/systemd/system/p2pmem-boot.service /lib/systemd/system/nvmet-export.service
-check "install.sh leaves a package's modules alone" test "$(dpkg-query -S "/lib/modules/$KVER/updates/p2pmem/nvme.ko")" = "p2pmem-modules-$KVER: /lib/modules/$KVER/updates/p2pmem/nvme.ko"
+check "install.sh leaves a package's modules alone" test "$(dpkg-query -S "/usr/lib/p2pmem/$KVER/nvme.ko")" = "p2pmem-modules-$KVER: /usr/lib/p2pmem/$KVER/nvme.ko"
 
 # a new kernel
 check "a new kernel: one line when it is installed" says "kernel $NEXT has no p2pmem modules .* install p2pmem-modules-$NEXT, .* or boot $KVER" \
@@ -170,6 +170,7 @@ umount /boot
 check "upgrade" dpkg -i --force-depends /debs/modules-higher.deb
 check "is the new version" test "$(installed "p2pmem-modules-$KVER")" = "$was.1"
 check "our modules are used" ours
+check "the old set has gone" test "$(find "/lib/modules/$KVER" -name 'p2pmem*' -type d | wc -l) $(find /lib/modules -name '.p2pmem*' | wc -l)" = "1 0"
 check "six files" test "$(find "/lib/modules/$KVER/updates" -type f | wc -l)" = 6
 
 # the moment before the files go

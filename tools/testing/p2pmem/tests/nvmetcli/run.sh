@@ -81,8 +81,8 @@ files=$BUILD/vm/check-nvmetcli-save/files
 check "the file has the p2pmem attributes of each namespace" test "$(grep -c '"p2pmem":' "$files/p2pmem.json")" = 4
 check "after a boot both are restored, and data moves through peer memory" guest restore "$files/config.json $files/p2pmem.json"
 if command -v systemd-analyze >/dev/null; then
-	# that neither program is installed here is no fault of the unit
-	sed 's|/usr/local/bin/p2pmem|/bin/true|; s|nvmet.service|basic.target|' "$top/tools/packaging/p2pmem-nvmet.service" \
+	# that the program is not installed here is no fault of the unit
+	sed 's|/usr/local/bin/p2pmem|/bin/true|' "$top/tools/packaging/p2pmem-nvmet.service" \
 		>"$work/tmp/p2pmem-nvmet.service"
 	check "systemd reads the unit" systemd-analyze verify "$work/tmp/p2pmem-nvmet.service"
 fi

@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+boot.py: boot the image of a Debian system with its own kernel and initramfs, and let it run a step.
+
+boot.py [OPTION...] IMAGE OUT STEP FILE...
+    IMAGE  a raw file system that image.sh made; it is changed, as a machine changes its disk
+    OUT    a directory for console.log, report.log, qemu.args and temporary files
+    STEP   the script that the system runs when it is up; FILEs are beside it
+
+    --kernel RELEASE  boot this kernel instead of the newest one in /boot
+    --append WORDS    more kernel parameters
+    --timeout N       seconds until the boot has failed (900)
+    --cut REGEX       cut the power: kill QEMU when a line of the report matches
+    --after N         that many seconds later
+    --qemu ARGS       more arguments of QEMU, split like words in a shell
+    --list            print the releases in /boot, the newest last, and do nothing else
+
+Kernel and initramfs are read from the file system in IMAGE as a boot loader does: without a replay
+of its journal. The system reports on its second serial port, in lines:
+
+    booted RELEASE | ok - TEXT | not ok - TEXT | # TEXT | data NAME VALUE | end STATUS
+
+These are printed, and "not ok" lines for a boot that did not come to its end. Exit status: 0 all is ok,
+or the power was cut as asked for; 1 something is not; 2 usage error.
+"""
+
+import argparse
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "rig"))
+sys.dont_write_bytecode = True
+import vm  # noqa: E402  pylint: disable=wrong-import-position
+
+APPEND = ("console=ttyS0 loglevel=5 panic=-1 mitigations=off no_timer_check cryptomgr.notests=1 "
+          "rcupdate.rcu_cpu_stall_timeout=150 nvme_core.multipath=N nvme_core.io_timeout=5 "
+          "systemd.show_status=error systemd.log_color=0")
+
+
+def debugfs(image, command):
+    return subprocess.run(["debugfs", "-R", command, str(image)], stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, check=True).stdout
+
+
+def version_key(text):
+    """Sorts releases as sort -V does, near enough for Debian's."""
+    return [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in re.findall(r"\d+|\D+", text)]
+
+
+def releases(image):
+    """The kernels that a boot loader finds: those with an initramfs."""
+    names = {line.split("/")[5] for line in debugfs(image, "ls -p /boot").decode().split("\n")
+             if line.count("/") >= 6}
+    found = [n[8:] for n in names if n.startswith("vmlinuz-") and "initrd.img-" + n[8:] in names]
+    return sorted(found, key=version_key)
+
+
+class Report:
+    """The lines that the system writes to its second serial port, while it runs."""
+
+    def __init__(self, path):
+        self.path, self.at, self.rest = path, 0, b""
+        self.booted, self.status, self.bad = None, None, 0
+
+    def new_lines(self):
+        if not self.path.exists():
+            return []
+        with open(self.path, "rb") as log:
+            log.seek(self.at)
+            data = log.read()
+        self.at += len(data)
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        return [line.decode(errors="replace").strip("\r\0") for line in lines]
+
+    def read(self):
+        """Print what is new; the lines."""
+        lines = self.new_lines()
+        for line in lines:
+            word, _, rest = line.partition(" ")
+            if word == "booted":
+                self.booted = rest
+            elif word == "end":
+                self.status = int(rest) if rest.isdigit() else 99
+            elif word == "not":
+                self.bad += 1
+            print(line, flush=True)
+        return lines
+
+
+def run(args, out, options, report):
+    """Boot; None when it is over as it should be, otherwise the reason."""
+    deadline = time.monotonic() + options.timeout
+    cut = None
+    with open(out / "qemu.log", "wb") as log:
+        qemu = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, lambda number, _frame: sys.exit(128 + number))
+    try:
+        while True:
+            try:
+                status = qemu.wait(timeout=0.1)
+                report.read()
+                break
+            except subprocess.TimeoutExpired:
+                pass
+            lines = report.read()
+            if options.cut and cut is None and any(re.search(options.cut, line) for line in lines):
+                cut = time.monotonic() + options.after
+            if cut is not None and time.monotonic() >= cut:
+                return None
+            if time.monotonic() >= deadline:
+                return f"no power-off within {options.timeout} s"
+    finally:
+        if qemu.poll() is None:
+            qemu.kill()
+            qemu.wait()
+    if status:
+        return f"qemu ended with status {status}: " + (out / "qemu.log").read_text(errors="replace").strip()
+    if options.cut and cut is None:
+        return f"no line matched {options.cut}, so the power was not cut"
+    if cut is None and report.status is None:
+        return "the system ended without the end of its step"
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__, add_help=False)
+    parser.add_argument("image", type=Path)
+    parser.add_argument("out", type=Path, nargs="?")
+    parser.add_argument("step", type=Path, nargs="?")
+    parser.add_argument("files", type=Path, nargs="*")
+    for name in ("--kernel", "--cut", "--append", "--qemu"):
+        parser.add_argument(name, default="")
+    parser.add_argument("--timeout", type=int, default=900)
+    parser.add_argument("--after", type=float, default=0)
+    parser.add_argument("--list", action="store_true")
+    options = parser.parse_args()
+    image, out = options.image.resolve(), options.out
+    found = releases(image)
+    if options.list:
+        print("\n".join(found))
+        return 0
+    kernel = options.kernel or (found[-1] if found else "")
+    if kernel not in found:
+        print(f"not ok - /boot has no kernel {kernel} with its initramfs: {' '.join(found)}")
+        return 1
+
+    out.mkdir(parents=True, exist_ok=True)
+    for old in ("console.log", "report.log"):
+        (out / old).unlink(missing_ok=True)
+    for name in ("vmlinuz", "initrd.img"):
+        (out / name).write_bytes(debugfs(image, f"cat /boot/{name}-{kernel}"))
+    with tarfile.open(out / "step.tar", "w", format=tarfile.USTAR_FORMAT) as tar:
+        tar.add(options.step, "step.sh")
+        for path in options.files:
+            tar.add(path, path.name)
+    os.environ["DISK0"] = str(image)
+    uuid = re.search(rb"UUID: +(\S+)", debugfs(image, "show_super_stats -h"))[1].decode()
+    args = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-M", "q35",
+            "-accel", "tcg,thread=single", "-m", "1G", "-smp", "1",
+            "-kernel", str(out / "vmlinuz"), "-initrd", str(out / "initrd.img"),
+            "-append", f"root=UUID={uuid} ro {APPEND} {options.append}".strip()]
+    for n, name in enumerate(("console.log", "report.log")):
+        args += ["-chardev", f"file,id=s{n},path={out / name}", "-serial", f"chardev:s{n}"]
+    args += vm.topology(HERE / "boot.topo", out.resolve()) + shlex.split(options.qemu)
+    (out / "qemu.args").write_text("".join(f"{shlex.quote(a)}\n" for a in args))
+
+    start = time.monotonic()
+    report = Report(out / "report.log")
+    reason = run(args, out, options, report)
+    seconds = round(time.monotonic() - start)
+    for name in ("vmlinuz", "initrd.img", "step.tar"):
+        (out / name).unlink()
+    print(f"# {kernel}: {seconds} s")
+    if reason:
+        print(f"not ok - {reason}")
+        console = (out / "console.log").read_text(errors="replace") if (out / "console.log").exists() else ""
+        for line in console.split("\n")[-15:]:
+            print(f"# {line.rstrip()}")
+        return 1
+    return 1 if report.bad or report.status else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

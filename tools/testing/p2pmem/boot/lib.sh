@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# For the tests of this directory, which are called with a directory for their files and the name of a
+# distribution (debian12, debian13). Source it first; it sets
+#
+#   top      the project                      BUILD  its build directory
+#   work     the test's directory             distro the name
+#   kvers    the releases OLDER and NEWER     debs   an array: OLDER's and NEWER's directory of packages
+#   n failed number of checks, and of failed checks
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$here/../../../.." && pwd)
+if [ $# != 2 ]; then
+	echo "usage: $0 BUILD_DIR debian12|debian13" >&2
+	exit 2
+fi
+BUILD=$(cd "${BUILD:-$top/build}" && pwd)
+mkdir -p "$1"
+work=$(cd "$1" && pwd -P)
+distro=$2
+boot=$BUILD/boot/$distro
+mkdir -p "$boot"
+n=0 failed=0
+export BUILD
+
+bail()
+{
+	echo "Bail out! $*"
+	exit 1
+}
+
+# ok TEXT, not_ok TEXT [FILE]
+ok()
+{
+	n=$((n + 1))
+	echo "ok $n - $1"
+}
+
+not_ok()
+{
+	n=$((n + 1)) failed=$((failed + 1))
+	echo "not ok $n - $1"
+	[ -z "${2:-}" ] || tail -n 20 "$2" | sed 's/^/# /'
+}
+
+# check NAME COMMAND...
+check()
+{
+	local name=$1
+	shift
+	if "$@" >"$work/out" 2>&1; then ok "$name"; else not_ok "$name" "$work/out"; fi
+}
+
+# numbers the lines of a system's report, read from standard input
+number()
+{
+	local line
+	while IFS= read -r line; do
+		case $line in
+		"ok - "*)	ok "$1: ${line#ok - }" ;;
+		"not ok - "*)	not_ok "$1: ${line#not ok - }" ;;
+		"# "*)		echo "$line" ;;
+		*)		echo "# $line" ;;
+		esac
+	done
+}
+
+# step NAME SCRIPT IMAGE [OPTION... -- FILE...]: boots IMAGE, which runs steps/SCRIPT.sh
+step()
+{
+	local name=$1 script=$2 image=$3 options=()
+	shift 3
+	while [ $# != 0 ] && [ "$1" != -- ]; do options+=("$1"); shift; done
+	[ $# = 0 ] || shift
+	printf '%s\n' "OLDER=${kvers[0]}" "NEWER=${kvers[1]}" >"$work/vars"
+	"$here/boot.py" "${options[@]}" "$image" "$work/$name" "$here/steps/$script.sh" \
+		"$here/steps/lib.sh" "$work/vars" "$@" >"$work/$name.report" 2>&1
+	number "$name" <"$work/$name.report"
+	grep -q '^# .* s$' "$work/$name.report" || not_ok "$name: boot.py came to its end" "$work/$name.report"
+}
+
+# release_before APT VERSION...: the release whose headers have the highest of these versions
+release_of_version()
+{
+	local conf=$1 version=$2
+	[ "$conf" != own ] || conf=/dev/null
+	apt-cache -c "$conf" pkgnames linux-headers- | grep -E -- '^linux-headers-[0-9.]+[-+].*-amd64$' | grep -Ev -- '-(cloud|rt)-amd64$' |
+		xargs apt-cache -c "$conf" madison |
+		awk -F '|' -v want="$version" '{ gsub(/ /, "") } $2 == want { sub(/^linux-headers-/, "", $1); print $1; exit }'
+}
+
+# Sets kvers and lanes, the build directories: the newest release, which "make modules" uses, and the newest
+# before it whose source the archive has
+find_releases()
+{
+	local lane=$BUILD own rig=$top/tools/testing/p2pmem/rig now line
+	# shellcheck disable=SC1091
+	own=$(. /etc/os-release && echo "$ID$VERSION_ID")
+	[ "$distro" = "$own" ] || lane=$BUILD/lanes/$distro
+	lanes=("$boot/older" "$lane")
+	SHARED_BUILD=$BUILD KERNEL=$distro "$rig/kernel.sh" "$lane" >"$work/kernel.log" 2>&1 ||
+		bail "no kernel of $distro: $(tail -n 1 "$work/kernel.log")"
+	kvers=("" "$(sed -n 's/^KVER=//p' "$lane/kernel/env")")
+	now=$(cat "$lane/kernel/version")
+	if [ -e "${lanes[0]}/kernel/version" ] && [ "$(cat "${lanes[0]}/kernel/version")" != "$now" ]; then
+		kvers[0]=$(sed -n 's/^KVER=//p' "${lanes[0]}/kernel/env")
+		return
+	fi
+	line=$("$rig/kernel.sh" "$BUILD" --sources | awk -v d="$distro" '$1 == d { print $3, $4 }' |
+		{ cat; echo "$now -"; } | sort -V | grep -B 1 -F "$now " | awk '$1 != "'"$now"'" { print; exit }')
+	[ -n "$line" ] || bail "the archive has no source of a kernel before $now"
+	kvers[0]=$(release_of_version "${line#* }" "${line% *}")
+	[ -n "${kvers[0]}" ] || bail "the archive has no headers of ${line% *}"
+}
+
+# build_packages: those of both releases, in debs, two directories
+build_packages()
+{
+	local i
+	debs=("$work/debs/older" "$work/debs/newer")
+	rm -rf "$work/debs"
+	for i in 0 1; do
+		env SHARED_BUILD="$BUILD" BUILD="${lanes[i]}" KERNEL="$distro" RELEASE="${kvers[i]}" \
+			"$top/tools/packaging/deb.sh" "${lanes[i]}" "${debs[i]}" || return 1
+		rm -rf "${debs[i]}"/work "${debs[i]}"/p2pmem-source-* "${debs[i]}"/p2pmem-dkms_*
+	done
+}
+
+# image_package: downloads the newer kernel's image, once
+image_package()
+{
+	local conf
+	conf=$(cat "${lanes[1]}/kernel/apt-conf")
+	image=$(echo "$boot/linux-image-${kvers[1]}"_*.deb)
+	[ ! -e "$image" ] || return 0
+	rm -f "$boot"/linux-image-*.deb
+	(cd "$boot" && apt-get ${conf:+-c "$conf"} -qq -o APT::Sandbox::User=root download \
+		"linux-image-${kvers[1]}=$(cat "${lanes[1]}/kernel/version")") || return 1
+	image=$(echo "$boot/linux-image-${kvers[1]}"_*.deb)
+	[ -e "$image" ]
+}

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=dash
+#
+# For the steps, which run in the booted system with this file and others beside them; "vars" has
+# what the test knows: OLDER and NEWER, the releases of two kernels. Descriptor 3 is the report.
+
+# shellcheck disable=SC1091
+. ./vars
+running=$(uname -r)
+nvmet=/sys/kernel/config/nvmet
+NQN=nqn.2026-01.test:boot
+MODULES="p2pdma p2pmem-bar ib_core nvme nvmet nvmet-rdma"
+
+say()
+{
+	echo "$*" >&3
+}
+
+# check NAME COMMAND...
+check()
+{
+	name=$1
+	shift
+	if "$@" >/run/step/log 2>&1; then
+		say "ok - $name"
+	else
+		say "not ok - $name"
+		tail -n 12 /run/step/log | sed 's/^/# /' >&3
+	fi
+}
+
+# is GOT WANTED NAME
+is()
+{
+	if [ "$1" = "$2" ]; then
+		say "ok - $3"
+	else
+		say "not ok - $3"
+		printf 'got    %s\nwanted %s\n' "$1" "$2" | sed 's/^/# /' >&3
+	fi
+}
+
+# wait_for SECONDS COMMAND...
+wait_for()
+{
+	wait_end=$(($(date +%s) + $1))
+	shift
+	until "$@"; do
+		[ "$(date +%s)" -lt $wait_end ] || return 1
+		sleep 0.5
+	done
+}
+
+# file_of MODULE [RELEASE]: what modprobe would load
+file_of()
+{
+	modinfo -k "${2:-$running}" -n "$1"
+}
+
+# loaded MODULE PATTERN: the loaded module is the file that modprobe would load, and that matches
+loaded()
+{
+	loaded_file=$(file_of "$1")
+	echo "file $loaded_file $(modinfo -F srcversion "$loaded_file"), loaded $(cat "/sys/module/$(echo "$1" | tr - _)/srcversion")"
+	case $loaded_file in
+	$2) ;;
+	*) return 1 ;;
+	esac
+	[ "$(cat "/sys/module/$(echo "$1" | tr - _)/srcversion")" = "$(modinfo -F srcversion "$loaded_file")" ]
+}
+
+# carries_root PATTERN: the driver of the root file system's disk is a file that matches
+carries_root()
+{
+	root_disk=$(findmnt -no SOURCE /)
+	echo "root is $root_disk"
+	case $root_disk in
+	/dev/nvme*) ;;
+	*) return 1 ;;
+	esac
+	[ "$(readlink -f "/sys/class/block/${root_disk#/dev/}/../device/driver" | sed 's,.*/,,')" = nvme ] ||
+		[ -e "/sys/bus/pci/drivers/nvme/$(pci_of root0)" ] || return 1
+	loaded nvme "$1"
+}
+
+# all six modules that modprobe would load for RELEASE are ours
+ours()
+{
+	for m in $MODULES; do
+		case $(file_of "$m" "$1") in
+		*/updates/p2pmem/"$m".ko | */updates/p2pmem-b/"$m".ko) ;;
+		*) echo "$m: $(file_of "$m" "$1")"; return 1 ;;
+		esac
+	done
+}
+
+# all of them are the distribution's, as far as that has them
+distribution()
+{
+	for m in ib_core nvme nvmet nvmet-rdma; do
+		case $(file_of "$m" "$1") in
+		*/kernel/drivers/*) ;;
+		*) echo "$m: $(file_of "$m" "$1")"; return 1 ;;
+		esac
+	done
+	! file_of p2pdma "$1"
+}
+
+# initramfs_of RELEASE: the file of nvme in it
+initramfs_of()
+{
+	lsinitramfs "/boot/initrd.img-$1" | grep '/nvme\.ko'
+}
+
+# in_initramfs RELEASE PATTERN: one nvme driver, whose path matches
+in_initramfs()
+{
+	initramfs_of "$1" >/run/step/found
+	cat /run/step/found
+	[ "$(grep -c . /run/step/found)" = 1 ] && grep -q "$2" /run/step/found
+}
+
+# pci_of SERIAL: the function of a drive
+pci_of()
+{
+	for c in /sys/class/nvme/nvme*; do
+		[ "$(cat "$c/transport")" = pcie ] && [ "$(tr -d ' ' <"$c/serial")" = "$1" ] &&
+			cat "$c/address"
+	done
+	return 0
+}
+
+# disk_of SERIAL: /dev/nvmeXn1
+disk_of()
+{
+	for c in /sys/class/nvme/nvme*; do
+		if [ "$(cat "$c/transport")" = pcie ] && [ "$(tr -d ' ' <"$c/serial")" = "$1" ]; then
+			for d in "$c"/nvme*n1; do echo "/dev/${d##*/}"; done
+		fi
+	done
+}
+
+# the memory card
+card()
+{
+	lspci -D -d 1af4:1110 | cut -d ' ' -f 1
+}
+
+# units that have failed
+failed_units()
+{
+	systemctl --failed --no-legend --plain | awk '{ print $1 }' | sort | tr '\n' ' '
+}
+
+# lines of a unit's output since this boot
+said_by()
+{
+	journalctl -b -o cat -u "$1" --no-pager | grep -v '^\(Starting\|Started\|Finished\|Failed to start\|Stopp\|Deactivated\|'"$1"': \)'
+}
+
+# counter NAME: of namespace 1
+counter()
+{
+	cat "$nvmet/subsystems/$NQN/namespaces/1/p2pmem_stats/$1"
+}
+
+# the disk of a connection by transport $1
+host_disk()
+{
+	for c in /sys/class/nvme/nvme*; do
+		[ "$(cat "$c/transport")" = "$1" ] || continue
+		for n in "$c"/nvme*n1; do
+			[ ! -b "/dev/${n##*/}" ] || { echo "/dev/${n##*/}"; return 0; }
+		done
+	done
+	return 1
+}
+
+# through TRANSPORT ADDRESS: 2 MiB written by a local host through the target, read back, and compared
+through()
+{
+	nvme connect -t "$1" -a "$2" -s 4420 -n $NQN --keep-alive-tmo=60 || return 1
+	wait_for 30 host_disk "$1" || return 1
+	through_disk=$(host_disk "$1")
+	# the self-test of the path is first
+	sleep 5
+	head -c 2097152 /dev/urandom >/run/step/data
+	dd if=/run/step/data of="$through_disk" bs=64k oflag=direct &&
+		dd if="$through_disk" of=/run/step/back bs=64k count=32 iflag=direct &&
+		cmp /run/step/data /run/step/back
+	through_status=$?
+	nvme disconnect -n $NQN
+	return $through_status
+}
+
+# more_than_moved: the counter of peer memory has grown by what was written and read
+peer_io()
+{
+	before=$(counter peer_bytes)
+	through rdma 10.0.0.1 || return 1
+	after=$(counter peer_bytes)
+	echo "peer_bytes $before $after, system_bytes $(counter system_bytes), provider $(counter provider)"
+	say "data peer_bytes $((after - before))"
+	[ $((after - before)) -ge 4194304 ]
+}
