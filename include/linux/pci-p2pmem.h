@@ -334,8 +334,7 @@ void pci_p2pmem_unmap_sg(struct device *client, struct scatterlist *sg, int nent
 int pci_p2pmem_map_region(struct device *client, struct pci_dev *provider, int bar,
 			  u64 offset, size_t size, enum dma_data_direction dir,
 			  struct pci_p2pmem_mapping_region *map);
-void pci_p2pmem_unmap_region(struct device *client,
-			     struct pci_p2pmem_mapping_region *map);
+void pci_p2pmem_unmap_region(struct device *client, struct pci_p2pmem_mapping_region *map);
 
 /**
  * is_pci_p2pmem_page() - whether a page is peer memory of p2pmem
@@ -355,9 +354,8 @@ static inline bool is_pci_p2pmem_page(const struct page *page)
  * @sg: the list
  * @nents: its number of entries
  *
- * Decides which mapping function a list needs. A list that is neither all peer
- * memory of one provider nor free of peer memory must not be mapped at all.
- * Reads each entry and its page.
+ * Decides which mapping function a list needs, by each entry and its page. A list that is neither
+ * all peer memory of one provider nor free of peer memory must not be mapped at all.
  *
  * Context: Any.
  * Return: 1 for peer memory of one provider, 0 for no peer memory, -EINVAL for
@@ -375,14 +373,12 @@ static inline int pci_p2pmem_sg_check(struct scatterlist *sg, int nents)
  * @sg: the list
  * @nents: its number of entries
  *
- * pci_p2pmem_sg_check() for a caller that knows that all of the list is from one
- * allocation, or that peer memory may only follow peer memory: if the first entry
- * is system memory, nothing else is read. Kernels with CONFIG_DMA_API_DEBUG check
- * the whole list.
+ * pci_p2pmem_sg_check() for a caller that knows that all of the list is from one allocation, or
+ * that peer memory may only follow peer memory: if the first entry is system memory, nothing else
+ * is read. Kernels with CONFIG_DMA_API_DEBUG check the whole list.
  *
  * Context: Any.
- * Return: as of pci_p2pmem_sg_check(). A list that begins with peer memory is
- * always checked to its end.
+ * Return: as of pci_p2pmem_sg_check(). A list that begins with peer memory is checked to its end.
  */
 static inline int pci_p2pmem_sg_kind(struct scatterlist *sg, int nents)
 {
@@ -397,8 +393,7 @@ static inline int pci_p2pmem_sg_kind(struct scatterlist *sg, int nents)
 
 #else /* CONFIG_PCI_P2PMEM */
 
-static inline int pci_p2pmem_add_resource(struct pci_dev *pdev, int bar,
-					  size_t size, u64 offset,
+static inline int pci_p2pmem_add_resource(struct pci_dev *pdev, int bar, size_t size, u64 offset,
 					  unsigned int kind)
 {
 	return -EOPNOTSUPP;
@@ -413,8 +408,7 @@ static inline void pci_p2pmem_own(struct pci_dev *pdev, size_t size, bool own) {
 static inline void *pci_p2pmem_alloc_own(struct pci_dev *pdev, size_t size) { return NULL; }
 static inline bool pci_p2pmem_is_provider(struct pci_dev *pdev) { return false; }
 
-static inline bool pci_p2pmem_is_lent(struct pci_dev *pdev, int bar, size_t size,
-				      u64 offset)
+static inline bool pci_p2pmem_is_lent(struct pci_dev *pdev, int bar, size_t size, u64 offset)
 {
 	return false;
 }

@@ -224,9 +224,7 @@ static __always_inline bool p2pmem_map_one(struct device *client, struct scatter
 	return true;
 }
 
-/*
- * The link of a list of memory of a grant that is mapped by bus address; NULL for everything else
- */
+/* The link of a list of memory of a grant that is mapped by bus address, or NULL */
 static __always_inline struct p2pmem_link *p2pmem_unmap_link(struct device *client,
 							     struct scatterlist *sg)
 {
@@ -292,7 +290,7 @@ static noinline int p2pmem_map_list(struct device *client, struct scatterlist *s
 static noinline int p2pmem_map_entries(struct device *client, struct scatterlist *sg, int nents,
 				       enum dma_data_direction dir)
 {
-	if (likely(nents > 1 && client && !trace_p2pmem_map_enabled() &&
+	if (likely(nents > 0 && client && !trace_p2pmem_map_enabled() &&
 		   p2pmem_map_several(client, sg, nents)))
 		return nents;
 	return p2pmem_map_list(client, sg, nents, dir);
@@ -360,10 +358,8 @@ static noinline void p2pmem_unmap_entries(struct device *client, struct scatterl
 
 	if (likely(nents > 1 && !trace_p2pmem_unmap_enabled()))
 		link = p2pmem_unmap_link(client, sg);
-	if (unlikely(!link)) {
-		p2pmem_unmap_list(client, sg, nents, dir);
-		return;
-	}
+	if (unlikely(!link))
+		return p2pmem_unmap_list(client, sg, nents, dir);
 	p2pmem_unmap_bus(sg, nents);
 	this_cpu_inc(link->pair->count->unmaps);
 }
@@ -382,15 +378,11 @@ void pci_p2pmem_unmap_sg(struct device *client, struct scatterlist *sg, int nent
 {
 	struct p2pmem_link *link;
 
-	if (unlikely(nents != 1 || trace_p2pmem_unmap_enabled())) {
-		p2pmem_unmap_entries(client, sg, nents, dir);
-		return;
-	}
+	if (unlikely(nents != 1 || trace_p2pmem_unmap_enabled()))
+		return p2pmem_unmap_entries(client, sg, nents, dir);
 	link = p2pmem_unmap_link(client, sg);
-	if (unlikely(!link)) {
-		p2pmem_unmap_list(client, sg, 1, dir);
-		return;
-	}
+	if (unlikely(!link))
+		return p2pmem_unmap_list(client, sg, 1, dir);
 	p2pmem_clear_entry(sg);
 	this_cpu_inc(link->pair->count->unmaps);
 }

@@ -214,8 +214,7 @@ struct p2pmem_pair_count {
  * @ref: the table and every grant hold one reference each
  * @rcu: for freeing
  * @dead: removed from the table and not evaluated any more; guarded by p2pmem_mutex
- * @mapping: enum pci_p2pmem_mapping of the route, which the client's DMA limit may
- *	still forbid; read without a lock
+ * @mapping: of the route; the client's DMA limit may still forbid it; read without a lock
  * @needed: highest address that the client must reach, 0 for none; read without a lock
  * @disproofs: how often a self-test disproved the pair; read without a lock
  * @verdict: verdict of the route; guarded by the lock of the table, like all members up

@@ -25,7 +25,6 @@
 /* Suites are what else needs a policy that can be reset. */
 #define CONFIG_KUNIT		1
 #define CONFIG_PCI_P2PMEM	1
-#define CONFIG_DMA_API_DEBUG	0
 #define IS_ENABLED(option)	(option)
 
 typedef uint8_t u8;
