@@ -217,15 +217,15 @@ def misses(table):
             print(f"missed: {title(row)}, pool {amount(row['pool'])}: {row['ours']}, {', '.join(goals)}")
 
 
-def functions(details):
-    """Prints which functions make the difference, and what locks shared lines."""
+def functions(details, most):
+    """Prints what locks shared lines, and for each kind of I/O the @most functions with the largest difference."""
     for name, kernels in details.items():
         for kernel, what in kernels.items():
             if isinstance(what, dict):
                 names = ", ".join(f"{where} {count}" for where, count in sorted(what.items()))
                 print(f"locks: {name}, {kernel}: {names or 'none'}")
                 continue
-            for row in what:
+            for row in sorted(what, key=lambda r: -abs(r["more"]))[:most]:
                 print(f"more: {name}, {kernel}: {row['module']} {row['function']} {row['more']:+} "
                       f"({row['system']} to {row['peer']})")
 
@@ -281,14 +281,14 @@ def plot(table, out):
     print(f"bench: {out}/compare.svg (pools up to {amount(largest)})")
 
 
-def report(document):
+def report(document, most=100):
     """Prints all that was measured."""
     table = document["figures"]
     text(table)
     grows(table)
     misses(table)
     spreads(table)
-    functions(document["functions"])
+    functions(document["functions"], most)
     print(f"host: {document['host']['cpus']} CPUs, load {document['host']['load']:.1f} at the end")
 
 
@@ -321,7 +321,7 @@ def main():
         release = (build / "bench/ours/kernel/include/config/kernel.release").read_text().split("-")[0]
         with open(HERE / "compared", "w", encoding="utf-8") as file, contextlib.redirect_stdout(file):
             print(f"# SPDX-License-Identifier: GPL-2.0-only\n# compare.py --record, Linux {release}\n")
-            report(document)
+            report(document, 5)
     print(f"bench: {out}/compare.json")
     table = document["figures"]
     plot(table, out)
