@@ -221,8 +221,8 @@ assemble() {
 
 	# to the interface of this kernel, which is the consumers' and that of its headers
 	compat=$here/../compat
-	"$compat/tree.sh" "$tmp/compat.h" "$want" "$ksrc" && "$compat/rewrite.sh" "$want" "$tmp/compat.h" ||
-		die "nothing in $ksrc was changed"
+	"$compat/tree.sh" "$tmp/compat.h" "$want" "$ksrc" || die "nothing in $ksrc was changed"
+	"$compat/rewrite.sh" "$want" "$tmp/compat.h" || die "nothing in $ksrc was changed"
 	sed -n 's/^ \* File: *//p' "$compat"/add*/* | while read -r f; do
 		[ ! -e "$want/$f" ] || echo "$f"
 	done >"$tmp/more"

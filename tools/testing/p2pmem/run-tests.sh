@@ -194,7 +194,7 @@ unfit()
 		*)			echo "the test is for another architecture than $arch" ;;
 		esac ;;
 	esac | grep . || [ -z "$some" ] || echo "$some" | grep -qx "$arch" ||
-		echo "its topology is one of $(echo $some) only"
+		echo "its topology is one of ${some//$'\n'/ } only"
 }
 
 # run_vm NAME TOPOLOGY SCRIPT [VAR=value...]: runs a guest; LANE=name selects a kernel (kernels/build.sh)
@@ -226,7 +226,7 @@ run_vm()
 # run_one LINE-OF-LIST: runs a test, writes NAME.count and NAME.result
 run_one()
 {
-	local name=$1 start=$SECONDS status=0 passed failed skipped word=pass sum= why
+	local name=$1 start=$SECONDS status=0 passed failed skipped word=pass sum='' why
 	[ -z "$keep" ] || sum=$(digest "$@")
 	rm -f "$out/$name".*
 	why=$(unfit "$@")

@@ -23,6 +23,7 @@ build=$(cd "$1" && pwd)
 cross=${KCROSS:-}
 if [ -n "$cross" ]; then
 	# headers of a distribution say so themselves
+	# shellcheck disable=SC2153	# of kernel/env
 	ARCH=$KARCH CROSS_COMPILE=$cross
 	export ARCH CROSS_COMPILE
 fi

@@ -118,7 +118,7 @@ make_dev()
 
 make_system()
 {
-	timeout -k 10 "$(left)" debootstrap --variant=minbase --include="$(echo "$given" | tr ' ' ,)" $suite "$root" "$mirror" || return 1
+	timeout -k 10 "$(left)" debootstrap --variant=minbase --include="$(echo "$given" | tr ' ' ,)" "$suite" "$root" "$mirror" || return 1
 	cat >"$root/etc/apt/sources.list" <<-E
 		deb $mirror $suite main
 		deb $mirror $suite-updates main

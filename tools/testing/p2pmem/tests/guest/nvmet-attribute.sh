@@ -419,7 +419,12 @@ is "$(($(counter peer_bytes) - peer))" $((8 * 1024 * 1024)) "with a new function
 ns_enable 0
 check "another value while the host is connected" put 0
 ns_on
-check "enabled again: data" wait_for 20 traffic_io
+# the disk may be away, and dd would make a file of its name
+traffic_again()
+{
+	disk=$(nvme_host_disk $NQN) && [ -b "$disk" ] && traffic_io
+}
+check "enabled again: data" wait_for 20 traffic_again
 peer=$(counter peer_bytes)
 traffic_io
 is "$(counter peer_bytes)" "$peer" "enabled again with 0: no peer memory"
