@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2154	# the names that are said below
 #
 # exchange.sh: exchanges the set of modules that modprobe and the initramfs use, for install.sh and the
 # package of modules. To be sourced by a script that defines "modules" (their names), "root" (a directory

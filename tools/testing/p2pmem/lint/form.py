@@ -107,7 +107,7 @@ def shellcheck():
 
     def one(f):
         # guest scripts source files that set variables (2154) and have other paths there (1091)
-        more = ["-s", "dash", "-e", "SC1091,SC2154"] if "/guest/" in f else []
+        more = ["-s", "dash", "-e", "SC1091,SC2154"] if "/guest/" in f or "/boot/steps/" in f else []
         status, out = run("shellcheck", "-x", "-f", "gcc", *more, f)
         said = [[m[1], int(m[2]), m[3]] for m in re.finditer(r"^([^:\n]+):(\d+):\d+: (.*)$", out, re.M)]
         if bool(said) != bool(status):

@@ -12,7 +12,7 @@ is "$(failed_units)" "" "no unit has failed"
 is "$(systemctl is-active p2pmem-boot.service)" active "the check at boot has run"
 is "$(said_by p2pmem-boot.service)" "" "and has nothing to say"
 check "p2pmem-modules status finds nothing wrong" p2pmem-modules status
-check "the command p2pmem runs" p2pmem
+check "the command p2pmem lists who lends memory" p2pmem list
 is "$(cat "/sys/bus/pci/devices/$(card)/p2pmem/published")" 1 "udev has bound the card, and its memory is lent"
 is "$(cat "/sys/bus/pci/devices/$(pci_of root0)/p2pmem/published")" 1 "the drive with the root file system lends its CMB"
 is "$(cat /sys/module/nvme/parameters/use_cmb_sqes)" N "submission queues stay in RAM"

@@ -62,6 +62,7 @@ loaded()
 {
 	loaded_file=$(file_of "$1")
 	echo "file $loaded_file $(modinfo -F srcversion "$loaded_file"), loaded $(cat "/sys/module/$(echo "$1" | tr - _)/srcversion")"
+	# shellcheck disable=SC2254	# a pattern is meant
 	case $loaded_file in
 	$2) ;;
 	*) return 1 ;;

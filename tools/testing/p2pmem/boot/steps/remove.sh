@@ -10,8 +10,9 @@ is "$(said_by p2pmem-boot.service)" "" "the check at boot has nothing to say"
 modprobe nvme-rdma
 check "the restored target uses peer memory" peer_io
 nvmetcli clear
+# shellcheck disable=SC2016	# dpkg-query expands it
 check "apt purges all packages" sh -c 'apt-get purge -y $(dpkg-query -W -f "\${Package}\n" "p2pmem*")'
-for r in $OLDER $NEWER; do
+for r in "$OLDER" "$NEWER"; do
 	check "modprobe would load the distribution's modules of $r" distribution "$r"
 	check "the initramfs of $r has the distribution's nvme" in_initramfs "$r" kernel/drivers/nvme
 done

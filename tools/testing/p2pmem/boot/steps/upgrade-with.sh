@@ -12,7 +12,7 @@ sed 's/^/# /' said >&3
 is "$(systemctl is-failed p2pmem-boot.service)" failed "and the check at boot is a failed unit"
 say "# failed: $(failed_units)"
 said_by p2pmem-nvmet.service | sed 's/^/# p2pmem-nvmet: /' >&3
-is "$(cat $nvmet/subsystems/$NQN/namespaces/1/enable)" 1 "the namespace is exported all the same"
+is "$(cat "$nvmet/subsystems/$NQN"/namespaces/1/enable)" 1 "the namespace is exported all the same"
 modprobe nvme-tcp
 check "data goes through system memory" through tcp 127.0.0.1
 check "apt installs p2pmem-modules-$NEWER" apt-get install -y ./p2pmem-modules-"$NEWER"_*.deb

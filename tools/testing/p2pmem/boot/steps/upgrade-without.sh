@@ -6,8 +6,8 @@
 check "our nvme carries the root file system" carries_root '*/updates/p2pmem*/nvme.ko'
 is "$(failed_units)" "" "no unit has failed"
 is "$(systemctl is-active p2pmem-nvmet.service)" active "nvmetcli and p2pmem nvmet have restored the target"
-is "$(cat $nvmet/subsystems/$NQN/namespaces/1/enable) $(cat $nvmet/subsystems/$NQN/namespaces/1/p2pmem)" "1 $(card)" "with its provider"
-is "$(cat $nvmet/ports/*/addr_trtype | tr '\n' ' ')" "rdma tcp " "and its ports"
+is "$(cat "$nvmet/subsystems/$NQN"/namespaces/1/enable) $(cat "$nvmet/subsystems/$NQN"/namespaces/1/p2pmem)" "1 $(card)" "with its provider"
+is "$(cat "$nvmet"/ports/*/addr_trtype | tr '\n' ' ')" "rdma tcp " "and its ports"
 modprobe nvme-rdma
 check "data goes through peer memory" peer_io
 
