@@ -61,7 +61,7 @@ struct net_device *rdma_p2pmem_get_netdev(struct ib_device *dev, unsigned int po
 #ifndef P2PMEM_ADAPT_IB_CORE
 #define ib_device_get_netdev(dev, port)							\
 ({											\
-	typeof(&rdma_p2pmem_get_netdev) __get = symbol_get(rdma_p2pmem_get_netdev);	\
+	typeof(rdma_p2pmem_get_netdev) *__get = symbol_get(rdma_p2pmem_get_netdev);	\
 	struct net_device *__ndev = __get ? __get(dev, port) : NULL;			\
 											\
 	if (__get)									\

@@ -106,6 +106,7 @@ nvme()
 		--sp-file "$here/../rig/nvme-no-shadow-doorbell.cocci" "$new/pci.c" >"$ext.log" 2>&1 ||
 		die "spatch failed (see $ext.log)"
 	! cmp -s "$2/drivers/nvme/host/pci.c" "$new/pci.c" || die "nvme-no-shadow-doorbell.cocci changes nothing"
+	# shellcheck disable=SC2016	# make expands it
 	printf 'include $(src)/Makefile\nobj-y :=\nobj-m := nvme.o\nccflags-y += -I%s\n' \
 		"$2/drivers/nvme/host" >"$new/Kbuild"
 	rsync -rl --checksum "$new/" "$ext/"
