@@ -21,6 +21,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 rig=$here/../rig
 # shellcheck source=tools/testing/p2pmem/rig/archive.sh
 . "$rig/archive.sh"
+# shellcheck source=tools/testing/p2pmem/rig/debian.sh
+. "$rig/debian.sh"
 
 die()
 {
@@ -36,7 +38,7 @@ if [ "$1" != --inside ]; then
 	flock 9
 	name=$1
 	shift 2
-	want=$({ cat "$0" && find "$here/root" -type f | LC_ALL=C sort | xargs cat && echo "$name $*"; } | sha256sum | cut -c1-32)
+	want=$({ cat "$0" "$rig/debian.sh" && find "$here/root" -type f | LC_ALL=C sort | xargs cat && echo "$name $*"; } | sha256sum | cut -c1-32)
 	if [ "$(cat "$out/base.key" 2>/dev/null)" = "$want" ] && [ -s "$out/base.raw" ]; then
 		exit 0
 	fi
@@ -90,22 +92,7 @@ nvmetcli()
 
 status=3
 debootstrap --variant=minbase --include=systemd-sysv,udev,kmod "$suite" "$root" "$mirror" || die "debootstrap failed"
-cat >"$root/etc/apt/sources.list" <<-E
-	deb $mirror $suite main
-	deb $mirror $suite-updates main
-	deb $security $suite-security main
-E
-cp /etc/resolv.conf "$root/etc/resolv.conf"
-printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
-chmod +x "$root/usr/sbin/policy-rc.d"
-mount -t proc proc "$root/proc"
-mount -t sysfs -o ro sysfs "$root/sys"
-mount -t tmpfs -o mode=755 dev "$root/dev"
-for d in null zero full random urandom; do
-	: >"$root/dev/$d"
-	mount --bind "/dev/$d" "$root/dev/$d"
-done
-ln -s /proc/self/fd "$root/dev/fd"
+debian_settle "$root" "$suite" "$mirror" "$security"
 
 uuid=c0ffee00-16a1-4b00-b007-000000000001
 echo "UUID=$uuid / ext4 errors=remount-ro 0 1" >"$root/etc/fstab"

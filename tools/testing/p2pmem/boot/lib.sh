@@ -21,35 +21,14 @@ work=$(cd "$1" && pwd -P)
 distro=$2
 boot=$BUILD/boot/$distro
 mkdir -p "$boot"
-n=0 failed=0
 export BUILD
+# shellcheck source=tools/testing/p2pmem/tests/tap.sh
+. "$top/tools/testing/p2pmem/tests/tap.sh"
 
 bail()
 {
 	echo "Bail out! $*"
 	exit 1
-}
-
-# ok TEXT, not_ok TEXT [FILE]
-ok()
-{
-	n=$((n + 1))
-	echo "ok $n - $1"
-}
-
-not_ok()
-{
-	n=$((n + 1)) failed=$((failed + 1))
-	echo "not ok $n - $1"
-	[ -z "${2:-}" ] || tail -n 20 "$2" | sed 's/^/# /'
-}
-
-# check NAME COMMAND...
-check()
-{
-	local name=$1
-	shift
-	if "$@" >"$work/out" 2>&1; then ok "$name"; else not_ok "$name" "$work/out"; fi
 }
 
 # numbers the lines of a system's report, read from standard input
@@ -59,7 +38,7 @@ number()
 	while IFS= read -r line; do
 		case $line in
 		"ok - "*)	ok "$1: ${line#ok - }" ;;
-		"not ok - "*)	not_ok "$1: ${line#not ok - }" ;;
+		"not ok - "*)	not_ok "$1: ${line#not ok - }" "" ;;
 		"# "*)		echo "$line" ;;
 		*)		echo "# $line" ;;
 		esac
@@ -77,7 +56,7 @@ step()
 	"$here/boot.py" "${options[@]}" "$image" "$work/$name" "$here/steps/$script.sh" \
 		"$here/steps/lib.sh" "$work/vars" "$@" >"$work/$name.report" 2>&1
 	number "$name" <"$work/$name.report"
-	grep -q '^# .* s$' "$work/$name.report" || not_ok "$name: boot.py came to its end" "$work/$name.report"
+	grep -q '^# .* s$' "$work/$name.report" || not_ok "$name: boot.py came to its end" <(tail -n 20 "$work/$name.report")
 }
 
 # release_before APT VERSION...: the release whose headers have the highest of these versions

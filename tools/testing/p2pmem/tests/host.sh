@@ -24,25 +24,5 @@ TMPDIR=$work/tmp
 export BUILD TMPDIR
 # shellcheck disable=SC1091
 . "$BUILD/kernel/env"
-n=0 failed=0
-
-ok()
-{
-	n=$((n + 1))
-	echo "ok $n - $1"
-}
-
-not_ok()
-{
-	n=$((n + 1)) failed=$((failed + 1))
-	echo "not ok $n - $1"
-	head -n 40 "$work/out" | sed 's/^/# /'
-}
-
-# check NAME COMMAND...
-check()
-{
-	name=$1
-	shift
-	if "$@" >"$work/out" 2>&1; then ok "$name"; else not_ok "$name"; fi
-}
+# shellcheck source=tools/testing/p2pmem/tests/tap.sh
+. "$top/tools/testing/p2pmem/tests/tap.sh"

@@ -98,38 +98,27 @@ inside()
 		${TESTS:+TESTS="$TESTS"} chroot "$root" "$@" </dev/null
 }
 
-# Devices: what a container has
+# Devices that builds and tests need beside those of debian_settle
 make_dev()
 {
-	mount -t tmpfs -o mode=755 dev "$root/dev"
-	for d in null zero full random urandom tty; do
-		: >"$root/dev/$d"
-		mount --bind "/dev/$d" "$root/dev/$d"
-	done
+	: >"$root/dev/tty"
+	mount --bind /dev/tty "$root/dev/tty"
 	mkdir "$root/dev/shm" "$root/dev/pts"
 	mount -t tmpfs shm "$root/dev/shm"
 	mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
 	ln -s pts/ptmx "$root/dev/ptmx"
-	ln -s /proc/self/fd "$root/dev/fd"
 	ln -s fd/0 "$root/dev/stdin"
 	ln -s fd/1 "$root/dev/stdout"
 	ln -s fd/2 "$root/dev/stderr"
 }
 
+# shellcheck source=tools/testing/p2pmem/rig/debian.sh
+. "$here/../../rig/debian.sh"
+
 make_system()
 {
 	timeout -k 10 "$(left)" debootstrap --variant=minbase --include="$(echo "$given" | tr ' ' ,)" "$suite" "$root" "$mirror" || return 1
-	cat >"$root/etc/apt/sources.list" <<-E
-		deb $mirror $suite main
-		deb $mirror $suite-updates main
-		deb $security $suite-security main
-	E
-	cp /etc/resolv.conf "$root/etc/resolv.conf"
-	# packages start no services
-	printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
-	chmod +x "$root/usr/sbin/policy-rc.d"
-	mount -t proc proc "$root/proc"
-	mount -t sysfs -o ro sysfs "$root/sys"
+	debian_settle "$root" "$suite" "$mirror" "$security"
 	make_dev
 	# no hard links: the new system's files are its own
 	git -c safe.directory='*' clone -q --no-hardlinks "$top" "$root/root/p2pmem"
