@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
- * DOC: lists of several entries to bus addresses in one pass
+ * DOC: lists to bus addresses in one pass
  *
- * For map.c.
+ * For map.c, which maps one entry under a grant by itself.
  *
- * Nearly all lists of several entries are pages of one region, allocated under one grant or under
+ * Nearly all other lists are pages of one region, allocated under one grant or under
  * none, that the client reaches by bus address. Such a list is checked and written in one pass. An
  * entry that differs ends the pass: the entries before it are cleared, and map.c checks the whole
  * list before it writes. So a list that is refused may have lost what earlier mappings by other

@@ -59,7 +59,7 @@ step()
 	grep -q '^# .* s$' "$work/$name.report" || not_ok "$name: boot.py came to its end" <(tail -n 20 "$work/$name.report")
 }
 
-# release_before APT VERSION...: the release whose headers have the highest of these versions
+# release_of_version CONF VERSION: the release whose headers have this version; CONF is that of apt, or "own"
 release_of_version()
 {
 	local conf=$1 version=$2
