@@ -2,13 +2,12 @@
 /**
  * DOC: lists to bus addresses in one pass
  *
- * For map.c, which maps one entry under a grant by itself.
- *
- * Nearly all other lists are pages of one region, allocated under one grant or under
- * none, that the client reaches by bus address. Such a list is checked and written in one pass. An
- * entry that differs ends the pass: the entries before it are cleared, and map.c checks the whole
- * list before it writes. So a list that is refused may have lost what earlier mappings by other
- * code left in its DMA addresses, but it never keeps a mark.
+ * For map.c. Nearly all lists are one entry, or pages of one region, allocated under one
+ * grant or under none, that the client reaches by bus address. Such a list is checked and
+ * written in one pass. An entry that differs ends the pass: the entries before it are
+ * cleared, and map.c checks the whole list before it writes. So a list that is refused may
+ * have lost what earlier mappings by other code left in its DMA addresses, but it never keeps
+ * a mark.
  */
 #ifndef _P2PMEM_BUS_H
 #define _P2PMEM_BUS_H
@@ -16,6 +15,81 @@
 #include <linux/mm.h>
 #include "p2pdma.h"
 #include "sgl.h"
+
+/* Whether @r contains the whole entry */
+static inline bool p2pmem_region_has(const struct p2pmem_region *r,
+				     const struct scatterlist *sg, phys_addr_t phys)
+{
+	return phys - r->phys < r->size && sg->length && sg->length <= r->size - (phys - r->phys);
+}
+
+static inline void p2pmem_count_map(struct p2pmem_pair *pair, size_t bytes)
+{
+	this_cpu_inc(pair->count->maps);
+	this_cpu_add(pair->count->bytes, bytes);
+}
+
+/* Only mapped memory is unmapped, and mapping needs a pair with counters. */
+static inline void p2pmem_count_unmap(struct p2pmem_pair *pair)
+{
+	if (!WARN_ON_ONCE(!pair || !pair->count))
+		this_cpu_inc(pair->count->unmaps);
+}
+
+/* Maps one entry by its bus address, if the client reaches it. */
+static __always_inline bool p2pmem_map_entry(struct device *client, struct scatterlist *sg,
+					     u64 bus, struct p2pmem_pair *pair)
+{
+	if (unlikely(bus + sg->length - 1 > p2pmem_client_limit(client)))
+		return false;
+	sg_dma_address(sg) = bus;
+	sg_dma_len(sg) = sg->length;
+	sg_dma_mark_bus_address(sg);
+	p2pmem_count_map(pair, sg->length);
+	return true;
+}
+
+/* One entry of memory without a grant of the client: its pair is mapped as it is now. */
+static noinline bool p2pmem_map_one_ungranted(struct device *client, struct scatterlist *sg,
+					      struct p2pmem_provider *p, u64 bus)
+{
+	struct p2pmem_pair *pair;
+
+	if (!client)
+		return false;
+	guard(rcu)();
+	pair = p2pmem_pair_find(p, client);
+	return pair && p2pmem_pair_mapping(pair) == PCI_P2PMEM_MAP_BUS_ADDR &&
+		p2pmem_map_entry(client, sg, bus, pair);
+}
+
+/*
+ * Maps one entry by bus address, which is what there nearly always is: false, and nothing is
+ * done, for everything else, and for everything that is refused. Memory holds its grant, and the
+ * grant its pairs, so under a grant this needs no RCU.
+ */
+static __always_inline bool p2pmem_map_one(struct device *client, struct scatterlist *sg)
+{
+	struct page *page = sg_page(sg);
+	struct p2pmem_region *r = p2pmem_page_owner(page);
+	struct pci_p2pmem_grant *grant;
+	struct p2pmem_link *link;
+	u64 phys;
+
+	if (unlikely(!r))
+		return false;
+	phys = sg_phys(sg);
+	if (unlikely(!p2pmem_region_has(r, sg, phys) ||
+		     READ_ONCE(r->provider->state) == P2PMEM_LOST))
+		return false;
+	grant = p2pmem_page_grant(page);
+	link = grant ? p2pmem_grant_link(grant, client) : NULL;
+	if (unlikely(!link))
+		return p2pmem_map_one_ungranted(client, sg, r->provider, phys + r->bus_offset);
+	return likely(link->how == PCI_P2PMEM_MAP_BUS_ADDR &&
+		      READ_ONCE(link->pair->disproofs) == link->disproofs) &&
+		p2pmem_map_entry(client, sg, phys + r->bus_offset, link->pair);
+}
 
 /* An entry differs from the ones before it, which are cleared. */
 static noinline bool p2pmem_map_undo(struct scatterlist *sg, const struct scatterlist *end)
@@ -142,6 +216,35 @@ static __always_inline void p2pmem_unmap_bus(struct scatterlist *sg, int nents)
 			p2pmem_clear_entry(sg++);
 		}
 	}
+}
+
+/* The region of an entry that is mapped by bus address, or NULL */
+static __always_inline struct p2pmem_region *p2pmem_bus_mapped(struct scatterlist *sg)
+{
+	struct p2pmem_region *r = p2pmem_page_owner(sg_page(sg));
+
+	/* The owner first: in an entry of other memory the mark is another driver's. */
+	return likely(r && sg_dma_is_bus_address(sg)) ? r : NULL;
+}
+
+static noinline void p2pmem_count_unmap_ungranted(struct p2pmem_provider *p,
+						  struct device *client)
+{
+	guard(rcu)();
+	p2pmem_count_unmap(p2pmem_pair_find(p, client));
+}
+
+/* Counts an unmapping in the pair that counted the mapping. @page is the first one of the list. */
+static __always_inline void p2pmem_count_unmap_of(struct p2pmem_region *r, struct page *page,
+						  struct device *client)
+{
+	struct pci_p2pmem_grant *grant = p2pmem_page_grant(page);
+	struct p2pmem_link *link = grant ? p2pmem_grant_link(grant, client) : NULL;
+
+	if (likely(link))
+		this_cpu_inc(link->pair->count->unmaps);
+	else
+		p2pmem_count_unmap_ungranted(r->provider, client);
 }
 
 #endif /* _P2PMEM_BUS_H */

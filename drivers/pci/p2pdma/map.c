@@ -44,13 +44,6 @@ struct p2pmem_list {
 	u64 phys_end;
 };
 
-/* Whether @r contains the whole entry */
-static bool p2pmem_region_has(const struct p2pmem_region *r, const struct scatterlist *sg,
-			      phys_addr_t phys)
-{
-	return phys - r->phys < r->size && sg->length && sg->length <= r->size - (phys - r->phys);
-}
-
 /*
  * Collects what the entries have in common; false if they are not memory of one provider.
  * Only pages of a region have addresses inside it, so for further entries of the same
@@ -132,19 +125,6 @@ static int p2pmem_refuse_unpaired(struct p2pmem_provider *p, struct device *clie
 			     PCI_P2PMEM_NO_MEMORY : PCI_P2PMEM_NOT_A_CLIENT);
 }
 
-static void p2pmem_count_map(struct p2pmem_pair *pair, size_t bytes)
-{
-	this_cpu_inc(pair->count->maps);
-	this_cpu_add(pair->count->bytes, bytes);
-}
-
-/* Only mapped memory is unmapped, and mapping needs a pair with counters. */
-static void p2pmem_count_unmap(struct p2pmem_pair *pair)
-{
-	if (!WARN_ON_ONCE(!pair || !pair->count))
-		this_cpu_inc(pair->count->unmaps);
-}
-
 /*
  * The pair of a list and a client, and its mapping: that of the memory's grant, or else the
  * current one of the pair. NULL if @client is not a client, or there is no pair.
@@ -188,53 +168,6 @@ static struct pci_dev *p2pmem_first_provider(struct scatterlist *sgl, int nents)
 		if (is_pci_p2pmem_page(sg_page(sg)))
 			return p2pmem_page_region(sg_page(sg))->provider->pdev;
 	return NULL;
-}
-
-/*
- * Maps one entry by bus address under its grant, which is what there nearly always is: false,
- * and nothing is done, for everything else, and for everything that is refused. The memory
- * holds its grant, and the grant its pairs, so this needs no RCU.
- */
-static __always_inline bool p2pmem_map_one(struct device *client, struct scatterlist *sg)
-{
-	struct page *page = sg_page(sg);
-	struct p2pmem_region *r = p2pmem_page_owner(page);
-	struct pci_p2pmem_grant *grant;
-	struct p2pmem_link *link;
-	u64 phys, bus;
-
-	if (unlikely(!r))
-		return false;
-	phys = sg_phys(sg);
-	grant = p2pmem_page_grant(page);
-	if (unlikely(!grant || !p2pmem_region_has(r, sg, phys) ||
-		     READ_ONCE(r->provider->state) == P2PMEM_LOST))
-		return false;
-	link = p2pmem_grant_link(grant, client);
-	if (unlikely(!link || link->how != PCI_P2PMEM_MAP_BUS_ADDR ||
-		     READ_ONCE(link->pair->disproofs) != link->disproofs))
-		return false;
-	bus = phys + r->bus_offset;
-	if (unlikely(bus + sg->length - 1 > p2pmem_client_limit(client)))
-		return false;
-	sg_dma_address(sg) = bus;
-	sg_dma_len(sg) = sg->length;
-	sg_dma_mark_bus_address(sg);
-	p2pmem_count_map(link->pair, sg->length);
-	return true;
-}
-
-/* The link of a list of memory of a grant that is mapped by bus address, or NULL */
-static __always_inline struct p2pmem_link *p2pmem_unmap_link(struct device *client,
-							     struct scatterlist *sg)
-{
-	struct pci_p2pmem_grant *grant;
-
-	/* The owner first: in an entry of other memory the mark is another driver's. */
-	if (unlikely(!p2pmem_page_owner(sg_page(sg)) || !sg_dma_is_bus_address(sg)))
-		return NULL;
-	grant = p2pmem_page_grant(sg_page(sg));
-	return grant ? p2pmem_grant_link(grant, client) : NULL;
 }
 
 /* Any list: everything is checked before the first write. */
@@ -290,7 +223,7 @@ static noinline int p2pmem_map_list(struct device *client, struct scatterlist *s
 static noinline int p2pmem_map_entries(struct device *client, struct scatterlist *sg, int nents,
 				       enum dma_data_direction dir)
 {
-	if (likely(nents > 0 && client && !trace_p2pmem_map_enabled() &&
+	if (likely(nents > 1 && client && !trace_p2pmem_map_enabled() &&
 		   p2pmem_map_several(client, sg, nents)))
 		return nents;
 	return p2pmem_map_list(client, sg, nents, dir);
@@ -326,15 +259,11 @@ static noinline void p2pmem_unmap_list(struct device *client, struct scatterlist
 				       enum dma_data_direction dir)
 {
 	enum pci_p2pmem_mapping how = PCI_P2PMEM_MAP_HOST_BRIDGE;
-	struct pci_p2pmem_grant *grant;
-	struct p2pmem_provider *p;
-	struct p2pmem_link *link;
-	struct p2pmem_pair *pair;
+	struct p2pmem_region *r;
 
 	if (WARN_ON_ONCE(nents < 1 || !is_pci_p2pmem_page(sg_page(sg))))
 		return;
-	p = p2pmem_page_region(sg_page(sg))->provider;
-	grant = p2pmem_page_grant(sg_page(sg));
+	r = p2pmem_page_region(sg_page(sg));
 	if (sg_dma_is_bus_address(sg)) {
 		how = PCI_P2PMEM_MAP_BUS_ADDR;
 		p2pmem_unmap_bus(sg, nents);
@@ -342,26 +271,22 @@ static noinline void p2pmem_unmap_list(struct device *client, struct scatterlist
 		p2pmem_unmap_host(client, sg, nents, dir);
 	}
 	if (trace_p2pmem_unmap_enabled())
-		trace_p2pmem_unmap(p->pdev, client, p2pmem_list_bytes(sg, nents),
-				   how);
-	guard(rcu)();
-	link = grant ? p2pmem_grant_link(grant, client) : NULL;
-	pair = link ? link->pair : p2pmem_pair_find(p, client);
-	p2pmem_count_unmap(pair);
+		trace_p2pmem_unmap(r->provider->pdev, client, p2pmem_list_bytes(sg, nents), how);
+	p2pmem_count_unmap_of(r, sg_page(sg), client);
 }
 
 /* Entries of the usual kind, or else any list */
 static noinline void p2pmem_unmap_entries(struct device *client, struct scatterlist *sg, int nents,
 					  enum dma_data_direction dir)
 {
-	struct p2pmem_link *link = NULL;
+	struct p2pmem_region *r = NULL;
 
 	if (likely(nents > 1 && !trace_p2pmem_unmap_enabled()))
-		link = p2pmem_unmap_link(client, sg);
-	if (unlikely(!link))
+		r = p2pmem_bus_mapped(sg);
+	if (unlikely(!r))
 		return p2pmem_unmap_list(client, sg, nents, dir);
 	p2pmem_unmap_bus(sg, nents);
-	this_cpu_inc(link->pair->count->unmaps);
+	p2pmem_count_unmap_of(r, sg_page(sg), client);
 }
 
 /**
@@ -376,15 +301,15 @@ static noinline void p2pmem_unmap_entries(struct device *client, struct scatterl
 void pci_p2pmem_unmap_sg(struct device *client, struct scatterlist *sg, int nents,
 			 enum dma_data_direction dir)
 {
-	struct p2pmem_link *link;
+	struct p2pmem_region *r;
 
 	if (unlikely(nents != 1 || trace_p2pmem_unmap_enabled()))
 		return p2pmem_unmap_entries(client, sg, nents, dir);
-	link = p2pmem_unmap_link(client, sg);
-	if (unlikely(!link))
+	r = p2pmem_bus_mapped(sg);
+	if (unlikely(!r))
 		return p2pmem_unmap_list(client, sg, 1, dir);
 	p2pmem_clear_entry(sg);
-	this_cpu_inc(link->pair->count->unmaps);
+	p2pmem_count_unmap_of(r, sg_page(sg), client);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_unmap_sg);
 
