@@ -19,22 +19,20 @@
 #include "pair.h"
 #include "registry.h"
 
-/* Free bytes that were not needed to compare a provider so far */
-#define P2PMEM_NOT_COUNTED	SIZE_MAX
+/* Free pages that were not needed to compare a provider so far */
+#define P2PMEM_NOT_COUNTED	LONG_MAX
 
 /**
  * struct p2pmem_rank - rank of a provider; smaller is better, compared member by member
- * @first: what comes before the free bytes
- * @free: free bytes; larger is better. A sum over all CPUs: counted when it is compared
- * @second: what comes after the free bytes
- * @users: number of users of all its grants
- * @provider: the provider; the lowest PCI address is best
+ * @first: what comes before the free memory
+ * @free: free pages; more are better. A sum over all CPUs: counted when it is compared
+ * @second: what comes after the free memory
+ * @provider: the provider: the fewest users of its grants, and the lowest PCI address, are best
  */
 struct p2pmem_rank {
 	u64 first;
-	size_t free;
+	long free;
 	u64 second;
-	unsigned int users;
 	struct p2pmem_provider *provider;
 };
 
@@ -98,11 +96,10 @@ static bool p2pmem_refuses_split(struct p2pmem_provider *p, struct device **clie
 }
 
 /* Adds a pair that is allowed. */
-static __always_inline void p2pmem_route_add(struct p2pmem_route_rank *route,
-					     const struct pci_p2pmem_verdict *v,
-					     enum pci_p2pmem_proof proof, bool foreign)
+static void p2pmem_route_add(struct p2pmem_route_rank *route, const struct pci_p2pmem_verdict *v,
+			     bool foreign)
 {
-	route->unproved |= proof == PCI_P2PMEM_UNPROVED;
+	route->unproved |= v->proof == PCI_P2PMEM_UNPROVED;
 	route->matters |= v->by_admin || v->in_guest;
 	if (v->mapping == PCI_P2PMEM_MAP_HOST_BRIDGE)
 		route->class = 2;
@@ -112,22 +109,23 @@ static __always_inline void p2pmem_route_add(struct p2pmem_route_rank *route,
 	route->foreign += foreign;
 }
 
+/* The rank of a provider: @route is what its routes add, see p2pmem_verdict_rank(). */
 static __always_inline void p2pmem_rank_set(struct p2pmem_rank *rank, struct p2pmem_provider *p,
-					    const struct p2pmem_route_rank *route,
-					    enum pci_p2pmem_prefer prefer)
+					    u64 route, enum pci_p2pmem_prefer prefer)
 {
-	u64 near = (u64)route->distance << 24 | route->foreign;
+	const u64 class = GENMASK_ULL(P2PMEM_RANK_UNPROVED, P2PMEM_RANK_CLASS);
+	const u64 nodes = GENMASK_ULL(P2PMEM_RANK_DISTANCE - 1, 0);
 
-	rank->first = (u64)(route->unproved && route->matters) << 63 | (u64)route->class << 60;
+	rank->first = route;
 	rank->second = 0;
-	if (prefer == PCI_P2PMEM_MOST_FREE)
-		rank->second = near;
-	else if (prefer == PCI_P2PMEM_SAME_NODE)
-		rank->first |= (u64)route->foreign << 32 | route->distance;
-	else
-		rank->first |= near;
+	if (prefer == PCI_P2PMEM_MOST_FREE) {
+		rank->first = route & class;
+		rank->second = route & ~class;
+	} else if (prefer == PCI_P2PMEM_SAME_NODE) {
+		rank->first = (route & class) | (route & nodes) << 32 |
+			(u32)(route >> P2PMEM_RANK_DISTANCE);
+	}
 	rank->free = P2PMEM_NOT_COUNTED;
-	rank->users = READ_ONCE(p->users);
 	rank->provider = p;
 }
 
@@ -145,82 +143,104 @@ static bool p2pmem_rank(struct p2pmem_provider *p, struct p2pmem_choice *c,
 			p2pmem_lookup_verdict_locked(p, c->clients[i], &v);
 		if (v.reason)
 			return false;
-		p2pmem_route_add(&route, &v, v.proof, dev_to_node(c->clients[i]) !=
+		p2pmem_route_add(&route, &v, dev_to_node(c->clients[i]) !=
 				 dev_to_node(&p->pdev->dev));
 	}
-	p2pmem_rank_set(rank, p, &route, c->prefer);
+	p2pmem_rank_set(rank, p, (u64)(route.unproved && route.matters) << P2PMEM_RANK_UNPROVED |
+			(u64)route.class << P2PMEM_RANK_CLASS |
+			(u64)route.distance << P2PMEM_RANK_DISTANCE | route.foreign, c->prefer);
 	return true;
 }
 
-static __always_inline size_t p2pmem_rank_free(struct p2pmem_rank *rank)
+static __always_inline long p2pmem_rank_free(struct p2pmem_rank *rank)
 {
+	struct p2pmem_pool *pool = rank->provider->pool;
+
 	if (rank->free == P2PMEM_NOT_COUNTED)
-		rank->free = p2pmem_pool_available(rank->provider->pool);
+		rank->free = (long)(READ_ONCE(pool->size) >> PAGE_SHIFT) - p2pmem_pool_out(pool);
 	return rank->free;
 }
 
 static __always_inline bool p2pmem_is_better(struct p2pmem_rank *a, struct p2pmem_rank *b)
 {
+	unsigned int a_users, b_users;
+
 	if (a->first != b->first)
 		return a->first < b->first;
 	if (p2pmem_rank_free(a) != p2pmem_rank_free(b))
 		return a->free > b->free;
 	if (a->second != b->second)
 		return a->second < b->second;
-	if (a->users != b->users)
-		return a->users < b->users;
+	a_users = READ_ONCE(a->provider->users);
+	b_users = READ_ONCE(b->provider->users);
+	if (a_users != b_users)
+		return a_users < b_users;
 	return a->provider->address < b->provider->address;
 }
 
-static __always_inline void p2pmem_keep_better(struct p2pmem_choice *c, struct p2pmem_rank *rank)
+static __always_inline void p2pmem_keep_better(struct p2pmem_rank *best, struct p2pmem_rank *rank)
 {
-	if (!c->best.provider || p2pmem_is_better(rank, &c->best))
-		c->best = *rank;
+	if (unlikely(p2pmem_is_better(rank, best)))
+		*best = *rank;
 }
 
-static __always_inline bool p2pmem_may_choose(struct p2pmem_provider *p, struct p2pmem_choice *c)
+static __always_inline bool p2pmem_may_choose(struct p2pmem_provider *p, struct p2pmem_choice *c,
+					      bool split)
 {
 	return p2pmem_is_published_inline(p) &&
-		!(c->split && p2pmem_refuses_split(p, c->clients, c->nr, NULL));
+		!(split && p2pmem_refuses_split(p, c->clients, c->nr, NULL));
 }
 
 /*
- * The choice for one client whose pairs all exist: reads the verdicts where they are. False, and
- * nothing is chosen, if a provider has no pair with the client.
+ * The choice for one client whose pairs all exist: reads what their verdicts are worth where it
+ * is. False, and nothing is chosen, if a provider has no pair with the client. A self-test that
+ * ends meanwhile takes no mutex: its result counts, or not yet.
  */
-static bool p2pmem_choose_by_pairs(struct p2pmem_choice *c)
+static __always_inline bool p2pmem_choose_by_pairs(struct p2pmem_choice *c,
+						   enum pci_p2pmem_prefer prefer,
+						   bool provable, bool split)
 {
 	struct device *client = c->clients[0];
-	const struct pci_p2pmem_verdict *v;
-	struct p2pmem_route_rank route;
-	struct p2pmem_rank rank;
+	struct p2pmem_rank rank, best = { .first = U64_MAX };
+	const int near = dev_to_node(client);
+	struct p2pmem_provider *p;
+	struct hlist_head *head;
+	struct hlist_node *node;
 	struct p2pmem_pair *pair;
 	unsigned int pairs = 0;
-	u64 limit;
-	u8 proof;
+	u64 limit, route;
 
-	if (!client || c->nr != 1 || c->since)
-		return false;
 	limit = p2pmem_client_limit(client);
-	hash_for_each_possible(p2pmem_client_pairs, pair, by_client, (unsigned long)client) {
+	head = &p2pmem_client_pairs[hash_min((unsigned long)client, P2PMEM_CLIENT_BITS)];
+	hlist_for_each(node, head) {
+		pair = hlist_entry(node, struct p2pmem_pair, by_client);
 		if (pair->client != client)
 			continue;
 		pairs++;
-		v = &pair->verdict;
-		proof = READ_ONCE(pair->proof);
-		if (v->reason || v->needed > limit ||
-		    proof == PCI_P2PMEM_DISPROVED || !p2pmem_may_choose(pair->provider, c))
+		if (READ_ONCE(pair->mapping) == PCI_P2PMEM_MAP_NONE || pair->needed > limit ||
+		    !p2pmem_may_choose(pair->provider, c, split))
 			continue;
-		route = (struct p2pmem_route_rank){ .matters = c->provable, .class = 1 };
-		p2pmem_route_add(&route, v, proof, dev_to_node(client) !=
-				 dev_to_node(&pair->provider->pdev->dev));
-		p2pmem_rank_set(&rank, pair->provider, &route, c->prefer);
-		p2pmem_keep_better(c, &rank);
+		p = pair->provider;
+		route = READ_ONCE(pair->rank) + (dev_to_node(&p->pdev->dev) != near);
+		if (provable && READ_ONCE(pair->proof) == PCI_P2PMEM_UNPROVED)
+			route |= BIT_ULL(P2PMEM_RANK_UNPROVED);
+		p2pmem_rank_set(&rank, p, route, prefer);
+		p2pmem_keep_better(&best, &rank);
 	}
-	if (pairs == p2pmem_provider_count)
-		return true;
-	c->best.provider = NULL;
-	return false;
+	if (pairs != p2pmem_provider_count)
+		return false;
+	c->best = best;
+	return true;
+}
+
+/* The usual order is compiled on its own: its loop is short. */
+static bool p2pmem_choose_for_one(struct p2pmem_choice *c)
+{
+	if (c->nr != 1 || !c->clients[0] || c->since)
+		return false;
+	if (c->prefer == PCI_P2PMEM_NEAREST && !c->provable && !c->split)
+		return p2pmem_choose_by_pairs(c, PCI_P2PMEM_NEAREST, false, false);
+	return p2pmem_choose_by_pairs(c, c->prefer, c->provable, c->split);
 }
 
 static struct pci_dev *p2pmem_choose(struct device **clients, int nr,
@@ -233,6 +253,8 @@ static struct pci_dev *p2pmem_choose(struct device **clients, int nr,
 		.provable = prefer & PCI_P2PMEM_PROVABLE,
 		.split = prefer & PCI_P2PMEM_SPLIT,
 		.since = since,
+		/* any provider is better */
+		.best.first = U64_MAX,
 	};
 	struct p2pmem_provider *p;
 	struct p2pmem_rank rank;
@@ -241,10 +263,11 @@ static struct pci_dev *p2pmem_choose(struct device **clients, int nr,
 		return NULL;
 	/* Providers leave the list, and verdicts change, under it. */
 	guard(mutex)(&p2pmem_mutex);
-	if (!p2pmem_choose_by_pairs(&choice))
+	if (!p2pmem_choose_for_one(&choice))
 		list_for_each_entry(p, &p2pmem_provider_list, node)
-			if (p2pmem_may_choose(p, &choice) && p2pmem_rank(p, &choice, &rank))
-				p2pmem_keep_better(&choice, &rank);
+			if (p2pmem_may_choose(p, &choice, choice.split) &&
+			    p2pmem_rank(p, &choice, &rank))
+				p2pmem_keep_better(&choice.best, &rank);
 	return choice.best.provider ? pci_dev_get(choice.best.provider->pdev) : NULL;
 }
 

@@ -216,6 +216,7 @@ struct p2pmem_pair_count {
  * @dead: removed from the table and not evaluated any more; guarded by p2pmem_mutex
  * @mapping: of the route; the client's DMA limit may still forbid it; read without a lock
  * @needed: highest address that the client must reach, 0 for none; read without a lock
+ * @rank: for the choice of a provider, see p2pmem_verdict_rank(); read without a lock
  * @disproofs: how often a self-test disproved the pair; read without a lock
  * @verdict: verdict of the route; guarded by the lock of the table, like all members up
  *	to @note. Written under p2pmem_mutex as well
@@ -250,6 +251,7 @@ struct p2pmem_pair {
 	bool dead;
 	u8 mapping;
 	u64 needed;
+	u64 rank;
 	unsigned int disproofs;
 	struct pci_p2pmem_verdict verdict;
 	unsigned int serial;

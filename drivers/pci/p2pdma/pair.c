@@ -202,6 +202,7 @@ static void p2pmem_pair_set(struct p2pmem_pair *pair, const struct pci_p2pmem_ve
 	lockdep_assert_held(&p2pmem_pairs_lock);
 
 	WRITE_ONCE(pair->needed, v->reason ? 0 : v->needed);
+	WRITE_ONCE(pair->rank, p2pmem_verdict_rank(v, pair->proof));
 	/* Pairs with p2pmem_pair_mapping(). */
 	smp_store_release(&pair->mapping, pair->proof == PCI_P2PMEM_DISPROVED ?
 			  PCI_P2PMEM_MAP_NONE : v->mapping);

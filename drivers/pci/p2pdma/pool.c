@@ -262,15 +262,9 @@ size_t p2pmem_pool_size(struct p2pmem_pool *pool)
  */
 size_t p2pmem_pool_available(struct p2pmem_pool *pool)
 {
-	long pages = READ_ONCE(pool->size) >> PAGE_SHIFT, out = 0;
-	int cpu;
+	long pages = READ_ONCE(pool->size) >> PAGE_SHIFT;
 
-	KUNIT_STATIC_STUB_REDIRECT(p2pmem_pool_available, pool);
-	/* Nearly every CPU is possible: a test of its bit is cheaper than a search for the next. */
-	for (cpu = 0; cpu < nr_cpu_ids; cpu++)
-		if (cpu_possible(cpu))
-			out += READ_ONCE(per_cpu_ptr(pool->cache, cpu)->out);
-	return (size_t)(pages - clamp(out, 0L, pages)) << PAGE_SHIFT;
+	return (size_t)(pages - clamp(p2pmem_pool_out(pool), 0L, pages)) << PAGE_SHIFT;
 }
 
 #if IS_ENABLED(CONFIG_KUNIT)

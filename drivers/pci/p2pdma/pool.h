@@ -128,6 +128,22 @@ struct p2pmem_pool {
 	struct p2pmem_store store ____cacheline_aligned_in_smp;
 };
 
+/*
+ * Pages that are allocated, for who compares many pools. While other CPUs allocate and free it may
+ * be less than zero, or more than there are.
+ */
+static __always_inline long p2pmem_pool_out(const struct p2pmem_pool *pool)
+{
+	long out = 0;
+	int cpu;
+
+	/* Nearly every CPU is possible: a test of its bit is cheaper than a search for the next. */
+	for (cpu = 0; cpu < nr_cpu_ids; cpu++)
+		if (cpu_possible(cpu))
+			out += READ_ONCE(per_cpu_ptr(pool->cache, cpu)->out);
+	return out;
+}
+
 static inline bool p2pmem_cache_trylock(struct p2pmem_cache *c)
 {
 	int free = 0;
