@@ -78,12 +78,21 @@ archive_update()
 		if [ "$(id -u)" = 0 ]; then apt-get -q update; else sudo apt-get -q update; fi
 		return
 	fi
-	# apt takes an archive that it cannot reach for a warning
-	if ! apt-get -c "$archive_conf" -qq -o APT::Update::Error-Mode=any update >"$archive_dir/update.log" 2>&1; then
-		rm -f "$archive_dir/updated"
-		return 1
+	rm -f "$archive_dir/updated"
+	if ! archive_update_lists; then
+		# of a mirror that is not updated any more. Its signature is valid, and so are kernels of some weeks ago
+		grep -q 'Release file for .* is expired' "$archive_dir/update.log" || return 1
+		sed -n 's/.*Release file for \([^ ]*\) is expired (\([^)]*\)).*/archive: the mirror is not up to date: \1 has expired (\2)/p' \
+			"$archive_dir/update.log" >&2
+		archive_update_lists -o Acquire::Check-Valid-Until=false || return 1
 	fi
 	: >"$archive_dir/updated"
+}
+
+archive_update_lists()
+{
+	# apt takes an archive that it cannot reach for a warning
+	apt-get -c "$archive_conf" -qq -o APT::Update::Error-Mode=any "$@" update >"$archive_dir/update.log" 2>&1
 }
 
 # lists that are older than a day, or not there
