@@ -13,12 +13,11 @@ is "$(systemctl is-failed p2pmem-boot.service)" failed "and the check at boot is
 say "# failed: $(failed_units)"
 said_by p2pmem-nvmet.service | sed 's/^/# p2pmem-nvmet: /' >&3
 is "$(cat "$nvmet/subsystems/$NQN"/namespaces/1/enable)" 1 "the namespace is exported all the same"
-modprobe nvme-tcp
-check "data goes through system memory" through tcp 127.0.0.1
+is "$(cat "$nvmet"/ports/*/addr_trtype | tr '\n' ' ')" "rdma tcp " "at both ports"
+modprobe -a nvme-tcp nvme-rdma
+check "data goes through system memory, by RDMA" through rdma 10.0.0.1
+check "and by TCP" through tcp 127.0.0.1
 check "apt installs p2pmem-modules-$NEWER" apt-get install -y ./p2pmem-modules-"$NEWER"_*.deb
 check "modprobe would load ours" ours "$NEWER"
 check "the initramfs has our nvme" in_initramfs "$NEWER" updates/p2pmem
 check "the older kernel keeps its own" ours "$OLDER"
-mkdir -p "/lib/modules/$NEWER/extra"
-cp p2pmem_rnic.ko "/lib/modules/$NEWER/extra/"
-depmod "$NEWER"

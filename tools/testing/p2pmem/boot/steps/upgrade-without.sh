@@ -16,3 +16,8 @@ cp log said
 is "$(grep -c "kernel $NEWER has no p2pmem modules" said)" 1 "one line says that it has no p2pmem modules"
 grep "no p2pmem modules" said | sed 's/^/# /' >&3
 check "its initramfs has the distribution's nvme" in_initramfs "$NEWER" kernel/drivers/nvme
+
+# a real adapter's driver comes with the kernel
+mkdir -p "/lib/modules/$NEWER/extra"
+cp p2pmem_rnic.ko "/lib/modules/$NEWER/extra/"
+depmod "$NEWER"
