@@ -112,6 +112,7 @@ kunit: deps
 
 mutants: deps
 	@tools/testing/p2pmem/kernels/build.sh $(BUILD) debug
+	@tools/testing/p2pmem/kernels/build.sh $(BUILD) plain
 	@tools/testing/p2pmem/mutants/run.py
 
 kunit-fast: deps

@@ -4,7 +4,7 @@
 mixed.py DIRECTORY: run.py with faults of modules and of the command p2pmem in one run. Prints TAP.
 
 What builds and boots is replaced by what the name of a fault says: killed, survives, breaks (does not compile), loses
-(the virtual machine leaves no report).
+(the virtual machine leaves no report). "late" is killed on the debug kernel only, "guest" by a test that only that runs.
 """
 
 import contextlib
@@ -29,18 +29,20 @@ def outcome(run, name):
 
 def fakes(run, module_fails, command_fails):
     class Lane:
-        def __init__(self, number):
-            self.number = number
-
-        def folder_of(self, path):
-            return str(Path(path).parent)
+        def __init__(self, kernel, _):
+            self.kernel = kernel
 
         def build(self, mutant):
             self.name = mutant["name"] if "from" in mutant else "clean-killed" if module_fails else "clean-survives"
             return "drivers/pci/p2pdma"
 
         def suites(self, *_):
-            return outcome(run, self.name)
+            if self.name.startswith("guest"):
+                raise run.Broken("a guest's test is no suite")
+            return None if self.name.startswith("late") and self.kernel == "plain" else outcome(run, self.name)
+
+        def boot(self, *_):
+            return outcome(run, self.name) if self.kernel == "debug" else None
 
     class Results:
         def __init__(self, *_):
@@ -70,7 +72,7 @@ def fakes(run, module_fails, command_fails):
 
 def entry(name):
     return (f"name: {name}\nfile: {COMMAND if name.startswith('command') else MODULE}\nfrom: a\nto: b\n"
-            f"tests: {'command' if name.startswith('command') else 'p2pmem-map'}\n\n")
+            f"tests: {dict(command='command', guest='e2e-swap').get(name.split('-')[0], 'p2pmem-map')}\n\n")
 
 
 def main(directory):
@@ -80,7 +82,7 @@ def main(directory):
     sys.dont_write_bytecode = True
     import run      # pylint: disable=import-outside-toplevel
     count, failed = 0, 0
-    kernel = directory / "lanes/debug/kernel/env"
+    kernels = [directory / "lanes" / name / "kernel/env" for name in ("plain", "debug")]
     for title, names, more, status, last in (
             ("all are killed", ["map-killed", "command-killed", "list-killed", "command-too-killed"], {}, 0, "4/4"),
             ("one of a module survives", ["map-survives", "command-killed"], {}, 1, "1/2"),
@@ -91,14 +93,18 @@ def main(directory):
             ("a virtual machine is lost", ["map-loses", "command-killed", "command-survives"], {}, 2, "1/3"),
             ("of the command only, without the debug kernel", ["command-killed"], {"kernel": False}, 0, "1/1"),
             ("of modules only", ["map-killed"], {}, 0, "1/1"),
-            ("without the debug kernel", ["map-killed", "command-killed"], {"kernel": False}, 2, "the debug kernel is not built"),
+            ("the debug kernel's checkers kill what is left", ["late-killed", "map-killed"], {}, 0, "2/2"),
+            ("a guest's test runs on the debug kernel", ["guest-killed", "map-killed"], {}, 0, "2/2"),
+            ("and what it does not kill survives", ["guest-survives", "late-killed", "command-killed"], {}, 1, "2/3"),
+            ("without kernels", ["map-killed", "command-killed"], {"kernel": False}, 2, "the plain kernel is not built"),
             ("the command's test fails without a fault", ["map-killed", "command-killed"], {"command": True}, 2, "fails without any fault"),
             ("a module's test fails without a fault", ["map-killed", "command-killed"], {"module": True}, 2, "fails without any fault")):
         (directory / "list").write_text("".join(map(entry, names)))
-        kernel.parent.mkdir(parents=True, exist_ok=True)
-        kernel.unlink(missing_ok=True)
-        if more.get("kernel", True):
-            kernel.write_text("KVER=1\n")
+        for kernel in kernels:
+            kernel.parent.mkdir(parents=True, exist_ok=True)
+            kernel.unlink(missing_ok=True)
+            if more.get("kernel", True):
+                kernel.write_text("KVER=1\n")
         fakes(run, more.get("module"), more.get("command"))
         sys.argv = ["run.py", str(directory) + "/"]
         out, err = io.StringIO(), io.StringIO()

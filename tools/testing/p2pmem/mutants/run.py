@@ -4,13 +4,14 @@
 run.py [NAME...]: insert one-line faults into the code, one at a time; a test must detect each
 
 The file "list" in this directory has the faults. For each of them, the module of its file is
-built with the fault against the debug kernel (kernels/build.sh BUILD debug), and a guest runs
-the tests that the fault names (default: the suites of that module). A fault in the command p2pmem is
-tried by the test "command" on this machine (command.py). Without the fault these
-tests must pass. A fault that does not compile, or whose line does not exist exactly once, is an
-error of the list.
+built with the fault, and a guest runs the tests that the fault names (default: the suites of that
+module): suites on the plain kernel (kernels/build.sh BUILD plain), where they are fast; if they
+pass, these and all other tests on the debug kernel, whose checkers detect more. A fault in the
+command p2pmem is tried by the test "command" on this machine (command.py). Without the fault these
+tests must pass on the same kernel. A fault that does not compile, or whose line does not exist
+exactly once, is an error of the list.
 
-Works on copies in BUILD/mutants. Results are kept in BUILD/mutants/results.json and reused as long
+Works on copies in BUILD/mutants. Results are kept in BUILD/mutants/KERNEL.json and reused as long
 as the fault, its tests and everything that they depend on are unchanged, so that a stopped run
 continues; FRESH=1 starts over. A guest ends at its first failure.
 
@@ -41,6 +42,7 @@ BUILD = Path(os.environ.get("BUILD") or TOP / "build").resolve()
 JOBS = int(os.environ.get("JOBS") or 2)
 # time limits of a guest in seconds: without a known duration, and added to twice the known one
 LIMIT, SLACK = 1200, 60
+KERNELS = ("plain", "debug")
 # directory, its modules, the module to load for their suites
 MODULES = {
     "drivers/pci/p2pdma": (["p2pdma", "p2pmem-bar"], "p2pdma"),
@@ -84,6 +86,12 @@ def read_list(path):
     return mutants
 
 
+def folder_of(path):
+    # a header is tested with the module that uses it most
+    folder = str(Path(path).parent)
+    return folder if folder in MODULES else "drivers/pci/p2pdma"
+
+
 def tests_of(mutant):
     return (mutant.get("tests") or "p2pmem*").split()
 
@@ -93,16 +101,16 @@ def read_env(path):
 
 
 class Results:
-    """Results of earlier runs, each with the digest of everything that it depends on."""
+    """Results of earlier runs on one kernel, each with the digest of everything that it depends on."""
 
-    def __init__(self, path, known):
-        self.path = path
+    def __init__(self, kernel_name, known):
+        self.path = path = BUILD / f"mutants/{kernel_name}.json"
         self.known = known
         self.lock = threading.Lock()
         self.all = {"tests": {}, "faults": {}}
         if path.exists() and not os.environ.get("FRESH"):
             self.all = json.loads(path.read_text())
-        kernel = read_env(BUILD / "lanes/debug/kernel/env")
+        kernel = read_env(BUILD / "lanes" / kernel_name / "kernel/env")
         config = (Path(kernel["KDIR"]) / ".config").read_bytes()
         rig = [p for d in ("rig", "kernels") for p in (TESTS / d).rglob("*")]
         self.world = self.digest(config, kernel["KVER"], *self.contents(rig))
@@ -164,26 +172,22 @@ class Results:
 class Lane:
     """Builds and boots for one worker; each fault reuses the build directory of the one before."""
 
-    def __init__(self, number):
-        self.kernel = read_env(BUILD / "lanes/debug/kernel/env")
-        self.dir = BUILD / "mutants" / str(number)
+    def __init__(self, kernel_name, number):
+        lane = BUILD / "lanes" / kernel_name
+        self.kernel = read_env(lane / "kernel/env")
+        self.dir = BUILD / "mutants" / f"{kernel_name}-{number}"
         self.tree = self.dir / "tree"
-        self.stock = BUILD / "lanes/debug/stock" / self.kernel["KVER"]
+        self.stock = lane / "stock" / self.kernel["KVER"]
         self.own = self.dir / "stock" / self.kernel["KVER"]
         for left in ("stock", "vm"):
             shutil.rmtree(self.dir / left, ignore_errors=True)
         (self.dir / "kernel").mkdir(parents=True, exist_ok=True)
         for name in ("env", "version"):
-            shutil.copy(BUILD / "lanes/debug/kernel" / name, self.dir / "kernel" / name)
-
-    def folder_of(self, path):
-        # a header is tested with the module that uses it most
-        folder = str(Path(path).parent)
-        return folder if folder in MODULES else "drivers/pci/p2pdma"
+            shutil.copy(lane / "kernel" / name, self.dir / "kernel" / name)
 
     def prepare(self, mutant):
         """Copy the grafted directory and insert the fault; unchanged files keep their times."""
-        folder = self.folder_of(mutant["file"])
+        folder = folder_of(mutant["file"])
         grafted = Path(self.kernel["KSRC"])
         for name in {folder, "include/linux"}:
             (self.tree / name).mkdir(parents=True, exist_ok=True)
@@ -271,17 +275,94 @@ def test_lines():
     return lines
 
 
-def try_tests(lane, folder, mutant, known, limits):
-    """Returns the test that killed it, or None."""
-    for test in tests_of(mutant):
-        limit = limits.get(f"{folder} {test}", LIMIT)
-        if test in known:
-            found = lane.boot(test, known[test], limit)
-        else:
-            found = lane.suites(folder, test, limit)
+class Campaign:
+    """The faults on one kernel."""
+
+    def __init__(self, kernel_name, known):
+        self.name = kernel_name
+        self.known = known
+        self.free = [Lane(kernel_name, i) for i in range(JOBS)]
+        self.lock = threading.Lock()
+        self.results = Results(kernel_name, known)
+        self.limits = {}
+
+    def tests(self, mutant):
+        """The tests that this kernel is for: lines of tests/list need the debug kernel."""
+        return [t for t in tests_of(mutant) if self.name == "debug" or t not in self.known]
+
+    def try_tests(self, mutant):
+        """Returns the test that killed it, or None, and the seconds that the guests took."""
+        with self.lock:
+            lane = self.free.pop()
+        try:
+            folder = lane.build(mutant)
+            start = time.monotonic()
+            for test in self.tests(mutant):
+                limit = self.limits.get(f"{folder} {test}", LIMIT)
+                if test in self.known:
+                    found = lane.boot(test, self.known[test], limit)
+                else:
+                    found = lane.suites(folder, test, limit)
+                if found:
+                    return f"{test}: {found}", 0
+            return None, time.monotonic() - start
+        finally:
+            with self.lock:
+                self.free.append(lane)
+
+    def as_it_is(self, clean):
+        """Run a test without a fault; returns its duration in seconds."""
+        key = self.results.key(str(Path(clean["file"]).parent), clean)
+        found = self.results.get("tests", clean["name"], key)
         if found:
-            return f"{test}: {found}"
-    return None
+            return found["seconds"]
+        killer, seconds = self.try_tests(clean)
+        if killer:
+            raise ValueError(f"{clean['name']} fails without any fault on the {self.name} kernel: {killer}")
+        self.results.put("tests", clean["name"], key=key, seconds=round(seconds))
+        say(f"# {self.name}: {clean['name']}: {round(seconds)} s")
+        return seconds
+
+    def with_fault(self, mutant):
+        """Returns the test that killed it, or None; and a remark if an earlier run found that."""
+        key = self.results.key(folder_of(mutant["file"]), mutant)
+        found = self.results.get("faults", mutant["name"], key)
+        if found:
+            return found["killer"], " (found before)"
+        killer = self.try_tests(mutant)[0]
+        self.results.put("faults", mutant["name"], key=key, killer=killer)
+        return killer, ""
+
+    def run(self, mutants, say_result):
+        """Try all; calls say_result(mutant, killer, remark or error); returns those that no test killed."""
+        wanted = {}
+        for mutant in mutants:
+            folder = folder_of(mutant["file"])
+            for test in self.tests(mutant):
+                name = f"{folder} {test}"
+                wanted[name] = {"name": name, "file": f"{folder}/x.c", "tests": test}
+        say(f"# {self.name} kernel: {len(mutants)} faults; first their {len(wanted)} tests without faults")
+        survivors = []
+        with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+            try:
+                for name, seconds in zip(wanted, pool.map(self.as_it_is, wanted.values())):
+                    self.limits[name] = int(2 * seconds) + SLACK
+            except (ValueError, Broken) as error:
+                pool.shutdown(cancel_futures=True)
+                die(str(error))
+            jobs = {pool.submit(self.with_fault, m): m for m in mutants}
+            for job in concurrent.futures.as_completed(jobs):
+                mutant = jobs[job]
+                try:
+                    killer, remark = job.result()
+                except (ValueError, Broken) as error:
+                    say_result(mutant, None, error)
+                    continue
+                if killer:
+                    say_result(mutant, f"{killer} ({self.name})", remark)
+                else:
+                    survivors.append(mutant)
+        return survivors
 
 
 def of_command(mutants):
@@ -327,84 +408,36 @@ def main():
     # as a test of a list it gets a directory, which it does not use
     names = [a for a in sys.argv[1:] if "/" not in a]
     mutants = [m for m in read_list(Path(os.environ.get("LIST") or HERE / "list")) if not names or m["name"] in names]
-    if not all(map(command.is_ours, mutants)) and not (BUILD / "lanes/debug/kernel/env").exists():
-        die("the debug kernel is not built: run \"make mutants\"")
+    for name in KERNELS if not all(map(command.is_ours, mutants)) else ():
+        if not (BUILD / "lanes" / name / "kernel/env").exists():
+            die(f"the {name} kernel is not built: run \"make mutants\"")
     if not mutants:
         die(f"unknown fault: {' or '.join(names)}")
     ours = [m for m in mutants if command.is_ours(m)]
     mutants = [m for m in mutants if not command.is_ours(m)]
     total, survived, wrong = of_command(ours)
-    if not mutants:
-        finish(total, survived, wrong)
-    lanes = [Lane(i) for i in range(JOBS)]
-    results = Results(BUILD / "mutants/results.json", known)
-    free = list(lanes)
-    lock = threading.Lock()
-    limits, errors, survivors = {}, [], []
+    done = [total]
+    total += len(mutants)
 
-    def one(mutant):
-        with lock:
-            lane = free.pop()
-        try:
-            folder = lane.build(mutant)
-            start = time.monotonic()
-            return try_tests(lane, folder, mutant, known, limits), time.monotonic() - start
-        finally:
-            with lock:
-                free.append(lane)
+    def say_result(mutant, killer, remark):
+        done[0] += 1
+        if killer:
+            say(f"ok {done[0]} - {mutant['name']}: killed by {killer}{remark}")
+        else:
+            wrong.append(mutant["name"])
+            say(f"not ok {done[0]} - {remark}")
 
-    def as_it_is(clean):
-        """Run a test without a fault; returns its duration in seconds."""
-        key = results.key(str(Path(clean["file"]).parent), clean)
-        found = results.get("tests", clean["name"], key)
-        if not found:
-            killer, seconds = one(clean)
-            if killer:
-                raise ValueError(f"{clean['name']} fails without any fault: {killer}")
-            results.put("tests", clean["name"], key=key, seconds=round(seconds))
-            say(f"# {clean['name']}: {round(seconds)} s")
-            return seconds
-        return found["seconds"]
-
-    def with_fault(mutant):
-        """Returns the test that killed it, or None; and a remark if an earlier run found that."""
-        key = results.key(lanes[0].folder_of(mutant["file"]), mutant)
-        found = results.get("faults", mutant["name"], key)
-        if not found:
-            killer = one(mutant)[0]
-            results.put("faults", mutant["name"], key=key, killer=killer)
-            return killer, ""
-        return found["killer"], " (found before)"
-
-    wanted = {}
-    for mutant in mutants:
-        folder = lanes[0].folder_of(mutant["file"])
-        for test in tests_of(mutant):
-            name = f"{folder} {test}"
-            wanted[name] = {"name": name, "file": f"{folder}/x.c", "tests": test}
-    say(f"# {len(mutants)} faults; first their {len(wanted)} tests without faults")
-    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
-        try:
-            for name, seconds in zip(wanted, pool.map(as_it_is, wanted.values())):
-                limits[name] = int(2 * seconds) + SLACK
-        except (ValueError, Broken) as error:
-            pool.shutdown(cancel_futures=True)
-            die(str(error))
-        jobs = {pool.submit(with_fault, m): m for m in mutants}
-        for done, job in enumerate(concurrent.futures.as_completed(jobs), total + 1):
-            mutant = jobs[job]
-            try:
-                killer, before = job.result()
-            except (ValueError, Broken) as error:
-                errors.append(mutant["name"])
-                say(f"not ok {done} - {error}")
-                continue
-            if killer:
-                say(f"ok {done} - {mutant['name']}: killed by {killer}{before}")
-            else:
-                survivors.append(mutant["name"])
-                say(f"not ok {done} - {mutant['name']}: survived: {mutant['file']}: {mutant['to']}{before}")
-    finish(total + len(mutants), survived + survivors, wrong + errors)
+    left = mutants
+    for name in KERNELS if mutants else ():
+        campaign = Campaign(name, known)
+        tried = [m for m in left if campaign.tests(m)]
+        alive = campaign.run(tried, say_result) if tried else []
+        left = [m for m in left if m not in tried] + alive
+    for mutant in left:
+        done[0] += 1
+        survived.append(mutant["name"])
+        say(f"not ok {done[0]} - {mutant['name']}: survived: {mutant['file']}: {mutant['to']}")
+    finish(total, survived, wrong)
 
 
 if __name__ == "__main__":
