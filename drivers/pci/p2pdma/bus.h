@@ -234,7 +234,10 @@ static noinline void p2pmem_count_unmap_ungranted(struct p2pmem_provider *p,
 	p2pmem_count_unmap(p2pmem_pair_find(p, client));
 }
 
-/* Counts an unmapping in the pair that counted the mapping. @page is the first one of the list. */
+/*
+ * Counts an unmapping in the pair that counted the mapping, if all of the list has one grant or
+ * none. @page is its first one.
+ */
 static __always_inline void p2pmem_count_unmap_of(struct p2pmem_region *r, struct page *page,
 						  struct device *client)
 {

@@ -217,7 +217,8 @@ static __always_inline bool p2pmem_choose_by_pairs(struct p2pmem_choice *c,
 		if (pair->client != client)
 			continue;
 		pairs++;
-		if (READ_ONCE(pair->mapping) == PCI_P2PMEM_MAP_NONE || pair->needed > limit ||
+		if (READ_ONCE(pair->mapping) == PCI_P2PMEM_MAP_NONE ||
+		    READ_ONCE(pair->needed) > limit ||
 		    !p2pmem_may_choose(pair->provider, c, split))
 			continue;
 		p = pair->provider;

@@ -142,10 +142,17 @@ void kit_expect_preferred(struct kunit *test, struct fabric *f, struct device *c
 			  enum pci_p2pmem_prefer prefer, const char *name)
 {
 	struct pci_dev *got = p2pmem_find_preferred(&client, 1, prefer);
+	struct pci_p2pmem_verdict why;
 
 	KUNIT_EXPECT_PTR_EQ_MSG(test, got, fabric_pdev(f, name), "%d: chosen: %s, expected: %s",
 				prefer, got ? pci_name(got) : "none", name);
 	pci_dev_put(got);
+	/* With a time, which no verdict is older than, each pair is looked up as for many clients. */
+	got = pci_p2pmem_choose_provider(NULL, prefer, &client, 1, 1, &why);
+	KUNIT_EXPECT_PTR_EQ_MSG(test, got, fabric_pdev(f, name), "%d: chosen: %s, expected: %s",
+				prefer, IS_ERR_OR_NULL(got) ? "none" : pci_name(got), name);
+	if (!IS_ERR_OR_NULL(got))
+		pci_dev_put(got);
 }
 
 /**

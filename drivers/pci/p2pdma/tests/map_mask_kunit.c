@@ -211,10 +211,15 @@ static void granted_pair_with_a_lower_mask(struct kunit *test)
 	mapkit_expect_bus(test, sgl, 2, k.offset);
 	pci_p2pmem_unmap_sg(k.nic, sgl, 2, DMA_TO_DEVICE);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, sgl, 3, DMA_TO_DEVICE), -EXDEV);
+	/* one entry is mapped on its own */
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, &sgl[2], 1, DMA_TO_DEVICE), -EXDEV);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, &sgl[1], 1, DMA_TO_DEVICE), 1);
+	pci_p2pmem_unmap_sg(k.nic, &sgl[1], 1, DMA_TO_DEVICE);
 	k.nic->bus_dma_limit--;
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, &sgl[1], 1, DMA_TO_DEVICE), -EXDEV);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, sgl, 2, DMA_TO_DEVICE), -EXDEV);
 	k.nic->bus_dma_limit = 0;
-	mapkit_expect_count(test, k.card, k.nic, 1, 1, 2);
+	mapkit_expect_count(test, k.card, k.nic, 2, 2, 4);
 	pci_p2pmem_sgl_free(mem);
 }
 

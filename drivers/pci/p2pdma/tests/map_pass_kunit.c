@@ -5,6 +5,7 @@
  * A usual list is checked and written in one pass (bus.h). An entry that differs, at any place,
  * must not change what is mapped or refused, and must leave no mark behind.
  */
+#include <trace/events/p2pmem.h>
 #include "mapkit.h"
 
 #define NR	5
@@ -289,6 +290,62 @@ static void limit_inside_the_region(struct kunit *test)
 	mapkit_expect_count(test, p.k.card, p.k.nic, 3, 3, 1);
 }
 
+struct pass_event {
+	enum pci_p2pmem_mapping how;
+	size_t bytes;
+	int mapped, unmapped;
+};
+
+static void pass_mapped(void *data, struct pci_dev *provider, struct device *client, size_t bytes,
+			enum pci_p2pmem_mapping how, enum pci_p2pmem_reason reason)
+{
+	struct pass_event *e = data;
+
+	*e = (struct pass_event){ how, bytes, e->mapped + 1, e->unmapped };
+}
+
+static void pass_unmapped(void *data, struct pci_dev *provider, struct device *client,
+			  size_t bytes, enum pci_p2pmem_mapping how)
+{
+	struct pass_event *e = data;
+
+	*e = (struct pass_event){ how, bytes, e->mapped, e->unmapped + 1 };
+}
+
+/* While somebody listens, every list takes the path for any list, with the same result. */
+static void somebody_listens(struct kunit *test)
+{
+	struct pass_event e = { };
+	struct pass p;
+	int ret;
+
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		kunit_skip(test, "the kernel has no trace events");
+	pass_build(test, &p);
+	ret = register_trace_p2pmem_map(pass_mapped, &e) ?:
+		register_trace_p2pmem_unmap(pass_unmapped, &e);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	KUNIT_EXPECT_EQ(test, pass_map(&p), NR);
+	mapkit_expect_bus(test, p.sgl, NR, p.k.offset);
+	KUNIT_EXPECT_EQ(test, e.bytes, NR * PAGE_SIZE);
+	e.bytes = 0;
+	pci_p2pmem_unmap_sg(p.k.nic, p.sgl, NR, DMA_TO_DEVICE);
+	mapkit_expect_unmapped(test, p.sgl, NR);
+	KUNIT_EXPECT_EQ(test, e.bytes, NR * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, e.how, PCI_P2PMEM_MAP_BUS_ADDR);
+	mapkit_scrub(p.sgl, NR);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(p.k.nic, p.sgl, 1, DMA_TO_DEVICE), 1);
+	pci_p2pmem_unmap_sg(p.k.nic, p.sgl, 1, DMA_TO_DEVICE);
+	mapkit_expect_unmapped(test, p.sgl, 1);
+	KUNIT_EXPECT_EQ(test, e.bytes, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, e.mapped, 2);
+	KUNIT_EXPECT_EQ(test, e.unmapped, 2);
+	unregister_trace_p2pmem_unmap(pass_unmapped, &e);
+	unregister_trace_p2pmem_map(pass_mapped, &e);
+	tracepoint_synchronize_unregister();
+	mapkit_expect_count(test, p.k.card, p.k.nic, 2, 2, 0);
+}
+
 static struct kunit_case map_pass_cases[] = {
 	KUNIT_CASE(lengths_other_than_a_page),
 	KUNIT_CASE(one_entry_that_is_refused),
@@ -296,6 +353,7 @@ static struct kunit_case map_pass_cases[] = {
 	KUNIT_CASE(regions_of_one_provider),
 	KUNIT_CASE(chain_at_each_place),
 	KUNIT_CASE(limit_inside_the_region),
+	KUNIT_CASE(somebody_listens),
 	{ }
 };
 
