@@ -111,8 +111,6 @@ kunit: deps
 	@tools/testing/p2pmem/kunit/run.sh
 
 mutants: deps
-	@tools/testing/p2pmem/kernels/build.sh $(BUILD) debug
-	@tools/testing/p2pmem/kernels/build.sh $(BUILD) plain
 	@tools/testing/p2pmem/mutants/run.py
 
 kunit-fast: deps

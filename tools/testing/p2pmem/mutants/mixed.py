@@ -67,7 +67,11 @@ def fakes(run, module_fails, command_fails):
         def try_test(self, mutant):
             return outcome(run, mutant["name"] if "from" in mutant else "clean-killed" if command_fails else "clean-survives")
 
-    run.Lane, run.Results, run.command.Command = Lane, Results, Command
+    def build_kernel(name):
+        if not (run.BUILD / "lanes" / name / "kernel/env").exists():
+            run.die(f"the {name} kernel cannot be built")
+
+    run.Lane, run.Results, run.command.Command, run.build_kernel = Lane, Results, Command, build_kernel
 
 
 def entry(name):
@@ -96,7 +100,7 @@ def main(directory):
             ("the debug kernel's checkers kill what is left", ["late-killed", "map-killed"], {}, 0, "2/2"),
             ("a guest's test runs on the debug kernel", ["guest-killed", "map-killed"], {}, 0, "2/2"),
             ("and what it does not kill survives", ["guest-survives", "late-killed", "command-killed"], {}, 1, "2/3"),
-            ("without kernels", ["map-killed", "command-killed"], {"kernel": False}, 2, "the plain kernel is not built"),
+            ("without kernels", ["map-killed", "command-killed"], {"kernel": False}, 2, "the plain kernel cannot be built"),
             ("the command's test fails without a fault", ["map-killed", "command-killed"], {"command": True}, 2, "fails without any fault"),
             ("a module's test fails without a fault", ["map-killed", "command-killed"], {"module": True}, 2, "fails without any fault")):
         (directory / "list").write_text("".join(map(entry, names)))
