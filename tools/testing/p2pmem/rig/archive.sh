@@ -92,7 +92,7 @@ archive_update()
 archive_update_lists()
 {
 	# apt takes an archive that it cannot reach for a warning
-	apt-get -c "$archive_conf" -qq -o APT::Update::Error-Mode=any "$@" update >"$archive_dir/update.log" 2>&1
+	LC_ALL=C apt-get -c "$archive_conf" -qq -o APT::Update::Error-Mode=any "$@" update >"$archive_dir/update.log" 2>&1
 }
 
 # lists that are older than a day, or not there
