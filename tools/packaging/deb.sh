@@ -156,8 +156,12 @@ debian_files()
 {
 	cp "$here/debian/rules" "$here/debian/copyright" "$tree/debian/"
 	fill "$here/debian/control.in" >"$tree/debian/control"
+	sed '/^#/d' "$here/secure.sh" >"$tree/secure"
 	for s in preinst postinst prerm postrm; do
-		fill "$here/debian/modules.$s" >"$tree/debian/p2pmem-modules-$name.$s"
+		fill "$here/debian/modules.$s" | sed -e "/^@SECURE@$/{
+			r $tree/secure
+			d
+		}" >"$tree/debian/p2pmem-modules-$name.$s"
 	done
 	cp "$here/debian/p2pmem.triggers" "$here/debian/p2pmem.lintian-overrides" "$tree/debian/"
 	for p in p2pmem-modules "p2pmem-modules-$name"; do

@@ -45,6 +45,8 @@ die()
 }
 # shellcheck source=tools/packaging/sign.sh
 . "$top/tools/packaging/sign.sh"
+# shellcheck source=tools/packaging/secure.sh
+. "$top/tools/packaging/secure.sh"
 # shellcheck source=tools/packaging/exchange.sh
 . "$top/tools/packaging/exchange.sh"
 
@@ -92,20 +94,23 @@ no_rivals()
 	done
 }
 
-secure_boot()
-{
-	[ -z "$root" ] || return 1
-	var=$(find /sys/firmware/efi/efivars -name 'SecureBoot-*' 2>/dev/null | head -n 1)
-	[ -n "$var" ] && [ "$(od -An -tu1 -j4 -N1 "$var" | tr -d ' ')" = 1 ]
-}
-
 sign()
 {
 	# $1: directory
 	if [ -z "${SIGN_KEY:-}${SIGN_CERT:-}" ]; then
-		! secure_boot ||
+		[ -n "$root" ] || ! secure_boot ||
 			die "Secure Boot is on, the kernel would reject unsigned modules: set SIGN_KEY= and SIGN_CERT= (tools/packaging/README.rst, Secure Boot)"
 		return 0
+	fi
+	if [ -z "$root" ] && [ -r "${SIGN_CERT:-}" ] && secure_boot; then
+		# sign-file accepts PEM, which mokutil does not
+		if grep -q "BEGIN CERTIFICATE" "$SIGN_CERT"; then
+			sed '/^-----/d' "$SIGN_CERT" | base64 -d >"$1/certificate"
+		else
+			cp "$SIGN_CERT" "$1/certificate"
+		fi
+		enrolled "$1/certificate"
+		rm -f "$1/certificate"
 	fi
 	sign_modules "$1" "$kver" "$headers/scripts/sign-file" "/lib/modules/$kver/build/scripts/sign-file" \
 		"/usr/src/linux-headers-$kver/scripts/sign-file" /usr/lib/linux-kbuild-"${kver%-*}"/scripts/sign-file
