@@ -118,6 +118,8 @@ make_dev()
 make_system()
 {
 	timeout -k 10 "$(left)" debootstrap --variant=minbase --include="$(echo "$given" | tr ' ' ,)" "$suite" "$root" "$mirror" || return 1
+	# the root of a machine is a mount point; "unshare --mount" needs that
+	mount --bind "$root" "$root"
 	debian_settle "$root" "$suite" "$mirror" "$security"
 	make_dev
 	# no hard links: the new system's files are its own
