@@ -11,6 +11,7 @@ boot.py [OPTION...] IMAGE OUT STEP FILE...
     --kernel RELEASE  boot this kernel instead of the newest one in /boot
     --append WORDS    more kernel parameters
     --timeout N       seconds until the boot has failed (900)
+    --vars FILE       boot by UEFI, whose variables are FILE: with keys in it Secure Boot is on
     --cut REGEX       cut the power: kill QEMU when a line of the report matches
     --after N         that many seconds later
     --qemu ARGS       more arguments of QEMU, split like words in a shell
@@ -41,6 +42,8 @@ sys.path.insert(0, str(HERE.parent / "rig"))
 sys.dont_write_bytecode = True
 import vm  # noqa: E402  pylint: disable=wrong-import-position
 
+# of Debian's package ovmf
+FIRMWARE = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd"
 APPEND = ("console=ttyS0 loglevel=5 panic=-1 mitigations=off no_timer_check cryptomgr.notests=1 "
           "rcupdate.rcu_cpu_stall_timeout=150 nvme_core.multipath=N nvme_core.io_timeout=5 "
           "systemd.show_status=error systemd.log_color=0")
@@ -139,7 +142,7 @@ def main():
     parser.add_argument("out", type=Path, nargs="?")
     parser.add_argument("step", type=Path, nargs="?")
     parser.add_argument("files", type=Path, nargs="*")
-    for name in ("--kernel", "--cut", "--append", "--qemu"):
+    for name in ("--kernel", "--cut", "--append", "--qemu", "--vars"):
         parser.add_argument(name, default="")
     parser.add_argument("--timeout", type=int, default=900)
     parser.add_argument("--after", type=float, default=0)
@@ -166,13 +169,18 @@ def main():
             tar.add(path, path.name)
     os.environ["DISK0"] = str(image)
     uuid = re.search(rb"UUID: +(\S+)", debugfs(image, "show_super_stats -h"))[1].decode()
-    args = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-M", "q35",
-            "-accel", "tcg,thread=single", "-m", "1G", "-smp", "1",
+    args = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+            "-M", "q35,smm=on" if options.vars else "q35", "-accel", "tcg,thread=single", "-m", "1G", "-smp", "1",
             "-kernel", str(out / "vmlinuz"), "-initrd", str(out / "initrd.img"),
             "-append", f"root=UUID={uuid} ro {APPEND} {options.append}".strip()]
     for n, name in enumerate(("console.log", "report.log")):
         args += ["-chardev", f"file,id=s{n},path={out / name}", "-serial", f"chardev:s{n}"]
-    args += vm.topology(HERE / "boot.topo", out.resolve()) + shlex.split(options.qemu)
+    if options.vars:
+        # only the firmware itself can write the variables
+        args += ["-global", "driver=cfi.pflash01,property=secure,value=on"]
+        for n, flash in enumerate((f"{FIRMWARE},readonly=on", Path(options.vars).resolve())):
+            args += ["-drive", f"if=pflash,format=raw,unit={n},file={flash}"]
+    args += vm.topology(HERE / "boot.topo", out.resolve(), "amd64") + shlex.split(options.qemu)
     (out / "qemu.args").write_text("".join(f"{shlex.quote(a)}\n" for a in args))
 
     start = time.monotonic()
