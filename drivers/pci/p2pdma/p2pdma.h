@@ -78,8 +78,7 @@ enum p2pmem_forget {
  * @offset: bytes into the BAR
  * @phys: CPU physical address
  * @size: bytes
- * @bus_offset: bus address minus physical address, modulo 2^64: the (signed) offset of
- *	the provider's host bridge
+ * @bus_offset: bus address minus physical address, modulo 2^64: of the host bridge, signed
  * @virt: kernel address of the first page, NULL for registers
  * @hold: reserves the addresses of abandoned pages once the function is gone
  */
@@ -233,8 +232,7 @@ struct p2pmem_pair_count {
  * @logged: reasons that have been logged since the verdict last changed, one bit each
  * @unlogged: reasons that are still to be logged, one bit each
  * @charging: guards changes of @used and @peak, and of credits from other CPUs; irq-safe
- * @used: bytes in use under grants that include this pair, and the credit of all CPUs; see
- *	p2pmem_pair_used()
+ * @used: bytes in use under its grants, and the credit of all CPUs; see p2pmem_pair_used()
  * @peak: highest number of bytes in use; see p2pmem_pair_peak()
  * @failures: refused mappings and allocations, by reason
  * @proving: serialises self-tests of the pair: a second caller waits and uses the result
