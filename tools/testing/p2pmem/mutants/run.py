@@ -207,7 +207,7 @@ class Lane:
             # its suites include headers of the core
             core = "drivers/pci/p2pdma"
             (self.tree / core).mkdir(parents=True, exist_ok=True)
-            subprocess.run(["rsync", "-rl", "--include=*/", "--include=*.h", "--exclude=*", f"{grafted / core}/",
+            subprocess.run(["rsync", "-rl", "--checksum", "--include=*/", "--include=*.h", "--exclude=*", f"{grafted / core}/",
                             f"{self.tree / core}/"], check=True)
             makefile = self.tree / folder / "Kbuild"
             objects = " ".join(f"{m}.o" for m in MODULES[folder][0])
@@ -443,7 +443,8 @@ def main():
             wrong.append(mutant["name"])
             say(f"not ok {done[0]} - {remark}")
 
-    left = mutants
+    # one directory after the other, so that little is built again
+    left = sorted(mutants, key=lambda m: folder_of(m["file"]), reverse=True)
     for name in KERNELS if mutants else ():
         build_kernel(name)
     for name in KERNELS if mutants else ():
