@@ -4,7 +4,7 @@
 readme.py README OUT: write the commands of the README into files that a test runs
 
 Each block of indented lines in the section "## Use" becomes OUT/use-1, OUT/use-2 and so on, in the order
-of the text; the same for the other sections. "sudo" is left out: the test is root. Nothing else is
+of the text; the same for the other sections. "sudo" is omitted: the test is root. Nothing else is
 changed, so the test runs what a reader pastes.
 """
 

@@ -9,7 +9,7 @@ is "$(systemctl is-active nvmet-export)" active "the export is restored"
 check "use: a host connects" pasted use-4
 check "data is right" moves_data
 check "check: it says what it should" checked
-nvme disconnect -n $NQN
+nvme disconnect -n "$NQN"
 check "undo" pasted undo-1 /reboot/d
 cat log
 is "$(ls "$nvmet/subsystems" 2>/dev/null)" "" "nothing is exported"

@@ -19,5 +19,5 @@ is "$(systemctl is-active nvmet-export)" active "the unit is active"
 check "use: a host connects" pasted use-4
 check "data is right" moves_data
 check "check: it says what it should" checked
-nvme disconnect -n $NQN
+nvme disconnect -n "$NQN"
 is "$(failed_units)" "" "no unit has failed"

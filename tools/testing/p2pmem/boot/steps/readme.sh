@@ -32,7 +32,7 @@ checked()
 {
 	pasted check-1 >said 2>&1
 	cat said
-	used=$(cat "$nvmet/subsystems/$NQN/namespaces/1/p2pmem_stats/provider" | grep -Eo '[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]' | sort -u)
+	used=$(grep -Eo '[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]' "$nvmet/subsystems/$NQN/namespaces/1/p2pmem_stats/provider" | sort -u)
 	echo "used: $used"
 	[ "$(echo "$used" | grep -c .)" = 1 ] && [ -d "/sys/bus/pci/devices/$used/p2pmem" ] &&
 		grep -Eq '^peer_bytes:[0-9]{7}' said && ! grep -q '^system_bytes:' said &&

@@ -133,7 +133,11 @@ check "submission queues stay in RAM" sh -c "modprobe -c | grep -qx 'options nvm
 check "p2pmem-modules finds nothing wrong" p2pmem-modules status "$KVER"
 check "the check at boot is enabled" test -L /etc/systemd/system/multi-user.target.wants/p2pmem-boot.service
 check "and exports are not" test ! -e /etc/systemd/system/multi-user.target.wants/nvmet-export.service
-check "the units are valid" systemd-analyze verify --man=no /lib/systemd/system/p2pmem-boot.service /lib/systemd/system/nvmet-export.service
+if command -v systemd-analyze >/dev/null; then
+	check "the units are valid" systemd-analyze verify --man=no /lib/systemd/system/p2pmem-boot.service /lib/systemd/system/nvmet-export.service
+else
+	echo "ok the units are valid # SKIP this machine has no systemd-analyze"
+fi
 check "install.sh leaves a package's modules alone" test "$(dpkg-query -S "/usr/lib/p2pmem/$KVER/nvme.ko")" = "p2pmem-modules-$KVER: /usr/lib/p2pmem/$KVER/nvme.ko"
 
 # a new kernel
