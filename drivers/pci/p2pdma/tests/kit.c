@@ -147,7 +147,7 @@ void kit_expect_preferred(struct kunit *test, struct fabric *f, struct device *c
 	KUNIT_EXPECT_PTR_EQ_MSG(test, got, fabric_pdev(f, name), "%d: chosen: %s, expected: %s",
 				prefer, got ? pci_name(got) : "none", name);
 	pci_dev_put(got);
-	/* With a time, which no verdict is older than, each pair is looked up as for many clients. */
+	/* No verdict is older than this time, but each pair is looked up as for many clients. */
 	got = pci_p2pmem_choose_provider(NULL, prefer, &client, 1, 1, &why);
 	KUNIT_EXPECT_PTR_EQ_MSG(test, got, fabric_pdev(f, name), "%d: chosen: %s, expected: %s",
 				prefer, IS_ERR_OR_NULL(got) ? "none" : pci_name(got), name);
