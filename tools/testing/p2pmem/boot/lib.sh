@@ -106,6 +106,17 @@ build_packages()
 	done
 }
 
+# clone: in $work/tree, what install.sh needs of a clone after "make modules" for OLDER
+clone()
+{
+	rm -rf "$work/tree"
+	mkdir -p "$work/tree/tools" "$work/tree/build/stock/${kvers[0]}/modules"
+	cp -r "$top/tools/packaging" "$work/tree/tools/"
+	for m in p2pdma p2pmem-bar ib_core nvme nvmet nvmet-rdma; do
+		cp "${lanes[0]}/stock/${kvers[0]}/modules/$m.ko" "$work/tree/build/stock/${kvers[0]}/modules/" || return 1
+	done
+}
+
 # image_package: downloads the newer kernel's image, once
 image_package()
 {

@@ -46,16 +46,6 @@ next_package()
 		dpkg-deb --root-owner-group -b "$work/next" "$work/next.deb"
 }
 
-# what install.sh needs of a clone after "make modules"
-clone()
-{
-	mkdir -p "$work/tree/tools" "$work/tree/build/stock/${kvers[0]}/modules"
-	cp -r "$top/tools/packaging" "$work/tree/tools/"
-	for m in p2pdma p2pmem-bar ib_core nvme nvmet nvmet-rdma; do
-		cp "${lanes[0]}/stock/${kvers[0]}/modules/$m.ko" "$work/tree/build/stock/${kvers[0]}/modules/" || return 1
-	done
-}
-
 check "a package of a higher version" next_package
 check "a clone for install.sh" clone
 disk=$work/disk.raw

@@ -56,15 +56,9 @@ variables()
 		flash-var -t "2026-01-01 00:00:00" "$keys/vars.fd" PK "$keys/platform.esl"
 }
 
-# what install.sh needs of a clone after "make modules", and what it signs with
-clone()
+# signer: sign-file and the keys, for install.sh
+signer()
 {
-	rm -rf "$work/tree"
-	mkdir -p "$work/tree/tools" "$work/tree/build/stock/$kver/modules"
-	cp -r "$top/tools/packaging" "$work/tree/tools/"
-	for m in p2pdma p2pmem-bar ib_core nvme nvmet nvmet-rdma; do
-		cp "$lane/stock/$kver/modules/$m.ko" "$work/tree/build/stock/$kver/modules/" || return 1
-	done
 	sign=$(find "$(sed -n 's/^KDIR=//p' "$lane/kernel/env")/scripts/sign-file" "$lane/kernel" -name sign-file -type f 2>/dev/null | head -n 1)
 	[ -n "$sign" ] && cp "$sign" "$keys"/ours.* "$keys"/other.* "$work/tree/"
 }
@@ -76,6 +70,7 @@ check "one signed with our key" package ours SIGN_KEY="$keys/ours.key" SIGN_CERT
 check "one signed with another key" package other SIGN_KEY="$keys/other.key" SIGN_CERT="$keys/other.der"
 check "an image of $distro" "$here/image.sh" "$distro" "$boot" "$kver"
 check "a clone for install.sh" clone
+check "what it signs with" signer
 check "a firmware with keys" variables "$(find "$lane/kernel" -path '*/boot/vmlinuz-*' | head -n 1)"
 [ $failed = 0 ] || { echo "1..$n"; exit 1; }
 
