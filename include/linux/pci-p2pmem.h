@@ -388,7 +388,7 @@ static inline int pci_p2pmem_sg_kind(struct scatterlist *sg, int nents)
 	if (likely(!is_zone_device_page(sg_page(sg))))
 		return 0;
 #endif
-	return __pci_p2pmem_sg_check(sg, nents);
+	return nents == 1 ? is_pci_p2pmem_page(sg_page(sg)) : __pci_p2pmem_sg_check(sg, nents);
 }
 
 #else /* CONFIG_PCI_P2PMEM */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // drivers/nvme/host/pci.c: data in peer memory, the controller memory buffer as
-// a provider, the drive as a client. The logic is in p2pmem.c.
+// a provider, the drive as a client. The logic is in p2pmem-data.c and p2pmem.c.
 
 @ include @
 @@
@@ -15,11 +15,52 @@
 
 // ---- the data of commands; metadata stays in system memory
 
-@ single @
+// Where the driver maps one segment without a list, it does so with peer memory too: only upstream's
+// pages need a list there. The entry that keeps the mapping is beside the address.
+@ steps @
+@@
+  #include <linux/blk-mq-dma.h>
+
+@ single depends on steps @
 expression page;
 @@
 - is_pci_p2pdma_page(page)
 + nvme_p2pmem_page(page)
+
+@ one_listed depends on !steps @
+expression page;
+@@
+- is_pci_p2pdma_page(page)
++ nvme_p2pmem_needs_list(page)
+
+@ one_member depends on !steps @
+@@
+  struct nvme_iod {
+  ...
+  dma_addr_t first_dma;
++ struct scatterlist p2pmem_sg;
+  ...
+  };
+
+@ one_map @
+identifier dev, req, bv, iod;
+@@
+  struct nvme_iod *iod = blk_mq_rq_to_pdu(req);
++ blk_status_t status;
+  ...
+- iod->first_dma = dma_map_bvec(dev->dev, bv, rq_dma_dir(req), 0);
+- if (dma_mapping_error(dev->dev, iod->first_dma))
+- 	return BLK_STS_RESOURCE;
++ status = nvme_p2pmem_map_bvec(dev->dev, bv, rq_dma_dir(req), &iod->p2pmem_sg, &iod->first_dma);
++ if (status != BLK_STS_OK)
++ 	return status;
+
+@ one_unmap @
+identifier dev, req;
+struct nvme_iod *iod;
+@@
+- dma_unmap_page(dev->dev, iod->first_dma, iod->dma_len, rq_dma_dir(req));
++ nvme_p2pmem_unmap_bvec(dev->dev, &iod->p2pmem_sg, iod->first_dma, iod->dma_len, rq_dma_dir(req));
 
 @ map @
 expression dev, req, attrs;

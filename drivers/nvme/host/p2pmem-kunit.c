@@ -577,6 +577,36 @@ static int bench_map(struct nvme_bench *b, struct sg_table *sgt, enum dma_data_d
 	return nvme_p2pmem_map_sgtable(b->ctrl.dev, &req, sgt, 0);
 }
 
+/* Maps as pci.c does for data of one segment. Returns 0 or the errno of the block status. */
+static int bench_map_bvec(struct nvme_bench *b, const struct bio_vec *bv,
+			  enum dma_data_direction dir, struct scatterlist *sg, dma_addr_t *addr)
+{
+	return blk_status_to_errno(nvme_p2pmem_map_bvec(b->ctrl.dev, bv, dir, sg, addr));
+}
+
+/*
+ * Registers the drive as a client while an allocation fails: the one after the @n th, or the next one
+ * that a registration survives. NULL when none is left to fail.
+ */
+static struct pci_p2pmem_client *bench_short_client(struct kunit *test, struct nvme_bench *b,
+						    unsigned int *n)
+{
+	struct pci_p2pmem_client *client;
+
+	while (++*n < FAULT_STEPS) {
+		fault_arm(*n);
+		client = nvme_p2pmem_register_client(&b->ctrl);
+		if (!fault_disarm()) {
+			nvme_p2pmem_unregister_client(client);
+			return NULL;
+		}
+		if (client)
+			return client;
+	}
+	KUNIT_FAIL(test, "more than %d allocations", FAULT_STEPS);
+	return NULL;
+}
+
 /* The core maps peer memory, the DMA API system memory, and mixed lists are refused. */
 static void mapping_of_command_data(struct kunit *test)
 {
@@ -587,7 +617,6 @@ static void mapping_of_command_data(struct kunit *test)
 	struct sg_table sgt = { .sgl = sg, .orig_nents = 2 };
 	enum dma_data_direction dir;
 	void *peer;
-	int n;
 
 	KUNIT_ASSERT_NOT_NULL(test, ram);
 	peer = pci_p2pmem_alloc(b->card, 3 * PAGE_SIZE, GFP_KERNEL);
@@ -600,19 +629,6 @@ static void mapping_of_command_data(struct kunit *test)
 
 	client = nvme_p2pmem_register_client(&b->ctrl);
 	KUNIT_EXPECT_NOT_NULL(test, client);
-	/* The first mapping creates the pair; an allocation failure there is temporary. */
-	for (n = 1; n < FAULT_STEPS; n++) {
-		int ret;
-
-		fault_arm(n);
-		ret = bench_map(b, &sgt, DMA_TO_DEVICE);
-		if (!ret)
-			nvme_p2pmem_unmap_sgtable(b->ctrl.dev, &sgt, DMA_TO_DEVICE, 0);
-		if (!fault_disarm())
-			break;
-		KUNIT_EXPECT_TRUE_MSG(test, !ret || ret == -ENOMEM, "%d is not temporary",
-				      ret);
-	}
 	for (dir = DMA_TO_DEVICE; dir <= DMA_FROM_DEVICE; dir++) {
 		KUNIT_EXPECT_EQ(test, bench_map(b, &sgt, dir), 0);
 		KUNIT_EXPECT_EQ(test, sgt.nents, 2);
@@ -640,6 +656,105 @@ static void mapping_of_command_data(struct kunit *test)
 	nvme_p2pmem_unregister_client(client);
 	nvme_p2pmem_unregister_client(NULL);
 	KUNIT_EXPECT_NULL(test, pci_p2pmem_find_client(b->ctrl.dev));
+}
+
+/* The same for a command that has one segment, whose entry it keeps. */
+static void data_of_one_segment(struct kunit *test)
+{
+	struct nvme_bench *b = nvme_bench(test);
+	void *ram = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
+	struct device *dev = b->ctrl.dev;
+	struct pci_p2pmem_client *client;
+	enum dma_data_direction dir;
+	struct scatterlist sg;
+	struct bio_vec bv;
+	dma_addr_t addr;
+	void *peer;
+
+	KUNIT_ASSERT_NOT_NULL(test, ram);
+	peer = pci_p2pmem_alloc(b->card, 3 * PAGE_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, peer);
+	/* Its bio was split behind the first page. */
+	bvec_set_page(&bv, virt_to_page(peer), PAGE_SIZE, PAGE_SIZE + 512);
+	KUNIT_EXPECT_FALSE(test, nvme_p2pmem_needs_list(bv.bv_page));
+	KUNIT_EXPECT_EQ_MSG(test, bench_map_bvec(b, &bv, DMA_TO_DEVICE, &sg, &addr), -EREMOTEIO,
+			    "no client");
+	KUNIT_EXPECT_EQ_MSG(test, sg.length, 0, "an entry that is not mapped");
+
+	client = nvme_p2pmem_register_client(&b->ctrl);
+	KUNIT_EXPECT_NOT_NULL(test, client);
+	for (dir = DMA_TO_DEVICE; dir <= DMA_FROM_DEVICE; dir++) {
+		KUNIT_EXPECT_EQ(test, bench_map_bvec(b, &bv, dir, &sg, &addr), 0);
+		KUNIT_EXPECT_EQ(test, addr, pci_p2pmem_bus_addr(peer + PAGE_SIZE + 512));
+		KUNIT_EXPECT_PTR_EQ_MSG(test, sg_page(&sg), virt_to_page(peer + PAGE_SIZE),
+					"the page whose grant decides");
+		KUNIT_EXPECT_EQ(test, kit_balance(b->card, dev), 1);
+		nvme_p2pmem_unmap_bvec(dev, &sg, addr, bv.bv_len, dir);
+		KUNIT_EXPECT_EQ(test, kit_balance(b->card, dev), 0);
+	}
+
+	/* System memory in the same command later: what the entry had is no mapping. */
+	KUNIT_EXPECT_NE(test, sg.length, 0);
+	bvec_set_page(&bv, virt_to_page(ram), 512, offset_in_page(ram));
+	KUNIT_EXPECT_EQ(test, bench_map_bvec(b, &bv, DMA_FROM_DEVICE, &sg, &addr), 0);
+	KUNIT_EXPECT_EQ(test, addr, virt_to_phys(ram));
+	KUNIT_EXPECT_EQ(test, sg.length, 0);
+	nvme_p2pmem_unmap_bvec(dev, &sg, addr, bv.bv_len, DMA_FROM_DEVICE);
+	KUNIT_EXPECT_EQ(test, kit_balance(b->card, dev), 0);
+
+	pci_p2pmem_lost(b->card);
+	bvec_set_page(&bv, virt_to_page(peer), PAGE_SIZE, 0);
+	KUNIT_EXPECT_EQ_MSG(test, bench_map_bvec(b, &bv, DMA_TO_DEVICE, &sg, &addr), -ENOLINK,
+			    "lost");
+	KUNIT_EXPECT_EQ(test, sg.length, 0);
+	KUNIT_EXPECT_EQ(test, kit_balance(b->card, dev), 0);
+	pci_p2pmem_free(peer, 3 * PAGE_SIZE);
+	nvme_p2pmem_unregister_client(client);
+}
+
+/* What may be gone at the next try ends no command for ever: one segment, and a list of two. */
+static void temporary_refusals(struct kunit *test)
+{
+	struct nvme_bench *b = nvme_bench(test);
+	u64 *mask = b->ctrl.dev->dma_mask, before = *mask;
+	struct scatterlist sg[2], one;
+	struct sg_table sgt = { .sgl = sg, .orig_nents = 2 };
+	struct pci_p2pmem_client *client;
+	unsigned int n = 0, without = 0;
+	struct bio_vec bv;
+	dma_addr_t addr;
+	void *peer;
+	int ret;
+
+	fault_require(test);
+	peer = pci_p2pmem_alloc(b->card, 3 * PAGE_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, peer);
+	sg_init_table(sg, 2);
+	sg_set_buf(&sg[0], peer, PAGE_SIZE);
+	sg_set_buf(&sg[1], peer + 2 * PAGE_SIZE, PAGE_SIZE);
+	bvec_set_page(&bv, virt_to_page(peer), PAGE_SIZE, 0);
+	while ((client = bench_short_client(test, b, &n))) {
+		ret = bench_map(b, &sgt, DMA_TO_DEVICE);
+		KUNIT_EXPECT_TRUE_MSG(test, !ret || ret == -ENOMEM, "allocation %u: %d", n, ret);
+		KUNIT_EXPECT_EQ(test, bench_map_bvec(b, &bv, DMA_TO_DEVICE, &one, &addr), ret);
+		without += ret == -ENOMEM;
+		if (!ret) {
+			nvme_p2pmem_unmap_sgtable(b->ctrl.dev, &sgt, DMA_TO_DEVICE, 0);
+			nvme_p2pmem_unmap_bvec(b->ctrl.dev, &one, addr, bv.bv_len, DMA_TO_DEVICE);
+		}
+		nvme_p2pmem_unregister_client(client);
+	}
+	KUNIT_EXPECT_GT_MSG(test, without, 0, "no allocation was that of the pair");
+
+	client = nvme_p2pmem_register_client(&b->ctrl);
+	KUNIT_EXPECT_NOT_NULL(test, client);
+	*mask = DMA_BIT_MASK(24);
+	KUNIT_EXPECT_EQ_MSG(test, bench_map(b, &sgt, DMA_TO_DEVICE), -ECOMM, "mask");
+	KUNIT_EXPECT_EQ_MSG(test, bench_map_bvec(b, &bv, DMA_TO_DEVICE, &one, &addr), -ENOLINK,
+			    "mask");
+	*mask = before;
+	nvme_p2pmem_unregister_client(client);
+	pci_p2pmem_free(peer, 3 * PAGE_SIZE);
 }
 
 /* A request of several bios: the block layer may have merged other memory behind the first one. */
@@ -719,6 +834,8 @@ static struct kunit_case nvme_p2pmem_cases[] = {
 	KUNIT_CASE(submission_queues_in_cmb),
 	KUNIT_CASE(status_of_failed_mapping),
 	KUNIT_CASE(mapping_of_command_data),
+	KUNIT_CASE(data_of_one_segment),
+	KUNIT_CASE(temporary_refusals),
 	KUNIT_CASE(merged_bios),
 	KUNIT_CASE(client_without_memory),
 	{}

@@ -2,9 +2,8 @@
 /**
  * DOC: peer-to-peer memory for NVMe drives
  *
- * Every drive is a client: the data of its commands may be in peer memory, which
- * is mapped through the peer-to-peer core. Metadata, PRP and SGL lists and
- * completion queues are always in system memory.
+ * Every drive is a client: the data of its commands may be in peer memory, see
+ * p2pmem-data.c.
  *
  * A drive with a controller memory buffer (CMB) is also a provider, and published
  * if the controller supports both reading and writing data in the CMB. The CMB is
@@ -24,104 +23,6 @@
 #include <linux/pci-p2pmem.h>
 
 #include "p2pmem.h"
-
-/*
- * Whether peer memory was merged behind system memory. A bio is built by one submitter from one
- * allocation, so its first page shows its kind. But without CONFIG_PCI_P2PDMA the block layer
- * merges bios of both kinds, unless the submitter forbids it with REQ_NOMERGE.
- */
-static bool nvme_p2pmem_merged(struct request *req)
-{
-	struct bio *bio = req->bio;
-
-	if (likely(bio == req->biotail || !static_branch_unlikely(&pci_p2pmem_lending)) ||
-	    req->rq_flags & RQF_SPECIAL_PAYLOAD)
-		return false;
-	while ((bio = bio->bi_next))
-		if (bio_has_data(bio) && is_pci_p2pmem_page(bio_page(bio)))
-			return true;
-	return false;
-}
-
-/**
- * nvme_p2pmem_map_sgtable() - map the data of a command
- * @dev: the drive's DMA device
- * @req: the request
- * @sgt: its data in @sgl and @orig_nents; @nents is set on success
- * @attrs: for the DMA API if the list is system memory
- *
- * Context: Any.
- * Return: 0 on success. For peer memory: -ENOMEM if resources are temporarily short;
- * -EREMOTEIO if the drive is not a client or the list mixes kinds of memory; -ECOMM if
- * the memory cannot be mapped for this drive now (IOMMU failure, memory lost, path
- * refused). For system memory: the error of the DMA API.
- */
-int nvme_p2pmem_map_sgtable(struct device *dev, struct request *req, struct sg_table *sgt,
-			    unsigned long attrs)
-{
-	int ret = pci_p2pmem_sg_kind(sgt->sgl, sgt->orig_nents);
-	enum dma_data_direction dir = rq_dma_dir(req);
-
-	if (likely(!ret && !nvme_p2pmem_merged(req)))
-		return dma_map_sgtable(dev, sgt, dir, attrs);
-	/* Mixed lists as well: the core refuses, counts and reports them. */
-	ret = pci_p2pmem_map_sg(dev, sgt->sgl, sgt->orig_nents, dir);
-	switch (ret) {
-	case -ENOMEM:
-		return ret;
-	case -EIO:
-	case -ENODEV:
-	case -EXDEV:
-		return -ECOMM;
-	}
-	if (ret < 0)
-		return -EREMOTEIO;
-	sgt->nents = ret;
-	return 0;
-}
-
-/**
- * nvme_p2pmem_map_status() - status of a command whose data cannot be mapped
- * @error: error returned by nvme_p2pmem_map_sgtable()
- *
- * -ECOMM may be temporary, but the command is not requeued: no event would end the wait,
- * and the submitter can retry with other memory. BLK_STS_TRANSPORT is the status that a
- * target passes on to its host, and that makes multipath fail over.
- *
- * Context: Any.
- * Return: the status to complete the command with, or BLK_STS_RESOURCE to requeue it.
- */
-blk_status_t nvme_p2pmem_map_status(int error)
-{
-	switch (error) {
-	case -EREMOTEIO:
-		return BLK_STS_TARGET;
-	case -ECOMM:
-		return BLK_STS_TRANSPORT;
-	default:
-		return BLK_STS_RESOURCE;
-	}
-}
-
-/**
- * nvme_p2pmem_unmap_sgtable() - undo nvme_p2pmem_map_sgtable()
- * @dev: as given when mapping
- * @sgt: as mapped
- * @dir: as given when mapping
- * @attrs: for the DMA API if the list is system memory
- *
- * A mapped list never mixes kinds of memory, so checking its first entry is enough.
- *
- * Context: Any.
- */
-void nvme_p2pmem_unmap_sgtable(struct device *dev, struct sg_table *sgt,
-			       enum dma_data_direction dir, unsigned long attrs)
-{
-	if (is_pci_p2pmem_page(sg_page(sgt->sgl)))
-		pci_p2pmem_unmap_sg(dev, sgt->sgl, sgt->orig_nents, dir);
-	else
-		dma_unmap_sgtable(dev, sgt, dir, attrs);
-}
 
 static int nvme_p2pmem_cmb_bar(u32 cmbloc)
 {

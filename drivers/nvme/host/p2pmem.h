@@ -54,12 +54,23 @@ static inline bool nvme_p2pmem_page(const struct page *page)
 	return is_pci_p2pmem_page(page);
 }
 
+/* Whether data of one segment needs a list: that in the kernel's own P2PDMA memory does. */
+static inline bool nvme_p2pmem_needs_list(const struct page *page)
+{
+	return is_pci_p2pdma_page(page) && !is_pci_p2pmem_page(page);
+}
+
 int nvme_p2pmem_map_sgtable(struct device *dev, struct request *req, struct sg_table *sgt,
 			    unsigned long attrs);
 void nvme_p2pmem_unmap_sgtable(struct device *dev, struct sg_table *sgt,
 			       enum dma_data_direction dir, unsigned long attrs);
 
 blk_status_t nvme_p2pmem_map_status(int error);
+blk_status_t nvme_p2pmem_map_segment(struct device *dev, const struct bio_vec *bv,
+				     enum dma_data_direction dir, struct scatterlist *sg,
+				     dma_addr_t *addr);
+void nvme_p2pmem_unmap_segment(struct device *dev, struct scatterlist *sg,
+			       enum dma_data_direction dir);
 
 bool nvme_p2pmem_map_cmb(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p);
 void nvme_p2pmem_start(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p, struct mutex *lock);
@@ -85,11 +96,26 @@ static inline bool nvme_p2pmem_page(const struct page *page)
 	return is_pci_p2pdma_page(page);
 }
 
+static inline bool nvme_p2pmem_needs_list(const struct page *page)
+{
+	return is_pci_p2pdma_page(page);
+}
+
 static inline int nvme_p2pmem_map_sgtable(struct device *dev, struct request *req,
 					  struct sg_table *sgt, unsigned long attrs)
 {
 	return dma_map_sgtable(dev, sgt, rq_dma_dir(req), attrs);
 }
+
+static inline blk_status_t nvme_p2pmem_map_segment(struct device *dev, const struct bio_vec *bv,
+						   enum dma_data_direction dir,
+						   struct scatterlist *sg, dma_addr_t *addr)
+{
+	return BLK_STS_TARGET;
+}
+
+static inline void nvme_p2pmem_unmap_segment(struct device *dev, struct scatterlist *sg,
+					     enum dma_data_direction dir) { }
 
 static inline void nvme_p2pmem_unmap_sgtable(struct device *dev,
 					     struct sg_table *sgt,
@@ -137,4 +163,49 @@ static inline void
 nvme_p2pmem_unregister_client(struct pci_p2pmem_client *client) { }
 
 #endif /* CONFIG_PCI_P2PMEM_NVME */
+
+/**
+ * nvme_p2pmem_map_bvec() - map the data of a command that one address describes
+ * @dev: the drive's DMA device
+ * @bv: its only segment
+ * @dir: direction
+ * @sg: an entry of the command, which remembers a mapping of peer memory
+ * @addr: returns the address for the drive
+ *
+ * Context: Any.
+ * Return: BLK_STS_OK, or the status to complete or requeue the command with.
+ */
+static inline blk_status_t nvme_p2pmem_map_bvec(struct device *dev, const struct bio_vec *bv,
+						enum dma_data_direction dir,
+						struct scatterlist *sg, dma_addr_t *addr)
+{
+	/* Always written: what it was may be from another command, or from before memory was lent. */
+	if (IS_ENABLED(CONFIG_PCI_P2PMEM_NVME))
+		sg->length = 0;
+	if (unlikely(nvme_p2pmem_page(bv->bv_page)))
+		return nvme_p2pmem_map_segment(dev, bv, dir, sg, addr);
+	*addr = dma_map_bvec(dev, bv, dir, 0);
+	return dma_mapping_error(dev, *addr) ? BLK_STS_RESOURCE : BLK_STS_OK;
+}
+
+/**
+ * nvme_p2pmem_unmap_bvec() - undo nvme_p2pmem_map_bvec()
+ * @dev: as mapped
+ * @sg: as mapped
+ * @addr: the address for the drive
+ * @len: bytes
+ * @dir: as mapped
+ *
+ * Context: Any.
+ */
+static inline void nvme_p2pmem_unmap_bvec(struct device *dev, struct scatterlist *sg,
+					  dma_addr_t addr, size_t len,
+					  enum dma_data_direction dir)
+{
+	if (IS_ENABLED(CONFIG_PCI_P2PMEM_NVME) && unlikely(sg->length))
+		nvme_p2pmem_unmap_segment(dev, sg, dir);
+	else
+		dma_unmap_page(dev, addr, len, dir);
+}
+
 #endif /* _NVME_P2PMEM_H */

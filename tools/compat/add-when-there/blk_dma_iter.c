@@ -68,6 +68,14 @@ static bool nvme_p2pmem_segment(struct request *req, struct blk_map_iter *it, st
 	return true;
 }
 
+/* The grant of its first page decides: a segment may begin behind that of the vector. */
+static void nvme_p2pmem_iter_entry(struct scatterlist *sg, const struct bio_vec *bv)
+{
+	sg_init_table(sg, 1);
+	sg_set_page(sg, bv->bv_page + bv->bv_offset / PAGE_SIZE, bv->bv_len,
+		    bv->bv_offset % PAGE_SIZE);
+}
+
 static bool nvme_p2pmem_map_one(struct request *req, struct device *dev, struct blk_dma_iter *iter,
 				unsigned int *mapped)
 {
@@ -79,8 +87,7 @@ static bool nvme_p2pmem_map_one(struct request *req, struct device *dev, struct 
 	iter->status = BLK_STS_OK;
 	if (!nvme_p2pmem_segment(req, &iter->iter, &bv))
 		return false;
-	sg_init_table(&sg, 1);
-	sg_set_page(&sg, bv.bv_page, bv.bv_len, bv.bv_offset);
+	nvme_p2pmem_iter_entry(&sg, &bv);
 	ret = pci_p2pmem_map_sg(dev, &sg, 1, rq_dma_dir(req));
 	if (ret < 0)
 		goto refused;
@@ -178,8 +185,7 @@ void nvme_p2pmem_unmap_data(struct request *req, struct device *dev,
 	nvme_p2pmem_iter_init(req, &it);
 	for (; *mapped && nvme_p2pmem_segment(req, &it, &bv); --*mapped) {
 		/* without an address to undo */
-		sg_init_table(&sg, 1);
-		sg_set_page(&sg, bv.bv_page, bv.bv_len, bv.bv_offset);
+		nvme_p2pmem_iter_entry(&sg, &bv);
 		sg_dma_len(&sg) = 0;
 		if (map == PCI_P2PDMA_MAP_BUS_ADDR)
 			sg_dma_mark_bus_address(&sg);

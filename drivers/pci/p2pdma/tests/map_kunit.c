@@ -229,6 +229,9 @@ static void ram_among_peer_memory(struct kunit *test)
 		for (i = 0; i < 3; i++)
 			if (set & BIT(i))
 				sg_set_buf(&sgl[i], ram, 512);
+		for (i = 0; i < 3; i++)
+			KUNIT_EXPECT_EQ_MSG(test, pci_p2pmem_sg_kind(&sgl[i], 1), !(set & BIT(i)),
+					    "entry %d, RAM in places %#x", i, set);
 		KUNIT_EXPECT_EQ_MSG(test, pci_p2pmem_sg_check(sgl, 3), set == 7 ? 0 : -EINVAL,
 				    "RAM in places %#x", set);
 		/* Of a list that begins with RAM nothing else is read, unless DMA is debugged. */
