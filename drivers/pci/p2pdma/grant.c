@@ -34,7 +34,10 @@ static void p2pmem_grant_free_worker(struct work_struct *work)
 	struct pci_p2pmem_grant *g = container_of(work, struct pci_p2pmem_grant, free_work);
 	int i;
 
-	/* A CPU that freed the last memory, or counted it, may still read the grant. */
+	/*
+	 * A CPU that freed the last memory, or counted it, may still read the grant, and so may one
+	 * that found it just before it ended: pci_p2pmem_grant_tryget() fails for it.
+	 */
 	synchronize_rcu();
 	scoped_guard(mutex, &g->provider->lock)
 		list_del_init(&g->node);
@@ -46,7 +49,7 @@ static void p2pmem_grant_free_worker(struct work_struct *work)
 	free_percpu(g->bytes);
 	percpu_ref_exit(&g->ref);
 	kfree(g->name);
-	kfree_rcu(g, rcu);
+	kfree(g);
 }
 
 static void p2pmem_grant_release(struct percpu_ref *ref)
@@ -200,9 +203,10 @@ enum pci_p2pmem_reason p2pmem_grant_reason(const struct pci_p2pmem_grant *grant)
  * pci_p2pmem_grant_end() - end a grant
  * @grant: from pci_p2pmem_grant_create()
  *
- * Memory in use stays valid until it is freed. None of the grant's callbacks runs after
- * this returns; describe may be called a last time before, because the users are named
- * until their last memory is freed.
+ * Memory in use stays valid until it is freed. Readers must not find the grant by the
+ * orchestrator's pointer any more. None of the grant's callbacks runs after this returns;
+ * describe may be called a last time before, because the users are named until their last
+ * memory is freed.
  *
  * Context: Process context, may sleep.
  */

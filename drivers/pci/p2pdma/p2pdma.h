@@ -307,7 +307,6 @@ struct p2pmem_link {
  * @name: name of the holder for the log; printable. Once ended: its last users
  * @users: number of users; guarded by the provider's lock
  * @free_work: frees the grant in process context
- * @rcu: for freeing
  * @epoch: number of the provider's losses when the grant was created; it ends with the next
  * @changes: p2pmem_changes when the grant was last found to allow allocations; 0 for never
  * @nr: number of pairs
@@ -325,7 +324,6 @@ struct pci_p2pmem_grant {
 	char *name;
 	unsigned int users;
 	struct work_struct free_work;
-	struct rcu_head rcu;
 	u32 epoch;
 	int nr;
 	long changes;
