@@ -62,6 +62,7 @@ static bool rnic_cursor_is_peer(const struct rnic_dev *dev, struct rnic_cursor *
 	}
 	cur->cur = saved_cur;
 	cur->off = saved_off;
+	cur->run = 0;
 	return peer;
 }
 

@@ -188,6 +188,7 @@ void rnic_cursor_init(struct rnic_cursor *cur)
 	cur->nr = 0;
 	cur->cur = 0;
 	cur->off = 0;
+	cur->run = 0;
 	cur->total = 0;
 }
 
@@ -261,8 +262,11 @@ int rnic_cursor_add_sges(struct rnic_cursor *cur, struct rnic_qp *qp, const stru
 	return 0;
 }
 
-/* Return the address at the cursor and the number of contiguous bytes from there. */
-bool rnic_cursor_peek(const struct rnic_cursor *cur, u64 *addr, u32 *len)
+/*
+ * Return the address at the cursor and the number of contiguous bytes from there. That number is kept
+ * until the cursor is behind these bytes: each page of a region is compared with the next one once.
+ */
+bool rnic_cursor_peek(struct rnic_cursor *cur, u64 *addr, u32 *len)
 {
 	const struct rnic_ref *ref = &cur->ref[cur->cur];
 	const struct rnic_mr *mr = ref->mr;
@@ -285,6 +289,10 @@ bool rnic_cursor_peek(const struct rnic_cursor *cur, u64 *addr, u32 *len)
 	if (page >= mr->nr_pages)
 		return false;
 	*addr = mr->pages[page] + (pos & (page_size - 1));
+	if (cur->run) {
+		*len = cur->run;
+		return true;
+	}
 	run = page_size - (pos & (page_size - 1));
 	while (run < left && page + 1 < mr->nr_pages &&
 	       mr->pages[page + 1] == mr->pages[page] + page_size) {
@@ -292,14 +300,17 @@ bool rnic_cursor_peek(const struct rnic_cursor *cur, u64 *addr, u32 *len)
 		page++;
 	}
 	*len = min_t(u64, run, left);
+	cur->run = *len;
 	return true;
 }
 
 void rnic_cursor_advance(struct rnic_cursor *cur, u32 len)
 {
 	cur->off += len;
+	cur->run -= min(cur->run, len);
 	if (cur->off == cur->ref[cur->cur].len) {
 		cur->off = 0;
+		cur->run = 0;
 		cur->cur++;
 	}
 }

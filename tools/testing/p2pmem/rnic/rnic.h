@@ -174,6 +174,7 @@ struct rnic_cursor {
 	unsigned int nr;
 	unsigned int cur;
 	u32 off;
+	u32 run;	/* contiguous bytes from here, 0 if not known */
 	u64 total;
 };
 
@@ -300,7 +301,7 @@ int rnic_cursor_add(struct rnic_cursor *cur, struct rnic_qp *qp, u32 key, u64 ad
 		    int access, bool remote);
 int rnic_cursor_add_sges(struct rnic_cursor *cur, struct rnic_qp *qp, const struct ib_sge *sge,
 			 int num_sge, int access);
-bool rnic_cursor_peek(const struct rnic_cursor *cur, u64 *addr, u32 *len);
+bool rnic_cursor_peek(struct rnic_cursor *cur, u64 *addr, u32 *len);
 void rnic_cursor_advance(struct rnic_cursor *cur, u32 len);
 void rnic_cursor_release(struct rnic_cursor *cur);
 
