@@ -39,7 +39,7 @@
 #define STEP		5		/* adjacent I/Os would be merged into one command */
 #define CPUS		2
 #define TESTS		6
-#define SAMPLES		3
+#define SAMPLES		7
 #define IOS_4K		512	/* a CPU, of 4 KiB; a quarter of 128 KiB */
 
 static const struct test {

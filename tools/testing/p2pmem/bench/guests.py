@@ -146,8 +146,9 @@ def boot(guest, directory):
     args = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-M", "q35", "-cpu", "EPYC", "-m", str(memory // MIB), "-smp", str(guest.cpus),
             "-kernel", directory / "bzImage", "-initrd", work / "initramfs",
+            # memory is cleared when it is allocated, as by default in Debian's kernels
             "-append", "console=ttyS0 loglevel=4 panic=-1 oops=panic nokaslr mitigations=off no_timer_check "
-            f"rcupdate.rcu_cpu_stall_timeout=300 hugepages={guest.cpus if guest.what == 'e2e' else 0} bench={guest.parameter}",
+            f"init_on_alloc=1 rcupdate.rcu_cpu_stall_timeout=300 hugepages={guest.cpus if guest.what == 'e2e' else 0} bench={guest.parameter}",
             "-serial", f"file:{console}", *devices(guest), *accelerator(guest, directory, work)]
     console.unlink(missing_ok=True)
     begin = time.monotonic()

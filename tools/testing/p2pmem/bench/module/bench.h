@@ -102,6 +102,7 @@ static inline void bench_print(struct bench *b, const char *name, u64 cost)
 struct pci_dev *bench_next_provider(struct pci_dev *after);
 int bench_clients(struct bench *b);
 int bench_lend(struct bench *b);
+int bench_grant(struct bench *b);
 /* fill.c */
 int fill_to(struct bench *b, unsigned int percent);
 int fill_holes(struct bench *b, bool odd);

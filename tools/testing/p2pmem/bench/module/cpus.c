@@ -107,7 +107,7 @@ static int cpus_sample(struct bench *b, unsigned int nr)
 int bench_cpus(struct bench *b)
 {
 	unsigned int i, nr;
-	int ret = api_grant(b->pdev, b->clients, 2);
+	int ret = bench_grant(b);
 
 	if (ret && ret != -EOPNOTSUPP)
 		return ret;

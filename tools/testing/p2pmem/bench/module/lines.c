@@ -92,7 +92,7 @@ int bench_lines(struct bench *b)
 
 	if (num_online_cpus() < LINES_CPUS || b->nr_clients < 2)
 		return -ENODEV;
-	ret = api_grant(b->pdev, b->clients, 2);
+	ret = bench_grant(b);
 	if (ret && ret != -EOPNOTSUPP)
 		return ret;
 	return lines_of(b, "a page", lines_page) ?: lines_of(b, "a charged list", lines_list);

@@ -6,6 +6,7 @@
  * parameter "what" selects: lend, pool, map, find-N (among N PCI functions), cpus, lines. One
  * source for both kernels; api.h has the names of their functions.
  */
+#include <linux/fs.h>
 #include <linux/module.h>
 #include "bench.h"
 #include "symbol.h"
@@ -110,6 +111,36 @@ int bench_lend(struct bench *b)
 		pci_dev_get(pdev);
 	}
 	return b->pdev ? 0 : -ENODEV;
+}
+
+/* Half of the memory: it is never reached. */
+static int bench_quota(struct pci_dev *pdev)
+{
+	char text[24], path[80];
+	struct file *file;
+	loff_t pos = 0;
+	int len, ret;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/p2pmem/quota", pci_name(pdev));
+	file = filp_open(path, O_WRONLY, 0);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	len = snprintf(text, sizeof(text), "%llu", (u64)pci_resource_len(pdev, 2) / 2);
+	ret = kernel_write(file, text, len, &pos);
+	filp_close(file, NULL);
+	return ret < 0 ? ret : 0;
+}
+
+/**
+ * bench_grant() - get a grant for both clients, with a quota
+ * @b: provider and clients
+ *
+ * Context: Process context.
+ * Return: 0, -EOPNOTSUPP if there are no grants, or another error.
+ */
+int bench_grant(struct bench *b)
+{
+	return api_grant(b->pdev, b->clients, 2) ?: bench_quota(b->pdev);
 }
 
 static int bench_prepare(struct bench *b)

@@ -115,7 +115,7 @@ int bench_pool(struct bench *b)
 	int ret;
 
 	if (b->nr_clients > 1) {
-		ret = api_grant(b->pdev, b->clients, 2);
+		ret = bench_grant(b);
 		if (ret && ret != -EOPNOTSUPP)
 			return ret;
 		grant = !ret;
