@@ -12,8 +12,9 @@ boot.py [OPTION...] IMAGE OUT STEP FILE...
     --append WORDS    more kernel parameters
     --timeout N       seconds until the boot has failed (900)
     --vars FILE       boot by UEFI, whose variables are FILE: with keys in it Secure Boot is on
-    --cut REGEX       cut the power: kill QEMU when a line of the report matches
-    --after N         that many seconds later
+    --cut REGEX N FILE
+                      N seconds after the first line of the report that matches, copy the image as a power
+                      cut at that moment leaves it; may be repeated. QEMU is killed after the last one
     --qemu ARGS       more arguments of QEMU, split like words in a shell
     --list            print the releases in /boot, the newest last, and do nothing else
 
@@ -23,7 +24,7 @@ of its journal. The system reports on its second serial port, in lines:
     booted RELEASE | ok - TEXT | not ok - TEXT | # TEXT | data NAME VALUE | end STATUS
 
 These are printed, and "not ok" lines for a boot that did not come to its end. Exit status: 0 all is ok,
-or the power was cut as --cut says; 1 something is not; 2 usage error.
+or the power was cut as each --cut says; 1 something is not; 2 usage error.
 """
 
 import argparse
@@ -100,10 +101,39 @@ class Report:
         return lines
 
 
+class Cut:
+    """A power cut: what it leaves of the image is copied while QEMU is stopped."""
+
+    def __init__(self, regex, after, copy):
+        self.regex, self.after, self.copy = regex, after, Path(copy)
+        self.at, self.done = None, False
+
+    def see(self, lines):
+        if self.at is None and any(re.search(self.regex, line) for line in lines):
+            self.at = time.monotonic() + float(self.after)
+
+    def due(self):
+        return not self.done and self.at is not None and time.monotonic() >= self.at
+
+    def take(self, qemu, image):
+        """
+        All that QEMU has written is in the file, as if it were killed now. Returns the seconds it took; the
+        cut is not done if QEMU had ended.
+        """
+        begin = time.monotonic()
+        qemu.send_signal(signal.SIGSTOP)
+        state = os.waitid(os.P_PID, qemu.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        if state.si_code == os.CLD_STOPPED:
+            subprocess.run(["cp", "--sparse=always", image, self.copy], check=True)
+            qemu.send_signal(signal.SIGCONT)
+            self.done = True
+        return time.monotonic() - begin
+
+
 def run(args, out, options, report):
     """Boot; None when it is over as it should be, otherwise the reason."""
     deadline = time.monotonic() + options.timeout
-    cut = None
+    cuts = [Cut(*c) for c in options.cut]
     with open(out / "qemu.log", "wb") as log:
         qemu = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -117,9 +147,16 @@ def run(args, out, options, report):
             except subprocess.TimeoutExpired:
                 pass
             lines = report.read()
-            if options.cut and cut is None and any(re.search(options.cut, line) for line in lines):
-                cut = time.monotonic() + options.after
-            if cut is not None and time.monotonic() >= cut:
+            for cut in cuts:
+                cut.see(lines)
+            for cut in cuts:
+                if cut.due():
+                    stood = cut.take(qemu, options.image)
+                    deadline += stood
+                    for other in cuts:
+                        if other.at is not None:
+                            other.at += stood
+            if cuts and all(cut.done for cut in cuts):
                 return None
             if time.monotonic() >= deadline:
                 return f"no power-off within {options.timeout} s"
@@ -129,9 +166,10 @@ def run(args, out, options, report):
             qemu.wait()
     if status:
         return f"qemu ended with status {status}: " + (out / "qemu.log").read_text(errors="replace").strip()
-    if options.cut and cut is None:
-        return f"no line matched {options.cut}, so the power was not cut"
-    if cut is None and report.status is None:
+    for cut in cuts:
+        if not cut.done:
+            return f"the power was not cut {cut.after} s after {cut.regex}: the system had ended"
+    if report.status is None:
         return "the system ended without the end of its step"
     return None
 
@@ -142,12 +180,16 @@ def main():
     parser.add_argument("out", type=Path, nargs="?")
     parser.add_argument("step", type=Path, nargs="?")
     parser.add_argument("files", type=Path, nargs="*")
-    for name in ("--kernel", "--cut", "--append", "--qemu", "--vars"):
+    for name in ("--kernel", "--append", "--qemu", "--vars"):
         parser.add_argument(name, default="")
+    parser.add_argument("--cut", nargs=3, action="append", default=[])
     parser.add_argument("--timeout", type=int, default=900)
-    parser.add_argument("--after", type=float, default=0)
     parser.add_argument("--list", action="store_true")
     options = parser.parse_args()
+    for _, after, copy in options.cut:
+        if not re.fullmatch(r"\d+(\.\d+)?", after):
+            parser.error(f"--cut: {after} is no number of seconds")
+        Path(copy).unlink(missing_ok=True)
     image, out = options.image.resolve(), options.out
     found = releases(image)
     if options.list:

@@ -32,7 +32,8 @@ step configure configure "$disk"
 if [ -z "${SHORT:-}" ]; then
 	step upgrade-without upgrade-without "$disk" --timeout 1200 -- "$image" "$(rnic 1)"
 	step upgrade-with upgrade-with "$disk" -- "${debs[1]}"/p2pmem-modules-"${kvers[1]}"_*.deb
-	step remove remove "$disk"
+	# the initramfs of both kernels
+	step remove remove "$disk" --timeout 1800
 	step removed removed "$disk"
 	step removed-older removed "$disk" --kernel "${kvers[0]}"
 	default=$("$here/boot.py" --list "$disk" | head -n 1)

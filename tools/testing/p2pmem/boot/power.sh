@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Cuts the power of a Debian system (QEMU is killed) while packages or install.sh install or exchange the
-# modules: it boots each time with one set of modules that is whole, and the next run comes to its
-# end. Prints TAP.
+# Cuts the power of a Debian system while packages or install.sh install or exchange the modules: it boots
+# each time with one set of modules that is whole, and the next run comes to its end. One run gives all
+# cuts: at each of them QEMU is stopped and the disk is copied, which is what killing it would leave.
+# Prints TAP.
 #
 # power.sh BUILD_DIR debian12|debian13
 #
@@ -49,12 +50,29 @@ next_package()
 check "a package of a higher version" next_package
 check "a clone for install.sh" clone
 disk=$work/disk.raw
-number_of_cut=0
-while read -r what after line; do
-	[ -n "$what" ] || continue
-	number_of_cut=$((number_of_cut + 1))
-	case " ${CUTS:-$number_of_cut} " in *" $number_of_cut "*) ;; *) continue ;; esac
-	from=$boot/base.raw
+
+# wanted NUMBER: whether this line of the table is wanted
+wanted()
+{
+	case " ${CUTS:-$1} " in *" $1 "*) return 0 ;; esac
+	return 1
+}
+
+# lines_of WHAT: NUMBER SECONDS LINE of the wanted cuts
+lines_of()
+{
+	local number=0 what after line
+	while read -r what after line; do
+		[ -n "$what" ] || continue
+		number=$((number + 1))
+		[ "$what" != "$1" ] || ! wanted $number || echo "$number $after $line"
+	done <<<"$cuts"
+}
+
+for what in first upgrade script; do
+	lines_of "$what" >"$work/cuts"
+	[ -s "$work/cuts" ] || continue
+	cp --sparse=always "$boot/base.raw" "$disk"
 	case $what in
 	first)
 		files=("${packages[@]}")
@@ -62,12 +80,7 @@ while read -r what after line; do
 		;;
 	upgrade)
 		# the system as the first installation leaves it
-		if [ ! -e "$work/installed.raw" ]; then
-			cp --sparse=always "$boot/base.raw" "$work/installed.raw"
-			step before-upgrade install "$work/installed.raw" -- "${packages[@]}" \
-				"${lanes[0]}/stock/${kvers[0]}/modules/p2pmem_rnic.ko" </dev/null
-		fi
-		from=$work/installed.raw
+		step before-upgrade install "$disk" -- "${packages[@]}" "${lanes[0]}/stock/${kvers[0]}/modules/p2pmem_rnic.ko"
 		files=("$work/next.deb")
 		echo "dpkg -i ./next.deb" >"$work/command"
 		;;
@@ -76,14 +89,22 @@ while read -r what after line; do
 		echo "KVER=${kvers[0]} ./tree/tools/packaging/install.sh install" >"$work/command"
 		;;
 	esac
-	name=$number_of_cut-$what
-	rm -f "$disk"
-	cp --sparse=always "$from" "$disk"
-	step "$name" cut "$disk" --kernel "${kvers[0]}" --cut "$line" --after "$after" -- "$work/command" "${files[@]}" </dev/null
-	check "$name: the power was cut $after s after: $line" grep -Eq "$line" "$work/$name/report.log"
-	step "$name-boot" after-cut "$disk" --kernel "${kvers[0]}" -- "$work/command" "${files[@]}" </dev/null
-done <<<"$cuts"
-[ $failed != 0 ] || rm -f "$disk" "$work/installed.raw" "$work/next.deb"
-rm -rf "$work/tree" "$work/next"
+	options=()
+	while read -r number after line; do
+		options+=(--cut "$line" "$after" "$work/cut$number.raw")
+	done <"$work/cuts"
+	step "$what" cut "$disk" --kernel "${kvers[0]}" --timeout 1800 --append nvme_core.io_timeout=60 "${options[@]}" -- \
+		"$work/command" "${files[@]}"
+	while read -r number after line; do
+		check "$what, cut $number: the power was cut $after s after: $line" test -s "$work/cut$number.raw"
+		[ -e "$work/cut$number.raw" ] || continue
+		before=$failed
+		step "$number-$what" after-cut "$work/cut$number.raw" --kernel "${kvers[0]}" -- \
+			"$work/command" "${files[@]}" </dev/null
+		[ $failed != "$before" ] || rm -f "$work/cut$number.raw"
+	done <"$work/cuts"
+done
+[ $failed != 0 ] || rm -f "$disk" "$work/next.deb"
+rm -rf "$work/tree" "$work/next" "$work/cuts"
 echo "1..$n"
 [ $failed = 0 ]

@@ -37,7 +37,8 @@ port()
 	echo ipv4 >"$p/addr_adrfam"
 	echo "$3" >"$p/addr_traddr"
 	echo 4420 >"$p/addr_trsvcid"
-	echo 0 >"$p/param_inline_data_size"
+	# by TCP the data of the command Connect is always inside the capsule
+	[ "$2" = tcp ] || echo 0 >"$p/param_inline_data_size"
 	ln -s "$nvmet/subsystems/$NQN" "$p/subsystems/$NQN"
 }
 
