@@ -10,7 +10,7 @@ boot.py [OPTION...] IMAGE OUT STEP FILE...
 
     --kernel RELEASE  boot this kernel instead of the newest one in /boot
     --append WORDS    more kernel parameters
-    --timeout N       seconds until the boot has failed (900)
+    --timeout N       seconds until the boot has failed (1800)
     --vars FILE       boot by UEFI, whose variables are FILE: with keys in it Secure Boot is on
     --cut REGEX N FILE
                       N seconds after the first line of the report that matches, copy the image as a power
@@ -183,7 +183,7 @@ def main():
     for name in ("--kernel", "--append", "--qemu", "--vars"):
         parser.add_argument(name, default="")
     parser.add_argument("--cut", nargs=3, action="append", default=[])
-    parser.add_argument("--timeout", type=int, default=900)
+    parser.add_argument("--timeout", type=int, default=1800)
     parser.add_argument("--list", action="store_true")
     options = parser.parse_args()
     for _, after, copy in options.cut:

@@ -30,10 +30,9 @@ rnic() { echo "${lanes[$1]}/stock/${kvers[$1]}/modules/p2pmem_rnic.ko"; }
 step install install "$disk" -- "${debs[0]}"/p2pmem-modules-"${kvers[0]}"_*.deb "${debs[0]}"/p2pmem_*.deb "$(rnic 0)"
 step configure configure "$disk"
 if [ -z "${SHORT:-}" ]; then
-	step upgrade-without upgrade-without "$disk" --timeout 1200 -- "$image" "$(rnic 1)"
+	step upgrade-without upgrade-without "$disk" -- "$image" "$(rnic 1)"
 	step upgrade-with upgrade-with "$disk" -- "${debs[1]}"/p2pmem-modules-"${kvers[1]}"_*.deb
-	# the initramfs of both kernels
-	step remove remove "$disk" --timeout 1800
+	step remove remove "$disk"
 	step removed removed "$disk"
 	step removed-older removed "$disk" --kernel "${kvers[0]}"
 	default=$("$here/boot.py" --list "$disk" | head -n 1)

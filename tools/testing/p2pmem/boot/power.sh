@@ -93,7 +93,7 @@ for what in first upgrade script; do
 	while read -r number after line; do
 		options+=(--cut "$line" "$after" "$work/cut$number.raw")
 	done <"$work/cuts"
-	step "$what" cut "$disk" --kernel "${kvers[0]}" --timeout 1800 --append nvme_core.io_timeout=60 "${options[@]}" -- \
+	step "$what" cut "$disk" --kernel "${kvers[0]}" --append nvme_core.io_timeout=60 "${options[@]}" -- \
 		"$work/command" "${files[@]}"
 	while read -r number after line; do
 		check "$what, cut $number: the power was cut $after s after: $line" test -s "$work/cut$number.raw"
