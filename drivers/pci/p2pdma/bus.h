@@ -43,8 +43,7 @@ static __always_inline bool p2pmem_map_entry(struct device *client, struct scatt
 	if (unlikely(bus + sg->length - 1 > p2pmem_client_limit(client)))
 		return false;
 	sg_dma_address(sg) = bus;
-	sg_dma_len(sg) = sg->length;
-	sg_dma_mark_bus_address(sg);
+	p2pmem_mark_entry(sg, sg->length);
 	p2pmem_count_map(pair, sg->length);
 	return true;
 }
@@ -140,16 +139,17 @@ static __always_inline bool p2pmem_map_same(struct scatterlist *sgl, int nents,
 			return p2pmem_map_undo(sgl, sg);
 		bytes = p2pmem_bytes_at(at);
 		if (likely(!sg->offset && sg->length == PAGE_SIZE)) {
-			WRITE_ONCE(sg_dma_len(sg), PAGE_SIZE);
+			p2pmem_mark_entry(sg, PAGE_SIZE);
+			/* The compiler would merge this store with that of any other length, as two. */
+			barrier();
 		} else {
 			bytes += sg->offset;
 			if (unlikely(!sg->length || bytes + sg->length > r->size))
 				return p2pmem_map_undo(sgl, sg);
 			more += sg->length - PAGE_SIZE;
-			WRITE_ONCE(sg_dma_len(sg), sg->length);
+			p2pmem_mark_entry(sg, sg->length);
 		}
 		sg_dma_address(sg) = bus + bytes;
-		sg_dma_mark_bus_address(sg);
 		sg++;
 	}
 	this_cpu_inc(pair->count->maps);

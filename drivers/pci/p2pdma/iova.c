@@ -11,6 +11,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/scatterlist.h>
 #include "p2pdma.h"
+#include "sgl.h"
 
 /**
  * p2pmem_host_map() - map a range for a client through its host bridge

@@ -105,8 +105,7 @@ static void p2pmem_map_bus(struct scatterlist *sg, int nents)
 		if (!r || sg_phys(sg) - r->phys >= r->size)
 			r = p2pmem_page_region(sg_page(sg));
 		sg_dma_address(sg) = sg_phys(sg) + r->bus_offset;
-		sg_dma_len(sg) = sg->length;
-		sg_dma_mark_bus_address(sg);
+		p2pmem_mark_entry(sg, sg->length);
 		if (!--nents)
 			break;
 	}

@@ -485,14 +485,6 @@ static inline void p2pmem_grant_clients(struct pci_p2pmem_grant *grant, char *bu
 		n += scnprintf(buf + n, len - n, ",%s", dev_name(grant->link[i].pair->client));
 }
 
-/* Clears what mapping wrote into an entry of a scatterlist. */
-static inline void p2pmem_clear_entry(struct scatterlist *sg)
-{
-	sg_dma_unmark_bus_address(sg);
-	sg_dma_address(sg) = 0;
-	sg_dma_len(sg) = 0;
-}
-
 #include "floors.h"
 
 #endif /* _P2PMEM_P2PDMA_H */

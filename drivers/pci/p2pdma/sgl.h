@@ -2,7 +2,7 @@
 /**
  * DOC: what the lists of peer memory consist of
  *
- * For sgl.c and list.c; and how map.c and kind.c walk lists.
+ * For sgl.c and list.c; how map.c and kind.c walk lists, and what a mapping writes into an entry.
  */
 #ifndef _P2PMEM_SGL_H
 #define _P2PMEM_SGL_H
@@ -16,6 +16,22 @@ static __always_inline struct scatterlist *p2pmem_sg_next(struct scatterlist *sg
 {
 	sg++;
 	return unlikely(sg_is_chain(sg)) ? sg_chain_ptr(sg) : sg;
+}
+
+/* Clears what mapping wrote into an entry: flags and length, which are one store, and the address. */
+static inline void p2pmem_clear_entry(struct scatterlist *sg)
+{
+	sg->dma_flags = 0;
+	sg_dma_len(sg) = 0;
+	sg_dma_address(sg) = 0;
+}
+
+/* The flags belong to who maps the entry, as the length does; both are one store if @len is constant. */
+static __always_inline void p2pmem_mark_entry(struct scatterlist *sg, unsigned int len)
+{
+	sg_dma_len(sg) = len;
+	sg->dma_flags = 0;
+	sg_dma_mark_bus_address(sg);
 }
 
 /**
