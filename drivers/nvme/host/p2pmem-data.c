@@ -6,8 +6,8 @@
  * queues are always in system memory.
  *
  * Data of one segment that two PRP entries or one SGL descriptor describe is mapped by an entry of
- * the command (nvme_p2pmem_map_bvec()): most I/Os of a target, unless the drive has no SGLs. All other
- * data has a scatterlist from the driver's pool (nvme_p2pmem_map_sgtable()).
+ * the command (nvme_p2pmem_map_bvec()): most I/Os of a target, unless the drive has no SGLs. All
+ * other data has a scatterlist from the driver's pool (nvme_p2pmem_map_sgtable()).
  */
 #include <linux/bvec.h>
 #include <linux/pci-p2pmem.h>

@@ -79,7 +79,7 @@ struct vd_fault {
  * @commands: number of commands
  * @counted: number of commands counted for @fault.fail
  * @peer: number of commands with data in peer memory
- * @at: that of the last of them
+ * @at: data of the last such command
  * @block: contents of the drive
  * @late: writes the delayed data of @fault.late
  * @late_to: destination of the delayed data
@@ -356,6 +356,7 @@ static int vd_verify(struct kunit *test, struct vd *d, const struct vd_fault *fa
 	d->commands = 0;
 	d->counted = 0;
 	d->peer = 0;
+	d->at = NULL;
 	d->ctrl.oncs = d->fault.oncs;
 	d->head->ms = d->fault.ms;
 	kit_forget(NULL);
@@ -415,12 +416,11 @@ static void proved(struct kunit *test)
 		if (t[i].writes_at)
 			KUNIT_EXPECT_EQ_MSG(test, d->commands, 10,
 					    "Compare may have found that change");
+		KUNIT_ASSERT_NOT_NULL(test, (void __force *)d->at);
+		memcpy_fromio(seen, d->at, VD_BLOCK);
+		KUNIT_EXPECT_NULL_MSG(test, memchr_inv(seen, 0, VD_BLOCK),
+				      "%s: the block is left in peer memory", t[i].why);
 	}
-	/* Data of the drive must not be left in peer memory. */
-	KUNIT_ASSERT_NOT_NULL(test, (void __force *)d->at);
-	memcpy_fromio(seen, d->at, VD_BLOCK);
-	KUNIT_EXPECT_NULL_MSG(test, memchr_inv(seen, 0, VD_BLOCK),
-			      "the block is left in peer memory");
 }
 
 /* Wrong data or errors in any step disprove the path. */

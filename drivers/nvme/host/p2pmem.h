@@ -179,7 +179,7 @@ static inline blk_status_t nvme_p2pmem_map_bvec(struct device *dev, const struct
 						enum dma_data_direction dir,
 						struct scatterlist *sg, dma_addr_t *addr)
 {
-	/* Always written: what it was may be from another command, or from before memory was lent. */
+	/* Always written: an earlier command, or another one, may have left a length here. */
 	if (IS_ENABLED(CONFIG_PCI_P2PMEM_NVME))
 		sg->length = 0;
 	if (unlikely(nvme_p2pmem_page(bv->bv_page)))

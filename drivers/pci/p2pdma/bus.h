@@ -140,7 +140,7 @@ static __always_inline bool p2pmem_map_same(struct scatterlist *sgl, int nents,
 		bytes = p2pmem_bytes_at(at);
 		if (likely(!sg->offset && sg->length == PAGE_SIZE)) {
 			p2pmem_mark_entry(sg, PAGE_SIZE);
-			/* The compiler would merge this store with that of any other length, as two. */
+			/* Otherwise the compiler stores them apart, after both branches. */
 			barrier();
 		} else {
 			bytes += sg->offset;

@@ -85,7 +85,7 @@ static int p2pmem_map_host_run(struct device *client, struct scatterlist *to,
 		return -EIO;
 	sg_dma_address(to) = addr;
 	sg_dma_len(to) = size;
-	sg_dma_unmark_bus_address(to);
+	to->dma_flags = 0;
 	return 0;
 }
 

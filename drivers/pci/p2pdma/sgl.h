@@ -18,7 +18,7 @@ static __always_inline struct scatterlist *p2pmem_sg_next(struct scatterlist *sg
 	return unlikely(sg_is_chain(sg)) ? sg_chain_ptr(sg) : sg;
 }
 
-/* Clears what mapping wrote into an entry: flags and length, which are one store, and the address. */
+/* Clears what mapping wrote into an entry; flags and length are one store. */
 static inline void p2pmem_clear_entry(struct scatterlist *sg)
 {
 	sg->dma_flags = 0;
@@ -26,7 +26,10 @@ static inline void p2pmem_clear_entry(struct scatterlist *sg)
 	sg_dma_address(sg) = 0;
 }
 
-/* The flags belong to who maps the entry, as the length does; both are one store if @len is constant. */
+/*
+ * Marks an entry that is mapped by bus address. A mapping sets all flags of an entry, as it sets the
+ * length. Both are one store if @len is constant.
+ */
 static __always_inline void p2pmem_mark_entry(struct scatterlist *sg, unsigned int len)
 {
 	sg_dma_len(sg) = len;

@@ -49,7 +49,7 @@ inputs()
 	cat "$build/kernel/version" "$here/kernel.config"
 	[ "$1" = upstream ] || (
 		cd "$top"
-		git ls-files -- drivers include tools/graft |
+		git ls-files -- drivers include tools/graft tools/compat tools/testing/p2pmem/kernels/source.sh |
 			while read -r f; do [ ! -f "$f" ] || sha256sum "$f"; done
 	)
 }

@@ -121,7 +121,9 @@ class Cut:
         cut is not done if QEMU had ended.
         """
         begin = time.monotonic()
-        qemu.send_signal(signal.SIGSTOP)
+        if qemu.poll() is not None:
+            return 0
+        os.kill(qemu.pid, signal.SIGSTOP)
         state = os.waitid(os.P_PID, qemu.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         if state.si_code == os.CLD_STOPPED:
             subprocess.run(["cp", "--sparse=always", image, self.copy], check=True)
@@ -168,7 +170,8 @@ def run(args, out, options, report):
         return f"qemu ended with status {status}: " + (out / "qemu.log").read_text(errors="replace").strip()
     for cut in cuts:
         if not cut.done:
-            return f"the power was not cut {cut.after} s after {cut.regex}: the system had ended"
+            return (f"no line matched {cut.regex}, so the power was not cut" if cut.at is None else
+                    f"the power was not cut {cut.after} s after {cut.regex}: the system had ended")
     if report.status is None:
         return "the system ended without the end of its step"
     return None

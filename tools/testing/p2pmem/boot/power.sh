@@ -69,6 +69,7 @@ lines_of()
 	done <<<"$cuts"
 }
 
+[ -n "$(for what in first upgrade script; do lines_of $what; done)" ] || bail "no such cut: ${CUTS:-}"
 for what in first upgrade script; do
 	lines_of "$what" >"$work/cuts"
 	[ -s "$work/cuts" ] || continue

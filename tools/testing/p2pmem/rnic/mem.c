@@ -263,8 +263,9 @@ int rnic_cursor_add_sges(struct rnic_cursor *cur, struct rnic_qp *qp, const stru
 }
 
 /*
- * Return the address at the cursor and the number of contiguous bytes from there. That number is kept
- * until the cursor is behind these bytes: each page of a region is compared with the next one once.
+ * Return the address at the cursor and the number of contiguous bytes from there. The number is
+ * kept while the cursor moves through these bytes, so that each page of a region is compared with
+ * the next one once. The connection's mutex is held: the region is not registered again meanwhile.
  */
 bool rnic_cursor_peek(struct rnic_cursor *cur, u64 *addr, u32 *len)
 {
