@@ -27,8 +27,8 @@ static inline void p2pmem_clear_entry(struct scatterlist *sg)
 }
 
 /*
- * Marks an entry that is mapped by bus address. A mapping sets all flags of an entry, as it sets the
- * length. Both are one store if @len is constant.
+ * Marks an entry that is mapped by bus address. A mapping sets all flags of an entry, as it sets
+ * its length. Both are one store if @len is constant.
  */
 static __always_inline void p2pmem_mark_entry(struct scatterlist *sg, unsigned int len)
 {

@@ -68,7 +68,7 @@ static bool nvme_p2pmem_segment(struct request *req, struct blk_map_iter *it, st
 	return true;
 }
 
-/* A segment may begin behind the first page of its vector, and the grant of its own page decides. */
+/* A segment may begin behind the first page of its vector; the grant of its own page decides. */
 static void nvme_p2pmem_iter_entry(struct scatterlist *sg, const struct bio_vec *bv)
 {
 	sg_init_table(sg, 1);
