@@ -68,57 +68,31 @@ static bool nvme_p2pmem_segment(struct request *req, struct blk_map_iter *it, st
 	return true;
 }
 
-/* A segment may begin behind the first page of its vector; the grant of its own page decides. */
-static void nvme_p2pmem_iter_entry(struct scatterlist *sg, const struct bio_vec *bv)
-{
-	sg_init_table(sg, 1);
-	sg_set_page(sg, bv->bv_page + bv->bv_offset / PAGE_SIZE, bv->bv_len,
-		    bv->bv_offset % PAGE_SIZE);
-}
-
 static bool nvme_p2pmem_map_one(struct request *req, struct device *dev, struct blk_dma_iter *iter,
 				unsigned int *mapped)
 {
 	enum pci_p2pdma_map_type map;
 	struct scatterlist sg;
 	struct bio_vec bv;
-	int ret;
 
 	iter->status = BLK_STS_OK;
 	if (!nvme_p2pmem_segment(req, &iter->iter, &bv))
 		return false;
-	nvme_p2pmem_iter_entry(&sg, &bv);
-	ret = pci_p2pmem_map_sg(dev, &sg, 1, rq_dma_dir(req));
-	if (ret < 0)
-		goto refused;
+	iter->status = nvme_p2pmem_map_segment(dev, &bv, rq_dma_dir(req), &sg, &iter->addr);
+	if (iter->status)
+		return false;
 	map = sg_dma_is_bus_address(&sg) ? PCI_P2PDMA_MAP_BUS_ADDR :
 					   PCI_P2PDMA_MAP_THRU_HOST_BRIDGE;
 	/* pci.c unmaps all of a request in one way. */
 	if (*mapped && map != iter->p2pdma.map) {
-		pci_p2pmem_unmap_sg(dev, &sg, 1, rq_dma_dir(req));
-		ret = -EXDEV;
-		goto refused;
+		nvme_p2pmem_unmap_segment(dev, &sg, rq_dma_dir(req));
+		iter->status = nvme_p2pmem_map_status(-ECOMM);
+		return false;
 	}
 	iter->p2pdma.map = map;
-	iter->addr = sg_dma_address(&sg);
 	iter->len = sg_dma_len(&sg);
 	++*mapped;
 	return true;
-
-refused:
-	switch (ret) {
-	case -EIO:
-	case -ENODEV:
-	case -EXDEV:
-		ret = -ECOMM;
-		break;
-	case -ENOMEM:
-		break;
-	default:
-		ret = -EREMOTEIO;
-	}
-	iter->status = nvme_p2pmem_map_status(ret);
-	return false;
 }
 
 /**
@@ -184,8 +158,10 @@ void nvme_p2pmem_unmap_data(struct request *req, struct device *dev,
 		return;
 	nvme_p2pmem_iter_init(req, &it);
 	for (; *mapped && nvme_p2pmem_segment(req, &it, &bv); --*mapped) {
-		/* without an address to undo */
-		nvme_p2pmem_iter_entry(&sg, &bv);
+		/* without an address to undo; the page as nvme_p2pmem_map_segment() has it */
+		sg_init_table(&sg, 1);
+		sg_set_page(&sg, bv.bv_page + bv.bv_offset / PAGE_SIZE, bv.bv_len,
+			    bv.bv_offset % PAGE_SIZE);
 		sg_dma_len(&sg) = 0;
 		if (map == PCI_P2PDMA_MAP_BUS_ADDR)
 			sg_dma_mark_bus_address(&sg);
