@@ -29,4 +29,14 @@ fi
 	cat "$dir/graft.log" >&2
 	exit 1
 }
+
+# DMA_API_DEBUG locks each of its 16,384 buckets at each unbind, which under lockdep took a third of the
+# time of the suites. With 1,024 of 8 KiB it still finds each address in a mapping of 8 MiB.
+buckets='#define HASH_SIZE       '
+grep -q "^${buckets}1024ULL\$" "$dir/source/kernel/dma/debug.c" ||
+	sed -i "s/^${buckets}16384ULL\$/${buckets}1024ULL/" "$dir/source/kernel/dma/debug.c"
+grep -q "^${buckets}1024ULL\$" "$dir/source/kernel/dma/debug.c" || {
+	echo "kernels: $dir/source/kernel/dma/debug.c has another number of buckets: look at source.sh" >&2
+	exit 1
+}
 echo "$dir/source"
