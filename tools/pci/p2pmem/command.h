@@ -15,6 +15,7 @@ struct options {
 	bool force;
 	double watch;		/* seconds, 0 for once */
 	unsigned int count;	/* how often, 0 for ever */
+	double wait;		/* seconds, -1 for the default */
 };
 
 int command_list(struct context *c);

@@ -32,6 +32,7 @@ static const char usage_text[] =
 	"       --force           also while it is enabled: hosts lose it for a moment\n"
 	"  nvmet save|restore [FILE]\n"
 	"                         what nvmetcli does not keep of them over a boot\n"
+	"       --wait SECONDS    restore: for providers that are not there yet (30)\n"
 	"  snapshot FILE          what all of this is made from, without serial numbers\n"
 	"\n"
 	"Devices are PCI addresses (0000:03:00.0, 03:00.0), or nvme0, nvme0n1, mlx5_0, eth0.\n"
@@ -55,6 +56,7 @@ enum {
 	OPTION_WATCH,
 	OPTION_COUNT,
 	OPTION_FORCE,
+	OPTION_WAIT,
 };
 
 static const struct option long_options[] = {
@@ -70,6 +72,7 @@ static const struct option long_options[] = {
 	{ "watch", required_argument, NULL, OPTION_WATCH },
 	{ "count", required_argument, NULL, OPTION_COUNT },
 	{ "force", no_argument, NULL, OPTION_FORCE },
+	{ "wait", required_argument, NULL, OPTION_WAIT },
 	{}
 };
 
@@ -152,14 +155,24 @@ static bool options_fit(const char *name, const char *action, const struct call 
 		return false;
 	if (o->count && !o->watch)
 		return false;
-	return !o->force || (!strcmp(name, "nvmet") && action && !strcmp(action, "set"));
+	if (o->force && (strcmp(name, "nvmet") || !action || strcmp(action, "set")))
+		return false;
+	return o->wait < 0 || (!strcmp(name, "nvmet") && action && !strcmp(action, "restore"));
+}
+
+/* A number of seconds, at most a day */
+static bool parse_seconds(const char *text, double least, double *seconds)
+{
+	char *end;
+
+	*seconds = strtod(text, &end);
+	return end != text && !*end && *seconds >= least && *seconds <= 86400;
 }
 
 /* 0, or the exit status + 1 */
 static int parse_options(int argc, char **argv, struct call *call)
 {
 	uint64_t n;
-	char *end;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "hq", long_options, NULL)) >= 0) {
@@ -198,10 +211,12 @@ static int parse_options(int argc, char **argv, struct call *call)
 			call->o.force = true;
 			break;
 		case OPTION_WATCH:
-			call->o.watch = strtod(optarg, &end);
-			if (*end || end == optarg || !(call->o.watch >= 0.01) ||
-			    call->o.watch > 86400)
+			if (!parse_seconds(optarg, 0.01, &call->o.watch))
 				return wrong_use("--watch is a number of seconds") + 1;
+			break;
+		case OPTION_WAIT:
+			if (!parse_seconds(optarg, 0, &call->o.wait))
+				return wrong_use("--wait is a number of seconds") + 1;
 			break;
 		case OPTION_COUNT:
 			if (!parse_u64(optarg, 10, UINT32_MAX, &n) || !n)
@@ -252,7 +267,7 @@ static int on_machine(const struct call *call, int argc, char **argv)
 
 static int on_arguments(int argc, char **argv)
 {
-	struct call call = { .from = "/", .color = "auto" };
+	struct call call = { .from = "/", .color = "auto", .o.wait = -1 };
 	int ret = parse_options(argc, argv, &call);
 
 	if (ret)

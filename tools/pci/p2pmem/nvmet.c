@@ -125,7 +125,7 @@ int command_nvmet(struct context *c, const struct options *o, int argc, char **a
 	if (!strcmp(what, "set") && argc == 4)
 		return nvmet_set(c, o, argv[1], argv[2], argv[3]);
 	if (!strcmp(what, "restore") && argc <= 2)
-		return nvmet_restore(c, argc == 2 ? argv[1] : NVMET_FILE);
+		return nvmet_restore(c, o, argc == 2 ? argv[1] : NVMET_FILE);
 	complain("nvmet takes show, set NQN NSID auto|off|DEV, save [FILE], or restore [FILE]");
 	return USAGE;
 }

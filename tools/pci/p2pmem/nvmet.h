@@ -12,6 +12,6 @@
 int nvmet_set(struct context *c, const struct options *o, const char *nqn, const char *nsid,
 	      const char *value);
 int nvmet_save(struct context *c, const char *path);
-int nvmet_restore(struct context *c, const char *path);
+int nvmet_restore(struct context *c, const struct options *o, const char *path);
 
 #endif /* _P2PMEM_NVMET_H */

@@ -311,10 +311,10 @@ static int restore_one(struct context *c, struct json_object *o, double *left)
 	return restore_values(ns, values);
 }
 
-int nvmet_restore(struct context *c, const char *path)
+int nvmet_restore(struct context *c, const struct options *o, const char *path)
 {
 	struct json_object *root, *array;
-	double left = WAIT_SECONDS;
+	double left = o->wait < 0 ? WAIT_SECONDS : o->wait;
 	unsigned int failed = 0;
 	size_t i, nr;
 	int ret;

@@ -42,7 +42,7 @@ _p2pmem()
 			continue
 		fi
 		case ${words[i]} in
-		--from | --color | --watch | --count) skip=1 ;;
+		--from | --color | --watch | --count | --wait) skip=1 ;;
 		-*) ;;
 		*) if [ -z "$command" ]; then command=${words[i]}; else arguments+=("${words[i]}"); fi ;;
 		esac
@@ -57,7 +57,7 @@ _p2pmem()
 		mapfile -t COMPREPLY < <(compgen -W "always never auto" -- "$cur")
 		return
 		;;
-	--watch | --count)
+	--watch | --count | --wait)
 		return
 		;;
 	esac
@@ -68,6 +68,7 @@ _p2pmem()
 	stat)	list="" options+=" --watch --count" ;;
 	nvmet)
 		[[ ${arguments[0]:-} != set ]] || options+=" --force"
+		[[ ${arguments[0]:-} != restore ]] || options+=" --wait"
 		case ${arguments[0]:-}:${#arguments[@]} in
 		:0)		list="show set save restore" ;;
 		set:1)		list=$(_p2pmem_nvmet '*') ;;

@@ -186,6 +186,8 @@ def qemu_args(topo, kernel, vmdir, initrd, limit):
               # like take seconds of every boot, and do not matter to our tests.
               "no_timer_check cryptomgr.notests=1 initcall_blacklist=init_encrypted,crypto_kdf108_init,"
               "bpf_tcp_ca_kfunc_init,bpf_dummy_struct_ops_init "
+              # QEMU translates code for each address: every process is at the same ones
+              "norandmaps "
               # A busy host may stall the guest; a real hang runs into the time limit.
               "rcupdate.rcu_cpu_stall_timeout=150 "
               "nvme_core.multipath=N nvme_core.io_timeout=30 "

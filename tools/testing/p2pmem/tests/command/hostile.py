@@ -14,6 +14,7 @@ import shlex
 import signal
 import stat
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -321,8 +322,37 @@ def absent(tap, env, program, snapshot, directory):
 NS = "sys/kernel/config/nvmet/subsystems/nqn.a/namespaces/1"
 
 
+class Configfs:
+    """A made-up /sys with a namespace of the target and a provider, and what "nvmet restore" makes of it"""
+    card = "0000:03:00.0"
+
+    def __init__(self, env, program, shim, root):
+        self.env, self.program, self.shim, self.root = env, program, shim, root
+
+    def make(self, published="1", **files):
+        subprocess.run(["rm", "-rf", str(self.root)], check=True)
+        (self.root / NS).mkdir(parents=True)
+        (self.root / "sys/bus/pci/devices" / self.card / "p2pmem").mkdir(parents=True)
+        self.publish(published)
+        for file, value in {"device_path": "/dev/x", "enable": "1", "p2pmem": "0", "p2pmem_verify": "auto",
+                            "p2pmem_prefer": "nearest", **files}.items():
+            (self.root / NS / file).write_text(value + "\n")
+
+    def publish(self, value):
+        (self.root / "sys/bus/pci/devices" / self.card / "p2pmem/published").write_text(value + "\n")
+
+    def restore(self, *options, **env):
+        saved = {"version": 1, "namespaces": [{"subsystem": "nqn.a", "nsid": "1", "p2pmem": self.card, "verify": "warn"}]}
+        return subprocess.run(["unshare", "-m", "sh", "-c", "mount --bind \"$0/sys\" /sys && export LD_PRELOAD=\"$1\" && shift && exec \"$@\"",
+                               str(self.root), str(self.shim), str(self.program), "nvmet", "restore", *options, "-"],
+                              input=json.dumps(saved), env={**self.env, **env}, capture_output=True, text=True, check=False, timeout=60)
+
+    def have(self, files):
+        return {f: (self.root / NS / f).read_text().strip() for f in files}
+
+
 def restore(tap, env, program, directory):
-    """nvmet restore, in a made-up /sys: what the kernel takes, and what it refuses"""
+    """nvmet restore: what the kernel takes, and what it refuses"""
     if os.geteuid():
         print("# nvmet restore is tried by root only")
         return
@@ -330,7 +360,8 @@ def restore(tap, env, program, directory):
     built = subprocess.run(["gcc", "-shared", "-fPIC", "-o", str(shim), str(HERE / "refuse.c")], capture_output=True, text=True,
                            check=False)
     tap.result(not built.returncode, "refuse.c compiles", built.stderr)
-    card = "0000:03:00.0"
+    sys = Configfs(env, program, shim, directory / "configfs")
+    card = sys.card
     ok = {"p2pmem": card, "p2pmem_verify": "warn", "enable": "1"}
     for name, before, more, want, status, says in (
             ("a provider that is taken", {}, {}, ok, 0, ""),
@@ -341,21 +372,24 @@ def restore(tap, env, program, directory):
             ("a provider that is refused when it is enabled", {}, {"REFUSE_ENABLE": "1"}, {**ok, "p2pmem": "0"}, 1, "uses system memory"),
             ("a disk that cannot be enabled", {}, {"REFUSE_ENABLE": "9"}, {**ok, "p2pmem": "0", "enable": "0"}, 1, "is disabled"),
             ("another attribute that is refused", {}, {"REFUSE": "warn"}, {**ok, "p2pmem_verify": "auto"}, 1, "p2pmem_verify cannot be set")):
-        root = directory / "configfs"
-        subprocess.run(["rm", "-rf", str(root)], check=True)
-        (root / NS).mkdir(parents=True)
-        (root / "sys/bus/pci/devices" / card / "p2pmem").mkdir(parents=True)
-        (root / "sys/bus/pci/devices" / card / "p2pmem/published").write_text("1\n")
-        for file, value in {"device_path": "/dev/x", "enable": "1", "p2pmem": "0", "p2pmem_verify": "auto", "p2pmem_prefer": "nearest",
-                            **before}.items():
-            (root / NS / file).write_text(value + "\n")
-        saved = {"version": 1, "namespaces": [{"subsystem": "nqn.a", "nsid": "1", "p2pmem": card, "verify": "warn"}]}
-        done = subprocess.run(["unshare", "-m", "sh", "-c", "mount --bind \"$0/sys\" /sys && LD_PRELOAD=\"$1\" exec \"$2\" nvmet restore -",
-                               str(root), str(shim), str(program)], input=json.dumps(saved), env={**env, **more},
-                              capture_output=True, text=True, check=False, timeout=60)
-        have = {f: (root / NS / f).read_text().strip() for f in want}
+        sys.make(**before)
+        done = sys.restore(**more)
+        have = sys.have(want)
         tap.result(done.returncode == status and have == want and says in done.stderr and done.stderr.count("\n") == bool(says),
                    f"nvmet restore: {name}", f"{done.returncode} {have} {done.stderr}")
+    for name, options, later, least, most in (
+            ("a provider that comes is waited for", (), 1.5, 1.2, 25), ("no longer than --wait", ("--wait", "1"), None, 0.8, 25),
+            ("--wait 0: not at all", ("--wait", "0"), None, 0, 0.8)):
+        sys.make(published="0")
+        timer = threading.Timer(later or 0, sys.publish, ["1"])
+        if later:
+            timer.start()
+        begin = time.monotonic()
+        done = sys.restore(*options)
+        took = time.monotonic() - begin
+        timer.cancel()
+        tap.result(not done.returncode and sys.have(ok) == ok and least <= took < most, f"nvmet restore: {name}",
+                   f"{done.returncode} {took:.1f} s {done.stderr}")
 
 
 def run(tap, env, plain, sanitized, directory):

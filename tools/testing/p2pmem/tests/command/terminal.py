@@ -81,7 +81,7 @@ def watch(tap, env, program, snapshot):
 COMMANDS = {"list": [], "topo": [], "path": ["nvme0", "mlx5_0"], "stat": [], "check": [], "nvmet": [], "nvmet show": [],
             "nvmet save": ["-"], "nvmet set": ["nqn", "1", "auto"], "nvmet restore": ["/dev/null"], "snapshot": ["-"]}
 OPTIONS = {"--json": [], "--color": ["never"], "--tree": [], "--dot": [], "--svg": [], "-q": [], "--quiet": [], "--watch": ["0.05"],
-           "--count": ["1"], "--watch --count": ["1"], "--force": []}
+           "--count": ["1"], "--watch --count": ["1"], "--force": [], "--wait": ["1"]}
 ALL = {"--json", "--color"}
 FIT = {"list": ALL, "topo": ALL | {"--tree", "--dot", "--svg"}, "path": ALL | {"-q", "--quiet"},
        "stat": ALL | {"--watch", "--watch --count"}, "check": ALL, "nvmet": ALL, "nvmet show": ALL, "nvmet save": {"--color"},

@@ -163,7 +163,7 @@ if [ -n "$disk" ] && [ "$(cat "/sys/bus/pci/devices/$card/p2pmem/published")" = 
 	# a provider that is refused does not take the disk away
 	sed "s/\"p2pmem\": *\"[^\"]*\"/\"p2pmem\": \"$(nvme_bdf plain0)\"/" /run/saved.json >/run/refused.json
 	refuses "nvmet restore of a provider that lends nothing" "namespace 1 of $NQN uses system memory: its provider" \
-		$p2pmem nvmet restore /run/refused.json
+		$p2pmem nvmet restore --wait 1 /run/refused.json
 	is "$(cat $sub/namespaces/1/p2pmem $sub/namespaces/1/enable | tr '\n' ' ')" "0 1 " "it is enabled without peer memory"
 	$p2pmem --json nvmet restore - </run/saved.json >/run/done.json
 	like "$(cat /run/done.json)" '"failed": 0' "nvmet restore of standard input, as JSON"
