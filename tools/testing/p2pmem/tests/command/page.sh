@@ -157,8 +157,10 @@ zsh_options()
 			esac >>"$work/zsh.want"
 		done
 	done
-	printf '%s\n' 'p2pmem to' 'p2pmem --color nev' 'p2pmem nvmet sa' 'p2pmem nvmet set nqn 1 aut' >>"$work/zsh.in"
-	printf '%s\n' 'p2pmem topo ' 'p2pmem --color never ' 'p2pmem nvmet save ' 'p2pmem nvmet set nqn 1 auto ' >>"$work/zsh.want"
+	printf '%s\n' 'p2pmem to' 'p2pmem --color nev' 'p2pmem nvmet sa' 'p2pmem nvmet set nqn 1 aut' \
+		"p2pmem nvmet restore --wait 5 $work/zsh.w" >>"$work/zsh.in"
+	printf '%s\n' 'p2pmem topo ' 'p2pmem --color never ' 'p2pmem nvmet save ' 'p2pmem nvmet set nqn 1 auto ' \
+		"p2pmem nvmet restore --wait 5 $work/zsh.want " >>"$work/zsh.want"
 	zsh -f "$here/complete.zsh" "$command/completions" <"$work/zsh.in" >"$work/zsh.is" || return 1
 	[ "$(wc -l <"$work/zsh.in")" -gt 100 ] && diff -u "$work/zsh.want" "$work/zsh.is"
 }

@@ -246,7 +246,7 @@ def calls(tap, program, directory):
     for arguments, want in ((["--help"], 0), (["--version"], 0), ([], 2), (["nothing"], 2), (["--nothing"], 2),
                             (["path", "nvme0"], 2), (["list", "more"], 2), (["--color", "blue", "list"], 2),
                             (["stat", "--watch", "no"], 2), (["stat", "--watch", "1", "--count", "0"], 2),
-                            (["nvmet", "restore", "--wait", "-1"], 2), (["nvmet", "restore", "--wait", "nan"], 2),
+                            (["nvmet", "restore", "--wait", "-1"], 2), (["nvmet", "restore", "--wait", "nan"], 2), (["nvmet", "restore", "--wait", "86401"], 2),
                             (["--from", snapshot, "nvmet", "set", "a", "1", "auto"], 2),
                             (["--from", snapshot, "nvmet", "what"], 2), (["snapshot"], 2),
                             (["list", "--tree"], 2), (["check", "--watch", "1"], 2), (["topo", "-q"], 2), (["topo", "--force"], 2),
