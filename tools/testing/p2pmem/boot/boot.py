@@ -47,7 +47,8 @@ import vm  # noqa: E402  pylint: disable=wrong-import-position
 FIRMWARE = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd"
 APPEND = ("console=ttyS0 loglevel=5 panic=-1 mitigations=off no_timer_check cryptomgr.notests=1 "
           "rcupdate.rcu_cpu_stall_timeout=150 nvme_core.multipath=N nvme_core.io_timeout=5 "
-          "systemd.show_status=error systemd.log_color=0")
+          # QEMU translates code once for each address: all processes use the same addresses
+          "norandmaps systemd.show_status=error systemd.log_color=0")
 
 
 def debugfs(image, command):

@@ -186,7 +186,7 @@ def qemu_args(topo, kernel, vmdir, initrd, limit):
               # like take seconds of every boot, and do not matter to our tests.
               "no_timer_check cryptomgr.notests=1 initcall_blacklist=init_encrypted,crypto_kdf108_init,"
               "bpf_tcp_ca_kfunc_init,bpf_dummy_struct_ops_init "
-              # QEMU translates code for each address: every process is at the same ones
+              # QEMU translates code once for each address: all processes use the same addresses
               "norandmaps "
               # A busy host may stall the guest; a real hang runs into the time limit.
               "rcupdate.rcu_cpu_stall_timeout=150 "

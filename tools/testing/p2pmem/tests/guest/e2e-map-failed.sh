@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # e2e-map-failed.sh: the IOMMU temporarily cannot map peer memory. Some mappings of the drive, then of
-# the adapter, then of both fail, and finally all mappings. Pairs count them. Requests use system memory:
-# that of a mapping for the adapter, and those of the second after one for the drive, whose own request
-# the host sends again. The host sees no error, the data is right, no path is disproved, and
-# peer memory is used again afterwards. Topology: iommu-host.topo, with intel_iommu=on.
+# the adapter, then of both fail, and finally all mappings. Pairs count them. After a failed mapping for the
+# adapter the request uses system memory. After one for the drive the host repeats the request, and requests
+# of the next second use system memory. The host sees no error, the data is right, no path is disproved,
+# and peer memory is used again afterwards. Topology: iommu-host.topo, with intel_iommu=on.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
@@ -15,13 +15,13 @@
 NQN=nqn.2026-01.test:map-failed
 fail=/sys/module/p2pmem_fail/parameters
 
-# map_failures: those of all pairs of the card
+# map_failures: prints the number of failed mappings of all pairs of the card
 map_failures()
 {
 	sed -n "s/^$card .*[ ,]map-failed=\([0-9]*\).*/\1/p" /sys/kernel/debug/p2pmem/counters | awk '{ n += $1 } END { print n + 0 }'
 }
 
-# Whether a request has used system memory. On a slow machine no other may have come within the second.
+# Whether a request has used system memory. On a slow machine none may arrive in the second after a failure.
 fell_back()
 {
 	[ "$(stat_of $NQN 1 map-failed)" -le "$counted" ] || return 0
