@@ -186,7 +186,7 @@ unfit()
 	[ -n "${topo:-}" ] || return 0
 	some=$(sed -n 's/^@\([a-z0-9]*\)[[:space:]].*/\1/p' "$topo" | sort -u)
 	case " ${*:4} " in
-	*" LANE="*)			echo "the rig builds kernels for amd64 only" ;;
+	*" LANE="*)			echo "the kernel of the test is for amd64" ;;
 	*/command/p2pmem*)		echo "the command is built for this machine" ;;
 	*" ARCH="*)
 		case " ${*:4} " in

@@ -2,17 +2,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # build.sh BUILD NAME: build the grafted kernel NAME for tests. Its configuration is base.config,
-# NAME.config, and consumers.config if NAME.config contains "# with consumers.config".
+# base-ARCHITECTURE.config, NAME.config, and consumers.config if NAME.config says "with consumers.config".
+# The architecture is amd64 unless NAME.config says "# for ARCHITECTURE". For another one than this
+# machine's, KERNEL=ARCHITECTURE is fetched to BUILD/lanes/ARCHITECTURE, for its compiler and its package lists.
 #
 #   BUILD/kernels/KVER/source       its source, see source.sh
 #   BUILD/kernels/KVER/NAME/        objects, and build.log
 #   BUILD/lanes/NAME/               a build directory for the rig (make vm BUILD=BUILD/lanes/NAME):
-#     kernel/env                    paths of this kernel and its image
+#     kernel/env                    paths of this kernel and its image; for another architecture also apt-conf,
+#                                   the package lists of the guest's programs
 #     image/                        boot/vmlinuz, lib/modules; with an ib_core without the graft
 #     stock/RELEASE/modules/        the modules with the graft, and those for tests
 #     stock/RELEASE/rig-nvme/       nvme.ko for virtual machines, see rig/rig-nvme.sh
 #
-# Does nothing if no input changed. Objects are kept, so that only changed files are rebuilt.
+# Does nothing if no input changed. Objects are kept, so that only changed files are rebuilt. Exit status: 0;
+# 3 if the archive lacks a package or cannot be reached; 1 otherwise.
 
 set -eu
 
@@ -36,12 +40,15 @@ if grep -q "^${name}[[:space:]]" "$rig/kernels"; then
 	KERNEL=$name SHARED_BUILD=${SHARED_BUILD:-$build} "$rig/kernel.sh" "$build/lanes/$name"
 	exec "$rig/modules.sh" "$build/lanes/$name"
 fi
-[ -e "$here/$name.config" ] || die "unknown kernel $name, expected one of: $(cd "$here" && echo *.config | sed 's/\.config//g; s/base *//; s/consumers *//')"
+[ -e "$here/$name.config" ] || die "unknown kernel $name, expected one of: $(cd "$here" && echo *.config | sed 's/\.config//g; s/base[-a-z0-9]* *//g; s/consumers *//')"
 # shellcheck disable=SC1091
 . "$build/kernel/env"
 dir=$build/kernels/$KVER
 out=$dir/$name
 lane=$build/lanes/$name
+arch=$(sed -n 's/^# for \(amd64\|arm64\), .*/\1/p' "$here/$name.config")
+arch=${arch:-amd64} cross=
+other=$build/lanes/$arch
 log=$out/build.log
 mkdir -p "$out" "$lane"
 exec 8>"$out/lock"
@@ -54,20 +61,44 @@ inputs()
 		cd "$top"
 		git ls-files -- drivers include tools/graft tools/testing/p2pmem/rnic tools/testing/p2pmem/tool |
 			while read -r f; do [ ! -f "$f" ] || sha256sum "$f"; done
-		sha256sum "$here/$name.config" "$here/base.config" "$here/consumers.config" "$here"/*.sh "$rig/rig-nvme.sh" "$rig"/*.cocci
+		sha256sum "$here/$name.config" "$here/base.config" "$here/base-$arch.config" "$here/consumers.config" "$here"/*.sh "$rig/rig-nvme.sh" "$rig"/*.cocci
 		cat "$build/kernel/env" "$build/kernel/version" 2>/dev/null
+		[ -z "$cross" ] || cat "$other/kernel/env"
 	)
 }
 
 # succeeds if the kernel has NVMe and RDMA
 consumers()
 {
-	grep -q '^# with consumers\.config' "$here/$name.config"
+	grep -q '^#.* with consumers\.config' "$here/$name.config"
 }
+
+mkdir -p "$lane/kernel"
+
+# The kernel's Makefile calls gcc, Debian's headers call the compiler with its version. What selects the rig's
+# kernel must not select this one.
+if [ "$arch" != "$(dpkg --print-architecture)" ]; then
+	env -u KVER -u KDIR -u KSRC -u KIMAGE -u KPATH -u KARCH -u KCROSS -u RELEASE KERNEL="$arch" \
+		SHARED_BUILD="${SHARED_BUILD:-$build}" "$rig/kernel.sh" "$other"
+	[ "$(sed -n 's/^KARCH=//p' "$other/kernel/env")" = "$arch" ] || die "$other is no kernel for $arch: remove it"
+	cp "$other/kernel/apt-conf" "$lane/kernel/"
+	path=$(sed -n 's/^KPATH=//p' "$other/kernel/env")
+	cross=$(sed -n 's/^KCROSS=//p' "$other/kernel/env")
+	PATH=$out/bin${path:+:$path}:$PATH
+	export ARCH="$arch" CROSS_COMPILE="$cross"
+	gcc=$(sed -n 's/.*[ =)]\(gcc-[0-9]*\).*/\1/p' "$(sed -n 's/^KDIR=//p' "$other/kernel/env")/.kernelvariables" | head -n 1)
+	mkdir -p "$out/bin"
+	rm -f "$out/bin/${cross}gcc"
+	ln -s "$(command -v "$cross${gcc:-gcc}")" "$out/bin/${cross}gcc" || die "$cross${gcc:-gcc} is not installed"
+fi
 
 want=$(inputs | sha256sum | cut -c1-32)
 [ "$(cat "$lane/built" 2>/dev/null)" != "$want" ] || exit 0
 rm -f "$lane/built"
+case $arch in
+amd64)	target=bzImage image=arch/x86/boot/bzImage ;;
+arm64)	target=Image image=arch/arm64/boot/Image ;;
+esac
 src=$("$here/source.sh" "$build")
 
 # Checkers do not check each other: lockdep and stack traces under KASAN took a third of the time of suites
@@ -102,7 +133,7 @@ wanted_sum()
 
 configure()
 {
-	cat "$here/base.config" "$here/$name.config" >"$out/wanted.config"
+	cat "$here/base.config" "$here/base-$arch.config" "$here/$name.config" >"$out/wanted.config"
 	! consumers || cat "$here/consumers.config" >>"$out/wanted.config"
 	[ ! -e "$out/.config" ] || [ "$(cat "$out/wanted.sum" 2>/dev/null)" != "$(wanted_sum)" ] || return 0
 	KCONFIG_ALLCONFIG=$out/wanted.config kernel_make allnoconfig
@@ -168,17 +199,17 @@ rig_nvme()
 	: >"$stock/compat.h"
 	mkdir -p "$stock/tree/compat"
 	: >"$stock/tree/compat/adapt.h"
-	KDIR=$out KSRC=$KSRC "$rig/rig-nvme.sh" "$stock"
+	KDIR=$out KSRC=$KSRC KCROSS=$cross "$rig/rig-nvme.sh" "$stock"
 }
 
 echo "kernels: building $name, which takes some minutes the first time"
 : >"$log"
 configure
-kernel_make bzImage modules
+kernel_make "$target" modules
 release=$(cat "$out/include/config/kernel.release")
 rm -rf "$lane/image"
-mkdir -p "$lane/image/boot" "$lane/kernel"
-cp "$out/arch/x86/boot/bzImage" "$lane/image/boot/vmlinuz-$release"
+mkdir -p "$lane/image/boot"
+cp "$out/$image" "$lane/image/boot/vmlinuz-$release"
 kernel_make INSTALL_MOD_PATH="$lane/image" INSTALL_MOD_STRIP=--strip-debug modules_install
 modules=$lane/stock/$release/modules
 rm -rf "$modules"
@@ -193,7 +224,8 @@ if consumers; then
 else
 	race
 fi
-printf 'KVER=%s\nKDIR=%s\nKSRC=%s\nKIMAGE=%s\n' "$release" "$out" "$src" "$lane/image" >"$lane/kernel/env"
+printf 'KVER=%s\nKDIR=%s\nKSRC=%s\nKIMAGE=%s\nKPATH=%s\nKARCH=%s\nKCROSS=%s\n' "$release" "$out" "$src" \
+	"$lane/image" "${path:-}" "$arch" "$cross" >"$lane/kernel/env"
 echo "$want" >"$lane/kernel/version"
 echo "$want" >"$lane/built"
 echo "kernels: $name is $release, in $lane"

@@ -283,6 +283,9 @@ if [ -n "${KDIR:-}" ]; then
 	exit 0
 fi
 
+# tests of one kernel may want it at the same time
+exec 8>"$top/.lock"
+flock 8
 kernel=${KERNEL:-}
 if [ -z "$kernel" ]; then
 	kernel=$(own_name)

@@ -13,7 +13,8 @@
 # them link: vmlinux, and modpost for modules. Then one hook at a time off; the suites in; the kernel
 # before the graft; and patch by patch.
 #
-# The kernel is a small one: kernels/base.config and consumers.config without what has no part in this. Objects stay in
+# The kernel is a small one: kernels/base.config, base-amd64.config and consumers.config without what has no part in
+# this. Objects stay in
 # BUILD_DIR/objects: a second run builds what has changed. The project's build directory is $BUILD
 # (build), after "make modules". JOBS: how many compilers at a time (all processors).
 # Exit status: 0 all passed, 1 a test failed, 2 wrong call.
@@ -50,7 +51,8 @@ config()
 	shift 2
 	{
 		grep -hEv "^(# )?CONFIG_($unused|$set_here)[= ]" \
-			"$top/tools/testing/p2pmem/kernels/base.config" "$top/tools/testing/p2pmem/kernels/consumers.config"
+			"$top/tools/testing/p2pmem/kernels/base.config" \
+			"$top/tools/testing/p2pmem/kernels/base-amd64.config" "$top/tools/testing/p2pmem/kernels/consumers.config"
 		# selects what p2pdma needs of vmlinux, so that this is in it without p2pdma
 		echo CONFIG_X86_MCE=y
 		echo CONFIG_CONFIGFS_FS=y
