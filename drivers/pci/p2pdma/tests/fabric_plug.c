@@ -111,9 +111,18 @@ static void fabric_rescan(struct fabric *f, struct fabric_host *host,
 			  struct fabric_function *bridge)
 {
 	struct pci_bus *bus = fabric_bus(f, host, bridge);
+	unsigned int flags = pci_flags;
 
-	if (bus)
-		pci_rescan_bus(bus);
+	if (!bus)
+		return;
+	/*
+	 * Buses that are there keep their numbers. Where firmware gives none (device tree), each
+	 * scan would number all of them again. The caller has the rescan lock, as whoever else
+	 * scans has.
+	 */
+	pci_clear_flags(PCI_REASSIGN_ALL_BUS);
+	pci_rescan_bus(bus);
+	pci_set_flags(flags);
 }
 
 /* Removes a bridge and all functions below from the kernel, and scans again. */
