@@ -117,8 +117,8 @@ static void fabric_rescan(struct fabric *f, struct fabric_host *host,
 		return;
 	/*
 	 * Buses that are there keep their numbers. Where firmware gives none (device tree), each
-	 * scan would number all of them again. The caller has the rescan lock, as whoever else
-	 * scans has.
+	 * scan would number all of them again. The caller has the rescan lock, without which
+	 * nothing else scans.
 	 */
 	pci_clear_flags(PCI_REASSIGN_ALL_BUS);
 	pci_rescan_bus(bus);

@@ -4,9 +4,6 @@
 # suites.sh BUILD_DIR NAME: all KUnit suites on the kernel of kernels/NAME.config, which is for another
 # architecture than this machine's. Prints TAP: two tests, and the skipped cases.
 #
-# pcie_aspm=off: with a device tree the kernel manages links, and 6.12's removal of a switch with two functions
-# reads a bridge that has no bus any more (pcie_update_aspm_capable()).
-#
 # Skipped if KERNEL= or KDIR= selects another kernel, and where the archive lacks a package or cannot be reached.
 set -eu
 
@@ -45,7 +42,7 @@ suites()
 {
 	env BUILD="$lane" SHARED_BUILD="${SHARED_BUILD:-$BUILD}" NAME=suites SMP=4 TIMEOUT=1800 \
 		TOPO="$here/tests/topologies/kunit.topo" RUN="$here/tests/guest/kunit.sh" \
-		APPEND="mem=1G pcie_ports=compat pcie_aspm=off kunit.enable=1 p2pmem.suites=$minimum p2pmem.modules=p2pdma,ib_core,nvme,nvmet" \
+		APPEND="mem=1G pcie_ports=compat kunit.enable=1 p2pmem.suites=$minimum p2pmem.modules=p2pdma,ib_core,nvme,nvmet" \
 		python3 "$here/rig/vm.py" >"$work/vm.out" 2>&1 || { grep -v '^ok' "$work/vm.out"; return 1; }
 }
 
