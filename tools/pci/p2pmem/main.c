@@ -212,11 +212,11 @@ static int parse_options(int argc, char **argv, struct call *call)
 			break;
 		case OPTION_WATCH:
 			if (!parse_seconds(optarg, 0.01, &call->o.watch))
-				return wrong_use("--watch is a number of seconds, 0.01 to 86400") + 1;
+				return wrong_use("--watch takes 0.01 to 86400 seconds") + 1;
 			break;
 		case OPTION_WAIT:
 			if (!parse_seconds(optarg, 0, &call->o.wait))
-				return wrong_use("--wait is a number of seconds, 0 to 86400") + 1;
+				return wrong_use("--wait takes 0 to 86400 seconds") + 1;
 			break;
 		case OPTION_COUNT:
 			if (!parse_u64(optarg, 10, UINT32_MAX, &n) || !n)
