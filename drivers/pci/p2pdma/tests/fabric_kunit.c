@@ -177,7 +177,7 @@ static void short_bars_are_below_4g(struct kunit *test)
 }
 
 /*
- *	host -+- 00.0 .. 00.7	a, b and h of one device, masks of 32, 44 and 33 bits
+ *	host -+- 00.0 .. 00.7	a, b and h of one device, masks of 32, 44 and 24 bits
  *	      +- 01.0		alien, from another vendor
  *	      `- 02.0 rp -- 00.0, 00.1 x, y
  */
@@ -185,7 +185,7 @@ static const struct fabric_node functions[] = {
 	{ .name = "host", .type = FABRIC_HOST },
 	{ .name = "a", .type = FABRIC_RCIEP, .parent = "host", .mask = 32 },
 	{ .name = "b", .type = FABRIC_RCIEP, .parent = "host", .fn = 1, .mask = 44 },
-	{ .name = "h", .type = FABRIC_RCIEP, .parent = "host", .fn = 7, .mask = 33 },
+	{ .name = "h", .type = FABRIC_RCIEP, .parent = "host", .fn = 7, .mask = 24 },
 	{ .name = "alien", .type = FABRIC_RCIEP, .parent = "host", .slot = 1,
 	  .vendor = 0x1af5, .device = 0x1234 },
 	{ .name = "rp", .type = FABRIC_ROOT_PORT, .parent = "host", .slot = 2, .port = 9 },
@@ -201,7 +201,9 @@ static void functions_have_masks_and_drivers(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, dma_get_mask(&fabric_pdev(f, "a")->dev), DMA_BIT_MASK(32));
 	KUNIT_EXPECT_EQ(test, dma_get_mask(&fabric_pdev(f, "b")->dev), DMA_BIT_MASK(44));
-	KUNIT_EXPECT_EQ(test, dma_get_mask(&fabric_pdev(f, "h")->dev), DMA_BIT_MASK(33));
+	/* RAM of other architectures may begin above: the mask is refused there */
+	if (IS_ENABLED(CONFIG_X86))
+		KUNIT_EXPECT_EQ(test, dma_get_mask(&fabric_pdev(f, "h")->dev), DMA_BIT_MASK(24));
 	KUNIT_EXPECT_TRUE(test, fabric_pdev(f, "a")->multifunction);
 	KUNIT_EXPECT_TRUE(test, fabric_pdev(f, "h")->multifunction);
 	KUNIT_EXPECT_EQ(test, fabric_pdev(f, "h")->devfn, 7);

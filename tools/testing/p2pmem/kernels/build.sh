@@ -75,18 +75,23 @@ consumers()
 
 mkdir -p "$lane/kernel"
 
+# of_other NAME: the value of NAME in KERNEL=ARCHITECTURE's kernel/env
+of_other()
+{
+	sed -n "s/^$1=//p" "$other/kernel/env"
+}
+
 # The kernel's Makefile calls gcc, Debian's headers call the compiler with its version. What selects the rig's
 # kernel must not select this one.
 if [ "$arch" != "$(dpkg --print-architecture)" ]; then
 	env -u KVER -u KDIR -u KSRC -u KIMAGE -u KPATH -u KARCH -u KCROSS -u RELEASE KERNEL="$arch" \
 		SHARED_BUILD="${SHARED_BUILD:-$build}" "$rig/kernel.sh" "$other"
-	[ "$(sed -n 's/^KARCH=//p' "$other/kernel/env")" = "$arch" ] || die "$other is no kernel for $arch: remove it"
+	[ "$(of_other KARCH)" = "$arch" ] || die "$other is no kernel for $arch: remove it"
 	cp "$other/kernel/apt-conf" "$lane/kernel/"
-	path=$(sed -n 's/^KPATH=//p' "$other/kernel/env")
-	cross=$(sed -n 's/^KCROSS=//p' "$other/kernel/env")
+	path=$(of_other KPATH) cross=$(of_other KCROSS)
 	PATH=$out/bin${path:+:$path}:$PATH
 	export ARCH="$arch" CROSS_COMPILE="$cross"
-	gcc=$(sed -n 's/.*[ =)]\(gcc-[0-9]*\).*/\1/p' "$(sed -n 's/^KDIR=//p' "$other/kernel/env")/.kernelvariables" | head -n 1)
+	gcc=$(sed -n 's/.*[ =)]\(gcc-[0-9]*\).*/\1/p' "$(of_other KDIR)/.kernelvariables" | head -n 1)
 	mkdir -p "$out/bin"
 	rm -f "$out/bin/${cross}gcc"
 	ln -s "$(command -v "$cross${gcc:-gcc}")" "$out/bin/${cross}gcc" || die "$cross${gcc:-gcc} is not installed"
@@ -101,7 +106,8 @@ arm64)	target=Image image=arch/arm64/boot/Image ;;
 esac
 src=$("$here/source.sh" "$build")
 
-# Checkers do not check each other: lockdep and stack traces under KASAN took a third of the time of suites
+# Checkers do not check each other: KASAN leaves out lockdep and what makes stack traces. With this and what
+# source.sh changes, kunit-map-to-verdict executes 75 instead of 170 thousand million instructions.
 checkers=
 for o in lockdep spinlock_debug debugobjects unwind_frame stacktrace extable; do
 	checkers="$checkers KASAN_SANITIZE_$o.o=n UBSAN_SANITIZE_$o.o=n"

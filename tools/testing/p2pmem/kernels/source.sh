@@ -31,8 +31,8 @@ fi
 	exit 1
 }
 
-# DMA_API_DEBUG locks each of its 16,384 buckets at each unbind, which under lockdep took a third of the
-# time of the suites. What it finds does not depend on their number.
+# DMA_API_DEBUG locks each of its 16,384 buckets at each unbind, which is expensive under lockdep. What it
+# finds does not depend on their number.
 buckets='#define HASH_SIZE       '
 grep -q "^${buckets}1024ULL\$" "$dir/source/kernel/dma/debug.c" ||
 	sed -i "s/^${buckets}16384ULL\$/${buckets}1024ULL/" "$dir/source/kernel/dma/debug.c"

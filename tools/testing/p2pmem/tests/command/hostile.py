@@ -360,8 +360,8 @@ def restore(tap, env, program, directory):
     built = subprocess.run(["gcc", "-shared", "-fPIC", "-o", str(shim), str(HERE / "refuse.c")], capture_output=True, text=True,
                            check=False)
     tap.result(not built.returncode, "refuse.c compiles", built.stderr)
-    sys = Configfs(env, program, shim, directory / "configfs")
-    card = sys.card
+    made = Configfs(env, program, shim, directory / "configfs")
+    card = made.card
     ok = {"p2pmem": card, "p2pmem_verify": "warn", "enable": "1"}
     for name, before, more, want, status, says in (
             ("a provider that is taken", {}, {}, ok, 0, ""),
@@ -372,23 +372,23 @@ def restore(tap, env, program, directory):
             ("a provider that is refused when it is enabled", {}, {"REFUSE_ENABLE": "1"}, {**ok, "p2pmem": "0"}, 1, "uses system memory"),
             ("a disk that cannot be enabled", {}, {"REFUSE_ENABLE": "9"}, {**ok, "p2pmem": "0", "enable": "0"}, 1, "is disabled"),
             ("another attribute that is refused", {}, {"REFUSE": "warn"}, {**ok, "p2pmem_verify": "auto"}, 1, "p2pmem_verify cannot be set")):
-        sys.make(**before)
-        done = sys.restore(**more)
-        have = sys.have(want)
+        made.make(**before)
+        done = made.restore(**more)
+        have = made.have(want)
         tap.result(done.returncode == status and have == want and says in done.stderr and done.stderr.count("\n") == bool(says),
                    f"nvmet restore: {name}", f"{done.returncode} {have} {done.stderr}")
     for name, options, later, least, most in (
             ("a provider that comes is waited for", (), 1.5, 1.2, 25), ("no longer than --wait", ("--wait", "1"), None, 0.8, 25),
             ("--wait 0: not at all", ("--wait", "0"), None, 0, 10)):
-        sys.make(published="0")
-        timer = threading.Timer(later or 0, sys.publish, ["1"])
+        made.make(published="0")
+        timer = threading.Timer(later or 0, made.publish, ["1"])
         if later:
             timer.start()
         begin = time.monotonic()
-        done = sys.restore(*options)
+        done = made.restore(*options)
         took = time.monotonic() - begin
         timer.cancel()
-        tap.result(not done.returncode and sys.have(ok) == ok and least <= took < most, f"nvmet restore: {name}",
+        tap.result(not done.returncode and made.have(ok) == ok and least <= took < most, f"nvmet restore: {name}",
                    f"{done.returncode} {took:.1f} s {done.stderr}")
 
 

@@ -105,7 +105,7 @@ def options(tap, env, program, snapshot):
             if not good or "Sanitizer" in done.stderr:
                 wrong.append(f"{' '.join(words)}: {'fits' if fit else 'is wrong use'}: {done.returncode} {done.stderr} {done.stdout[:200]}")
         tap.result(not wrong, f"{command}: its options work, all others are wrong use", "\n".join(wrong))
-    # what changes the machine that runs is refused for a captured one, whatever its options
+    # above, what changes a machine is wrong use because of --from; here only the option is wrong
     for words in (["--force", "nvmet", "restore", "/dev/null"], ["--wait", "1", "nvmet", "set", "nqn", "1", "auto"], ["--wait", "1", "stat"]):
         done = subprocess.run([str(program), *words], capture_output=True, text=True, env=env, check=False)
         tap.result(done.returncode == 2 and not done.stdout and "do not belong to this command" in done.stderr,

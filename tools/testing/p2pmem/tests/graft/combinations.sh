@@ -13,10 +13,9 @@
 # them link: vmlinux, and modpost for modules. Then one hook at a time off; the suites in; the kernel
 # before the graft; and patch by patch.
 #
-# The kernel is a small one: kernels/base.config, base-amd64.config and consumers.config without what has no part in
-# this. Objects stay in
-# BUILD_DIR/objects: a second run builds what has changed. The project's build directory is $BUILD
-# (build), after "make modules". JOBS: how many compilers at a time (all processors).
+# The kernel is a small one: kernels/base.config, base-amd64.config and consumers.config without what has
+# no part in this. Objects stay in BUILD_DIR/objects: a second run builds what has changed. The project's
+# build directory is $BUILD (build), after "make modules". JOBS: how many compilers at a time (all processors).
 # Exit status: 0 all passed, 1 a test failed, 2 wrong call.
 set -eu
 

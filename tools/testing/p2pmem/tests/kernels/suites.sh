@@ -16,22 +16,15 @@ here=$top/tools/testing/p2pmem
 lane=$BUILD/lanes/$lane_name
 unset KVER KDIR KSRC KIMAGE KPATH KARCH KCROSS RELEASE
 
-skip()
-{
-	echo "ok 1 - $lane_name # SKIP $1"
-	echo "1..1"
-	exit 0
-}
-
-[ -z "$selected" ] || skip "$selected is selected, and only that kernel is tested"
+[ -z "$selected" ] || skip_all "$lane_name" "$selected is selected, and only that kernel is tested"
 minimum=$(cat "$top"/drivers/pci/p2pdma/tests/*_kunit.c "$top"/drivers/nvme/*/p2pmem*kunit*.c \
 	"$top"/drivers/infiniband/core/*kunit*.c | grep -c '^kunit_test_suites*(')
 
 status=0
 "$here/kernels/build.sh" "$BUILD" "$lane_name" >"$work/build.out" 2>&1 || status=$?
-[ $status != 3 ] || skip "$(grep -E '^(kernel|toolchain): ' "$work/build.out" | tail -n 1)"
+[ $status != 3 ] || skip_all "$lane_name" "$(grep -E '^(kernel|toolchain): ' "$work/build.out" | tail -n 1)"
 [ $status != 0 ] || SHARED_BUILD=${SHARED_BUILD:-$BUILD} "$here/rig/userland.sh" "$lane" >"$work/userland.out" 2>&1 ||
-	skip "$(tail -n 1 "$work/userland.out")"
+	skip_all "$lane_name" "$(tail -n 1 "$work/userland.out")"
 
 built()
 {
