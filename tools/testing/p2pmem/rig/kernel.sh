@@ -338,7 +338,7 @@ echo "kernel: $kver ($ver)"
 
 others=$(archive_cache depends "linux-headers-$kver" | awk '$1 ~ /Depends/ && $2 ~ /^linux-(headers|kbuild)-/ { print $2 }'
 	 archive_cache depends "$image" | awk '$1 ~ /^Depends/ && $2 ~ /^linux-(binary|modules|base)-[0-9]/ { print $2 }')
-kbuild=$(echo "$others" | grep -m 1 '^linux-kbuild-')
+kbuild=$(echo "$others" | sed -n '/^linux-kbuild-/{p;q}')
 # its programs run here
 [ -z "$(cross "$arch")" ] || others=$(echo "$others" | sed "s/^linux-kbuild-.*/&:$(dpkg --print-architecture)/")
 # shellcheck disable=SC2086	# split into one word per package
