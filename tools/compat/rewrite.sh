@@ -56,7 +56,9 @@ add()
 	if [ "$2" = no ]; then
 		rm -f "$f"
 	else
-		cmp -s "$1" "$f" || cp "$1" "$f"
+		# a file of a kernel does not name itself
+		sed '/^ \* File: /,/^ \*$/d' "$1" >"$f.new"
+		if cmp -s "$f.new" "$f"; then rm "$f.new"; else mv "$f.new" "$f"; fi
 	fi
 }
 

@@ -101,6 +101,13 @@ struct nvme_iod *iod;
 + unsigned int p2pmem_mapped;
   ...
   };
++
++ static unsigned int *nvme_p2pmem_mapped(struct request *req)
++ {
++ 	struct nvme_iod *iod = blk_mq_rq_to_pdu(req);
++
++ 	return &iod->p2pmem_mapped;
++ }
 
 @ iter_start @
 expression req, dev, state, iter;
@@ -112,8 +119,7 @@ expression req, dev, state, iter;
 expression req, dev, iter;
 @@
 - blk_rq_dma_map_iter_next(req, dev, iter)
-+ nvme_p2pmem_map_iter_next(req, dev, iter,
-+ 			  &((struct nvme_iod *)blk_mq_rq_to_pdu(req))->p2pmem_mapped)
++ nvme_p2pmem_map_iter_next(req, dev, iter, nvme_p2pmem_mapped(req))
 
 @ iter_unmap @
 identifier req, dev, type, iod;
@@ -135,8 +141,7 @@ identifier req, iter, state, dev;
   static void nvme_unmap_iter(struct request *req, struct blk_dma_iter *iter, struct dma_iova_state *state)
   {
   ...
-+ nvme_p2pmem_unmap_data(req, dev, iter->p2pdma.map,
-+ 		       &((struct nvme_iod *)blk_mq_rq_to_pdu(req))->p2pmem_mapped);
++ nvme_p2pmem_unmap_data(req, dev, iter->p2pdma.map, nvme_p2pmem_mapped(req));
   if (!blk_rq_dma_unmap(req, dev, ...)) { ... }
   }
 
