@@ -8,6 +8,8 @@
  * p2pdma, as an IOMMU without address space or memory does.
  *
  *   every=N     every N-th of those calls fails; 0: none
+ *   burst=N     so many calls fail each time, one after the other: a driver may try a request
+ *               again at once
  *   client=BDF  only calls for this device fail; empty: for all devices
  *   calls, failed  number of calls while every was set, and how many of them failed
  *
@@ -26,6 +28,10 @@
 static unsigned int every;
 module_param(every, uint, 0644);
 MODULE_PARM_DESC(every, "let each N-th mapping fail, 0: none");
+
+static unsigned int burst = 1;
+module_param(burst, uint, 0644);
+MODULE_PARM_DESC(burst, "how many mappings fail each time");
 
 static char client[32];
 module_param_string(client, client, sizeof(client), 0644);
@@ -102,7 +108,7 @@ static int entry(struct kprobe *probe, struct pt_regs *regs)
 	raw_spin_lock_irqsave(&lock, flags);
 	sprint_symbol(symbol, caller);
 	if (strstr(symbol, "[p2pdma]")) {
-		hit = ++calls % n == 0;
+		hit = calls++ % n + READ_ONCE(burst) >= n;
 		failed += hit;
 	}
 	raw_spin_unlock_irqrestore(&lock, flags);
