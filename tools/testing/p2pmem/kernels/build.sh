@@ -2,11 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # build.sh BUILD NAME: build the grafted kernel NAME for tests. Its configuration is base.config,
-# base-ARCHITECTURE.config, NAME.config, and consumers.config if NAME.config says "with consumers.config".
-# The architecture is amd64 unless NAME.config says "# for ARCHITECTURE". For another one than this
-# machine's, KERNEL=ARCHITECTURE is fetched to BUILD/lanes/ARCHITECTURE, for its compiler and its package lists.
+# base-ARCHITECTURE.config and NAME.config. A line "# this is KEY WORD, KEY WORD..." of NAME.config says
 #
-#   BUILD/kernels/KVER/source       its source, see source.sh
+#   of KERNEL        it is made from KERNEL (rig/kernels), which is fetched to BUILD/lanes/KERNEL: its source, if that
+#                    is another version than the rig's own, its architecture, and for another one than this
+#                    machine's, its compiler and package lists
+#   like OTHER       OTHER.config comes before NAME.config
+#   with consumers   consumers.config comes last
+#
+# "# gone: OPTION..." names options of the other files that Kconfig of that source cannot set any more.
+#
+#   BUILD/kernels/KVER/source       its source, see source.sh; of another version BUILD/lanes/KERNEL/kernels/KVER/source
 #   BUILD/kernels/KVER/NAME/        objects, and build.log
 #   BUILD/lanes/NAME/               a build directory for the rig (make vm BUILD=BUILD/lanes/NAME):
 #     kernel/env                    paths of this kernel and its image; for another architecture also apt-conf,
@@ -41,16 +47,43 @@ if grep -q "^${name}[[:space:]]" "$rig/kernels"; then
 	exec "$rig/modules.sh" "$build/lanes/$name"
 fi
 [ -e "$here/$name.config" ] || die "unknown kernel $name, expected one of: $(cd "$here" && echo *.config | sed 's/\.config//g; s/base[-a-z0-9]* *//g; s/consumers *//')"
-# shellcheck disable=SC1091
-. "$build/kernel/env"
-dir=$build/kernels/$KVER
-out=$dir/$name
+
+# says KEY: prints the word after KEY in the line "# this is" of NAME.config
+says()
+{
+	sed -n 's/^# this is //p' "$here/$name.config" | tr , '\n' | sed -n "s/^ *$1 //p"
+}
+
+of=$(says of) like=$(says like) arch=amd64 cross=
+of_build=$build other=$build/lanes/$of
 lane=$build/lanes/$name
-arch=$(sed -n 's/^# for \(amd64\|arm64\), .*/\1/p' "$here/$name.config")
-arch=${arch:-amd64} cross=
-other=$build/lanes/$arch
+
+# of_other NAME: the value of NAME in the kernel/env of the kernel that this one is made from
+of_other()
+{
+	sed -n "s/^$1=//p" "$other/kernel/env"
+}
+
+# what selects the rig's kernel must not select this one
+if [ -n "$of" ]; then
+	mkdir -p "$other"
+	env -u KVER -u KDIR -u KSRC -u KIMAGE -u KPATH -u KARCH -u KCROSS -u RELEASE KERNEL="$of" \
+		SHARED_BUILD="${SHARED_BUILD:-$build}" "$rig/kernel.sh" "$other"
+	arch=$(of_other KARCH)
+	[ "$arch" = "$(sed -n "s/^$of[[:space:]]*\([^[:space:]]*\).*/\1/p" "$rig/kernels")" ] ||
+		die "$other is no kernel $of: remove it"
+	cmp -s "$other/kernel/version" "$build/kernel/version" || of_build=$other
+fi
+
+KVER=$(sed -n 's/^KVER=//p' "$of_build/kernel/env")
+KSRC=$(sed -n 's/^KSRC=//p' "$of_build/kernel/env")
+out=$build/kernels/$KVER/$name
 log=$out/build.log
-mkdir -p "$out" "$lane"
+configs=
+for c in base "base-$arch" $like "$name" $(says with); do
+	configs="$configs $here/$c.config"
+done
+mkdir -p "$out" "$lane/kernel"
 exec 8>"$out/lock"
 flock 8
 
@@ -61,32 +94,15 @@ inputs()
 		cd "$top"
 		git ls-files -- drivers include tools/graft tools/testing/p2pmem/rnic tools/testing/p2pmem/tool |
 			while read -r f; do [ ! -f "$f" ] || sha256sum "$f"; done
-		sha256sum "$here/$name.config" "$here/base.config" "$here/base-$arch.config" "$here/consumers.config" "$here"/*.sh "$rig/rig-nvme.sh" "$rig"/*.cocci
-		cat "$build/kernel/env" "$build/kernel/version" 2>/dev/null
+		# shellcheck disable=SC2086	# words are meant
+		sha256sum $configs "$here"/*.sh "$rig/rig-nvme.sh" "$rig"/*.cocci
+		cat "$of_build/kernel/env" "$of_build/kernel/version" 2>/dev/null
 		[ -z "$cross" ] || cat "$other/kernel/env"
 	)
 }
 
-# succeeds if the kernel has NVMe and RDMA
-consumers()
-{
-	grep -q '^#.* with consumers\.config' "$here/$name.config"
-}
-
-mkdir -p "$lane/kernel"
-
-# of_other NAME: the value of NAME in KERNEL=ARCHITECTURE's kernel/env
-of_other()
-{
-	sed -n "s/^$1=//p" "$other/kernel/env"
-}
-
-# The kernel's Makefile calls gcc, Debian's headers call the compiler with its version. What selects the rig's
-# kernel must not select this one.
+# The kernel's Makefile calls gcc, Debian's headers call the compiler with its version.
 if [ "$arch" != "$(dpkg --print-architecture)" ]; then
-	env -u KVER -u KDIR -u KSRC -u KIMAGE -u KPATH -u KARCH -u KCROSS -u RELEASE KERNEL="$arch" \
-		SHARED_BUILD="${SHARED_BUILD:-$build}" "$rig/kernel.sh" "$other"
-	[ "$(of_other KARCH)" = "$arch" ] || die "$other is no kernel for $arch: remove it"
 	cp "$other/kernel/apt-conf" "$lane/kernel/"
 	path=$(of_other KPATH) cross=$(of_other KCROSS)
 	PATH=$out/bin${path:+:$path}:$PATH
@@ -104,7 +120,7 @@ case $arch in
 amd64)	target=bzImage image=arch/x86/boot/bzImage ;;
 arm64)	target=Image image=arch/arm64/boot/Image ;;
 esac
-src=$("$here/source.sh" "$build")
+src=$("$here/source.sh" "$of_build")
 
 # Checkers do not check each other: KASAN leaves out lockdep and what makes stack traces. With this and what
 # source.sh changes, kunit-map-to-verdict executes 75 instead of 170 thousand million instructions.
@@ -139,8 +155,9 @@ wanted_sum()
 
 configure()
 {
-	cat "$here/base.config" "$here/base-$arch.config" "$here/$name.config" >"$out/wanted.config"
-	! consumers || cat "$here/consumers.config" >>"$out/wanted.config"
+	gone=$(sed -n 's/^# gone: //p' "$here/$name.config" | tr ' ' '|')
+	# shellcheck disable=SC2086	# words are meant
+	cat $configs | grep -Ev "^CONFIG_(${gone:-NONE})=" >"$out/wanted.config"
 	[ ! -e "$out/.config" ] || [ "$(cat "$out/wanted.sum" 2>/dev/null)" != "$(wanted_sum)" ] || return 0
 	KCONFIG_ALLCONFIG=$out/wanted.config kernel_make allnoconfig
 	grep -E '^(CONFIG_|# CONFIG_)' "$out/wanted.config" | while read -r line; do
@@ -221,7 +238,7 @@ modules=$lane/stock/$release/modules
 rm -rf "$modules"
 mkdir -p "$modules"
 cp "$lane/image/lib/modules/$release/kernel/drivers/pci/p2pdma"/*.ko "$modules/"
-if consumers; then
+if [ -n "$(says with)" ]; then
 	for m in infiniband/core/ib_core nvme/host/nvme nvme/target/nvmet nvme/target/nvmet-rdma; do
 		cp "$lane/image/lib/modules/$release/kernel/drivers/$m.ko" "$modules/"
 	done

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# suites.sh BUILD_DIR NAME: all KUnit suites on the kernel of kernels/NAME.config, which is for another
-# architecture than this machine's. Prints TAP: two tests, and the skipped cases.
+# suites.sh BUILD_DIR NAME: all KUnit suites on the kernel of kernels/NAME.config, which is made from another
+# kernel of the archive than the rig's own. Prints TAP: two tests, and the skipped cases.
 #
 # Skipped if KERNEL= or KDIR= selects another kernel, and where the archive lacks a package or cannot be reached.
 set -eu
@@ -23,7 +23,9 @@ minimum=$(cat "$top"/drivers/pci/p2pdma/tests/*_kunit.c "$top"/drivers/nvme/*/p2
 status=0
 "$here/kernels/build.sh" "$BUILD" "$lane_name" >"$work/build.out" 2>&1 || status=$?
 [ $status != 3 ] || skip_all "$lane_name" "$(grep -E '^(kernel|toolchain): ' "$work/build.out" | tail -n 1)"
-[ $status != 0 ] || SHARED_BUILD=${SHARED_BUILD:-$BUILD} "$here/rig/userland.sh" "$lane" >"$work/userland.out" 2>&1 ||
+arch=$(sed -n 's/^KARCH=//p' "$lane/kernel/env" 2>/dev/null) || arch=
+[ $status != 0 ] || [ "$arch" = "$(dpkg --print-architecture)" ] ||
+	SHARED_BUILD=${SHARED_BUILD:-$BUILD} "$here/rig/userland.sh" "$lane" >"$work/userland.out" 2>&1 ||
 	skip_all "$lane_name" "$(tail -n 1 "$work/userland.out")"
 
 built()
@@ -33,7 +35,7 @@ built()
 
 suites()
 {
-	env BUILD="$lane" SHARED_BUILD="${SHARED_BUILD:-$BUILD}" NAME=suites SMP=4 TIMEOUT=1800 \
+	env BUILD="$lane" SHARED_BUILD="${SHARED_BUILD:-$BUILD}" NAME=suites SMP=4 TIMEOUT=3600 \
 		TOPO="$here/tests/topologies/kunit.topo" RUN="$here/tests/guest/kunit.sh" \
 		APPEND="mem=1G pcie_ports=compat kunit.enable=1 p2pmem.suites=$minimum p2pmem.modules=p2pdma,ib_core,nvme,nvmet" \
 		python3 "$here/rig/vm.py" >"$work/vm.out" 2>&1 || { grep -v '^ok' "$work/vm.out"; return 1; }
