@@ -98,7 +98,7 @@ enum pci_p2pmem_proof {
  * struct pci_p2pmem_test - details of a self-test of a pair
  * @bytes: payload that transfers moved to and from peer memory
  * @local: the result PCI_P2PMEM_UNPROVED applies to the requested target (a namespace of
- *	the drive) only, not to the client: it is not stored in the pair
+ *	the drive) or to this moment only, not to the client: it is not stored in the pair
  * @note: text for people: what failed, or what could not be proved
  */
 struct pci_p2pmem_test {

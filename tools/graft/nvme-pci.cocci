@@ -211,12 +211,13 @@ identifier d;
 + static void nvme_map_cmb(struct nvme_dev *dev)
 + {
 + 	bool sqes = nvme_p2pmem_map_cmb(&dev->ctrl, &dev->p2pmem);
++ 	bool had = dev->cmb_size;
 +
 + 	dev->cmb_use_sqes = use_cmb_sqes && sqes;
 + 	dev->cmbsz = dev->p2pmem.cmbsz;
 + 	dev->cmbloc = dev->p2pmem.cmbloc;
 + 	dev->cmb_size = dev->p2pmem.size / 2;
-+ 	if (dev->cmb_size)
++ 	if (dev->cmb_size && !had)
 + 		nvme_update_attrs(dev);
 + }
 - static void nvme_map_cmb(struct nvme_dev *d)

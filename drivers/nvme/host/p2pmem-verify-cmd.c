@@ -55,6 +55,7 @@ static int nvme_p2pmem_submit(struct nvme_p2pmem_test *t, u8 opcode, void *data)
 	int ret, waited;
 
 	for (waited = 0; waited < NVME_P2PMEM_QUEUE_MS; waited += 10) {
+		t->began = jiffies;
 		ret = __nvme_submit_sync_cmd(t->ns->queue, &c, NULL, data, t->size,
 					     NVME_QID_ANY, NVME_SUBMIT_NOWAIT);
 		if (ret != -EAGAIN)
@@ -127,7 +128,8 @@ static bool nvme_p2pmem_reread_often(struct nvme_p2pmem_test *t, bool *changed)
  * @error: error of the command with peer memory, 0 if it succeeded with wrong data
  *
  * If a command with peer memory times out and the drive does not respond since then, the
- * path is to blame.
+ * path is to blame. A timeout resets the drive, so it is not repeated. Any other failure may be one
+ * of the medium or of the drive itself, and has to be found NVME_P2PMEM_WRONG times.
  *
  * Context: Process, may sleep.
  * Return: PCI_P2PMEM_DISPROVED if it is the path, PCI_P2PMEM_UNTRIED if the drive does not
@@ -151,7 +153,7 @@ int nvme_p2pmem_blame(struct nvme_p2pmem_test *t, const char *what, int error)
 		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "%s failed: status %#x", what, error);
 	else
 		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "%s", what);
-	if (!error && ++t->wrong < NVME_P2PMEM_WRONG)
+	if (error != -EINTR && error != -ETIMEDOUT && ++t->wrong < NVME_P2PMEM_WRONG)
 		return NVME_P2PMEM_AGAIN;
 	return PCI_P2PMEM_DISPROVED;
 }
@@ -197,8 +199,7 @@ static bool nvme_p2pmem_temporary_errno(int error)
  * nvme_p2pmem_failed() - evaluate the failure of a command with peer memory
  * @t: the test
  * @what: text for the note
- * @error: NVMe status or -errno
- * @began: jiffies before the command
+ * @error: NVMe status or -errno of the last command
  *
  * A command that was cancelled before its timeout was cancelled by a reset with another
  * cause. Such a command, one that was not executed, and one whose data could not be mapped
@@ -207,12 +208,11 @@ static bool nvme_p2pmem_temporary_errno(int error)
  * Context: Process, may sleep.
  * Return: PCI_P2PMEM_UNTRIED, or the result of nvme_p2pmem_blame().
  */
-int nvme_p2pmem_failed(struct nvme_p2pmem_test *t, const char *what, int error,
-		       unsigned long began)
+int nvme_p2pmem_failed(struct nvme_p2pmem_test *t, const char *what, int error)
 {
 	if (nvme_p2pmem_temporary_errno(error) ||
 	    (error > 0 && nvme_p2pmem_temporary_status(error)) ||
-	    (error == -EINTR && time_before(jiffies, began + NVME_IO_TIMEOUT))) {
+	    (error == -EINTR && time_before(jiffies, t->began + NVME_IO_TIMEOUT))) {
 		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "%s: not executed (%d), will retry",
 			  what, error);
 		return PCI_P2PMEM_UNTRIED;

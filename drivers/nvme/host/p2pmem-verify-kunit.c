@@ -39,6 +39,7 @@ MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
  *	once in each round of a correct path
  * @fail: number of the command that fails, from 1
  * @sick: all commands after @fail fail as well
+ * @there: those with peer memory do
  * @blk: the error of the block layer that they fail with
  * @status: the NVMe status that they fail with
  * @opcode: if set, count only these commands for @fail
@@ -59,6 +60,7 @@ struct vd_fault {
 	bool writes_again;
 	int fail;
 	bool sick;
+	bool there;
 	blk_status_t blk;
 	u16 status;
 	u8 opcode;
@@ -179,12 +181,13 @@ static u16 vd_execute(struct vd *d, struct nvme_command *cmd, void *data, bool p
 	return status;
 }
 
-static bool vd_fails(struct vd *d, u8 opcode)
+static bool vd_fails(struct vd *d, u8 opcode, bool peer)
 {
 	if (d->fault.opcode && d->fault.opcode != opcode)
 		return false;
 	d->counted++;
-	return d->counted == d->fault.fail || (d->fault.sick && d->counted > d->fault.fail);
+	return d->counted == d->fault.fail ||
+		((d->fault.sick || (d->fault.there && peer)) && d->counted > d->fault.fail);
 }
 
 static blk_status_t vd_queue_rq(struct blk_mq_hw_ctx *hctx,
@@ -200,7 +203,7 @@ static blk_status_t vd_queue_rq(struct blk_mq_hw_ctx *hctx,
 
 	d->commands++;
 	blk_mq_start_request(req);
-	if (vd_fails(d, nr->cmd->rw.opcode)) {
+	if (vd_fails(d, nr->cmd->rw.opcode, nvme_p2pmem_page(bv.bv_page))) {
 		blk = d->fault.blk;
 		nr->status = d->fault.status;
 		goto end;
@@ -399,6 +402,11 @@ static void proved(struct kunit *test)
 		{ "block written after the last Compare", COMPARE, .writes_at = 4 },
 		{ "short-lived other block", COMPARE, .moments = 1 },
 		{ "short-lived other block, twice", COMPARE, .moments = 2 },
+		{ "an error inside the drive", COMPARE, .fail = 2, .status = NVME_SC_INTERNAL },
+		{ "an error of the medium", COMPARE, .fail = 2, .status = NVME_SC_READ_ERROR },
+		{ "an I/O error", COMPARE, .fail = 2, .blk = BLK_STS_IOERR },
+		{ "a Compare that fails once", COMPARE, .fail = 1, .opcode = nvme_cmd_compare,
+		  .status = NVME_SC_INTERNAL },
 	};
 	struct vd *d = vd_make(test);
 	struct pci_p2pmem_verdict why;
@@ -440,16 +448,17 @@ static void disproved(struct kunit *test)
 		  "Read to peer memory delivered" },
 		{ { "wrong data and no Compare", .wrong_at = 9 }, "Read to peer memory delivered" },
 		{ { "no data comes from peer memory", COMPARE, .squint = true }, "Compare found" },
-		{ { "Read fails", COMPARE, .fail = 2, .blk = BLK_STS_IOERR },
+		{ { "Read fails", COMPARE, .fail = 2, .there = true, .blk = BLK_STS_IOERR },
 		  "Read to peer memory failed: -5" },
 		{ { "Read times out", COMPARE, .fail = 2, .blk = BLK_STS_TIMEOUT },
 		  "Read to peer memory failed: -110" },
-		{ { "Read gets a status", COMPARE, .fail = 2, .status = NVME_SC_DATA_XFER_ERROR },
+		{ { "Read gets a status", COMPARE, .fail = 2, .there = true,
+		    .status = NVME_SC_DATA_XFER_ERROR },
 		  "Read to peer memory failed: status 0x4" },
-		{ { "Compare fails", COMPARE, .fail = 1, .opcode = nvme_cmd_compare,
+		{ { "Compare fails", COMPARE, .fail = 1, .there = true, .opcode = nvme_cmd_compare,
 		    .status = NVME_SC_DATA_XFER_ERROR }, "Compare from peer memory failed" },
-		{ { "second Compare fails", COMPARE, .fail = 2, .opcode = nvme_cmd_compare,
-		    .blk = BLK_STS_IOERR }, "Compare from peer memory failed: -5" },
+		{ { "second Compare fails", COMPARE, .fail = 2, .there = true,
+		    .opcode = nvme_cmd_compare, .blk = BLK_STS_IOERR }, "Compare from peer memory failed: -5" },
 	};
 	struct vd *d = vd_make(test);
 	struct pci_p2pmem_verdict why;

@@ -129,8 +129,7 @@ static int nvme_p2pmem_compare_works(struct nvme_p2pmem_test *t)
 	return ret == NVME_SC_COMPARE_FAILED;
 }
 
-static int nvme_p2pmem_compare_blame(struct nvme_p2pmem_test *t, int error,
-				     unsigned long began)
+static int nvme_p2pmem_compare_blame(struct nvme_p2pmem_test *t, int error)
 {
 	bool changed;
 	int ret, sound;
@@ -140,7 +139,7 @@ static int nvme_p2pmem_compare_blame(struct nvme_p2pmem_test *t, int error,
 	else if (error == NVME_SC_COMPARE_FAILED)
 		ret = nvme_p2pmem_blame(t, "Compare found different data", 0);
 	else
-		ret = nvme_p2pmem_failed(t, "Compare from peer memory", error, began);
+		ret = nvme_p2pmem_failed(t, "Compare from peer memory", error);
 	/* A lost drive executes no further commands. */
 	if (ret != PCI_P2PMEM_DISPROVED || error == -EINTR || error == -ETIMEDOUT)
 		return ret;
@@ -163,7 +162,6 @@ static int nvme_p2pmem_compare_blame(struct nvme_p2pmem_test *t, int error,
 /* Compare from peer memory: NVME_P2PMEM_GO_ON if the result is as @differs says. */
 static int nvme_p2pmem_compare(struct nvme_p2pmem_test *t, bool differs)
 {
-	unsigned long began = jiffies;
 	int ret = nvme_p2pmem_command(t, nvme_cmd_compare, t->peer);
 
 	if (ret == (differs ? NVME_SC_COMPARE_FAILED : 0))
@@ -172,13 +170,12 @@ static int nvme_p2pmem_compare(struct nvme_p2pmem_test *t, bool differs)
 		t->shown = true;
 		return PCI_P2PMEM_UNPROVED;
 	}
-	return nvme_p2pmem_compare_blame(t, ret, began);
+	return nvme_p2pmem_compare_blame(t, ret);
 }
 
 /* One of enum pci_p2pmem_proof, or NVME_P2PMEM_CHANGED */
 static int nvme_p2pmem_round(struct nvme_p2pmem_test *t)
 {
-	unsigned long began;
 	bool changed;
 	int ret;
 
@@ -197,10 +194,9 @@ static int nvme_p2pmem_round(struct nvme_p2pmem_test *t)
 	}
 
 	nvme_p2pmem_fill_random(t);
-	began = jiffies;
 	ret = nvme_p2pmem_command(t, nvme_cmd_read, t->peer);
 	if (ret)
-		return nvme_p2pmem_failed(t, "Read to peer memory", ret, began);
+		return nvme_p2pmem_failed(t, "Read to peer memory", ret);
 	if (!nvme_p2pmem_data_arrived(t)) {
 		if (nvme_p2pmem_fill_remains(t))
 			t->wrong = NVME_P2PMEM_WRONG;

@@ -28,6 +28,7 @@
  * @size: bytes of a logical block
  * @wrong: failed rounds in which the block did not change
  * @right: successful rounds
+ * @began: jiffies when the last command was submitted to the drive
  * @shown: some round has shown that data arrives in peer memory
  * @says: the result for the core: bytes moved, note
  */
@@ -40,6 +41,7 @@ struct nvme_p2pmem_test {
 	unsigned int size;
 	unsigned int wrong;
 	unsigned int right;
+	unsigned long began;
 	bool shown;
 	struct pci_p2pmem_test *says;
 };
@@ -60,8 +62,7 @@ struct nvme_ns *nvme_p2pmem_find_ns(struct nvme_ctrl *ctrl, struct gendisk *disk
 int nvme_p2pmem_command(struct nvme_p2pmem_test *t, u8 opcode, void *data);
 bool nvme_p2pmem_reread(struct nvme_p2pmem_test *t, bool *changed);
 int nvme_p2pmem_blame(struct nvme_p2pmem_test *t, const char *what, int error);
-int nvme_p2pmem_failed(struct nvme_p2pmem_test *t, const char *what, int error,
-		       unsigned long began);
+int nvme_p2pmem_failed(struct nvme_p2pmem_test *t, const char *what, int error);
 bool nvme_p2pmem_is_temporary(int ret);
 
 #endif /* _NVME_P2PMEM_VERIFY_H */

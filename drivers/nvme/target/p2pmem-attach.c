@@ -219,7 +219,7 @@ void nvmet_p2pmem_attach_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns, ktim
 
 	/* Enabling the namespace may still fail: let the rescan work log the use. */
 	grant = nvmet_p2pmem_path_grant(path);
-	if (grant && ns->enabled)
+	if (grant && nvmet_p2pmem_is_enabled(ns))
 		nvmet_p2pmem_log_use(path, grant);
 	else if (grant)
 		nvmet_p2pmem_rescan_one(rec);
@@ -285,7 +285,8 @@ void nvmet_p2pmem_ctrl_init(struct nvmet_ctrl *ctrl, struct nvmet_req *req)
 
 	ctrl->p2p_client = get_device(req->p2p_client);
 	xa_for_each(&ctrl->subsys->namespaces, nsid, ns)
-		nvmet_p2pmem_attach_path(ctrl, ns, since);
+		if (nvmet_p2pmem_is_enabled(ns))
+			nvmet_p2pmem_attach_path(ctrl, ns, since);
 }
 
 /**

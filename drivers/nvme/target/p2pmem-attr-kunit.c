@@ -331,7 +331,7 @@ static void integrity_outside_of_the_drive(struct kunit *test)
 				      PCI_P2PMEM_POOL | PCI_P2PMEM_WHOLE), 0);
 	pci_p2pmem_set_published(drive, true);
 	integrity_set(b, BLK_INTEGRITY_CSUM_CRC, 0);
-	b->port.pi_enable = true;
+	b->port->pi_enable = true;
 	b->subsys->pi_support = true;
 	KUNIT_ASSERT_GT(test, bench_store(b, pci_name(drive)), 0);
 	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);

@@ -165,8 +165,11 @@ struct nvmet_ns *bench_new_ns(struct nvmet_bench *b, struct nvmet_subsys *subsys
 
 static void bench_add_target(struct nvmet_bench *b)
 {
+	const size_t states = (NVMET_MAX_ANAGRPS + 1) * sizeof(*b->port->ana_state);
 	struct kunit *test = b->test;
 
+	b->port = kunit_kzalloc(test, sizeof(*b->port) + states, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, b->port);
 	snprintf(b->subsysnqn, sizeof(b->subsysnqn), "nqn.2014-08.kunit:p2pmem");
 	snprintf(b->hostnqn, sizeof(b->hostnqn), "nqn.2014-08.kunit:host");
 	b->subsys = nvmet_subsys_alloc(b->subsysnqn, NVME_NQN_NVME);
@@ -178,12 +181,12 @@ static void bench_add_target(struct nvmet_bench *b)
 
 	b->ns = bench_new_ns(b, b->subsys, BENCH_NSID, BENCH_DISK);
 
-	INIT_LIST_HEAD(&b->port.subsystems);
+	INIT_LIST_HEAD(&b->port->subsystems);
 	b->link.subsys = b->subsys;
-	list_add(&b->link.entry, &b->port.subsystems);
-	b->port.ana_state = b->ana;
-	b->ana[NVMET_DEFAULT_ANA_GRPID] = NVME_ANA_OPTIMIZED;
-	b->port.max_queue_size = 32;
+	list_add(&b->link.entry, &b->port->subsystems);
+	b->port->ana_state = (void *)(b->port + 1);
+	b->port->ana_state[NVMET_DEFAULT_ANA_GRPID] = NVME_ANA_OPTIMIZED;
+	b->port->max_queue_size = 32;
 	b->ops.owner = THIS_MODULE;
 	b->ops.queue_response = bench_queue_response;
 	b->ops.delete_ctrl = bench_delete_ctrl;
@@ -244,7 +247,7 @@ struct nvmet_ctrl *bench_new_ctrl(struct nvmet_bench *b, const char *subsysnqn,
 		return NULL;
 	r->req.cqe = &r->cqe;
 	r->req.cmd = &r->cmd;
-	r->req.port = &b->port;
+	r->req.port = b->port;
 	r->req.ops = &b->ops;
 	r->req.p2p_client = adapter;
 	if (nvmet_sq_init(sq))
@@ -368,7 +371,7 @@ struct bench_req *bench_start(struct nvmet_bench *b, u8 opcode, u32 bytes,
 	r->cmd.rw.dptr.sgl.type = NVME_KEY_SGL_FMT_DATA_DESC << 4;
 	r->req.cmd = &r->cmd;
 	r->req.cqe = &r->cqe;
-	r->req.port = &b->port;
+	r->req.port = b->port;
 	r->req.p2p_client = adapter;
 	KUNIT_ASSERT_TRUE(b->test, nvmet_req_init(&r->req, &b->cq, &b->sq, &b->ops));
 	r->req.transfer_len = nvmet_req_transfer_len(&r->req);

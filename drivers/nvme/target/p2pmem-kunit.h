@@ -34,9 +34,8 @@
  * @disk: block device of the drive
  * @subsys: the subsystem
  * @ns: namespace of @subsys
- * @port: the port
+ * @port: the port, and its ANA states behind it
  * @link: @subsys at @port
- * @ana: states of @port
  * @ops: the transport
  * @ctrl: the controller, freed with @sq
  * @sq: submission queue for I/O
@@ -65,9 +64,8 @@ struct nvmet_bench {
 	struct gendisk *disk;
 	struct nvmet_subsys *subsys;
 	struct nvmet_ns *ns;
-	struct nvmet_port port;
+	struct nvmet_port *port;
 	struct nvmet_subsys_link link;
-	enum nvme_ana_state ana[NVMET_MAX_ANAGRPS + 1];
 	struct nvmet_fabrics_ops ops;
 	struct nvmet_ctrl *ctrl;
 	struct nvmet_sq sq;

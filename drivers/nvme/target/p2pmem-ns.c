@@ -160,7 +160,7 @@ static ssize_t nvmet_p2pmem_provider_show(struct config_item *item, char *page)
 	int len;
 
 	guard(mutex)(&ns->subsys->lock);
-	if (!ns->enabled || !ns->use_p2pmem)
+	if (!nvmet_p2pmem_is_enabled(ns) || !ns->use_p2pmem)
 		return 0;
 	list_for_each_entry(ctrl, &ns->subsys->ctrls, subsys_entry) {
 		len = nvmet_p2pmem_show_path(ctrl, ns, line, sizeof(line));

@@ -227,6 +227,15 @@ nvmet_p2pmem_path_grant(struct nvmet_p2pmem_path *path)
 					 lockdep_is_held(&path->ctrl->subsys->lock));
 }
 
+/*
+ * Whether a namespace is enabled; only then does it have paths. With subsys->lock held, under which
+ * this changes together with the paths; elsewhere it may have changed since.
+ */
+static inline bool nvmet_p2pmem_is_enabled(const struct nvmet_ns *ns)
+{
+	return READ_ONCE(ns->enabled);
+}
+
 /* p2pmem-ns.c */
 extern struct mutex nvmet_p2pmem_lock;
 extern struct list_head nvmet_p2pmem_namespaces;

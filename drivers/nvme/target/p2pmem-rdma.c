@@ -151,13 +151,16 @@ static int nvmet_p2pmem_transfers(struct nvmet_p2pmem_loop *l, struct nvmet_p2pm
 static enum pci_p2pmem_proof nvmet_p2pmem_test(struct nvmet_p2pmem_loop *l,
 					       struct ib_device *dev,
 					       struct nvmet_p2pmem_peer *p, u8 *buf,
-					       char *note)
+					       struct pci_p2pmem_test *test)
 {
 	const char *what = "";
+	char *note = test->note;
 	int ret;
 
 	ret = nvmet_p2pmem_loop_open(l, dev);
 	if (ret) {
+		/* It may have an address, or be less busy, the next time. */
+		test->local = ret != -EOPNOTSUPP;
 		snprintf(note, PCI_P2PMEM_NOTE, "%s cannot be connected with itself (%pe)",
 			 dev_name(&dev->dev), ERR_PTR(ret));
 		return ret == -ENOMEM || ret == -EINTR ? PCI_P2PMEM_UNTRIED :
@@ -201,7 +204,7 @@ static enum pci_p2pmem_proof nvmet_p2pmem_rdma_verify(struct pci_p2pmem_client *
 	buf = kmalloc(NVMET_P2PMEM_LOOP_BYTES, GFP_KERNEL);
 	if (l && buf) {
 		proof = nvmet_p2pmem_test(l, pci_p2pmem_client_priv(client), &p, buf,
-					  test->note);
+					  test);
 		/* Waits until no transfer is in flight. */
 		nvmet_p2pmem_loop_close(l);
 	} else {

@@ -176,7 +176,7 @@ static unsigned long nvmet_p2pmem_rescan_ns(struct nvmet_ns *ns, ktime_t since)
 	/* Never wait for subsys->lock, see above. */
 	if (!mutex_trylock(&ns->subsys->lock))
 		return NVMET_P2PMEM_CONTENDED;
-	if (ns->enabled && ns->use_p2pmem)
+	if (nvmet_p2pmem_is_enabled(ns) && ns->use_p2pmem)
 		list_for_each_entry(ctrl, &ns->subsys->ctrls, subsys_entry)
 			again |= nvmet_p2pmem_rescan_path(ctrl, ns, since);
 	mutex_unlock(&ns->subsys->lock);

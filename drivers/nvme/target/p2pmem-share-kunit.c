@@ -171,7 +171,7 @@ static void share_other(struct share *s)
 	}
 	s->other->allow_any_host = true;
 	s->link.subsys = s->other;
-	list_add(&s->link.entry, &b->port.subsystems);
+	list_add(&s->link.entry, &b->port->subsystems);
 	share_ns(s, s->other, BENCH_NSID, BENCH_DISK, pci_name(b->card));
 }
 

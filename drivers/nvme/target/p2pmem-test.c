@@ -157,8 +157,6 @@ static bool nvmet_p2pmem_test_begin(struct nvmet_p2pmem_path *path, struct nvmet
 		return false;
 	INIT_WORK(&t->work, nvmet_p2pmem_test_work);
 	kref_init(&t->ref);	/* for the work */
-	/* subsys->lock keeps the namespace enabled, so its drive is open. */
-	t->bdev_file = get_file(path->ns->bdev_file);
 	t->ns = path->ns;
 	t->grant = share->grant;
 	t->client[0] = get_device(share->drive);
@@ -185,12 +183,14 @@ int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path)
 	lockdep_assert_held(&path->ctrl->subsys->lock);
 
 	/* Enabling the namespace may still fail, which closes the drive. */
-	if (!path->ns->enabled)
+	if (!nvmet_p2pmem_is_enabled(path->ns))
 		return -EAGAIN;
 	/* Allocate before locking, even if not needed: the share's lock forbids it. */
 	t = kzalloc(sizeof(*t), GFP_KERNEL);
 	if (!t)
 		return -ENOMEM;
+	/* Likewise, for a kernel that opens it; subsys->lock keeps the namespace enabled. */
+	t->bdev_file = get_file(path->ns->bdev_file);
 	scoped_guard(mutex, &share->lock) {
 		/* Pairs with nvmet_p2pmem_test_work(). Not all paths have handled its result. */
 		tested = share->test && smp_load_acquire(&share->test->done);
@@ -202,10 +202,12 @@ int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path)
 			kref_get(&path->test->ref);
 		}
 	}
-	if (begun)
+	if (begun) {
 		queue_work(nvmet_p2pmem_verify_wq, &t->work);
-	else
+	} else {
+		fput(t->bdev_file);
 		kfree(t);
+	}
 	if (tested)
 		nvmet_p2pmem_rescan(0);
 	return path->test ? 0 : -EAGAIN;

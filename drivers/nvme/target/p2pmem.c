@@ -67,8 +67,8 @@ static struct pci_p2pmem_grant *nvmet_p2pmem_get_grant(struct nvmet_req *req,
 	path = nvmet_p2pmem_req_path(req);
 	if (!path) {
 		/* An enabled namespace has a path unless memory was short at its creation. */
-		*reason = READ_ONCE(req->ns->enabled) ? PCI_P2PMEM_NO_MEMORY :
-							PCI_P2PMEM_NO_PROVIDER;
+		*reason = nvmet_p2pmem_is_enabled(req->ns) ? PCI_P2PMEM_NO_MEMORY :
+							     PCI_P2PMEM_NO_PROVIDER;
 		return NULL;
 	}
 	/* Pairs with nvmet_p2pmem_enter(): read the state before the grant and the reason. */

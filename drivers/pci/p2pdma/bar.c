@@ -22,7 +22,7 @@
 static int p2pmem_bar_refuse(const char *val, const struct kernel_param *kp,
 			     const char *wanted)
 {
-	pr_err("invalid %s '%.*s', expected %s\n", kp->name, (int)strcspn(val, "\n"), val, wanted);
+	pr_err("invalid %s '%*pE', expected %s\n", kp->name, (int)strcspn(val, "\n"), val, wanted);
 	return -EINVAL;
 }
 
@@ -163,9 +163,18 @@ static int p2pmem_bar_suspend(struct device *dev)
 	return 0;
 }
 
+/* After a reset or a resume that failed, nothing is lent. */
+static void p2pmem_bar_again(struct pci_dev *pdev)
+{
+	if (pci_device_is_present(pdev))
+		pci_p2pmem_resume(pdev);
+	else
+		pci_err(pdev, "no response, peer-to-peer memory stays revoked; power-cycle the device and bind it again\n");
+}
+
 static int p2pmem_bar_resume(struct device *dev)
 {
-	pci_p2pmem_resume(to_pci_dev(dev));
+	p2pmem_bar_again(to_pci_dev(dev));
 	return 0;
 }
 
@@ -192,7 +201,7 @@ static pci_ers_result_t p2pmem_bar_slot_reset(struct pci_dev *pdev)
 
 static void p2pmem_bar_reset_done(struct pci_dev *pdev)
 {
-	pci_p2pmem_resume(pdev);
+	p2pmem_bar_again(pdev);
 }
 
 static const struct pci_error_handlers p2pmem_bar_errors = {

@@ -74,7 +74,7 @@ void pci_p2pmem_unregister_client(struct pci_p2pmem_client *client)
 	 */
 	p2pmem_prover_put(client);
 	wait_for_completion(&client->unused);
-	scoped_guard(mutex, &p2pmem_mutex) {
+	scoped_guard(p2pmem_mutex) {
 		/* Locked: pairs of a new registration of the device must stay. */
 		if (!p2pmem_is_client(client->dev))
 			p2pmem_pairs_drop(NULL, client->dev);

@@ -263,7 +263,7 @@ static struct pci_dev *p2pmem_choose(struct device **clients, int nr,
 	if (nr < 1)
 		return NULL;
 	/* Providers leave the list, and verdicts change, under it. */
-	guard(mutex)(&p2pmem_mutex);
+	guard(p2pmem_mutex)();
 	if (!p2pmem_choose_for_one(&choice))
 		list_for_each_entry(p, &p2pmem_provider_list, node)
 			if (p2pmem_may_choose(p, &choice, choice.split) &&
@@ -417,7 +417,7 @@ pci_p2pmem_choose_provider(struct pci_dev *provider, enum pci_p2pmem_prefer pref
 		p2pmem_provider_put(p);
 		return NULL;
 	}
-	scoped_guard(mutex, &p2pmem_mutex)
+	scoped_guard(p2pmem_mutex)
 		for (i = 0; i < nr; i++)
 			p2pmem_update_verdict_locked(p, clients[i], since, &v);
 	p2pmem_provider_put(p);

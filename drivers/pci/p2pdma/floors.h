@@ -33,6 +33,7 @@
  *   3  route.c       the only file that walks struct pci_dev: evaluates a pair
  *      state.c       the states of a provider: live, draining, lost
  *      count.c       counters of a pair
+ *      disproof.c    routes that a self-test has disproved
  *      cache.c       allocation from a pool, with a cache of each CPU
  *   2  hostbridge.c  whether the host bridges of this machine are allowed
  *      region.c      validation of BAR ranges
@@ -50,10 +51,21 @@
 #ifndef _P2PMEM_FLOORS_H
 #define _P2PMEM_FLOORS_H
 
+#include <linux/cleanup.h>
+#include <linux/mutex.h>
 #include <linux/range.h>
+#include <linux/sched/mm.h>
 
 /* registry.c */
 extern struct mutex p2pmem_mutex;
+/*
+ * A drive's reset waits for the mutex before it cancels commands: memory that is allocated under it
+ * must not wait for such a command.
+ */
+DEFINE_LOCK_GUARD_0(p2pmem_mutex,
+		    _T->noio = memalloc_noio_save(); mutex_lock(&p2pmem_mutex),
+		    mutex_unlock(&p2pmem_mutex); memalloc_noio_restore(_T->noio),
+		    unsigned int noio)
 extern struct workqueue_struct *p2pmem_wq;
 struct p2pmem_provider *p2pmem_find(struct pci_dev *pdev);
 struct p2pmem_provider *p2pmem_provider_get(struct pci_dev *pdev);
@@ -185,6 +197,17 @@ void p2pmem_pair_sum(const struct p2pmem_pair *pair, struct p2pmem_pair_count *s
 unsigned long p2pmem_pair_failures(const struct p2pmem_pair *pair);
 void p2pmem_pair_settle(struct p2pmem_pair *pair);
 
+/* disproof.c */
+struct p2pmem_disproof;
+struct p2pmem_disproof *p2pmem_disproof_alloc(void);
+void p2pmem_disproof_remember(struct p2pmem_disproof *d, u64 provider, struct device *client,
+			      u64 sig, enum pci_p2pmem_mapping how, const char *note);
+bool p2pmem_disproof_recall(u64 provider, struct device *client, u64 sig,
+			    enum pci_p2pmem_mapping how, char *note);
+void p2pmem_disproofs_forget(u64 provider, struct device *client);
+void p2pmem_disproofs_removed(struct pci_dev *pdev);
+void p2pmem_disproofs_exit(void);
+
 /* pair.c */
 unsigned int p2pmem_pairs_count(void);
 struct p2pmem_pair *p2pmem_pair_find(struct p2pmem_provider *p, struct device *client);
@@ -194,6 +217,7 @@ bool p2pmem_pair_was_allowed(struct p2pmem_provider *p, struct device *client);
 void p2pmem_pair_verdict(struct p2pmem_pair *pair, struct pci_p2pmem_verdict *v);
 bool p2pmem_pair_store(struct p2pmem_pair *pair, const struct pci_p2pmem_verdict *v, u64 sig,
 		       enum p2pmem_forget forget);
+void p2pmem_pair_postpone(struct p2pmem_pair *pair, enum p2pmem_forget forget);
 void p2pmem_pair_stamp(struct p2pmem_pair *pair, struct pci_p2pmem_verdict *v,
 		       struct p2pmem_stamp *stamp);
 bool p2pmem_pair_prove(struct p2pmem_pair *pair, const struct p2pmem_stamp *stamp,
@@ -299,6 +323,7 @@ void p2pmem_sgl_exit(void);
 /* lend.c */
 extern const struct attribute_group *p2pmem_group;
 void p2pmem_function_removed(struct pci_dev *pdev);
+void p2pmem_function_binds(struct pci_dev *pdev);
 #if IS_ENABLED(CONFIG_KUNIT)
 void p2pmem_provider_destroy(struct p2pmem_provider *p);
 #endif

@@ -191,6 +191,8 @@ enum pci_p2pmem_reason p2pmem_grant_reason(const struct pci_p2pmem_grant *grant)
 	for (l = grant->link; l < grant->link + grant->nr; l++) {
 		if (p2pmem_link_valid(l))
 			continue;
+		if (READ_ONCE(l->pair->dead))
+			return PCI_P2PMEM_NOT_A_CLIENT;
 		p2pmem_pair_verdict(l->pair, &v);
 		if (v.reason)
 			return v.reason;

@@ -12,7 +12,8 @@
  * The wait in a withdrawal is limited, because the thread of a hotplug controller cannot be
  * killed: if memory is not freed in time the provider is abandoned. Its pages stay, none of
  * them can be mapped any more, and when the function itself is removed its address range
- * stays reserved, so that no other function is assigned the addresses of these pages.
+ * stays reserved, so that no other function is assigned the addresses of these pages, and one
+ * that was cannot be enabled.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
@@ -53,7 +54,7 @@ VISIBLE_IF_KUNIT void p2pmem_provider_destroy(struct p2pmem_provider *p)
 	p2pmem_remove_group(p);
 	/* Readers of the register may access the pool until a grace period has passed. */
 	p2pmem_unregister(p);
-	scoped_guard(mutex, &p2pmem_mutex)
+	scoped_guard(p2pmem_mutex)
 		p2pmem_pairs_drop(p, NULL);
 	list_for_each_entry(r, &p->regions, node)
 		p2pmem_region_unmap(r);
@@ -111,16 +112,11 @@ static void p2pmem_provider_withdraw(void *data)
 	p2pmem_provider_put(p);
 }
 
-/* Replaces @res, which is about to be removed, by a reservation for @r. */
-static void p2pmem_replace_resource(struct p2pmem_region *r, struct resource *res)
+/* Reserves the addresses of @r in @parent, and no longer where they were reserved before. */
+static void p2pmem_reserve(struct p2pmem_region *r, struct resource *parent)
 {
-	struct resource *parent = res->parent;
-
 	if (r->hold.parent)
 		release_resource(&r->hold);
-	if (!parent)
-		return;
-	release_resource(res);
 	r->hold.name = "peer-to-peer memory still in use";
 	r->hold.start = r->phys;
 	r->hold.end = r->phys + r->size - 1;
@@ -130,24 +126,40 @@ static void p2pmem_replace_resource(struct p2pmem_region *r, struct resource *re
 		       &r->hold.start, &r->hold.end);
 }
 
+/**
+ * struct p2pmem_gone - a PCI function that was removed
+ * @pdev: the function, which still has its resources
+ * @parent: where each of them was: one may be released before all ranges in it are reserved
+ */
+struct p2pmem_gone {
+	struct pci_dev *pdev;
+	struct resource *parent[PCI_NUM_RESOURCES];
+};
+
+/* No range is added to an abandoned provider, so its list needs no lock. */
 static void p2pmem_keep_range(struct p2pmem_provider *p, void *arg)
 {
-	struct pci_dev *gone = arg;
+	const struct p2pmem_gone *gone = arg;
 	struct p2pmem_region *r;
+	struct resource *res;
 	int i;
 
 	if (!READ_ONCE(p->abandoned))
 		return;
-	guard(mutex)(&p->lock);
 	list_for_each_entry(r, &p->regions, node) {
+		const struct resource range = DEFINE_RES_MEM(r->phys, r->size);
+
 		if (r->kind == PCI_P2PMEM_REGISTERS)
 			continue;
-		if (gone == p->pdev && gone->resource[r->bar].parent)
-			p2pmem_replace_resource(r, &gone->resource[r->bar]);
-		/* a bridge above it: its window is removed with everything inside it */
-		for (i = 0; r->hold.parent && i < PCI_NUM_RESOURCES; i++)
-			if (r->hold.parent == &gone->resource[i])
-				p2pmem_replace_resource(r, &gone->resource[i]);
+		/* a BAR, or a window of a bridge above it, which is removed with all inside it */
+		for (i = 0; i < PCI_NUM_RESOURCES; i++) {
+			res = &gone->pdev->resource[i];
+			if (!gone->parent[i] || !resource_contains(res, &range))
+				continue;
+			if (res->parent)
+				release_resource(res);
+			p2pmem_reserve(r, gone->parent[i]);
+		}
 	}
 }
 
@@ -155,13 +167,64 @@ static void p2pmem_keep_range(struct p2pmem_provider *p, void *arg)
  * p2pmem_function_removed() - keep the addresses of abandoned memory
  * @pdev: a PCI function that was removed, and still has its resources
  *
- * The range must not be assigned to another function while there are pages for it.
+ * The range must not be assigned to another function while there are pages for it. That of a
+ * virtual function lies in a resource of its physical function, which the kernel divides without
+ * looking for others in it: p2pmem_function_binds() is all there is until that function goes.
  *
  * Context: Process context, under the locks of device removal.
  */
 void p2pmem_function_removed(struct pci_dev *pdev)
 {
-	p2pmem_for_each_provider(p2pmem_keep_range, pdev);
+	struct p2pmem_gone gone = { .pdev = pdev };
+	int i;
+
+	if (pdev->is_virtfn)
+		return;
+	for (i = 0; i < PCI_NUM_RESOURCES; i++)
+		gone.parent[i] = pdev->resource[i].parent;
+	p2pmem_for_each_provider(p2pmem_keep_range, &gone);
+}
+
+static void p2pmem_refuse_range(struct p2pmem_provider *p, void *arg)
+{
+	struct pci_dev *pdev = arg;
+	struct resource *res, *parent;
+	struct p2pmem_region *r;
+	int i;
+
+	if (!READ_ONCE(p->abandoned) || p->pdev == pdev)
+		return;
+	list_for_each_entry(r, &p->regions, node) {
+		struct resource range = DEFINE_RES_MEM(r->phys, r->size);
+
+		for (i = 0; i < PCI_STD_NUM_BARS; i++) {
+			res = &pdev->resource[i];
+			parent = res->parent;
+			if (r->kind == PCI_P2PMEM_REGISTERS || !parent ||
+			    resource_type(res) != IORESOURCE_MEM || !resource_overlaps(res, &range))
+				continue;
+			release_resource(res);
+			if (!pdev->is_virtfn)
+				p2pmem_reserve(r, parent);
+			pci_err(pdev, "BAR %d has the addresses of peer-to-peer memory of %s that is still in use: the device cannot be enabled before the next reboot\n",
+				i, pci_name(p->pdev));
+		}
+	}
+}
+
+/**
+ * p2pmem_function_binds() - keep a function from using the addresses of abandoned memory
+ * @pdev: a PCI function whose driver is about to be bound
+ *
+ * A hotplug controller that finds too little room releases everything below its port, also what
+ * p2pmem_function_removed() reserved, and assigns the addresses anew. A BAR that got those of
+ * abandoned memory loses them here, so that pci_enable_device() fails.
+ *
+ * Context: Process context, the device is locked.
+ */
+void p2pmem_function_binds(struct pci_dev *pdev)
+{
+	p2pmem_for_each_provider(p2pmem_refuse_range, pdev);
 }
 
 /*

@@ -48,6 +48,11 @@ enum pci_p2pmem_reason p2pmem_alloc_reason(struct p2pmem_provider *p, size_t siz
 void p2pmem_clear(void *addr, size_t size)
 {
 	memset_io((void __iomem __force *)addr, 0, PAGE_ALIGN(size));
+	/*
+	 * PCIe does not order our posted writes against those of a client that arrive by another
+	 * port. A read pushes them ahead of it.
+	 */
+	(void)readl((void __iomem __force *)addr + PAGE_ALIGN(size) - sizeof(u32));
 }
 
 static void *p2pmem_alloc_counted(struct pci_dev *provider, size_t size)

@@ -221,6 +221,7 @@ struct p2pmem_pair_count {
  *	to @note. Written under p2pmem_mutex as well
  * @serial: counts changes of the verdict, and proofs that were dropped
  * @stale: the last evaluation failed, @verdict is an earlier one
+ * @forget: enum p2pmem_forget of evaluations that failed, for the next one
  * @sig: signature of the route of @verdict
  * @made: when the verdict was made, 0 before the first one
  * @proof: result of the last self-test; written under the lock of the table alone
@@ -254,6 +255,7 @@ struct p2pmem_pair {
 	struct pci_p2pmem_verdict verdict;
 	unsigned int serial;
 	bool stale;
+	u8 forget;
 	u64 sig;
 	ktime_t made;
 	u8 proof;

@@ -12,8 +12,9 @@
  * without a lock or configuration space. The whole verdict is copied under a lock.
  *
  * A self-test result is valid for one route. A proof is dropped when anything may have
- * changed the route. A disproof stays until the signature of the pair's own route changes,
- * or an administrator requests a new test: it does not expire by itself.
+ * changed the route, also if the new route cannot be evaluated at that moment. A disproof is
+ * valid whenever the pair's own route has the signature that was tested, until an administrator
+ * requests a new test or one of the functions goes: see disproof.c.
  *
  * An entry is dropped with its provider or with its client's last registration. Grants keep
  * a reference longer: look-ups do not find it any more, and it is not evaluated.
@@ -209,6 +210,26 @@ static void p2pmem_pair_set(struct p2pmem_pair *pair, const struct pci_p2pmem_ve
 	p2pmem_note_change();
 }
 
+/* Drops the result of the self-test; the lock of the table is held. */
+static void p2pmem_proof_drop(struct p2pmem_pair *pair)
+{
+	pair->proof = PCI_P2PMEM_UNTRIED;
+	pair->note[0] = '\0';
+	pair->serial++;
+}
+
+/* Sets the result of a self-test, but for its note; the lock of the table is held. */
+static void p2pmem_proof_set(struct p2pmem_pair *pair, enum pci_p2pmem_proof proof, u64 sig,
+			     const struct pci_p2pmem_verdict *v)
+{
+	WRITE_ONCE(pair->proof, proof);
+	pair->proved_sig = sig;
+	pair->proved_how = v->mapping;
+	pair->proved_admin = v->by_admin;
+	if (proof == PCI_P2PMEM_DISPROVED)
+		WRITE_ONCE(pair->disproofs, pair->disproofs + 1);
+}
+
 /**
  * p2pmem_pair_store() - store a verdict
  * @pair: the pair
@@ -228,9 +249,16 @@ bool p2pmem_pair_store(struct p2pmem_pair *pair, const struct pci_p2pmem_verdict
 
 	spin_lock_irqsave(&p2pmem_pairs_lock, flags);
 	p2pmem_pair_copy(pair, &was);
-	if (p2pmem_proof_outdated(pair, v, sig, forget)) {
-		pair->proof = PCI_P2PMEM_UNTRIED;
-		pair->note[0] = '\0';
+	forget = max_t(unsigned int, forget, pair->forget);
+	pair->forget = P2PMEM_FORGET_OUTDATED;
+	if (forget == P2PMEM_FORGET_ALL)
+		p2pmem_disproofs_forget(pair->provider->address, pair->client);
+	if (p2pmem_proof_outdated(pair, v, sig, forget))
+		p2pmem_proof_drop(pair);
+	if (v->mapping && pair->proof != PCI_P2PMEM_DISPROVED &&
+	    p2pmem_disproof_recall(pair->provider->address, pair->client, sig, v->mapping,
+				   pair->note)) {
+		p2pmem_proof_set(pair, PCI_P2PMEM_DISPROVED, sig, v);
 		pair->serial++;
 	}
 	if (sig != pair->sig || v->mapping != pair->verdict.mapping ||
@@ -250,6 +278,33 @@ bool p2pmem_pair_store(struct p2pmem_pair *pair, const struct pci_p2pmem_verdict
 	if (changed)
 		trace_p2pmem_verdict(&is);
 	return changed;
+}
+
+/**
+ * p2pmem_pair_postpone() - note that an evaluation failed
+ * @pair: the pair, which keeps its verdict
+ * @forget: which self-test results it would have dropped
+ *
+ * A proof is dropped now: the route may have changed. Of a disproof the next evaluation decides.
+ *
+ * Context: Process context, p2pmem_mutex held.
+ */
+void p2pmem_pair_postpone(struct p2pmem_pair *pair, enum p2pmem_forget forget)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&p2pmem_pairs_lock, flags);
+	WRITE_ONCE(pair->stale, true);
+	if (forget) {
+		pair->forget = max_t(unsigned int, forget, pair->forget);
+		/* A self-test that is running has no result, either. */
+		pair->serial++;
+		if (pair->proof && pair->proof != PCI_P2PMEM_DISPROVED) {
+			p2pmem_proof_drop(pair);
+			p2pmem_pair_set(pair, &pair->verdict);
+		}
+	}
+	spin_unlock_irqrestore(&p2pmem_pairs_lock, flags);
 }
 
 /**
@@ -324,24 +379,27 @@ bool p2pmem_pair_prove(struct p2pmem_pair *pair, const struct p2pmem_stamp *stam
 		       enum pci_p2pmem_proof proof, const char *note,
 		       struct pci_p2pmem_verdict *v)
 {
+	struct p2pmem_disproof *d = NULL;
 	unsigned long flags;
 	bool same;
 
+	/* Without memory the entry of the pair alone knows it. */
+	if (proof == PCI_P2PMEM_DISPROVED)
+		d = p2pmem_disproof_alloc();
 	spin_lock_irqsave(&p2pmem_pairs_lock, flags);
 	same = pair->serial == stamp->serial &&
 		READ_ONCE(pair->provider->epoch) == stamp->epoch;
 	if (same) {
-		WRITE_ONCE(pair->proof, proof);
-		pair->proved_sig = pair->sig;
-		pair->proved_how = pair->verdict.mapping;
-		pair->proved_admin = pair->verdict.by_admin;
+		p2pmem_proof_set(pair, proof, pair->sig, &pair->verdict);
 		strscpy(pair->note, note, sizeof(pair->note));
-		if (proof == PCI_P2PMEM_DISPROVED)
-			WRITE_ONCE(pair->disproofs, pair->disproofs + 1);
+		p2pmem_disproof_remember(d, pair->provider->address, pair->client, pair->sig,
+					 pair->verdict.mapping, note);
+		d = NULL;
 		p2pmem_pair_set(pair, &pair->verdict);
 		p2pmem_pair_copy(pair, v);
 	}
 	spin_unlock_irqrestore(&p2pmem_pairs_lock, flags);
+	kfree(d);
 	if (!same || !v->reason)
 		return same;
 	p2pmem_pair_failed(pair, v->reason);
@@ -372,11 +430,14 @@ void p2pmem_pairs_drop(struct p2pmem_provider *p, struct device *client)
 	hash_for_each_safe(p2pmem_pairs, i, next, pair, hash)
 		if ((!p || pair->provider == p) && (!client || pair->client == client)) {
 			WRITE_ONCE(pair->dead, true);
+			/* Nothing more is allocated under a grant; memory in use stays mapped. */
+			smp_store_release(&pair->mapping, PCI_P2PMEM_MAP_NONE);
 			hash_del_rcu(&pair->hash);
 			hash_del(&pair->by_client);
 			hlist_add_head(&pair->gone, &gone);
 		}
 	spin_unlock_irqrestore(&p2pmem_pairs_lock, flags);
+	p2pmem_note_change();
 
 	hlist_for_each_entry_safe(pair, next, &gone, gone) {
 		p2pmem_pair_settle(pair);

@@ -201,7 +201,8 @@ static int p2pmem_policy_parse(struct p2pmem_policy *pol, const char *list, size
 		p2pmem_policy_log_invalid(list, shown, ret);
 		if (!at_load)
 			return ret;
-		if (*list == '-')
+		/* wherever it stands: it may have been meant to remove something */
+		if (memchr(list, '-', next - list))
 			p2pmem_policy_drop_built_in(pol, list, shown);
 	}
 	return 0;
@@ -216,11 +217,11 @@ static void p2pmem_policy_announce(const char *list, int len)
 	unsigned int pairs, changed;
 
 	if (!p2pmem_policy_changed) {
-		pr_info("host_bridges: %.*s at load\n", len, list);
+		pr_info("host_bridges: %*pE at load\n", len, list);
 		return;
 	}
 	p2pmem_policy_changed(&pairs, &changed);
-	pr_info("host_bridges: %.*s by %s (pid %d, uid %u); re-evaluated %u peer-to-peer pairs, %u changed\n",
+	pr_info("host_bridges: %*pE by %s (pid %d, uid %u); re-evaluated %u peer-to-peer pairs, %u changed\n",
 		len, list, current->comm, task_pid_nr(current),
 		from_kuid_munged(&init_user_ns, current_uid()), pairs, changed);
 }

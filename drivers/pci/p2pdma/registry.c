@@ -124,7 +124,7 @@ void p2pmem_provider_put(struct p2pmem_provider *p)
 void p2pmem_register(struct p2pmem_provider *p)
 {
 	static_branch_inc(&pci_p2pmem_lending);
-	guard(mutex)(&p2pmem_mutex);
+	guard(p2pmem_mutex)();
 	hash_add_rcu(p2pmem_providers, &p->hash, (unsigned long)p->pdev);
 	list_add_tail(&p->node, &p2pmem_provider_list);
 	p2pmem_provider_count++;
@@ -139,7 +139,7 @@ void p2pmem_register(struct p2pmem_provider *p)
  */
 void p2pmem_unregister(struct p2pmem_provider *p)
 {
-	scoped_guard(mutex, &p2pmem_mutex) {
+	scoped_guard(p2pmem_mutex) {
 		hash_del_rcu(&p->hash);
 		list_del(&p->node);
 		p2pmem_provider_count--;
@@ -159,7 +159,7 @@ void p2pmem_for_each_provider(void (*fn)(struct p2pmem_provider *p, void *arg), 
 {
 	struct p2pmem_provider *p;
 
-	guard(mutex)(&p2pmem_mutex);
+	guard(p2pmem_mutex)();
 	list_for_each_entry(p, &p2pmem_provider_list, node)
 		fn(p, arg);
 }
@@ -176,7 +176,7 @@ void p2pmem_for_each_client(void (*fn)(struct pci_p2pmem_client *c, void *arg), 
 	struct pci_p2pmem_client *c;
 	int i;
 
-	guard(mutex)(&p2pmem_mutex);
+	guard(p2pmem_mutex)();
 	hash_for_each(p2pmem_clients, i, c, hash)
 		fn(c, arg);
 }
@@ -207,7 +207,7 @@ void p2pmem_for_each_pair(void (*fn)(struct p2pmem_provider *p, struct device *c
 	struct p2pmem_provider *p;
 	int i;
 
-	guard(mutex)(&p2pmem_mutex);
+	guard(p2pmem_mutex)();
 	list_for_each_entry(p, &p2pmem_provider_list, node)
 		hash_for_each(p2pmem_clients, i, c, hash)
 			if (!p2pmem_client_is_duplicate(c))
@@ -222,7 +222,7 @@ void p2pmem_for_each_pair(void (*fn)(struct p2pmem_provider *p, struct device *c
  */
 void p2pmem_client_add(struct pci_p2pmem_client *client)
 {
-	guard(mutex)(&p2pmem_mutex);
+	guard(p2pmem_mutex)();
 	hash_add_rcu(p2pmem_clients, &client->hash, (unsigned long)client->dev);
 }
 
@@ -234,7 +234,7 @@ void p2pmem_client_add(struct pci_p2pmem_client *client)
  */
 void p2pmem_client_del(struct pci_p2pmem_client *client)
 {
-	guard(mutex)(&p2pmem_mutex);
+	guard(p2pmem_mutex)();
 	hash_del_rcu(&client->hash);
 }
 
@@ -358,6 +358,10 @@ void p2pmem_schedule_notify(void)
  */
 int p2pmem_registry_init(void)
 {
+	/* Tell lockdep that reclaim may wait for who waits for the mutex: see floors.h. */
+	fs_reclaim_acquire(GFP_KERNEL);
+	might_lock(&p2pmem_mutex);
+	fs_reclaim_release(GFP_KERNEL);
 	p2pmem_wq = alloc_workqueue("p2pmem", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	return p2pmem_wq ? 0 : -ENOMEM;
 }

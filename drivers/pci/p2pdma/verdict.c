@@ -76,7 +76,7 @@ static int p2pmem_pair_evaluate(struct p2pmem_pair *pair, enum p2pmem_forget for
 		/* A pair without an earlier verdict gets the reason of the failure. */
 		if (!pair->made)
 			WRITE_ONCE(pair->verdict.reason, p2pmem_evaluate_reason(ret));
-		WRITE_ONCE(pair->stale, true);
+		p2pmem_pair_postpone(pair, forget);
 		p2pmem_schedule_evaluate();
 		return ret;
 	}
@@ -128,7 +128,7 @@ struct p2pmem_pair *p2pmem_pair_get(struct p2pmem_provider *p, struct device *cl
 {
 	struct p2pmem_pair *pair;
 
-	guard(mutex)(&p2pmem_mutex);
+	guard(p2pmem_mutex)();
 	pair = p2pmem_pair_update(p, client, P2PMEM_FORGET_OUTDATED);
 	if (!IS_ERR(pair))
 		kref_get(&pair->ref);
@@ -216,7 +216,7 @@ void p2pmem_verdict_add_state(struct p2pmem_provider *p, struct pci_p2pmem_verdi
 void p2pmem_lookup_verdict(struct p2pmem_provider *p, struct device *client,
 			   struct pci_p2pmem_verdict *v)
 {
-	guard(mutex)(&p2pmem_mutex);
+	guard(p2pmem_mutex)();
 	p2pmem_lookup_verdict_locked(p, client, v);
 }
 
@@ -321,7 +321,7 @@ static void p2pmem_query_verdict(struct pci_dev *provider, struct device *client
 	struct p2pmem_provider *p;
 
 	*verdict = (struct pci_p2pmem_verdict){ .distance = -1 };
-	guard(mutex)(&p2pmem_mutex);
+	guard(p2pmem_mutex)();
 	p = p2pmem_find(provider);
 	if (!p) {
 		verdict->reason = PCI_P2PMEM_NOT_A_PROVIDER;

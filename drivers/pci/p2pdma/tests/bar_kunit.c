@@ -298,6 +298,9 @@ static void reset_revokes_and_resumes(struct kunit *test)
 	fabric_kill(k->f, "card");
 	KUNIT_EXPECT_TRUE(test, err->slot_reset(k->card) == PCI_ERS_RESULT_DISCONNECT);
 	KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LOST);
+	/* called whether the reset succeeded or not */
+	err->reset_done(k->card);
+	KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LOST);
 }
 
 static void suspend_and_shutdown_revoke(struct kunit *test)

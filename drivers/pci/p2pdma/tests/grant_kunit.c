@@ -412,11 +412,15 @@ static void stays_during_an_rcu_reader(struct kunit *test)
 /* A client whose driver left and came back has new pairs: a grant of the old ones is not joined. */
 static void client_that_left(struct kunit *test)
 {
+	enum pci_p2pmem_reason reason;
 	struct pci_p2pmem_client *client;
 	struct pci_p2pmem_verdict v;
 	struct pci_p2pmem_grant *g;
+	struct scatterlist *sgl;
 	struct device *card2;
+	unsigned int nents;
 	struct mapkit k;
+	int i;
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
 	card2 = &fabric_pdev(k.f, "card2")->dev;
@@ -425,9 +429,17 @@ static void client_that_left(struct kunit *test)
 	g = grant(k.card, k.nic, card2, &v);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_verdict(g, &v));
+	for (i = 0; i < 4; i++) {
+		sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, PAGE_SIZE, GFP_KERNEL, NULL);
+		KUNIT_ASSERT_FALSE(test, IS_ERR(sgl));
+		pci_p2pmem_sgl_free(sgl);
+	}
 	pci_p2pmem_unregister_client(client);
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_verdict(g, &v));
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_NOT_A_CLIENT);
+	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, PAGE_SIZE, GFP_KERNEL, &reason);
+	KUNIT_EXPECT_PTR_EQ(test, sgl, ERR_PTR(-EOPNOTSUPP));
+	KUNIT_EXPECT_EQ(test, reason, PCI_P2PMEM_NOT_A_CLIENT);
 	client = pci_p2pmem_register_client(card2, NULL, NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(client));
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_verdict(g, &v));

@@ -189,6 +189,83 @@ static void abandoned_pages_keep_their_range(struct kunit *test)
 	lend_free(test, hold);
 }
 
+/* Its BARs get the addresses of the pages all the same: then it cannot be enabled. */
+static void abandoned_range_cannot_be_used(struct kunit *test)
+{
+	struct holder_kit *k = holder_kit(test);
+	struct lend_hold *hold = lend_alloc(test, k->card, PAGE_SIZE);
+	struct resource *window, *res;
+	struct p2pmem_region *r;
+	struct pci_dev *next;
+
+	lend_die();
+	fabric_unbind(k->f, "card");
+	lend_live();
+	KUNIT_ASSERT_NOT_NULL_MSG(test, kit_provider(k->card), "withdrawn with a page in use");
+	KUNIT_ASSERT_EQ(test, 0,
+			kunit_add_action_or_reset(test, holder_destroy_action, k->card));
+	fabric_unplug(k->f, "card");
+	r = list_first_entry(&kit_provider(k->card)->regions, struct p2pmem_region, node);
+	window = r->hold.parent;
+	KUNIT_EXPECT_NOT_NULL(test, window);
+	fabric_plug(k->f, holder_next);
+	next = fabric_pdev(k->f, "next");
+	KUNIT_EXPECT_NOT_NULL(test, next);
+	if (window && next) {
+		/* as a hotplug controller does with a window that is too small */
+		res = &next->resource[2];
+		if (res->parent)
+			release_resource(res);
+		KUNIT_EXPECT_EQ(test, release_resource(&r->hold), 0);
+		res->flags &= ~IORESOURCE_UNSET;
+		res->start = r->phys;
+		res->end = r->phys + r->size - 1;
+		KUNIT_EXPECT_EQ(test, request_resource(window, res), 0);
+		fabric_bind(k->f, "next");
+		KUNIT_EXPECT_NE(test, pci_enable_device(next), 0);
+		KUNIT_EXPECT_PTR_EQ_MSG(test, r->hold.parent, window, "it is reserved again");
+	}
+	lend_free(test, hold);
+}
+
+/* Two ranges of a BAR, and then the bridge above them goes, too. */
+static void abandoned_ranges_are_all_kept(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, kit_one_switch);
+	struct pci_dev *card = pci_dev_get(fabric_pdev(f, "card"));
+	struct resource *window;
+	struct p2pmem_provider *p;
+	struct p2pmem_region *r;
+	struct lend_hold *hold;
+
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, holder_put_action, card));
+	KUNIT_ASSERT_EQ(test, kit_add(test, f, "card", 2, SZ_2M, SZ_2M, PCI_P2PMEM_POOL), 0);
+	KUNIT_ASSERT_EQ(test, kit_add(test, f, "card", 2, SZ_2M, 0, PCI_P2PMEM_POOL), 0);
+	hold = lend_alloc(test, card, PAGE_SIZE);
+	lend_die();
+	fabric_unbind(f, "card");
+	lend_live();
+	p = kit_provider(card);
+	KUNIT_ASSERT_NOT_NULL_MSG(test, p, "withdrawn with a page in use");
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, holder_destroy_action, card));
+	/* the kernel divides the range of a physical function, and finds nothing in it */
+	card->is_virtfn = 1;
+	p2pmem_function_removed(card);
+	card->is_virtfn = 0;
+	list_for_each_entry(r, &p->regions, node)
+		KUNIT_EXPECT_NULL_MSG(test, r->hold.parent, "of a virtual function");
+	window = card->resource[2].parent;
+	fabric_unplug(f, "card");
+	list_for_each_entry(r, &p->regions, node)
+		KUNIT_EXPECT_PTR_EQ_MSG(test, r->hold.parent, window, "%llx", r->phys);
+	fabric_unplug(f, "dn0");
+	list_for_each_entry(r, &p->regions, node) {
+		KUNIT_EXPECT_NOT_NULL_MSG(test, r->hold.parent, "%llx", r->phys);
+		KUNIT_EXPECT_PTR_NE_MSG(test, r->hold.parent, window, "%llx", r->phys);
+	}
+	lend_free(test, hold);
+}
+
 /* Registers have no pages: they reserve no range, even with pooled memory of the same BAR. */
 static void abandoned_registers_keep_no_range(struct kunit *test)
 {
@@ -360,6 +437,8 @@ static struct kunit_case holder_cases[] = {
 	KUNIT_CASE(dead_device_waits_for_the_last_page),
 	KUNIT_CASE_SLOW(slow_holder_is_waited_for),
 	KUNIT_CASE(abandoned_pages_keep_their_range),
+	KUNIT_CASE(abandoned_range_cannot_be_used),
+	KUNIT_CASE(abandoned_ranges_are_all_kept),
 	KUNIT_CASE(abandoned_registers_keep_no_range),
 	KUNIT_CASE(killed_unbinding_leaves_the_pages),
 	KUNIT_CASE(driver_memory_is_not_pooled),

@@ -209,7 +209,7 @@ bool kit_pair_exists(struct p2pmem_provider *p, struct device *client)
  */
 void kit_drop_pairs(struct p2pmem_provider *p, struct device *client)
 {
-	guard(mutex)(&p2pmem_mutex);
+	guard(p2pmem_mutex)();
 	p2pmem_pairs_drop(p, client);
 }
 

@@ -332,6 +332,29 @@ static void freed_twice_among_neighbours(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pool->store.free, POOL_BIG / PAGE_SIZE);
 }
 
+/* A page of a longer free block is no free page of its own, but free. */
+static void freed_twice_in_a_longer_block(struct kunit *test)
+{
+	struct page *first = virt_to_page(POOL_BASE);
+	struct p2pmem_run run[] = { { first, 16 }, { first + 20, 1 }, { first + 3, 1 } };
+	struct p2pmem_pool *pool = pool_big(test);
+
+	KUNIT_ASSERT_PTR_EQ(test, p2pmem_pool_alloc(pool, POOL_BIG), POOL_BASE);
+	pool_warned = 0;
+	kunit_activate_static_stub(test, p2pmem_warn_not_allocated, pool_warn);
+	p2pmem_pool_free_runs(pool, &run[0], 1);
+	p2pmem_pool_free_runs(pool, &run[1], 1);
+	KUNIT_EXPECT_EQ(test, pool_warned, 0);
+	p2pmem_pool_free_runs(pool, &run[2], 1);
+	KUNIT_EXPECT_EQ(test, pool_warned, 1);
+	KUNIT_EXPECT_EQ(test, pool->store.free, 17);
+	p2pmem_pool_free(pool, POOL_BASE + SZ_64K, SZ_16K);
+	p2pmem_pool_free(pool, POOL_BASE + SZ_64K + SZ_16K + PAGE_SIZE,
+			 POOL_BIG - SZ_64K - SZ_16K - PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(pool), POOL_BIG);
+	KUNIT_EXPECT_EQ(test, pool_warned, 1);
+}
+
 static struct kunit_case pool_cache_cases[] = {
 	KUNIT_CASE(full_caches_are_flushed),
 	KUNIT_CASE(pages_wander_between_cpus),
@@ -342,6 +365,7 @@ static struct kunit_case pool_cache_cases[] = {
 	KUNIT_CASE(freed_twice_in_the_shared_part),
 	KUNIT_CASE(neighbours_in_two_chunks),
 	KUNIT_CASE(freed_twice_among_neighbours),
+	KUNIT_CASE(freed_twice_in_a_longer_block),
 	{ }
 };
 

@@ -10,6 +10,7 @@
 #include <linux/mm.h>
 #include <linux/sizes.h>
 
+#include "../charge.h"
 #include "mapkit.h"
 
 #define QUICK_ATTEMPTS	4
@@ -96,7 +97,9 @@ static void provider_was_lost(struct kunit *test)
 	struct quick q;
 
 	quick_build(test, &q);
+	KUNIT_EXPECT_TRUE(test, p2pmem_grant_is_current(q.g));
 	pci_p2pmem_lost(q.k.card);
+	KUNIT_EXPECT_FALSE(test, p2pmem_grant_is_current(q.g));
 	quick_expect(test, &q, -ENODEV, PCI_P2PMEM_REVOKED);
 	pci_p2pmem_resume(q.k.card);
 	KUNIT_ASSERT_TRUE(test, p2pmem_is_live(kit_provider(q.k.card)));

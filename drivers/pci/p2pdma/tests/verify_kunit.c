@@ -319,9 +319,74 @@ static void disproof_stays(struct kunit *test)
 	p2pmem_pairs_update(p, v->k.nic, P2PMEM_FORGET_OUTDATED, NULL);
 	pci_p2pmem_verdict(v->k.card, v->k.nic, &why);
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_VERIFY_FAILED);
+	scoped_guard(p2pmem_mutex)
+		p2pmem_pairs_drop(p, v->k.nic);
+	kit_reevaluate();
+	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_DISPROVED, "the client registers again");
+	pci_p2pmem_verdict(v->k.card, v->k.nic, &why);
+	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_VERIFY_FAILED);
+	KUNIT_EXPECT_STREQ(test, why.note, "answer 3");
 	fabric_set_acs_ctrl(v->k.f, "dn1", PCI_ACS_RR);
 	kit_reevaluate();
 	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_UNTRIED, "the pair has another route");
+	fabric_set_acs_ctrl(v->k.f, "dn1", 0);
+	kit_reevaluate();
+	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_DISPROVED, "the route is back");
+	kit_forget(p);
+	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_UNTRIED, "a new test was requested");
+	kit_reevaluate();
+	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_UNTRIED, "and nothing is recalled");
+}
+
+/* Another function may take the place of one that goes. */
+static void disproof_goes_with_a_function(struct kunit *test)
+{
+	struct prover *v = prover(test);
+	struct pci_dev *end[] = { v->k.card, to_pci_dev(v->k.nic) };
+	int i;
+
+	v->says = PCI_P2PMEM_DISPROVED;
+	for (i = 0; i < ARRAY_SIZE(end); i++) {
+		KUNIT_EXPECT_EQ(test, verify_pair(v), -EXDEV);
+		mapkit_grant_end(test, v->grant);
+		p2pmem_disproofs_removed(fabric_pdev(v->k.f, "dn0"));
+		scoped_guard(p2pmem_mutex)
+			p2pmem_pairs_drop(kit_provider(v->k.card), NULL);
+		kit_reevaluate();
+		KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_DISPROVED, "end %d", i);
+		p2pmem_disproofs_removed(end[i]);
+		scoped_guard(p2pmem_mutex)
+			p2pmem_pairs_drop(kit_provider(v->k.card), NULL);
+		kit_reevaluate();
+		KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_UNTRIED, "end %d", i);
+		v->grant = mapkit_grant(test, &v->k);
+	}
+}
+
+/* What an evaluation that fails was to forget is forgotten, too. */
+static void results_and_a_failed_evaluation(struct kunit *test)
+{
+	struct prover *v = prover(test);
+	struct p2pmem_provider *p = kit_provider(v->k.card);
+	int acs = fabric_pdev(v->k.f, "dn1")->acs_cap + PCI_ACS_CTRL;
+
+	KUNIT_EXPECT_EQ(test, verify_pair(v), 0);
+	fabric_blink(v->k.f, "dn1", acs, 0);
+	p2pmem_pairs_update(p, v->k.nic, P2PMEM_FORGET_OUTDATED, NULL);
+	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_PROVED, "nothing has happened");
+	fabric_blink(v->k.f, "dn1", acs, 0);
+	kit_reevaluate();
+	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_UNTRIED, "at once");
+	p2pmem_pairs_update(p, v->k.nic, P2PMEM_FORGET_OUTDATED, NULL);
+	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_UNTRIED, "the same route");
+
+	v->says = PCI_P2PMEM_DISPROVED;
+	KUNIT_EXPECT_EQ(test, verify_pair(v), -EXDEV);
+	fabric_blink(v->k.f, "dn1", acs, 0);
+	kit_forget(p);
+	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_DISPROVED, "until the route is known");
+	p2pmem_pairs_update(p, v->k.nic, P2PMEM_FORGET_OUTDATED, NULL);
+	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_UNTRIED, "as an administrator requested");
 }
 
 /* A new grant evaluates the topology again, and drops the proof of a different route. */
@@ -592,6 +657,8 @@ static struct kunit_case verify_cases[] = {
 	KUNIT_CASE(contents_of_the_event),
 	KUNIT_CASE(disproved_pair_is_refused),
 	KUNIT_CASE(disproof_stays),
+	KUNIT_CASE(disproof_goes_with_a_function),
+	KUNIT_CASE(results_and_a_failed_evaluation),
 	KUNIT_CASE(proof_is_of_the_pair_as_it_is),
 	KUNIT_CASE(pair_that_changes_meanwhile),
 	KUNIT_CASE(provider_removed_during_test),

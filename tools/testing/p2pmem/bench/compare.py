@@ -44,7 +44,7 @@ TOP = HERE.parents[3]
 KERNELS = ("upstream", "ours")
 SIZES = [(guests.GIB, "GiB"), (guests.MIB, "MiB"), (guests.KIB, "KiB")]
 # operations whose column of bytes has another meaning
-COUNTED = {"find provider": "providers", "cpus": "CPUs", "cpus, charged list": "CPUs",
+COUNTED = {"find provider": "providers", "cpus": "CPUs", "cpus, charged list": "CPUs", "cpus, nothing shared": "CPUs",
            "locked accesses to shared lines": "CPUs", "shared lines that are written": "CPUs"}
 
 

@@ -189,12 +189,25 @@ race()
 	cp "$out/beside/race/p2pmem_race.ko" "$modules/"
 }
 
+# Copies the rig's own modules, and brings them to the interface of a newer source. Nothing else has to be
+# there, but for directories of files that are added.
+stage_beside()
+{
+	stage=$out/beside/stage
+	mkdir -p "$stage/tools/testing/p2pmem" "$stage/drivers/nvme/host" "$stage/drivers/infiniband/core"
+	rsync -rl --checksum --delete "$top/tools/testing/p2pmem/rnic" "$top/tools/testing/p2pmem/tool" "$stage/tools/testing/p2pmem/"
+	[ "$of_build" != "$build" ] || return 0
+	"$top/tools/compat/probe.sh" "$out" "$KSRC" "$out/beside/probes" "$out/beside/compat.h"
+	"$top/tools/compat/rewrite.sh" "$stage" "$out/beside/compat.h"
+}
+
 # builds the rig's own modules, and ib_core without hooks
 beside()
 {
+	stage_beside
 	for d in rnic tool; do
 		mkdir -p "$out/beside/$d"
-		rsync -rl --checksum "$top/tools/testing/p2pmem/$d/" "$out/beside/$d/"
+		rsync -rl --checksum "$stage/tools/testing/p2pmem/$d/" "$out/beside/$d/"
 		external "$out/beside/$d"
 		cp "$out/beside/$d"/*.ko "$modules/"
 	done

@@ -196,10 +196,11 @@ class Lane:
         """Copy the grafted directory and insert the fault; unchanged files keep their times."""
         folder = folder_of(mutant["file"])
         grafted = Path(self.kernel["KSRC"])
-        for name in {folder, "include/linux"}:
+        (self.tree / folder).mkdir(parents=True, exist_ok=True)
+        for name, files in (("include/linux", "pci-p2pmem*.h"), ("include/trace/events", "p2pmem.h")):
             (self.tree / name).mkdir(parents=True, exist_ok=True)
-        files = sorted((grafted / "include/linux").glob("pci-p2pmem*.h"))
-        subprocess.run(["rsync", "-l", "--checksum", *files, self.tree / "include/linux/"], check=True)
+            subprocess.run(["rsync", "-l", "--checksum", *sorted((grafted / name).glob(files)), self.tree / name],
+                           check=True)
         subprocess.run(["rsync", "-rl", "--checksum", "--delete", "--exclude=*.o", "--exclude=*.ko", "--exclude=*.mod*",
                         "--exclude=.*.cmd", "--exclude=*.symvers", "--exclude=modules.order", "--exclude=*.gcno",
                         "--exclude=.module-common*", f"{grafted / folder}/", f"{self.tree / folder}/"], check=True)
@@ -227,7 +228,8 @@ class Lane:
         folder = self.prepare(mutant)
         with open(self.dir / "build.log", "w", encoding="utf-8") as log:
             done = subprocess.run(["make", "-C", self.kernel["KSRC"], f"O={self.kernel['KDIR']}", f"M={self.tree / folder}",
-                                   "KCFLAGS=-Wno-error", "modules"],
+                                   # our headers of the copy come first
+                                   f"NOSTDINC_FLAGS=-nostdinc -I{self.tree}/include", "KCFLAGS=-Wno-error", "modules"],
                                   stdout=log, stderr=log, check=False, env={**os.environ, "MAKEFLAGS": ""})
         if done.returncode:
             raise ValueError(f"{mutant['name']}: does not compile: {self.dir / 'build.log'}")
@@ -272,7 +274,8 @@ class Lane:
 
     def suites(self, folder, pattern, limit):
         load = MODULES[folder][1]
-        return self.boot("kunit", ["topologies/kunit", "kunit.sh", "APPEND=mem=1G pcie_ports=compat kunit.enable=1 "
+        # one of the CPUs can go
+        return self.boot("kunit", ["topologies/kunit", "kunit.sh", "SMP=2", "APPEND=mem=1G pcie_ports=compat kunit.enable=1 "
                                    f"kunit.filter_glob={pattern} p2pmem.modules={load} p2pmem.suites=1"], limit)
 
 

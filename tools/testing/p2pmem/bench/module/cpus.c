@@ -3,9 +3,10 @@
  * DOC: several CPUs at once
  *
  * Each CPU allocates and frees for a number of rounds: pages of one pool, then lists as a target
- * does, charged to its grant. All samples are of one boot, in which one, two and four CPUs take
- * turns, because the speed of the host changes. Time is elapsed time here: the guest runs with a
- * thread of the host for each CPU.
+ * does, charged to its grant. Before that it works on its own stack, about as much: that shows what
+ * the host's processors give to two and four CPUs that share nothing. All samples are of one boot,
+ * in which one, two and four CPUs take turns, because the speed of the host changes. Time is elapsed
+ * time here: the guest runs with a thread of the host for each CPU.
  */
 #include <linux/completion.h>
 #include <linux/cpumask.h>
@@ -16,11 +17,25 @@
 
 #define CPUS_MAX	4
 #define CPUS_SAMPLES	9
-#define CPUS_ROUNDS	100000
+/* a sample takes tenths of a second: what the host does beside it takes milliseconds */
+#define CPUS_ROUNDS	1000000
 
 static atomic_t cpus_ready, cpus_running;
-static bool cpus_go, cpus_lists;
+static bool cpus_go;
 static DECLARE_COMPLETION(cpus_done);
+
+static void cpus_nothing(struct bench *b)
+{
+	unsigned long words[16] = {};
+	unsigned int i, j;
+
+	for (i = 0; i < CPUS_ROUNDS; i++) {
+		for (j = 0; j < ARRAY_SIZE(words); j++)
+			WRITE_ONCE(words[j], READ_ONCE(words[j]) * 5 + i);
+		preempt_disable();
+		preempt_enable();
+	}
+}
 
 static void cpus_pages(struct bench *b)
 {
@@ -46,6 +61,17 @@ static void cpus_requests(struct bench *b)
 	}
 }
 
+static const struct cpus_work {
+	const char *name;
+	void (*run)(struct bench *b);
+} cpus_works[] = {
+	{ "cpus, nothing shared", cpus_nothing },
+	{ "cpus", cpus_pages },
+	{ "cpus, charged list", cpus_requests },
+};
+
+static const struct cpus_work *cpus_work;
+
 static int cpus_thread(void *data)
 {
 	struct bench *b = data;
@@ -55,10 +81,7 @@ static int cpus_thread(void *data)
 	while (!smp_load_acquire(&cpus_go))
 		/* the thread that starts all may be on this CPU */
 		cond_resched();
-	if (cpus_lists)
-		cpus_requests(b);
-	else
-		cpus_pages(b);
+	cpus_work->run(b);
 	if (atomic_dec_and_test(&cpus_running))
 		complete(&cpus_done);
 	return 0;
@@ -90,7 +113,7 @@ static int cpus_sample(struct bench *b, unsigned int nr)
 	smp_store_release(&cpus_go, true);
 	wait_for_completion(&cpus_done);
 	b->len = nr;
-	bench_print(b, cpus_lists ? "cpus, charged list" : "cpus",
+	bench_print(b, cpus_work->name,
 		    div_u64(ktime_to_ns(ktime_sub(ktime_get(), begin)), nr * CPUS_ROUNDS / 1000));
 	return 0;
 }
@@ -112,8 +135,8 @@ int bench_cpus(struct bench *b)
 	if (ret && ret != -EOPNOTSUPP)
 		return ret;
 	b->state = "0";
-	for (i = 0; i < 2 * CPUS_SAMPLES; i++) {
-		cpus_lists = i >= CPUS_SAMPLES;
+	for (i = 0; i < ARRAY_SIZE(cpus_works) * CPUS_SAMPLES; i++) {
+		cpus_work = &cpus_works[i / CPUS_SAMPLES];
 		for (nr = 1; nr <= CPUS_MAX && nr <= num_online_cpus(); nr *= 2) {
 			ret = cpus_sample(b, nr);
 			if (ret)
