@@ -213,6 +213,7 @@ static void abandoned_range_cannot_be_used(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, next);
 	if (window && next) {
 		/* as a hotplug controller does with a window that is too small */
+		fabric_unbind(k->f, "next");
 		res = &next->resource[2];
 		if (res->parent)
 			release_resource(res);
