@@ -458,7 +458,8 @@ static void disproved(struct kunit *test)
 		{ { "Compare fails", COMPARE, .fail = 1, .there = true, .opcode = nvme_cmd_compare,
 		    .status = NVME_SC_DATA_XFER_ERROR }, "Compare from peer memory failed" },
 		{ { "second Compare fails", COMPARE, .fail = 2, .there = true,
-		    .opcode = nvme_cmd_compare, .blk = BLK_STS_IOERR }, "Compare from peer memory failed: -5" },
+		    .opcode = nvme_cmd_compare, .blk = BLK_STS_IOERR },
+		  "Compare from peer memory failed: -5" },
 	};
 	struct vd *d = vd_make(test);
 	struct pci_p2pmem_verdict why;

@@ -11,6 +11,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include "p2pdma.h"
+#include "registry.h"
 
 /**
  * pci_p2pmem_register_client() - register a DMA device as a client

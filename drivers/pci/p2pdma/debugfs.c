@@ -59,8 +59,8 @@ static void p2pmem_show_regions(struct p2pmem_provider *p, void *m)
 	};
 	struct p2pmem_region *r;
 
-	guard(mutex)(&p->lock);
-	list_for_each_entry(r, &p->regions, node)
+	guard(rcu)();
+	list_for_each_entry_rcu(r, &p->regions, node)
 		seq_printf(m, "%s %d %#llx %zu %s %#llx\n", pci_name(p->pdev), r->bar,
 			   r->offset, r->size, kinds[r->kind], r->phys + r->bus_offset);
 }

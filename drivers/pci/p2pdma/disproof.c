@@ -4,11 +4,11 @@
  *
  * Floor 3.
  *
- * A disproof belongs to a route, not to the entry of a pair: an entry goes with the last registration
- * of its client, and a register that reads its default during a reset makes the route look like
- * another one for a moment. When the same functions have the same route again, the disproof is
- * back. It is forgotten when an administrator requests a new test, and with the function at either
- * end, because another one may take its place.
+ * A disproof belongs to a route, not to the entry of a pair: an entry goes with the last
+ * registration of its client, and a register that reads its default during a reset makes the
+ * route look like another one for a moment. When the same functions have the same route again,
+ * the disproof is back. It is forgotten when an administrator requests a new test, and with the
+ * function at either end, because another one may take its place.
  */
 #include <linux/list.h>
 #include <linux/pci.h>

@@ -51,21 +51,10 @@
 #ifndef _P2PMEM_FLOORS_H
 #define _P2PMEM_FLOORS_H
 
-#include <linux/cleanup.h>
-#include <linux/mutex.h>
 #include <linux/range.h>
-#include <linux/sched/mm.h>
 
 /* registry.c */
 extern struct mutex p2pmem_mutex;
-/*
- * A drive's reset waits for the mutex before it cancels commands: memory that is allocated under it
- * must not wait for such a command.
- */
-DEFINE_LOCK_GUARD_0(p2pmem_mutex,
-		    _T->noio = memalloc_noio_save(); mutex_lock(&p2pmem_mutex),
-		    mutex_unlock(&p2pmem_mutex); memalloc_noio_restore(_T->noio),
-		    unsigned int noio)
 extern struct workqueue_struct *p2pmem_wq;
 struct p2pmem_provider *p2pmem_find(struct pci_dev *pdev);
 struct p2pmem_provider *p2pmem_provider_get(struct pci_dev *pdev);
@@ -122,6 +111,7 @@ void p2pmem_host_entry(struct pci_dev *first, struct pci_dev *top, bool across, 
 		       size_t len);
 
 /* region.c */
+extern struct mutex p2pmem_regions_mutex;
 struct p2pmem_region *p2pmem_region_at(struct p2pmem_provider *p, int bar,
 				       u64 offset, size_t size);
 bool p2pmem_trim(struct p2pmem_region *r);

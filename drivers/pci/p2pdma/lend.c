@@ -22,12 +22,10 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include "p2pdma.h"
+#include "registry.h"
 
 /* The sysfs group of a providing function; set by sysfs.c */
 const struct attribute_group *p2pmem_group;
-
-/* Serialises creation of providers: two BARs of one function may be added concurrently. */
-static DEFINE_MUTEX(p2pmem_add_mutex);
 
 static void p2pmem_remove_group(struct p2pmem_provider *p)
 {
@@ -90,9 +88,8 @@ static void p2pmem_abandon(struct p2pmem_provider *p)
 {
 	__module_get(THIS_MODULE);
 	p2pmem_remove_group(p);
-	mutex_lock(&p->lock);
-	WRITE_ONCE(p->abandoned, true);
-	mutex_unlock(&p->lock);
+	scoped_guard(mutex, &p2pmem_regions_mutex)
+		WRITE_ONCE(p->abandoned, true);
 	pci_err(p->pdev, "peer-to-peer memory is still in use: its pages stay allocated until reboot; reboot before using the device again\n");
 }
 
@@ -217,7 +214,7 @@ static void p2pmem_refuse_range(struct p2pmem_provider *p, void *arg)
  * @pdev: a PCI function whose driver is about to be bound
  *
  * A hotplug controller that finds too little room releases everything below its port, also what
- * p2pmem_function_removed() reserved, and assigns the addresses anew. A BAR that got those of
+ * p2pmem_function_removed() reserved, and assigns the addresses again. A BAR that got those of
  * abandoned memory loses them here, so that pci_enable_device() fails.
  *
  * Context: Process context, the device is locked.
@@ -284,7 +281,7 @@ static int p2pmem_add_region(struct p2pmem_provider *p, struct p2pmem_region *r)
 	struct pci_dev *pdev = p->pdev;
 	int ret;
 
-	lockdep_assert_held(&p->lock);
+	lockdep_assert_held(&p2pmem_regions_mutex);
 	if (p->abandoned) {
 		pci_err(pdev, "cannot register BAR %d: pages of an earlier registration are still in use; reboot first\n",
 			r->bar);
@@ -367,7 +364,7 @@ int pci_p2pmem_add_resource(struct pci_dev *pdev, int bar, size_t size, u64 offs
 		return ret;
 	}
 
-	mutex_lock(&p2pmem_add_mutex);
+	mutex_lock(&p2pmem_regions_mutex);
 	p = p2pmem_provider_get(pdev);
 	if (!p) {
 		made = true;
@@ -378,9 +375,7 @@ int pci_p2pmem_add_resource(struct pci_dev *pdev, int bar, size_t size, u64 offs
 		}
 	}
 
-	mutex_lock(&p->lock);
 	ret = p2pmem_add_region(p, r);
-	mutex_unlock(&p->lock);
 	if (ret && made) {
 		devm_remove_action(&pdev->dev, p2pmem_provider_withdraw, pdev);
 		p2pmem_provider_undo_create(p);
@@ -391,14 +386,14 @@ int pci_p2pmem_add_resource(struct pci_dev *pdev, int bar, size_t size, u64 offs
 	p2pmem_provider_put(p);
 	if (ret)
 		goto out_free;
-	mutex_unlock(&p2pmem_add_mutex);
+	mutex_unlock(&p2pmem_regions_mutex);
 
 	pci_info(pdev, "registered %#zx bytes of BAR %d at %pa as peer-to-peer %s\n", r->size,
 		 bar, &r->phys, kind == PCI_P2PMEM_REGISTERS ? "registers" : "memory");
 	return 0;
 
 out_free:
-	mutex_unlock(&p2pmem_add_mutex);
+	mutex_unlock(&p2pmem_regions_mutex);
 	p2pmem_region_free(r);
 	return ret;
 }

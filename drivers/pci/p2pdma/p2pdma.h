@@ -106,8 +106,10 @@ struct p2pmem_region {
  * @release: frees what higher floors attached, in process context
  * @free_work: frees it in process context; any context may drop the last reference
  * @rcu: for freeing
- * @lock: guards @regions against writers and @grants
- * @regions: registered ranges, struct p2pmem_region; readers under RCU
+ * @lock: guards @grants; nothing that waits for memory is done under it, because it is taken
+ *	under p2pmem_mutex
+ * @regions: registered ranges, struct p2pmem_region; written under p2pmem_regions_mutex,
+ *	readers under RCU
  * @grants: struct pci_p2pmem_grant
  * @users: number of users of the grants that have not ended; written under @lock
  * @pool: free pages of the pooled regions

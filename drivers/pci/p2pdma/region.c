@@ -17,6 +17,9 @@
 #include <linux/module.h>
 #include "p2pdma.h"
 
+/* Serialises what adds providers and ranges: two BARs of a function may be added concurrently. */
+DEFINE_MUTEX(p2pmem_regions_mutex);
+
 /**
  * p2pmem_region_at() - find the region that holds a range of a BAR
  * @p: the provider
@@ -24,7 +27,7 @@
  * @offset: bytes into the BAR
  * @size: bytes, not zero
  *
- * Context: RCU read side, or the provider's lock.
+ * Context: RCU read side, or p2pmem_regions_mutex held.
  * Return: the region that holds all of it, or NULL.
  */
 struct p2pmem_region *p2pmem_region_at(struct p2pmem_provider *p, int bar,
@@ -32,7 +35,7 @@ struct p2pmem_region *p2pmem_region_at(struct p2pmem_provider *p, int bar,
 {
 	struct p2pmem_region *r;
 
-	list_for_each_entry_rcu(r, &p->regions, node, lockdep_is_held(&p->lock)) {
+	list_for_each_entry_rcu(r, &p->regions, node, lockdep_is_held(&p2pmem_regions_mutex)) {
 		if (r->bar == bar && offset >= r->offset &&
 		    offset - r->offset < r->size &&
 		    size <= r->size - (offset - r->offset))
@@ -228,7 +231,7 @@ bool p2pmem_overlaps(struct p2pmem_provider *p, const struct p2pmem_region *n)
 {
 	struct p2pmem_region *r;
 
-	lockdep_assert_held(&p->lock);
+	lockdep_assert_held(&p2pmem_regions_mutex);
 	list_for_each_entry(r, &p->regions, node)
 		if (r->bar == n->bar && n->offset < r->offset + r->size &&
 		    r->offset < n->offset + n->size)

@@ -1,19 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
- * DOC: what every request looks up in the register
+ * DOC: what every request looks up in the register, and its mutex
  *
- * Inline, for the files that allocate memory and find.c. registry.c describes who owns what.
+ * Inline, for the files that allocate memory, and for those that take the mutex. registry.c
+ * describes who owns what.
  */
 #ifndef _P2PMEM_REGISTRY_H
 #define _P2PMEM_REGISTRY_H
 
+#include <linux/cleanup.h>
 #include <linux/hashtable.h>
+#include <linux/mutex.h>
+#include <linux/sched/mm.h>
 #include "p2pdma.h"
 #include "pool.h"
 
 #define P2PMEM_PROVIDER_BITS	6
 extern struct hlist_head p2pmem_providers[1 << P2PMEM_PROVIDER_BITS];
 extern atomic_long_t p2pmem_changes;
+
+/*
+ * A drive's reset waits for the mutex before it cancels commands: memory that is allocated under it
+ * must not wait for such a command.
+ */
+DEFINE_LOCK_GUARD_0(p2pmem_mutex,
+		    _T->noio = memalloc_noio_save(); mutex_lock(&p2pmem_mutex),
+		    mutex_unlock(&p2pmem_mutex); memalloc_noio_restore(_T->noio),
+		    unsigned int noio)
 
 /* All providers, and how many; guarded by p2pmem_mutex */
 extern struct list_head p2pmem_provider_list;

@@ -138,24 +138,31 @@ static int p2pmem_node_fill(struct p2pmem_node *n, struct pci_dev *pdev)
 
 /**
  * p2pmem_host_function() - the function that represents a host bridge
- * @host: host bridge of a device that the caller holds
+ * @host: host bridge of a device that the caller holds, which keeps the bus
  *
- * It is the first function on the root bus, if that is 00.0 or a root port. pci_bus_sem is
- * not taken, because this runs in any context: the first function on a root bus is part of
- * the root complex and is never removed, and the caller's device keeps the bus.
+ * It is the first function on the root bus, if that is 00.0 or a root port. An administrator can
+ * remove any function, so it is looked up with a reference. The bus has a list of its functions
+ * under pci_bus_sem, but error recovery holds that while it waits for p2pmem_mutex.
  *
- * Context: Any.
- * Return: the function without a reference, or NULL.
+ * Context: Process context.
+ * Return: the function with a reference for pci_dev_put(), or NULL.
  */
 struct pci_dev *p2pmem_host_function(struct pci_host_bridge *host)
 {
-	struct pci_dev *first = list_first_entry_or_null(&host->bus->devices,
-							 struct pci_dev, bus_list);
+	struct pci_dev *first;
 
-	if (first && (first->devfn == PCI_DEVFN(0, 0) ||
-		      pci_pcie_type(first) == PCI_EXP_TYPE_ROOT_PORT))
+	first = pci_get_domain_bus_and_slot(pci_domain_nr(host->bus), host->bus->number,
+					    PCI_DEVFN(0, 0));
+	if (first)
 		return first;
-	return NULL;
+	for_each_pci_dev(first)
+		if (first->bus == host->bus)
+			break;
+	if (first && pci_pcie_type(first) != PCI_EXP_TYPE_ROOT_PORT) {
+		pci_dev_put(first);
+		first = NULL;
+	}
+	return first;
 }
 
 /*
@@ -165,7 +172,7 @@ struct pci_dev *p2pmem_host_function(struct pci_host_bridge *host)
 static int p2pmem_chain_fill(struct p2pmem_chain *c, struct pci_dev *pdev)
 {
 	struct pci_host_bridge *host = pci_find_host_bridge(pdev->bus);
-	struct pci_dev *up, *top = pdev;
+	struct pci_dev *up, *top = pdev, *first;
 	unsigned int nr = 0;
 	int ret;
 
@@ -182,7 +189,9 @@ static int p2pmem_chain_fill(struct p2pmem_chain *c, struct pci_dev *pdev)
 			return ret;
 	}
 	c->host.id = (u64)(u32)pci_domain_nr(host->bus) << 8 | host->bus->number;
-	p2pmem_host_evaluate(p2pmem_host_function(host), top, &c->host);
+	first = p2pmem_host_function(host);
+	p2pmem_host_evaluate(first, top, &c->host);
+	pci_dev_put(first);
 	return 0;
 }
 
@@ -443,11 +452,14 @@ static struct pci_dev *p2pmem_top(struct pci_dev *pdev)
 static bool p2pmem_end_entry(struct pci_dev *pdev, const struct p2pmem_host *h, bool across,
 			     char *buf)
 {
+	struct pci_dev *first;
+
 	*buf = '\0';
 	if (across ? h->allowed_across : h->allowed)
 		return true;
-	p2pmem_host_entry(p2pmem_host_function(pci_find_host_bridge(pdev->bus)),
-			  p2pmem_top(pdev), across, buf, P2PMEM_ENTRY_TEXT);
+	first = p2pmem_host_function(pci_find_host_bridge(pdev->bus));
+	p2pmem_host_entry(first, p2pmem_top(pdev), across, buf, P2PMEM_ENTRY_TEXT);
+	pci_dev_put(first);
 	return *buf;
 }
 

@@ -16,6 +16,7 @@
 #include <linux/module.h>
 #include <linux/percpu.h>
 #include "p2pdma.h"
+#include "registry.h"
 
 /* Delay before a failed evaluation is repeated */
 #define P2PMEM_EVALUATE_DELAY	HZ

@@ -152,6 +152,31 @@ struct pci_host_bridge *command_host(struct pci_bus *bus)
 	return &command_kernel.host[bus - command_kernel.bus];
 }
 
+struct pci_dev *command_next_root_function(struct pci_dev *after)
+{
+	unsigned int i = after ? after->bus - command_kernel.bus + 1 : 0;
+	struct pci_dev *first;
+
+	for (; i < command_kernel.m->nr_roots; i++) {
+		first = list_first_entry_or_null(&command_kernel.bus[i].devices, struct pci_dev,
+						 bus_list);
+		if (first)
+			return first;
+	}
+	return NULL;
+}
+
+struct pci_dev *pci_get_domain_bus_and_slot(int domain, unsigned int number, unsigned int devfn)
+{
+	struct pci_dev *first = NULL;
+
+	for_each_pci_dev(first)
+		if (first->bus->domain == (u32)domain && first->bus->number == number &&
+		    first->devfn == devfn)
+			return first;
+	return NULL;
+}
+
 void command_p2pmem_cpu_id(struct p2pmem_entry *cpu)
 {
 	const struct machine *m = command_kernel.m;

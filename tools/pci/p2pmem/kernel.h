@@ -182,6 +182,11 @@ struct pci_dev {
 #define pci_dev_id(p)		((p)->number << 8 | (p)->devfn)
 #define pci_upstream_bridge(p)	(pci_physfn(p)->up)
 #define pci_find_host_bridge(b)	command_host(b)
+/* Of functions on root buses, the first ones are known; nothing is removed */
+#define for_each_pci_dev(d)	while (((d) = command_next_root_function(d)))
+#define pci_dev_put(p)		((void)(p))
+struct pci_dev *command_next_root_function(struct pci_dev *after);
+struct pci_dev *pci_get_domain_bus_and_slot(int domain, unsigned int number, unsigned int devfn);
 /* The machine that is evaluated: the kernel has one only, too */
 extern struct command_kernel {
 	const struct machine *m;

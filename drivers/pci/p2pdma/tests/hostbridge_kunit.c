@@ -49,8 +49,10 @@ static void hb_expect(struct kunit *test, struct fabric *f, const char *name, bo
 		      bool across)
 {
 	struct p2pmem_host h = { .allowed = !same, .allowed_across = !across };
+	struct pci_dev *first = p2pmem_host_function(fabric_host(f, name));
 
-	p2pmem_host_evaluate(p2pmem_host_function(fabric_host(f, name)), NULL, &h);
+	p2pmem_host_evaluate(first, NULL, &h);
+	pci_dev_put(first);
 	KUNIT_EXPECT_EQ_MSG(test, h.allowed, same, "%s: between its own root ports", name);
 	KUNIT_EXPECT_EQ_MSG(test, h.allowed_across, across, "%s: to other host bridges", name);
 	KUNIT_EXPECT_FALSE_MSG(test, h.by_admin || h.by_admin_across, "%s", name);

@@ -10,6 +10,7 @@
 
 #include <kunit/visibility.h>
 
+#include "../registry.h"
 #include "../p2pdma.h"
 #include "kit.h"
 

@@ -6,6 +6,7 @@
  * callers that are added or removed during a test.
  */
 #include <trace/events/p2pmem.h>
+#include "../registry.h"
 #include "lendkit.h"
 #include "mapkit.h"
 

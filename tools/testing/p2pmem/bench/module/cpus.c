@@ -3,10 +3,10 @@
  * DOC: several CPUs at once
  *
  * Each CPU allocates and frees for a number of rounds: pages of one pool, then lists as a target
- * does, charged to its grant. Before that it works on its own stack, about as much: that shows what
- * the host's processors give to two and four CPUs that share nothing. All samples are of one boot,
- * in which one, two and four CPUs take turns, because the speed of the host changes. Time is elapsed
- * time here: the guest runs with a thread of the host for each CPU.
+ * does, charged to its grant. Before that it works on its own stack, about as much: that shows
+ * what the host's processors give to two and four CPUs that share nothing. All samples are of one
+ * boot, in which one, two and four CPUs take turns, because the speed of the host changes. Time
+ * is elapsed time here: the guest runs with a thread of the host for each CPU.
  */
 #include <linux/completion.h>
 #include <linux/cpumask.h>
