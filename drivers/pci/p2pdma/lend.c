@@ -144,7 +144,7 @@ static void p2pmem_keep_range(struct p2pmem_provider *p, void *arg)
 	if (!READ_ONCE(p->abandoned))
 		return;
 	list_for_each_entry(r, &p->regions, node) {
-		const struct resource range = DEFINE_RES_MEM(r->phys, r->size);
+		struct resource range = DEFINE_RES_MEM(r->phys, r->size);
 
 		if (r->kind == PCI_P2PMEM_REGISTERS)
 			continue;
