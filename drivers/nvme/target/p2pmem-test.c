@@ -92,12 +92,23 @@ static int nvmet_p2pmem_test_pair(struct nvmet_p2pmem_test *t, int i, void *what
 	return pci_p2pmem_grant_verify(t->grant, t->client[i], what, &t->why[i]);
 }
 
+/* Keeps the drive open; subsys->lock keeps the namespace enabled meanwhile. */
+static void nvmet_p2pmem_test_open(struct nvmet_p2pmem_test *t, struct nvmet_ns *ns)
+{
+	t->bdev_file = get_file(ns->bdev_file);
+}
+
+static void nvmet_p2pmem_test_close(struct nvmet_p2pmem_test *t)
+{
+	fput(t->bdev_file);
+}
+
 static void nvmet_p2pmem_test_work(struct work_struct *work)
 {
 	struct nvmet_p2pmem_test *t = container_of(work, struct nvmet_p2pmem_test, work);
 
 	t->ret[0] = nvmet_p2pmem_test_pair(t, 0, file_bdev(t->bdev_file));
-	fput(t->bdev_file);
+	nvmet_p2pmem_test_close(t);
 	/* If the first pair cannot be used, the second one does not matter. */
 	if (!t->ret[0] || t->ret[0] == -EAGAIN)
 		t->ret[1] = nvmet_p2pmem_test_pair(t, 1, NULL);
@@ -189,8 +200,8 @@ int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path)
 	t = kzalloc(sizeof(*t), GFP_KERNEL);
 	if (!t)
 		return -ENOMEM;
-	/* Likewise, for a kernel that opens it; subsys->lock keeps the namespace enabled. */
-	t->bdev_file = get_file(path->ns->bdev_file);
+	/* Likewise, for a kernel that opens it. */
+	nvmet_p2pmem_test_open(t, path->ns);
 	scoped_guard(mutex, &share->lock) {
 		/* Pairs with nvmet_p2pmem_test_work(). Not all paths have handled its result. */
 		tested = share->test && smp_load_acquire(&share->test->done);
@@ -205,7 +216,7 @@ int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path)
 	if (begun) {
 		queue_work(nvmet_p2pmem_verify_wq, &t->work);
 	} else {
-		fput(t->bdev_file);
+		nvmet_p2pmem_test_close(t);
 		kfree(t);
 	}
 	if (tested)
