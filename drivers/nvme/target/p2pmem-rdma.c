@@ -148,35 +148,65 @@ static int nvmet_p2pmem_transfers(struct nvmet_p2pmem_loop *l, struct nvmet_p2pm
 	return nvmet_p2pmem_move_and_compare(l, p, buf, DMA_TO_DEVICE);
 }
 
+/* Connects the device with itself; the connection manager may be busy. */
+static int nvmet_p2pmem_loop_try(struct nvmet_p2pmem_loop *l, struct ib_device *dev)
+{
+	int i, ret;
+
+	for (i = 1; ; i++) {
+		ret = nvmet_p2pmem_loop_open(l, dev);
+		if ((ret != -ETIMEDOUT && ret != -ENOTCONN) || i == NVMET_P2PMEM_ATTEMPTS)
+			return ret;
+		nvmet_p2pmem_loop_close(l);
+	}
+}
+
+/* The result if the device cannot be connected with itself */
+static enum pci_p2pmem_proof nvmet_p2pmem_unconnected(struct ib_device *dev, int error, bool before,
+						      struct pci_p2pmem_test *test)
+{
+	snprintf(test->note, PCI_P2PMEM_NOTE, "%s cannot be connected with itself (%pe)",
+		 dev_name(&dev->dev), ERR_PTR(error));
+	/* It may have an address later. */
+	test->local = error == -EADDRNOTAVAIL;
+	return before || error == -ENOMEM || error == -EINTR ? PCI_P2PMEM_UNTRIED :
+							       PCI_P2PMEM_UNPROVED;
+}
+
+/*
+ * Wrong data disproves the path. An error may be one of the adapter, which loses the connection: it
+ * has to be found NVMET_P2PMEM_ATTEMPTS times, unless successes outnumber it before.
+ */
 static enum pci_p2pmem_proof nvmet_p2pmem_test(struct nvmet_p2pmem_loop *l,
 					       struct ib_device *dev,
 					       struct nvmet_p2pmem_peer *p, u8 *buf,
 					       struct pci_p2pmem_test *test)
 {
+	unsigned int right = 0, wrong = 0;
 	const char *what = "";
-	char *note = test->note;
 	int ret;
 
-	ret = nvmet_p2pmem_loop_open(l, dev);
-	if (ret) {
-		/* It may have an address, or be less busy, the next time. */
-		test->local = ret != -EOPNOTSUPP;
-		snprintf(note, PCI_P2PMEM_NOTE, "%s cannot be connected with itself (%pe)",
-			 dev_name(&dev->dev), ERR_PTR(ret));
-		return ret == -ENOMEM || ret == -EINTR ? PCI_P2PMEM_UNTRIED :
-							 PCI_P2PMEM_UNPROVED;
-	}
-	ret = nvmet_p2pmem_transfers(l, p, buf, &what);
-	if (!ret)
-		return PCI_P2PMEM_PROVED;
-	if (ret == -EAGAIN) {
-		snprintf(note, PCI_P2PMEM_NOTE, "%s was disturbed", what);
-		return PCI_P2PMEM_UNTRIED;
+	for (;;) {
+		ret = nvmet_p2pmem_loop_try(l, dev);
+		if (ret)
+			return nvmet_p2pmem_unconnected(dev, ret, wrong, test);
+		do {
+			ret = nvmet_p2pmem_transfers(l, p, buf, &what);
+		} while (!ret && ++right <= wrong);
+		if (!ret)
+			return PCI_P2PMEM_PROVED;
+		if (ret == -EAGAIN) {
+			snprintf(test->note, PCI_P2PMEM_NOTE, "%s was disturbed", what);
+			return PCI_P2PMEM_UNTRIED;
+		}
+		if (ret == -EBADMSG || ++wrong == NVMET_P2PMEM_ATTEMPTS)
+			break;
+		nvmet_p2pmem_loop_close(l);
 	}
 	if (ret == -EBADMSG)
-		snprintf(note, PCI_P2PMEM_NOTE, "%s moved wrong data", what);
+		snprintf(test->note, PCI_P2PMEM_NOTE, "%s moved wrong data", what);
 	else
-		snprintf(note, PCI_P2PMEM_NOTE, "%s failed (%pe)", what, ERR_PTR(ret));
+		snprintf(test->note, PCI_P2PMEM_NOTE, "%s failed (%pe)", what, ERR_PTR(ret));
 	return PCI_P2PMEM_DISPROVED;
 }
 

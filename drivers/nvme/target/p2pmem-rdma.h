@@ -16,6 +16,7 @@
 
 #define NVMET_P2PMEM_LOOP_BYTES	PAGE_SIZE	/* of system memory at the far end */
 #define NVMET_P2PMEM_LOOP_WAIT	(5 * HZ)	/* for each step of a connection, each transfer */
+#define NVMET_P2PMEM_ATTEMPTS	3	/* to connect, and to transfer */
 #define NVMET_P2PMEM_LOOP_WRS	16		/* work requests; a transfer needs three at most */
 
 /* Events of the two ends; bits of struct nvmet_p2pmem_loop.seen */

@@ -119,7 +119,7 @@ bool p2pmem_disproof_recall(u64 provider, struct device *client, u64 sig,
 	return false;
 }
 
-/* Frees the disproofs between two functions, or those at either of two names of one */
+/* Frees the disproofs between two functions, or else all with this provider or this client */
 static void p2pmem_disproofs_free(u64 provider, const char *client, bool both)
 {
 	struct p2pmem_disproof *d, *next;
@@ -128,7 +128,7 @@ static void p2pmem_disproofs_free(u64 provider, const char *client, bool both)
 	scoped_guard(spinlock_irqsave, &p2pmem_disproofs_lock) {
 		list_for_each_entry_safe(d, next, &p2pmem_disproofs, node) {
 			if (both ? !p2pmem_disproof_is_of(d, provider, client) :
-				   d->provider != provider && strcmp(d->client, client))
+				   d->provider != provider && (!client || strcmp(d->client, client)))
 				continue;
 			list_move(&d->node, &gone);
 			p2pmem_disproofs_nr--;
@@ -148,6 +148,19 @@ static void p2pmem_disproofs_free(u64 provider, const char *client, bool both)
 void p2pmem_disproofs_forget(u64 provider, struct device *client)
 {
 	p2pmem_disproofs_free(provider, dev_name(client), true);
+}
+
+/**
+ * p2pmem_disproofs_of() - forget what was disproved of a provider
+ * @provider: domain, bus and function of the provider
+ *
+ * Of all clients, also of those that are not registered now.
+ *
+ * Context: Any but NMI.
+ */
+void p2pmem_disproofs_of(u64 provider)
+{
+	p2pmem_disproofs_free(provider, NULL, false);
 }
 
 /**

@@ -124,7 +124,7 @@ static void p2pmem_reserve(struct p2pmem_region *r, struct resource *parent)
 }
 
 /**
- * struct p2pmem_gone - a PCI function that was removed
+ * struct p2pmem_gone - a PCI function that was removed, or must not have its addresses
  * @pdev: the function, which still has its resources
  * @parent: where each of them was: one may be released before all ranges in it are reserved
  */
@@ -160,6 +160,17 @@ static void p2pmem_keep_range(struct p2pmem_provider *p, void *arg)
 	}
 }
 
+static void p2pmem_for_abandoned(void (*fn)(struct p2pmem_provider *p, void *gone),
+				 struct pci_dev *pdev)
+{
+	struct p2pmem_gone gone = { .pdev = pdev };
+	int i;
+
+	for (i = 0; i < PCI_NUM_RESOURCES; i++)
+		gone.parent[i] = pdev->resource[i].parent;
+	p2pmem_for_each_provider(fn, &gone);
+}
+
 /**
  * p2pmem_function_removed() - keep the addresses of abandoned memory
  * @pdev: a PCI function that was removed, and still has its resources
@@ -172,21 +183,16 @@ static void p2pmem_keep_range(struct p2pmem_provider *p, void *arg)
  */
 void p2pmem_function_removed(struct pci_dev *pdev)
 {
-	struct p2pmem_gone gone = { .pdev = pdev };
-	int i;
-
-	if (pdev->is_virtfn)
-		return;
-	for (i = 0; i < PCI_NUM_RESOURCES; i++)
-		gone.parent[i] = pdev->resource[i].parent;
-	p2pmem_for_each_provider(p2pmem_keep_range, &gone);
+	if (!pdev->is_virtfn)
+		p2pmem_for_abandoned(p2pmem_keep_range, pdev);
 }
 
 static void p2pmem_refuse_range(struct p2pmem_provider *p, void *arg)
 {
-	struct pci_dev *pdev = arg;
-	struct resource *res, *parent;
+	const struct p2pmem_gone *gone = arg;
+	struct pci_dev *pdev = gone->pdev;
 	struct p2pmem_region *r;
+	struct resource *res;
 	int i;
 
 	if (!READ_ONCE(p->abandoned) || p->pdev == pdev)
@@ -194,16 +200,17 @@ static void p2pmem_refuse_range(struct p2pmem_provider *p, void *arg)
 	list_for_each_entry(r, &p->regions, node) {
 		struct resource range = DEFINE_RES_MEM(r->phys, r->size);
 
-		for (i = 0; i < PCI_STD_NUM_BARS; i++) {
+		/* BARs, and those of virtual functions; windows of bridges come behind them */
+		for (i = 0; i < PCI_BRIDGE_RESOURCES; i++) {
 			res = &pdev->resource[i];
-			parent = res->parent;
-			if (r->kind == PCI_P2PMEM_REGISTERS || !parent ||
+			if (r->kind == PCI_P2PMEM_REGISTERS || !gone->parent[i] ||
 			    resource_type(res) != IORESOURCE_MEM || !resource_overlaps(res, &range))
 				continue;
-			release_resource(res);
+			if (res->parent)
+				release_resource(res);
 			if (!pdev->is_virtfn)
-				p2pmem_reserve(r, parent);
-			pci_err(pdev, "BAR %d has the addresses of peer-to-peer memory of %s that is still in use: the device cannot be enabled before the next reboot\n",
+				p2pmem_reserve(r, gone->parent[i]);
+			pci_err(pdev, "BAR %d has the addresses of peer-to-peer memory of %s that is still in use: the device is not enabled; remove it and rescan the bus, or reboot\n",
 				i, pci_name(p->pdev));
 		}
 	}
@@ -221,7 +228,7 @@ static void p2pmem_refuse_range(struct p2pmem_provider *p, void *arg)
  */
 void p2pmem_function_binds(struct pci_dev *pdev)
 {
-	p2pmem_for_each_provider(p2pmem_refuse_range, pdev);
+	p2pmem_for_abandoned(p2pmem_refuse_range, pdev);
 }
 
 /*

@@ -2,9 +2,10 @@
 /**
  * DOC: private header of the p2pdma module
  *
- * Lock order: p2pmem_mutex, then p2pmem_provider.lock, then p2pmem_provider.state_lock or
- * the lock of the table of pairs (never both). p2pmem_pair.proving is taken before all of
- * them: a client's self-test runs under it. p2pmem_pair.charging and the locks of the
+ * Lock order: p2pmem_regions_mutex, p2pmem_mutex, then p2pmem_provider.lock, then
+ * p2pmem_provider.state_lock or the lock of the table of pairs (never both), under which is that
+ * of disproofs. p2pmem_pair.proving is taken before p2pmem_mutex: a client's self-test runs
+ * under it. p2pmem_pair.charging and the locks of the
  * allocator (pool.h) are innermost, and never held together.
  */
 #ifndef _P2PMEM_P2PDMA_H

@@ -387,7 +387,8 @@ bool p2pmem_pair_prove(struct p2pmem_pair *pair, const struct p2pmem_stamp *stam
 	if (proof == PCI_P2PMEM_DISPROVED)
 		d = p2pmem_disproof_alloc();
 	spin_lock_irqsave(&p2pmem_pairs_lock, flags);
-	same = pair->serial == stamp->serial &&
+	/* A dead pair is not evaluated any more: it must not get its mapping back. */
+	same = !pair->dead && pair->serial == stamp->serial &&
 		READ_ONCE(pair->provider->epoch) == stamp->epoch;
 	if (same) {
 		p2pmem_proof_set(pair, proof, pair->sig, &pair->verdict);

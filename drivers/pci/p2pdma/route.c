@@ -259,7 +259,7 @@ static bool p2pmem_by_admin(const struct p2pmem_host *a, const struct p2pmem_hos
  * p2pmem_client_translates() - whether an IOMMU translates the client's addresses
  * @client: DMA device
  *
- * Context: Any.
+ * Context: Process context.
  * Return: true if its DMA addresses are not physical addresses.
  */
 bool p2pmem_client_translates(struct device *client)
@@ -276,7 +276,7 @@ bool p2pmem_client_translates(struct device *client)
  *
  * KUnit suites can replace this.
  *
- * Context: Any.
+ * Context: Process context.
  * Return: true if devices can access only memory that the guest shares with them.
  */
 bool p2pmem_guest_encrypted(void)
@@ -334,7 +334,7 @@ static void p2pmem_set_bar(struct p2pmem_provider *p, bool bus, struct pci_p2pme
  *	function on the route, its ACS or its settings, or a host bridge changes. 0 if the
  *	client is not a PCI function. May be NULL.
  *
- * Context: Any. The caller holds both.
+ * Context: Process context. The caller holds both.
  * Return: 0; -ENOMEM, or -EAGAIN if a function on the route did not respond. On error @v
  * may be shown in a message but must not be stored, and @sig is unchanged.
  */
@@ -413,7 +413,7 @@ static int p2pmem_list_redirecting(const struct p2pmem_chain *c, u64 mask, char 
  *	parameter pci=disable_acs_redir=
  * @len: bytes in @buf
  *
- * Context: Any.
+ * Context: Process context.
  * Return: number of bytes; -EINVAL without @len, -ENOMEM or -EAGAIN as p2pmem_route_evaluate().
  */
 int p2pmem_path_acs_list(struct pci_dev *provider, struct pci_dev *client,
@@ -471,7 +471,7 @@ static bool p2pmem_end_entry(struct pci_dev *pdev, const struct p2pmem_host *h, 
  *	by commas
  * @len: bytes in @buf, 2 * P2PMEM_ENTRY_TEXT for all of it
  *
- * Context: Any.
+ * Context: Process context.
  * Return: number of bytes, 0 if no entry is missing or none can allow the path, -ENOMEM or
  * -EAGAIN as p2pmem_route_evaluate().
  */

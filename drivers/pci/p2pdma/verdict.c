@@ -66,7 +66,8 @@ static int p2pmem_pair_evaluate(struct p2pmem_pair *pair, enum p2pmem_forget for
 		return -ENODEV;
 	ret = p2pmem_route_evaluate(pair->provider, pair->client, &v, &sig);
 	if (!ret && v.mapping && !pair->count) {
-		count = alloc_percpu(struct p2pmem_pair_count);
+		/* Others hold the mutex of the per-CPU allocator while they reclaim memory. */
+		count = alloc_percpu_gfp(struct p2pmem_pair_count, GFP_NOWAIT | __GFP_NOWARN);
 		if (count)
 			/* Readers under RCU check for NULL, or see a mapping first. */
 			WRITE_ONCE(pair->count, count);

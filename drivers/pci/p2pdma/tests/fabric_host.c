@@ -182,6 +182,8 @@ void fabric_host_remove(struct fabric_host *host)
 		pci_unlock_rescan_remove();
 	}
 	if (host->bridge) {
+		/* the number is of our own, not of the kernel's that a later kernel frees here */
+		host->bridge->domain_nr = PCI_DOMAIN_NR_NOT_SET;
 		pci_free_host_bridge(host->bridge);
 		if (!wait_for_completion_timeout(&host->released,
 						 FABRIC_RELEASE_SECONDS * HZ)) {

@@ -437,6 +437,8 @@ static void client_that_left(struct kunit *test)
 	pci_p2pmem_unregister_client(client);
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_verdict(g, &v));
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_NOT_A_CLIENT);
+	/* its self-test would store a result, and the mapping with it */
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_grant_verify(g, card2, NULL, &v), -EOPNOTSUPP);
 	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, PAGE_SIZE, GFP_KERNEL, &reason);
 	KUNIT_EXPECT_PTR_EQ(test, sgl, ERR_PTR(-EOPNOTSUPP));
 	KUNIT_EXPECT_EQ(test, reason, PCI_P2PMEM_NOT_A_CLIENT);
