@@ -14,7 +14,7 @@ than a tenth higher in a larger pool, and "missed:" figures that miss their goal
 and compare.svg to BUILD/bench.
 
 --quick omits the pool of 64 GiB, whose pages take minutes to set up. GUEST (a shell pattern,
-"pool-*") boots these guests only. --print boots none, and prints the last compare.json. --record writes
+"pool-*") boots these guests only, and keeps the last figures of the others. --print boots none, and prints the last compare.json. --record writes
 what is printed to the file "compared" beside this script, too.
 
 Figures "cpus" are elapsed time, not instructions: pairs per second of all CPUs, as a multiple of
@@ -292,6 +292,16 @@ def report(document, most=100):
     print(f"host: {document['host']['cpus']} CPUs, load {document['host']['load']:.1f} at the end")
 
 
+def merge(document, before):
+    """Puts the figures of some guests in the place of their earlier ones; those of the others stay."""
+    def key(row):
+        return tuple(row.get(k) for k in ("operation", "pool", "state", "bytes", "CPUs", "providers"))
+    new = {key(row): row for row in document["figures"]}
+    kept = [new.pop(key(row), row) for row in before["figures"]]
+    document["figures"] = kept + list(new.values())
+    document["functions"] = before["functions"] | document["functions"]
+
+
 def main():
     """Builds, measures, prints."""
     parser = argparse.ArgumentParser(description="executed instructions, upstream's and ours")
@@ -315,6 +325,8 @@ def main():
         document = {"version": 2, "unit": "executed instructions; cpus: multiple of one CPU; %: more than in system memory",
                     "host": {"cpus": os.cpu_count(), "load": os.getloadavg()[1]},
                     "figures": rows(results), "functions": results.details}
+        if args.guest and (out / "compare.json").exists():
+            merge(document, json.loads((out / "compare.json").read_text()))
         (out / "compare.json").write_text(json.dumps(document, indent=1) + "\n")
     report(document)
     if args.record:
