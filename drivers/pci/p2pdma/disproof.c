@@ -128,7 +128,8 @@ static void p2pmem_disproofs_free(u64 provider, const char *client, bool both)
 	scoped_guard(spinlock_irqsave, &p2pmem_disproofs_lock) {
 		list_for_each_entry_safe(d, next, &p2pmem_disproofs, node) {
 			if (both ? !p2pmem_disproof_is_of(d, provider, client) :
-				   d->provider != provider && (!client || strcmp(d->client, client)))
+				   d->provider != provider &&
+				   (!client || strcmp(d->client, client)))
 				continue;
 			list_move(&d->node, &gone);
 			p2pmem_disproofs_nr--;

@@ -70,7 +70,7 @@ if [ -n "$of" ]; then
 	env -u KVER -u KDIR -u KSRC -u KIMAGE -u KPATH -u KARCH -u KCROSS -u RELEASE KERNEL="$of" \
 		SHARED_BUILD="${SHARED_BUILD:-$build}" "$rig/kernel.sh" "$other"
 	arch=$(of_other KARCH)
-	[ "$arch" = "$(sed -n "s/^$of[[:space:]]*\([^[:space:]]*\).*/\1/p" "$rig/kernels")" ] ||
+	[ "$arch" = "$(sed -n "s/^${of}[[:space:]]*\([^[:space:]]*\).*/\1/p" "$rig/kernels")" ] ||
 		die "$other is no kernel $of: remove it"
 	cmp -s "$other/kernel/version" "$build/kernel/version" || of_build=$other
 fi

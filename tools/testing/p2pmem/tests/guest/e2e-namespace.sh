@@ -15,7 +15,7 @@ grants=/sys/kernel/debug/p2pmem/grants
 
 second()
 {
-	e2e_export $NQN 2 "$(nvme_disk plain0)" 1 "$@"
+	e2e_export $NQN 2 "$(nvme_disk plain0)" 1
 }
 
 # a Read of the second namespace in peer memory
@@ -49,7 +49,8 @@ e2e_export $NQN 1 "$(nvme_disk plain0)" 1 || bail "namespace"
 e2e_port 0 || bail "port"
 log_mark
 
-mkdir "$ns" && echo 1 >"$ns/p2pmem" || bail "a namespace without a drive"
+mkdir "$ns" || bail "a namespace without a drive"
+echo 1 >"$ns/p2pmem" || bail "its p2pmem"
 disk=$(e2e_connect $NQN) || bail "connect"
 check "beside a namespace without a drive: peer memory is used" e2e_peer_grows $NQN "$disk" 1
 check "that namespace is removed" rmdir "$ns"
