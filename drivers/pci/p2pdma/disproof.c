@@ -107,16 +107,20 @@ bool p2pmem_disproof_recall(u64 provider, struct device *client, u64 sig,
 			    enum pci_p2pmem_mapping how, char *note)
 {
 	struct p2pmem_disproof *d;
+	unsigned long flags;
+	bool found = false;
 
-	guard(spinlock_irqsave)(&p2pmem_disproofs_lock);
+	spin_lock_irqsave(&p2pmem_disproofs_lock, flags);
 	list_for_each_entry(d, &p2pmem_disproofs, node) {
-		if (d->sig == sig && d->how == how &&
-		    p2pmem_disproof_is_of(d, provider, dev_name(client))) {
+		found = d->sig == sig && d->how == how &&
+			p2pmem_disproof_is_of(d, provider, dev_name(client));
+		if (found) {
 			strscpy(note, d->note, PCI_P2PMEM_NOTE);
-			return true;
+			break;
 		}
 	}
-	return false;
+	spin_unlock_irqrestore(&p2pmem_disproofs_lock, flags);
+	return found;
 }
 
 /* Frees the disproofs between two functions, or else all with this provider or this client */
