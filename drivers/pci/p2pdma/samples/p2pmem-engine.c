@@ -214,7 +214,7 @@ static enum pci_p2pmem_proof engine_verify(struct pci_p2pmem_client *client,
 	}
 	buf = kmalloc(TEST_BYTES, GFP_KERNEL);
 	if (buf && pci_p2pmem_map_sg(&e->pdev->dev, sgl, nents, DMA_BIDIRECTIONAL) > 0) {
-		/* The result is kept for long: what is no wrong data has to be found three times. */
+		/* The result is kept for long: what is not wrong data is tried three times. */
 		for (i = 0; i < 3 && (!i || wrong == engine_stuck); i++)
 			wrong = engine_test(e, sg_dma_address(sgl),
 					    (void __iomem __force *)sg_virt(sgl), buf, test);
