@@ -442,6 +442,8 @@ static void client_that_left(struct kunit *test)
 	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, PAGE_SIZE, GFP_KERNEL, &reason);
 	KUNIT_EXPECT_PTR_EQ(test, sgl, ERR_PTR(-EOPNOTSUPP));
 	KUNIT_EXPECT_EQ(test, reason, PCI_P2PMEM_NOT_A_CLIENT);
+	if (!IS_ERR(sgl))
+		pci_p2pmem_sgl_free(sgl);
 	client = pci_p2pmem_register_client(card2, NULL, NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(client));
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_verdict(g, &v));
