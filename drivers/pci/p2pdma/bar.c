@@ -163,18 +163,19 @@ static int p2pmem_bar_suspend(struct device *dev)
 	return 0;
 }
 
-/* After a reset or a resume that failed, nothing is lent. */
-static void p2pmem_bar_again(struct pci_dev *pdev)
+static bool p2pmem_bar_responds(struct pci_dev *pdev, const char *after)
 {
 	if (pci_device_is_present(pdev))
-		pci_p2pmem_resume(pdev);
-	else
-		pci_err(pdev, "no response, peer-to-peer memory stays revoked; power-cycle the device and bind it again\n");
+		return true;
+	pci_err(pdev, "no response after the %s, peer-to-peer memory stays revoked; power-cycle the device and bind it again\n",
+		after);
+	return false;
 }
 
 static int p2pmem_bar_resume(struct device *dev)
 {
-	p2pmem_bar_again(to_pci_dev(dev));
+	if (p2pmem_bar_responds(to_pci_dev(dev), "resume"))
+		pci_p2pmem_resume(to_pci_dev(dev));
 	return 0;
 }
 
@@ -192,16 +193,14 @@ static pci_ers_result_t p2pmem_bar_slot_reset(struct pci_dev *pdev)
 {
 	pci_restore_state(pdev);
 	pci_save_state(pdev);
-	if (!pci_device_is_present(pdev)) {
-		pci_err(pdev, "no response after the slot reset, peer-to-peer memory stays revoked; power-cycle the device and bind it again\n");
-		return PCI_ERS_RESULT_DISCONNECT;
-	}
-	return PCI_ERS_RESULT_RECOVERED;
+	return p2pmem_bar_responds(pdev, "slot reset") ? PCI_ERS_RESULT_RECOVERED :
+							 PCI_ERS_RESULT_DISCONNECT;
 }
 
 static void p2pmem_bar_reset_done(struct pci_dev *pdev)
 {
-	p2pmem_bar_again(pdev);
+	if (p2pmem_bar_responds(pdev, "reset"))
+		pci_p2pmem_resume(pdev);
 }
 
 static const struct pci_error_handlers p2pmem_bar_errors = {

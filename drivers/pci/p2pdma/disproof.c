@@ -176,9 +176,7 @@ void p2pmem_disproofs_of(u64 provider)
  */
 void p2pmem_disproofs_removed(struct pci_dev *pdev)
 {
-	u64 address = (u64)(u32)pci_domain_nr(pdev->bus) << 16 | pci_dev_id(pdev);
-
-	p2pmem_disproofs_free(address, pci_name(pdev), false);
+	p2pmem_disproofs_free(p2pmem_address(pdev), pci_name(pdev), false);
 }
 
 /**

@@ -205,6 +205,7 @@ struct p2pmem_pair *p2pmem_pair_find(struct p2pmem_provider *p, struct device *c
 struct p2pmem_pair *p2pmem_pair_create(struct p2pmem_provider *p, struct device *client);
 void p2pmem_pair_put(struct p2pmem_pair *pair);
 bool p2pmem_pair_was_allowed(struct p2pmem_provider *p, struct device *client);
+enum pci_p2pmem_reason p2pmem_pair_gone(const struct p2pmem_pair *pair);
 void p2pmem_pair_verdict(struct p2pmem_pair *pair, struct pci_p2pmem_verdict *v);
 bool p2pmem_pair_store(struct p2pmem_pair *pair, const struct pci_p2pmem_verdict *v, u64 sig,
 		       enum p2pmem_forget forget);

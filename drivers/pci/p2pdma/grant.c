@@ -191,11 +191,9 @@ enum pci_p2pmem_reason p2pmem_grant_reason(const struct pci_p2pmem_grant *grant)
 	for (l = grant->link; l < grant->link + grant->nr; l++) {
 		if (p2pmem_link_valid(l))
 			continue;
-		/* The provider or the client is gone: a provider that is has left live before. */
-		if (READ_ONCE(l->pair->dead))
-			return p2pmem_is_live(grant->provider) ? PCI_P2PMEM_NOT_A_CLIENT :
-								 PCI_P2PMEM_REVOKED;
-		p2pmem_pair_verdict(l->pair, &v);
+		v.reason = p2pmem_pair_gone(l->pair);
+		if (!v.reason)
+			p2pmem_pair_verdict(l->pair, &v);
 		if (v.reason)
 			return v.reason;
 	}

@@ -4,9 +4,8 @@
  *
  * Lock order: p2pmem_regions_mutex, p2pmem_mutex, then p2pmem_provider.lock, then
  * p2pmem_provider.state_lock or the lock of the table of pairs (never both), under which is that
- * of disproofs. p2pmem_pair.proving is taken before p2pmem_mutex: a client's self-test runs
- * under it. p2pmem_pair.charging and the locks of the
- * allocator (pool.h) are innermost, and never held together.
+ * of disproofs. p2pmem_pair.proving is outside p2pmem_mutex: a self-test runs under it.
+ * p2pmem_pair.charging and the locks of the allocator (pool.h) are innermost, never together.
  */
 #ifndef _P2PMEM_P2PDMA_H
 #define _P2PMEM_P2PDMA_H
@@ -385,6 +384,12 @@ static inline struct pci_p2pmem_grant *p2pmem_page_grant(const struct page *page
 	unsigned long data = (unsigned long)page->zone_device_data;
 
 	return data & P2PMEM_PAGE_ALLOCATED ? (void *)(data & ~P2PMEM_PAGE_ALLOCATED) : NULL;
+}
+
+/* Domain, bus, device and function of a function that is on its bus */
+static inline u64 p2pmem_address(struct pci_dev *pdev)
+{
+	return (u64)(u32)pci_domain_nr(pdev->bus) << 16 | pci_dev_id(pdev);
 }
 
 /**

@@ -125,6 +125,21 @@ bool p2pmem_pair_was_allowed(struct p2pmem_provider *p, struct device *client)
 	return pair && READ_ONCE(pair->count);
 }
 
+/**
+ * p2pmem_pair_gone() - why a pair is not evaluated any more
+ * @pair: the pair, held
+ *
+ * Context: Any.
+ * Return: PCI_P2PMEM_OK while both ends are there.
+ */
+enum pci_p2pmem_reason p2pmem_pair_gone(const struct p2pmem_pair *pair)
+{
+	if (!READ_ONCE(pair->dead))
+		return PCI_P2PMEM_OK;
+	/* A provider that was withdrawn has left live before. */
+	return p2pmem_is_live(pair->provider) ? PCI_P2PMEM_NOT_A_CLIENT : PCI_P2PMEM_REVOKED;
+}
+
 /* Applies the client's current DMA limit and the result of the self-test. */
 static void p2pmem_pair_finish(const struct p2pmem_pair *pair, struct pci_p2pmem_verdict *v)
 {

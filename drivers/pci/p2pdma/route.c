@@ -259,7 +259,7 @@ static bool p2pmem_by_admin(const struct p2pmem_host *a, const struct p2pmem_hos
  * p2pmem_client_translates() - whether an IOMMU translates the client's addresses
  * @client: DMA device
  *
- * Context: Process context.
+ * Context: Any.
  * Return: true if its DMA addresses are not physical addresses.
  */
 bool p2pmem_client_translates(struct device *client)
@@ -276,7 +276,7 @@ bool p2pmem_client_translates(struct device *client)
  *
  * KUnit suites can replace this.
  *
- * Context: Process context.
+ * Context: Any.
  * Return: true if devices can access only memory that the guest shares with them.
  */
 bool p2pmem_guest_encrypted(void)

@@ -93,10 +93,7 @@ static int p2pmem_prove_once(struct pci_p2pmem_grant *grant, struct p2pmem_pair 
 	struct p2pmem_stamp stamp;
 
 	p2pmem_pair_stamp(pair, why, &stamp);
-	if (READ_ONCE(pair->dead)) {
-		why->reason = p2pmem_is_live(p) ? PCI_P2PMEM_NOT_A_CLIENT : PCI_P2PMEM_REVOKED;
-		return p2pmem_errno(why->reason);
-	}
+	why->reason = p2pmem_pair_gone(pair) ?: why->reason;
 	/* A refused pair is an error even if it was proved. */
 	if (why->reason || why->proof)
 		return p2pmem_errno(why->reason);

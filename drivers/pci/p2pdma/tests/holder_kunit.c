@@ -147,6 +147,34 @@ static void holder_destroy_action(void *pdev)
 	module_put(THIS_MODULE);
 }
 
+/* Unbinds the driver of "card" while its memory is in use, without a wait: the provider stays. */
+static struct p2pmem_provider *holder_abandon(struct kunit *test, struct fabric *f,
+					      struct pci_dev *card)
+{
+	struct p2pmem_provider *p;
+
+	lend_die();
+	fabric_unbind(f, "card");
+	lend_live();
+	p = kit_provider(card);
+	KUNIT_ASSERT_NOT_NULL_MSG(test, p, "withdrawn with a page in use");
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, holder_destroy_action, card));
+	return p;
+}
+
+/* A hierarchy whose "card" lends the halves of its BAR, the upper one of @kind; the card is held. */
+static struct fabric *holder_two_ranges(struct kunit *test, enum pci_p2pmem_kind kind,
+					struct pci_dev **card)
+{
+	struct fabric *f = fabric_build(test, kit_one_switch);
+
+	*card = pci_dev_get(fabric_pdev(f, "card"));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, holder_put_action, *card));
+	KUNIT_ASSERT_EQ(test, kit_add(test, f, "card", 2, SZ_2M, SZ_2M, kind), 0);
+	KUNIT_ASSERT_EQ(test, kit_add(test, f, "card", 2, SZ_2M, 0, PCI_P2PMEM_POOL), 0);
+	return f;
+}
+
 /* The same BAR in the same slot */
 static const struct fabric_node holder_next[] = {
 	{ .name = "next", .type = FABRIC_ENDPOINT, .parent = "dn0",
@@ -164,12 +192,7 @@ static void abandoned_pages_keep_their_range(struct kunit *test)
 	struct pci_p2pmem_verdict v;
 	struct pci_dev *next;
 
-	lend_die();
-	fabric_unbind(k->f, "card");
-	lend_live();
-	KUNIT_ASSERT_NOT_NULL_MSG(test, kit_provider(k->card), "withdrawn with a page in use");
-	KUNIT_ASSERT_EQ(test, 0,
-			kunit_add_action_or_reset(test, holder_destroy_action, k->card));
+	holder_abandon(test, k->f, k->card);
 	fabric_unplug(k->f, "card");
 	/* a removed function is not accessed */
 	kit_reevaluate();
@@ -198,12 +221,7 @@ static void abandoned_range_cannot_be_used(struct kunit *test)
 	struct p2pmem_region *r;
 	struct pci_dev *next;
 
-	lend_die();
-	fabric_unbind(k->f, "card");
-	lend_live();
-	KUNIT_ASSERT_NOT_NULL_MSG(test, kit_provider(k->card), "withdrawn with a page in use");
-	KUNIT_ASSERT_EQ(test, 0,
-			kunit_add_action_or_reset(test, holder_destroy_action, k->card));
+	holder_abandon(test, k->f, k->card);
 	fabric_unplug(k->f, "card");
 	r = list_first_entry(&kit_provider(k->card)->regions, struct p2pmem_region, node);
 	window = r->hold.parent;
@@ -232,23 +250,15 @@ static void abandoned_range_cannot_be_used(struct kunit *test)
 /* Two ranges of a BAR, and then the bridge above them goes, too. */
 static void abandoned_ranges_are_all_kept(struct kunit *test)
 {
-	struct fabric *f = fabric_build(test, kit_one_switch);
-	struct pci_dev *card = pci_dev_get(fabric_pdev(f, "card"));
+	struct pci_dev *card;
+	struct fabric *f = holder_two_ranges(test, PCI_P2PMEM_POOL, &card);
 	struct resource *window;
 	struct p2pmem_provider *p;
 	struct p2pmem_region *r;
 	struct lend_hold *hold;
 
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, holder_put_action, card));
-	KUNIT_ASSERT_EQ(test, kit_add(test, f, "card", 2, SZ_2M, SZ_2M, PCI_P2PMEM_POOL), 0);
-	KUNIT_ASSERT_EQ(test, kit_add(test, f, "card", 2, SZ_2M, 0, PCI_P2PMEM_POOL), 0);
 	hold = lend_alloc(test, card, PAGE_SIZE);
-	lend_die();
-	fabric_unbind(f, "card");
-	lend_live();
-	p = kit_provider(card);
-	KUNIT_ASSERT_NOT_NULL_MSG(test, p, "withdrawn with a page in use");
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, holder_destroy_action, card));
+	p = holder_abandon(test, f, card);
 	/* the kernel divides the range of a physical function, and finds nothing in it */
 	card->is_virtfn = 1;
 	p2pmem_function_removed(card);
@@ -270,22 +280,14 @@ static void abandoned_ranges_are_all_kept(struct kunit *test)
 /* Registers have no pages: they reserve no range, even with pooled memory of the same BAR. */
 static void abandoned_registers_keep_no_range(struct kunit *test)
 {
-	struct fabric *f = fabric_build(test, kit_one_switch);
-	struct pci_dev *card = pci_dev_get(fabric_pdev(f, "card"));
+	struct pci_dev *card;
+	struct fabric *f = holder_two_ranges(test, PCI_P2PMEM_REGISTERS, &card);
 	struct p2pmem_provider *p;
 	struct p2pmem_region *r;
 	struct lend_hold *hold;
 
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, holder_put_action, card));
-	KUNIT_ASSERT_EQ(test, kit_add(test, f, "card", 2, SZ_2M, SZ_2M, PCI_P2PMEM_REGISTERS), 0);
-	KUNIT_ASSERT_EQ(test, kit_add(test, f, "card", 2, SZ_2M, 0, PCI_P2PMEM_POOL), 0);
 	hold = lend_alloc(test, card, PAGE_SIZE);
-	lend_die();
-	fabric_unbind(f, "card");
-	lend_live();
-	p = kit_provider(card);
-	KUNIT_ASSERT_NOT_NULL_MSG(test, p, "withdrawn with a page in use");
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, holder_destroy_action, card));
+	p = holder_abandon(test, f, card);
 	fabric_unplug(f, "card");
 	list_for_each_entry(r, &p->regions, node)
 		KUNIT_EXPECT_EQ_MSG(test, !!r->hold.parent, r->kind == PCI_P2PMEM_POOL,

@@ -14,8 +14,9 @@ than a tenth higher in a larger pool, and "missed:" figures that miss their goal
 and compare.svg to BUILD/bench.
 
 --quick omits the pool of 64 GiB, whose pages take minutes to set up. GUEST (a shell pattern,
-"pool-*") boots these guests only, and keeps the last figures of the others. --print boots none, and prints the last compare.json. --record writes
-what is printed to the file "compared" beside this script, too.
+"pool-*") boots these guests only, and keeps the last figures of the others. --print boots none, and
+prints the last compare.json. --record writes what is printed to the file "compared" beside this
+script, too.
 
 Figures "cpus" are elapsed time, not instructions: pairs per second of all CPUs, as a multiple of
 those of one CPU in the same boot, the median of nine samples. Lines "spread:" say how far samples

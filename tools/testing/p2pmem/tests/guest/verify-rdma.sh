@@ -47,7 +47,7 @@ errno_is ok "without an address" verify "$grant" "$adapter"
 is "$(r proof)" unproved "nothing is proved"
 like "$(r note)" "*cannot be connected with itself*" "with a note"
 
-# nothing is stored: that a device cannot be connected now says nothing about the path
+# nothing is stored: that a device has no address yet says nothing about the path
 ip addr add 10.0.0.1/24 dev "$net" || bail "the address cannot be restored"
 errno_is ok "with an address" verify "$grant" "$adapter"
 is "$(r proof)" proved "the path is proved"
