@@ -162,7 +162,7 @@ static struct p2pmem_provider *holder_abandon(struct kunit *test, struct fabric 
 	return p;
 }
 
-/* A hierarchy whose "card" lends the halves of its BAR, the upper one of @kind; the card is held. */
+/* Two halves of the BAR of "card" are lent, the upper one as @kind. The card is held. */
 static struct fabric *holder_two_ranges(struct kunit *test, enum pci_p2pmem_kind kind,
 					struct pci_dev **card)
 {
