@@ -29,9 +29,10 @@ static const char usage_text[] =
 	"  check                  what keeps peer-to-peer from working, worst first\n"
 	"  nvmet [show]           namespaces of the NVMe target and the memory that they use\n"
 	"  nvmet set NQN NSID auto|off|DEV\n"
-	"       --force           also while it is enabled: hosts lose it for a moment\n"
 	"  nvmet save|restore [FILE]\n"
 	"                         what nvmetcli does not keep of them over a boot\n"
+	"       --force           set, restore: also what hosts may use: they get errors for a\n"
+	"                         moment\n"
 	"       --wait SECONDS    restore: for providers that are not there yet (30)\n"
 	"  snapshot FILE          what all of this is made from, without serial numbers\n"
 	"\n"
@@ -142,6 +143,7 @@ static bool known(const char *name)
 static bool options_fit(const char *name, const char *action, const struct call *call)
 {
 	const struct options *o = &call->o;
+	bool restores;
 
 	if ((o->tree || o->dot || o->svg) && strcmp(name, "topo"))
 		return false;
@@ -155,9 +157,12 @@ static bool options_fit(const char *name, const char *action, const struct call 
 		return false;
 	if (o->count && !o->watch)
 		return false;
-	if (o->force && (strcmp(name, "nvmet") || !action || strcmp(action, "set")))
+	if (strcmp(name, "nvmet") || !action)
+		return !o->force && o->wait < 0;
+	restores = !strcmp(action, "restore");
+	if (o->force && !restores && strcmp(action, "set"))
 		return false;
-	return o->wait < 0 || (!strcmp(name, "nvmet") && action && !strcmp(action, "restore"));
+	return o->wait < 0 || restores;
 }
 
 /* A number of seconds, at most a day */

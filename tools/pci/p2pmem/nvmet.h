@@ -8,6 +8,20 @@
 #include "command.h"
 
 #define NVMET_FILE	"/etc/nvmet/p2pmem.json"
+#define NVMET_KEYS	3
+
+/* The attributes: their names in a saved file, and in configfs */
+extern const char * const nvmet_keys[NVMET_KEYS];
+extern const char * const nvmet_files[NVMET_KEYS];
+/* As the namespace has it; NULL where this kernel lacks the attribute */
+const char *nvmet_value(const struct nvmet_namespace *ns, unsigned int key);
+
+/* 0, or a negative errno */
+int nvmet_write(const struct nvmet_namespace *ns, const char *file, const char *value);
+/* The same; a failure is said in one line */
+int nvmet_write_or_say(const struct nvmet_namespace *ns, const char *file, const char *value);
+/* Whether the namespace may be disabled for a moment; if not, one line says why */
+bool nvmet_may_change(const struct nvmet_namespace *ns, bool force);
 
 int nvmet_set(struct context *c, const struct options *o, const char *nqn, const char *nsid,
 	      const char *value);

@@ -17,21 +17,8 @@
 
 #include "nvmet.h"
 
-#define SUBSYSTEMS	"/sys/kernel/config/nvmet/subsystems"
 #define VERSION		1
 #define WAIT_SECONDS	30
-
-/* The attributes, and their names in a file */
-static const char * const keys[] = { "p2pmem", "prefer", "verify" };
-static const char * const files[] = { "p2pmem", "p2pmem_prefer", "p2pmem_verify" };
-#define NR_KEYS	ARRAY_SIZE(keys)
-
-static const char *value_of(const struct nvmet_namespace *ns, unsigned int key)
-{
-	const char * const values[] = { ns->p2pmem, ns->prefer, ns->verify };
-
-	return values[key];
-}
 
 static struct nvmet_namespace *find(struct context *c, const char *nqn, const char *nsid)
 {
@@ -45,74 +32,57 @@ static struct nvmet_namespace *find(struct context *c, const char *nqn, const ch
 	return NULL;
 }
 
-/* 0, or a negative errno */
-static int try_write(const struct nvmet_namespace *ns, const char *file, const char *value)
+/* True if the namespace has another value than one of @values, NULL for those that stay. */
+static bool differs(const struct nvmet_namespace *ns, const char *values[NVMET_KEYS])
 {
-	char path[TREE_PATH];
-	int fd, ret = 0;
+	unsigned int i;
 
-	snprintf(path, sizeof(path), SUBSYSTEMS "/%s/namespaces/%s/%s", ns->subsystem, ns->nsid,
-		 file);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, value, strlen(value)) < 0)
-		ret = -errno;
-	if (fd >= 0)
-		close(fd);
-	return ret;
+	for (i = 0; i < NVMET_KEYS; i++)
+		if (values[i] && nvmet_value(ns, i) && strcmp(values[i], nvmet_value(ns, i)))
+			return true;
+	return false;
 }
 
-static int write_file(const struct nvmet_namespace *ns, const char *file, const char *value)
+/* Set all of @values that differ, and enable the namespace again as it was. */
+static int change(const struct nvmet_namespace *ns, const char *values[NVMET_KEYS])
 {
-	int ret = try_write(ns, file, value);
-
-	if (ret)
-		complain(SUBSYSTEMS "/%s/namespaces/%s/%s cannot be set to %s: %s; the kernel log "
-			 "may say why", ns->subsystem, ns->nsid, file, value, strerror(-ret));
-	return ret;
-}
-
-/* All of @values that differ, NULL for those that stay; enabled again as it was */
-static int change(const struct nvmet_namespace *ns, const char *values[NR_KEYS])
-{
-	bool changed[NR_KEYS] = {}, any = false;
+	bool changed[NVMET_KEYS] = {};
 	unsigned int i;
 	int ret = 0;
 
-	for (i = 0; i < NR_KEYS; i++)
-		any |= values[i] && value_of(ns, i) && strcmp(values[i], value_of(ns, i));
-	if (!any)
+	if (!differs(ns, values))
 		return 0;
-	if (ns->enabled && write_file(ns, "enable", "0"))
+	if (ns->enabled && nvmet_write_or_say(ns, "enable", "0"))
 		return -1;
-	for (i = 0; !ret && i < NR_KEYS; i++) {
-		if (!values[i] || !value_of(ns, i) || !strcmp(values[i], value_of(ns, i)))
+	for (i = 0; !ret && i < NVMET_KEYS; i++) {
+		if (!values[i] || !nvmet_value(ns, i) || !strcmp(values[i], nvmet_value(ns, i)))
 			continue;
-		ret = write_file(ns, files[i], values[i]);
+		ret = nvmet_write_or_say(ns, nvmet_files[i], values[i]);
 		changed[i] = !ret;
 	}
 	if (!ns->enabled)
 		return ret;
 	if (!ret)
-		ret = write_file(ns, "enable", "1");
+		ret = nvmet_write_or_say(ns, "enable", "1");
 	if (!ret)
 		return 0;
 	/* As it was: an invalid setting must not take the disk away. */
-	for (i = 0; i < NR_KEYS; i++)
+	for (i = 0; i < NVMET_KEYS; i++)
 		if (changed[i])
-			write_file(ns, files[i], value_of(ns, i));
-	write_file(ns, "enable", "1");
+			nvmet_write_or_say(ns, nvmet_files[i], nvmet_value(ns, i));
+	nvmet_write_or_say(ns, "enable", "1");
 	return ret;
 }
 
 /* All that differ; one that is refused does not keep the next from being set */
-static int write_values(const struct nvmet_namespace *ns, const char *values[NR_KEYS])
+static int write_values(const struct nvmet_namespace *ns, const char *values[NVMET_KEYS])
 {
 	unsigned int i;
 	int ret = 0;
 
-	for (i = 0; i < NR_KEYS; i++)
-		if (values[i] && value_of(ns, i) && strcmp(values[i], value_of(ns, i)) &&
-		    write_file(ns, files[i], values[i]))
+	for (i = 0; i < NVMET_KEYS; i++)
+		if (values[i] && nvmet_value(ns, i) && strcmp(values[i], nvmet_value(ns, i)) &&
+		    nvmet_write_or_say(ns, nvmet_files[i], values[i]))
 			ret = -1;
 	return ret;
 }
@@ -121,10 +91,10 @@ static int write_values(const struct nvmet_namespace *ns, const char *values[NR_
 static int without_peer_memory(const struct nvmet_namespace *ns, const char *provider, int error,
 			       bool enable)
 {
-	int ret = try_write(ns, "p2pmem", "0");
+	int ret = nvmet_write(ns, "p2pmem", "0");
 
 	if (!ret && enable)
-		ret = try_write(ns, "enable", "1");
+		ret = nvmet_write(ns, "enable", "1");
 	if (ret)
 		complain("namespace %s of %s is disabled: its provider %s is refused (%s), and it "
 			 "cannot be enabled without peer memory: %s", ns->nsid, ns->subsystem,
@@ -137,19 +107,19 @@ static int without_peer_memory(const struct nvmet_namespace *ns, const char *pro
 }
 
 /* As change(), but a provider that is refused does not take the disk away */
-static int restore_values(const struct nvmet_namespace *ns, const char *values[NR_KEYS])
+static int restore_values(const struct nvmet_namespace *ns, const char *values[NVMET_KEYS])
 {
-	const char *others[NR_KEYS] = { NULL, values[1], values[2] };
+	const char *others[NVMET_KEYS] = { NULL, values[1], values[2] };
 	int ret, refused;
 
 	if (!values[0] || !strcmp(values[0], ns->p2pmem))
 		return change(ns, others);
-	if (ns->enabled && write_file(ns, "enable", "0"))
+	if (ns->enabled && nvmet_write_or_say(ns, "enable", "0"))
 		return -1;
 	refused = write_values(ns, others);
-	ret = try_write(ns, files[0], values[0]);
+	ret = nvmet_write(ns, nvmet_files[0], values[0]);
 	if (!ret && ns->enabled)
-		ret = try_write(ns, "enable", "1");
+		ret = nvmet_write(ns, "enable", "1");
 	if (ret)
 		return without_peer_memory(ns, values[0], ret, ns->enabled);
 	return refused;
@@ -159,7 +129,7 @@ int nvmet_set(struct context *c, const struct options *o, const char *nqn, const
 	      const char *value)
 {
 	struct nvmet_namespace *ns = find(c, nqn, nsid);
-	const char *values[NR_KEYS] = {};
+	const char *values[NVMET_KEYS] = {};
 	struct function *f;
 
 	if (!ns)
@@ -182,11 +152,8 @@ int nvmet_set(struct context *c, const struct options *o, const char *nqn, const
 		}
 		values[0] = f->name;
 	}
-	if (ns->enabled && ns->nr_uses && !o->force && strcmp(values[0], ns->p2pmem)) {
-		complain("namespace %s of %s is in use: to change it, it is disabled for a moment, in "
-			 "which hosts get errors; --force does so", nsid, nqn);
+	if (differs(ns, values) && !nvmet_may_change(ns, o->force))
 		return FAILED;
-	}
 	return change(ns, values) ? FAILED : json_done(c, "nvmet-set", NULL, 1, 0);
 }
 
@@ -249,9 +216,9 @@ int nvmet_save(struct context *c, const char *path)
 		o = json_object_new_object();
 		json_put(o, "subsystem", json_string(m->ns[i].subsystem));
 		json_put(o, "nsid", json_string(m->ns[i].nsid));
-		for (k = 0; k < NR_KEYS; k++)
-			if (value_of(&m->ns[i], k))
-				json_put(o, keys[k], json_string(value_of(&m->ns[i], k)));
+		for (k = 0; k < NVMET_KEYS; k++)
+			if (nvmet_value(&m->ns[i], k))
+				json_put(o, nvmet_keys[k], json_string(nvmet_value(&m->ns[i], k)));
 		json_push(array, o);
 	}
 	json_put(root, "namespaces", array);
@@ -284,9 +251,9 @@ static void wait_for_provider(const char *name, double *left)
 	}
 }
 
-static int restore_one(struct context *c, struct json_object *o, double *left)
+static int restore_one(struct context *c, struct json_object *o, double *left, bool force)
 {
-	const char *nqn, *nsid, *values[NR_KEYS];
+	const char *nqn, *nsid, *values[NVMET_KEYS];
 	struct nvmet_namespace *ns;
 	unsigned int i;
 
@@ -304,10 +271,12 @@ static int restore_one(struct context *c, struct json_object *o, double *left)
 			 nqn);
 		return -1;
 	}
-	for (i = 0; i < NR_KEYS; i++)
-		values[i] = json_object_get_string(json_object_object_get(o, keys[i]));
+	for (i = 0; i < NVMET_KEYS; i++)
+		values[i] = json_object_get_string(json_object_object_get(o, nvmet_keys[i]));
 	if (values[0] && strcmp(values[0], ns->p2pmem))
 		wait_for_provider(values[0], left);
+	if (differs(ns, values) && !nvmet_may_change(ns, force))
+		return -1;
 	return restore_values(ns, values);
 }
 
@@ -331,7 +300,7 @@ int nvmet_restore(struct context *c, const struct options *o, const char *path)
 	}
 	nr = json_object_array_length(array);
 	for (i = 0; i < nr; i++)
-		failed += !!restore_one(c, json_object_array_get_idx(array, i), &left);
+		failed += !!restore_one(c, json_object_array_get_idx(array, i), &left, o->force);
 	json_object_put(root);
 	ret = json_done(c, "nvmet-restore", path, nr, failed);
 	return failed ? FAILED : ret;

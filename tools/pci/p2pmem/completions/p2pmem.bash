@@ -68,7 +68,7 @@ _p2pmem()
 	stat)	list="" options+=" --watch --count" ;;
 	nvmet)
 		[[ ${arguments[0]:-} != set ]] || options+=" --force"
-		[[ ${arguments[0]:-} != restore ]] || options+=" --wait"
+		[[ ${arguments[0]:-} != restore ]] || options+=" --force --wait"
 		case ${arguments[0]:-}:${#arguments[@]} in
 		:0)		list="show set save restore" ;;
 		set:1)		list=$(_p2pmem_nvmet '*') ;;

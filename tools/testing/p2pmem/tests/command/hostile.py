@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """
 What the command p2pmem does with what nobody means well: captured trees with pipes, devices, circles and files
-without end, text that a terminal would obey, outputs that cannot be written, machines without /sys. Also
-"nvmet restore" in a made-up configfs, whose values the kernel refuses (refuse.c).
+without end, text that a terminal would obey, outputs that cannot be written, machines without /sys.
 """
 
 import errno
@@ -14,11 +13,8 @@ import shlex
 import signal
 import stat
 import subprocess
-import threading
 import time
-from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
 COMMANDS = ["list", "topo", "topo --tree", "topo --dot", "stat", "check", "nvmet", "--json topo", "--json check",
             "--json nvmet", "--json stat"]
 # kept down: a command that reads a file without end must not take the machine with it
@@ -319,79 +315,6 @@ def absent(tap, env, program, snapshot, directory):
                f"{done.returncode} {done.stdout} {done.stderr}")
 
 
-NS = "sys/kernel/config/nvmet/subsystems/nqn.a/namespaces/1"
-
-
-class Configfs:
-    """A made-up /sys with a namespace of the target and a provider, and what "nvmet restore" makes of it"""
-    card = "0000:03:00.0"
-
-    def __init__(self, env, program, shim, root):
-        self.env, self.program, self.shim, self.root = env, program, shim, root
-
-    def make(self, published="1", **files):
-        subprocess.run(["rm", "-rf", str(self.root)], check=True)
-        (self.root / NS).mkdir(parents=True)
-        (self.root / "sys/bus/pci/devices" / self.card / "p2pmem").mkdir(parents=True)
-        self.publish(published)
-        for file, value in {"device_path": "/dev/x", "enable": "1", "p2pmem": "0", "p2pmem_verify": "auto",
-                            "p2pmem_prefer": "nearest", **files}.items():
-            (self.root / NS / file).write_text(value + "\n")
-
-    def publish(self, value):
-        (self.root / "sys/bus/pci/devices" / self.card / "p2pmem/published").write_text(value + "\n")
-
-    def restore(self, *options, **env):
-        saved = {"version": 1, "namespaces": [{"subsystem": "nqn.a", "nsid": "1", "p2pmem": self.card, "verify": "warn"}]}
-        return subprocess.run(["unshare", "-m", "sh", "-c", "mount --bind \"$0/sys\" /sys && export LD_PRELOAD=\"$1\" && shift && exec \"$@\"",
-                               str(self.root), str(self.shim), str(self.program), "nvmet", "restore", *options, "-"],
-                              input=json.dumps(saved), env={**self.env, **env}, capture_output=True, text=True, check=False, timeout=60)
-
-    def have(self, files):
-        return {f: (self.root / NS / f).read_text().strip() for f in files}
-
-
-def restore(tap, env, program, directory):
-    """nvmet restore: what the kernel takes, and what it refuses"""
-    if os.geteuid():
-        print("# nvmet restore is tried by root only")
-        return
-    shim = directory / "refuse.so"
-    built = subprocess.run(["gcc", "-shared", "-fPIC", "-o", str(shim), str(HERE / "refuse.c")], capture_output=True, text=True,
-                           check=False)
-    tap.result(not built.returncode, "refuse.c compiles", built.stderr)
-    made = Configfs(env, program, shim, directory / "configfs")
-    card = made.card
-    ok = {"p2pmem": card, "p2pmem_verify": "warn", "enable": "1"}
-    for name, before, more, want, status, says in (
-            ("a provider that is taken", {}, {}, ok, 0, ""),
-            ("one that is set already", ok, {}, ok, 0, ""),
-            ("a namespace that is disabled", {"enable": "0"}, {}, {**ok, "enable": "0"}, 0, ""),
-            ("a provider that is refused", {}, {"REFUSE": card}, {**ok, "p2pmem": "0"}, 1, "uses system memory: its provider"),
-            ("the same where another was", {"p2pmem": "1"}, {"REFUSE": card}, {**ok, "p2pmem": "0"}, 1, "uses system memory"),
-            ("a provider that is refused when it is enabled", {}, {"REFUSE_ENABLE": "1"}, {**ok, "p2pmem": "0"}, 1, "uses system memory"),
-            ("a disk that cannot be enabled", {}, {"REFUSE_ENABLE": "9"}, {**ok, "p2pmem": "0", "enable": "0"}, 1, "is disabled"),
-            ("another attribute that is refused", {}, {"REFUSE": "warn"}, {**ok, "p2pmem_verify": "auto"}, 1, "p2pmem_verify cannot be set")):
-        made.make(**before)
-        done = made.restore(**more)
-        have = made.have(want)
-        tap.result(done.returncode == status and have == want and says in done.stderr and done.stderr.count("\n") == bool(says),
-                   f"nvmet restore: {name}", f"{done.returncode} {have} {done.stderr}")
-    for name, options, later, least, most in (
-            ("a provider that comes is waited for", (), 1.5, 1.2, 25), ("no longer than --wait", ("--wait", "1"), None, 0.8, 25),
-            ("--wait 0: not at all", ("--wait", "0"), None, 0, 10)):
-        made.make(published="0")
-        timer = threading.Timer(later or 0, made.publish, ["1"])
-        if later:
-            timer.start()
-        begin = time.monotonic()
-        done = made.restore(*options)
-        took = time.monotonic() - begin
-        timer.cancel()
-        tap.result(not done.returncode and made.have(ok) == ok and least <= took < most, f"nvmet restore: {name}",
-                   f"{done.returncode} {took:.1f} s {done.stderr}")
-
-
 def run(tap, env, plain, sanitized, directory):
     snapshot = directory / "two-sockets.snapshot"
     fifos_and_devices(tap, env, sanitized, plain, directory)
@@ -404,4 +327,3 @@ def run(tap, env, plain, sanitized, directory):
     resets(tap, env, sanitized, directory)
     widths(tap, env, sanitized, snapshot)
     absent(tap, env, sanitized, snapshot, directory)
-    restore(tap, env, plain, directory)

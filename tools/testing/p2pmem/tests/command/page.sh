@@ -126,7 +126,7 @@ own_options()
 	nvmet show:
 	nvmet set:--force
 	nvmet save:
-	nvmet restore:--wait
+	nvmet restore:--force --wait
 	snapshot:
 	EOF
 }

@@ -25,6 +25,7 @@ import jsonschema
 import hostile
 import lspci
 import machine
+import nvmet
 import terminal
 
 HERE = Path(__file__).resolve().parent
@@ -467,6 +468,7 @@ def main(arguments):
     lspci.run(tap, run_command, command, list(machines(directory)), directory)
     terminal.run(tap, ENV, sanitized, directory / "two-sockets.snapshot")
     hostile.run(tap, ENV, command, sanitized, directory)
+    nvmet.run(tap, ENV, command, directory)
     floors(tap, command.parent / "own")
     constants(tap)
     speed(tap, command, directory)

@@ -106,11 +106,11 @@ def options(tap, env, program, snapshot):
                 wrong.append(f"{' '.join(words)}: {'fits' if fit else 'is wrong use'}: {done.returncode} {done.stderr} {done.stdout[:200]}")
         tap.result(not wrong, f"{command}: its options work, all others are wrong use", "\n".join(wrong))
     # above, what changes a machine is wrong use because of --from; here only the option is wrong
-    for words in (["--force", "nvmet", "restore", "/dev/null"], ["--wait", "1", "nvmet", "set", "nqn", "1", "auto"], ["--wait", "1", "stat"]):
+    for words in (["--force", "nvmet", "save", "-"], ["--wait", "1", "nvmet", "set", "nqn", "1", "auto"], ["--wait", "1", "stat"]):
         done = subprocess.run([str(program), *words], capture_output=True, text=True, env=env, check=False)
         tap.result(done.returncode == 2 and not done.stdout and "do not belong to this command" in done.stderr,
                    f"{' '.join(words)}: wrong use", done.stderr)
-    # on the machine that runs, --force belongs to set only
+    # on the machine that runs, --force belongs to what changes it
     for command in COMMANDS:
         if command not in CHANGE:
             done = subprocess.run([str(program), "--force", *command.split(), *COMMANDS[command]], capture_output=True, env=env, check=False)

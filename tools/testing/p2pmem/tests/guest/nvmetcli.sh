@@ -96,14 +96,14 @@ phase_save()
 	check "nvmetcli clears" alone clear
 	is "$(namespaces)" "" "nothing is left"
 	check "nvmetcli restores" alone restore /run/config.json
-	check "p2pmem nvmet restores" ours restore /run/p2pmem.json
+	check "p2pmem nvmet restores" ours restore --force /run/p2pmem.json
 	is "$(namespaces)" "$wanted" "every attribute is as it was, and every namespace enabled that was"
 	is "$(readlink "/sys/kernel/config/nvmet/ports/1/subsystems/$NQN" | sed 's|.*/||')" $NQN \
 		"the port exports the subsystem"
-	check "p2pmem nvmet restores once more" ours restore /run/p2pmem.json
+	check "p2pmem nvmet restores once more" ours restore --force /run/p2pmem.json
 	is "$(namespaces)" "$wanted" "which changes nothing"
 	alone clear
-	refuses "p2pmem nvmet restores where no namespace is" "no namespace 1" ours restore /run/p2pmem.json
+	refuses "p2pmem nvmet restores where no namespace is" "no namespace 1" ours restore --force /run/p2pmem.json
 	put_file /run/config.json
 	put_file /run/p2pmem.json
 }
@@ -120,7 +120,7 @@ phase_restore()
 	alone restore /extra/config.json || bail "nvmetcli"
 
 	# the provider does not come
-	ours restore $file >/run/said 2>&1
+	ours restore --force $file >/run/said 2>&1
 	is $? 1 "without the provider: restore fails"
 	diag "$(cat /run/said)"
 	like "$(cat /run/said)" "namespace 1 of .* uses system memory: its provider $near is refused [(]No such device" "it says which provider"
@@ -131,7 +131,7 @@ phase_restore()
 
 	# the provider comes late
 	(sleep 4; pci_bind "$near" p2pmem-bar) &
-	check "with a provider that appears late: restore" ours restore $file
+	check "with a provider that appears late: restore" ours restore --force $file
 	wait
 	is "$(namespaces)" "$wanted" "all attributes are as before the boot"
 

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DOC: writing attributes of a namespace of the NVMe target, and whether hosts would notice
+ *
+ * Floor 8.
+ *
+ * The attributes can be written while the namespace is disabled only, and a host that uses it gets
+ * errors meanwhile. Which hosts do is not known to every kernel, so a port that exports the
+ * subsystem counts as one.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "nvmet.h"
+
+#define NVMET	"/sys/kernel/config/nvmet"
+
+const char * const nvmet_keys[NVMET_KEYS] = { "p2pmem", "prefer", "verify" };
+const char * const nvmet_files[NVMET_KEYS] = { "p2pmem", "p2pmem_prefer", "p2pmem_verify" };
+
+const char *nvmet_value(const struct nvmet_namespace *ns, unsigned int key)
+{
+	const char * const values[NVMET_KEYS] = { ns->p2pmem, ns->prefer, ns->verify };
+
+	return values[key];
+}
+
+int nvmet_write(const struct nvmet_namespace *ns, const char *file, const char *value)
+{
+	char path[TREE_PATH];
+	int fd, ret = 0;
+
+	snprintf(path, sizeof(path), NVMET "/subsystems/%s/namespaces/%s/%s", ns->subsystem,
+		 ns->nsid, file);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, value, strlen(value)) < 0)
+		ret = -errno;
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+int nvmet_write_or_say(const struct nvmet_namespace *ns, const char *file, const char *value)
+{
+	int ret = nvmet_write(ns, file, value);
+
+	if (ret)
+		complain(NVMET "/subsystems/%s/namespaces/%s/%s cannot be set to %s: %s; the "
+			 "kernel log may say why", ns->subsystem, ns->nsid, file, value,
+			 strerror(-ret));
+	return ret;
+}
+
+/* The first port that exports the subsystem, or NULL; @name holds what is returned */
+static const char *exporting_port(const char *nqn, char *name, size_t len)
+{
+	char path[TREE_PATH];
+	struct dirent *entry;
+	bool linked = false;
+	DIR *ports;
+
+	ports = opendir(NVMET "/ports");
+	if (!ports && errno == ENOENT)
+		return NULL;
+	/* ports that cannot be read may export anything */
+	snprintf(name, len, "%s", "of those that cannot be read");
+	while (ports && !linked && (entry = readdir(ports))) {
+		snprintf(path, sizeof(path), NVMET "/ports/%s/subsystems/%s", entry->d_name, nqn);
+		linked = *entry->d_name != '.' && !faccessat(AT_FDCWD, path, F_OK,
+							      AT_SYMLINK_NOFOLLOW);
+		if (linked)
+			snprintf(name, len, "%s", entry->d_name);
+	}
+	if (!ports)
+		return name;
+	closedir(ports);
+	return linked ? name : NULL;
+}
+
+bool nvmet_may_change(const struct nvmet_namespace *ns, bool force)
+{
+	char name[256];
+	const char *port;
+
+	if (!ns->enabled || force)
+		return true;
+	port = exporting_port(ns->subsystem, name, sizeof(name));
+	if (port)
+		complain("namespace %s of %s is enabled, and port %s exports it: hosts get errors "
+			 "while it is disabled for the change; unlink the subsystem from its ports, "
+			 "or use --force", ns->nsid, ns->subsystem, port);
+	else if (ns->nr_uses)
+		complain("namespace %s of %s is enabled, and controller %s uses it: its host gets "
+			 "errors while it is disabled for the change; disconnect the host, or use "
+			 "--force", ns->nsid, ns->subsystem, ns->use[0].controller);
+	return !port && !ns->nr_uses;
+}

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+"p2pmem nvmet set", "save" and "restore" in a made-up configfs, whose values the kernel refuses (refuse.c).
+"""
+
+import json
+import os
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+NVMET = "sys/kernel/config/nvmet"
+
+
+class Configfs:
+    """A made-up /sys with a namespace of the target and a provider, and what a command makes of it"""
+    card = "0000:03:00.0"
+
+    def __init__(self, env, program, shim, root):
+        self.env, self.program, self.shim, self.root = env, program, shim, root
+        self.ns = root / NVMET / "subsystems/nqn.a/namespaces/1"
+        self.writes = root / "writes"
+
+    def make(self, published="1", drop=(), port=None, **files):
+        """@port exports the subsystem. drop: attributes that this kernel lacks"""
+        subprocess.run(["rm", "-rf", str(self.root)], check=True)
+        (self.ns / "p2pmem_stats").mkdir(parents=True)
+        (self.root / "sys/bus/pci/devices" / self.card / "p2pmem").mkdir(parents=True)
+        self.publish(published)
+        for file, value in {"device_path": "/dev/x", "enable": "1", "p2pmem": "0", "p2pmem_verify": "auto",
+                            "p2pmem_prefer": "nearest", "p2pmem_stats/provider": "", **files}.items():
+            if file not in drop:
+                (self.ns / file).write_text(value + "\n" if value else "")
+        (self.root / NVMET / "ports/1/subsystems").mkdir(parents=True)
+        if port:
+            link = self.root / NVMET / f"ports/{port}/subsystems/nqn.a"
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to("../../../../nvmet/subsystems/nqn.a")
+
+    def publish(self, value):
+        (self.root / "sys/bus/pci/devices" / self.card / "p2pmem/published").write_text(value + "\n")
+
+    def start(self, *arguments, **env):
+        self.writes.unlink(missing_ok=True)
+        return subprocess.Popen(["unshare", "-m", "sh", "-c", "mount --bind \"$0/sys\" /sys && export LD_PRELOAD=\"$1\" && shift && exec \"$@\"",
+                                 str(self.root), str(self.shim), str(self.program), *arguments], stdin=subprocess.PIPE,
+                                env={**self.env, "WRITES": str(self.writes), **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def run(self, *arguments, text="", **env):
+        p = self.start(*arguments, **env)
+        out, err = p.communicate(text, timeout=60)
+        return subprocess.CompletedProcess(arguments, p.returncode, out, err)
+
+    def restore(self, *options, saved=None, **env):
+        saved = saved or {"p2pmem": self.card, "verify": "warn"}
+        text = json.dumps({"version": 1, "namespaces": [{"subsystem": "nqn.a", "nsid": "1", **saved}]})
+        return self.run("nvmet", "restore", *options, "-", text=text, **env)
+
+    def have(self, files):
+        return {f: (self.ns / f).read_text().strip() for f in files}
+
+    def written(self):
+        return self.writes.read_text().splitlines() if self.writes.exists() else []
+
+
+def restore(tap, made):
+    """What the kernel takes, and what it refuses"""
+    card = made.card
+    ok = {"p2pmem": card, "p2pmem_verify": "warn", "enable": "1"}
+    for name, before, more, want, status, says in (
+            ("a provider that is taken", {}, {}, ok, 0, ""),
+            ("one that is set already", ok, {}, ok, 0, ""),
+            ("a namespace that is disabled", {"enable": "0"}, {}, {**ok, "enable": "0"}, 0, ""),
+            ("a provider that is refused", {}, {"REFUSE": card}, {**ok, "p2pmem": "0"}, 1, "uses system memory: its provider"),
+            ("the same where another was", {"p2pmem": "1"}, {"REFUSE": card}, {**ok, "p2pmem": "0"}, 1, "uses system memory"),
+            ("a provider that is refused when it is enabled", {}, {"REFUSE_ENABLE": "1"}, {**ok, "p2pmem": "0"}, 1, "uses system memory"),
+            ("a disk that cannot be enabled", {}, {"REFUSE_ENABLE": "9"}, {**ok, "p2pmem": "0", "enable": "0"}, 1, "is disabled"),
+            ("another attribute that is refused", {}, {"REFUSE": "warn"}, {**ok, "p2pmem_verify": "auto"}, 1, "p2pmem_verify cannot be set")):
+        made.make(**before)
+        done = made.restore(**more)
+        have = made.have(want)
+        tap.result(done.returncode == status and have == want and says in done.stderr and done.stderr.count("\n") == bool(says),
+                   f"nvmet restore: {name}", f"{done.returncode} {have} {done.stderr}")
+    for name, options, later, least, most in (
+            ("a provider that comes is waited for", (), 1.5, 1.2, 25), ("no longer than --wait", ("--wait", "1"), None, 0.8, 25),
+            ("--wait 0: not at all", ("--wait", "0"), None, 0, 10)):
+        made.make(published="0")
+        timer = threading.Timer(later or 0, made.publish, ["1"])
+        if later:
+            timer.start()
+        begin = time.monotonic()
+        done = made.restore(*options)
+        took = time.monotonic() - begin
+        timer.cancel()
+        tap.result(not done.returncode and made.have(ok) == ok and least <= took < most, f"nvmet restore: {name}",
+                   f"{done.returncode} {took:.1f} s {done.stderr}")
+
+
+def guard(tap, made):
+    """A namespace that hosts may be using is disabled with --force only, and never without need."""
+    use = {"p2pmem": "1", "p2pmem_stats/provider": "7 0000:03:00.0 ok proved"}
+    for name, before, force, touched, says in (
+            ("that a port exports", {"port": "2"}, False, False, "port 2 exports it"),
+            ("that a port exports, --force", {"port": "2"}, True, True, ""),
+            ("that a port exports, disabled", {"port": "2", "enable": "0"}, False, True, ""),
+            ("that no port exports", {}, False, True, ""),
+            ("that a controller uses", use, False, False, "controller 7 uses it"),
+            ("that a controller uses, --force", use, True, True, ""),
+            ("that is as it should be already", {**use, "port": "2", "p2pmem": made.card, "p2pmem_verify": "warn"}, False, False, None)):
+        for action in ("set", "restore"):
+            made.make(**before)
+            options = ["--force"] if force else []
+            done = made.restore(*options) if action == "restore" else made.run("nvmet", "set", *options, "nqn.a", "1", made.card)
+            want = before.get("enable", "1")
+            good = done.returncode == bool(says) and bool(made.written()) == touched and made.have(["enable"])["enable"] == want
+            good = good and (made.have(["p2pmem"])["p2pmem"] == made.card) == (touched or says is None)
+            tap.result(good and (not says or (says in done.stderr and "nqn.a" in done.stderr and "--force" in done.stderr)),
+                       f"nvmet {action}: a namespace {name}", f"{done.returncode} {made.written()} {done.stderr}")
+
+
+def run(tap, env, program, directory):
+    if os.geteuid():
+        print("# namespaces of the target are changed by root only")
+        return
+    shim = directory / "refuse.so"
+    built = subprocess.run(["gcc", "-shared", "-fPIC", "-Wall", "-o", str(shim), str(HERE / "refuse.c")], capture_output=True, text=True,
+                           check=False)
+    tap.result(not built.returncode, "refuse.c compiles", built.stderr)
+    made = Configfs(env, program, shim, directory / "configfs")
+    restore(tap, made)
+    guard(tap, made)
