@@ -5,6 +5,8 @@
 #ifndef _P2PMEM_NVMET_H
 #define _P2PMEM_NVMET_H
 
+#include <signal.h>
+
 #include "command.h"
 
 #define NVMET_FILE	"/etc/nvmet/p2pmem.json"
@@ -16,10 +18,20 @@ extern const char * const nvmet_files[NVMET_KEYS];
 /* As the namespace has it; NULL where this kernel lacks the attribute */
 const char *nvmet_value(const struct nvmet_namespace *ns, unsigned int key);
 
-/* 0, or a negative errno */
-int nvmet_write(const struct nvmet_namespace *ns, const char *file, const char *value);
-/* The same; a failure is said in one line */
-int nvmet_write_or_say(const struct nvmet_namespace *ns, const char *file, const char *value);
+/* The first write of several that failed; @error is a negative errno, 0 if none did */
+struct refusal {
+	const char *file;
+	const char *value;
+	int error;
+};
+
+/* 0, or a negative errno, which is kept in @refusal unless an earlier one is */
+int nvmet_write(const struct nvmet_namespace *ns, const char *file, const char *value,
+		struct refusal *refusal);
+void nvmet_say_refusal(const struct nvmet_namespace *ns, const struct refusal *refusal);
+/* Between these two no signal ends the process, which would leave a namespace disabled. */
+void nvmet_hold_signals(sigset_t *mask);
+void nvmet_deliver_signals(const sigset_t *mask);
 /* Whether the namespace may be disabled for a moment; if not, one line says why */
 bool nvmet_may_change(const struct nvmet_namespace *ns, bool force);
 

@@ -28,30 +28,44 @@ const char *nvmet_value(const struct nvmet_namespace *ns, unsigned int key)
 	return values[key];
 }
 
-int nvmet_write(const struct nvmet_namespace *ns, const char *file, const char *value)
+int nvmet_write(const struct nvmet_namespace *ns, const char *file, const char *value,
+		struct refusal *refusal)
 {
 	char path[TREE_PATH];
-	int fd, ret = 0;
+	int fd, error = 0;
 
 	snprintf(path, sizeof(path), NVMET "/subsystems/%s/namespaces/%s/%s", ns->subsystem,
 		 ns->nsid, file);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, value, strlen(value)) < 0)
-		ret = -errno;
+		error = -errno;
 	if (fd >= 0)
 		close(fd);
-	return ret;
+	if (error && !refusal->error)
+		*refusal = (struct refusal){ .file = file, .value = value, .error = error };
+	return error;
 }
 
-int nvmet_write_or_say(const struct nvmet_namespace *ns, const char *file, const char *value)
+void nvmet_say_refusal(const struct nvmet_namespace *ns, const struct refusal *refusal)
 {
-	int ret = nvmet_write(ns, file, value);
-
-	if (ret)
+	if (refusal->error)
 		complain(NVMET "/subsystems/%s/namespaces/%s/%s cannot be set to %s: %s; the "
-			 "kernel log may say why", ns->subsystem, ns->nsid, file, value,
-			 strerror(-ret));
-	return ret;
+			 "kernel log may say why", ns->subsystem, ns->nsid, refusal->file,
+			 refusal->value, strerror(-refusal->error));
+}
+
+/* To stop the process would leave the disk disabled, too. */
+void nvmet_hold_signals(sigset_t *mask)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, mask);
+}
+
+void nvmet_deliver_signals(const sigset_t *mask)
+{
+	sigprocmask(SIG_SETMASK, mask, NULL);
 }
 
 /* The first port that exports the subsystem, or NULL; @name holds what is returned */

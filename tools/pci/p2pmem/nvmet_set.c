@@ -32,97 +32,99 @@ static struct nvmet_namespace *find(struct context *c, const char *nqn, const ch
 	return NULL;
 }
 
-/* True if the namespace has another value than one of @values, NULL for those that stay. */
+/* True if the namespace has another value than @values, NULL for those that stay. */
+static bool differs_in(const struct nvmet_namespace *ns, const char *values[NVMET_KEYS],
+		       unsigned int key)
+{
+	return values[key] && nvmet_value(ns, key) && strcmp(values[key], nvmet_value(ns, key));
+}
+
 static bool differs(const struct nvmet_namespace *ns, const char *values[NVMET_KEYS])
 {
 	unsigned int i;
 
 	for (i = 0; i < NVMET_KEYS; i++)
-		if (values[i] && nvmet_value(ns, i) && strcmp(values[i], nvmet_value(ns, i)))
+		if (differs_in(ns, values, i))
 			return true;
 	return false;
 }
 
-/* Set all of @values that differ, and enable the namespace again as it was. */
+/*
+ * Set all of @values that differ, and enable the namespace again as it was. What fails is said once
+ * the disk is there again: standard error may be a pipe that nobody reads.
+ */
 static int change(const struct nvmet_namespace *ns, const char *values[NVMET_KEYS])
 {
 	bool changed[NVMET_KEYS] = {};
+	struct refusal refusal = {}, again = {};
 	unsigned int i;
-	int ret = 0;
+	sigset_t mask;
 
-	if (!differs(ns, values))
-		return 0;
-	if (ns->enabled && nvmet_write_or_say(ns, "enable", "0"))
-		return -1;
-	for (i = 0; !ret && i < NVMET_KEYS; i++) {
-		if (!values[i] || !nvmet_value(ns, i) || !strcmp(values[i], nvmet_value(ns, i)))
-			continue;
-		ret = nvmet_write_or_say(ns, nvmet_files[i], values[i]);
-		changed[i] = !ret;
-	}
-	if (!ns->enabled)
-		return ret;
-	if (!ret)
-		ret = nvmet_write_or_say(ns, "enable", "1");
-	if (!ret)
-		return 0;
+	nvmet_hold_signals(&mask);
+	if (ns->enabled && nvmet_write(ns, "enable", "0", &refusal))
+		goto out;
+	for (i = 0; !refusal.error && i < NVMET_KEYS; i++)
+		changed[i] = differs_in(ns, values, i) &&
+			     !nvmet_write(ns, nvmet_files[i], values[i], &refusal);
+	if (ns->enabled && !refusal.error)
+		nvmet_write(ns, "enable", "1", &refusal);
+	if (!ns->enabled || !refusal.error)
+		goto out;
 	/* As it was: an invalid setting must not take the disk away. */
 	for (i = 0; i < NVMET_KEYS; i++)
 		if (changed[i])
-			nvmet_write_or_say(ns, nvmet_files[i], nvmet_value(ns, i));
-	nvmet_write_or_say(ns, "enable", "1");
-	return ret;
+			nvmet_write(ns, nvmet_files[i], nvmet_value(ns, i), &again);
+	nvmet_write(ns, "enable", "1", &again);
+out:
+	nvmet_say_refusal(ns, &refusal);
+	nvmet_say_refusal(ns, &again);
+	nvmet_deliver_signals(&mask);
+	return refusal.error;
 }
 
-/* All that differ; one that is refused does not keep the next from being set */
-static int write_values(const struct nvmet_namespace *ns, const char *values[NVMET_KEYS])
+/* The provider is refused: enable the disk without it. */
+static void without_peer_memory(const struct nvmet_namespace *ns, const char *provider,
+				const struct refusal *refusal)
 {
-	unsigned int i;
-	int ret = 0;
+	struct refusal again = {};
 
-	for (i = 0; i < NVMET_KEYS; i++)
-		if (values[i] && nvmet_value(ns, i) && strcmp(values[i], nvmet_value(ns, i)) &&
-		    nvmet_write_or_say(ns, nvmet_files[i], values[i]))
-			ret = -1;
-	return ret;
-}
-
-/* The disk is there, and one line says what it lacks */
-static int without_peer_memory(const struct nvmet_namespace *ns, const char *provider, int error,
-			       bool enable)
-{
-	int ret = nvmet_write(ns, "p2pmem", "0");
-
-	if (!ret && enable)
-		ret = nvmet_write(ns, "enable", "1");
-	if (ret)
+	if (!nvmet_write(ns, "p2pmem", "0", &again) && ns->enabled)
+		nvmet_write(ns, "enable", "1", &again);
+	if (again.error)
 		complain("namespace %s of %s is disabled: its provider %s is refused (%s), and it "
 			 "cannot be enabled without peer memory: %s", ns->nsid, ns->subsystem,
-			 provider, strerror(-error), strerror(-ret));
+			 provider, strerror(-refusal->error), strerror(-again.error));
 	else
 		complain("namespace %s of %s uses system memory: its provider %s is refused (%s; "
 			 "the kernel log may say why); \"p2pmem nvmet restore\" tries again",
-			 ns->nsid, ns->subsystem, provider, strerror(-error));
-	return -1;
+			 ns->nsid, ns->subsystem, provider, strerror(-refusal->error));
 }
 
 /* As change(), but a provider that is refused does not take the disk away */
 static int restore_values(const struct nvmet_namespace *ns, const char *values[NVMET_KEYS])
 {
 	const char *others[NVMET_KEYS] = { NULL, values[1], values[2] };
-	int ret, refused;
+	struct refusal refusal = {}, other = {};
+	unsigned int i;
+	sigset_t mask;
 
-	if (!values[0] || !strcmp(values[0], ns->p2pmem))
+	if (!differs_in(ns, values, 0))
 		return change(ns, others);
-	if (ns->enabled && nvmet_write_or_say(ns, "enable", "0"))
-		return -1;
-	refused = write_values(ns, others);
-	ret = nvmet_write(ns, nvmet_files[0], values[0]);
-	if (!ret && ns->enabled)
-		ret = nvmet_write(ns, "enable", "1");
-	if (ret)
-		return without_peer_memory(ns, values[0], ret, ns->enabled);
-	return refused;
+	nvmet_hold_signals(&mask);
+	if (ns->enabled && nvmet_write(ns, "enable", "0", &other))
+		goto out;
+	/* one that is refused does not keep the next from being set */
+	for (i = 1; i < NVMET_KEYS; i++)
+		if (differs_in(ns, values, i))
+			nvmet_write(ns, nvmet_files[i], values[i], &other);
+	if (!nvmet_write(ns, nvmet_files[0], values[0], &refusal) && ns->enabled)
+		nvmet_write(ns, "enable", "1", &refusal);
+	if (refusal.error)
+		without_peer_memory(ns, values[0], &refusal);
+out:
+	nvmet_say_refusal(ns, &other);
+	nvmet_deliver_signals(&mask);
+	return refusal.error || other.error;
 }
 
 int nvmet_set(struct context *c, const struct options *o, const char *nqn, const char *nsid,
@@ -152,7 +154,9 @@ int nvmet_set(struct context *c, const struct options *o, const char *nqn, const
 		}
 		values[0] = f->name;
 	}
-	if (differs(ns, values) && !nvmet_may_change(ns, o->force))
+	if (!differs(ns, values))
+		return json_done(c, "nvmet-set", NULL, 1, 0);
+	if (!nvmet_may_change(ns, o->force))
 		return FAILED;
 	return change(ns, values) ? FAILED : json_done(c, "nvmet-set", NULL, 1, 0);
 }
@@ -275,7 +279,9 @@ static int restore_one(struct context *c, struct json_object *o, double *left, b
 		values[i] = json_object_get_string(json_object_object_get(o, nvmet_keys[i]));
 	if (values[0] && strcmp(values[0], ns->p2pmem))
 		wait_for_provider(values[0], left);
-	if (differs(ns, values) && !nvmet_may_change(ns, force))
+	if (!differs(ns, values))
+		return 0;
+	if (!nvmet_may_change(ns, force))
 		return -1;
 	return restore_values(ns, values);
 }

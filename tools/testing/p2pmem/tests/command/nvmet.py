@@ -5,6 +5,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -120,6 +121,25 @@ def guard(tap, made):
                        f"nvmet {action}: a namespace {name}", f"{done.returncode} {made.written()} {done.stderr}")
 
 
+def signals(tap, made):
+    """A signal while the namespace is disabled ends the command once it is enabled again."""
+    text = json.dumps({"version": 1, "namespaces": [{"subsystem": "nqn.a", "nsid": "1", "p2pmem": "1", "verify": "warn"}]})
+    for number, arguments in ((signal.SIGINT, ["set", "nqn.a", "1", "auto"]), (signal.SIGHUP, ["set", "nqn.a", "1", "auto"]),
+                              (signal.SIGTERM, ["restore", "-"]), (signal.SIGQUIT, ["restore", "-"])):
+        made.make()
+        p = made.start("nvmet", *arguments, SLOW_DISABLE="1")
+        p.stdin.write(text)
+        p.stdin.close()
+        end = time.monotonic() + 10
+        while "enable 0" not in made.written() and time.monotonic() < end:
+            time.sleep(0.02)
+        p.send_signal(number)
+        _, err = p.stdout.read(), p.stderr.read()
+        have = made.have(["enable", "p2pmem"])
+        tap.result(p.wait(20) == -number and have == {"enable": "1", "p2pmem": "1"},
+                   f"nvmet {arguments[0]}: {number.name} ends it when the namespace is enabled again", f"{p.returncode} {have} {err}")
+
+
 def run(tap, env, program, directory):
     if os.geteuid():
         print("# namespaces of the target are changed by root only")
@@ -131,3 +151,4 @@ def run(tap, env, program, directory):
     made = Configfs(env, program, shim, directory / "configfs")
     restore(tap, made)
     guard(tap, made)
+    signals(tap, made)
