@@ -245,6 +245,8 @@ struct nvmet_namespace {
 	struct use *use;
 };
 
+#define MISSING_NAMESPACES	"namespaces of the NVMe target"
+
 /* Something that could not be read */
 struct missing {
 	const char *what;	/* what it would have shown */

@@ -10,6 +10,7 @@
 #include "command.h"
 
 #define NVMET_FILE	"/etc/nvmet/p2pmem.json"
+#define NVMET_VERSION	1	/* of what is saved */
 #define NVMET_KEYS	3
 
 /* The attributes: their names in a saved file, and in configfs */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DOC: p2pmem nvmet set, save, restore
+ * DOC: p2pmem nvmet set, restore
  *
  * Floor 9.
  *
@@ -11,13 +11,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "nvmet.h"
 
-#define VERSION		1
 #define WAIT_SECONDS	30
 
 static struct nvmet_namespace *find(struct context *c, const char *nqn, const char *nsid)
@@ -161,77 +159,6 @@ int nvmet_set(struct context *c, const struct options *o, const char *nqn, const
 	return change(ns, values) ? FAILED : json_done(c, "nvmet-set", NULL, 1, 0);
 }
 
-#define SAVE_FLAGS	(JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | \
-			 JSON_C_TO_STRING_NOSLASHESCAPE)
-
-/* Writes a file that is whole on the disk before it gets its name: power can fail at any time. */
-static int save_whole(struct json_object *root, const char *part)
-{
-	int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), ret, error;
-
-	if (fd < 0)
-		return -1;
-	ret = json_object_to_fd(fd, root, SAVE_FLAGS) || fsync(fd);
-	error = errno;
-	if (close(fd) && !ret)
-		return -1;
-	errno = error;
-	return ret ? -1 : 0;
-}
-
-static int save_to(struct json_object *root, const char *path)
-{
-	char part[TREE_PATH];
-	struct stat st;
-
-	if (!strcmp(path, "-"))
-		return printf("%s\n", json_object_to_json_string_ext(root, SAVE_FLAGS)) < 0;
-	/* A device or a pipe is not to be replaced by a file. */
-	if (!stat(path, &st) && !S_ISREG(st.st_mode)) {
-		complain("%s cannot be written: it is no file", path);
-		return -1;
-	}
-	if (snprintf(part, sizeof(part), "%s.new", path) >= (int)sizeof(part))
-		errno = ENAMETOOLONG;
-	else if (!save_whole(root, part) && !rename(part, path))
-		return 0;
-	complain("%s cannot be written: %s", path, strerror(errno));
-	unlink(part);
-	return -1;
-}
-
-int nvmet_save(struct context *c, const char *path)
-{
-	struct json_object *root, *array, *o;
-	struct machine *m = c->m;
-	unsigned int i, k;
-	int ret;
-
-	if (c->json && !strcmp(path, "-")) {
-		complain("what is saved to standard output is JSON already: no --json, or name a file");
-		return USAGE;
-	}
-	root = json_object_new_object();
-	array = json_object_new_array();
-	json_put(root, "version", json_u64(VERSION));
-	for (i = 0; i < m->nr_namespaces; i++) {
-		if (!m->ns[i].attributes)
-			continue;
-		o = json_object_new_object();
-		json_put(o, "subsystem", json_string(m->ns[i].subsystem));
-		json_put(o, "nsid", json_string(m->ns[i].nsid));
-		for (k = 0; k < NVMET_KEYS; k++)
-			if (nvmet_value(&m->ns[i], k))
-				json_put(o, nvmet_keys[k], json_string(nvmet_value(&m->ns[i], k)));
-		json_push(array, o);
-	}
-	json_put(root, "namespaces", array);
-	k = json_object_array_length(array);
-	ret = save_to(root, path);
-	json_object_put(root);
-	return ret ? FAILED : json_done(c, "nvmet-save", path, k, 0);
-}
-
 /* Its driver may still be probing. */
 static void wait_for_provider(const char *name, double *left)
 {
@@ -298,7 +225,7 @@ int nvmet_restore(struct context *c, const struct options *o, const char *path)
 
 	array = root ? json_object_object_get(root, "namespaces") : NULL;
 	if (!json_object_is_type(array, json_type_array) ||
-	    json_object_get_int(json_object_object_get(root, "version")) != VERSION) {
+	    json_object_get_int(json_object_object_get(root, "version")) != NVMET_VERSION) {
 		complain("%s is no file of \"p2pmem nvmet save\"%s%s", path, root ? "" : ": ",
 			 root ? "" : strerror(errno));
 		json_object_put(root);

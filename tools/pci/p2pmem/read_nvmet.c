@@ -22,12 +22,21 @@ struct ns_walk {
 	struct place *dir;
 };
 
+/* What is not there is not missing. */
+static void check_read(struct machine *m, const char *path, int ret)
+{
+	if (ret < 0 && ret != -ENOENT && ret != -ENOTDIR)
+		machine_missing(m, path, -ret, MISSING_NAMESPACES);
+}
+
 static char *attribute(struct machine *m, const struct place *at, const char *path)
 {
 	char line[TREE_PATH];
 
-	if (!read_line(m, at, path, line, sizeof(line)))
+	if (!read_line(m, at, path, line, sizeof(line))) {
+		check_read(m, at->path, -errno);
 		return NULL;
+	}
 	return printable(arena_strdup(m->arena, line));
 }
 
@@ -126,10 +135,14 @@ static void namespace(const char *nsid, void *arg)
 	struct nvmet_namespace *ns;
 	char path[TREE_PATH], line[16];
 	struct place dir;
+	int ret;
 
-	if (snprintf(path, sizeof(path), SUBSYSTEMS "/%s/namespaces/%s", w->subsystem, nsid) >=
-	    (int)sizeof(path) || place_open(m->tree, NULL, path, &dir))
+	ret = snprintf(path, sizeof(path), SUBSYSTEMS "/%s/namespaces/%s", w->subsystem, nsid);
+	ret = ret < (int)sizeof(path) ? place_open(m->tree, NULL, path, &dir) : -ENAMETOOLONG;
+	if (ret) {
+		check_read(m, path, ret);
 		return;
+	}
 	arena_room(m->arena, m->ns, m->nr_namespaces, m->room_namespaces);
 	ns = &m->ns[m->nr_namespaces++];
 	*ns = (struct nvmet_namespace){
@@ -152,7 +165,7 @@ static void subsystem(const char *nqn, void *arg)
 	char path[TREE_PATH];
 
 	if (snprintf(path, sizeof(path), SUBSYSTEMS "/%s/namespaces", nqn) < (int)sizeof(path))
-		place_list(w.m->tree, NULL, path, namespace, &w);
+		check_read(w.m, path, place_list(w.m->tree, NULL, path, namespace, &w));
 }
 
 static int by_number(const void *a, const void *b)
@@ -168,8 +181,7 @@ void read_nvmet(struct machine *m)
 	int ret = place_list(m->tree, NULL, SUBSYSTEMS, subsystem, m);
 
 	m->nvmet = !ret;
-	if (ret == -EACCES || ret == -EPERM)
-		machine_missing(m, SUBSYSTEMS, -ret, "namespaces of the NVMe target");
+	check_read(m, SUBSYSTEMS, ret);
 	if (m->nr_namespaces)
 		qsort(m->ns, m->nr_namespaces, sizeof(*m->ns), by_number);
 }

@@ -140,7 +140,39 @@ def signals(tap, made):
                    f"nvmet {arguments[0]}: {number.name} ends it when the namespace is enabled again", f"{p.returncode} {have} {err}")
 
 
+TWO = """p2pmem snapshot 1
+L sys/bus/pci/devices/0000:00:00.0
+ ../../../devices/pci0000:00/0000:00:00.0
+F sys/devices/pci0000:00/0000:00:00.0/class
+ 0x060000
+"""
+
+
+def saves(tap, env, program, directory):
+    """A file that is good is not replaced by one that lacks what could not be read."""
+    ns, target, snapshot = f"{NVMET}/subsystems/nqn.a/namespaces", directory / "kept.json", directory / "kept.snapshot"
+    for name, more, says in (
+            ("where nvmet is not loaded", "", "modprobe nvmet"),
+            ("where configfs cannot be read", f"E {NVMET}/subsystems\n 13\n", "Permission denied"),
+            ("where a namespace cannot be read", f"F {ns}/1/p2pmem\n 0\nE {ns}/2\n 13\n", "namespaces/2 cannot be read"),
+            ("where an attribute cannot be read", f"F {ns}/1/p2pmem\n 0\nE {ns}/1/p2pmem_verify\n 5\n", "Input/output error"),
+            ("where nvmet is the distribution's", f"F {ns}/1/enable\n 1\n", "the loaded nvmet is not p2pmem's"),
+            ("of one namespace", f"F {ns}/1/p2pmem\n 1\n", None),
+            ("of a target without subsystems", f"D {NVMET}/subsystems\n", None)):
+        snapshot.write_text(TWO + more)
+        target.write_text("good")
+        done = subprocess.run([program, "--from", snapshot, "nvmet", "save", target], env=env, capture_output=True, text=True, check=False)
+        kept = target.read_text()
+        if says:
+            good = done.returncode == 1 and kept == "good" and says in done.stderr and done.stderr.count("\n") == 1 and not done.stdout
+        else:
+            nr = len(json.loads(kept)["namespaces"]) if kept != "good" else -1
+            good = not done.returncode and done.stdout == f"{nr} namespaces saved in {target}\n" and nr == ("one" in name)
+        tap.result(good, f"nvmet save {name}", f"{done.returncode} {kept} {done.stdout} {done.stderr}")
+
+
 def run(tap, env, program, directory):
+    saves(tap, env, program, directory)
     if os.geteuid():
         print("# namespaces of the target are changed by root only")
         return
