@@ -341,6 +341,8 @@ void read_host(struct machine *m);
 void read_lent(struct machine *m);
 void read_kernel(struct machine *m);
 void read_nvmet(struct machine *m);
+/* What changes of a namespace; false when it is gone */
+bool read_namespace_again(struct machine *m, struct nvmet_namespace *ns);
 /* A file of one line; false when it is not there */
 bool read_line(struct machine *m, const struct place *at, const char *path, char *buf, size_t len);
 bool read_number(struct machine *m, const struct place *at, const char *path, int base,

@@ -12,11 +12,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "nvmet.h"
 
-#define NVMET	"/sys/kernel/config/nvmet"
+#define NVMET		"/sys/kernel/config/nvmet"
+#define LOCK_TENTHS	300	/* of a second */
 
 const char * const nvmet_keys[NVMET_KEYS] = { "p2pmem", "prefer", "verify" };
 const char * const nvmet_files[NVMET_KEYS] = { "p2pmem", "p2pmem_prefer", "p2pmem_verify" };
@@ -66,6 +69,36 @@ void nvmet_hold_signals(sigset_t *mask)
 void nvmet_deliver_signals(const sigset_t *mask)
 {
 	sigprocmask(SIG_SETMASK, mask, NULL);
+}
+
+int nvmet_lock(struct context *c, struct nvmet_namespace *ns)
+{
+	const struct timespec tenth = { .tv_nsec = 100000000 };
+	unsigned int turn = 0;
+	char path[TREE_PATH];
+	int fd, error;
+
+	snprintf(path, sizeof(path), NVMET "/subsystems/%s/namespaces/%s", ns->subsystem,
+		 ns->nsid);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	error = fd < 0 ? errno : 0;
+	while (!error && flock(fd, LOCK_EX | LOCK_NB)) {
+		error = errno == EWOULDBLOCK && ++turn < LOCK_TENTHS ? 0 : errno;
+		nanosleep(&tenth, NULL);
+	}
+	if (!error && !read_namespace_again(c->m, ns))
+		error = ENOENT;
+	if (!error)
+		return fd;
+	if (error == EWOULDBLOCK)
+		complain("namespace %s of %s is being changed by another p2pmem: try again when "
+			 "that one has ended", ns->nsid, ns->subsystem);
+	else
+		complain("namespace %s of %s cannot be changed: %s: %s", ns->nsid, ns->subsystem,
+			 path, strerror(error));
+	if (fd >= 0)
+		close(fd);
+	return -error;
 }
 
 /* The first port that exports the subsystem, or NULL; @name holds what is returned */

@@ -125,6 +125,21 @@ out:
 	return refusal.error || other.error;
 }
 
+/* By the state of the namespace now: it may have been read long ago. */
+static int apply(struct context *c, struct nvmet_namespace *ns, const char *values[NVMET_KEYS],
+		 bool force, int (*how)(const struct nvmet_namespace *ns,
+					const char *values[NVMET_KEYS]))
+{
+	int lock = nvmet_lock(c, ns), ret = 0;
+
+	if (lock < 0)
+		return lock;
+	if (differs(ns, values))
+		ret = nvmet_may_change(ns, force) ? how(ns, values) : -EBUSY;
+	close(lock);
+	return ret;
+}
+
 int nvmet_set(struct context *c, const struct options *o, const char *nqn, const char *nsid,
 	      const char *value)
 {
@@ -152,11 +167,9 @@ int nvmet_set(struct context *c, const struct options *o, const char *nqn, const
 		}
 		values[0] = f->name;
 	}
-	if (!differs(ns, values))
-		return json_done(c, "nvmet-set", NULL, 1, 0);
-	if (!nvmet_may_change(ns, o->force))
+	if (apply(c, ns, values, o->force, change))
 		return FAILED;
-	return change(ns, values) ? FAILED : json_done(c, "nvmet-set", NULL, 1, 0);
+	return json_done(c, "nvmet-set", NULL, 1, 0);
 }
 
 /* Its driver may still be probing. */
@@ -206,11 +219,7 @@ static int restore_one(struct context *c, struct json_object *o, double *left, b
 		values[i] = json_object_get_string(json_object_object_get(o, nvmet_keys[i]));
 	if (values[0] && strcmp(values[0], ns->p2pmem))
 		wait_for_provider(values[0], left);
-	if (!differs(ns, values))
-		return 0;
-	if (!nvmet_may_change(ns, force))
-		return -1;
-	return restore_values(ns, values);
+	return apply(c, ns, values, force, restore_values);
 }
 
 int nvmet_restore(struct context *c, const struct options *o, const char *path)

@@ -128,12 +128,24 @@ static void read_stats(struct machine *m, struct nvmet_namespace *ns, const stru
 		qsort(ns->reason, ns->nr_reasons, sizeof(*ns->reason), by_counter);
 }
 
+static void read_values(struct machine *m, struct nvmet_namespace *ns, const struct place *dir)
+{
+	char line[16];
+
+	ns->device = attribute(m, dir, "device_path");
+	ns->enabled = read_line(m, dir, "enable", line, sizeof(line)) && *line == '1';
+	ns->p2pmem = attribute(m, dir, "p2pmem");
+	ns->prefer = attribute(m, dir, "p2pmem_prefer");
+	ns->verify = attribute(m, dir, "p2pmem_verify");
+	ns->attributes = ns->p2pmem;
+}
+
 static void namespace(const char *nsid, void *arg)
 {
 	struct ns_walk *w = arg;
 	struct machine *m = w->m;
 	struct nvmet_namespace *ns;
-	char path[TREE_PATH], line[16];
+	char path[TREE_PATH];
 	struct place dir;
 	int ret;
 
@@ -149,14 +161,24 @@ static void namespace(const char *nsid, void *arg)
 		.subsystem = printable(arena_strdup(m->arena, w->subsystem)),
 		.nsid = printable(arena_strdup(m->arena, nsid)),
 	};
-	ns->device = attribute(m, &dir, "device_path");
-	ns->enabled = read_line(m, &dir, "enable", line, sizeof(line)) && *line == '1';
-	ns->p2pmem = attribute(m, &dir, "p2pmem");
-	ns->prefer = attribute(m, &dir, "p2pmem_prefer");
-	ns->verify = attribute(m, &dir, "p2pmem_verify");
-	ns->attributes = ns->p2pmem;
+	read_values(m, ns, &dir);
 	read_stats(m, ns, &dir);
 	place_close(&dir);
+}
+
+bool read_namespace_again(struct machine *m, struct nvmet_namespace *ns)
+{
+	char path[TREE_PATH];
+	struct place dir;
+
+	if (snprintf(path, sizeof(path), SUBSYSTEMS "/%s/namespaces/%s", ns->subsystem,
+		     ns->nsid) >= (int)sizeof(path) || place_open(m->tree, NULL, path, &dir))
+		return false;
+	*ns = (struct nvmet_namespace){ .subsystem = ns->subsystem, .nsid = ns->nsid };
+	read_values(m, ns, &dir);
+	read_stats(m, ns, &dir);
+	place_close(&dir);
+	return true;
 }
 
 static void subsystem(const char *nqn, void *arg)

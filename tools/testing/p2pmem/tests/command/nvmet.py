@@ -3,6 +3,7 @@
 "p2pmem nvmet set", "save" and "restore" in a made-up configfs, whose values the kernel refuses (refuse.c).
 """
 
+import fcntl
 import json
 import os
 import signal
@@ -43,8 +44,9 @@ class Configfs:
     def publish(self, value):
         (self.root / "sys/bus/pci/devices" / self.card / "p2pmem/published").write_text(value + "\n")
 
-    def start(self, *arguments, **env):
-        self.writes.unlink(missing_ok=True)
+    def start(self, *arguments, keep=False, **env):
+        if not keep:
+            self.writes.unlink(missing_ok=True)
         return subprocess.Popen(["unshare", "-m", "sh", "-c", "mount --bind \"$0/sys\" /sys && export LD_PRELOAD=\"$1\" && shift && exec \"$@\"",
                                  str(self.root), str(self.shim), str(self.program), *arguments], stdin=subprocess.PIPE,
                                 env={**self.env, "WRITES": str(self.writes), **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -140,6 +142,42 @@ def signals(tap, made):
                    f"nvmet {arguments[0]}: {number.name} ends it when the namespace is enabled again", f"{p.returncode} {have} {err}")
 
 
+def changes(tap, made):
+    """What somebody else changes while "restore" waits for a provider stays, and one command at a time changes a namespace."""
+    for name, later, want, status in (
+            ("disables the namespace", {"enable": "0"}, {"enable": "0", "p2pmem": made.card}, 0),
+            ("sets the same", {"p2pmem": made.card, "p2pmem_verify": "warn"}, {"enable": "1", "p2pmem": made.card}, 0)):
+        made.make(published="0")
+        timer = threading.Timer(0.7, lambda files=later: [(made.ns / f).write_text(v + "\n") for f, v in files.items()])
+        timer.start()
+        done = made.restore("--wait", "1.5")
+        have = made.have(want)
+        # nothing is written that somebody else has written already
+        touched = made.written() if "p2pmem" in later else []
+        tap.result(done.returncode == status and have == want and not touched, f"nvmet restore: somebody {name} meanwhile",
+                   f"{done.returncode} {have} {touched} {done.stderr}")
+    made.make()
+    first = made.start("nvmet", "set", "nqn.a", "1", "auto", SLOW_DISABLE="1")
+    end = time.monotonic() + 10
+    while "enable 0" not in made.written() and time.monotonic() < end:
+        time.sleep(0.02)
+    second = made.start("nvmet", "set", "nqn.a", "1", made.card, keep=True)
+    err = first.communicate(timeout=20)[1] + second.communicate(timeout=20)[1]
+    have, log = made.have(["enable", "p2pmem"]), made.written()
+    tap.result(not first.returncode and not second.returncode and have == {"enable": "1", "p2pmem": made.card} and
+               log == ["enable 0", "p2pmem 1", "enable 1", "enable 0", f"p2pmem {made.card}", "enable 1"],
+               "nvmet set waits for another one", f"{have} {log} {err}")
+    made.make()
+    fd = os.open(made.ns, os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    p = made.start("nvmet", "set", "nqn.a", "1", "auto")
+    time.sleep(0.5)
+    p.send_signal(signal.SIGINT)
+    err = p.communicate(timeout=10)[1]
+    os.close(fd)
+    tap.result(p.returncode == -signal.SIGINT and not made.written(), "and a signal ends the wait", f"{p.returncode} {made.written()} {err}")
+
+
 TWO = """p2pmem snapshot 1
 L sys/bus/pci/devices/0000:00:00.0
  ../../../devices/pci0000:00/0000:00:00.0
@@ -184,3 +222,4 @@ def run(tap, env, program, directory):
     restore(tap, made)
     guard(tap, made)
     signals(tap, made)
+    changes(tap, made)
