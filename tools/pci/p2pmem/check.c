@@ -188,6 +188,25 @@ static void check_namespace(struct check *k, const struct nvmet_namespace *ns)
 	      why ? why : "");
 }
 
+static void check_answers(struct check *k)
+{
+	const struct function *f;
+	unsigned int i;
+
+	for (i = 0; i < k->c->m->nr; i++) {
+		f = k->c->m->function[i];
+		if (f->silent)
+			found(k, STOPS_SOME, "no-answer",
+			      text(k, "echo 1 > /sys/bus/pci/devices/%s/remove && "
+				   "echo 1 > /sys/bus/pci/rescan", f->name),
+			      "%s%s%s%s does not answer: its configuration space reads all ones, as if "
+			      "it were removed, failed or without power", f->name,
+			      strstr(f->name, function_alias(f)) ? "" : " (",
+			      strstr(f->name, function_alias(f)) ? "" : function_alias(f),
+			      strstr(f->name, function_alias(f)) ? "" : ")");
+	}
+}
+
 static int by_severity(const void *a, const void *b)
 {
 	const struct finding *one = a, *two = b;
@@ -251,6 +270,7 @@ int command_check(struct context *c)
 
 	check_kernel(&k);
 	check_drivers(&k);
+	check_answers(&k);
 	check_providers(&k);
 	check_pairs(&k);
 	for (i = 0; i < c->m->nr_namespaces; i++)

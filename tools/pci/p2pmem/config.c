@@ -95,10 +95,14 @@ void registers_decode(struct registers *r, struct function *f)
 {
 	struct pci_dev *d;
 	struct pci_cap *cap;
+	int i;
 
 	f->pcie_type = -1;
-	if (f->config_len < 64)
+	if (f->config_len < 64) {
+		for (i = 0; i < NR_BARS; i++)
+			f->bar[i].bus = f->bar[i].start;
 		return;
+	}
 	d = pci_get_dev(r->access, f->domain, f->bus, f->device, f->number);
 	/* Bytes that are not known are 0: no capability. libpci never looks further. */
 	pci_setup_cache(d, f->config, SPACE);

@@ -43,10 +43,11 @@ static const char *tail(struct context *c, const struct function *f)
 		snprintf(lends, sizeof(lends), "lends %s", size_text(size, f->provider->size));
 	else if (f->could_lend)
 		snprintf(lends, sizeof(lends), "could lend");
-	return arena_printf(c->m->arena, "%s%s%s%s%s%s%s%s%s",
+	return arena_printf(c->m->arena, "%s%s%s%s%s%s%s%s%s%s",
 			    f->bridge ? port_name(f) : role_name(f->role),
 			    *names ? " " : "", names, *lends ? ", " : "", lends,
-			    *link ? ", " : "", link, *acs ? ", " : "", acs);
+			    *link ? ", " : "", link, *acs ? ", " : "", acs,
+			    f->silent ? ", does not answer" : "");
 }
 
 static void draw_below(struct context *c, const bool *want, const struct root_bus *root,
@@ -197,6 +198,8 @@ static void dot_node(struct context *c, FILE *out, const struct function *f)
 		fprintf(out, "\\nlends %s", size_text(size, f->provider->size));
 	if (*acs)
 		fprintf(out, "\\n%s", acs);
+	if (f->silent)
+		fputs("\\ndoes not answer", out);
 	fputs("\"];\n", out);
 }
 

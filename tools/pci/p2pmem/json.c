@@ -114,6 +114,7 @@ struct json_object *json_function(struct context *c, const struct function *f)
 	json_put(o, "numa_node", f->node < 0 ? NULL : json_object_new_int(f->node));
 	json_put(o, "iommu_group", f->group < 0 ? NULL : json_object_new_int(f->group));
 	json_put(o, "dma_mask_bits", f->dma_bits ? json_u64(f->dma_bits) : NULL);
+	json_put(o, "answers", json_object_new_boolean(!f->silent));
 	return o;
 }
 

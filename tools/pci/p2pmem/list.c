@@ -67,7 +67,8 @@ static void list_possible(struct context *c)
 		grid_add(g, PLAIN, "%s", f->name);
 		grid_add(g, PLAIN, "%s", function_alias(f));
 		grid_add(g, PLAIN, "%s", f->driver ? f->driver : "-");
-		grid_add(g, PLAIN, "%s in BAR %d", size_text(size, bar ? bar->size : 0), number);
+		grid_add(g, PLAIN, "%s in BAR %d%s", size_text(size, bar ? bar->size : 0), number,
+			 f->silent ? ", does not answer" : "");
 		grid_add(g, FAINT, "%s", device_name(c, f));
 	}
 	grid_print(g);
@@ -86,8 +87,9 @@ static void list_provider(struct context *c, struct grid *g, const struct provid
 	grid_add(g, PLAIN, "%s", size_text(size, p->size));
 	grid_add(g, PLAIN, "%s%s", size_text(used, p->size - p->available),
 		 bar_text(c, p->size - p->available, p->size));
-	grid_add(g, p->published ? GOOD : WARN, "%s%s%s", p->published ? "yes" : "no",
-		 lives ? "" : " ", lives ? "" : p->state);
+	grid_add(g, f->silent ? BAD : p->published ? GOOD : WARN, "%s%s%s%s",
+		 p->published ? "yes" : "no", lives ? "" : " ", lives ? "" : p->state,
+		 f->silent ? ", does not answer" : "");
 	if (f->node < 0)
 		grid_add(g, PLAIN, "-");
 	else

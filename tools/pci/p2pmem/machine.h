@@ -141,6 +141,7 @@ struct root_bus {
  * @config: configuration space, 4096 bytes, of which those are 0 that were not read
  * @config_len: how much of it can be read; 64 without root, 0 when nothing could be
  * @whole: all that is looked at could be read
+ * @silent: it does not answer: its configuration space reads all ones
  * @bridge: it is one
  * @multifunction: as the kernel sees it
  * @pcie_cap: offset of the PCI Express capability, 0 for none
@@ -184,6 +185,7 @@ struct function {
 	unsigned char *config;
 	unsigned int config_len;
 	bool whole;
+	bool silent;
 	bool bridge;
 	bool multifunction;
 	int pcie_cap;

@@ -86,17 +86,17 @@ const char *device_name(struct context *c, const struct function *f)
 void say_missing(struct context *c)
 {
 	const struct machine *m = c->m;
-	const char *root = "";
+	const char *root;
 	unsigned int i;
 
 	for (i = 0; i < m->nr_missing; i++) {
-		if (m->missing[i].error == EACCES || m->missing[i].error == EPERM)
-			root = " (root can)";
+		root = m->missing[i].error == EACCES || m->missing[i].error == EPERM ?
+			" (root can)" : "";
 		say(c, FAINT, "Not read: %s: %s: %s%s\n", m->missing[i].what, m->missing[i].path,
 		    strerror(m->missing[i].error), root);
 	}
 	for (i = 0; i < m->nr; i++)
-		if (!m->function[i]->whole)
+		if (!m->function[i]->whole && !m->function[i]->silent)
 			break;
 	if (i < m->nr && !m->nr_missing)
 		say(c, FAINT, "Not read: %s has the first 64 bytes of configuration space only: "

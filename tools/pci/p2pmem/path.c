@@ -51,8 +51,10 @@ static void hop(struct way *w, struct function *f, const char *what, bool passed
 {
 	struct context *c = w->c;
 	struct json_object *o;
-	bool fault = !strcmp(w->v.at, f->name), up = passed && redirects(f);
+	bool fault = !strcmp(w->v.at, f->name) || f->silent, up = passed && redirects(f);
 
+	if (f->silent)
+		what = arena_printf(c->m->arena, "%s, does not answer", what);
 	if (c->json) {
 		o = json_object_new_object();
 		json_put(o, "address", json_string(f->name));
@@ -177,8 +179,17 @@ static void print_ends(struct way *w)
 		    translation_name(f->translation));
 }
 
+/* The first function at or above @f that does not answer, or NULL */
+static const struct function *silent_on(const struct function *f)
+{
+	while (f && !f->silent)
+		f = function_up(f);
+	return f;
+}
+
 static void print_verdict(struct way *w)
 {
+	const struct function *silent;
 	struct verdict *v = &w->v;
 	struct context *c = w->c;
 	char text[1024];
@@ -195,7 +206,13 @@ static void print_verdict(struct way *w)
 		    "allows\n");
 		break;
 	case NOT_KNOWN:
-		say(c, WARN, "Verdict:  not known: registers on the way could not be read\n");
+		silent = silent_on(w->provider);
+		if (!silent)
+			silent = silent_on(w->client);
+		if (silent)
+			say(c, WARN, "Verdict:  not known: %s does not answer\n", silent->name);
+		else
+			say(c, WARN, "Verdict:  not known: registers on the way could not be read\n");
 		break;
 	case REFUSED:
 		say(c, BAD, "Verdict:  refused: %s: %s%s%s\n", reason_token(v->reason),

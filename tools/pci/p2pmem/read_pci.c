@@ -168,6 +168,13 @@ static void read_acs(struct bytes *b)
 	}
 }
 
+/* A virtual function has no ids in its registers, but a type of header. */
+static bool all_ones(const unsigned char *c)
+{
+	return c[PCI_VENDOR_ID] == 0xff && c[PCI_VENDOR_ID + 1] == 0xff &&
+	       c[PCI_HEADER_TYPE] == 0xff;
+}
+
 /*
  * Only what is looked at: each register is a transaction, or an exit from a guest. Without root
  * there are 64 bytes.
@@ -187,7 +194,8 @@ static void read_config(struct machine *m, const struct place *dir, struct funct
 		return;
 	if (bytes_read(&b, 0, HEADER) == HEADER) {
 		f->config_len = HEADER;
-		if (b.size > HEADER && bytes_read(&b, HEADER, 4) == 4) {
+		f->silent = all_ones(f->config);
+		if (!f->silent && b.size > HEADER && bytes_read(&b, HEADER, 4) == 4) {
 			f->config_len = b.size;
 			if (read_pcie(&b))
 				read_acs(&b);
@@ -196,6 +204,10 @@ static void read_config(struct machine *m, const struct place *dir, struct funct
 		machine_broken(m, dir->path, "config has fewer than 64 bytes");
 	}
 	bytes_close(m->tree, dir, "config", &b, f->config_len);
+	if (!f->silent)
+		return;
+	memset(f->config, 0, HEADER);
+	f->config_len = 0;
 }
 
 static void read_ids(struct machine *m, const struct place *dir, struct function *f)
@@ -313,7 +325,7 @@ static void place_by_buses(struct machine *m, struct function *f, struct functio
 
 	for (i = 0; i < bridges; i++) {
 		b = bridge[i];
-		if (b != f && b->domain == f->domain && b->config_len >= 64 &&
+		if (b != f && !b->silent && b->domain == f->domain && b->config_len >= 64 &&
 		    b->bus != f->bus && b->config[0x19] == f->bus)
 			f->up = b;
 	}
@@ -418,6 +430,10 @@ void read_functions(struct machine *m)
 			f->physfn = machine_at(m, (const char *)f->physfn);
 		if (f->physfn == f)
 			f->physfn = NULL;
+		if (f->physfn && f->physfn->silent) {
+			f->silent = true;
+			f->whole = false;
+		}
 	}
 	bridge = arena_alloc(m->arena, (m->nr + 1) * sizeof(*bridge));
 	for (i = 0; i < m->nr; i++)

@@ -113,17 +113,20 @@ static void print_key(struct matrix *x)
 	struct context *c = x->c;
 	struct grid *g = grid_new(c, 4);
 	bool *seen = arena_alloc(c->m->arena, (c->m->nr + 1) * sizeof(*seen));
+	const char *lends;
 	unsigned int i;
 
 	for (i = 0; i < x->rows + x->columns; i++) {
 		struct function *f = i < x->rows ? x->row[i] : x->column[i - x->rows];
 
+		lends = f->provider ? "lends" : f->could_lend ? "could lend" : "";
 		if (seen[f->index])
 			continue;
 		seen[f->index] = true;
 		grid_add(g, PLAIN, "%s", function_alias(f));
 		grid_add(g, PLAIN, "%s", f->name);
-		grid_add(g, PLAIN, "%s", f->provider ? "lends" : f->could_lend ? "could lend" : "");
+		grid_add(g, PLAIN, "%s%s%s", lends, *lends && f->silent ? ", " : "",
+			 f->silent ? "does not answer" : "");
 		grid_add(g, FAINT, "%s", device_name(c, f));
 	}
 	fputc('\n', c->out);

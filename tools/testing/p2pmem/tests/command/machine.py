@@ -20,7 +20,7 @@ A description, a line each; "#" begins a comment:
 KIND is one of KINDS below. WORDs: x16, gen4 (link); acs=LETTERS (srcudt; "-" is a capability with
 nothing on), egress=BITS:VECTOR; bar=N:SIZE[p] (p: 64 bits, prefetchable); mask=BITS; driver=D; name=N (nvme0, mlx5_0, eth0); net=N;
 pf=DEV.FN (virtual function); mps=, mps_can=, mrrs=; tags10, takes10; lends=SIZE, free=SIZE, unpublished;
-cmb=LOC,SZ (hexadecimal); group=N; removable; node=N. In other lines a device is its name or its address.
+cmb=LOC,SZ (hexadecimal); group=N; removable; node=N; dead (reads all ones). In other lines a device is its name or its address.
 """
 
 import re
@@ -199,7 +199,7 @@ class Machine:
                            ("numa_node", str(node)), ("dma_mask_bits", f.values.get("mask", "64" if "driver" in f.values else "32"))):
             self.put(f"{path}/{name}", text)
         self.put(f"{path}/removable", "removable" if "removable" in f.flags else "fixed")
-        config = f.config()
+        config = f.config() if "dead" not in f.flags else b"\xff" * len(f.config())
         self.put(f"{path}/config", config[:64] if self.user else config)
         lines = []
         for number in range(13):
