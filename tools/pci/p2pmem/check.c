@@ -72,7 +72,7 @@ static void check_drivers(struct check *k)
 	const struct machine *m = k->c->m;
 	unsigned int i;
 
-	if (m->kernel != KERNEL_P2PMEM)
+	if (m->kernel != KERNEL_P2PMEM || !m->holders_known)
 		return;
 	for (i = 0; i < ARRAY_SIZE(need); i++)
 		if (names_have(&m->loaded, need[i].module) &&

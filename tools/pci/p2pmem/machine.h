@@ -297,6 +297,7 @@ struct machine {
 	bool pairs_known;		/* debugfs could be read */
 	bool nvmet;			/* the target is loaded */
 	struct names holders;		/* modules that use p2pdma */
+	bool holders_known;		/* false where p2pdma is built in */
 	struct names loaded;		/* of those that matter */
 	struct names installed;		/* kernels with modules of p2pmem */
 	int use_cmb_sqes;		/* parameter of nvme; -1 not known */

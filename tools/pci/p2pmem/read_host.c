@@ -146,7 +146,8 @@ static void read_modules(struct machine *m)
 		names_add(m, &m->loaded, matter[i]);
 		place_close(&dir);
 	}
-	place_list(m->tree, NULL, w.path, holder, &w);
+	m->holders_known = !place_list(m->tree, NULL, w.path, holder, &w) &&
+		read_line(m, NULL, "sys/module/p2pdma/initstate", line, sizeof(line));
 	if (place_read(m->tree, NULL, "sys/module/p2pdma/parameters/host_bridges", list,
 		       sizeof(list)) >= 0)
 		m->host_bridges = printable(trim(arena_strdup(m->arena, list)));
