@@ -15,9 +15,8 @@
 #include "archive.h"
 #include "tree.h"
 
-#define MAGIC		"p2pmem snapshot 1"
 #define MAX_LINKS	40
-#define BYTES_A_LINE	16
+#define MAX_TOTAL	(256 << 20)	/* of contents: bytes that are 0 need no text */
 
 struct archive {
 	struct arena *arena;
@@ -203,6 +202,9 @@ struct parser {
 	unsigned int line;
 	const char *text;	/* the present line */
 	size_t len;
+	char *buf;		/* contents of the present entry */
+	size_t room;
+	size_t total;		/* of all entries */
 	char *error;
 	size_t error_len;
 };
@@ -234,16 +236,33 @@ static bool bad(struct parser *p, const char *what)
 	return false;
 }
 
-static bool text_content(struct parser *p, char *buf, size_t *size)
+/* Contents of @size bytes, and a zero, fit into the buffer, whose first bytes stay. */
+static bool make_room(struct parser *p, size_t size)
+{
+	char *more;
+
+	if (size > TREE_FILE + 1 || size > MAX_TOTAL - p->total)
+		return bad(p, "the file is too large");
+	if (size <= p->room)
+		return true;
+	p->room = size > 2 * p->room ? size : 2 * p->room;
+	more = realloc(p->buf, p->room);
+	if (!more)
+		return bad(p, "out of memory");
+	p->buf = more;
+	return true;
+}
+
+static bool text_content(struct parser *p, size_t *size)
 {
 	*size = 0;
 	while (content_follows(p)) {
 		next_line(p);
-		if (*size + p->len > TREE_FILE)
-			return bad(p, "the file is too large");
-		memcpy(buf + *size, p->text + 1, p->len - 1);
+		if (!make_room(p, *size + p->len))
+			return false;
+		memcpy(p->buf + *size, p->text + 1, p->len - 1);
 		*size += p->len - 1;
-		buf[(*size)++] = '\n';
+		p->buf[(*size)++] = '\n';
 	}
 	return true;
 }
@@ -272,7 +291,7 @@ static int hex(char c)
 	return at ? at - digits : -1;
 }
 
-static bool byte_content(struct parser *p, char *buf, size_t *size)
+static bool byte_content(struct parser *p, size_t *size)
 {
 	uint64_t n, offset;
 	size_t at;
@@ -281,7 +300,9 @@ static bool byte_content(struct parser *p, char *buf, size_t *size)
 	    at != p->len)
 		return bad(p, "a number of bytes is missing");
 	*size = n;
-	memset(buf, 0, n);
+	if (!make_room(p, n + 1))
+		return false;
+	memset(p->buf, 0, n);
 	while (content_follows(p)) {
 		next_line(p);
 		if (!number(p, 16, *size, &offset, &at) || at >= p->len || p->text[at] != ':')
@@ -292,7 +313,7 @@ static bool byte_content(struct parser *p, char *buf, size_t *size)
 				return bad(p, "not an offset and bytes");
 			if (offset >= *size)
 				return bad(p, "more bytes than there are said to be");
-			buf[offset] = hex(p->text[at + 1]) << 4 | hex(p->text[at + 2]);
+			p->buf[offset] = hex(p->text[at + 1]) << 4 | hex(p->text[at + 2]);
 		}
 	}
 	return true;
@@ -310,7 +331,7 @@ static bool error_content(struct parser *p, int *error)
 	return true;
 }
 
-static bool parse_entry(struct parser *p, struct archive *a, char *buf)
+static bool parse_entry(struct parser *p, struct archive *a)
 {
 	enum node_type type;
 	char path[TREE_PATH];
@@ -331,22 +352,24 @@ static bool parse_entry(struct parser *p, struct archive *a, char *buf)
 		break;
 	case 'F':
 		type = NODE_FILE;
-		if (!text_content(p, buf, &size))
+		if (!text_content(p, &size))
 			return false;
 		break;
 	case 'X':
 		type = NODE_FILE;
-		if (!byte_content(p, buf, &size))
+		if (!byte_content(p, &size))
 			return false;
 		break;
 	case 'L':
 		type = NODE_LINK;
-		if (!text_content(p, buf, &size))
+		if (!text_content(p, &size))
 			return false;
-		buf[size] = '\0';
-		trim(buf);
-		size = strlen(buf);
-		if (!size || size >= TREE_PATH || strpbrk(buf, "\n"))
+		if (!make_room(p, size + 1))
+			return false;
+		p->buf[size] = '\0';
+		trim(p->buf);
+		size = strlen(p->buf);
+		if (!size || size >= TREE_PATH || strpbrk(p->buf, "\n"))
 			return bad(p, "a link without a target");
 		break;
 	case 'E':
@@ -357,7 +380,8 @@ static bool parse_entry(struct parser *p, struct archive *a, char *buf)
 	default:
 		return bad(p, "not a kind (D, F, L, X, E), a blank and a path");
 	}
-	if (!archive_add(a, path, type, buf, size, error)) {
+	p->total += size;
+	if (!archive_add(a, path, type, p->buf ? p->buf : "", size, error)) {
 		p->line = line;
 		return bad(p, "this path is there already, or below a file");
 	}
@@ -370,131 +394,19 @@ struct archive *archive_parse(const char *name, const char *text, size_t size,
 	struct parser p = { .name = name, .at = text, .end = text + size, .error = error,
 			    .error_len = len };
 	struct archive *a;
-	bool good;
-	char *buf;
+	bool good = true;
 
-	if (!next_line(&p) || p.len != strlen(MAGIC) || memcmp(p.text, MAGIC, p.len)) {
+	if (!next_line(&p) || p.len != strlen(ARCHIVE_MAGIC) || memcmp(p.text, ARCHIVE_MAGIC, p.len)) {
 		p.line = 1;
-		bad(&p, "no snapshot of p2pmem: it does not begin with \"" MAGIC "\"");
+		bad(&p, "no snapshot of p2pmem: it does not begin with \"" ARCHIVE_MAGIC "\"");
 		return NULL;
 	}
 	a = archive_new();
-	buf = malloc(TREE_FILE + 2);
-	good = buf;
 	while (good && next_line(&p))
-		good = !p.len || parse_entry(&p, a, buf);
-	free(buf);
+		good = !p.len || parse_entry(&p, a);
+	free(p.buf);
 	if (good)
 		return a;
 	archive_free(a);
 	return NULL;
-}
-
-/* --- nodes to text --- */
-
-static bool is_text(const char *data, size_t size)
-{
-	size_t i;
-
-	for (i = 0; i < size; i++)
-		if (data[i] != '\n' && data[i] != '\t' && !isprint((unsigned char)data[i]))
-			return false;
-	return !size || data[size - 1] == '\n';
-}
-
-static void write_text(FILE *file, const char *data, size_t size)
-{
-	const char *end = data + size, *newline;
-
-	for (; data < end; data = newline + 1) {
-		newline = memchr(data, '\n', end - data);
-		fprintf(file, " %.*s\n", (int)(newline - data), data);
-	}
-}
-
-static void write_bytes(FILE *file, const char *data, size_t size)
-{
-	size_t at, i, last;
-
-	fprintf(file, " %zu\n", size);
-	for (at = 0; at < size; at += BYTES_A_LINE) {
-		for (last = 0, i = at; i < size && i < at + BYTES_A_LINE; i++)
-			if (data[i])
-				last = i + 1;
-		if (!last)
-			continue;
-		fprintf(file, " %02zx:", at);
-		for (i = at; i < last; i++)
-			fprintf(file, " %02x", (unsigned char)data[i]);
-		fputc('\n', file);
-	}
-}
-
-/* The number of entries: 1, or 0 when it is ignored */
-static int write_node(FILE *file, const struct node *n, const char *path,
-		      bool (*clean)(const char *path, char *data, size_t *size), char *buf)
-{
-	size_t size = n->size;
-
-	if (n->type == NODE_ERROR) {
-		fprintf(file, "E %s\n %d\n", path, n->error);
-		return 1;
-	}
-	if (size)
-		memcpy(buf, n->data, size);
-	buf[size] = '\0';
-	if (clean && !clean(path, buf, &size))
-		return 0;
-	if (n->type == NODE_LINK && !memchr(buf, '\n', size)) {
-		fprintf(file, "L %s\n %.*s\n", path, (int)size, buf);
-	} else if (n->type == NODE_FILE && is_text(buf, size)) {
-		fprintf(file, "F %s\n", path);
-		write_text(file, buf, size);
-	} else if (n->type == NODE_FILE) {
-		fprintf(file, "X %s\n", path);
-		write_bytes(file, buf, size);
-	} else {
-		return 0;
-	}
-	return 1;
-}
-
-static int write_below(FILE *file, const struct node *dir, char *path, size_t len,
-		       bool (*clean)(const char *path, char *data, size_t *size), char *buf)
-{
-	const struct node *n;
-	int entries = 0;
-	size_t add;
-
-	for (n = dir->children; n; n = n->next) {
-		add = strlen(n->name) + (len ? 1 : 0);
-		if (len + add >= TREE_PATH || strchr(n->name, '\n'))
-			continue;
-		sprintf(path + len, "%s%s", len ? "/" : "", n->name);
-		if (n->type != NODE_DIRECTORY)
-			entries += write_node(file, n, path, clean, buf);
-		else if (!n->children)
-			entries += fprintf(file, "D %s\n", path) > 0;
-		else
-			entries += write_below(file, n, path, len + add, clean, buf);
-	}
-	path[len] = '\0';
-	return entries;
-}
-
-int archive_write(struct archive *a, FILE *file,
-		  bool (*clean)(const char *path, char *data, size_t *size))
-{
-	char path[TREE_PATH] = "", *buf = malloc(TREE_FILE + 2);
-	int entries;
-
-	if (!buf)
-		return -ENOMEM;
-	errno = 0;
-	fputs(MAGIC "\n", file);
-	entries = write_below(file, &a->root, path, 0, clean, buf);
-	free(buf);
-	if (fflush(file) || ferror(file))
-		return errno ? -errno : -EIO;
-	return entries;
 }

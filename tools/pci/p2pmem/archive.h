@@ -23,6 +23,8 @@
 
 #include "util.h"
 
+#define ARCHIVE_MAGIC	"p2pmem snapshot 1"
+
 enum node_type {
 	NODE_DIRECTORY,
 	NODE_FILE,

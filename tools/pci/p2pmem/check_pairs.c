@@ -10,21 +10,20 @@
 
 #include "check.h"
 
-#define MAX_PORTS	64
-
 /**
  * struct group - pairs of one reason
  * @nr: how many
  * @first: one of them
  * @nr_ports: how many of @port
+ * @room: of @port
  * @port: whose ACS redirects, of all
  * @lost: a client of one of them reaches no lender at all
  */
 struct group {
 	unsigned int nr;
 	struct verdict first;
-	unsigned int nr_ports;
-	const char *port[MAX_PORTS];
+	unsigned int nr_ports, room;
+	const char **port;
 	bool lost;
 };
 
@@ -37,28 +36,28 @@ struct groups {
 	unsigned int pairs;
 };
 
-static void add_port(struct group *g, const struct function *f)
+static void add_port(struct arena *a, struct group *g, const struct function *f)
 {
 	unsigned int i;
 
 	for (i = 0; i < g->nr_ports; i++)
-		if (!strcmp(g->port[i], f->name))
+		if (g->port[i] == f->name)
 			return;
-	if (g->nr_ports < MAX_PORTS)
-		g->port[g->nr_ports++] = f->name;
+	arena_room(a, g->port, g->nr_ports, g->room);
+	g->port[g->nr_ports++] = f->name;
 }
 
-static void add_ports(struct group *g, const struct verdict *v)
+static void add_ports(struct arena *arena, struct group *g, const struct verdict *v)
 {
 	unsigned int a, b;
 	struct function *common = common_bridge(v->provider, v->client, &a, &b), *f;
 
 	for (f = v->provider; f && f != common; f = function_up(f))
 		if (f->bridge && f->acs_ctrl & 0x0c)
-			add_port(g, f);
+			add_port(arena, g, f);
 	for (f = v->client; f && f != common; f = function_up(f))
 		if (f->bridge && f->acs_ctrl & 0x0c)
-			add_port(g, f);
+			add_port(arena, g, f);
 }
 
 static void add_pair(struct groups *all, const struct verdict *v)
@@ -73,7 +72,7 @@ static void add_pair(struct groups *all, const struct verdict *v)
 	if (!g->nr++)
 		g->first = *v;
 	if (g == &all->group[DETOUR] || v->reason == PCI_P2PMEM_ACS_REDIRECT)
-		add_ports(g, v);
+		add_ports(all->k->c->m->arena, g, v);
 }
 
 static const char *acs_remedy(struct groups *all, const struct group *g)

@@ -128,14 +128,13 @@ struct grid *grid_new(struct context *c, unsigned int columns)
 
 void grid_add(struct grid *g, enum color color, const char *format, ...)
 {
-	char buf[512];
+	struct arena *a = g->c->m->arena;
 	va_list args;
 
+	arena_room(a, g->cell, g->nr, g->room);
 	va_start(args, format);
-	vsnprintf(buf, sizeof(buf), format, args);
+	g->cell[g->nr++] = (struct cell){ color, arena_vprintf(a, format, args) };
 	va_end(args);
-	arena_room(g->c->m->arena, g->cell, g->nr, g->room);
-	g->cell[g->nr++] = (struct cell){ color, arena_strdup(g->c->m->arena, buf) };
 }
 
 void grid_right(struct grid *g, unsigned int column)

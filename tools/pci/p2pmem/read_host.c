@@ -13,6 +13,8 @@
 
 #include "machine.h"
 
+#define CPU_TEXT	65536	/* the first processor is in it, and the others are alike */
+
 /* The value of a line "key : value" of /proc/cpuinfo, or NULL */
 static const char *cpu_value(struct machine *m, const char *text, const char *key)
 {
@@ -45,7 +47,7 @@ static bool word_in(const char *list, const char *word)
 
 static void read_cpu(struct machine *m)
 {
-	static char text[TREE_FILE];
+	static char text[CPU_TEXT];
 	const char *value;
 	uint64_t n;
 

@@ -112,16 +112,18 @@ static char *next_line(char **text)
 static bool table_open(struct machine *m, struct table *t, const char *name)
 {
 	char path[64];
+	bool cut;
 	int n;
 
 	snprintf(path, sizeof(path), DEBUGFS "/%s", name);
-	t->text = arena_alloc(m->arena, TREE_FILE);
-	n = place_read(m->tree, NULL, path, t->text, TREE_FILE);
+	n = place_read_all(m->tree, NULL, path, m->arena, &t->text, &cut);
 	if (n < 0) {
 		if (m->kernel == KERNEL_P2PMEM)
 			machine_missing(m, DEBUGFS, -n, "the kernel's own verdicts and counters");
 		return false;
 	}
+	if (cut)
+		machine_missing(m, path, EFBIG, "the end of a table of the kernel");
 	t->next = t->text;
 	t->columns = split(next_line(&t->next), t->column, MAX_COLUMNS);
 	return true;
@@ -194,15 +196,52 @@ static void read_regions(struct machine *m)
 	}
 }
 
-static struct kernel_pair *pair_of(struct machine *m, struct function *provider,
+/* Pairs by their ends: tables may be long. A slot has the number of a pair, 0 for none. */
+struct slots {
+	unsigned int *slot;
+	unsigned int nr;	/* a power of two, at least twice the pairs */
+};
+
+static unsigned int *slot_of(const struct machine *m, const struct slots *s,
+			     const struct function *provider, const char *client)
+{
+	uint64_t h = provider->index + 1;
+	const struct kernel_pair *p;
+	const char *c;
+	unsigned int *slot;
+
+	for (c = client; *c; c++)
+		h = (h ^ (unsigned char)*c) * 0x100000001b3ULL;
+	for (h ^= h >> 32;; h++) {
+		slot = &s->slot[h & (s->nr - 1)];
+		p = *slot ? &m->pair[*slot - 1] : NULL;
+		if (!p || (p->provider == provider && !strcmp(p->client, client)))
+			return slot;
+	}
+}
+
+static void more_slots(struct machine *m, struct slots *s)
+{
+	unsigned int i;
+
+	s->nr = s->nr ? 4 * s->nr : 1024;
+	s->slot = arena_alloc(m->arena, s->nr * sizeof(*s->slot));
+	for (i = 0; i < m->nr_pairs; i++)
+		*slot_of(m, s, m->pair[i].provider, m->pair[i].client) = i + 1;
+}
+
+static struct kernel_pair *pair_of(struct machine *m, struct slots *s, struct function *provider,
 				   const char *client)
 {
 	struct kernel_pair *p;
-	unsigned int i;
+	unsigned int *slot;
 
-	for (i = 0; i < m->nr_pairs; i++)
-		if (m->pair[i].provider == provider && !strcmp(m->pair[i].client, client))
-			return &m->pair[i];
+	if (2 * (m->nr_pairs + 1) > s->nr)
+		more_slots(m, s);
+	slot = slot_of(m, s, provider, client);
+	if (*slot)
+		return &m->pair[*slot - 1];
+	*slot = m->nr_pairs + 1;
 	arena_room(m->arena, m->pair, m->nr_pairs, m->room_pairs);
 	p = &m->pair[m->nr_pairs++];
 	*p = (struct kernel_pair){
@@ -217,6 +256,7 @@ static struct kernel_pair *pair_of(struct machine *m, struct function *provider,
 static void read_pairs(struct machine *m)
 {
 	struct kernel_pair *p;
+	struct slots slots = {};
 	struct function *f;
 	struct table t;
 
@@ -225,7 +265,7 @@ static void read_pairs(struct machine *m)
 		f = machine_at(m, value(&t, "provider"));
 		if (!f)
 			continue;
-		p = pair_of(m, f, value(&t, "client"));
+		p = pair_of(m, &slots, f, value(&t, "client"));
 		p->reason = value(&t, "reason");
 		p->mapping = value(&t, "mapping");
 		p->at = value(&t, "at");
@@ -239,7 +279,7 @@ static void read_pairs(struct machine *m)
 		f = machine_at(m, value(&t, "provider"));
 		if (!f)
 			continue;
-		p = pair_of(m, f, value(&t, "client"));
+		p = pair_of(m, &slots, f, value(&t, "client"));
 		p->counted = true;
 		p->maps = number(&t, "maps");
 		p->unmaps = number(&t, "unmaps");

@@ -77,16 +77,19 @@ static void stat_file(const char *name, void *arg)
 /* "1 0000:03:00.0 ok proved by-admin" */
 static void read_uses(struct machine *m, struct nvmet_namespace *ns, const struct place *dir)
 {
-	char text[4096], *line, *end;
+	char *text, *line, *end, path[TREE_PATH + 16];
 	char controller[16], provider[24], reason[32], proof[24], admin[16];
+	bool cut;
 	int n;
 
-	if (place_read(m->tree, dir, "provider", text, sizeof(text)) < 0)
+	if (place_read_all(m->tree, dir, "provider", m->arena, &text, &cut) < 0)
 		return;
 	for (line = text; *line; line = end) {
 		end = line + strcspn(line, "\n");
 		if (*end)
 			*end++ = '\0';
+		/* the kernel has a page for it */
+		cut |= !strcmp(line, "...");
 		*admin = '\0';
 		n = sscanf(line, "%15s %23s %31s %23s %15s", controller, provider, reason, proof,
 			   admin);
@@ -101,6 +104,10 @@ static void read_uses(struct machine *m, struct nvmet_namespace *ns, const struc
 			.by_admin = *admin,
 		};
 	}
+	if (!cut)
+		return;
+	snprintf(path, sizeof(path), "%s/provider", dir->path);
+	machine_missing(m, path, EFBIG, "some controllers that use a namespace");
 }
 
 static int by_counter(const void *a, const void *b)

@@ -2,7 +2,7 @@
 /*
  * DOC: where the files of a machine come from
  *
- * Floor 2.
+ * Floor 3.
  *
  * A captured directory may hold links that mean another machine's root: openat2() resolves them
  * in the tree's own.
@@ -31,32 +31,29 @@ struct tree {
 	struct archive *record;
 };
 
-static char *read_all(int fd, size_t *size, char *error, size_t len, const char *path)
+/* The first @limit bytes of a file, or NULL and errno */
+static char *read_all(int fd, size_t limit, size_t *size)
 {
-	size_t room = 1 << 20, used = 0;
+	size_t room = 1 << 16;
 	char *text = malloc(room), *more;
 	ssize_t n = 1;
 
-	while (text && (n = read(fd, text + used, room - used)) > 0) {
-		used += n;
-		if (used < room)
+	for (*size = 0; text && *size < limit; *size += n) {
+		n = read(fd, text + *size, (room < limit ? room : limit) - *size);
+		if (n <= 0)
+			break;
+		if (*size + n < room)
 			continue;
 		room *= 2;
-		more = room <= MAX_SNAPSHOT ? realloc(text, room) : NULL;
-		if (!more) {
-			snprintf(error, len, "%s: too large for a snapshot", path);
+		more = realloc(text, room);
+		if (!more)
 			free(text);
-			return NULL;
-		}
 		text = more;
 	}
-	if (n < 0) {
-		snprintf(error, len, "%s: %s", path, strerror(errno));
-		free(text);
-		return NULL;
-	}
-	*size = used;
-	return text;
+	if (n >= 0)
+		return text;
+	free(text);
+	return NULL;
 }
 
 static struct tree *tree_new(const char *name)
@@ -101,8 +98,12 @@ struct tree *tree_open(const char *path, char *error, size_t len)
 		t->fd = fd;
 		fd = -1;
 	} else {
-		text = read_all(fd, &size, error, len, path);
-		if (text)
+		text = read_all(fd, MAX_SNAPSHOT, &size);
+		if (!text)
+			snprintf(error, len, "%s: %s", path, strerror(errno));
+		else if (size == MAX_SNAPSHOT)
+			snprintf(error, len, "%s: too large for a snapshot", path);
+		else
 			t = tree_parse(path, text, size, error, len);
 		free(text);
 	}
@@ -301,6 +302,40 @@ int place_read(struct tree *t, const struct place *at, const char *path, char *b
 	buf[n] = '\0';
 	keep(t, at, path, NODE_FILE, buf, n, 0);
 	return n;
+}
+
+int place_read_all(struct tree *t, const struct place *at, const char *path, struct arena *arena,
+		   char **text, bool *cut)
+{
+	struct node *node;
+	size_t size;
+	int fd, error;
+	char *data;
+
+	if (t->archive) {
+		node = archive_find(t->archive, at ? at->node : NULL, path, true);
+		if (!node)
+			return failed(t, at, path);
+		if (node->type != NODE_FILE)
+			return -EISDIR;
+		size = node->size;
+		*text = arena_strndup(arena, node->data, size);
+	} else {
+		fd = open_file(t, at, path);
+		if (fd < 0)
+			return failed(t, at, path);
+		data = read_all(fd, TREE_FILE, &size);
+		error = errno;
+		close(fd);
+		errno = error;
+		if (!data)
+			return failed(t, at, path);
+		*text = arena_strndup(arena, data, size);
+		free(data);
+	}
+	*cut = size == TREE_FILE;
+	keep(t, at, path, NODE_FILE, *text, size, 0);
+	return size;
 }
 
 int bytes_open(struct tree *t, const struct place *at, const char *path, struct bytes *b,

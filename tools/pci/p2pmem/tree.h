@@ -12,7 +12,7 @@
 #include "util.h"
 
 #define TREE_PATH	1024	/* bytes of a path, its zero included */
-#define TREE_FILE	65536	/* bytes of a file: what is beyond is not read */
+#define TREE_FILE	(16 << 20)	/* bytes of a file: what is beyond is not read */
 
 struct tree;
 struct node;
@@ -37,6 +37,12 @@ int place_open(struct tree *t, const struct place *at, const char *path, struct 
 void place_close(struct place *place);
 /* Bytes that were read; there is a zero behind them, for which @len has room */
 int place_read(struct tree *t, const struct place *at, const char *path, char *buf, size_t len);
+/*
+ * The same of a file of any size, into memory of @arena; @cut returns whether it has more than the
+ * TREE_FILE bytes that are read
+ */
+int place_read_all(struct tree *t, const struct place *at, const char *path, struct arena *arena,
+		   char **text, bool *cut);
 /*
  * A file of which only some bytes are read: configuration space is slow. What was read of it is
  * kept by bytes_close().

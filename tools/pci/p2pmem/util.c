@@ -92,18 +92,27 @@ char *arena_strdup(struct arena *a, const char *s)
 	return arena_strndup(a, s, strlen(s));
 }
 
+char *arena_vprintf(struct arena *a, const char *format, va_list args)
+{
+	va_list again;
+	char *s;
+	int n;
+
+	va_copy(again, args);
+	n = vsnprintf(NULL, 0, format, again);
+	va_end(again);
+	s = arena_alloc(a, n + 1);
+	vsnprintf(s, n + 1, format, args);
+	return s;
+}
+
 char *arena_printf(struct arena *a, const char *format, ...)
 {
 	va_list args;
 	char *s;
-	int n;
 
 	va_start(args, format);
-	n = vsnprintf(NULL, 0, format, args);
-	va_end(args);
-	s = arena_alloc(a, n + 1);
-	va_start(args, format);
-	vsnprintf(s, n + 1, format, args);
+	s = arena_vprintf(a, format, args);
 	va_end(args);
 	return s;
 }

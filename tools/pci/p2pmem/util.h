@@ -26,6 +26,7 @@ void *arena_alloc(struct arena *a, size_t size);
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const char *s, size_t len);
 char *arena_printf(struct arena *a, const char *format, ...) PRINTF(2, 3);
+char *arena_vprintf(struct arena *a, const char *format, va_list args) PRINTF(2, 0);
 /*
  * @array with room for one element behind its @nr: a larger copy, zero beyond @nr, when @room is
  * used up. It doubles, as the arena keeps all copies.

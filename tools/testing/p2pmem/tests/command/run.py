@@ -22,6 +22,7 @@ from pathlib import Path
 
 import jsonschema
 
+import edges
 import hostile
 import lspci
 import machine
@@ -220,11 +221,12 @@ MALFORMED = {
     "no number of bytes": ("p2pmem snapshot 1\nX c\n 00: 01\n", 3, "a number of bytes"),
     "more bytes than said": ("p2pmem snapshot 1\nX c\n 1\n 00: 01 02\n", 4, "more bytes"),
     "half a byte": ("p2pmem snapshot 1\nX c\n 4\n 00: 0\n", 4, "not an offset"),
+    "no bytes, and then some": ("p2pmem snapshot 1\nX c\n 0\n 00: 01\n", 4, "more bytes"),
     "far too many bytes": ("p2pmem snapshot 1\nX c\n 99999999999999999999\n", 3, "a number of bytes"),
     "a link to nothing": ("p2pmem snapshot 1\nL a\n", 2, "without a target"),
     "no errno": ("p2pmem snapshot 1\nE a\n x\n", 3, "an error number"),
     "a long path": ("p2pmem snapshot 1\nF " + "a/" * 600 + "\n", 2, "not a path"),
-    "a large file": ("p2pmem snapshot 1\nF a\n" + (" " + "x" * 70 + "\n") * 1000, None, "too large"),
+    "a large file": ("p2pmem snapshot 1\nF a\n" + (" " + "x" * 70 + "\n") * 240000, None, "too large"),
 }
 
 
@@ -469,6 +471,7 @@ def main(arguments):
     terminal.run(tap, ENV, sanitized, directory / "two-sockets.snapshot")
     hostile.run(tap, ENV, command, sanitized, directory)
     nvmet.run(tap, ENV, command, directory)
+    edges.run(tap, run_command, unpack, command, sanitized, directory)
     floors(tap, command.parent / "own")
     constants(tap)
     speed(tap, command, directory)

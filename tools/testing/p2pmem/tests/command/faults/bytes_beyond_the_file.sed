@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # archive.c
-s/^			if (offset >= \*size)$/			if (offset >= TREE_FILE + 64)/
+s/^			if (offset >= \*size)$/			if (offset >= *size + 64)/

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+What the command p2pmem makes of machines at the edge of what there is: tables that are long, and longer than it reads.
+"""
+
+import json
+import subprocess
+import time
+
+import machine
+
+DEBUGFS = "sys/kernel/debug/p2pmem"
+
+
+def switches():
+    """32 drives that lend, 4 adapters, and what the kernel says of each pair: 1,152 of them"""
+    lines = ["kernel 6.12.117-amd64 p2pmem", "cpu AuthenticAMD 25 17", "host 0000:00", "  00.0 host 1022:14a4"]
+    names = []
+    for port in range(4):
+        lines += [f"  {port + 1:02x}.0 root 1022:14a5 x16 gen4", "    00.0 up 1000:c010 x16 gen4"]
+        for drive in range(8):
+            names.append(f"nvme{port * 8 + drive}")
+            lines += [f"      {drive:02x}.0 down 1000:c010 x4 gen4",
+                      f"        00.0 nvme 144d:a80a x4 gen4 name={names[-1]} driver=nvme bar=0:16K bar=2:128Mp lends=128M"]
+        names.append(f"mlx5_{port}")
+        lines += ["      09.0 down 1000:c010 x4 gen4", f"        00.0 net 15b3:1017 x16 gen4 name={names[-1]} driver=mlx5_core bar=0:32Mp"]
+    lines += [f"pair {a} {b} ok host 4 - proved 0 1099511627776 16777216" for a in names if a.startswith("nvme") for b in names]
+    return machine.Machine("\n".join(lines))
+
+
+def stat(run_command, program, source):
+    return json.loads(run_command(program, "--from", str(source), "--json", "stat")[1] or "{}")
+
+
+def tables(tap, run_command, unpack, program, directory):
+    m, snapshot, tree, again = switches(), *(directory / f"edges.{x}" for x in ("snapshot", "dir", "again"))
+    with open(snapshot, "w", encoding="utf-8") as f:
+        m.write(f)
+    unpack(snapshot, tree)
+    size = (tree / DEBUGFS / "counters").stat().st_size
+    status, _, err = run_command(program, "--from", str(tree), "snapshot", str(again))
+    for name, source in (("a snapshot", snapshot), ("a directory", tree), ("its snapshot", again)):
+        said = stat(run_command, program, source)
+        tap.result(size > 65536 and len(said.get("pairs", [])) == 32 * 36 and not said["not_read"],
+                   f"a table of {size} bytes, {name}: every pair is read", f"{status} {err} {len(said.get('pairs', []))}")
+    first = next(f.address for f in m.functions if "lends" in f.values)
+    with open(tree / DEBUGFS / "counters", "w", encoding="ascii") as f:
+        f.write("provider client maps unmaps bytes in_use peak failures\n")
+        for n in range(260000):
+            f.write(f"{first} {n:08x}:00:00.0 0 0 {n} 0 0 a-long-reason=1,another-one=2\n")
+    begin = time.monotonic()
+    said = stat(run_command, program, tree)
+    took = time.monotonic() - begin
+    tap.result(len(said.get("pairs", [])) > 200000 and took < 60 and
+               [(n["path"], n["error"]) for n in said["not_read"]] == [(f"{DEBUGFS}/counters", "File too large")],
+               f"a longer table than is read: {took:.1f} s", f"{said.get('not_read')} {len(said.get('pairs', []))}")
+    subprocess.run(["rm", "-rf", str(tree), str(again)], check=True)
+
+
+def controllers(tap, run_command, program, directory):
+    """The kernel has a page for controllers, and ends it with "..." where there are more."""
+    snapshot = directory / "edges.snapshot"
+    m = switches()
+    where = "sys/kernel/config/nvmet/subsystems/nqn.a/namespaces/1"
+    for path, text in (("p2pmem", "1"), ("p2pmem_stats/provider", "".join(f"{n} 0000:03:00.0 ok proved\n" for n in range(200)) + "...")):
+        m.put(f"{where}/{path}", text)
+    with open(snapshot, "w", encoding="utf-8") as f:
+        m.write(f)
+    said = json.loads(run_command(program, "--from", str(snapshot), "--json", "nvmet")[1])
+    text = run_command(program, "--from", str(snapshot), "nvmet")[1]
+    tap.result(len(said["namespaces"][0]["controllers"]) == 200 and [n["path"] for n in said["not_read"]] == [f"{where}/p2pmem_stats/provider"],
+               "controllers that the kernel does not list are missing", said["not_read"])
+    tap.result("Not read: some controllers" in text, "and text says so, too", text[-300:])
+
+
+def ports(tap, run_command, program, directory):
+    """The remedy for redirect names every port, also of a machine with more than 64."""
+    lines = ["kernel 6.12.117-amd64 p2pmem", "cpu GenuineIntel 6 1", "host 0000:00", "  00.0 host 8086:0001"]
+    for port in range(1, 5):
+        lines += [f"  {port:02x}.0 root 8086:2030 x16 gen4", "    00.0 up 1000:c010 x16 gen4"]
+        for drive in range(20):
+            lines += [f"      {drive:02x}.0 down 1000:c010 x4 gen4 acs=srcu",
+                      f"        00.0 nvme 144d:a80a x4 gen4 driver=nvme bar=0:16K{' bar=2:128Mp lends=128M' if drive == 3 else ''}"]
+    snapshot = directory / "edges.snapshot"
+    with open(snapshot, "w", encoding="utf-8") as f:
+        machine.Machine("\n".join(lines)).write(f)
+    found = json.loads(run_command(program, "--from", str(snapshot), "--json", "check")[1])["findings"]
+    named = max((f["remedy"] or "").count(";") + 1 for f in found)
+    tap.result(named == 80, "the remedy for redirect names 80 ports", f"{named} {found}")
+
+
+def run(tap, run_command, unpack, program, sanitized, directory):
+    tables(tap, run_command, unpack, program, directory)
+    controllers(tap, run_command, sanitized, directory)
+    ports(tap, run_command, sanitized, directory)
