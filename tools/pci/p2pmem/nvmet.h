@@ -11,9 +11,16 @@
 
 #define NVMET_FILE	"/etc/nvmet/p2pmem.json"
 #define NVMET_VERSION	1	/* of what is saved */
-#define NVMET_KEYS	3
 
-/* The attributes: their names in a saved file, and in configfs */
+/* The attributes */
+enum {
+	P2PMEM,
+	PREFER,
+	VERIFY,
+	NVMET_KEYS,
+};
+
+/* Their names in a saved file, and in configfs */
 extern const char * const nvmet_keys[NVMET_KEYS];
 extern const char * const nvmet_files[NVMET_KEYS];
 /* As the namespace has it; NULL where this kernel lacks the attribute */

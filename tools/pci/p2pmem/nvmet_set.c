@@ -98,31 +98,49 @@ static void without_peer_memory(const struct nvmet_namespace *ns, const char *pr
 			 ns->nsid, ns->subsystem, provider, strerror(-refusal->error));
 }
 
-/* As change(), but a provider that is refused does not take the disk away */
+/* True if data may use only memory that a self-test has looked at, which @verify asks for. */
+static bool needs_proof(const char *verify)
+{
+	return verify && strcmp(verify, "auto") && strcmp(verify, "off");
+}
+
+/*
+ * As change(), but a provider that is refused does not take the disk away, and one whose self-test
+ * cannot be asked for is not used.
+ */
 static int restore_values(const struct nvmet_namespace *ns, const char *values[NVMET_KEYS])
 {
-	const char *others[NVMET_KEYS] = { NULL, values[1], values[2] };
-	struct refusal refusal = {}, other = {};
-	unsigned int i;
+	const char *wanted[NVMET_KEYS] = { values[0], values[1], values[2] };
+	struct refusal refusal = {}, other = {}, verify = {};
 	sigset_t mask;
 
-	if (!differs_in(ns, values, 0))
-		return change(ns, others);
 	nvmet_hold_signals(&mask);
 	if (ns->enabled && nvmet_write(ns, "enable", "0", &other))
 		goto out;
 	/* one that is refused does not keep the next from being set */
-	for (i = 1; i < NVMET_KEYS; i++)
-		if (differs_in(ns, values, i))
-			nvmet_write(ns, nvmet_files[i], values[i], &other);
-	if (!nvmet_write(ns, nvmet_files[0], values[0], &refusal) && ns->enabled)
+	if (differs_in(ns, wanted, PREFER))
+		nvmet_write(ns, nvmet_files[PREFER], wanted[PREFER], &other);
+	if (differs_in(ns, wanted, VERIFY))
+		nvmet_write(ns, nvmet_files[VERIFY], wanted[VERIFY], &verify);
+	if (verify.error && needs_proof(wanted[VERIFY]))
+		wanted[P2PMEM] = "0";
+	if (differs_in(ns, wanted, P2PMEM))
+		nvmet_write(ns, nvmet_files[P2PMEM], wanted[P2PMEM], &refusal);
+	if (ns->enabled && !refusal.error)
 		nvmet_write(ns, "enable", "1", &refusal);
 	if (refusal.error)
-		without_peer_memory(ns, values[0], &refusal);
+		without_peer_memory(ns, wanted[P2PMEM] ? wanted[P2PMEM] : ns->p2pmem, &refusal);
 out:
 	nvmet_say_refusal(ns, &other);
+	if (verify.error && needs_proof(wanted[VERIFY]) && !refusal.error)
+		complain("namespace %s of %s uses system memory: without p2pmem_verify=%s, which is "
+			 "refused (%s; the kernel log may say why), peer memory would be used "
+			 "unproved; \"p2pmem nvmet restore\" tries again", ns->nsid,
+			 ns->subsystem, wanted[VERIFY], strerror(-verify.error));
+	else
+		nvmet_say_refusal(ns, &verify);
 	nvmet_deliver_signals(&mask);
-	return refusal.error || other.error;
+	return refusal.error || other.error || verify.error;
 }
 
 /* By the state of the namespace now: it may have been read long ago. */
@@ -154,9 +172,9 @@ int nvmet_set(struct context *c, const struct options *o, const char *nqn, const
 		return FAILED;
 	}
 	if (!strcmp(value, "auto")) {
-		values[0] = "1";
+		values[P2PMEM] = "1";
 	} else if (!strcmp(value, "off")) {
-		values[0] = "0";
+		values[P2PMEM] = "0";
 	} else {
 		f = resolve(c->m, value);
 		if (!f)
@@ -165,7 +183,7 @@ int nvmet_set(struct context *c, const struct options *o, const char *nqn, const
 			complain("%s lends no memory: p2pmem list shows what does", f->name);
 			return FAILED;
 		}
-		values[0] = f->name;
+		values[P2PMEM] = f->name;
 	}
 	if (apply(c, ns, values, o->force, change))
 		return FAILED;
@@ -200,6 +218,7 @@ static int restore_one(struct context *c, struct json_object *o, double *left, b
 	const char *nqn, *nsid, *values[NVMET_KEYS];
 	struct nvmet_namespace *ns;
 	unsigned int i;
+	bool unproved;
 
 	nqn = json_object_get_string(json_object_object_get(o, "subsystem"));
 	nsid = json_object_get_string(json_object_object_get(o, "nsid"));
@@ -217,9 +236,23 @@ static int restore_one(struct context *c, struct json_object *o, double *left, b
 	}
 	for (i = 0; i < NVMET_KEYS; i++)
 		values[i] = json_object_get_string(json_object_object_get(o, nvmet_keys[i]));
-	if (values[0] && strcmp(values[0], ns->p2pmem))
-		wait_for_provider(values[0], left);
-	return apply(c, ns, values, force, restore_values);
+	unproved = needs_proof(values[VERIFY]) && !ns->verify;
+	if (unproved)
+		values[P2PMEM] = "0";
+	if (values[P2PMEM] && strcmp(values[P2PMEM], ns->p2pmem))
+		wait_for_provider(values[P2PMEM], left);
+	if (apply(c, ns, values, force, restore_values))
+		return -1;
+	if (unproved)
+		complain("namespace %s of %s uses system memory: p2pmem_verify=%s was saved, and this "
+			 "kernel's target has no such attribute; load p2pmem's nvmet", nsid, nqn,
+			 values[VERIFY]);
+	else if (values[PREFER] && !ns->prefer && strcmp(values[PREFER], "nearest"))
+		complain("namespace %s of %s: p2pmem_prefer=%s was saved, and this kernel's target "
+			 "has no such attribute; load p2pmem's nvmet", nsid, nqn, values[PREFER]);
+	else
+		return 0;
+	return -1;
 }
 
 int nvmet_restore(struct context *c, const struct options *o, const char *path)
