@@ -20,7 +20,7 @@ void found(struct check *k, enum severity severity, const char *id, const char *
 	k->finding[k->nr] = (struct finding){
 		.severity = severity,
 		.id = id,
-		.text = arena_strdup(a, buf),
+		.text = printable_utf8(arena_strdup(a, buf)),
 		.remedy = remedy,
 		.order = k->nr,
 	};

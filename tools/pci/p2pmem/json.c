@@ -7,6 +7,7 @@
  * schema.json describes them; it changes with VERSION only, but for members that are added. Sizes
  * are bytes, addresses full, null is what is not known.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "out.h"
@@ -15,7 +16,16 @@
 
 struct json_object *json_string(const char *s)
 {
-	return s ? json_object_new_string(s) : NULL;
+	struct json_object *string;
+	char *copy;
+
+	if (!s)
+		return NULL;
+	/* Names are anybody's bytes, and JSON is UTF-8. */
+	copy = strdup(s);
+	string = json_object_new_string(copy ? printable_json(copy) : "");
+	free(copy);
+	return string;
 }
 
 struct json_object *json_u64(uint64_t n)

@@ -234,6 +234,7 @@ struct counter {
 	uint64_t value;
 };
 
+/* Names and values are what configfs has, byte by byte */
 struct nvmet_namespace {
 	const char *subsystem, *nsid, *device;
 	bool enabled;

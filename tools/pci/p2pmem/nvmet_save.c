@@ -75,6 +75,13 @@ static bool all_known(const struct machine *m)
 			 "file it is from", m->ns[i].nsid, m->ns[i].subsystem);
 		return false;
 	}
+	for (i = 0; i < m->nr_namespaces; i++) {
+		if (utf8_valid(m->ns[i].subsystem) && utf8_valid(m->ns[i].nsid))
+			continue;
+		complain("nothing is saved: the name of %s is not UTF-8, and JSON cannot have it: "
+			 "give the subsystem another name", m->ns[i].subsystem);
+		return false;
+	}
 	if (m->nvmet)
 		return true;
 	complain("nothing is saved: there is no /sys/kernel/config/nvmet: modprobe nvmet, and mount "
@@ -87,11 +94,12 @@ static struct json_object *saved(const struct nvmet_namespace *ns)
 	struct json_object *o = json_object_new_object();
 	unsigned int k;
 
-	json_put(o, "subsystem", json_string(ns->subsystem));
-	json_put(o, "nsid", json_string(ns->nsid));
+	/* byte by byte: json_string() is for what is shown */
+	json_put(o, "subsystem", json_object_new_string(ns->subsystem));
+	json_put(o, "nsid", json_object_new_string(ns->nsid));
 	for (k = 0; k < NVMET_KEYS; k++)
 		if (nvmet_value(ns, k))
-			json_put(o, nvmet_keys[k], json_string(nvmet_value(ns, k)));
+			json_put(o, nvmet_keys[k], json_object_new_string(nvmet_value(ns, k)));
 	return o;
 }
 

@@ -60,17 +60,14 @@ void say(struct context *c, enum color color, const char *format, ...)
 
 void complain(const char *format, ...)
 {
-	char text[2048], *at;
+	char text[2048];
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	/* Names of files and devices are anybody's, and a terminal obeys some characters. */
-	for (at = text; *at; at++)
-		if ((unsigned char)*at < 0x20 || *at == 0x7f)
-			*at = '?';
-	fprintf(stderr, "p2pmem: %s\n", text);
+	fprintf(stderr, "p2pmem: %s\n", printable_utf8(text));
 }
 
 const char *device_name(struct context *c, const struct function *f)
@@ -133,7 +130,9 @@ void grid_add(struct grid *g, enum color color, const char *format, ...)
 
 	arena_room(a, g->cell, g->nr, g->room);
 	va_start(args, format);
-	g->cell[g->nr++] = (struct cell){ color, arena_vprintf(a, format, args) };
+	g->cell[g->nr++] = (struct cell){
+		color, printable_utf8(arena_vprintf(a, format, args)),
+	};
 	va_end(args);
 }
 

@@ -37,7 +37,7 @@ static char *attribute(struct machine *m, const struct place *at, const char *pa
 		check_read(m, at->path, -errno);
 		return NULL;
 	}
-	return printable(arena_strdup(m->arena, line));
+	return arena_strdup(m->arena, line);
 }
 
 static uint64_t counter(struct machine *m, const struct place *at, const char *path)
@@ -165,8 +165,8 @@ static void namespace(const char *nsid, void *arg)
 	arena_room(m->arena, m->ns, m->nr_namespaces, m->room_namespaces);
 	ns = &m->ns[m->nr_namespaces++];
 	*ns = (struct nvmet_namespace){
-		.subsystem = printable(arena_strdup(m->arena, w->subsystem)),
-		.nsid = printable(arena_strdup(m->arena, nsid)),
+		.subsystem = arena_strdup(m->arena, w->subsystem),
+		.nsid = arena_strdup(m->arena, nsid),
 	};
 	read_values(m, ns, &dir);
 	read_stats(m, ns, &dir);

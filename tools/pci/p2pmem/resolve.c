@@ -25,6 +25,8 @@ static struct function *by_name(struct machine *m, const char *name)
 	struct function *f, *found = NULL;
 	unsigned int i;
 
+	/* as the names of the model are */
+	name = printable(arena_strdup(m->arena, name));
 	for (i = 0; i < m->nr; i++) {
 		f = m->function[i];
 		if (!names_have(&f->nvme, name) && !names_have(&f->blocks, name) &&

@@ -205,41 +205,73 @@ bool follow_link(const char *dir, const char *target, char *path, size_t len)
 	return true;
 }
 
-/* Bytes of the character at @s in UTF-8, 0 when there is none or a terminal could obey it */
-static unsigned int utf8_length(const char *s)
+/* Bytes of the character at @s in UTF-8, 0 when there is none; @value returns its number */
+static unsigned int utf8_length(const char *s, unsigned int *value)
 {
-	static const unsigned int least[] = { 0, 0, 0xa0, 0x800, 0x10000 };
+	static const unsigned int least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	unsigned char c = *s;
 	unsigned int len = c >= 0xf0 && c < 0xf8 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1, i;
-	unsigned int value = c & (0x7f >> len);
 
+	*value = c;
 	if (c < 0x80)
-		return c >= 0x20 && c < 0x7f;
+		return 1;
 	if (len == 1 || c >= 0xf8)
 		return 0;
+	*value = c & (0x7f >> len);
 	for (i = 1; i < len; i++) {
 		if ((s[i] & 0xc0) != 0x80)
 			return 0;
-		value = value << 6 | (s[i] & 0x3f);
+		*value = *value << 6 | (s[i] & 0x3f);
 	}
-	/* Surrogates are no characters; U+2028 and so on change the direction or the line. */
-	if (value < least[len] || value > 0x10ffff || (value >= 0xd800 && value < 0xe000) ||
-	    (value >= 0x2000 && value < 0x2070) || value == 0xfeff)
+	/* Surrogates are no characters. */
+	if (*value < least[len] || *value > 0x10ffff || (*value >= 0xd800 && *value < 0xe000))
 		return 0;
 	return len;
 }
 
-char *printable_utf8(char *s)
+/* Control characters, and those that are not seen or change the direction or the line */
+static bool terminal_obeys(unsigned int c)
 {
-	unsigned int len;
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c < 0x2010) ||
+	       (c >= 0x2028 && c < 0x202f) || (c >= 0x2060 && c < 0x2070) || c == 0xfeff;
+}
+
+static char *replace(char *s, unsigned int least)
+{
+	unsigned int len, value, i;
 	char *c;
 
-	for (c = s; *c; c += len ? len : 1) {
-		len = utf8_length(c);
-		if (!len)
-			*c = '?';
+	for (c = s; *c; c += len) {
+		len = utf8_length(c, &value);
+		if (len && (value < least || !terminal_obeys(value)))
+			continue;
+		len = len ? len : 1;
+		for (i = 0; i < len; i++)
+			c[i] = '?';
 	}
 	return s;
+}
+
+char *printable_utf8(char *s)
+{
+	return replace(s, 0);
+}
+
+char *printable_json(char *s)
+{
+	return replace(s, 0x20);
+}
+
+bool utf8_valid(const char *s)
+{
+	unsigned int len, value;
+
+	for (; *s; s += len) {
+		len = utf8_length(s, &value);
+		if (!len)
+			return false;
+	}
+	return true;
 }
 
 const char *size_text(char buf[16], uint64_t bytes)

@@ -49,6 +49,10 @@ char *trim(char *s);
 char *printable(char *s);
 /* The same, but what is not ASCII stays where it is UTF-8 */
 char *printable_utf8(char *s);
+/* The same for JSON, in which control characters of ASCII are escaped: they stay */
+char *printable_json(char *s);
+/* Whether all of it is UTF-8 */
+bool utf8_valid(const char *s);
 /*
  * Where a link in the directory @dir leads to, from the root and without "..", "." and double
  * slashes; false when that is longer than @len

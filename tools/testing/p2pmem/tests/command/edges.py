@@ -89,7 +89,20 @@ def ports(tap, run_command, program, directory):
     tap.result(named == 80, "the remedy for redirect names 80 ports", f"{named} {found}")
 
 
+def interfaces(tap, run_command, program, directory):
+    """The kernel takes any bytes as the name of an interface."""
+    m = switches()
+    f = next(f for f in m.functions if f.name == "mlx5_0")
+    m.links["sys/class/net/eth\u00e4"] = f"../../{f.path.removeprefix('sys/')}/net/eth\u00e4"
+    snapshot = directory / "edges.snapshot"
+    with open(snapshot, "w", encoding="utf-8") as out:
+        m.write(out)
+    status, out, err = run_command(program, "--from", str(snapshot), "path", "nvme0", "eth\u00e4")
+    tap.result(status in (0, 3) and f.address in out, "path to an interface whose name is not ASCII", err)
+
+
 def run(tap, run_command, unpack, program, sanitized, directory):
     tables(tap, run_command, unpack, program, directory)
     controllers(tap, run_command, sanitized, directory)
     ports(tap, run_command, sanitized, directory)
+    interfaces(tap, run_command, sanitized, directory)

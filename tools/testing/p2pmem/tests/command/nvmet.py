@@ -20,9 +20,9 @@ class Configfs:
     """A made-up /sys with a namespace of the target and a provider, and what a command makes of it"""
     card = "0000:03:00.0"
 
-    def __init__(self, env, program, shim, root):
-        self.env, self.program, self.shim, self.root = env, program, shim, root
-        self.ns = root / NVMET / "subsystems/nqn.a/namespaces/1"
+    def __init__(self, env, program, shim, root, nqn="nqn.a"):
+        self.env, self.program, self.shim, self.root, self.nqn = env, program, shim, root, nqn
+        self.ns = root / NVMET / "subsystems" / nqn / "namespaces/1"
         self.writes = root / "writes"
 
     def make(self, published="1", drop=(), port=None, **files):
@@ -37,7 +37,7 @@ class Configfs:
                 (self.ns / file).write_text(value + "\n" if value else "")
         (self.root / NVMET / "ports/1/subsystems").mkdir(parents=True)
         if port:
-            link = self.root / NVMET / f"ports/{port}/subsystems/nqn.a"
+            link = self.root / NVMET / f"ports/{port}/subsystems" / self.nqn
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to("../../../../nvmet/subsystems/nqn.a")
 
@@ -49,7 +49,7 @@ class Configfs:
             self.writes.unlink(missing_ok=True)
         return subprocess.Popen(["unshare", "-m", "sh", "-c", "mount --bind \"$0/sys\" /sys && export LD_PRELOAD=\"$1\" && shift && exec \"$@\"",
                                  str(self.root), str(self.shim), str(self.program), *arguments], stdin=subprocess.PIPE,
-                                env={**self.env, "WRITES": str(self.writes), **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                                env={**self.env, "WRITES": str(self.writes), **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", errors="surrogateescape")
 
     def run(self, *arguments, text="", **env):
         p = self.start(*arguments, **env)
@@ -186,6 +186,34 @@ def changes(tap, made):
     tap.result(p.returncode == -signal.SIGINT and not made.written(), "and a signal ends the wait", f"{p.returncode} {made.written()} {err}")
 
 
+def names(tap, made):
+    """NQNs are UTF-8, says the specification; configfs takes any bytes."""
+    for name, nqn in (("in UTF-8", "nqn.2026-01.org.ex\u00e4mple\u2013disk"), ("that a terminal would obey", "nqn.\033[2J\u202e"),
+                      ("that is not UTF-8", "nqn.\udcff")):
+        here = Configfs(made.env, made.program, made.shim, made.root, nqn)
+        here.make()
+        target = here.root / "saved.json"
+        target.write_text("good")
+        first = here.run("nvmet", "set", nqn, "1", "auto")
+        have = here.have(["enable", "p2pmem"])
+        tap.result(not first.returncode and have == {"enable": "1", "p2pmem": "1"}, f"nvmet set: a subsystem with a name {name}",
+                   f"{have} {first.stderr!a}")
+        said = here.run("nvmet"), here.run("--json", "nvmet")
+        tap.result(all("\033" not in x.stdout and "\u202e" not in x.stdout and "\udcff" not in x.stdout for x in said) and
+                   json.loads(said[1].stdout)["namespaces"][0]["subsystem"][:4] == "nqn.", f"nvmet shows a name {name}", f"{said!a}")
+        done = here.run("nvmet", "save", str(target))
+        if "not" in name:
+            tap.result(done.returncode == 1 and target.read_text() == "good" and "not UTF-8" in done.stderr and "\udcff" not in done.stderr,
+                       f"nvmet save: a name {name}", f"{done!a}")
+            continue
+        saved = json.loads(target.read_text(encoding="utf-8"))
+        here.run("nvmet", "set", nqn, "1", "off")
+        again = here.run("nvmet", "restore", str(target))
+        have = here.have(["enable", "p2pmem"])
+        tap.result(saved["namespaces"][0]["subsystem"] == nqn and not again.returncode and have == {"enable": "1", "p2pmem": "1"},
+                   f"nvmet save and restore: a name {name}", f"{saved!a} {have} {again!a}")
+
+
 TWO = """p2pmem snapshot 1
 L sys/bus/pci/devices/0000:00:00.0
  ../../../devices/pci0000:00/0000:00:00.0
@@ -231,3 +259,4 @@ def run(tap, env, program, directory):
     guard(tap, made)
     signals(tap, made)
     changes(tap, made)
+    names(tap, made)
