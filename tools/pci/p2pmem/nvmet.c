@@ -116,6 +116,10 @@ int command_nvmet(struct context *c, const struct options *o, int argc, char **a
 
 	if (!strcmp(what, "show") && argc <= 1)
 		return show(c);
+	if (!strcmp(what, "save") && argc == 1 && !tree_is_live(c->m->tree)) {
+		complain("nvmet save of another machine needs a file: " NVMET_FILE " is this one's");
+		return USAGE;
+	}
 	if (!strcmp(what, "save") && argc <= 2)
 		return nvmet_save(c, argc == 2 ? argv[1] : NVMET_FILE);
 	if (!tree_is_live(c->m->tree)) {

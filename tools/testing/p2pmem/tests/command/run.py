@@ -251,7 +251,7 @@ def calls(tap, program, directory):
                             (["stat", "--watch", "no"], 2), (["stat", "--watch", "1", "--count", "0"], 2),
                             (["nvmet", "restore", "--wait", "-1"], 2), (["nvmet", "restore", "--wait", "nan"], 2), (["nvmet", "restore", "--wait", "86401"], 2),
                             (["--from", snapshot, "nvmet", "set", "a", "1", "auto"], 2),
-                            (["--from", snapshot, "nvmet", "what"], 2), (["snapshot"], 2),
+                            (["--from", snapshot, "nvmet", "save"], 2), (["--from", snapshot, "nvmet", "what"], 2), (["snapshot"], 2),
                             (["list", "--tree"], 2), (["check", "--watch", "1"], 2), (["topo", "-q"], 2), (["topo", "--force"], 2),
                             (["topo", "--dot", "--svg"], 2), (["--json", "topo", "--dot"], 2), (["list", "--count", "2"], 2),
                             (["--from", snapshot, "path", "-q", "nvme0", "mlx5_0"], 0),
