@@ -109,7 +109,8 @@ bash_completes()
 	completes "" | grep -qx topo && completes to | grep -qx topo && ! completes to | grep -qx list &&
 		completes topo --t | grep -qx -e --tree && completes --color n | grep -qx never &&
 		completes nvmet se | grep -qx set && completes stat --w | grep -qx -e --watch &&
-		! completes list --tree | grep -q .
+		! completes list --tree | grep -q . && completes --color=n | grep -qx never && completes --from = "$page" to | grep -qx topo &&
+		completes "--from=${page%.8}" | grep -qx "$page" && completes --from = "${page%.8}" | grep -qx "$page"
 }
 
 # what every command has, and what it has of its own
@@ -152,14 +153,21 @@ zsh_options()
 		for o in $(options); do
 			echo "p2pmem $c --${o%?}" >>"$work/zsh.in"
 			case " $common $own " in
-			*" --$o "*)	echo "p2pmem $c --$o " ;;
+			*" --$o "*)
+				case $o in
+				from | color | watch | count | wait)	echo "p2pmem $c --$o=" ;;
+				*)					echo "p2pmem $c --$o " ;;
+				esac
+				;;
 			*)		echo "p2pmem $c --${o%?}" ;;
 			esac >>"$work/zsh.want"
 		done
 	done
-	printf '%s\n' 'p2pmem to' 'p2pmem --color nev' 'p2pmem nvmet sa' 'p2pmem nvmet set nqn 1 aut' \
+	printf '%s\n' 'p2pmem to' 'p2pmem --color nev' 'p2pmem --color=nev' "p2pmem --from=$work/zsh.w" \
+		"p2pmem --from=$work/zsh.want to" 'p2pmem nvmet sa' 'p2pmem nvmet set nqn 1 aut' \
 		"p2pmem nvmet restore --wait 5 $work/zsh.w" >>"$work/zsh.in"
-	printf '%s\n' 'p2pmem topo ' 'p2pmem --color never ' 'p2pmem nvmet save ' 'p2pmem nvmet set nqn 1 auto ' \
+	printf '%s\n' 'p2pmem topo ' 'p2pmem --color never ' 'p2pmem --color=never ' "p2pmem --from=$work/zsh.want " \
+		"p2pmem --from=$work/zsh.want topo " 'p2pmem nvmet save ' 'p2pmem nvmet set nqn 1 auto ' \
 		"p2pmem nvmet restore --wait 5 $work/zsh.want " >>"$work/zsh.want"
 	zsh -f "$here/complete.zsh" "$command/completions" <"$work/zsh.in" >"$work/zsh.is" || return 1
 	[ "$(wc -l <"$work/zsh.in")" -gt 100 ] && diff -u "$work/zsh.want" "$work/zsh.is"
@@ -172,6 +180,29 @@ bash_completes_devices()
 	first=$(cd /sys/bus/pci/devices && echo * | cut -d' ' -f1)
 	[ "$first" != "*" ] || { echo "this machine has no PCI functions"; return 0; }
 	completes path "" | grep -q "$first" && bash_completes
+}
+
+# a /sys whose names a shell would run: nothing is run, and what is put into the line is quoted
+completes_any_name()
+{
+	rm -rf "$work/names"
+	mkdir -p "$work/names/zsh" "$work/names/sys/bus/pci/devices/\$(touch pwned)" "$work/names/sys/class/net/\`touch pwned\`/device" \
+		"$work/names/sys/kernel/config/nvmet/subsystems/nqn.\$(touch pwned)/namespaces/1"
+	sed "s|/sys/|$work/names/sys/|g" "$bash_file" >"$work/names/p2pmem.bash"
+	sed "s|/sys/|$work/names/sys/|g" "$command/completions/_p2pmem" >"$work/names/zsh/_p2pmem"
+	cd "$work/names" || return 1
+	# shellcheck disable=SC2016	# what is not expanded is meant
+	{
+		bash "$here/complete.bash" ./p2pmem.bash p2pmem path ""
+		bash "$here/complete.bash" ./p2pmem.bash p2pmem path '$(to'
+		bash "$here/complete.bash" ./p2pmem.bash p2pmem nvmet set nqn
+		bash "$here/complete.bash" ./p2pmem.bash p2pmem nvmet set 'nqn.$(touch pwned)' ""
+		printf '%s\n' 'p2pmem path \$' 'p2pmem nvmet set nqn.' 'p2pmem nvmet set nqn.\$\(touch\ pwned\) ' |
+			zsh -f "$here/complete.zsh" "$work/names/zsh"
+	} >completed
+	cat completed
+	cd "$top" && ! ls "$work/names/pwned" && ! grep -F "\$(" "$work/names/completed" &&
+		[ "$(grep -c -F '\$\(touch\ pwned\)' "$work/names/completed")" -ge 6 ]
 }
 
 zsh_reads()
@@ -207,6 +238,7 @@ check "bash completion: the options of each command" bash_options
 check "bash completion: devices, with the functions of bash-completion" bash_completes_devices
 check "zsh completion: it is read, and names every command and option" zsh_reads
 check "zsh completion: the options of each command" zsh_options
+check "completion: names of devices and subsystems are not run" completes_any_name
 check "it is installed, and uninstalled" install_all
 echo "1..$n"
 [ $failed = 0 ]
