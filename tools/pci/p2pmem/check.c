@@ -141,8 +141,10 @@ static void check_providers(struct check *k)
 		f = m->function[i];
 		if (f->could_lend && f->role == ROLE_MEMORY)
 			remedy = text(k, "modprobe p2pmem-bar; cd /sys/bus/pci/devices/%s && "
-				      "echo p2pmem-bar > driver_override && "
-				      "echo %s > /sys/bus/pci/drivers_probe", f->name, f->name);
+				      "echo p2pmem-bar > driver_override && %s%s%s"
+				      "echo %s > /sys/bus/pci/drivers_probe", f->name,
+				      f->driver ? "echo " : "", f->driver ? f->name : "",
+				      f->driver ? " > driver/unbind && " : "", f->name);
 	}
 	found(k, STOPS_ALL, "no-provider", m->kernel == KERNEL_P2PMEM ? remedy : NULL,
 	      "no function lends peer-to-peer memory%s", remedy ? "" :
@@ -188,7 +190,28 @@ static void check_namespace(struct check *k, const struct nvmet_namespace *ns)
 	      why ? why : "");
 }
 
-static void check_answers(struct check *k)
+/* "0000:03:00.0 (nvme0)" */
+static const char *both_names(struct check *k, const struct function *f)
+{
+	const char *alias = function_alias(f);
+
+	return strstr(f->name, alias) ? f->name : text(k, "%s (%s)", f->name, alias);
+}
+
+static void check_bars(struct check *k, const struct function *f)
+{
+	char size[16];
+	int i;
+
+	for (i = 0; i < NR_BARS; i++)
+		if (f->bar[i].unset)
+			found(k, STOPS_SOME, "bar-unassigned", "pci=realloc",
+			      "%s has no address for BAR %d (%s), for which firmware and kernel found "
+			      "no room: it can neither be lent nor used", both_names(k, f), i,
+			      size_text(size, f->bar[i].unset));
+}
+
+static void check_functions(struct check *k)
 {
 	const struct function *f;
 	unsigned int i;
@@ -199,11 +222,9 @@ static void check_answers(struct check *k)
 			found(k, STOPS_SOME, "no-answer",
 			      text(k, "echo 1 > /sys/bus/pci/devices/%s/remove && "
 				   "echo 1 > /sys/bus/pci/rescan", f->name),
-			      "%s%s%s%s does not answer: its configuration space reads all ones, as if "
-			      "it were removed, failed or without power", f->name,
-			      strstr(f->name, function_alias(f)) ? "" : " (",
-			      strstr(f->name, function_alias(f)) ? "" : function_alias(f),
-			      strstr(f->name, function_alias(f)) ? "" : ")");
+			      "%s does not answer: its configuration space reads all ones, as if it "
+			      "were removed, failed or without power", both_names(k, f));
+		check_bars(k, f);
 	}
 }
 
@@ -270,7 +291,7 @@ int command_check(struct context *c)
 
 	check_kernel(&k);
 	check_drivers(&k);
-	check_answers(&k);
+	check_functions(&k);
 	check_providers(&k);
 	check_pairs(&k);
 	for (i = 0; i < c->m->nr_namespaces; i++)

@@ -270,6 +270,7 @@ void evaluate_pair(struct evaluator *j, struct function *provider, struct functi
 	struct pci_p2pmem_verdict raw;
 	unsigned int a, b;
 	bool known;
+	int bar;
 
 	*v = (struct verdict){ .provider = provider, .client = client, .kernel = kernel };
 	evaluate_raw(j, provider, client, &raw, kernel, &known);
@@ -293,6 +294,11 @@ void evaluate_pair(struct evaluator *j, struct function *provider, struct functi
 		v->relation = RELATION_SYS;
 	if (!v->known)
 		v->permission = NOT_KNOWN;
+	if (function_lacks_address(provider, &bar)) {
+		v->permission = REFUSED;
+		v->reason = PCI_P2PMEM_NOT_A_PROVIDER;
+		*v->at = '\0';
+	}
 	if (!kernel)
 		return;
 	v->differs = v->known &&
@@ -310,7 +316,7 @@ void evaluate_explain(struct evaluator *j, const struct verdict *v, char *buf, s
 	bool known;
 
 	evaluate_raw(j, v->provider, v->client, &raw, v->kernel, &known);
-	if (v->reason == PCI_P2PMEM_VERIFY_FAILED)
+	if (v->reason == PCI_P2PMEM_VERIFY_FAILED || v->reason == PCI_P2PMEM_NOT_A_PROVIDER)
 		raw.reason = v->reason;
 	pci_p2pmem_explain(buf, len, &j->dev[v->provider->index], &j->dev[v->client->index].dev,
 			   &raw);
@@ -340,6 +346,9 @@ void evaluate_remedy(struct evaluator *j, const struct verdict *v, char *buf, si
 	case PCI_P2PMEM_ACS_EGRESS:
 		/* bit 5 of the control word */
 		snprintf(buf, len, "setpci -s %s ECAP_ACS+6.w=0:0020", v->at);
+		break;
+	case PCI_P2PMEM_NOT_A_PROVIDER:
+		snprintf(buf, len, "pci=realloc");
 		break;
 	case PCI_P2PMEM_PAYLOAD_SIZE:
 		snprintf(buf, len, "pci=pcie_bus_peer2peer");

@@ -64,6 +64,7 @@ struct pcie_link {
 struct bar {
 	uint64_t start;
 	uint64_t size;		/* 0: there is none */
+	uint64_t unset;		/* bytes of one that has no address; its @size is 0 */
 	uint64_t bus;		/* what the register says, CPU address otherwise */
 	bool memory;
 	bool prefetch;
@@ -327,6 +328,8 @@ const char *role_name(enum role role);
 /* The name that people know it by: nvme0, mlx5_0, eth0; its address otherwise */
 const char *function_alias(const struct function *f);
 struct bar *function_memory_bar(struct function *f, int *number);
+/* True if the largest memory BAR, @number, has no address, and nothing else is lent */
+bool function_lacks_address(struct function *f, int *number);
 /* By CMBLOC and CMBSZ; false when there is no controller memory buffer, or it is not known */
 bool function_cmb(const struct function *f, int *bar, uint64_t *offset, uint64_t *size);
 

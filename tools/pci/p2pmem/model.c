@@ -146,6 +146,23 @@ struct bar *function_memory_bar(struct function *f, int *number)
 	return best;
 }
 
+bool function_lacks_address(struct function *f, int *number)
+{
+	struct bar *bar = function_memory_bar(f, number);
+	uint64_t most = bar ? bar->size : 0;
+	bool lacks = false;
+	int i;
+
+	for (i = 0; i < NR_BARS; i++) {
+		if (f->bar[i].unset <= most)
+			continue;
+		most = f->bar[i].unset;
+		*number = i;
+		lacks = true;
+	}
+	return lacks && !f->provider;
+}
+
 bool function_cmb(const struct function *f, int *bar, uint64_t *offset, uint64_t *size)
 {
 	/* Units: 4 KiB, 64 KiB, ... 64 GiB */

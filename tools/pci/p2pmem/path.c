@@ -158,6 +158,9 @@ static void print_ends(struct way *w)
 	int number = 0;
 	char size[16];
 
+	if (function_lacks_address(p, &number))
+		say(c, BAD, "Memory:   BAR %d, %s, has no address\n", number,
+		    size_text(size, p->bar[number].unset));
 	bar = p->provider && p->provider->regions ? &p->bar[p->provider->region[0].bar] :
 						    function_memory_bar(p, &number);
 	if (bar && p->provider && p->provider->regions)
@@ -165,7 +168,7 @@ static void print_ends(struct way *w)
 	if (bar)
 		say(c, PLAIN, "Memory:   BAR %d, %s, bus address %#" PRIx64 " to %#" PRIx64 "\n",
 		    number, size_text(size, bar->size), bar->bus, bar->bus + bar->size - 1);
-	else
+	else if (!function_lacks_address(p, &number))
 		say(c, WARN, "Memory:   %s has no memory BAR\n", p->name);
 	if (f->dma_bits)
 		say(c, w->v.reason == PCI_P2PMEM_DMA_MASK ? BAD : PLAIN,

@@ -25,6 +25,8 @@
 /* Flags of a line in the file resource: include/linux/ioport.h */
 #define RESOURCE_MEM		0x200
 #define RESOURCE_PREFETCH	0x2000
+#define RESOURCE_DISABLED	0x10000000
+#define RESOURCE_UNSET		0x20000000
 
 /* "DDDD:BB:DD.F", of which the domain may have up to eight digits */
 static bool parse_name(const char *s, struct function *f)
@@ -90,6 +92,10 @@ static void read_resources(struct machine *m, const struct place *dir, struct fu
 		/* Windows of bridges come later in the file. */
 		if (!end)
 			continue;
+		if (flags & (RESOURCE_UNSET | RESOURCE_DISABLED)) {
+			f->bar[i].unset = flags & RESOURCE_MEM ? end - start + 1 : 0;
+			continue;
+		}
 		f->bar[i].start = start;
 		f->bar[i].size = end - start + 1;
 		f->bar[i].memory = flags & RESOURCE_MEM;

@@ -18,7 +18,7 @@ A description, a line each; "#" begins a comment:
   run ARGUMENTS        the test calls the command with these, too
 
 KIND is one of KINDS below. WORDs: x16, gen4 (link); acs=LETTERS (srcudt; "-" is a capability with
-nothing on), egress=BITS:VECTOR; bar=N:SIZE[p] (p: 64 bits, prefetchable); mask=BITS; driver=D; name=N (nvme0, mlx5_0, eth0); net=N;
+nothing on), egress=BITS:VECTOR; bar=N:SIZE[p][-] (p: 64 bits, prefetchable; -: no address); mask=BITS; driver=D; name=N (nvme0, mlx5_0, eth0); net=N;
 pf=DEV.FN (virtual function); mps=, mps_can=, mrrs=; tags10, takes10; lends=SIZE, free=SIZE, unpublished;
 cmb=LOC,SZ (hexadecimal); group=N; removable; node=N; dead (reads all ones). In other lines a device is its name or its address.
 """
@@ -59,7 +59,7 @@ class Function:
             host["next"] += 1
             self.secondary = host["next"]
         self.name = self.values.get("name")
-        self.ranges = {}
+        self.ranges, self.unset = {}, {}
 
     @property
     def address(self):
@@ -78,8 +78,11 @@ class Function:
     def place_bars(self):
         for word in self.bars:
             number, text = word[4:].split(":")
-            high = text.endswith("p")
-            self.ranges[int(number)] = (*self.machine.allocate(size(text.rstrip("p")), high), high)
+            high = "p" in text
+            if text.endswith("-"):
+                self.unset[int(number)] = size(text.rstrip("p-")), high
+            else:
+                self.ranges[int(number)] = (*self.machine.allocate(size(text.rstrip("p")), high), high)
 
     def config(self):
         code, pcie = KINDS[self.kind]
@@ -205,6 +208,10 @@ class Machine:
         for number in range(13):
             start, length, high = f.ranges.get(number, (0, 0, False))
             flags = (0x14220c if high else 0x40200) if length else 0
+            if number in f.unset:
+                # IORESOURCE_UNSET, as the kernel shows what it could not place
+                length, high = f.unset[number]
+                flags = 0x20000000 | (0x14220c if high else 0x40200)
             lines.append(f"0x{start:016x} 0x{start + length - 1 if length else 0:016x} 0x{flags:016x}")
         self.put(f"{path}/resource", "\n".join(lines))
         if "driver" in f.values:
