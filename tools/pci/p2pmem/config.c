@@ -25,25 +25,30 @@ static void __attribute__((format(printf, 1, 2))) say_nothing(char *msg, ...)
 
 struct registers *registers_open(bool names)
 {
-	static struct registers r;
+	struct registers *r = malloc(sizeof(*r));
 
-	r.access = pci_alloc();
+	if (!r) {
+		fputs("p2pmem: out of memory\n", stderr);
+		exit(1);
+	}
+	r->access = pci_alloc();
 	/* Nothing is scanned: functions are those of the model. The method is never called. */
-	r.access->method = PCI_ACCESS_SYS_BUS_PCI;
-	r.access->warning = say_nothing;
-	r.access->debug = say_nothing;
-	r.access->numeric_ids = !names;
+	r->access->method = PCI_ACCESS_SYS_BUS_PCI;
+	r->access->warning = say_nothing;
+	r->access->debug = say_nothing;
+	r->access->numeric_ids = !names;
 	if (names && getenv("P2PMEM_PCI_IDS"))
-		pci_set_name_list_path(r.access, getenv("P2PMEM_PCI_IDS"), 0);
+		pci_set_name_list_path(r->access, getenv("P2PMEM_PCI_IDS"), 0);
 	/* Of the file of names only: the data base of udev is slow for unknown ones. */
-	pci_set_param(r.access, "hwdb.disable", "1");
-	pci_init(r.access);
-	return &r;
+	pci_set_param(r->access, "hwdb.disable", "1");
+	pci_init(r->access);
+	return r;
 }
 
 void registers_close(struct registers *r)
 {
 	pci_cleanup(r->access);
+	free(r);
 }
 
 static void decode_pcie(struct function *f, struct pci_dev *d)

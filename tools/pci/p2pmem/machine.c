@@ -17,19 +17,27 @@ struct machine *machine_read(struct tree *t)
 
 	m->arena = arena;
 	m->tree = t;
+	/* first: what changes while the rest is read is noticed later */
+	m->inventory = read_inventory(m);
 	read_host(m);
 	read_functions(m);
 	read_names(m);
+	m->kept_missing = m->nr_missing;
+	m->missing_kept = m->missing;
+	m->kept_broken = m->nr_broken;
+	m->broken_kept = m->broken;
 	read_lent(m);
 	read_kernel(m);
 	read_nvmet(m);
 	return m;
 }
 
-void machine_refresh(struct machine *m)
+bool machine_refresh(struct machine *m)
 {
 	unsigned int i;
 
+	if (read_inventory(m) != m->inventory)
+		return false;
 	if (m->fixed)
 		arena_free(m->arena);
 	else
@@ -43,13 +51,15 @@ void machine_refresh(struct machine *m)
 	m->pair = NULL;
 	m->nr_namespaces = m->room_namespaces = 0;
 	m->ns = NULL;
-	m->nr_missing = m->room_missing = 0;
-	m->missing = NULL;
-	m->nr_broken = m->room_broken = 0;
-	m->broken = NULL;
+	/* no room: what is added goes into a copy */
+	m->nr_missing = m->room_missing = m->kept_missing;
+	m->missing = m->missing_kept;
+	m->nr_broken = m->room_broken = m->kept_broken;
+	m->broken = m->broken_kept;
 	read_lent(m);
 	read_kernel(m);
 	read_nvmet(m);
+	return true;
 }
 
 void machine_free(struct machine *m)

@@ -171,6 +171,7 @@ struct root_bus {
  * @cmbsz: register CMBSZ
  * @provider: what it lends, NULL for nothing
  * @could_lend: it has memory that a driver could lend
+ * @identity: another one once another device is at this address
  * @peak: most bytes that are known to have been in use at once; p2pmem stat's
  */
 struct function {
@@ -208,6 +209,7 @@ struct function {
 	uint32_t cmbloc, cmbsz;
 	struct provider *provider;
 	bool could_lend;
+	uint64_t identity;
 	uint64_t peak;
 };
 
@@ -272,6 +274,7 @@ struct machine {
 	struct arena *arena;
 	struct arena *fixed;
 	struct tree *tree;
+	uint64_t inventory;	/* another number once devices came, went or were replaced */
 	int pci_error;		/* why no function could be read, 0 when they could */
 	unsigned int nr, room;
 	struct function **function;
@@ -287,6 +290,10 @@ struct machine {
 	struct missing *missing;
 	unsigned int nr_broken, room_broken;
 	struct broken *broken;
+	/* the same of what machine_refresh() does not read again */
+	unsigned int kept_missing, kept_broken;
+	struct missing *missing_kept;
+	struct broken *broken_kept;
 
 	enum kernel_kind kernel;
 	const char *release;
@@ -309,9 +316,10 @@ struct machine {
 struct machine *machine_read(struct tree *t);
 /*
  * Counters again: providers, pairs, namespaces. Memory that was allocated since the last
- * time is freed: a watch may run for weeks.
+ * time is freed: a watch may run for weeks. Returns false, and reads nothing, if devices came, went
+ * or were replaced: another machine_read() is needed.
  */
-void machine_refresh(struct machine *m);
+bool machine_refresh(struct machine *m);
 void machine_free(struct machine *m);
 
 void machine_missing(struct machine *m, const char *path, int error, const char *what);
@@ -342,6 +350,7 @@ const char *registers_name(struct registers *r, const struct function *f, char *
 const char *link_speed(unsigned int speed);
 
 /* The parts of machine_read() */
+uint64_t read_inventory(struct machine *m);
 void read_functions(struct machine *m);
 void read_names(struct machine *m);
 void read_host(struct machine *m);

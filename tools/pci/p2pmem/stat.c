@@ -378,12 +378,34 @@ static void wait_until(double deadline)
 static void catch_signals(void)
 {
 	/* The first one ends the watch after what is being written, a second one at once. */
-	const struct sigaction ends = { .sa_handler = stop, .sa_flags = SA_RESETHAND };
+	const struct sigaction ends = {
+		.sa_handler = stop, .sa_flags = SA_RESETHAND | SA_RESTART,
+	};
 	const struct sigaction resizes = { .sa_handler = resize, .sa_flags = SA_RESTART };
 
 	sigaction(SIGINT, &ends, NULL);
 	sigaction(SIGTERM, &ends, NULL);
 	sigaction(SIGWINCH, &resizes, NULL);
+}
+
+/* The counters again, or the whole machine; a device that is still there keeps its peak. */
+static void refresh(struct context *c)
+{
+	struct machine *was = c->m;
+	struct function *f, *old;
+	unsigned int i;
+
+	if (machine_refresh(was))
+		return;
+	c->m = machine_read(was->tree);
+	c->j = evaluator_open(c->m);
+	for (i = 0; i < c->m->nr; i++) {
+		f = c->m->function[i];
+		old = machine_at(was, f->name);
+		if (old && old->identity == f->identity)
+			f->peak = old->peak;
+	}
+	machine_free(was);
 }
 
 static int watch(struct context *c, const struct options *o)
@@ -411,7 +433,7 @@ static int watch(struct context *c, const struct options *o)
 		} while (!stopped && now() < next);
 		if (stopped)
 			break;
-		machine_refresh(c->m);
+		refresh(c);
 		note_peaks(c->m);
 		was = is;
 		add_up(c->m, &is);

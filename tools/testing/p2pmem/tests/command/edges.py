@@ -101,8 +101,88 @@ def interfaces(tap, run_command, program, directory):
     tap.result(status in (0, 3) and f.address in out, "path to an interface whose name is not ASCII", err)
 
 
-def run(tap, run_command, unpack, program, sanitized, directory):
+def unread(tap, run_command, program, directory):
+    """What could not be read at the start is missing in every document of a watch."""
+    m, snapshot = switches(), directory / "edges.snapshot"
+    config = f"{m.functions[-1].path}/config"
+    del m.files[config]
+    m.errors[config] = 13
+    with open(snapshot, "w", encoding="utf-8") as out:
+        m.write(out)
+    out = run_command(program, "--from", str(snapshot), "--json", "stat", "--watch", "0.05", "--count", "3")[1]
+    said = [[n["what"] for n in d["not_read"]] for d in documents(out.splitlines(keepends=True))]
+    tap.result(said == [["configuration space"]] * 3, "stat --watch: what could not be read at the start is said again", said)
+
+
+def documents(pipe):
+    """JSON documents as they come, each ended by a line of its own"""
+    text = ""
+    for line in pipe:
+        text += line
+        if line.startswith("}"):
+            yield json.loads(text)
+            text = ""
+
+
+def hotplug(tap, env, unpack, program, directory):
+    """A watch sees devices that come, go and are replaced, and keeps the peaks of those that stay."""
+    m, snapshot, tree = switches(), directory / "edges.snapshot", directory / "edges.dir"
+    with open(snapshot, "w", encoding="utf-8") as f:
+        m.write(f)
+    unpack(snapshot, tree)
+    by_name = {f.name: f for f in m.functions if f.name}
+    first, second, third = (by_name[f"nvme{n}"] for n in range(3))
+    link = tree / "sys/bus/pci/devices" / first.address
+    target = link.readlink()
+    link.unlink()
+    (tree / third.path / "p2pmem/available").write_text("0\n")
+
+    def comes():
+        (tree / third.path / "p2pmem/available").write_text("134217728\n")
+        link.symlink_to(target)
+
+    def goes():
+        link.unlink()
+
+    def is_replaced():
+        # the old directory stays elsewhere: no file system gives its number to the new one
+        (tree / second.path).rename(tree / "old")
+        (tree / second.path).mkdir()
+        for file in ("config", "resource", "class"):
+            (tree / second.path / file).write_bytes((tree / "old" / file).read_bytes())
+        (tree / second.path / "device").write_text("0xbeef\n")
+        (tree / second.path / "p2pmem").mkdir()
+        for file in ("size", "available"):
+            (tree / second.path / "p2pmem" / file).write_text("4096\n")
+
+    def lenders(document):
+        return {p["function"]["address"]: p for p in document["providers"]}
+
+    with subprocess.Popen([str(program), "--from", str(tree), "--json", "stat", "--watch", "0.2"], env=env, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as p:
+        come = documents(p.stdout)
+        said = lenders(next(come))
+        tap.result(first.address not in said and second.address in said, "stat --watch: a device that is not there yet", list(said))
+        for name, change, seen in (
+                ("a device that comes", comes, lambda s: first.address in s and s[third.address]["peak"] == 128 << 20),
+                ("a device that goes", goes, lambda s: first.address not in s and s[third.address]["peak"] == 128 << 20),
+                ("a device that is replaced", is_replaced, lambda s: s[second.address]["size"] == 4096 and
+                 s[second.address]["function"]["driver"] is None)):
+            change()
+            # the one that is being written, and some for a change that is half done
+            for _ in range(4):
+                said = lenders(next(come))
+            tap.result(seen(said), f"stat --watch: {name}", said)
+        p.terminate()
+        _, err = p.communicate(timeout=20)
+    tap.result(p.returncode == 0 and not err, "and it ends in peace", f"{p.returncode} {err}")
+    subprocess.run(["rm", "-rf", str(tree)], check=True)
+
+
+def run(tap, env, run_command, unpack, program, sanitized, directory):
     tables(tap, run_command, unpack, program, directory)
     controllers(tap, run_command, sanitized, directory)
     ports(tap, run_command, sanitized, directory)
+    unread(tap, run_command, sanitized, directory)
+    hotplug(tap, env, unpack, sanitized, directory)
     interfaces(tap, run_command, sanitized, directory)

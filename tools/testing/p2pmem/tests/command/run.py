@@ -471,7 +471,7 @@ def main(arguments):
     terminal.run(tap, ENV, sanitized, directory / "two-sockets.snapshot")
     hostile.run(tap, ENV, command, sanitized, directory)
     nvmet.run(tap, ENV, command, directory)
-    edges.run(tap, run_command, unpack, command, sanitized, directory)
+    edges.run(tap, ENV, run_command, unpack, command, sanitized, directory)
     floors(tap, command.parent / "own")
     constants(tap)
     speed(tap, command, directory)
