@@ -62,26 +62,32 @@ static bool hides_interface(const char *path)
 	return false;
 }
 
-/* Whether a path has a number in it that is long enough to be of one device only, as a WWN is */
-static bool has_number(const char *s)
+/* The first number in a path that is long enough to be of one device only, as a WWN is */
+static char *unique_number(char *s)
 {
 	for (; *s; s++)
 		if (is_mac(s))
-			return true;
-	return false;
+			return s;
+	return NULL;
 }
 
-/* Of a device that is named by what is unique about it, what kind of name it was stays. */
+/*
+ * Of a device that is named by what is unique about it, what kind of name it was stays: all from the
+ * first component with such a name is removed.
+ */
 static void clean_device(char *data)
 {
-	char *by = strstr(data, "/dev/disk/by-"), *slash = NULL;
+	static const char by[] = "/dev/disk/by-";
+	char *number = unique_number(data), *at = strstr(data, by), *slash;
 
-	if (by)
-		slash = strchr(by + strlen("/dev/disk/by-"), '/');
-	else if (has_number(data))
-		slash = strrchr(data, '/');
-	if (slash)
+	slash = at ? strchr(at + strlen(by), '/') : NULL;
+	if (number && (!slash || number < slash)) {
+		while (number > data && number[-1] != '/')
+			number--;
+		strcpy(number, "removed\n");
+	} else if (slash) {
 		strcpy(slash, "/removed\n");
+	}
 }
 
 static bool clean(const char *path, char *data, size_t *size)

@@ -344,6 +344,12 @@ F sys/kernel/config/nvmet/subsystems/nqn.a/namespaces/2/device_path
  /dev/mapper/36001405abcdef012
 F sys/kernel/config/nvmet/subsystems/nqn.a/namespaces/3/device_path
  /dev/nvme0n1
+F sys/kernel/config/nvmet/subsystems/nqn.a/namespaces/4/device_path
+ /srv/SECRET3-5000c500a1b2c3d4/disk.img
+F sys/kernel/config/nvmet/subsystems/nqn.a/namespaces/5/device_path
+ 5000c500deadbeef.img
+F sys/kernel/config/nvmet/subsystems/nqn.a/namespaces/6/device_path
+ /mnt/600508b1001c77aa/dev/disk/by-id/nvme-SECRET4
 """
 
 
@@ -352,10 +358,11 @@ def secrets(tap, program, directory):
     source.write_text(SECRETS)
     status, _, err = run_command(program, "--from", str(source), "snapshot", str(target))
     text = target.read_text() if target.exists() else ""
-    for secret in ("SECRET1", "SECRET2", "001122334455", "aabbccddeeff", "00-11-22", "aaaa", "ec 0d 9a", "12 34 56", "525400c0fe", "36001405"):
+    for secret in ("SECRET1", "SECRET2", "001122334455", "aabbccddeeff", "00-11-22", "aaaa", "ec 0d 9a", "12 34 56", "525400c0fe", "36001405", "SECRET3", "disk.img",
+                   "5000c500", "600508b1", "SECRET4"):
         tap.result(status == 0 and secret not in text, f"a snapshot does not have {secret}", err or text)
     for kept in ("pci=noaer", "iommu=pt", "/dev/disk/by-id/removed", "/dev/mapper/removed",
-                 "/dev/nvme0n1"):
+                 "/dev/nvme0n1", " /srv/removed", " /mnt/removed"):
         tap.result(kept in text, f"a snapshot has {kept}", text)
 
 
