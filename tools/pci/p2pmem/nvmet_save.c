@@ -20,24 +20,34 @@
 			 JSON_C_TO_STRING_NOSLASHESCAPE)
 
 /* Writes a file that is whole on the disk before it gets its name: power can fail at any time. */
-static int save_whole(struct json_object *root, const char *part)
+static int save_whole(struct json_object *root, const char *part, const char *path)
 {
 	int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), ret, error;
 
+	/* what could not be opened is somebody else's, if it is there */
 	if (fd < 0)
 		return -1;
 	ret = json_object_to_fd(fd, root, SAVE_FLAGS) || fsync(fd);
 	error = errno;
-	if (close(fd) && !ret)
-		return -1;
+	if (close(fd) && !ret) {
+		error = errno;
+		ret = -1;
+	}
+	if (!ret && rename(part, path)) {
+		error = errno;
+		ret = -1;
+	}
+	if (ret)
+		unlink(part);
 	errno = error;
 	return ret ? -1 : 0;
 }
 
 static int save_to(struct json_object *root, const char *path)
 {
-	char part[TREE_PATH];
 	struct stat st;
+	char *part;
+	int ret;
 
 	if (!strcmp(path, "-"))
 		return printf("%s\n", json_object_to_json_string_ext(root, SAVE_FLAGS)) < 0;
@@ -46,13 +56,14 @@ static int save_to(struct json_object *root, const char *path)
 		complain("%s cannot be written: it is no file", path);
 		return -1;
 	}
-	if (snprintf(part, sizeof(part), "%s.new", path) >= (int)sizeof(part))
-		errno = ENAMETOOLONG;
-	else if (!save_whole(root, part) && !rename(part, path))
-		return 0;
-	complain("%s cannot be written: %s", path, strerror(errno));
-	unlink(part);
-	return -1;
+	ret = asprintf(&part, "%s.new", path);
+	if (ret > 0) {
+		ret = save_whole(root, part, path);
+		free(part);
+	}
+	if (ret < 0)
+		complain("%s cannot be written: %s", path, strerror(errno));
+	return ret;
 }
 
 /* Whether all that is to be saved could be read; if not, one line says what could not */
@@ -127,6 +138,7 @@ int nvmet_save(struct context *c, const char *path)
 	if (ret)
 		return FAILED;
 	if (!c->json && strcmp(path, "-"))
-		say(c, PLAIN, "%u namespaces saved in %s\n", m->nr_namespaces, path);
+		say(c, PLAIN, "%u namespaces saved in %s\n", m->nr_namespaces,
+		    printable_utf8(arena_strdup(m->arena, path)));
 	return json_done(c, "nvmet-save", path, m->nr_namespaces, 0);
 }

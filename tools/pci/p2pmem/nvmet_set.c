@@ -255,6 +255,27 @@ static int restore_one(struct context *c, struct json_object *o, double *left, b
 	return -1;
 }
 
+/* NULL, and one line, if it cannot be read or is no JSON */
+static struct json_object *read_saved(const char *path)
+{
+	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
+	struct json_object *root;
+
+	/* a directory can be opened, and not be read */
+	if (fd < 0 || read(fd, NULL, 0) < 0) {
+		complain("%s cannot be read: %s", path, strerror(errno));
+		root = NULL;
+	} else {
+		root = json_object_from_fd(fd);
+		if (!root)
+			complain("%s is no file of \"p2pmem nvmet save\": it is empty, or no JSON",
+				 path);
+	}
+	if (fd > STDIN_FILENO)
+		close(fd);
+	return root;
+}
+
 int nvmet_restore(struct context *c, const struct options *o, const char *path)
 {
 	struct json_object *root, *array;
@@ -263,13 +284,14 @@ int nvmet_restore(struct context *c, const struct options *o, const char *path)
 	size_t i, nr;
 	int ret;
 
-	root = strcmp(path, "-") ? json_object_from_file(path) : json_object_from_fd(0);
-
-	array = root ? json_object_object_get(root, "namespaces") : NULL;
+	root = read_saved(path);
+	if (!root)
+		return FAILED;
+	array = json_object_object_get(root, "namespaces");
 	if (!json_object_is_type(array, json_type_array) ||
 	    json_object_get_int(json_object_object_get(root, "version")) != NVMET_VERSION) {
-		complain("%s is no file of \"p2pmem nvmet save\"%s%s", path, root ? "" : ": ",
-			 root ? "" : strerror(errno));
+		complain("%s is no file of \"p2pmem nvmet save\": version %d and namespaces are "
+			 "missing", path, NVMET_VERSION);
 		json_object_put(root);
 		return FAILED;
 	}

@@ -60,7 +60,7 @@ void say(struct context *c, enum color color, const char *format, ...)
 
 void complain(const char *format, ...)
 {
-	char text[2048];
+	char text[8192];	/* two of the longest paths fit */
 	va_list args;
 
 	va_start(args, format);

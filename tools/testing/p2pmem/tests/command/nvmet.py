@@ -245,8 +245,68 @@ def saves(tap, env, program, directory):
         tap.result(good, f"nvmet save {name}", f"{done.returncode} {kept} {done.stdout} {done.stderr}")
 
 
+def targets(tap, env, program, directory):
+    """Names of files that are long, or no UTF-8"""
+    snapshot = directory / "kept.snapshot"
+    snapshot.write_text(TWO + f"F {NVMET}/subsystems/nqn.a/namespaces/1/p2pmem\n 1\n")
+
+    def command(*arguments):
+        return subprocess.run([program, "--from", snapshot, *arguments], env=env, capture_output=True, encoding="utf-8",
+                              errors="surrogateescape", check=False)
+
+    top = directory / "long"
+    subprocess.run(["rm", "-rf", str(top)], check=True)
+    for length in (1019, 1020, 1021, 1022, 1023, 1024, 2000):
+        folder = str(top)
+        while length - len(folder) > 210:
+            folder += "/" + "d" * 200
+        target = Path(f"{folder}/{'f' * (length - len(folder) - 1)}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text("good")
+        done = command("nvmet", "save", target)
+        kept = target.read_text() if target.exists() else "nothing"
+        tap.result(len(str(target)) == length and not done.returncode and '"nqn.a"' in kept, f"nvmet save to a path of {length} bytes",
+                   f"{kept} {done.stderr[-80:]}")
+    target = top / ("f" * 253)
+    target.write_text("good")
+    done = command("nvmet", "save", target)
+    tap.result(done.returncode == 1 and target.read_text() == "good" and "File name too long" in done.stderr,
+               "nvmet save to a name that has no room for .new leaves the file", done.stderr)
+    (top / "full.json.new").mkdir()
+    done = command("nvmet", "save", top / "full.json")
+    tap.result(done.returncode == 1 and (top / "full.json.new").is_dir() and "Is a directory" in done.stderr,
+               "nvmet save where .new is a directory", done.stderr)
+    for arguments in (["snapshot"], ["nvmet", "save"]):
+        done = command("--json", *arguments, top / "a\udcff\u00e4\033.txt")
+        good = not done.returncode and done.stdout.isprintable() is False and "\udcff" not in done.stdout and "\033" not in done.stdout
+        tap.result(good and json.loads(done.stdout)["file"].endswith("/a?\u00e4\033.txt"), f"--json {arguments[0]}: a file whose name is not UTF-8",
+                   f"{done!a}")
+    subprocess.run(["rm", "-rf", str(top)], check=True)
+
+
+def malformed(tap, made):
+    """What is no saved file is said to be none, and why"""
+    made.make()
+    for name, text, says in (("empty", "", "it is empty, or no JSON"), ("half", '{ "version": 1, "namesp', "it is empty, or no JSON"),
+                             ("a list", "[]", "version 1 and namespaces are missing"), ("another version", '{"version": 2, "namespaces": []}', "version 1"),
+                             ("a directory", None, "Is a directory"), ("missing", False, "No such file or directory")):
+        path = made.root / "saved"
+        if text is None:
+            path.mkdir()
+        elif text is not False:
+            path.write_text(text)
+        done = made.run("nvmet", "restore", str(path))
+        tap.result(done.returncode == 1 and says in done.stderr and done.stderr.count("\n") == 1, f"nvmet restore of a file that is {name}",
+                   done.stderr)
+        if text is None:
+            path.rmdir()
+        elif text is not False:
+            path.unlink()
+
+
 def run(tap, env, program, directory):
     saves(tap, env, program, directory)
+    targets(tap, env, program, directory)
     if os.geteuid():
         print("# namespaces of the target are changed by root only")
         return
@@ -260,3 +320,4 @@ def run(tap, env, program, directory):
     signals(tap, made)
     changes(tap, made)
     names(tap, made)
+    malformed(tap, made)
