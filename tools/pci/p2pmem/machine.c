@@ -17,8 +17,6 @@ struct machine *machine_read(struct tree *t)
 
 	m->arena = arena;
 	m->tree = t;
-	/* first: what changes while the rest is read is noticed later */
-	m->inventory = read_inventory(m);
 	read_host(m);
 	read_functions(m);
 	read_names(m);
@@ -32,12 +30,10 @@ struct machine *machine_read(struct tree *t)
 	return m;
 }
 
-bool machine_refresh(struct machine *m)
+void machine_refresh(struct machine *m)
 {
 	unsigned int i;
 
-	if (read_inventory(m) != m->inventory)
-		return false;
 	if (m->fixed)
 		arena_free(m->arena);
 	else
@@ -59,7 +55,6 @@ bool machine_refresh(struct machine *m)
 	read_lent(m);
 	read_kernel(m);
 	read_nvmet(m);
-	return true;
 }
 
 void machine_free(struct machine *m)

@@ -274,7 +274,7 @@ struct machine {
 	struct arena *arena;
 	struct arena *fixed;
 	struct tree *tree;
-	uint64_t inventory;	/* another number once devices came, went or were replaced */
+	uint64_t inventory;	/* what read_inventory() said before it was read; stat's */
 	int pci_error;		/* why no function could be read, 0 when they could */
 	unsigned int nr, room;
 	struct function **function;
@@ -316,10 +316,11 @@ struct machine {
 struct machine *machine_read(struct tree *t);
 /*
  * Counters again: providers, pairs, namespaces. Memory that was allocated since the last
- * time is freed: a watch may run for weeks. Returns false, and reads nothing, if devices came, went
- * or were replaced: another machine_read() is needed.
+ * time is freed: a watch may run for weeks.
  */
-bool machine_refresh(struct machine *m);
+void machine_refresh(struct machine *m);
+/* Another number once devices came, went or were replaced: machine_read() is needed */
+uint64_t read_inventory(struct machine *m);
 void machine_free(struct machine *m);
 
 void machine_missing(struct machine *m, const char *path, int error, const char *what);
@@ -350,7 +351,6 @@ const char *registers_name(struct registers *r, const struct function *f, char *
 const char *link_speed(unsigned int speed);
 
 /* The parts of machine_read() */
-uint64_t read_inventory(struct machine *m);
 void read_functions(struct machine *m);
 void read_names(struct machine *m);
 void read_host(struct machine *m);

@@ -27,18 +27,27 @@ static void add_text(struct inventory *v, const char *s)
 		add_number(v, (unsigned char)*s);
 }
 
+/* What is there; @below is "" or a link of it */
+static void add_place(struct inventory *v, const char *name, const char *below)
+{
+	char path[TREE_PATH];
+	struct place place;
+
+	if (snprintf(path, sizeof(path), "%s/%s%s", v->directory, name, below) >=
+	    (int)sizeof(path) || place_open(v->m->tree, NULL, path, &place))
+		return;
+	add_number(v, place_identity(&place));
+	place_close(&place);
+}
+
 static void add_entry(const char *name, void *arg)
 {
 	struct inventory *v = arg;
-	char path[TREE_PATH];
 
 	add_text(v, name);
-	if (snprintf(path, sizeof(path), "%s/%s", v->directory, name) >= (int)sizeof(path))
-		return;
-	add_number(v, place_identity(v->m->tree, path));
-	if (starts_with(v->directory, "sys/bus/") &&
-	    snprintf(path, sizeof(path), "%s/%s/driver", v->directory, name) < (int)sizeof(path))
-		add_number(v, place_identity(v->m->tree, path));
+	add_place(v, name, "");
+	if (starts_with(v->directory, "sys/bus/"))
+		add_place(v, name, "/driver");
 }
 
 uint64_t read_inventory(struct machine *m)

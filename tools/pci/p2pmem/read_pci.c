@@ -243,7 +243,7 @@ static void read_function(struct machine *m, struct function *f, const struct pl
 
 	f->node = -1;
 	f->group = -1;
-	f->identity = place_identity(m->tree, dir->path);
+	f->identity = place_identity(dir);
 	read_config(m, dir, f);
 	read_ids(m, dir, f);
 	f->bridge = f->class >> 8 == 0x0604;

@@ -72,8 +72,8 @@ static char *unique_number(char *s)
 }
 
 /*
- * Of a device that is named by what is unique about it, what kind of name it was stays: all from the
- * first component with such a name is removed.
+ * Of a device that is named by what is unique about it, what kind of name it was stays: all from
+ * the first component with such a name is removed.
  */
 static void clean_device(char *data)
 {

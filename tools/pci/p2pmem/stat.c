@@ -391,13 +391,18 @@ static void catch_signals(void)
 /* The counters again, or the whole machine; a device that is still there keeps its peak. */
 static void refresh(struct context *c)
 {
+	uint64_t inventory = read_inventory(c->m);
 	struct machine *was = c->m;
 	struct function *f, *old;
 	unsigned int i;
 
-	if (machine_refresh(was))
+	if (inventory == was->inventory) {
+		machine_refresh(was);
 		return;
+	}
 	c->m = machine_read(was->tree);
+	/* of before: what changes while the machine is read is noticed the next time */
+	c->m->inventory = inventory;
 	c->j = evaluator_open(c->m);
 	for (i = 0; i < c->m->nr; i++) {
 		f = c->m->function[i];

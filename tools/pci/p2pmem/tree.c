@@ -416,17 +416,13 @@ int place_grep(struct tree *t, const char *path, const char *prefix, char *buf, 
 	return strlen(buf);
 }
 
-uint64_t place_identity(struct tree *t, const char *path)
+uint64_t place_identity(const struct place *place)
 {
 	struct stat st;
-	int fd = t->archive ? -1 : open_in(t, NULL, path, O_PATH);
-	uint64_t n = 0;
 
-	if (fd >= 0 && !fstat(fd, &st))
-		n = st.st_ino * 0x9e3779b97f4a7c15ULL + st.st_dev;
-	if (fd >= 0)
-		close(fd);
-	return n;
+	if (place->fd < 0 || fstat(place->fd, &st))
+		return 0;
+	return st.st_ino * 0x9e3779b97f4a7c15ULL + st.st_dev;
 }
 
 int place_link(struct tree *t, const struct place *at, const char *path, char *buf, size_t len)

@@ -69,8 +69,8 @@ int place_link(struct tree *t, const struct place *at, const char *path, char *b
 int place_list(struct tree *t, const struct place *at, const char *path,
 	       void (*fn)(const char *name, void *arg), void *arg);
 
-/* Of a file or a directory, another number once another one is in its place; 0 of a snapshot */
-uint64_t place_identity(struct tree *t, const char *path);
+/* Another number once another directory is in its place; 0 of a snapshot */
+uint64_t place_identity(const struct place *place);
 
 /* From now on what is read is kept, for tree_write() */
 void tree_record(struct tree *t);
