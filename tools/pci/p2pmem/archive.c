@@ -396,7 +396,8 @@ struct archive *archive_parse(const char *name, const char *text, size_t size,
 	struct archive *a;
 	bool good = true;
 
-	if (!next_line(&p) || p.len != strlen(ARCHIVE_MAGIC) || memcmp(p.text, ARCHIVE_MAGIC, p.len)) {
+	if (!next_line(&p) || p.len != strlen(ARCHIVE_MAGIC) ||
+	    memcmp(p.text, ARCHIVE_MAGIC, p.len)) {
 		p.line = 1;
 		bad(&p, "no snapshot of p2pmem: it does not begin with \"" ARCHIVE_MAGIC "\"");
 		return NULL;

@@ -117,6 +117,16 @@ static void check_cmb(struct check *k, const struct function *f)
 		      function_alias(f), f->name);
 }
 
+/* As the guide does it: what has another driver is unbound from that first */
+static const char *bind_remedy(struct check *k, const struct function *f)
+{
+	const char *unbind = !f->driver ? "" : text(k, "echo %s > driver/unbind && ", f->name);
+
+	return text(k, "modprobe p2pmem-bar; cd /sys/bus/pci/devices/%s && "
+		    "echo p2pmem-bar > driver_override && "
+		    "%secho %s > /sys/bus/pci/drivers_probe", f->name, unbind, f->name);
+}
+
 static void check_providers(struct check *k)
 {
 	const struct machine *m = k->c->m;
@@ -140,11 +150,7 @@ static void check_providers(struct check *k)
 	for (i = 0; i < m->nr && !remedy; i++) {
 		f = m->function[i];
 		if (f->could_lend && f->role == ROLE_MEMORY)
-			remedy = text(k, "modprobe p2pmem-bar; cd /sys/bus/pci/devices/%s && "
-				      "echo p2pmem-bar > driver_override && %s%s%s"
-				      "echo %s > /sys/bus/pci/drivers_probe", f->name,
-				      f->driver ? "echo " : "", f->driver ? f->name : "",
-				      f->driver ? " > driver/unbind && " : "", f->name);
+			remedy = bind_remedy(k, f);
 	}
 	found(k, STOPS_ALL, "no-provider", m->kernel == KERNEL_P2PMEM ? remedy : NULL,
 	      "no function lends peer-to-peer memory%s", remedy ? "" :

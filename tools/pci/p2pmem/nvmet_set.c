@@ -98,15 +98,15 @@ static void without_peer_memory(const struct nvmet_namespace *ns, const char *pr
 			 ns->nsid, ns->subsystem, provider, strerror(-refusal->error));
 }
 
-/* True if data may use only memory that a self-test has looked at, which @verify asks for. */
+/* True if @verify demands the result of a self-test, whatever the path. */
 static bool needs_proof(const char *verify)
 {
 	return verify && strcmp(verify, "auto") && strcmp(verify, "off");
 }
 
 /*
- * As change(), but a provider that is refused does not take the disk away, and one whose self-test
- * cannot be asked for is not used.
+ * As change(), but a provider that is refused does not take the disk away, and none is used whose
+ * self-test cannot be demanded.
  */
 static int restore_values(const struct nvmet_namespace *ns, const char *values[NVMET_KEYS])
 {

@@ -4,8 +4,8 @@
  *
  * Floor 5.
  *
- * A device that is replaced by an equal one has the same files: what tells them apart is that the
- * kernel makes the directories anew. Names come and go with drivers.
+ * A device that replaces an equal one has the same files, but the kernel has made its directories
+ * again: their numbers differ. Names come and go with drivers.
  */
 #include "machine.h"
 
