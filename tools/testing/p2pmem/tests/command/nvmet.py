@@ -16,6 +16,12 @@ HERE = Path(__file__).resolve().parent
 NVMET = "sys/kernel/config/nvmet"
 
 
+def default_signals():
+    """A shell ignores some for what it runs in the background, and so does its child."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Configfs:
     """A made-up /sys with a namespace of the target and a provider, and what a command makes of it"""
     card = "0000:03:00.0"
@@ -49,7 +55,8 @@ class Configfs:
             self.writes.unlink(missing_ok=True)
         return subprocess.Popen(["unshare", "-m", "sh", "-c", "mount --bind \"$0/sys\" /sys && export LD_PRELOAD=\"$1\" && shift && exec \"$@\"",
                                  str(self.root), str(self.shim), str(self.program), *arguments], stdin=subprocess.PIPE,
-                                env={**self.env, "WRITES": str(self.writes), **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", errors="surrogateescape")
+                                env={**self.env, "WRITES": str(self.writes), **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", errors="surrogateescape",
+                                preexec_fn=default_signals)
 
     def run(self, *arguments, text="", **env):
         p = self.start(*arguments, **env)
