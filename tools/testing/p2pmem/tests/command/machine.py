@@ -90,7 +90,9 @@ class Function:
             pcie = 0
         c = bytearray(4096 if pcie is not None else 256)
         bridge = self.kind in BRIDGES
-        struct.pack_into("<HHHH", c, 0, self.vendor, self.device, 0x0406, 0x0010 if pcie is not None else 0)
+        # a virtual function has no ids of its own in its registers
+        ids = (0xffff, 0xffff) if "pf" in self.values else (self.vendor, self.device)
+        struct.pack_into("<HHHH", c, 0, *ids, 0x0406, 0x0010 if pcie is not None else 0)
         struct.pack_into("<I", c, 8, code << 8)
         c[0x0e] = (1 if bridge else 0) | (0x80 if "multi" in self.flags else 0)
         if bridge:
