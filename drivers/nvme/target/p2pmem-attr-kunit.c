@@ -213,7 +213,7 @@ static void checks_at_enable(struct kunit *test)
 static void namespaces_of_files(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_build(test);
-	struct file *file = filp_open(FILE_PATH, O_CREAT | O_RDWR, 0600);
+	struct file *file = kit_open(FILE_PATH, O_CREAT | O_RDWR);
 	struct logged *l = logged_begin(test, "using system memory for nsid");
 	char want[256];
 	struct bench_req *r;

@@ -221,9 +221,14 @@ void bench_clients(struct nvmet_bench *b)
 	kit_client(b->test, b->f, "drive");
 }
 
+int bench_ns_enable(struct nvmet_ns *ns)
+{
+	return nvmet_ns_enable(ns);
+}
+
 int bench_enable(struct nvmet_bench *b)
 {
-	return nvmet_ns_enable(b->ns);
+	return bench_ns_enable(b->ns);
 }
 
 /**

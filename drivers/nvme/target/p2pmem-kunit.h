@@ -102,7 +102,8 @@ struct bench_req {
 struct nvmet_bench *bench_build(struct kunit *test);
 /* Register nic and drive as clients */
 void bench_clients(struct nvmet_bench *b);
-/* Enable the namespace, which opens the drive; return the result of nvmet_ns_enable() */
+/* Enable a namespace, which opens its drive; return the result of nvmet_ns_enable() */
+int bench_ns_enable(struct nvmet_ns *ns);
 int bench_enable(struct nvmet_bench *b);
 /* More disks, namespaces and controllers: see p2pmem-bench-kunit.c */
 struct gendisk *bench_new_disk(struct nvmet_bench *b, struct device *drive, const char *name);

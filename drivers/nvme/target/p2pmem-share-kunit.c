@@ -114,7 +114,7 @@ static struct nvmet_ns *share_ns(struct share *s, struct nvmet_subsys *subsys, u
 
 	s->ns[s->nr_ns++] = ns;
 	share_store(s, ns, value);
-	KUNIT_ASSERT_EQ(s->b->test, nvmet_ns_enable(ns), 0);
+	KUNIT_ASSERT_EQ(s->b->test, bench_ns_enable(ns), 0);
 	return ns;
 }
 

@@ -636,7 +636,7 @@ static struct verify_more *verify_more(struct kunit *test, struct verify *v)
 	v->hold = true;
 	verify_connect(v);
 	verify_wait_running(v);
-	KUNIT_ASSERT_EQ(test, nvmet_ns_enable(m->ns), 0);
+	KUNIT_ASSERT_EQ(test, bench_ns_enable(m->ns), 0);
 	for (i = 0; i < ARRAY_SIZE(m->ctrl); i++) {
 		m->ctrl[i] = bench_new_ctrl(b, b->subsysnqn, b->nic, &m->sq[i], &m->cq[i]);
 		KUNIT_ASSERT_NOT_NULL(test, m->ctrl[i]);

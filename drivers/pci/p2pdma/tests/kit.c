@@ -6,6 +6,7 @@
  * are devres of their device, so they end with its driver, too.
  */
 #include <linux/device.h>
+#include <linux/fs.h>
 #include <linux/sizes.h>
 
 #include <kunit/visibility.h>
@@ -281,3 +282,17 @@ long kit_balance(struct pci_dev *provider, struct device *client)
 	return kit_count(provider, client, false) - kit_count(provider, client, true);
 }
 EXPORT_SYMBOL_IF_KUNIT(kit_balance);
+
+/**
+ * kit_open() - open a file by the path that user space has
+ * @path: from the root of the first process
+ * @flags: as of filp_open()
+ *
+ * Context: Process context.
+ * Return: the file, or an error pointer.
+ */
+struct file *kit_open(const char *path, int flags)
+{
+	return filp_open(path, flags, 0600);
+}
+EXPORT_SYMBOL_IF_KUNIT(kit_open);

@@ -44,5 +44,7 @@ size_t kit_available(struct pci_dev *provider);
 /* Numbers of mappings of a pair, and of those that are not undone; 0 without a pair */
 u64 kit_maps(struct pci_dev *provider, struct device *client);
 long kit_balance(struct pci_dev *provider, struct device *client);
+/* Opens a file of user space */
+struct file *kit_open(const char *path, int flags);
 
 #endif /* _P2PMEM_TESTS_KIT_H */

@@ -8,6 +8,7 @@
 #include <linux/pci.h>
 #include <linux/sched.h>
 
+#include "kit.h"
 #include "race.h"
 
 /* Time limit of a crew, long enough for KASAN under emulation */
@@ -204,7 +205,7 @@ long race_sysfs(struct pci_dev *pdev, const char *file)
 	int ret;
 
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/p2pmem/%s", pci_name(pdev), file);
-	f = filp_open(path, O_RDONLY, 0);
+	f = kit_open(path, O_RDONLY);
 	if (IS_ERR(f))
 		return PTR_ERR(f);
 	n = kernel_read(f, text, sizeof(text) - 1, &pos);
