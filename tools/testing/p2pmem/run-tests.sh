@@ -5,7 +5,8 @@
 #
 #   TESTS="core-* topology"   only tests whose name matches one of these shell patterns
 #   GUESTS=1                  only guests, and of these only those on the distribution's kernel
-#   JOBS=2                    number of tests that run at the same time
+#   JOBS=3                    number of tests that run at the same time (one more than processors: guests
+#                             wait for their clocks, and some for the network)
 #   BUILD=dir                 directory of the logs: BUILD/check/NAME.log, BUILD/vm/check-NAME/
 #   COVERAGE=1                suites send the counters of gcov (kunit/coverage.sh)
 #   LIST="file file"          use these lists instead
@@ -28,7 +29,7 @@ top=$(cd "$here/../../.." && pwd)
 list=${LIST:-$here/tests/list}
 # factor of the time limit of guests on debug kernels, which are slower
 slow=4
-jobs=${JOBS:-2}
+jobs=${JOBS:-$(($(nproc) + 1))}
 cd "$top" || exit 2
 build=${BUILD:-build}
 where=${KEEP:-check}
