@@ -364,6 +364,32 @@ static void disproof_goes_with_a_function(struct kunit *test)
 	}
 }
 
+/* Memory for disproofs is bounded: of more than 256 the oldest one goes, and no other. */
+static void oldest_disproof_goes(struct kunit *test)
+{
+	struct prover *v = prover(test);
+	u64 address = p2pmem_address(v->k.card);
+	char note[PCI_P2PMEM_NOTE];
+	u64 sig;
+
+	for (sig = 1; sig <= 258; sig++) {
+		struct p2pmem_disproof *d = p2pmem_disproof_alloc();
+
+		KUNIT_ASSERT_NOT_NULL(test, d);
+		p2pmem_disproof_remember(d, address, v->k.nic, sig, PCI_P2PMEM_MAP_BUS_ADDR, "a note");
+	}
+	for (sig = 1; sig <= 258; sig++)
+		KUNIT_EXPECT_EQ_MSG(test, sig > 2,
+				    p2pmem_disproof_recall(address, v->k.nic, sig,
+							   PCI_P2PMEM_MAP_BUS_ADDR, note),
+				    "number %llu of 258", sig);
+	p2pmem_disproofs_of(address);
+	for (sig = 1; sig <= 258; sig++)
+		KUNIT_EXPECT_FALSE_MSG(test, p2pmem_disproof_recall(address, v->k.nic, sig,
+								    PCI_P2PMEM_MAP_BUS_ADDR, note),
+				       "number %llu is not forgotten", sig);
+}
+
 /* What an evaluation that fails was to forget is forgotten, too. */
 static void results_and_a_failed_evaluation(struct kunit *test)
 {
@@ -659,6 +685,7 @@ static struct kunit_case verify_cases[] = {
 	KUNIT_CASE(disproved_pair_is_refused),
 	KUNIT_CASE(disproof_stays),
 	KUNIT_CASE(disproof_goes_with_a_function),
+	KUNIT_CASE(oldest_disproof_goes),
 	KUNIT_CASE(results_and_a_failed_evaluation),
 	KUNIT_CASE(proof_is_of_the_pair_as_it_is),
 	KUNIT_CASE(pair_that_changes_meanwhile),
