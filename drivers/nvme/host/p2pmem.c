@@ -230,19 +230,22 @@ static bool nvme_p2pmem_alive(struct nvme_ctrl *ctrl, struct pci_dev *pdev)
  * @p: its CMB
  * @lock: the lock that is held for disabling the controller and for nvme_p2pmem_lost()
  *
- * This is the only place where lending begins. If the controller is LIVE under @lock, the
- * CMB is lent before the controller can be disabled, and nvme_p2pmem_lost() will stop it.
- * Otherwise nothing is lent.
+ * This is the only place where lending begins. If the controller is LIVE and works under @lock,
+ * the CMB is lent before the controller can be disabled, and nvme_p2pmem_lost() will stop it.
+ * Otherwise nothing is lent. LIVE alone says little: some kernels disable a controller first and
+ * change its state afterwards, when the lock is free again.
  *
  * Context: Process, may sleep.
  */
 void nvme_p2pmem_start(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p, struct mutex *lock)
 {
+	struct pci_dev *pdev = to_pci_dev(ctrl->dev);
+
 	guard(mutex)(lock);
-	if (!p->size || nvme_ctrl_state(ctrl) != NVME_CTRL_LIVE)
+	if (!p->size || nvme_ctrl_state(ctrl) != NVME_CTRL_LIVE || !nvme_p2pmem_alive(ctrl, pdev))
 		return;
 	if (!nvme_p2pmem_check_cmb(ctrl, p))
-		pci_p2pmem_resume(to_pci_dev(ctrl->dev));
+		pci_p2pmem_resume(pdev);
 }
 
 /**
