@@ -44,6 +44,35 @@ struct p2pmem_list {
 	u64 phys_end;
 };
 
+/* The region of pages of the same provider that begins where @r ends, or NULL */
+static struct p2pmem_region *p2pmem_region_behind(const struct p2pmem_region *r)
+{
+	struct p2pmem_region *next;
+
+	list_for_each_entry_rcu(next, &r->provider->regions, node)
+		if (next->phys == r->phys + r->size && next->kind != PCI_P2PMEM_REGISTERS &&
+		    next->bus_offset == r->bus_offset)
+			return next;
+	return NULL;
+}
+
+/*
+ * Whether an entry that begins in @r ends in a region behind it. Memory is not allocated so, but
+ * some block layers join adjacent pages without a look at what they belong to.
+ */
+static noinline bool p2pmem_entry_goes_on(const struct p2pmem_region *r, struct scatterlist *sg)
+{
+	phys_addr_t end = sg_phys(sg) + sg->length;
+
+	if (!sg->length)
+		return false;
+	guard(rcu)();
+	do {
+		r = p2pmem_region_behind(r);
+	} while (r && end > r->phys + r->size);
+	return r;
+}
+
 /*
  * Collects what the entries have in common; false if they are not memory of one provider.
  * Only pages of a region have addresses inside it, so for further entries of the same
@@ -66,7 +95,7 @@ static bool p2pmem_list_scan(struct scatterlist *sg, int nents, struct p2pmem_li
 			if (p && r->provider != p)
 				return false;
 		}
-		if (!p2pmem_region_has(r, sg, phys))
+		if (!p2pmem_region_has(r, sg, phys) && !p2pmem_entry_goes_on(r, sg))
 			return false;
 		if (!p) {
 			p = r->provider;

@@ -200,7 +200,7 @@ static void regions_of_one_provider(struct kunit *test)
 			mapkit_expect_bus(test, sgl, 2, k.offset);
 			pci_p2pmem_unmap_sg(k.nic, sgl, 2, DMA_TO_DEVICE);
 		}
-	/* The last page of a region, and one byte more */
+	/* The last page of a region, and one byte more: another one is behind the first */
 	sg_set_buf(&sgl[0], page[0], PAGE_SIZE);
 	for (i = 1; i < ARRAY_SIZE(page); i += 2) {
 		sg_set_buf(&sgl[1], page[i], PAGE_SIZE);
@@ -211,12 +211,30 @@ static void regions_of_one_provider(struct kunit *test)
 		mapkit_expect_bus(test, sgl, 2, k.offset);
 		pci_p2pmem_unmap_sg(k.nic, sgl, 2, DMA_TO_DEVICE);
 		sgl[1].length++;
-		KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, sgl, 2, DMA_TO_DEVICE), -EINVAL);
+		KUNIT_ASSERT_EQ(test, pci_p2pmem_map_sg(k.nic, sgl, 2, DMA_TO_DEVICE),
+				i == 1 ? 2 : -EINVAL);
+		if (i == 1) {
+			mapkit_expect_bus(test, sgl, 2, k.offset);
+			pci_p2pmem_unmap_sg(k.nic, sgl, 2, DMA_TO_DEVICE);
+		}
 		mapkit_expect_unmapped(test, sgl, 2);
+	}
+	/* To the last byte of the region behind, and one byte more; alone, too */
+	for (i = 1; i <= 2; i++) {
+		sg_set_buf(&sgl[i - 1], page[1], PAGE_SIZE + SZ_2M);
+		if (i == 2)
+			sg_set_buf(&sgl[0], page[0], PAGE_SIZE);
+		mapkit_scrub(sgl, 2);
+		KUNIT_ASSERT_EQ(test, pci_p2pmem_map_sg(k.nic, sgl, i, DMA_TO_DEVICE), i);
+		mapkit_expect_bus(test, sgl, i, k.offset);
+		pci_p2pmem_unmap_sg(k.nic, sgl, i, DMA_TO_DEVICE);
+		sgl[i - 1].length++;
+		KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, sgl, i, DMA_TO_DEVICE), -EINVAL);
+		mapkit_expect_unmapped(test, sgl, i);
 	}
 	for (i = 0; i < ARRAY_SIZE(page); i++)
 		pci_p2pmem_unpin(page[i], PAGE_SIZE);
-	mapkit_expect_count(test, card2, k.nic, 18, 18, 2);
+	mapkit_expect_count(test, card2, k.nic, 21, 21, 4);
 }
 
 /* The chain to the rest of the list is at each place. */
