@@ -14,12 +14,18 @@
 
 #include "p2pmem.h"
 
-/*
- * Whether peer memory was merged behind system memory. A bio is built by one submitter from one
- * allocation, so its first page shows its kind. But without CONFIG_PCI_P2PDMA the block layer
- * merges bios of both kinds, unless the submitter forbids it with REQ_NOMERGE.
+/**
+ * nvme_p2pmem_merged() - whether peer memory was merged behind system memory
+ * @req: the request
+ *
+ * A bio is built by one submitter from one allocation, so its first page shows its kind. But
+ * without CONFIG_PCI_P2PDMA the block layer merges bios of both kinds, unless the submitter
+ * forbids it with REQ_NOMERGE.
+ *
+ * Context: Any.
+ * Return: true if the first page does not show what the request has.
  */
-static bool nvme_p2pmem_merged(struct request *req)
+bool nvme_p2pmem_merged(struct request *req)
 {
 	struct bio *bio = req->bio;
 

@@ -65,6 +65,7 @@ int nvme_p2pmem_map_sgtable(struct device *dev, struct request *req, struct sg_t
 void nvme_p2pmem_unmap_sgtable(struct device *dev, struct sg_table *sgt,
 			       enum dma_data_direction dir, unsigned long attrs);
 
+bool nvme_p2pmem_merged(struct request *req);
 blk_status_t nvme_p2pmem_map_status(int error);
 blk_status_t nvme_p2pmem_map_segment(struct device *dev, const struct bio_vec *bv,
 				     enum dma_data_direction dir, struct scatterlist *sg,

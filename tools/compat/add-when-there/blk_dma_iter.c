@@ -4,7 +4,7 @@
  *
  * The data of commands where the block layer maps requests step by step. A request whose first
  * page is peer memory is mapped here, a segment at a time, and all others are the block layer's.
- * It refuses a page of ours that comes later in one of its own, and we refuse one that is not
+ * One of its own that has a page of ours behind others is refused, and so is a page that is not
  * ours in one of ours.
  *
  * Addresses through a host bridge are undone by pci.c, which keeps them as it does for
@@ -111,6 +111,10 @@ bool nvme_p2pmem_map_iter_start(struct request *req, struct device *dev,
 				unsigned int *mapped)
 {
 	*mapped = 0;
+	if (nvme_p2pmem_merged(req)) {
+		iter->status = nvme_p2pmem_map_status(-EREMOTEIO);
+		return false;
+	}
 	if ((req->rq_flags & RQF_SPECIAL_PAYLOAD) || !req->bio || !bio_has_data(req->bio) ||
 	    !is_pci_p2pmem_page(bio_page(req->bio)))
 		return blk_rq_dma_map_iter_start(req, dev, state, iter);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Needs: dev_pagemap_ops.page_free with a struct page, and counts that the kernel sets
- * Since: 5.11, until 6.19 and 6.14
- * Instead: rewrite/page_free.cocci frees folios and sets them itself.
+ * Needs: dev_pagemap_ops.page_free with a struct page
+ * Since: 5.11, until 6.18
+ * Instead: rewrite/page_free.cocci frees folios.
  * Tree: include/linux/memremap.h [(][*]page_free[)]
  * Remedy: None is needed.
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Files: drivers/pci/p2pdma/pages.c tools/testing/p2pmem/tool/driver.c
 //
-// Folios are freed, and the counts of free pages are ours: the kernel leaves them at 0.
+// Folios are freed.
 
 @ freed @
 @@
@@ -18,16 +18,6 @@
 + tool_foreign_free(struct folio *folio)
   { ... }
 
-@ counted @
-@@
-  p2pmem_page_free(...)
-  {
-  ...
-+ set_page_count(page, 1);
-  spin_lock_irqsave(&p2pmem_returning_lock, ...);
-  ...
-  }
-
 @ operation @
 identifier ops, f;
 @@
@@ -35,34 +25,3 @@ identifier ops, f;
 - .page_free = f,
 + .folio_free = f,
   };
-
-@ made @
-@@
-  p2pmem_pages_map(struct p2pmem_region *r, int node)
-  {
-+ unsigned long pfn;
-+ void *addr;
-  ...
-- return memremap_pages(pgmap, node);
-+ addr = memremap_pages(pgmap, node);
-+ if (!IS_ERR(addr))
-+ 	for (pfn = PHYS_PFN(r->phys); pfn < PHYS_PFN(r->phys + r->size); pfn++)
-+ 		set_page_count(pfn_to_page(pfn), 1);
-+ return addr;
-  }
-
-@ unmade @
-identifier r;
-@@
-  p2pmem_region_unmap(struct p2pmem_region *r)
-  {
-+ unsigned long pfn;
-+
-- if (r->kind != PCI_P2PMEM_REGISTERS)
-- 	memunmap_pages(&to_pages(r)->pgmap);
-+ if (r->kind == PCI_P2PMEM_REGISTERS)
-+ 	return;
-+ for (pfn = PHYS_PFN(r->phys); pfn < PHYS_PFN(r->phys + r->size); pfn++)
-+ 	set_page_count(pfn_to_page(pfn), 0);
-+ memunmap_pages(&to_pages(r)->pgmap);
-  }
