@@ -149,10 +149,10 @@ struct pci_p2pmem_verdict {
 
 /**
  * struct pci_p2pmem_client_ops - callbacks of a client's driver
- * @revoke: the provider is revoked. The client must undo every mapping of its memory
- *	that it keeps (pci_p2pmem_map_region()). Runs in process context under
- *	locks of the core and perhaps the device_lock of the provider: it may only
- *	queue work. Optional.
+ * @children: the driver also maps requests of devices below the client, as of its disks
+ * @revoke: the provider is revoked. The client must undo every mapping of its memory that it
+ *	keeps (pci_p2pmem_map_region()). Runs in process context under locks of the core and
+ *	perhaps the device_lock of the provider: it may only queue work. Optional.
  * @verify: prove by real DMA that the client reaches the memory of the grant, and
  *	nothing else in its place. Process context, may sleep, ends in bounded
  *	time. It allocates memory with pci_p2pmem_grant_sgl_alloc(), so that the
@@ -168,11 +168,11 @@ struct pci_p2pmem_verdict {
  *	much; PCI_P2PMEM_UNTRIED if there is no result now but may be later (no
  *	free memory, the device is being reset or removed).
  *
- *	May run concurrently for several providers. pci_p2pmem_unregister_client()
- *	waits for it, and it does not run after that: it must not take locks that
- *	the driver holds there. Optional.
+ *	May run concurrently for several providers. pci_p2pmem_unregister_client() waits for
+ *	it, and it does not run after that: no locks that the driver holds there. Optional.
  */
 struct pci_p2pmem_client_ops {
+	bool children;
 	void (*revoke)(struct pci_p2pmem_client *client, struct pci_dev *provider);
 	enum pci_p2pmem_proof (*verify)(struct pci_p2pmem_client *client,
 					struct pci_p2pmem_grant *grant, void *what,
@@ -225,7 +225,7 @@ struct pci_p2pmem_mapping_region {
 /* Events of pci_p2pmem_register_notifier() */
 #define PCI_P2PMEM_EVENT_PROVIDER	1 /* data: struct pci_dev, now published and lending */
 #define PCI_P2PMEM_EVENT_CLIENT		2 /* data: struct device, now a client */
-#define PCI_P2PMEM_EVENT_VERDICT	3 /* no data: the verdict of a pair changed */
+#define PCI_P2PMEM_EVENT_VERDICT	3 /* no data: a verdict changed, or a proof went */
 
 /* How long a revocation waits before orchestrators must evict users, and again after that */
 #define PCI_P2PMEM_DRAIN_SECONDS	30

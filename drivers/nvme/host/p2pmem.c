@@ -340,6 +340,7 @@ void nvme_p2pmem_free_sq(struct pci_dev *pdev, void *sq, size_t size)
 }
 
 static const struct pci_p2pmem_client_ops nvme_p2pmem_client_ops = {
+	.children = true,
 	.verify = nvme_p2pmem_verify,
 };
 

@@ -82,6 +82,7 @@ static enum pci_p2pmem_proof end_verify(struct pci_p2pmem_client *client,
 }
 
 static const struct pci_p2pmem_client_ops end_ops = {
+	.children = true,
 	.verify = end_verify,
 };
 
@@ -583,8 +584,8 @@ static void required_after_a_proof_is_outdated(struct kunit *test)
 	verify_expect(v, v->b->card, "ok proved");
 	KUNIT_EXPECT_EQ(test, v->drive.calls, 1);
 	WRITE_ONCE(v->drive.says, PCI_P2PMEM_UNPROVED);
+	/* Only the core notifies the target. */
 	kit_forget(NULL);
-	nvmet_p2pmem_rescan(0);
 	KUNIT_EXPECT_TRUE_MSG(test, bench_settles(v->b, NULL), "an outdated proof is accepted");
 	verify_expect(v, NULL, "not-verified unproved");
 	KUNIT_EXPECT_EQ(test, v->drive.calls, 2);

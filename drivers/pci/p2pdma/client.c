@@ -103,17 +103,20 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_client_priv);
  * @dev: a disk's device, for example
  *
  * Walks from @dev up its parents to the first registered client. The walk ends at the
- * first PCI function: a device does not use the DMA of anything above that.
+ * first PCI function: a device does not use the DMA of anything above that. A client above @dev
+ * is the right one only if its driver maps for the devices below it (@children of its ops).
  *
  * Context: Any.
  * Return: the DMA device with a reference (put_device()), or NULL.
  */
 struct device *pci_p2pmem_find_client(struct device *dev)
 {
-	for (; dev; dev = dev->parent) {
-		if (p2pmem_is_client(dev))
-			return get_device(dev);
-		if (dev_is_pci(dev))
+	struct device *at;
+
+	for (at = dev; at; at = at->parent) {
+		if (p2pmem_is_client(at))
+			return at == dev || p2pmem_maps_children(at) ? get_device(at) : NULL;
+		if (dev_is_pci(at))
 			break;
 	}
 	return NULL;

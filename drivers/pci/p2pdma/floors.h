@@ -7,6 +7,7 @@
  * each file names its floor; "make lint" checks the calls.
  *
  *  10  main.c        init and exit, events of the bus, changes of policy
+ *      verify.c      the self-test of a pair
  *   9  sysfs.c       the p2pmem group of a providing function
  *      debugfs.c     everything the core knows, as tables
  *      sgl.c         allocation of scatterlists: what every request calls
@@ -19,7 +20,6 @@
  *      pin.c         memory that the provider's driver allocates itself
  *      refuse.c      counts and logs refusals
  *      revoke.c      revocation, suspend, loss and resume of a provider
- *      verify.c      the self-test of a pair
  *   6  grant.c       an orchestrator's use of a provider for a set of clients
  *      holders.c     all grants of a provider: notify, evict, report
  *      explain.c     text of a verdict with an exact remedy
@@ -68,6 +68,7 @@ void p2pmem_for_each_pair(void (*fn)(struct p2pmem_provider *p, struct device *c
 void p2pmem_client_add(struct pci_p2pmem_client *client);
 void p2pmem_client_del(struct pci_p2pmem_client *client);
 bool p2pmem_is_client(struct device *dev);
+bool p2pmem_maps_children(struct device *dev);
 unsigned int p2pmem_provers_get(struct device *dev, struct pci_p2pmem_client **provers,
 				unsigned int max);
 void p2pmem_prover_put(struct pci_p2pmem_client *client);
@@ -294,6 +295,11 @@ struct pci_dev *p2pmem_find_preferred(struct device **clients, int nr,
 				      enum pci_p2pmem_prefer prefer);
 void p2pmem_no_provider_reason(struct device **clients, int nr, enum pci_p2pmem_prefer prefer,
 			       struct pci_p2pmem_verdict *why);
+
+/* verify.c */
+#if IS_ENABLED(CONFIG_KUNIT)
+bool p2pmem_responds(struct pci_p2pmem_grant *grant);
+#endif
 
 /* memory.c */
 enum pci_p2pmem_reason p2pmem_alloc_reason(struct p2pmem_provider *p, size_t size, long error);

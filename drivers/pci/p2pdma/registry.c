@@ -257,6 +257,24 @@ bool p2pmem_is_client(struct device *dev)
 }
 
 /**
+ * p2pmem_maps_children() - whether a driver of this client maps for the devices below it
+ * @dev: DMA device
+ *
+ * Context: Any.
+ * Return: true if one of its registrations says so.
+ */
+bool p2pmem_maps_children(struct device *dev)
+{
+	struct pci_p2pmem_client *c;
+
+	guard(rcu)();
+	hash_for_each_possible_rcu(p2pmem_clients, c, hash, (unsigned long)dev)
+		if (c->dev == dev && c->ops && c->ops->children)
+			return true;
+	return false;
+}
+
+/**
  * p2pmem_provers_get() - look up the registrations of a device that have a self-test
  * @dev: DMA device
  * @provers: returns them, each held until p2pmem_prover_put()

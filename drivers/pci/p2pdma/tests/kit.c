@@ -90,8 +90,10 @@ static void kit_unregister(void *client)
 	pci_p2pmem_unregister_client(client);
 }
 
+static const struct pci_p2pmem_client_ops kit_client_ops = { .children = true };
+
 /**
- * kit_client() - make a function a client
+ * kit_client() - make a function a client, of its disks, too
  * @test: the test
  * @f: the fabric
  * @name: the function
@@ -104,7 +106,7 @@ struct device *kit_client(struct kunit *test, struct fabric *f, const char *name
 	struct device *dev = &kit_bound(test, f, name)->dev;
 	struct pci_p2pmem_client *client;
 
-	client = pci_p2pmem_register_client(dev, NULL, NULL);
+	client = pci_p2pmem_register_client(dev, &kit_client_ops, NULL);
 	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(client), "%s cannot be a client: %pe", name, client);
 	KUNIT_ASSERT_EQ(test, devm_add_action_or_reset(dev, kit_unregister, client), 0);
 	return dev;

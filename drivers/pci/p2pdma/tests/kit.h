@@ -22,7 +22,7 @@ struct pci_dev *kit_lend(struct kunit *test, struct fabric *f, const char *name)
 /* Registers any range of any kind, not published; returns the result of add_resource */
 int kit_add(struct kunit *test, struct fabric *f, const char *name, int bar, size_t size,
 	    u64 offset, unsigned int kind);
-/* Registers the device as a client without ops; unregistered when its driver is unbound */
+/* Registers the device as a client without callbacks; unregistered when its driver is unbound */
 struct device *kit_client(struct kunit *test, struct fabric *f, const char *name);
 /* Adds an entry to the parameter host_bridges until the test ends */
 void kit_allow(struct kunit *test, const char *entry);

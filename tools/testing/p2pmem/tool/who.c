@@ -62,6 +62,7 @@ static void tool_client_revoke(struct pci_p2pmem_client *client, struct pci_dev 
 }
 
 static const struct pci_p2pmem_client_ops tool_client_ops = {
+	.children = true,
 	.revoke = tool_client_revoke,
 };
 
