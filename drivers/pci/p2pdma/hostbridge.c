@@ -62,6 +62,15 @@ static bool p2pmem_is_root_port(struct pci_dev *pdev)
 	return pci_is_pcie(pdev) && pci_pcie_type(pdev) == PCI_EXP_TYPE_ROOT_PORT;
 }
 
+/* Removes what the administrator removed for a function from what is allowed so far. */
+static void p2pmem_host_remove(struct pci_dev *pdev, u8 *known, u8 *admin)
+{
+	u8 removed = p2pmem_policy_removed(pdev->vendor, pdev->device);
+
+	*known &= ~removed;
+	*admin &= ~removed;
+}
+
 /**
  * p2pmem_host_evaluate() - what a host bridge forwards to and from one of its root ports
  * @first: the function that represents the host bridge, or NULL
@@ -70,9 +79,9 @@ static bool p2pmem_is_root_port(struct pci_dev *pdev)
  * @h: returns what is allowed, and whether an administrator allowed it
  *
  * @first is looked up in the built-in list and in the administrator's list; a root port
- * only in the administrator's list, because vendors confirmed host bridges only. An entry
- * that the administrator removed for a kind of root port also overrides the built-in list
- * for its host bridge.
+ * only in the administrator's list, because vendors confirmed host bridges only. What the
+ * administrator removed for one of them is not allowed by anything wider: by the processor, or
+ * for a root port by its host bridge.
  *
  * Context: Any.
  */
@@ -85,10 +94,12 @@ void p2pmem_host_evaluate(struct pci_dev *first, struct pci_dev *top, struct p2p
 	guard(rcu)();
 	if (cpu.cpu[0])
 		p2pmem_policy_cpu(&cpu, &known, &admin);
-	if (first)
+	if (first) {
+		p2pmem_host_remove(first, &known, &admin);
 		p2pmem_policy_id(first->vendor, first->device, &known, &admin);
+	}
 	if (top && top != first && p2pmem_is_root_port(top)) {
-		known &= ~p2pmem_policy_removed(top->vendor, top->device);
+		p2pmem_host_remove(top, &known, &admin);
 		p2pmem_policy_id(top->vendor, top->device, &other, &admin);
 	}
 

@@ -273,6 +273,58 @@ static void removed_root_ports(struct kunit *test)
 	pairkit_expect_all(test, f, before, ARRAY_SIZE(before));
 }
 
+static u8 hb_allowed(struct fabric *f, const char *host, const char *top)
+{
+	struct pci_dev *first = p2pmem_host_function(fabric_host(f, host));
+	struct p2pmem_host h;
+
+	p2pmem_host_evaluate(first, top ? fabric_pdev(f, top) : NULL, &h);
+	pci_dev_put(first);
+	return h.allowed | h.allowed_across;
+}
+
+/* The same where the processor forwards, as is known or as an administrator says. */
+static void removed_below_a_processor(struct kunit *test)
+{
+	static const struct fabric_node nodes[] = {
+		{ HB_HOST("zen") },
+		{ .name = "zen0", .type = FABRIC_RCIEP, .parent = "zen", HB_INTEL(0x1480) },
+		{ HB_PORT("rp1", "zen", 1), HB_INTEL(0x1483) },
+		{ HB_HOST("port") },
+		{ HB_PORT("rp0", "port", 0), HB_INTEL(0x1483) },
+		{ }
+	};
+	static const struct {
+		const char *remove;
+		bool host, root_port, first;
+	} t[] = {
+		{ NULL, true, true, true },
+		{ "-8086:1480", false, false, true },
+		{ "-8086:1483", true, false, false },
+		{ "-8086:1480,8086:1483", false, true, true },
+	};
+	struct fabric *f = fabric_build(test, nodes);
+	int i, known;
+
+	for (known = 0; known < 2; known++) {
+		pairkit_cpu(test, known);
+		for (i = 0; i < ARRAY_SIZE(t); i++) {
+			if (!known)
+				kit_allow(test, "cpu:GenuineIntel:6:45");
+			if (t[i].remove)
+				kit_allow(test, t[i].remove);
+			KUNIT_EXPECT_EQ_MSG(test, !!hb_allowed(f, "zen", NULL), t[i].host,
+					    "row %d, %d", i, known);
+			KUNIT_EXPECT_EQ_MSG(test, !!hb_allowed(f, "zen", "rp1"), t[i].root_port,
+					    "row %d, %d", i, known);
+			KUNIT_EXPECT_EQ_MSG(test, !!hb_allowed(f, "port", "rp0"), t[i].first,
+					    "row %d, %d", i, known);
+			p2pmem_policy_reset();
+		}
+		kunit_deactivate_static_stub(test, p2pmem_cpu_id);
+	}
+}
+
 static struct kunit_case hostbridge_cases[] = {
 	KUNIT_CASE(known_host_bridges_forward),
 	KUNIT_CASE(the_first_function_stands_for_it),
@@ -283,6 +335,7 @@ static struct kunit_case hostbridge_cases[] = {
 	KUNIT_CASE(pairs_of_same_and_different_host_bridges),
 	KUNIT_CASE(facts_need_proof_in_a_guest),
 	KUNIT_CASE(removed_root_ports),
+	KUNIT_CASE(removed_below_a_processor),
 	{}
 };
 
