@@ -225,9 +225,14 @@ static void p2pmem_pair_set(struct p2pmem_pair *pair, const struct pci_p2pmem_ve
 	p2pmem_note_change();
 }
 
-/* Drops the result of the self-test; the lock of the table is held. */
+/*
+ * Drops the result of the self-test; the lock of the table is held. An orchestrator that requires a
+ * proof has none from now on, although the verdict is the same.
+ */
 static void p2pmem_proof_drop(struct p2pmem_pair *pair)
 {
+	if (pair->proof == PCI_P2PMEM_PROVED && atomic_read(&pair->grants))
+		p2pmem_schedule_notify();
 	pair->proof = PCI_P2PMEM_UNTRIED;
 	pair->note[0] = '\0';
 	pair->serial++;

@@ -2,7 +2,7 @@
 /**
  * DOC: the self-test of a pair
  *
- * Floor 7.
+ * Floor 10.
  *
  * A verdict is derived from the topology. Only a transfer shows whether data arrives, and
  * only the client's driver can do transfers: it may have a verify operation. This file
@@ -20,7 +20,11 @@
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
+#include <linux/io.h>
 #include <linux/module.h>
+#include <linux/random.h>
 #include <linux/slab.h>
 #include "p2pdma.h"
 #include <trace/events/p2pmem.h>
@@ -83,6 +87,39 @@ static void p2pmem_log_disproved(struct p2pmem_pair *pair,
 	kfree(text);
 }
 
+/**
+ * p2pmem_responds() - whether a provider's memory keeps what the CPU writes
+ * @grant: a grant of the provider
+ *
+ * Memory that does not is not the path's fault: the provider hangs or is gone, and its driver has
+ * not noticed yet.
+ *
+ * Context: Process context, may sleep.
+ * Return: false if it does not; true also if none is free to try it.
+ */
+VISIBLE_IF_KUNIT bool p2pmem_responds(struct pci_p2pmem_grant *grant)
+{
+	unsigned int nents, i;
+	struct scatterlist *sgl;
+	u32 __iomem *at;
+	bool same = true;
+	u32 word;
+
+	KUNIT_STATIC_STUB_REDIRECT(p2pmem_responds, grant);
+	sgl = pci_p2pmem_grant_sgl_alloc(grant, &nents, PAGE_SIZE, GFP_KERNEL, NULL);
+	if (IS_ERR(sgl))
+		return true;
+	at = (u32 __iomem __force *)sg_virt(sgl);
+	for (i = 0; i < 4; i++) {
+		word = get_random_u32();
+		writel(word, at + i);
+		same = same && readl(at + i) == word;
+	}
+	pci_p2pmem_sgl_free(sgl);
+	return same;
+}
+EXPORT_SYMBOL_IF_KUNIT(p2pmem_responds);
+
 /* Tests a pair unless a result is stored; -ESTALE if the pair changed during the test */
 static int p2pmem_prove_once(struct pci_p2pmem_grant *grant, struct p2pmem_pair *pair,
 			     void *what, struct pci_p2pmem_verdict *why)
@@ -99,6 +136,11 @@ static int p2pmem_prove_once(struct pci_p2pmem_grant *grant, struct p2pmem_pair 
 		return p2pmem_errno(why->reason);
 
 	proof = p2pmem_run_provers(grant, pair->client, what, &test);
+	if (proof == PCI_P2PMEM_DISPROVED && !p2pmem_responds(grant)) {
+		strscpy(test.note, "the provider's memory does not keep what the CPU writes",
+			PCI_P2PMEM_NOTE);
+		proof = PCI_P2PMEM_UNTRIED;
+	}
 	trace_p2pmem_verify(p->pdev, pair->client, test.bytes, proof,
 			    proof == PCI_P2PMEM_DISPROVED ? PCI_P2PMEM_VERIFY_FAILED :
 							    PCI_P2PMEM_OK);

@@ -5,6 +5,7 @@
  * Calls of the clients' operations, their results, and clients, providers or second
  * callers that are added or removed during a test.
  */
+#include <kunit/static_stub.h>
 #include <trace/events/p2pmem.h>
 #include "../registry.h"
 #include "lendkit.h"
@@ -364,6 +365,50 @@ static void disproof_goes_with_a_function(struct kunit *test)
 	}
 }
 
+/* Who requires a proof is notified if there is none any more: the verdict may be the same. */
+static void dropped_proof_is_notified(struct kunit *test)
+{
+	struct prover *v = prover(test);
+	struct lend_events *e = lend_listen(test);
+
+	KUNIT_EXPECT_EQ(test, verify_pair(v), 0);
+	p2pmem_pairs_hotplug_event();
+	KUNIT_EXPECT_TRUE(test, lend_wait(atomic_read(&e->policies)));
+	KUNIT_EXPECT_EQ(test, known(v), PCI_P2PMEM_UNTRIED);
+	msleep(20);
+	KUNIT_EXPECT_EQ(test, atomic_read(&e->policies), 1);
+	/* There was none: nothing is lost. */
+	p2pmem_pairs_hotplug_event();
+	msleep(100);
+	KUNIT_EXPECT_EQ(test, atomic_read(&e->policies), 1);
+}
+
+static bool hangs(struct pci_p2pmem_grant *grant)
+{
+	return false;
+}
+
+/* Wrong data shows nothing about the path if the provider does not keep any. */
+static void provider_that_hangs(struct kunit *test)
+{
+	struct prover *v = prover(test);
+
+	KUNIT_EXPECT_TRUE(test, p2pmem_responds(v->grant));
+	kunit_activate_static_stub(test, p2pmem_responds, hangs);
+	KUNIT_EXPECT_EQ_MSG(test, verify_pair(v), 0, "proved: nobody asks");
+	request_a_new_test(v);
+	v->says = PCI_P2PMEM_DISPROVED;
+	KUNIT_EXPECT_EQ(test, verify_pair(v), -EAGAIN);
+	KUNIT_EXPECT_STREQ(test, v->why.note,
+			   "the provider's memory does not keep what the CPU writes");
+	KUNIT_EXPECT_EQ(test, known(v), PCI_P2PMEM_UNTRIED);
+	kit_reevaluate();
+	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_UNTRIED, "it is remembered");
+	kunit_deactivate_static_stub(test, p2pmem_responds);
+	KUNIT_EXPECT_EQ(test, verify_pair(v), -EXDEV);
+	KUNIT_EXPECT_EQ(test, known(v), PCI_P2PMEM_DISPROVED);
+}
+
 /* Memory for disproofs is bounded: of more than 256 the oldest one goes, and no other. */
 static void oldest_disproof_goes(struct kunit *test)
 {
@@ -686,6 +731,8 @@ static struct kunit_case verify_cases[] = {
 	KUNIT_CASE(disproof_stays),
 	KUNIT_CASE(disproof_goes_with_a_function),
 	KUNIT_CASE(oldest_disproof_goes),
+	KUNIT_CASE(provider_that_hangs),
+	KUNIT_CASE(dropped_proof_is_notified),
 	KUNIT_CASE(results_and_a_failed_evaluation),
 	KUNIT_CASE(proof_is_of_the_pair_as_it_is),
 	KUNIT_CASE(pair_that_changes_meanwhile),

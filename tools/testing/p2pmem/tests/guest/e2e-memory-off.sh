@@ -63,7 +63,17 @@ report peer_bytes "$(stat_of $NQN 1 peer_bytes)"
 dd if="$plain" of=/run/drive bs=64k count=4 iflag=direct 2>/dev/null
 is "$(kind /run/drive /run/old)" right "a Write changes nothing elsewhere"
 
+# A self-test meanwhile finds wrong data, which says nothing about the path.
+e2e_watch_tests || bail "no trace events"
+log_mark
+write_attr "/sys/bus/pci/devices/$card/p2pmem/rescan" 1
+check "a self-test meanwhile has no result" wait_for 60 grep -q 'p2pmem_verify: .* proof=untried' "$e2e_trace"
+check "and disproves nothing" test -z "$(log_since | grep 'cannot reach peer-to-peer memory')"
+
 memory 2
+write_attr "/sys/bus/pci/devices/$card/p2pmem/rescan" 1
+check "the next one proves the path" wait_for 60 sh -c "grep -q 'ok proved' $e2e_stats/$NQN/namespaces/1/p2pmem_stats/provider"
+check "and it is used again" e2e_peer_grows $NQN "$disk" 1
 check "data is right once Memory Space is on" \
 	fio_verify "$disk" --rw=randwrite --bs=64k --iodepth=8 --size=2m --offset=32m
 
