@@ -185,6 +185,7 @@ static void busy_while_enabled(struct kunit *test)
 static void checks_at_enable(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_build(test);
+	struct pci_p2pmem_client *client;
 
 	KUNIT_ASSERT_EQ(test, bench_store(b, "1"), 1);
 	KUNIT_EXPECT_EQ_MSG(test, bench_enable(b), 0, "any: a suitable provider may appear later");
@@ -192,6 +193,11 @@ static void checks_at_enable(struct kunit *test)
 
 	KUNIT_ASSERT_GT(test, bench_store(b, pci_name(b->card)), 0);
 	KUNIT_EXPECT_EQ_MSG(test, bench_enable(b), -EOPNOTSUPP, "the drive is no client");
+	/* As the adapter below a SCSI disk is: the disk's requests are mapped by others. */
+	client = pci_p2pmem_register_client(b->drive, NULL, NULL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, client);
+	KUNIT_EXPECT_EQ_MSG(test, bench_enable(b), -EOPNOTSUPP, "a client for itself only");
+	pci_p2pmem_unregister_client(client);
 	bench_clients(b);
 	KUNIT_EXPECT_EQ(test, bench_enable(b), 0);
 	nvmet_ns_disable(b->ns);
@@ -317,31 +323,36 @@ static void drives_with_integrity(struct kunit *test)
 }
 
 /*
- * Protection information of a host is in system memory. A drive whose own memory is lent may not
- * accept commands with data in that memory and metadata in system memory.
+ * Metadata is in system memory: protection information of a host, and what the block layer adds
+ * if a format has other metadata. A drive whose own memory is lent may not accept commands with
+ * data in that memory and metadata in system memory.
  */
-static void integrity_outside_of_the_drive(struct kunit *test)
+static void metadata_outside_of_the_drive(struct kunit *test)
 {
 	struct nvmet_bench *b = bench_build(test);
 	struct pci_dev *drive = to_pci_dev(b->drive);
 	char line[128];
+	int pi;
 
 	bench_clients(b);
 	KUNIT_ASSERT_EQ(test, kit_add(test, b->f, "drive", 2, 0, 0,
 				      PCI_P2PMEM_POOL | PCI_P2PMEM_WHOLE), 0);
 	pci_p2pmem_set_published(drive, true);
-	integrity_set(b, BLK_INTEGRITY_CSUM_CRC, 0);
-	b->port->pi_enable = true;
-	b->subsys->pi_support = true;
 	KUNIT_ASSERT_GT(test, bench_store(b, pci_name(drive)), 0);
-	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
-	bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
-	KUNIT_ASSERT_TRUE(test, b->ctrl->pi_support);
-	scoped_guard(mutex, &b->subsys->lock)
-		nvmet_p2pmem_show_path(b->ctrl, b->ns, line, sizeof(line));
-	KUNIT_EXPECT_TRUE_MSG(test, strstr(line, " system split-command "), "%s", line);
-	bench_disconnect(b);
-	nvmet_ns_disable(b->ns);
+	for (pi = 0; pi < 2; pi++) {
+		integrity_set(b, pi ? BLK_INTEGRITY_CSUM_CRC : BLK_INTEGRITY_CSUM_NONE, 0);
+		b->port->pi_enable = pi;
+		b->subsys->pi_support = pi;
+		KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
+		bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
+		KUNIT_ASSERT_EQ(test, b->ctrl->pi_support, pi);
+		scoped_guard(mutex, &b->subsys->lock)
+			nvmet_p2pmem_show_path(b->ctrl, b->ns, line, sizeof(line));
+		KUNIT_EXPECT_TRUE_MSG(test, strstr(line, " system split-command "), "%d: %s", pi,
+				      line);
+		bench_disconnect(b);
+		nvmet_ns_disable(b->ns);
+	}
 }
 
 /* With a named provider, enabling logs the reason; integrity enabled later is detected too. */
@@ -517,7 +528,7 @@ static struct kunit_case nvmet_attr_cases[] = {
 #ifdef CONFIG_BLK_DEV_INTEGRITY
 	KUNIT_CASE(drives_with_integrity),
 	KUNIT_CASE(integrity_that_comes_later),
-	KUNIT_CASE(integrity_outside_of_the_drive),
+	KUNIT_CASE(metadata_outside_of_the_drive),
 #endif
 	KUNIT_CASE(host_by_fibre_channel),
 	KUNIT_CASE(paths_that_are_not_used),

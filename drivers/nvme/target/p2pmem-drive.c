@@ -30,6 +30,25 @@ bool nvmet_p2pmem_cpu_integrity(struct nvmet_ns *ns)
 #endif
 }
 
+/**
+ * nvmet_p2pmem_metadata() - whether commands of a drive have metadata
+ * @ns: namespace with an open drive
+ *
+ * Without a host that has any, the block layer adds it, in system memory: the drive's format
+ * decides, whether there is protection information in it or not.
+ *
+ * Context: Any.
+ * Return: true if they have.
+ */
+bool nvmet_p2pmem_metadata(struct nvmet_ns *ns)
+{
+#ifdef CONFIG_BLK_DEV_INTEGRITY
+	return bdev_get_integrity(ns->bdev);
+#else
+	return false;
+#endif
+}
+
 static bool nvmet_p2pmem_below_pci(struct device *dev)
 {
 	for (; dev; dev = dev->parent)
