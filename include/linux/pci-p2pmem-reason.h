@@ -100,7 +100,10 @@
 	  "load nvme with use_cmb_sqes=0") \
 	X(SPLIT_COMMAND, "split-command", EOPNOTSUPP,			\
 	  "the drive supports no command with data in its own memory and metadata elsewhere", \
-	  "choose another provider, or format the drive without metadata")
+	  "choose another provider, or format the drive without metadata") \
+	X(REGISTRATION_SIZE, "registration-size", EINVAL,		\
+	  "a piece of the memory is longer than the adapter can register", \
+	  "lower max_sectors_kb of the disk at the host")
 
 /**
  * enum pci_p2pmem_reason - why peer-to-peer is possible or not

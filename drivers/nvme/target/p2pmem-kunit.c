@@ -340,7 +340,9 @@ static void status_of_a_bio_that_was_put(struct kunit *test)
 	bench_pool = kunit_kzalloc(test, sizeof(*bench_pool), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, bench_pool);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, bench_pool_exit, NULL), 0);
-	/* The pool is empty: each bio that is put into it is freed. */
+	/* The pool is full: each bio that is put into it is freed. */
+	bench_pool->set.bio_pool.min_nr = 1;
+	bench_pool->set.bio_pool.curr_nr = 1;
 	spin_lock_init(&bench_pool->set.bio_pool.lock);
 	init_waitqueue_head(&bench_pool->set.bio_pool.wait);
 	bench_pool->set.bio_pool.free = bench_pool_free;
@@ -492,6 +494,7 @@ static void adapter_without_a_mapping(struct kunit *test)
 		const char *counted;	/* NULL: an error that does not depend on the memory */
 	} t[] = {
 		{ -EIO, "map-failed" }, { -ENODEV, "provider-revoked" },
+		{ -EINVAL, "registration-size" },
 		{ -ENOMEM }, { -EAGAIN }, { 1 },
 	};
 	struct nvmet_bench *b = bench_ready(test, NULL);
@@ -513,8 +516,8 @@ static void adapter_without_a_mapping(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, bench_execute(b, r), NVME_SC_SUCCESS);
 		bench_free(r);
 	}
-	KUNIT_EXPECT_EQ(test, bench_count(b, "fallbacks"), 2);
-	bench_sum(b, 3 * SZ_8K, 0, 2 * SZ_8K);
+	KUNIT_EXPECT_EQ(test, bench_count(b, "fallbacks"), 3);
+	bench_sum(b, 3 * SZ_8K, 0, 3 * SZ_8K);
 }
 
 /* A path that could not be allocated is reported as no-memory, and is created soon */

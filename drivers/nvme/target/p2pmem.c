@@ -233,8 +233,9 @@ bool nvmet_p2pmem_free(struct nvmet_req *req)
  * @req: request without a mapping
  * @error: return value of the mapping function
  *
- * A failure of the IOMMU is temporary, and so is the loss of a provider: the command uses
- * system memory instead of failing at the host, and a fallback is counted.
+ * A failure of the IOMMU is temporary, and so is the loss of a provider; and an adapter may be
+ * unable to register the memory. The command uses system memory instead of failing at the host,
+ * and a fallback is counted.
  *
  * Context: Process context, may sleep.
  * Return: true if @req had peer memory and has system memory now, which the caller maps.
@@ -260,6 +261,13 @@ bool nvmet_p2pmem_map_failed(struct nvmet_req *req, int error)
 		/* A self-test disproved the pair, or the driver reduced its DMA mask. */
 		reason = pci_p2pmem_sgl_lost(req->sg) ? PCI_P2PMEM_VERIFY_FAILED :
 							PCI_P2PMEM_DMA_MASK;
+		break;
+	case -EINVAL:
+		/*
+		 * Where RDMA READ needs registrations, an entry of the list must fit in one. Those
+		 * of system memory have a page, those of peer memory may be as long as the list.
+		 */
+		reason = PCI_P2PMEM_REGISTRATION_SIZE;
 		break;
 	default:
 		return false;

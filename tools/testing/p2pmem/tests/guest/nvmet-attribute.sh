@@ -13,7 +13,7 @@ NQN=nqn.2026-01.test:attribute
 STATS="acs-egress acs-redirect bad-range cpu-integrity dma-mask encrypted-guest fallbacks
 host-bridge inline_bytes map-failed mixed-list no-dma-device no-memory no-provider not-a-client
 not-a-drive not-a-provider not-pci not-verified own-queues payload-size peer_bytes pool-full
-provider-revoked quota split-command stacked swiotlb-forced system_bytes tag-size untrusted
+provider-revoked quota registration-size split-command stacked swiotlb-forced system_bytes tag-size untrusted
 verify-failed"
 ns=/sys/kernel/config/nvmet/subsystems/$NQN/namespaces/1
 attr=$ns/p2pmem
