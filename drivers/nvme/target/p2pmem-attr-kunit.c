@@ -268,9 +268,10 @@ static void expect_logged(struct nvmet_bench *b, struct logged *l, const char *b
 static void integrity_set(struct nvmet_bench *b, unsigned int csum, unsigned int flags)
 {
 	struct queue_limits lim = queue_limits_start_update(b->disk->queue);
+	u8 size = csum == BLK_INTEGRITY_CSUM_CRC64 ? 16 : 8;
 
 	lim.integrity = (struct blk_integrity){ .csum_type = csum, .flags = flags,
-						.tuple_size = 8 };
+						.tuple_size = size };
 	KUNIT_ASSERT_EQ(b->test, queue_limits_commit_update(b->disk->queue, &lim), 0);
 }
 

@@ -2,4 +2,4 @@
 # Files: drivers/nvme/target/p2pmem-attr-kunit.c
 #
 # The sizes of metadata and of protection information are two
-s/\.tuple_size = \([0-9]*\)/.metadata_size = \1, .pi_tuple_size = \1/
+s/\.tuple_size = size/.metadata_size = size, .pi_tuple_size = csum ? size : 0/
