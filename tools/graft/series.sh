@@ -30,7 +30,9 @@ kconfig=drivers/pci/p2pdma/Kconfig
 # files of the kernel that the graft reads
 wanted='MAINTAINERS Makefile drivers/pci/Kconfig drivers/pci/Makefile Documentation/PCI/index.rst
 	Documentation/admin-guide/index.rst drivers/infiniband/core drivers/nvme/host
-	drivers/nvme/target Documentation/ABI include/linux/memremap.h include/linux/mmzone.h'
+	drivers/nvme/target Documentation/ABI'
+# those that show what interfaces it has
+wanted="$wanted $(sed -n 's/^ \* Tree: *\(include[^ ]*\) .*/\1/p' "$top"/tools/compat/probes/*.c | sort -u | tr '\n' ' ')"
 LC_ALL=C
 export LC_ALL
 

@@ -13,9 +13,11 @@ plant()
 		"$orig/Documentation/PCI" "$orig/Documentation/admin-guide" "$orig/Documentation/ABI/testing"
 	cp -r "$KSRC/drivers/nvme/host" "$KSRC/drivers/nvme/target" "$orig/drivers/nvme/"
 	cp -r "$KSRC/drivers/infiniband/core" "$orig/drivers/infiniband/"
-	# two headers, which show the interface of the kernel
+	# headers that show the interface of the kernel
 	common=$(sed -n 's,^include \(.*\)/Makefile$,\1,p' "$KDIR/Makefile")
-	cp "${common:-$KDIR}/include/linux/memremap.h" "${common:-$KDIR}/include/linux/mmzone.h" "$orig/include/linux/"
+	sed -n 's/^ \* Tree: *\(include[^ ]*\) .*/\1/p' "$top"/tools/compat/probes/*.c | sort -u | while read -r h; do
+		cp "${common:-$KDIR}/$h" "$orig/$h"
+	done
 	chmod 640 "$orig/drivers/nvme/host/pci.c"
 	printf 'if PCI\n\nconfig PCI_P2PDMA\n\tbool "one"\n\nconfig PCI_LABEL\n\tdef_bool y\n\nendif\n' >"$orig/drivers/pci/Kconfig"
 	# shellcheck disable=SC2016	# make's dollars
