@@ -5,8 +5,8 @@
 #
 #   TESTS="core-* topology"   only tests whose name matches one of these shell patterns
 #   GUESTS=1                  only guests, and of these only those on the distribution's kernel
-#   JOBS=3                    number of tests that run at the same time (one more than processors: guests
-#                             wait for their clocks, and some for the network)
+#   JOBS=N                    number of tests that run at the same time: one more than processors, because
+#                             guests wait for their clocks; at most 8, and 3 GB of memory for each
 #   BUILD=dir                 directory of the logs: BUILD/check/NAME.log, BUILD/vm/check-NAME/
 #   COVERAGE=1                suites send the counters of gcov (kunit/coverage.sh)
 #   LIST="file file"          use these lists instead
@@ -29,7 +29,9 @@ top=$(cd "$here/../../.." && pwd)
 list=${LIST:-$here/tests/list}
 # factor of the time limit of guests on debug kernels, which are slower
 slow=4
-jobs=${JOBS:-$(($(nproc) + 1))}
+jobs=${JOBS:-$(awk -v n="$(nproc)" '
+	/^MemAvailable:/ { m = int($2 / 3000000) }
+	END { n++; if (n > 8) n = 8; if (n > m) n = m; print n < 2 ? 2 : n }' /proc/meminfo)}
 cd "$top" || exit 2
 build=${BUILD:-build}
 where=${KEEP:-check}

@@ -92,7 +92,7 @@ inputs()
 {
 	(
 		cd "$top"
-		git ls-files -- drivers include tools/graft tools/testing/p2pmem/rnic tools/testing/p2pmem/tool |
+		git ls-files -- drivers include tools/graft tools/compat tools/testing/p2pmem/rnic tools/testing/p2pmem/tool |
 			while read -r f; do [ ! -f "$f" ] || sha256sum "$f"; done
 		# shellcheck disable=SC2086	# words are meant
 		sha256sum $configs "$here"/*.sh "$rig/rig-nvme.sh" "$rig"/*.cocci
