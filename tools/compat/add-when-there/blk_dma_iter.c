@@ -111,13 +111,13 @@ bool nvme_p2pmem_map_iter_start(struct request *req, struct device *dev,
 				unsigned int *mapped)
 {
 	*mapped = 0;
-	if (nvme_p2pmem_merged(req)) {
+	if ((req->rq_flags & RQF_SPECIAL_PAYLOAD) || !req->bio || !bio_has_data(req->bio) ||
+	    !is_pci_p2pmem_page(bio_page(req->bio))) {
+		if (!req->bio || !nvme_p2pmem_merged(req))
+			return blk_rq_dma_map_iter_start(req, dev, state, iter);
 		iter->status = nvme_p2pmem_map_status(-EREMOTEIO);
 		return false;
 	}
-	if ((req->rq_flags & RQF_SPECIAL_PAYLOAD) || !req->bio || !bio_has_data(req->bio) ||
-	    !is_pci_p2pmem_page(bio_page(req->bio)))
-		return blk_rq_dma_map_iter_start(req, dev, state, iter);
 	memset(state, 0, sizeof(*state));
 	memset(&iter->p2pdma, 0, sizeof(iter->p2pdma));
 	nvme_p2pmem_iter_init(req, &iter->iter);
