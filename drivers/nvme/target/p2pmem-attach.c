@@ -46,7 +46,8 @@ static bool nvmet_p2pmem_obtain(struct nvmet_p2pmem_path *path, struct pci_dev *
 	if (rec->verify == NVMET_P2PMEM_REQUIRE)
 		prefer |= PCI_P2PMEM_PROVABLE;
 	/* Metadata stays in system memory, whether it is the host's or the block layer's. */
-	if (nvmet_p2pmem_metadata(path->ns))
+	if ((ctrl->pi_support && nvmet_ns_has_pi(path->ns)) ||
+	    nvmet_p2pmem_added_metadata(path->ns))
 		prefer |= PCI_P2PMEM_SPLIT;
 
 	provider = pci_p2pmem_choose_provider(named, prefer, clients, ARRAY_SIZE(clients), since,

@@ -330,27 +330,36 @@ static void drives_with_integrity(struct kunit *test)
  */
 static void metadata_outside_of_the_drive(struct kunit *test)
 {
+	static const struct {
+		unsigned int csum, flags;
+		bool pi, split;
+	} t[] = {
+		{ BLK_INTEGRITY_CSUM_CRC, 0, true, true },
+		{ BLK_INTEGRITY_CSUM_NONE, 0, false, true },
+		/* The drive computes the information itself. */
+		{ BLK_INTEGRITY_CSUM_CRC, BLK_INTEGRITY_NOGENERATE | BLK_INTEGRITY_NOVERIFY },
+	};
 	struct nvmet_bench *b = bench_build(test);
 	struct pci_dev *drive = to_pci_dev(b->drive);
 	char line[128];
-	int pi;
+	int i;
 
 	bench_clients(b);
 	KUNIT_ASSERT_EQ(test, kit_add(test, b->f, "drive", 2, 0, 0,
 				      PCI_P2PMEM_POOL | PCI_P2PMEM_WHOLE), 0);
 	pci_p2pmem_set_published(drive, true);
 	KUNIT_ASSERT_GT(test, bench_store(b, pci_name(drive)), 0);
-	for (pi = 0; pi < 2; pi++) {
-		integrity_set(b, pi ? BLK_INTEGRITY_CSUM_CRC : BLK_INTEGRITY_CSUM_NONE, 0);
-		b->port->pi_enable = pi;
-		b->subsys->pi_support = pi;
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		integrity_set(b, t[i].csum, t[i].flags);
+		b->port->pi_enable = t[i].pi;
+		b->subsys->pi_support = t[i].pi;
 		KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
 		bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
-		KUNIT_ASSERT_EQ(test, b->ctrl->pi_support, pi);
+		KUNIT_ASSERT_EQ(test, b->ctrl->pi_support, t[i].pi);
 		scoped_guard(mutex, &b->subsys->lock)
 			nvmet_p2pmem_show_path(b->ctrl, b->ns, line, sizeof(line));
-		KUNIT_EXPECT_TRUE_MSG(test, strstr(line, " system split-command "), "%d: %s", pi,
-				      line);
+		KUNIT_EXPECT_EQ_MSG(test, !!strstr(line, " system split-command "), t[i].split,
+				    "row %d: %s", i, line);
 		bench_disconnect(b);
 		nvmet_ns_disable(b->ns);
 	}

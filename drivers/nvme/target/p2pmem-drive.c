@@ -31,19 +31,20 @@ bool nvmet_p2pmem_cpu_integrity(struct nvmet_ns *ns)
 }
 
 /**
- * nvmet_p2pmem_metadata() - whether commands of a drive have metadata
+ * nvmet_p2pmem_added_metadata() - whether the block layer adds metadata to each command
  * @ns: namespace with an open drive
  *
- * Without a host that has any, the block layer adds it, in system memory: the drive's format
- * decides, whether there is protection information in it or not.
+ * It does for formats with metadata and without protection information.
  *
  * Context: Any.
- * Return: true if they have.
+ * Return: true if it does.
  */
-bool nvmet_p2pmem_metadata(struct nvmet_ns *ns)
+bool nvmet_p2pmem_added_metadata(struct nvmet_ns *ns)
 {
 #ifdef CONFIG_BLK_DEV_INTEGRITY
-	return bdev_get_integrity(ns->bdev);
+	struct blk_integrity *bi = bdev_get_integrity(ns->bdev);
+
+	return bi && bi->csum_type == BLK_INTEGRITY_CSUM_NONE;
 #else
 	return false;
 #endif

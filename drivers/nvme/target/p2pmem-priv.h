@@ -253,7 +253,7 @@ struct pci_dev *nvmet_p2pmem_fixed_provider(struct nvmet_p2pmem_ns *rec, ktime_t
 					    struct pci_p2pmem_verdict *why);
 struct device *nvmet_p2pmem_drive(struct nvmet_ns *ns, enum pci_p2pmem_reason *reason);
 bool nvmet_p2pmem_cpu_integrity(struct nvmet_ns *ns);
-bool nvmet_p2pmem_metadata(struct nvmet_ns *ns);
+bool nvmet_p2pmem_added_metadata(struct nvmet_ns *ns);
 
 /* p2pmem-attach.c */
 void nvmet_p2pmem_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant);
