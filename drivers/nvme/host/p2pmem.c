@@ -212,16 +212,22 @@ bool nvme_p2pmem_map_cmb(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p)
 	return !p->refused && nvme_p2pmem_sqs_allowed(ctrl, p);
 }
 
-static bool nvme_p2pmem_alive(struct nvme_ctrl *ctrl, struct pci_dev *pdev)
+/* Whether the controller is enabled and works */
+static bool nvme_p2pmem_ready(struct nvme_ctrl *ctrl, struct pci_dev *pdev)
 {
 	u32 csts;
 
-	if (!pci_is_enabled(pdev) || pci_channel_offline(pdev) ||
-	    !pci_device_is_present(pdev))
+	if (!pci_is_enabled(pdev))
 		return false;
 	if (ctrl->ops->reg_read32(ctrl, NVME_REG_CSTS, &csts) || csts == ~0U)
 		return false;
 	return (csts & NVME_CSTS_RDY) && !(csts & NVME_CSTS_CFS);
+}
+
+static bool nvme_p2pmem_alive(struct nvme_ctrl *ctrl, struct pci_dev *pdev)
+{
+	return !pci_channel_offline(pdev) && pci_device_is_present(pdev) &&
+		nvme_p2pmem_ready(ctrl, pdev);
 }
 
 /**
@@ -233,7 +239,8 @@ static bool nvme_p2pmem_alive(struct nvme_ctrl *ctrl, struct pci_dev *pdev)
  * This is the only place where lending begins. If the controller is LIVE and works under @lock,
  * the CMB is lent before the controller can be disabled, and nvme_p2pmem_lost() will stop it.
  * Otherwise nothing is lent. LIVE alone says little: some kernels disable a controller first and
- * change its state afterwards, when the lock is free again.
+ * change its state afterwards, when the lock is free again. Whether the slot is in recovery says
+ * nothing here: some kernels end that after the reset.
  *
  * Context: Process, may sleep.
  */
@@ -242,7 +249,7 @@ void nvme_p2pmem_start(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p, struct mut
 	struct pci_dev *pdev = to_pci_dev(ctrl->dev);
 
 	guard(mutex)(lock);
-	if (!p->size || nvme_ctrl_state(ctrl) != NVME_CTRL_LIVE || !nvme_p2pmem_alive(ctrl, pdev))
+	if (!p->size || nvme_ctrl_state(ctrl) != NVME_CTRL_LIVE || !nvme_p2pmem_ready(ctrl, pdev))
 		return;
 	if (!nvme_p2pmem_check_cmb(ctrl, p))
 		pci_p2pmem_resume(pdev);
