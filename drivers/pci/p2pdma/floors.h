@@ -96,7 +96,7 @@ extern void (*p2pmem_policy_changed)(unsigned int *pairs, unsigned int *changed)
 int p2pmem_policy_set(const char *val);
 int p2pmem_policy_get(char *buf, size_t len);
 void p2pmem_policy_id(u16 vendor, u16 device, u8 *known, u8 *admin);
-u8 p2pmem_policy_removed(u16 vendor, u16 device);
+void p2pmem_policy_remove(u16 vendor, u16 device, u8 *known, u8 *admin);
 void p2pmem_policy_cpu(const struct p2pmem_entry *cpu, u8 *known, u8 *admin);
 void p2pmem_policy_show(struct seq_file *m);
 #if IS_ENABLED(CONFIG_KUNIT)

@@ -62,15 +62,6 @@ static bool p2pmem_is_root_port(struct pci_dev *pdev)
 	return pci_is_pcie(pdev) && pci_pcie_type(pdev) == PCI_EXP_TYPE_ROOT_PORT;
 }
 
-/* Removes what the administrator removed for a function from what is allowed so far. */
-static void p2pmem_host_remove(struct pci_dev *pdev, u8 *known, u8 *admin)
-{
-	u8 removed = p2pmem_policy_removed(pdev->vendor, pdev->device);
-
-	*known &= ~removed;
-	*admin &= ~removed;
-}
-
 /**
  * p2pmem_host_evaluate() - what a host bridge forwards to and from one of its root ports
  * @first: the function that represents the host bridge, or NULL
@@ -95,11 +86,11 @@ void p2pmem_host_evaluate(struct pci_dev *first, struct pci_dev *top, struct p2p
 	if (cpu.cpu[0])
 		p2pmem_policy_cpu(&cpu, &known, &admin);
 	if (first) {
-		p2pmem_host_remove(first, &known, &admin);
+		p2pmem_policy_remove(first->vendor, first->device, &known, &admin);
 		p2pmem_policy_id(first->vendor, first->device, &known, &admin);
 	}
 	if (top && top != first && p2pmem_is_root_port(top)) {
-		p2pmem_host_remove(top, &known, &admin);
+		p2pmem_policy_remove(top->vendor, top->device, &known, &admin);
 		p2pmem_policy_id(top->vendor, top->device, &other, &admin);
 	}
 

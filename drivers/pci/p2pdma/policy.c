@@ -319,21 +319,30 @@ void p2pmem_policy_id(u16 vendor, u16 device, u8 *known, u8 *admin)
 }
 
 /**
- * p2pmem_policy_removed() - what the administrator removed for root ports with given PCI ids
+ * p2pmem_policy_remove() - remove what the administrator removed for given PCI ids
  * @vendor: PCI vendor id
  * @device: PCI device id
+ * @known: bits P2PMEM_WITHIN and P2PMEM_ACROSS that are known, by something wider
+ * @admin: bits that the administrator allows, by something wider
+ *
+ * An entry for all devices of the vendor removes only what is known: another entry of the
+ * administrator, as for a processor, is not wider than that.
  *
  * Context: RCU read side, any.
- * Return: bits P2PMEM_WITHIN and P2PMEM_ACROSS.
  */
-u8 p2pmem_policy_removed(u16 vendor, u16 device)
+void p2pmem_policy_remove(u16 vendor, u16 device, u8 *known, u8 *admin)
 {
 	const struct p2pmem_entry e = { .vendor = vendor, .device = device };
 	struct p2pmem_policy *pol = rcu_dereference(p2pmem_policy);
 	struct p2pmem_policy_row *row = p2pmem_policy_find(pol, &e);
 	struct p2pmem_policy_row *wider = p2pmem_policy_find_wider(pol, &e);
 
-	return (row ? row->mask : 0) | (wider ? wider->mask & ~(row ? row->add : 0) : 0);
+	if (row) {
+		*known &= ~row->mask;
+		*admin &= ~row->mask;
+	}
+	if (wider)
+		*known &= ~(wider->mask & ~(row ? row->add : 0));
 }
 
 /**
