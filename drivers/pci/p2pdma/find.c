@@ -116,6 +116,8 @@ static __always_inline void p2pmem_rank_set(struct p2pmem_rank *rank, struct p2p
 	const u64 class = GENMASK_ULL(P2PMEM_RANK_UNPROVED, P2PMEM_RANK_CLASS);
 	const u64 nodes = GENMASK_ULL(P2PMEM_RANK_DISTANCE - 1, 0);
 
+	if (unlikely(READ_ONCE(p->silent)))
+		route |= BIT_ULL(P2PMEM_RANK_UNPROVED);
 	rank->first = route;
 	rank->second = 0;
 	if (prefer == PCI_P2PMEM_MOST_FREE) {

@@ -101,8 +101,8 @@ struct p2pmem_region {
  * @node: entry in the list of all providers; guarded by p2pmem_mutex
  * @pdev: the function, referenced
  * @address: its domain, bus, device and function
- * @ref: keeps this structure, its pool and its regions; the register, every grant and
- *	every pair hold one reference each. The pages are removed earlier, with the driver
+ * @ref: keeps this structure, its pool and its regions: one of the register, every grant and
+ *	every pair. The pages are removed earlier, with the driver
  * @release: frees what higher floors attached, in process context
  * @free_work: frees it in process context; any context may drop the last reference
  * @rcu: for freeing
@@ -113,8 +113,7 @@ struct p2pmem_region {
  * @grants: struct pci_p2pmem_grant
  * @users: number of users of the grants that have not ended; written under @lock
  * @pool: free pages of the pooled regions
- * @state_lock: guards changes of @state, @drain, @notified, @waited, @resume and @events;
- *	irq-safe, because the last page may be freed in any context
+ * @state_lock: guards changes of @state to @events; irq-safe: any context may free the last page
  * @state: enum p2pmem_state; read without the lock, see state.c
  * @drain: number of the current or last drain: how often the provider left live
  * @notified: number of the last drain that holders were notified of
@@ -133,6 +132,8 @@ struct p2pmem_region {
  * @work: makes it live again and sends all notifications; referenced while it is queued
  * @sysfs: the p2pmem group exists
  * @abandoned: its driver was unbound while memory was in use: it never goes live again
+ * @silent: its memory kept nothing in a self-test, so it is chosen last. Until a path of it is
+ *	proved, its driver resumes lending, or an administrator requests a new test
  */
 struct p2pmem_provider {
 	struct hlist_node hash;
@@ -165,8 +166,7 @@ struct p2pmem_provider {
 	u64 bus_end;
 	u64 phys_end;
 	struct work_struct work;
-	bool sysfs;
-	bool abandoned;
+	bool sysfs, abandoned, silent;
 };
 
 /**

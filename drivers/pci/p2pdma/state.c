@@ -321,6 +321,7 @@ bool p2pmem_try_resume(struct p2pmem_provider *p)
 	spin_lock_irq(&p->state_lock);
 	if (p->resume && p->resume == p->drain && p->state == P2PMEM_LOST && p2pmem_is_idle(p)) {
 		WRITE_ONCE(p->resume, 0);
+		WRITE_ONCE(p->silent, false);
 		p->events |= P2PMEM_EVENT_RESUMED;
 		/* Who sees this sees the loss before it, too: see p2pmem_grant_is_current(). */
 		smp_store_release(&p->state, P2PMEM_LIVE);

@@ -122,6 +122,7 @@ static ssize_t rescan_store(struct device *dev, struct device_attribute *attr,
 	if (!p)
 		return -ENODEV;
 	p2pmem_disproofs_of(p->address);
+	WRITE_ONCE(p->silent, false);
 	changed = p2pmem_pairs_update(p, NULL, P2PMEM_FORGET_ALL, &pairs);
 	pci_info(p->pdev, "re-evaluated %u peer-to-peer pairs, %u changed\n", pairs, changed);
 	p2pmem_provider_put(p);

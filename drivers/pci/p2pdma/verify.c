@@ -140,6 +140,10 @@ static int p2pmem_prove_once(struct pci_p2pmem_grant *grant, struct p2pmem_pair 
 		strscpy(test.note, "the provider's memory does not keep what the CPU writes",
 			PCI_P2PMEM_NOTE);
 		proof = PCI_P2PMEM_UNTRIED;
+		/* Otherwise it would be chosen again, and another one never. */
+		WRITE_ONCE(p->silent, true);
+	} else if (proof == PCI_P2PMEM_PROVED) {
+		WRITE_ONCE(p->silent, false);
 	}
 	trace_p2pmem_verify(p->pdev, pair->client, test.bytes, proof,
 			    proof == PCI_P2PMEM_DISPROVED ? PCI_P2PMEM_VERIFY_FAILED :

@@ -409,6 +409,37 @@ static void provider_that_hangs(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, known(v), PCI_P2PMEM_DISPROVED);
 }
 
+/* Another provider is chosen before one that hangs, in each order, until it works again. */
+static void provider_that_hangs_is_last(struct kunit *test)
+{
+	static const enum pci_p2pmem_prefer prefer[] = {
+		PCI_P2PMEM_NEAREST, PCI_P2PMEM_MOST_FREE, PCI_P2PMEM_SAME_NODE,
+	};
+	struct prover *v = prover(test);
+	int back, i;
+
+	kit_lend(test, v->k.f, "card2");
+	for (back = 0; back < 2; back++) {
+		for (i = 0; i < ARRAY_SIZE(prefer); i++)
+			kit_expect_preferred(test, v->k.f, v->k.nic, prefer[i], "card");
+		v->says = PCI_P2PMEM_DISPROVED;
+		kunit_activate_static_stub(test, p2pmem_responds, hangs);
+		KUNIT_EXPECT_EQ(test, verify_pair(v), -EAGAIN);
+		for (i = 0; i < ARRAY_SIZE(prefer); i++)
+			kit_expect_preferred(test, v->k.f, v->k.nic, prefer[i], "card2");
+		kunit_deactivate_static_stub(test, p2pmem_responds);
+		if (!back) {
+			v->says = PCI_P2PMEM_PROVED;
+			KUNIT_EXPECT_EQ(test, verify_pair(v), 0);
+			request_a_new_test(v);
+		} else {
+			pci_p2pmem_lost(v->k.card);
+			pci_p2pmem_resume(v->k.card);
+			kit_expect_preferred(test, v->k.f, v->k.nic, prefer[0], "card");
+		}
+	}
+}
+
 /* Memory for disproofs is bounded: of more than 256 the oldest one goes, and no other. */
 static void oldest_disproof_goes(struct kunit *test)
 {
@@ -732,6 +763,7 @@ static struct kunit_case verify_cases[] = {
 	KUNIT_CASE(disproof_goes_with_a_function),
 	KUNIT_CASE(oldest_disproof_goes),
 	KUNIT_CASE(provider_that_hangs),
+	KUNIT_CASE(provider_that_hangs_is_last),
 	KUNIT_CASE(dropped_proof_is_notified),
 	KUNIT_CASE(results_and_a_failed_evaluation),
 	KUNIT_CASE(proof_is_of_the_pair_as_it_is),
