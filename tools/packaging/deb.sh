@@ -163,7 +163,7 @@ debian_files()
 			d
 		}" >"$tree/debian/p2pmem-modules-$name.$s"
 	done
-	cp "$here/debian/p2pmem.triggers" "$here/debian/p2pmem.lintian-overrides" "$tree/debian/"
+	cp "$here/debian/p2pmem.prerm" "$here/debian/p2pmem.triggers" "$here/debian/p2pmem.lintian-overrides" "$tree/debian/"
 	for p in p2pmem-modules "p2pmem-modules-$name"; do
 		printf '%s\n' "# has two versions, the kernel's and p2pmem's" "$p: package-has-long-file-name *" >"$tree/debian/$p.lintian-overrides"
 	done

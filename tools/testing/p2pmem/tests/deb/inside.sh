@@ -40,6 +40,13 @@ refused()
 	[ "$(grep -c "$pattern" /debs/said)" = 1 ]
 }
 
+# empty FILE: shows it and fails if there is anything in it
+empty()
+{
+	cat "$1"
+	[ ! -s "$1" ]
+}
+
 from()
 {
 	modinfo -k "$KVER" -n "$1"
@@ -176,6 +183,21 @@ check "is the new version" test "$(installed "p2pmem-modules-$KVER")" = "$was.1"
 check "our modules are used" ours
 check "the old set has gone" test "$(find "/lib/modules/$KVER" -name 'p2pmem*' -type d | wc -l) $(find /lib/modules -name '.p2pmem*' | wc -l)" = "1 0"
 check "six files" test "$(find "/lib/modules/$KVER/updates" -type f | wc -l)" = 6
+
+# a running system: what the scripts of the tools' package would start and stop
+mkdir -p /run/systemd/system
+cat >/usr/local/bin/deb-systemd-invoke <<'END'
+#!/bin/sh
+echo "$*" >>/debs/invoked
+END
+chmod +x /usr/local/bin/deb-systemd-invoke
+: >/debs/invoked
+check "upgrade of the tools" dpkg -i /debs/tools-higher.deb
+check "an upgrade of the tools stops no unit" empty /debs/invoked
+check "removal of the tools" dpkg --remove p2pmem
+check "the removal stops the exports" grep -qx "stop nvmet-export.service" /debs/invoked
+check "the tools are installed again" dpkg -i "$tools"
+rm -rf /run/systemd /usr/local/bin/deb-systemd-invoke
 
 # the moment before the files go
 sed -i 's,^exit 0$,,' "/var/lib/dpkg/info/p2pmem-modules-$KVER.prerm"

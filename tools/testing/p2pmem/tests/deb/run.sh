@@ -64,13 +64,13 @@ image_package()
 	dpkg-deb --root-owner-group -b "$p" "$work/debs/linux-image-$1.deb" >/dev/null
 }
 
-# the modules' package once more, with a higher version
+# higher_version PACKAGE NAME: the package once more, with a higher version, as NAME
 higher_version()
 {
 	rm -rf "$work/again"
-	dpkg-deb -R "$work/built/p2pmem-modules-${KVER}"_*.deb "$work/again"
+	dpkg-deb -R "$work/built/$1"_*.deb "$work/again"
 	sed -i 's/^Version: .*/&.1/' "$work/again/DEBIAN/control"
-	dpkg-deb --root-owner-group -b "$work/again" "$work/debs/modules-higher.deb" >/dev/null
+	dpkg-deb --root-owner-group -b "$work/again" "$work/debs/$2" >/dev/null
 }
 
 # Everything that the copy of the system needs, in it
@@ -82,7 +82,8 @@ prepare()
 	cp "$BUILD/stock/$KVER/modules/ib_core.ko" "$(dirname "$0")/inside.sh" "$work/debs/"
 	image_package "$KVER" "$image"
 	image_package "$next" 6.99.9-1
-	higher_version
+	higher_version "p2pmem-modules-$KVER" modules-higher.deb
+	higher_version p2pmem tools-higher.deb
 }
 
 # inside the overlay: see inside.sh, which prints TAP without numbers
