@@ -97,7 +97,7 @@ tools_package()
 	link=$(DEB_BUILD_MAINT_OPTIONS=hardening=+all dpkg-buildflags --get LDFLAGS)
 	make -s -C "$top/tools/pci/p2pmem" O="$build/deb/command" CFLAGS="$flags" LDFLAGS="$link" \
 		DESTDIR="$payload/p2pmem" PREFIX=/usr install
-	put "$here/p2pmem-modules" p2pmem/usr/sbin/p2pmem-modules 0755
+	put "$here/p2pmem-modules" p2pmem/usr/bin/p2pmem-modules 0755
 	put "$here/nvmet-export" p2pmem/usr/sbin/nvmet-export 0755
 	put "$here/p2pmem-modules.8" p2pmem/usr/share/man/man8/p2pmem-modules.8
 	put "$here/nvmet-export.8" p2pmem/usr/share/man/man8/nvmet-export.8

@@ -32,6 +32,12 @@ current()
 	for m in $modules; do chosen "$m"; done | sed -n 's,.*/updates/\(p2pmem\|p2pmem-b\)/.*,\1,p' | head -n 1
 }
 
+# named SET: succeeds if the index in use names a file of this set
+named()
+{
+	LC_ALL=C grep -q "updates/$1/" "$moddir/modules.dep.bin" 2>/dev/null
+}
+
 # Removes a set that no index names: renamed first, because depmod may run at any time
 discard()
 {
@@ -40,13 +46,18 @@ discard()
 	mv "$moddir/updates/$1" "$aside.old" && sync "$moddir/updates" && rm -rf "$aside.old"
 }
 
-# Removes what an interrupted run has left
+# Removes what an interrupted run has left. Without the tools of kmod no set seems to be in use.
 leftovers()
 {
+	for t in depmod modinfo; do
+		command -v $t >/dev/null || die "$t not found, nothing is changed: install the package kmod"
+	done
 	rm -rf "$aside.new" "$aside.index" "$aside.old"
 	now=$(current)
 	for s in $sets; do
-		[ "$s" = "$now" ] || discard "$s"
+		[ "$s" != "$now" ] || continue
+		! named "$s" || die "the index of $moddir names files of updates/$s, but modprobe loads ${now:-none of them}: run depmod -a $kver, then this again"
+		discard "$s"
 	done
 }
 

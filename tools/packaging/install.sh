@@ -26,6 +26,8 @@
 # Exit status: 0 done, 1 failed and nothing changed, 2 usage error.
 
 set -eu
+# depmod and modinfo: root by su, and users, have no sbin
+PATH=$PATH:/usr/sbin:/sbin
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
 build=${BUILD:-$top/build}

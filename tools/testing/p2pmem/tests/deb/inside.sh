@@ -138,6 +138,7 @@ check "our modules are used, by the initramfs too" ours
 check "the command runs" p2pmem --version
 check "submission queues stay in RAM" sh -c "modprobe -c | grep -qx 'options nvme use_cmb_sqes=0'"
 check "p2pmem-modules finds nothing wrong" p2pmem-modules status "$KVER"
+check "and is in a user's PATH" env PATH=/usr/bin:/bin p2pmem-modules status "$KVER"
 check "the check at boot is enabled" test -L /etc/systemd/system/multi-user.target.wants/p2pmem-boot.service
 check "and exports are not" test ! -e /etc/systemd/system/multi-user.target.wants/nvmet-export.service
 if command -v systemd-analyze >/dev/null; then

@@ -171,6 +171,31 @@ check "and only one set is left" no_tests_modules
 check "install a third time" "$script" install
 check "and only one set is left" no_tests_modules
 
+# root by su, and users, have no sbin, where depmod and modinfo are
+check "install without sbin in PATH" env PATH=/usr/bin:/bin "$script" install
+check "modprobe selects our modules" ours
+check "status without sbin in PATH" sh -c "PATH=/usr/bin:/bin '$script' status | grep -c updates/p2pmem | grep -qx 6"
+check "uninstall without sbin in PATH" env PATH=/usr/bin:/bin "$script" uninstall
+check "modprobe selects the distribution's modules" distribution
+check "nothing of ours is left" test ! -e "$lib/updates"
+check "install again" "$script" install
+
+# without_kmod FUNCTION: a function of exchange.sh where no tool of kmod is found
+mkdir -p "$work/poor"
+for t in rm mv sync grep sed head mkdir; do ln -sf "$(command -v $t)" "$work/poor/$t"; done
+cat >"$work/poor.sh" <<END
+modules="p2pdma p2pmem-bar ib_core nvme nvmet nvmet-rdma" root=$DESTDIR kver=$KVER
+say() { echo "\$*"; }
+die() { echo "\$*" >&2; exit 1; }
+. "$top/tools/packaging/exchange.sh"
+exchange_paths
+PATH=$work/poor
+leftovers
+END
+refuses "no kmod: the set in use is not taken for a leftover" "install the package kmod" sh "$work/poor.sh"
+check "modprobe still selects our modules" ours
+rm -r "$work/poor" "$work/poor.sh"
+
 # a vendor's module that arrives later, and a kernel without p2pmem
 mkdir -p "$lib/updates/a" "$DESTDIR/lib/modules/9.9.999+deb99-amd64/kernel"
 cp "$BUILD/stock/$KVER/modules/ib_core.ko" "$lib/updates/a/"
