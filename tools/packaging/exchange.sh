@@ -121,6 +121,29 @@ initramfs()
 	fi
 }
 
+# Succeeds if the kernel's image is being removed, and its initramfs with it
+image_leaves()
+{
+	[ -z "$root" ] || return 1
+	for p in "linux-image-$kver" "linux-image-$kver-unsigned"; do
+		# shellcheck disable=SC2016	# dpkg-query expands this
+		case $(dpkg-query -W -f '${db:Status-Want} ${db:Status-Status}' "$p" 2>/dev/null) in
+		"deinstall installed" | "purge installed") return 0 ;;
+		esac
+	done
+	return 1
+}
+
+# renew SET: updates the initramfs. A removal does not fail where /boot is full, because to remove a kernel
+# is what makes room there: the initramfs of before has all that a boot needs.
+renew()
+{
+	if [ -z "$1" ] && image_leaves; then return 0; fi
+	if initramfs; then return 0; fi
+	[ -z "$1" ] || return 1
+	say "the initramfs of $kver cannot be renewed (see above): it boots, with p2pmem's modules; when /boot has room, run update-initramfs -u -k $kver" >&2
+}
+
 # Replaces the set of modules in use by another one, or by none; rolls back if a step fails. Loss of power
 # at any step leaves one of the two, whole.
 exchange()
@@ -134,7 +157,7 @@ exchange()
 		mv "$1" "$moddir/updates/$next"
 		sync "$moddir/updates"
 	fi
-	if prepare_index "$next" && use_index && initramfs; then
+	if prepare_index "$next" && use_index && renew "$next"; then
 		[ -z "$was" ] || discard "$was"
 		return 0
 	fi

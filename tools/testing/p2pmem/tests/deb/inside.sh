@@ -92,6 +92,7 @@ f=$(modinfo -k "$k" -n nvme 2>/dev/null)
 # a file that has gone is none
 [ -s "$f" ] || f=none
 case $f in */updates/p2pmem/* | */updates/p2pmem-b/*) w=ours ;; */kernel/*) w=distribution ;; *) w="$f" ;; esac
+echo "$k" >>/debs/renewed
 echo "$w" >/boot/initrd.img-$k.new && mv /boot/initrd.img-$k.new /boot/initrd.img-$k
 END
 chmod +x /usr/sbin/update-initramfs
@@ -184,6 +185,41 @@ check "is the new version" test "$(installed "p2pmem-modules-$KVER")" = "$was.1"
 check "our modules are used" ours
 check "the old set has gone" test "$(find "/lib/modules/$KVER" -name 'p2pmem*' -type d | wc -l) $(find /lib/modules -name '.p2pmem*' | wc -l)" = "1 0"
 check "six files" test "$(find "/lib/modules/$KVER/updates" -type f | wc -l)" = 6
+
+# removal where there is no room, which removing a kernel is to make
+full_boot()
+{
+	mount -t tmpfs -o size=3m none /boot
+	echo kernel >"/boot/vmlinuz-$KVER"
+	echo ours >"/boot/initrd.img-$KVER"
+	dd if=/dev/zero of=/boot/filler bs=4k 2>/dev/null
+	[ "$(df -Pk /boot | awk 'END { print $4 }')" = 0 ]
+}
+
+# the whole set is there in the initramfs of before
+half_distribution()
+{
+	case $(from nvme) in */kernel/drivers/*) ;; *) from nvme; return 1 ;; esac
+	grep -x ours "/boot/initrd.img-$KVER"
+}
+
+check "/boot is full" full_boot
+check "a removal that fails needs no room to be undone" sh "/var/lib/dpkg/info/p2pmem-modules-$KVER.postinst" abort-remove
+check "and leaves our modules in use" ours
+check "no space in /boot: a removal says so and succeeds" says "the initramfs of $KVER cannot be renewed .* it boots, with p2pmem's modules" \
+	dpkg --remove --force-depends "p2pmem-modules-$KVER"
+check "it is removed" test "$(installed "p2pmem-modules-$KVER" | cut -d ' ' -f 1)" = config-files
+check "the distribution's modules are used, after a boot with that initramfs" half_distribution
+check "and can be removed with its kernel, too" dpkg --remove --force-depends "linux-image-$KVER"
+umount /boot
+check "image and modules are installed again" dpkg -i --force-depends "/debs/linux-image-$KVER.deb" /debs/modules-higher.deb
+check "our modules are used" ours
+echo "linux-image-$KVER deinstall" | dpkg --set-selections
+: >/debs/renewed
+check "removal together with the image" dpkg --remove --force-depends "p2pmem-modules-$KVER"
+check "no initramfs is made for a kernel that leaves" empty /debs/renewed
+echo "linux-image-$KVER install" | dpkg --set-selections
+check "and once more" dpkg -i --force-depends /debs/modules-higher.deb
 
 # a running system: what the scripts of the tools' package would start and stop
 mkdir -p /run/systemd/system
