@@ -62,7 +62,18 @@ maintainer()
 fill()
 {
 	sed -e "s|@RELEASE@|$KVER|g" -e "s|@RELEASE_NAME@|$name|g" -e "s|@IMAGE_VERSION@|$image|g" \
-		-e "s|@MAINTAINER@|$(maintainer)|g" -e "s|@SIGNED@|$signed|g" -e "s|@CERTIFICATE@|$certificate|g" "$1"
+		-e "s|@MAINTAINER@|$(maintainer)|g" -e "s|@SIGNED@|$signed|g" -e "s|@CERTIFICATE@|$certificate|g" \
+		-e "s|@MODULES@|$modules|g" "$1"
+}
+
+# insert MARKER FILE: replaces the line @MARKER@ by the functions of a script that others source
+insert()
+{
+	sed '/^#/d' "$here/$2" >"$tree/$2"
+	sed -e "/^@$1@\$/{
+		r $tree/$2
+		d
+	}"
 }
 
 sign()
@@ -81,11 +92,7 @@ modules_package()
 		put "$build/stock/$KVER/modules/$m.ko" "$dest/$m.ko"
 	done
 	sign "$payload/$dest"
-	sed '/^#/d' "$here/exchange.sh" >"$tree/exchange"
-	fill "$here/debian/switch.in" | sed -e "s|@MODULES@|$modules|" -e "/^@EXCHANGE@$/{
-		r $tree/exchange
-		d
-	}" >"$payload/$dest/switch"
+	fill "$here/debian/switch.in" | insert EXCHANGE exchange.sh >"$payload/$dest/switch"
 	chmod 0755 "$payload/$dest/switch"
 }
 
@@ -156,17 +163,15 @@ debian_files()
 {
 	cp "$here/debian/rules" "$here/debian/copyright" "$tree/debian/"
 	fill "$here/debian/control.in" >"$tree/debian/control"
-	sed '/^#/d' "$here/secure.sh" >"$tree/secure"
 	for s in preinst postinst prerm postrm; do
-		fill "$here/debian/modules.$s" | sed -e "/^@SECURE@$/{
-			r $tree/secure
-			d
-		}" >"$tree/debian/p2pmem-modules-$name.$s"
+		fill "$here/debian/modules.$s" | insert SECURE secure.sh | insert RIVALS rivals.sh \
+			>"$tree/debian/p2pmem-modules-$name.$s"
 	done
 	cp "$here/debian/p2pmem.prerm" "$here/debian/p2pmem.triggers" "$here/debian/p2pmem.lintian-overrides" "$tree/debian/"
 	for p in p2pmem-modules "p2pmem-modules-$name"; do
 		printf '%s\n' "# has two versions, the kernel's and p2pmem's" "$p: package-has-long-file-name *" >"$tree/debian/$p.lintian-overrides"
 	done
+	cp "$here/debian/dkms.preinst" "$tree/debian/p2pmem-dkms.preinst"
 	cp "$here/debian/dkms.conf" "$tree/debian/p2pmem-dkms.dkms"
 	mkdir -p "$tree/debian/source"
 	echo "3.0 (native)" >"$tree/debian/source/format"

@@ -81,11 +81,16 @@ prepare_index()
 	depmod -b "$aside.index" "$kver" || return 1
 	for m in $modules; do
 		file=$(modinfo -b "$aside.index" -k "$kver" -n "$m" 2>/dev/null || true)
+		file=${file:+$moddir/${file#"$shadow/"}}
 		case $1,$file in
 		,*/updates/p2pmem*/*) return 1 ;;
 		,* | *,*/updates/"$1"/*) ;;
+		*,*/kernel/* | *,)
+			say "modprobe would load ${file:+the distribution's }${file:-nothing} for $m, not p2pmem's: check the search lines in /etc/depmod.d" >&2
+			return 1
+			;;
 		*)
-			echo "install: modprobe would load ${file:-nothing} for $m: check the search lines in /etc/depmod.d" >&2
+			say "modprobe would load $file for $m, not p2pmem's: remove the package that installed it, or do without p2pmem" >&2
 			return 1
 			;;
 		esac

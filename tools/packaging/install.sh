@@ -49,6 +49,8 @@ die()
 . "$top/tools/packaging/sign.sh"
 # shellcheck source=tools/packaging/secure.sh
 . "$top/tools/packaging/secure.sh"
+# shellcheck source=tools/packaging/rivals.sh
+. "$top/tools/packaging/rivals.sh"
 # shellcheck source=tools/packaging/exchange.sh
 . "$top/tools/packaging/exchange.sh"
 
@@ -85,15 +87,15 @@ no_package()
 	die "the package ${owner:-p2pmem-modules-$kver} has installed p2pmem for $kver: upgrade or remove that package"
 }
 
-# Other packages (vendors' RDMA stacks, DKMS) install modules of these names too.
-no_rivals()
+# The package of two of the modules, which DKMS builds for each kernel, now or later
+no_dkms()
 {
-	for m in $modules; do
-		rival=$(find "$moddir/updates" "$moddir/extra" "$moddir/weak-updates" -path "$dir" -prune -o -path "$dir-b" -prune -o \
-			\( -name "$m.ko" -o -name "$m.ko.*" \) -print 2>/dev/null | head -n 1)
-		[ -z "$rival" ] ||
-			die "$rival replaces $m already: remove the package that installed it, or do without p2pmem"
-	done
+	# shellcheck disable=SC2016	# dpkg-query expands this
+	dkms=$(dpkg-query ${root:+--admindir="$root/var/lib/dpkg"} -W -f '${db:Status-Status}' p2pmem-dkms 2>/dev/null) || dkms=
+	case $dkms in
+	'' | not-installed | config-files) ;;
+	*) die "p2pmem-dkms is installed, whose p2pdma and p2pmem-bar would replace two of these modules: run apt remove p2pmem-dkms first" ;;
+	esac
 }
 
 sign()
@@ -131,6 +133,7 @@ install_modules()
 		*) die "$from/$m.ko was built for $(modinfo -F vermagic "$from/$m.ko"), not for $kver" ;;
 		esac
 	done
+	no_dkms
 	no_rivals
 	no_package
 	leftovers
@@ -189,7 +192,6 @@ headers=$build/kernel/$kver/root/usr/src/linux-headers-$kver
 [ "$kver" != "$(sed -n 's/^KVER=//p' "$build/kernel/env" 2>/dev/null || true)" ] ||
 	headers=$(sed -n 's/^KDIR=//p' "$build/kernel/env")
 exchange_paths
-dir=$moddir/updates/p2pmem
 trap 'rm -rf "$aside.new" "$aside.index"' EXIT
 
 case $1 in

@@ -134,6 +134,19 @@ check "modules that were installed by hand are not overwritten" refused "was ins
 rm -r "/lib/modules/$KVER/updates"
 dpkg --purge "p2pmem-modules-$KVER" >/dev/null 2>&1
 
+mkdir -p "/lib/modules/$KVER/updates/dkms"
+cp /debs/ib_core.ko "/lib/modules/$KVER/updates/dkms/"
+check "a rival is refused, in one line" refused "updates/dkms/ib_core.ko replaces ib_core already: remove the package" dpkg -i "$release"
+check "a rival: nothing is half installed" test "$(installed "p2pmem-modules-$KVER" | cut -d ' ' -f 1)" != half-installed
+rm -r "/lib/modules/$KVER/updates"
+
+# the same modules by hand, and those of DKMS
+mkdir -p "/lib/modules/$KVER/updates/p2pmem-b"
+: >"/lib/modules/$KVER/updates/p2pmem-b/nvme.ko"
+check "p2pmem-dkms is refused beside modules that were installed by hand" \
+	refused "would replace two of the six modules in .*p2pmem-b: do without p2pmem-dkms, or remove" dpkg -i --force-depends /debs/p2pmem-dkms_*.deb
+rm -r "/lib/modules/$KVER/updates"
+
 check "install" dpkg -i "$release" "$meta" "$tools"
 check "our modules are used, by the initramfs too" ours
 check "the command runs" p2pmem --version

@@ -152,7 +152,34 @@ check "the distribution's are taken again" distribution
 mkdir -p "$lib/updates/dkms"
 cp "$BUILD/stock/$KVER/modules/ib_core.ko" "$lib/updates/dkms/"
 refuses "a vendor's ib_core in updates/" "replaces ib_core already" "$script" install
+depmod -b "$DESTDIR" "$KVER"
+says "status names it for a kernel without a set" "updates/dkms/ib_core.ko, of no package .*, replaces ib_core of kernel $KVER: .* remove" \
+	"$script" status
 rm -rf "$lib/updates"
+depmod -b "$DESTDIR" "$KVER"
+mkdir -p "$DESTDIR/var/lib/dpkg/info" "$DESTDIR/var/lib/dpkg/updates"
+printf '%s\n' "Package: p2pmem-dkms" "Status: install ok installed" "Architecture: all" "Version: 1" \
+	"Maintainer: none <none@example.org>" "Description: none" >"$DESTDIR/var/lib/dpkg/status"
+refuses "beside p2pmem-dkms" "run apt remove p2pmem-dkms first" "$script" install
+rm -r "$DESTDIR/var"
+
+# depmod that is told otherwise, which nothing sees before
+mkdir -p "$work/depmod"
+cat >"$work/depmod/depmod" <<END
+#!/bin/sh
+exec $(command -v depmod) -C "$work/search.conf" "\$@"
+END
+chmod +x "$work/depmod/depmod"
+mkdir -p "$lib/vendor"
+cp "$BUILD/stock/$KVER/modules/ib_core.ko" "$lib/vendor/"
+printf 'search vendor updates built-in\n' >"$work/search.conf"
+refuses "a vendor's ib_core elsewhere: its name and what to do" \
+	"modprobe would load $lib/vendor/ib_core.ko for ib_core, not p2pmem's: remove the package" env PATH="$work/depmod:$PATH" "$script" install
+rm -r "$lib/vendor"
+printf 'search built-in updates\n' >"$work/search.conf"
+refuses "the distribution's modules are preferred" "load the distribution's $lib/kernel/.*: check the search lines" \
+	env PATH="$work/depmod:$PATH" "$script" install
+rm -r "$work/depmod" "$work/search.conf"
 
 check "the command builds" make -s -C "$top/tools/pci/p2pmem" O="$BUILD/command"
 check "install" "$script" install
