@@ -66,6 +66,13 @@ fill()
 		-e "s|@MODULES@|$modules|g" "$1"
 }
 
+# a pattern of the kernels that tests have passed on: ^(6[.]1|6[.]12)[.]
+tested()
+{
+	awk '$2 == "|" { split($1, v, "."); if (!seen[v[1] "." v[2]]++) print v[1] "[.]" v[2] }' "$top/tools/graft/known" |
+		sort | paste -sd '|' | sed 's/.*/^(&)[.]/'
+}
+
 # insert MARKER FILE: replaces the line @MARKER@ by the functions of a script that others source
 insert()
 {
@@ -172,7 +179,7 @@ debian_files()
 		printf '%s\n' "# has two versions, the kernel's and p2pmem's" "$p: package-has-long-file-name *" >"$tree/debian/$p.lintian-overrides"
 	done
 	cp "$here/debian/dkms.preinst" "$tree/debian/p2pmem-dkms.preinst"
-	cp "$here/debian/dkms.conf" "$tree/debian/p2pmem-dkms.dkms"
+	sed "s#@KERNELS@#$(tested)#" "$here/debian/dkms.conf" >"$tree/debian/p2pmem-dkms.dkms"
 	mkdir -p "$tree/debian/source"
 	echo "3.0 (native)" >"$tree/debian/source/format"
 	echo "$version" >"$tree/version"

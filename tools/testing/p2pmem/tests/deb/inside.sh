@@ -47,6 +47,13 @@ empty()
 	[ ! -s "$1" ]
 }
 
+# empty_directory DIRECTORY: there is no file in it, or it does not exist
+empty_directory()
+{
+	find "$1" -type f >/debs/found 2>/dev/null
+	empty /debs/found
+}
+
 from()
 {
 	modinfo -k "$KVER" -n "$1"
@@ -257,4 +264,23 @@ check "purge" dpkg --purge p2pmem-modules "p2pmem-modules-$KVER" p2pmem
 check "the distribution's modules are used" distribution
 files >/debs/after
 check "nothing is left" diff /debs/before /debs/after
+
+# kernels that p2pmem-dkms is not tested on: it neither builds there nor stops what installs them
+if command -v dkms >/dev/null; then
+	mkdir -p "/lib/modules/$NEXT/build/include"
+	printf '#!/bin/sh\n[ "$1" != -r ] || { echo %s; exit; }\nexec /usr/bin/uname "$@"\n' "$NEXT" >/usr/local/bin/uname
+	chmod +x /usr/local/bin/uname
+	check "p2pmem-dkms is installed where such a kernel runs" dpkg -i --force-depends /debs/p2pmem-dkms_*.deb
+	check "and knows the tested kernels" sh -c ". /usr/src/p2pmem-*/dkms.conf && echo '$KVER' | grep -E \"\$BUILD_EXCLUSIVE_KERNEL\""
+	check "such a kernel is installed" /etc/kernel/postinst.d/dkms "$NEXT"
+	check "such a kernel runs" dkms autoinstall
+	check "nothing was built" empty_directory "/lib/modules/$NEXT/updates"
+	# a tested kernel is built for, which fails: there are no headers
+	mkdir -p "/lib/modules/$KVER/build/include"
+	check "control: a tested kernel" refused "Bad return status for module build on kernel: $KVER" /etc/kernel/postinst.d/dkms "$KVER"
+	rm -rf "/lib/modules/$NEXT/build" "/lib/modules/$KVER/build" /usr/local/bin/uname
+	check "and purged" dpkg --purge p2pmem-dkms
+else
+	echo "ok p2pmem-dkms # SKIP this machine has no dkms"
+fi
 echo end
