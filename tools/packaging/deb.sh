@@ -88,7 +88,7 @@ sign()
 	[ -n "${SIGN_KEY:-}${SIGN_CERT:-}" ] || return 0
 	sign_modules "$1" "$KVER" "$KDIR/scripts/sign-file" "$KIMAGE"/usr/lib/linux-kbuild-*/scripts/sign-file
 	signed=yes
-	certificate=$(base64 -w 0 "$SIGN_CERT")
+	certificate=$(certificate_der "$SIGN_CERT" | base64 -w 0)
 }
 
 modules_package()

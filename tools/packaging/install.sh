@@ -102,17 +102,12 @@ sign()
 {
 	# $1: directory
 	if [ -z "${SIGN_KEY:-}${SIGN_CERT:-}" ]; then
-		[ -n "$root" ] || ! secure_boot ||
-			die "Secure Boot is on, the kernel would reject unsigned modules: set SIGN_KEY= and SIGN_CERT= (tools/packaging/README.rst, Secure Boot)"
+		[ -n "$root" ] || ! enforced ||
+			die "$enforced_by, the kernel would reject unsigned modules: set SIGN_KEY= and SIGN_CERT= (tools/packaging/README.rst, Secure Boot)"
 		return 0
 	fi
-	if [ -z "$root" ] && [ -r "${SIGN_CERT:-}" ] && secure_boot; then
-		# sign-file accepts PEM, which mokutil does not
-		if grep -q "BEGIN CERTIFICATE" "$SIGN_CERT"; then
-			sed '/^-----/d' "$SIGN_CERT" | base64 -d >"$1/certificate"
-		else
-			cp "$SIGN_CERT" "$1/certificate"
-		fi
+	if [ -z "$root" ] && [ -r "${SIGN_CERT:-}" ] && enforced; then
+		certificate_der "$SIGN_CERT" >"$1/certificate"
 		enrolled "$1/certificate"
 		rm -f "$1/certificate"
 	fi

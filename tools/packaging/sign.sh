@@ -3,6 +3,16 @@
 #
 # For install.sh and deb.sh, which define "modules" and die().
 
+# certificate_der FILE: prints the certificate as mokutil needs it. sign-file accepts PEM, too.
+certificate_der()
+{
+	if grep -q "BEGIN CERTIFICATE" "$1"; then
+		awk '/END CERTIFICATE/ { exit } p; /BEGIN CERTIFICATE/ { p = 1 }' "$1" | base64 -d
+	else
+		cat "$1"
+	fi
+}
+
 # sign_modules DIRECTORY RELEASE FILE...: signs the modules in DIRECTORY with SIGN_KEY and SIGN_CERT, by
 # the last FILE that is a sign-file
 sign_modules()

@@ -119,20 +119,39 @@ mkdir -p /sys/firmware/efi/efivars
 printf '\006\000\000\000\001' >/sys/firmware/efi/efivars/SecureBoot-test
 check "Secure Boot: unsigned modules are refused, in one line" refused "$KVER: Secure Boot is on and these modules are not signed" dpkg -i "$release"
 check "Secure Boot: nothing is installed" test "$(installed "p2pmem-modules-$KVER" | cut -d ' ' -f 1)" != installed
-cat >/usr/local/bin/mokutil <<'END'
-#!/bin/sh
-echo "$2 is not enrolled"
-END
-chmod +x /usr/local/bin/mokutil
+# mokutil_says TEXT: of every key
+mokutil_says()
+{
+	printf '#!/bin/sh\necho "$2 %s"\n' "$1" >/usr/local/bin/mokutil
+	chmod +x /usr/local/bin/mokutil
+}
+
+mokutil_says "is not enrolled"
 check "Secure Boot: a key that is not enrolled is refused" refused "is not enrolled: mokutil --import" sh -c 'dpkg -i /debs/signed/*.deb'
+check "Secure Boot: mokutil can read the key" openssl x509 -inform DER -in /var/lib/p2pmem-key.der -noout
+mokutil_says "is already in the enrollment request"
+check "Secure Boot: a key that waits for a confirmation is refused" refused "not enrolled yet: reboot and confirm it" sh -c 'dpkg -i /debs/signed/*.deb'
+mokutil_says "is already in MokListX"
+check "Secure Boot: a key that is blocked is refused" refused "does not say that the key .* is enrolled (.* MokListX)" sh -c 'dpkg -i /debs/signed/*.deb'
 cat >/usr/local/bin/mokutil <<'END'
 #!/bin/sh
 cmp -s "$2" /var/lib/p2pmem-key.der && echo "$2 is already enrolled"
 END
 check "Secure Boot: signed modules are installed" sh -c 'dpkg -i /debs/signed/*.deb'
 check "Secure Boot: with their signature" sh -c "modinfo -F signer -k $KVER nvme | grep -qx 'p2pmem test'"
+check "Secure Boot: the key is not kept" test ! -e /var/lib/p2pmem-key.der
+: >/var/lib/p2pmem-key.der
 check "and purged" dpkg --purge "p2pmem-modules-$KVER"
-rm -f /sys/firmware/efi/efivars/SecureBoot-test /usr/local/bin/mokutil /var/lib/p2pmem-key.der
+check "with the key that was kept to be enrolled" test ! -e /var/lib/p2pmem-key.der
+rm -f /sys/firmware/efi/efivars/SecureBoot-test /usr/local/bin/mokutil
+# the same without Secure Boot
+mkdir -p /sys/module/module/parameters /sys/kernel/security
+echo Y >/sys/module/module/parameters/sig_enforce
+check "sig_enforce: unsigned modules are refused" refused "runs with module.sig_enforce=1 and these modules are not signed" dpkg -i "$release"
+echo N >/sys/module/module/parameters/sig_enforce
+echo "none [integrity] confidentiality" >/sys/kernel/security/lockdown
+check "lockdown: unsigned modules are refused" refused "is locked down (lockdown=) and these modules are not signed" dpkg -i "$release"
+echo "[none] integrity confidentiality" >/sys/kernel/security/lockdown
 check "the distribution's modules are used again" distribution
 
 mkdir -p "/lib/modules/$KVER/updates/p2pmem"

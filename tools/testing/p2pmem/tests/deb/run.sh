@@ -111,8 +111,8 @@ if [ $failed != 0 ]; then echo "1..$n"; exit 1; fi
 check "all packages, for the exact version of the image" packages "$work/built"
 check "lintian has no error and no warning" lintian --allow-root --fail-on error,warning "$work/built"/*.changes
 check "a key to sign with" openssl req -new -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=p2pmem test" \
-	-outform DER -keyout "$work/key.pem" -out "$work/cert.der"
-check "signed packages build" env SIGN_KEY="$work/key.pem" SIGN_CERT="$work/cert.der" "$packaging/deb.sh" "$BUILD" "$work/signed"
+	-text -keyout "$work/key.pem" -out "$work/cert.pem"
+check "signed packages build" env SIGN_KEY="$work/key.pem" SIGN_CERT="$work/cert.pem" "$packaging/deb.sh" "$BUILD" "$work/signed"
 check "packages of two images" prepare
 if [ "$(id -u)" = 0 ]; then
 	system >"$work/system" 2>&1 || :
