@@ -52,7 +52,7 @@ leftovers()
 	for t in depmod modinfo; do
 		command -v $t >/dev/null || die "$t not found, nothing is changed: install the package kmod"
 	done
-	rm -rf "$aside.new" "$aside.index" "$aside.old"
+	rm -rf "$aside.new" "$aside.index" "$aside.old" "$aside.was"
 	now=$(current)
 	for s in $sets; do
 		[ "$s" != "$now" ] || continue
@@ -149,6 +149,31 @@ renew()
 	say "the initramfs of $kver cannot be renewed (see above): it boots, with p2pmem's modules; when /boot has room, run update-initramfs -u -k $kver" >&2
 }
 
+# Keeps the index in use by links, which need no room
+keep_index()
+{
+	rm -rf "$aside.was"
+	mkdir "$aside.was" && ln "$moddir"/modules.* "$aside.was/"
+}
+
+# undo SET: the index names SET, or none of ours, again. Where there is no room for one beside that in use,
+# it is the index that was kept.
+undo()
+{
+	if prepare_index "$1" && use_index; then return 0; fi
+	rm -rf "$aside.index"
+	for f in "$aside.was"/modules.*; do
+		case ${f##*/} in
+		modules.dep.bin) ;;
+		# one that was not exchanged is the same file, which mv refuses
+		*) cmp -s "$f" "$moddir/${f##*/}" || mv "$f" "$moddir/" || return 1 ;;
+		esac
+	done
+	cmp -s "$aside.was/modules.dep.bin" "$moddir/modules.dep.bin" ||
+		mv "$aside.was/modules.dep.bin" "$moddir/" || return 1
+	sync "$moddir"
+}
+
 # Replaces the set of modules in use by another one, or by none; rolls back if a step fails. Loss of power
 # at any step leaves one of the two, whole.
 exchange()
@@ -156,22 +181,27 @@ exchange()
 	# $1: directory of the new set, or empty
 	was=$(current)
 	next=
+	begun=no
 	if [ -n "$1" ]; then
 		next=p2pmem
 		[ "$was" != p2pmem ] || next=p2pmem-b
 		mv "$1" "$moddir/updates/$next"
 		sync "$moddir/updates"
 	fi
-	if prepare_index "$next" && use_index && renew "$next"; then
+	if prepare_index "$next" && keep_index && begun=yes && use_index && renew "$next"; then
 		[ -z "$was" ] || discard "$was"
+		rm -rf "$aside.was"
 		return 0
 	fi
-	if [ "$(current)" != "$was" ]; then
-		prepare_index "$was" && use_index ||
-			depmod -a ${root:+-b "$root"} "$kver" || true
+	if [ $begun = yes ]; then
+		undo "$was" || true
+		if [ "$(current)" != "$was" ] || { [ -n "$next" ] && named "$next"; }; then
+			die "a step failed (see above), and so did the rollback: modprobe loads $(chosen nvme), the initramfs is that of before: make room, then run this again"
+		fi
 		initramfs || true
 	fi
 	[ -z "$next" ] || discard "$next"
+	rm -rf "$aside.was"
 	rmdir "$moddir/updates" 2>/dev/null || true
 	die "a step failed (see above), rolled back: $moddir is as it was before"
 }

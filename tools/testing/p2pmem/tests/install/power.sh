@@ -42,7 +42,7 @@ done
 # Commands that count themselves and kill the script instead of running, when it is their turn
 rm -rf "${work:?}/bin"
 mkdir -p "$work/bin"
-for c in mv rm rmdir mkdir install sync depmod; do
+for c in mv rm rmdir mkdir ln install sync depmod; do
 	cat >"$work/bin/$c" <<-END
 		#!/bin/sh
 		n=\$((\$(cat "$work/count") + 1))

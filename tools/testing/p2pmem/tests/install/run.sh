@@ -255,6 +255,47 @@ rm -f "$work/failed-once"
 refuses "depmod fails while uninstalling: rolled back" "as it was before" env PATH="$work/bin:$PATH" "$script" uninstall
 check "modprobe still selects our modules" ours
 
+# the new index is in use, and there is no room for another one
+cat >"$work/bin/depmod" <<END
+#!/bin/sh
+# the second one fails, which is that of a rollback, and no later one
+echo >>"$work/depmods"
+[ "\$(grep -c '' "$work/depmods")" != 2 ] || { echo "depmod: no space" >&2; exit 1; }
+exec $(command -v depmod) "\$@"
+END
+cat >"$work/bin/sync" <<END
+#!/bin/sh
+# fails once when the index has been exchanged
+[ "\$*" != "$lib" ] || [ -e "$work/failed-once" ] || { : >"$work/failed-once"; echo "sync: no" >&2; exit 1; }
+exec $(command -v sync) "\$@"
+END
+chmod +x "$work/bin/sync"
+for what in install uninstall; do
+	rm -f "$work/failed-once" "$work/depmods"
+	refuses "no room for the index of a rollback: $what" "as it was before" env PATH="$work/bin:$PATH" "$script" $what
+	check "modprobe still selects our modules" ours
+	check "and they are there" test -s "$(from nvme)"
+done
+cat >"$work/bin/mv" <<END
+#!/bin/sh
+# no way back from the new index
+case "\$1" in *.was/*) echo "mv: no" >&2; exit 1 ;; esac
+exec $(command -v mv) "\$@"
+END
+chmod +x "$work/bin/mv"
+rm -f "$work/failed-once" "$work/depmods"
+says "a rollback that fails: says what is used" "so did the rollback: modprobe loads $lib/updates/p2pmem.*/nvme.ko" \
+	env PATH="$work/bin:$PATH" "$script" install
+check "modprobe selects our modules" ours
+check "and they are there" test -s "$(from nvme)"
+rm "$work/bin/mv" "$work/bin/sync"
+cat >"$work/bin/depmod" <<END
+#!/bin/sh
+if [ ! -e "$work/failed-once" ]; then : >"$work/failed-once"; echo "depmod: no" >&2; exit 1; fi
+exec $(command -v depmod) "\$@"
+END
+check "installed once more" "$script" install
+
 check "uninstall" "$script" uninstall
 check "and the command is gone" test ! -e "$DESTDIR/usr/local/bin/p2pmem"
 check "after uninstalling, modprobe selects the distribution's modules" distribution
