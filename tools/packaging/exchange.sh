@@ -46,7 +46,8 @@ discard()
 	mv "$moddir/updates/$1" "$aside.old" && sync "$moddir/updates" && rm -rf "$aside.old"
 }
 
-# Removes what an interrupted run has left. Without the tools of kmod no set seems to be in use.
+# Removes what an interrupted run has left, and sets "left" to yes if modules or a removal were among it: their
+# initramfs may be there still. Without the tools of kmod no set seems to be in use.
 leftovers()
 {
 	for t in depmod modinfo; do
@@ -54,9 +55,12 @@ leftovers()
 	done
 	rm -rf "$aside.new" "$aside.index" "$aside.old" "$aside.was"
 	now=$(current)
+	left=no
+	[ ! -e "$aside.removal" ] || left=yes
 	for s in $sets; do
 		[ "$s" != "$now" ] || continue
 		! named "$s" || die "the index of $moddir names files of updates/$s, but modprobe loads ${now:-none of them}: run depmod -a $kver, then this again"
+		[ ! -e "$moddir/updates/$s" ] || left=yes
 		discard "$s"
 	done
 }
@@ -191,6 +195,7 @@ exchange()
 	if prepare_index "$next" && keep_index && begun=yes && use_index && renew "$next"; then
 		[ -z "$was" ] || discard "$was"
 		rm -rf "$aside.was"
+		[ -z "$next" ] || removed
 		return 0
 	fi
 	if [ $begun = yes ]; then
@@ -202,6 +207,27 @@ exchange()
 	fi
 	[ -z "$next" ] || discard "$next"
 	rm -rf "$aside.was"
+	[ -z "$was" ] || removed
 	rmdir "$moddir/updates" 2>/dev/null || true
 	die "a step failed (see above), rolled back: $moddir is as it was before"
+}
+
+# Whether there are modules of p2pmem to remove, or a removal to complete
+to_remove()
+{
+	[ $left = yes ] || [ -n "$(current)" ]
+}
+
+# The whole removal; "removed" ends it. Until then the next run does all of it again.
+remove()
+{
+	touch "$aside.removal" || true
+	exchange ""
+	rmdir "$moddir/updates" 2>/dev/null || true
+}
+
+# No removal has begun, or it is complete
+removed()
+{
+	rm -f "$aside.removal"
 }

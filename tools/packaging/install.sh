@@ -165,18 +165,31 @@ install_command()
 	fi
 }
 
+# Succeeds if another kernel has modules of p2pmem
+other_kernels()
+{
+	for d in "$root"/lib/modules/*/updates/p2pmem "$root"/lib/modules/*/updates/p2pmem-b; do
+		[ ! -d "$d" ] || return 0
+	done
+	return 1
+}
+
 uninstall_modules()
 {
 	no_package
 	leftovers
-	if [ -z "$(current)" ]; then
+	if ! to_remove; then
 		rmdir "$moddir/updates" 2>/dev/null || true
 		say "p2pmem is not installed for $kver"
 		return
 	fi
-	exchange ""
-	rmdir "$moddir/updates" 2>/dev/null || true
-	command_files uninstall
+	remove
+	if other_kernels; then
+		say "the command p2pmem stays, for other kernels that have p2pmem"
+	else
+		command_files uninstall
+	fi
+	removed
 	say "removed p2pmem from $moddir; reboot into $kver to load the distribution's modules"
 }
 

@@ -22,7 +22,7 @@ modules="p2pdma p2pmem-bar ib_core nvme nvmet nvmet-rdma"
 fresh()
 {
 	rm -rf "$DESTDIR"
-	mkdir -p "$lib/kernel/drivers/infiniband"
+	mkdir -p "$lib/kernel/drivers/infiniband" "$DESTDIR/usr/local/bin"
 	cp -r "$KIMAGE/lib/modules/$KVER/kernel/drivers/nvme" "$lib/kernel/drivers/"
 	cp -r "$KIMAGE/lib/modules/$KVER/kernel/drivers/infiniband/core" "$lib/kernel/drivers/infiniband/"
 	cp "$KIMAGE/lib/modules/$KVER"/modules.builtin* "$KIMAGE/lib/modules/$KVER/modules.order" "$lib/"
@@ -42,7 +42,7 @@ done
 # Commands that count themselves and kill the script instead of running, when it is their turn
 rm -rf "${work:?}/bin"
 mkdir -p "$work/bin"
-for c in mv rm rmdir mkdir ln install sync depmod; do
+for c in mv rm rmdir mkdir ln install sync depmod touch; do
 	cat >"$work/bin/$c" <<-END
 		#!/bin/sh
 		n=\$((\$(cat "$work/count") + 1))
@@ -96,6 +96,13 @@ state()
 	echo "$word$(head -n 1 "$work/lost")"
 }
 
+# The next run leaves no command behind, and renews the initramfs if there was anything to remove
+removed_whole()
+{
+	[ ! -e "$DESTDIR/usr/local/bin/p2pmem" ] || return 1
+	[ -z "$undone" ] || grep -q "initramfs" "$work/again"
+}
+
 # each_step NAME BEFORE AFTER COMMAND...: from the system in $work/start, which is in state BEFORE
 each_step()
 {
@@ -117,6 +124,7 @@ each_step()
 		"$before" | "$after") seen="$seen $is" ;;
 		*) echo "killed before step $at ($step): $is" >>"$work/bad" ;;
 		esac
+		undone=$(find "$DESTDIR/lib/modules" "$DESTDIR/usr" -name 'p2pmem' -o -name 'p2pmem-b' -o -name '.p2pmem*.removal')
 		# and the next run does what this one did not
 		if ! "$@" >"$work/again" 2>&1; then
 			echo "killed before step $at ($step): the next run fails: $(tail -n 1 "$work/again")" >>"$work/bad"
@@ -124,6 +132,8 @@ each_step()
 			echo "killed before step $at ($step): after the next run: $(state)" >>"$work/bad"
 		elif [ "$(find "$DESTDIR/lib/modules" -name '.p2pmem*' -o -name 'p2pmem*' -path '*/updates/*' -type d | wc -l)" -gt 1 ]; then
 			echo "killed before step $at ($step): leftovers after the next run" >>"$work/bad"
+		elif [ "$after" = distribution ] && ! removed_whole; then
+			echo "killed before step $at ($step): the next run leaves some: $(tail -n 1 "$work/again")" >>"$work/bad"
 		fi
 		[ "$at" -lt 200 ] || { echo "200 steps and no end" >>"$work/bad"; break; }
 	done
@@ -158,6 +168,7 @@ each_step "first installation" distribution first env BUILD="$work/first" "$scri
 rm -rf "$work/start"
 cp -a "$DESTDIR" "$work/start"
 each_step "another build" first second env BUILD="$work/second" "$script" install
+[ -e "$work/start/usr/local/bin/p2pmem" ] || echo "command" >"$work/start/usr/local/bin/p2pmem"
 each_step "removal" first distribution "$script" uninstall
 
 # the harness itself: an installation by simple copies is found out

@@ -296,6 +296,11 @@ exec $(command -v depmod) "\$@"
 END
 check "installed once more" "$script" install
 
+mkdir -p "$DESTDIR/lib/modules/9.9.999+deb99-amd64/updates/p2pmem"
+check "uninstall, while another kernel has p2pmem" "$script" uninstall
+check "and the command stays" test -x "$DESTDIR/usr/local/bin/p2pmem"
+rm -r "$DESTDIR/lib/modules/9.9.999+deb99-amd64"
+check "install once more" "$script" install
 check "uninstall" "$script" uninstall
 check "and the command is gone" test ! -e "$DESTDIR/usr/local/bin/p2pmem"
 check "after uninstalling, modprobe selects the distribution's modules" distribution
