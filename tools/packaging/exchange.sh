@@ -20,6 +20,22 @@ exchange_paths()
 	aside=$root/lib/modules/.p2pmem-$kver
 }
 
+# One run at a time for each kernel, until this one ends. The directory itself is locked, not a file that
+# would have to be somewhere: a chroot may lack /run/lock.
+lock()
+{
+	exec 9<"$moddir"
+	flock -w "${P2PMEM_LOCK_WAIT:-300}" 9 ||
+		die "another run of install.sh or of dpkg exchanges the modules in $moddir: wait until it has ended, then run this again"
+}
+
+# What other programs (dkms, depmod) change in the index and the modules that it names
+snapshot()
+{
+	{ ls -i "$moddir/modules.dep.bin"; find "$moddir/updates" "$moddir/extra" -path "$moddir/updates/p2pmem*" -prune -o -printf '%p %i %T@\n'; } 2>/dev/null |
+		LC_ALL=C sort
+}
+
 # Prints the file that modprobe would load for module $1
 chosen()
 {
@@ -70,6 +86,7 @@ leftovers()
 prepare_index()
 {
 	shadow=$aside.index/lib/modules/$kver
+	taken=$(snapshot)
 	rm -rf "$aside.index"
 	mkdir -p "$shadow/updates" || return 1
 	for f in "$moddir"/* "$moddir"/updates/*; do
@@ -153,6 +170,23 @@ renew()
 	say "the initramfs of $kver cannot be renewed (see above): it boots, with p2pmem's modules; when /boot has room, run update-initramfs -u -k $kver" >&2
 }
 
+# index SET: prepares the index with SET and puts it in use. Starts over when another program has changed the
+# index or modules meanwhile, which would be lost.
+index()
+{
+	for try in 1 2 3 4 5; do
+		prepare_index "$1" && keep_index || return 1
+		if [ "$(snapshot)" = "$taken" ]; then
+			begun=yes
+			use_index
+			return
+		fi
+		say "another program has changed $moddir, starting over ($try)"
+	done
+	say "another program changes $moddir again and again: run this when it has ended" >&2
+	return 1
+}
+
 # Keeps the index in use by links, which need no room
 keep_index()
 {
@@ -192,7 +226,7 @@ exchange()
 		mv "$1" "$moddir/updates/$next"
 		sync "$moddir/updates"
 	fi
-	if prepare_index "$next" && keep_index && begun=yes && use_index && renew "$next"; then
+	if index "$next" && renew "$next"; then
 		[ -z "$was" ] || discard "$was"
 		rm -rf "$aside.was"
 		[ -z "$next" ] || removed

@@ -20,8 +20,9 @@
 # The distribution's files stay in place: depmod prefers updates/. Only kernel KVER is changed. A
 # step that fails is rolled back, and loss of power leaves the old modules or the new ones in use, all
 # six: a new set is written beside the old one, to updates/p2pmem or updates/p2pmem-b, and modules.dep is
-# exchanged by a rename. A later run removes what an interrupted one has left. No module is loaded or unloaded: that takes a reboot, because
-# one of these modules may drive the disk with the root file system.
+# exchanged by a rename. A later run removes what an interrupted one has left; a second one waits for
+# the first. No module is loaded or unloaded: that takes a reboot, because one of these modules may drive
+# the disk with the root file system.
 #
 # Exit status: 0 done, 1 failed and nothing changed, 2 usage error.
 
@@ -200,12 +201,13 @@ headers=$build/kernel/$kver/root/usr/src/linux-headers-$kver
 [ "$kver" != "$(sed -n 's/^KVER=//p' "$build/kernel/env" 2>/dev/null || true)" ] ||
 	headers=$(sed -n 's/^KDIR=//p' "$build/kernel/env")
 exchange_paths
-trap 'rm -rf "$aside.new" "$aside.index"' EXIT
 
 case $1 in
 install | uninstall)
 	[ -d "$moddir" ] || die "$moddir does not exist: install the package linux-image-$kver, or set KVER= to an installed kernel"
 	[ -w "$moddir" ] || die "$moddir is not writable: run this as root"
+	lock
+	trap 'rm -rf "$aside.new" "$aside.index"' EXIT
 	"$1_modules"
 	;;
 status) exec env ROOT="$root" "$top/tools/packaging/p2pmem-modules" status "$kver" ;;

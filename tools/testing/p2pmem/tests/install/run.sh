@@ -255,6 +255,30 @@ rm -f "$work/failed-once"
 refuses "depmod fails while uninstalling: rolled back" "as it was before" env PATH="$work/bin:$PATH" "$script" uninstall
 check "modprobe still selects our modules" ours
 
+# another run, and another program
+mkdir -p "$DESTDIR/lib/modules/.p2pmem-$KVER.new"
+check "a usage error leaves alone what another run writes" sh -c "! '$script' remove 2>/dev/null && [ -d '$DESTDIR/lib/modules/.p2pmem-$KVER.new' ]"
+for what in install uninstall; do
+	refuses "another run holds the lock: $what" "another run of install.sh or of dpkg" \
+		flock "$lib" env P2PMEM_LOCK_WAIT=0 "$script" $what
+done
+cat >"$work/bin/depmod" <<END
+#!/bin/sh
+# another program installs a module while the first index is written
+$(command -v depmod) "\$@" || exit
+[ ! -e "$work/failed-once" ] || exit 0
+: >"$work/failed-once"
+mkdir -p "$lib/updates/dkms"
+cp "$BUILD/stock/$KVER/modules/p2pmem_rnic.ko" "$lib/updates/dkms/"
+exec $(command -v depmod) -b "$DESTDIR" "$KVER"
+END
+rm -f "$work/failed-once"
+check "dkms installs a module meanwhile" env PATH="$work/bin:$PATH" "$script" install
+check "modprobe selects our modules" ours
+check "and the module of dkms" test "$(from p2pmem_rnic)" = "$lib/updates/dkms/p2pmem_rnic.ko"
+rm -r "$lib/updates/dkms"
+depmod -b "$DESTDIR" "$KVER"
+
 # the new index is in use, and there is no room for another one
 cat >"$work/bin/depmod" <<END
 #!/bin/sh
