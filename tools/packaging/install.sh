@@ -4,8 +4,10 @@
 # install.sh: install the modules that "make modules" built on this machine, or remove them.
 #
 #   install.sh install     copy to /lib/modules/KVER/updates, depmod, initramfs; the command p2pmem
-#                          to PREFIX, if it was built
-#   install.sh uninstall   remove them; the distribution's modules are used again
+#                          to PREFIX, if it was built; a check of the modules at boot, and one of
+#                          each kernel that is installed later
+#   install.sh uninstall   remove them; the distribution's modules are used again. The commands and the
+#                          checks stay until the last kernel with p2pmem
 #   install.sh status      show what modprobe would load, what is loaded, and what is wrong with it; exit
 #                          status 1 if something is
 #
@@ -144,6 +146,7 @@ install_modules()
 	exchange "$aside.new"
 	say "installed in $moddir/updates/$(current): $modules"
 	install_command
+	install_check
 	say "reboot into $kver, then check with \"install.sh status\""
 }
 
@@ -166,6 +169,41 @@ install_command()
 	fi
 }
 
+# The files of the check: p2pmem-modules, what runs it after a kernel is installed, and at boot. The package p2pmem has
+# files of other names, and those of here are silent beside them.
+checker=$root${PREFIX:-/usr/local}/bin/p2pmem-modules
+hook=$root/etc/kernel/postinst.d/p2pmem-local
+units=$root/etc/systemd/system
+unit=p2pmem-boot-local.service
+
+install_check()
+{
+	if [ -e "$root/usr/bin/p2pmem-modules" ]; then
+		say "the package p2pmem checks the modules at boot"
+		return
+	fi
+	first=yes
+	[ ! -e "$checker" ] || first=no
+	bin=${checker#"$root"}
+	mkdir -p "${checker%/*}" "${hook%/*}" "$units/multi-user.target.wants" &&
+		install -m 0755 "$top/tools/packaging/p2pmem-modules" "$checker" &&
+		sed -e "/^\[ -x/i [ ! -x /usr/bin/p2pmem-modules ] || exit 0" -e "/^\[ ! -x/!s,/usr/bin/p2pmem-modules,$bin,g" \
+			"$top/tools/packaging/debian/kernel-hook" | install -m 0755 /dev/stdin "$hook" &&
+		sed -e "s,^ExecStart=[^ ]*,ExecStart=$bin," -e "/^Documentation=/c ConditionPathExists=!/usr/bin/p2pmem-modules" \
+			"$top/tools/packaging/p2pmem-boot.service" | install -m 0644 /dev/stdin "$units/$unit" || {
+		say "the check of the modules could not be installed (see above)"
+		return 0
+	}
+	# one that was disabled since stays so
+	[ $first = no ] || ln -sf "../$unit" "$units/multi-user.target.wants/$unit"
+	say "installed ${checker#"$root"}, which runs at boot and when a kernel is installed"
+}
+
+uninstall_check()
+{
+	rm -f "$units/multi-user.target.wants/$unit" "$units/$unit" "$hook" "$checker"
+}
+
 # Succeeds if another kernel has modules of p2pmem
 other_kernels()
 {
@@ -186,9 +224,10 @@ uninstall_modules()
 	fi
 	remove
 	if other_kernels; then
-		say "the command p2pmem stays, for other kernels that have p2pmem"
+		say "the commands stay, for other kernels that have p2pmem"
 	else
 		command_files uninstall
+		uninstall_check
 	fi
 	removed
 	say "removed p2pmem from $moddir; reboot into $kver to load the distribution's modules"

@@ -104,6 +104,17 @@ no_tests_modules()
 	[ "$(find "$lib/updates" -type f | wc -l)" = 6 ]
 }
 
+# The hook of a later kernel, below DESTDIR: one line says that it has no modules
+later_kernel()
+{
+	mkdir -p "$DESTDIR/lib/modules/9.9.999+deb99-amd64/kernel"
+	sed "s,/usr/local/,$DESTDIR/usr/local/,g" "$DESTDIR/etc/kernel/postinst.d/p2pmem-local" >"$work/hook"
+	ROOT=$DESTDIR sh "$work/hook" 9.9.999+deb99-amd64 >"$work/hooked" 2>&1
+	rm -r "$DESTDIR/lib/modules/9.9.999+deb99-amd64"
+	cat "$work/hooked"
+	[ "$(grep -c "kernel 9.9.999+deb99-amd64 has no p2pmem modules .* or boot $KVER" "$work/hooked")" = 1 ]
+}
+
 fresh()
 {
 	rm -rf "$DESTDIR"
@@ -163,6 +174,26 @@ printf '%s\n' "Package: p2pmem-dkms" "Status: install ok installed" "Architectur
 refuses "beside p2pmem-dkms" "run apt remove p2pmem-dkms first" "$script" install
 rm -r "$DESTDIR/var"
 
+# p2pmem-dkms's two modules, and no set of six
+check_modules()
+{
+	ROOT=$DESTDIR "$top/tools/packaging/p2pmem-modules" "$@"
+}
+
+mkdir -p "$lib/updates/dkms" "$DESTDIR/usr/src/p2pmem-1.0"
+: >"$DESTDIR/usr/src/p2pmem-1.0/dkms.conf"
+says "p2pmem-dkms alone, not built: what to look at" "p2pmem-dkms is installed, and not built for it; dkms status" check_modules kernel "$KVER"
+cp "$BUILD/stock/$KVER/modules/p2pdma.ko" "$BUILD/stock/$KVER/modules/p2pmem-bar.ko" "$lib/updates/dkms/"
+depmod -b "$DESTDIR" "$KVER"
+check "p2pmem-dkms alone, built: nothing is wrong" check_modules kernel "$KVER"
+check "and it says nothing" test -z "$(check_modules kernel "$KVER")"
+check "status says what these are for" sh -c "'$script' status | grep 'p2pmem-dkms.s: exports go through system memory'"
+mkdir -p "$DESTDIR/lib/modules/9.9.999+deb99-amd64/kernel" "$DESTDIR/lib/modules/9.9.999+deb99-amd64/updates/p2pmem"
+: >"$DESTDIR/lib/modules/9.9.999+deb99-amd64/updates/p2pmem/nvme.ko"
+says "p2pmem-dkms beside another kernel's six modules" "has no p2pmem modules .* or boot 9.9.999" check_modules kernel "$KVER"
+rm -r "$DESTDIR/lib/modules/9.9.999+deb99-amd64" "$lib/updates" "$DESTDIR/usr/src"
+depmod -b "$DESTDIR" "$KVER"
+
 # depmod that is told otherwise, which nothing sees before
 mkdir -p "$work/depmod"
 cat >"$work/depmod/depmod" <<END
@@ -185,6 +216,10 @@ check "the command builds" make -s -C "$top/tools/pci/p2pmem" O="$BUILD/command"
 check "install" "$script" install
 check "the command is installed" "$DESTDIR/usr/local/bin/p2pmem" --version
 check "after: modprobe selects our modules" ours
+check "the check of the modules is installed" env ROOT="$DESTDIR" "$DESTDIR/usr/local/bin/p2pmem-modules" status "$KVER"
+check "it runs at boot" sh -c "grep -qx 'ExecStart=/usr/local/bin/p2pmem-modules boot' '$DESTDIR/etc/systemd/system/multi-user.target.wants/p2pmem-boot-local.service'"
+check "and when a kernel is installed" later_kernel
+rm "$DESTDIR/etc/systemd/system/multi-user.target.wants/p2pmem-boot-local.service"
 check "nvme loads p2pdma" needs nvme p2pdma
 check "nvmet-rdma loads nvmet" needs nvmet-rdma nvmet
 check "nvmet-rdma loads ib_core" needs nvmet-rdma ib_core
@@ -193,6 +228,7 @@ check "a driver of the distribution loads our ib_core" sh -c "modprobe -d '$DEST
 check "no module of the tests is installed" no_tests_modules
 check "status lists them" sh -c "'$script' status | grep -c updates/p2pmem | grep -qx 6"
 check "install again" "$script" install
+check "a check that was disabled stays so" test ! -e "$DESTDIR/etc/systemd/system/multi-user.target.wants/p2pmem-boot-local.service"
 check "install again: modprobe selects our modules" ours
 check "and only one set is left" no_tests_modules
 check "install a third time" "$script" install
@@ -326,6 +362,7 @@ check "and the command stays" test -x "$DESTDIR/usr/local/bin/p2pmem"
 rm -r "$DESTDIR/lib/modules/9.9.999+deb99-amd64"
 check "install once more" "$script" install
 check "uninstall" "$script" uninstall
+check "and the check" test -z "$(find "$DESTDIR/etc" "$DESTDIR/usr" -name '*p2pmem*' ! -type d)"
 check "and the command is gone" test ! -e "$DESTDIR/usr/local/bin/p2pmem"
 check "after uninstalling, modprobe selects the distribution's modules" distribution
 check "no directory is left" test ! -e "$lib/updates"
