@@ -31,6 +31,7 @@
 set -eu
 # depmod and modinfo: root by su, and users, have no sbin
 PATH=$PATH:/usr/sbin:/sbin
+export LC_ALL=C
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
 build=${BUILD:-$top/build}

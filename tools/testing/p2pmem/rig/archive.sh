@@ -9,6 +9,10 @@
 #   archive_update                           fetch the lists that are open
 #   archive_cache ARGUMENT...                apt-cache
 #   archive_fetch DIR NAME=VERSION...        the packages' files into DIR (VERSION is optional)
+#   archive_fetch_newest DIR NAME...         the same; where the lists name files that have left the archive,
+#                                            with new lists
+#
+# Programs speak English from then on: what apt says is read.
 #
 # The mirror is the one that the machine uses for Debian, security updates come from the one that it uses
 # for those; MIRROR= and SECURITY= in the environment win.
@@ -16,6 +20,7 @@
 # shellcheck shell=sh
 
 archive_conf=
+export LC_ALL=C
 
 # archive_site NAME: this machine's mirror of Debian's archive "debian" or "debian-security", or a default
 archive_site()
@@ -78,6 +83,7 @@ archive_update()
 		if [ "$(id -u)" = 0 ]; then apt-get -q update; else sudo apt-get -q update; fi
 		return
 	fi
+	archive_dir=${archive_conf%/*}
 	rm -f "$archive_dir/updated"
 	if ! archive_update_lists; then
 		# of a mirror that is not updated any more. Its signature is valid, and so are kernels of some weeks ago
@@ -92,7 +98,7 @@ archive_update()
 archive_update_lists()
 {
 	# apt takes an archive that it cannot reach for a warning
-	LC_ALL=C apt-get -c "$archive_conf" -qq -o APT::Update::Error-Mode=any "$@" update >"$archive_dir/update.log" 2>&1
+	apt-get -c "$archive_conf" -qq -o APT::Update::Error-Mode=any "$@" update >"$archive_dir/update.log" 2>&1
 }
 
 # lists that are older than a day, or not there
@@ -113,4 +119,9 @@ archive_fetch()
 	shift
 	(cd "$to" && apt-get ${archive_conf:+-c "$archive_conf"} -qq -o APT::Sandbox::User=root \
 		-o Acquire::Retries=3 download "$@")
+}
+
+archive_fetch_newest()
+{
+	archive_fetch "$@" || { archive_update >&2 && archive_fetch "$@"; }
 }

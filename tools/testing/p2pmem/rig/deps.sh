@@ -11,6 +11,8 @@
 # the missing packages; it never adds a package source.
 
 set -eu
+# what apt says is read
+export LC_ALL=C
 
 here=$(cd "$(dirname "$0")" && pwd)
 

@@ -143,33 +143,54 @@ discover()
 	}' | sort -rV | awk -v want="${1:-}" '(want == "" || $2 == want) && !n++ { print $2, $1, $3, $4 }'
 }
 
-# fetch VERSION PACKAGE...: downloads packages to $top/deb
+# The file of package $2, version $1, until all is unpacked
+file_of()
+{
+	echo "$top/deb/$2=$1.deb"
+}
+
+# fetch VERSION PACKAGE...: downloads packages to $top/deb; fails if the archive lacks "$lost"
 fetch()
 {
 	version=$1
 	shift
 	mkdir -p "$top/deb"
 	for p; do
-		[ ! -e "$top/deb/$p.deb" ] || continue
+		[ ! -e "$(file_of "$version" "$p")" ] || continue
 		echo "kernel: downloading $p $version"
 		rm -rf "$top/deb/new"
 		mkdir "$top/deb/new"
-		archive_fetch "$top/deb/new" "$p=$version" ||
-			lacking "apt cannot download $p=$version (see above): is the archive reachable, and does it still have this version? A later run uses the version that it has then"
-		mv "$top"/deb/new/*.deb "$top/deb/$p.deb"
+		lost=$p=$version
+		archive_fetch "$top/deb/new" "$p=$version" || return 1
+		mv "$top"/deb/new/*.deb "$(file_of "$version" "$p")" || die "$top/deb cannot be written (see above)"
 	done
 }
 
-# Unpacks the paths of source-dirs from the tarball inside the package
+# apt's own message is above it
+unreachable()
+{
+	lacking "apt cannot download $lost (see above): is the archive reachable, and does it still have this version? A later run uses the version that it has then"
+}
+
+# what a directory holds when it was unpacked as a whole
+source_mark()
+{
+	echo "$(sha256sum <"$here/source-dirs" | cut -c1-16)-$1"
+}
+
+marked()
+{
+	[ "$(cat "$1/.unpacked" 2>/dev/null)" = "$2" ]
+}
+
+# unpack_source VERSION DIR PACKAGE: the paths of source-dirs from the tarball inside the package
 unpack_source()
 {
-	sum=$(sha256sum <"$here/source-dirs" | cut -c1-16)-$1
-	[ "$(cat "$2/.unpacked" 2>/dev/null)" = "$sum" ] && return
-	fetch "$1" "$3"
+	! marked "$2" "$(source_mark "$1")" || return 0
 	echo "kernel: unpacking the needed parts of $3"
 	rm -rf "$2" "$2.new"
 	mkdir -p "$2.new"
-	dpkg-deb --fsys-tarfile "$top/deb/$3.deb" | tar -xOf - "./usr/src/$3.tar.xz" >"$top/source.tar.xz"
+	dpkg-deb --fsys-tarfile "$(file_of "$1" "$3")" | tar -xOf - "./usr/src/$3.tar.xz" >"$top/source.tar.xz"
 	sed 's/#.*//' "$here/source-dirs" | awk -v top="$3" 'NF { print top "/" $1 }' >"$top/members"
 	# other kernels have some of the scripts in other places
 	if ! xz -dc -T0 "$top/source.tar.xz" | tar -xf - -C "$2.new" --strip-components=1 --no-same-owner \
@@ -179,7 +200,6 @@ unpack_source()
 	fi
 	rm -f "$top/source.tar.xz"
 	[ -e "$2.new/drivers/nvme/host/pci.c" ] || die "$3 cannot be unpacked: $(tail -n 1 "$top/tar.log")"
-	echo "$sum" >"$2.new/.unpacked"
 	mv "$2.new" "$2"
 }
 
@@ -187,14 +207,13 @@ unpack_source()
 unpack_packages()
 {
 	# $1: version, $2: destination, $3: kver, $4...: packages
-	[ "$(cat "$2/.unpacked" 2>/dev/null)" = "$1" ] && return
+	! marked "$2" "$1" || return 0
 	version=$1 dest=$2 release=$3
 	shift 3
-	fetch "$version" "$@"
 	rm -rf "$dest"
 	mkdir -p "$dest"
 	for p; do
-		dpkg -x "$top/deb/$p.deb" "$dest"
+		dpkg -x "$(file_of "$version" "$p")" "$dest"
 	done
 	# packages with a merged /usr have no /lib
 	[ -e "$dest/lib" ] || ln -s usr/lib "$dest/lib"
@@ -207,7 +226,6 @@ unpack_packages()
 	sed -i "s,^\(include \|KBUILD_OUTPUT=\)/usr/src/,\1$dest/usr/src/," "$dest/usr/src/linux-headers-$release/Makefile"
 	[ "$(release_of "$dest/usr/src/linux-headers-$release")" = "$release" ] ||
 		die "the headers below $dest are not usable there: install linux-headers-$release and set KDIR="
-	echo "$version" >"$dest/.unpacked"
 }
 
 # Release of headers, as uname -r says it. Their "make kernelrelease" may say another one.
@@ -307,45 +325,83 @@ if [ -e "$top/env" ] && [ -e "$top/version" ] && [ -e "$top/source-package" ]; t
 		:
 	elif [ -e "$KDIR/Module.symvers" ] && [ -e "$KSRC/.unpacked" ] && [ -e "$KIMAGE/.unpacked" ] &&
 	   [ -d "${KPATH:-/}" ]; then
-		unpack_source "$(cat "$top/version")" "$KSRC" "$(cat "$top/source-package")"
+		ver=$(cat "$top/version") source=$(cat "$top/source-package")
+		if ! marked "$KSRC" "$(source_mark "$ver")"; then
+			fetch "$ver" "$source" || unreachable
+			unpack_source "$ver" "$KSRC" "$source"
+			same_version "$KDIR" "$KSRC"
+			source_mark "$ver" >"$KSRC/.unpacked"
+		fi
 		rm -rf "$top/deb"
 		[ -e "$top/apt-conf" ] || echo "$archive_conf" >"$top/apt-conf"
 		exit 0
 	fi
 fi
 
+# update_lists: fetches them, or ends
+update_lists()
+{
+	archive_update ||
+		lacking "the package lists of $suites cannot be fetched: is there a network, and does MIRROR= or apt's own source name an archive that has them?${archive_conf:+ ($(tail -n 1 "$archive_dir/update.log"))}"
+	lists=new
+}
+
+# find_kernel: sets kver, ver, image, source, and what these depend on: others, and kbuild among them
+find_kernel()
+{
+	found=$(discover "$want")
+	if [ -z "$found" ] && [ $lists = old ]; then
+		echo "kernel: $kernel: no such kernel in the package lists, running apt-get update"
+		archive_update || :
+		lists=new
+		found=$(discover "$want")
+	fi
+	[ -n "$found" ] || [ -z "$want" ] ||
+		lacking "$kernel: the archive ($suites) has no $want with its headers and source: it has $(discover | awk '{ print $1 }') (RELEASE=newest); for another one give KDIR=, KSRC= and KIMAGE="
+	[ -n "$found" ] ||
+		lacking "$kernel: the archive ($suites) has no kernel of which $src_pattern, image and headers have one version: has its source left the archive, or are these suites not among apt's sources? Set KDIR=, KSRC= and KIMAGE="
+	# shellcheck disable=SC2086	# words are meant
+	set -- $found
+	kver=$1 ver=$2 image=$3 source=$4
+	echo "kernel: $kver ($ver)"
+	others=$(archive_cache depends "linux-headers-$kver" | awk '$1 ~ /Depends/ && $2 ~ /^linux-(headers|kbuild)-/ { print $2 }'
+		 archive_cache depends "$image" | awk '$1 ~ /^Depends/ && $2 ~ /^linux-(binary|modules|base)-[0-9]/ { print $2 }')
+	kbuild=$(echo "$others" | sed -n '/^linux-kbuild-/{p;q}')
+	[ -n "$kbuild" ] ||
+		die "apt-cache names no linux-kbuild that linux-headers-$kver depends on, and modules cannot be built without: set KDIR=, KSRC= and KIMAGE="
+	# its programs run here
+	[ -z "$(cross "$arch")" ] || others=$(echo "$others" | sed "s/^linux-kbuild-.*/&:$(dpkg --print-architecture)/")
+}
+
+# fetch_kernel: what is not unpacked yet
+fetch_kernel()
+{
+	# shellcheck disable=SC2086	# split into one word per package
+	marked "$top/$kver/root" "$ver" || fetch "$ver" "$image" "linux-headers-$kver" $others || return 1
+	marked "$top/$kver/source" "$(source_mark "$ver")" || fetch "$ver" "$source"
+}
+
 lists=old
 if archive_stale; then
 	echo "kernel: $kernel: fetching the package lists of $suites"
-	archive_update ||
-		lacking "the package lists of $suites cannot be fetched: is there a network, and does MIRROR= or apt's own source name an archive that has them? ($(tail -n 1 "$archive_dir/update.log"))"
-	lists=new
+	update_lists
 fi
-found=$(discover "$want")
-if [ -z "$found" ] && [ $lists = old ]; then
-	echo "kernel: $kernel: no such kernel in the package lists, running apt-get update"
-	archive_update || :
-	found=$(discover "$want")
+find_kernel
+if ! fetch_kernel; then
+	# lists that are older than the archive name what has left it
+	[ $lists = old ] || unreachable
+	echo "kernel: $kernel: fetching the package lists of $suites, because they name what the archive does not have"
+	update_lists
+	find_kernel
+	fetch_kernel || unreachable
 fi
-[ -n "$found" ] || [ -z "$want" ] ||
-	lacking "$kernel: the archive ($suites) has no $want with its headers and source: it has $(discover | awk '{ print $1 }') (RELEASE=newest); for another one give KDIR=, KSRC= and KIMAGE="
-[ -n "$found" ] ||
-	lacking "$kernel: the archive ($suites) has no kernel of which $src_pattern, image and headers have one version: has its source left the archive, or are these suites not among apt's sources? Set KDIR=, KSRC= and KIMAGE="
-# shellcheck disable=SC2086
-set -- $found
-kver=$1 ver=$2 image=$3 source=$4
-echo "kernel: $kver ($ver)"
-
-others=$(archive_cache depends "linux-headers-$kver" | awk '$1 ~ /Depends/ && $2 ~ /^linux-(headers|kbuild)-/ { print $2 }'
-	 archive_cache depends "$image" | awk '$1 ~ /^Depends/ && $2 ~ /^linux-(binary|modules|base)-[0-9]/ { print $2 }')
-kbuild=$(echo "$others" | sed -n '/^linux-kbuild-/{p;q}')
-# its programs run here
-[ -z "$(cross "$arch")" ] || others=$(echo "$others" | sed "s/^linux-kbuild-.*/&:$(dpkg --print-architecture)/")
 # shellcheck disable=SC2086	# split into one word per package
 unpack_packages "$ver" "$top/$kver/root" "$kver" "$image" "linux-headers-$kver" $others
 unpack_source "$ver" "$top/$kver/source" "$source"
 headers=$top/$kver/root/usr/src/linux-headers-$kver
 same_version "$headers" "$top/$kver/source"
+echo "$ver" >"$top/$kver/root/.unpacked"
+source_mark "$ver" >"$top/$kver/source/.unpacked"
 path=$(compiler "$headers" "$arch" "$kbuild" "$top/$kver/root/usr/lib/$kbuild") || exit
 rm -rf "$top/deb"
 echo "$ver" >"$top/version"

@@ -12,6 +12,8 @@
 # Does nothing if no input changed since the last successful build.
 
 set -eu
+# what the compiler says is read
+export LC_ALL=C
 
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../../../.." && pwd)

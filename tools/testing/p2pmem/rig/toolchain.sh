@@ -93,7 +93,7 @@ echo "toolchain: unpacking $gcc, which the kernel was built with, below $root" >
 rm -rf "$root"
 mkdir -p "$root/deb" "$root/root" "$root/bin"
 # shellcheck disable=SC2086,SC2046	# one word a package is meant
-archive_fetch "$root/deb" $(printf "%s\\n" $packages | sort -u) >&2 || {
+archive_fetch_newest "$root/deb" $(printf "%s\\n" $packages | sort -u) >&2 || {
 	echo "toolchain: apt could not download $gcc (its message is above)" >&2
 	exit 3
 }

@@ -48,7 +48,7 @@ if [ "$(cat "$root/.whole" 2>/dev/null)" != "$want" ]; then
 		die "apt does not know what they depend on: $(tail -n 1 "$root/plan")"
 	# perl is for scripts among them, which no guest runs
 	# shellcheck disable=SC2046
-	archive_fetch "$root/deb" $(awk '$1 == "Inst" && $2 !~ /perl/ { print $2 }' "$root/plan") >&2 ||
+	archive_fetch_newest "$root/deb" $(awk '$1 == "Inst" && $2 !~ /perl/ { print $2 }' "$root/plan") >&2 ||
 		die "apt cannot download them (its message is above): is there a network?"
 	for deb in "$root"/deb/*.deb; do
 		dpkg-deb --fsys-tarfile "$deb" |

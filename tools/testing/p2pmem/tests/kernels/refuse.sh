@@ -103,8 +103,8 @@ check "... one without a source in the archive" skipped "has its source left the
 	MIRROR="[trusted=yes] file:$work/tmp/archive"
 check "... and all others when KERNEL= selects one" skipped "plan9 is selected" KERNEL=plan9
 # a package that the archive lists and has not
-printf 'Package: linux-%s\nVersion: 7.9-1\nArchitecture: amd64\nDescription: none\nFilename: none\nSize: 1\nSHA256: %064d\n\n' \
-	source-7.9 0 headers-7.9.0+t-amd64 0 image-7.9.0+t-amd64 0 \
+printf 'Package: linux-%s\nVersion: 7.9-1\nArchitecture: amd64\nDepends: linux-kbuild-7.9\nDescription: none\nFilename: none\nSize: 1\nSHA256: %064d\n\n' \
+	source-7.9 0 kbuild-7.9 0 headers-7.9.0+t-amd64 0 image-7.9.0+t-amd64 0 \
 	>"$work/tmp/archive/dists/trixie/main/binary-amd64/Packages"
 sed -i "/main.binary/d" "$work/tmp/archive/dists/trixie/Release"
 (
