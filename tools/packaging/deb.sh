@@ -13,9 +13,11 @@
 #   MAINTAINER=       "Name <address>" (default: of MAINTAINERS)
 #   SIGN_KEY= SIGN_CERT=  sign the modules with this key and certificate (Secure Boot)
 #
-# Packages of other releases stay. Installs the packages of the file build-depends, and no others.
+# OUT has the packages of one build, which it says how to install. Those of earlier ones, with their sources, are
+# moved to OUT/old. Installs the packages of the file build-depends, and no others.
 
 set -eu
+export LC_ALL=C
 
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
@@ -194,6 +196,16 @@ debian_files()
 	END
 }
 
+# Packages of earlier builds are not in the way of a command that names all files of some name
+earlier()
+{
+	for f in "$out"/p2pmem*.deb "$out"/p2pmem*.changes "$out"/p2pmem*.buildinfo "$out"/p2pmem-source-*.tar.xz; do
+		[ -e "$f" ] || continue
+		mkdir -p "$out/old"
+		mv "$f" "$out/old/"
+	done
+}
+
 # shellcheck disable=SC2046	# split into one word per package
 "$rig/deps.sh" $(sed 's/#.*//' "$here/build-depends" | awk 'NF { print $1 }')
 "$rig/kernel.sh" "$build"
@@ -220,7 +232,9 @@ debian_files
 	tail -n 20 "$work/log" >&2
 	die "the packages cannot be built (whole log: $work/log)"
 }
+earlier
 source_archive
 mv "$work"/*.deb "$out/"
 (cd "$work" && echo *.changes *.buildinfo | xargs -n 1 | while read -r f; do mv "$f" "$out/"; done)
-echo "deb: $(cd "$out" && echo p2pmem-modules-"${name}"_*.deb p2pmem-modules_"$(echo "$image" | tr - .)"*.deb "p2pmem_$version"_*.deb "p2pmem-dkms_$version"_*.deb "p2pmem-source-$KVER.tar.xz") in $out"
+echo "deb: $(cd "$out" && echo p2pmem*.deb p2pmem-source-*.tar.xz) in $out"
+echo "deb: to install: apt install $(echo "$out/p2pmem_"*.deb "$out"/p2pmem-modules*.deb)"

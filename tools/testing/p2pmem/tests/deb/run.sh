@@ -28,6 +28,15 @@ light()
 	[ "$(grep -c '^Inst' "$work/would")" -gt 20 ] && ! grep -E '^Inst (qemu|seabios|ovmf|busybox|fio|clang|nvme-cli)' "$work/would"
 }
 
+# what the README installs, which deb.sh says as well
+one_of_each()
+{
+	grep -F "deb: to install: apt install $(echo "$work/built"/p2pmem_*.deb "$work/built"/p2pmem-modules*.deb)" "$work/said" || return 1
+	for f in "$work/built"/p2pmem_*.deb "$work/built"/p2pmem-modules*.deb; do dpkg-deb -f "$f" Package; done | sort >"$work/names"
+	cat "$work/names"
+	[ "$(tr '\n' ' ' <"$work/names")" = "p2pmem p2pmem-modules p2pmem-modules-$KVER " ]
+}
+
 # packages DIRECTORY: each one there
 packages()
 {
@@ -106,8 +115,17 @@ system()
 }
 
 check "what make deb installs is no virtual machine" light
+# of an earlier release, whose image has left the archive
+mkdir -p "$work/built"
+older="p2pmem-modules-6.12.1+deb12-amd64_6.12.1-1+1.0_amd64.deb p2pmem_1.0_amd64.deb p2pmem-source-6.12.1+deb12-amd64.tar.xz"
+# shellcheck disable=SC2086	# one word a file
+(cd "$work/built" && touch $older)
 check "the packages build" "$packaging/deb.sh" "$BUILD" "$work/built"
+cp "$work/out" "$work/said"
 if [ $failed != 0 ]; then echo "1..$n"; exit 1; fi
+# shellcheck disable=SC2086	# one word a file
+check "those of an earlier release are kept, and not in the way" sh -c "cd '$work/built/old' && ls $older && cd .. && ! ls $older"
+check "the README's names are those of one build" one_of_each
 check "all packages, for the exact version of the image" packages "$work/built"
 check "lintian has no error and no warning" lintian --allow-root --fail-on error,warning "$work/built"/*.changes
 check "a key to sign with" openssl req -new -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=p2pmem test" \
