@@ -107,11 +107,11 @@ prepare_index()
 		,*/updates/p2pmem*/*) return 1 ;;
 		,* | *,*/updates/"$1"/*) ;;
 		*,*/kernel/* | *,)
-			say "modprobe would load ${file:+the distribution's }${file:-nothing} for $m, not p2pmem's: check the search lines in /etc/depmod.d" >&2
+			say "modprobe would load ${file:-nothing} for $m, not the module of p2pmem: check the search lines in /etc/depmod.d" >&2
 			return 1
 			;;
 		*)
-			say "modprobe would load $file for $m, not p2pmem's: remove the package that installed it, or do without p2pmem" >&2
+			say "modprobe would load $file for $m, not the module of p2pmem: remove the package that installed it, or do without p2pmem" >&2
 			return 1
 			;;
 		esac
@@ -249,7 +249,7 @@ exchange()
 # Whether there are modules of p2pmem to remove, or a removal to complete
 to_remove()
 {
-	[ $left = yes ] || [ -n "$(current)" ]
+	[ "$left" = yes ] || [ -n "$(current)" ]
 }
 
 # The whole removal; "removed" ends it. Until then the next run does all of it again.

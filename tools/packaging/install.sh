@@ -177,6 +177,17 @@ hook=$root/etc/kernel/postinst.d/p2pmem-local
 units=$root/etc/systemd/system
 unit=p2pmem-boot-local.service
 
+write_check()
+{
+	bin=${checker#"$root"}
+	mkdir -p "${checker%/*}" "${hook%/*}" "$units/multi-user.target.wants" &&
+		install -m 0755 "$top/tools/packaging/p2pmem-modules" "$checker" &&
+		sed -e "/^\[ -x/i [ ! -x /usr/bin/p2pmem-modules ] || exit 0" -e "s,/usr/bin/p2pmem-modules,$bin,g" \
+			"$top/tools/packaging/debian/kernel-hook" | install -m 0755 /dev/stdin "$hook" &&
+		sed -e "s,^ExecStart=[^ ]*,ExecStart=$bin," -e "/^Documentation=/c ConditionPathExists=!/usr/bin/p2pmem-modules" \
+			"$top/tools/packaging/p2pmem-boot.service" | install -m 0644 /dev/stdin "$units/$unit"
+}
+
 install_check()
 {
 	if [ -e "$root/usr/bin/p2pmem-modules" ]; then
@@ -185,16 +196,10 @@ install_check()
 	fi
 	first=yes
 	[ ! -e "$checker" ] || first=no
-	bin=${checker#"$root"}
-	mkdir -p "${checker%/*}" "${hook%/*}" "$units/multi-user.target.wants" &&
-		install -m 0755 "$top/tools/packaging/p2pmem-modules" "$checker" &&
-		sed -e "/^\[ -x/i [ ! -x /usr/bin/p2pmem-modules ] || exit 0" -e "/^\[ ! -x/!s,/usr/bin/p2pmem-modules,$bin,g" \
-			"$top/tools/packaging/debian/kernel-hook" | install -m 0755 /dev/stdin "$hook" &&
-		sed -e "s,^ExecStart=[^ ]*,ExecStart=$bin," -e "/^Documentation=/c ConditionPathExists=!/usr/bin/p2pmem-modules" \
-			"$top/tools/packaging/p2pmem-boot.service" | install -m 0644 /dev/stdin "$units/$unit" || {
+	if ! write_check; then
 		say "the check of the modules could not be installed (see above)"
-		return 0
-	}
+		return
+	fi
 	# one that was disabled since stays so
 	[ $first = no ] || ln -sf "../$unit" "$units/multi-user.target.wants/$unit"
 	say "installed ${checker#"$root"}, which runs at boot and when a kernel is installed"

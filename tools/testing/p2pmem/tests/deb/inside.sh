@@ -122,6 +122,7 @@ check "Secure Boot: nothing is installed" test "$(installed "p2pmem-modules-$KVE
 # mokutil_says TEXT: of every key
 mokutil_says()
 {
+	# shellcheck disable=SC2016	# the script expands it
 	printf '#!/bin/sh\necho "$2 %s"\n' "$1" >/usr/local/bin/mokutil
 	chmod +x /usr/local/bin/mokutil
 }
@@ -287,6 +288,7 @@ check "nothing is left" diff /debs/before /debs/after
 # kernels that p2pmem-dkms is not tested on: it neither builds there nor stops what installs them
 if command -v dkms >/dev/null; then
 	mkdir -p "/lib/modules/$NEXT/build/include"
+	# shellcheck disable=SC2016	# as above
 	printf '#!/bin/sh\n[ "$1" != -r ] || { echo %s; exit; }\nexec /usr/bin/uname "$@"\n' "$NEXT" >/usr/local/bin/uname
 	chmod +x /usr/local/bin/uname
 	check "p2pmem-dkms is installed where such a kernel runs" dpkg -i --force-depends /debs/p2pmem-dkms_*.deb

@@ -172,7 +172,7 @@ mkdir -p "$DESTDIR/var/lib/dpkg/info" "$DESTDIR/var/lib/dpkg/updates"
 printf '%s\n' "Package: p2pmem-dkms" "Status: install ok installed" "Architecture: all" "Version: 1" \
 	"Maintainer: none <none@example.org>" "Description: none" >"$DESTDIR/var/lib/dpkg/status"
 refuses "beside p2pmem-dkms" "run apt remove p2pmem-dkms first" "$script" install
-rm -r "$DESTDIR/var"
+rm -r "${DESTDIR:?}/var"
 
 # p2pmem-dkms's two modules, and no set of six
 check_modules()
@@ -194,7 +194,7 @@ says "p2pmem-dkms beside another kernel's six modules" "has no p2pmem modules .*
 rm -r "$DESTDIR/lib/modules/9.9.999+deb99-amd64" "$lib/updates" "$DESTDIR/usr/src"
 depmod -b "$DESTDIR" "$KVER"
 
-# depmod that is told otherwise, which nothing sees before
+# other search lines of depmod, which nothing sees before
 mkdir -p "$work/depmod"
 cat >"$work/depmod/depmod" <<END
 #!/bin/sh
@@ -205,10 +205,10 @@ mkdir -p "$lib/vendor"
 cp "$BUILD/stock/$KVER/modules/ib_core.ko" "$lib/vendor/"
 printf 'search vendor updates built-in\n' >"$work/search.conf"
 refuses "a vendor's ib_core elsewhere: its name and what to do" \
-	"modprobe would load $lib/vendor/ib_core.ko for ib_core, not p2pmem's: remove the package" env PATH="$work/depmod:$PATH" "$script" install
+	"modprobe would load $lib/vendor/ib_core.ko for ib_core, not the module of p2pmem: remove the package" env PATH="$work/depmod:$PATH" "$script" install
 rm -r "$lib/vendor"
 printf 'search built-in updates\n' >"$work/search.conf"
-refuses "the distribution's modules are preferred" "load the distribution's $lib/kernel/.*: check the search lines" \
+refuses "the distribution's modules are preferred" "would load $lib/kernel/.*: check the search lines" \
 	env PATH="$work/depmod:$PATH" "$script" install
 rm -r "$work/depmod" "$work/search.conf"
 

@@ -95,7 +95,7 @@ unmarked()
 	! find "$lane" -name .unpacked -o -path "$lane/kernel/env" | grep .
 }
 
-# apt of another language, unless it is told to speak English
+# apt of another language, unless LC_ALL says English
 mkdir -p "$work/tmp/bin"
 cat >"$work/tmp/bin/apt-cache" <<END
 #!/bin/sh
@@ -144,11 +144,11 @@ check "lists of before, and an archive without its files" fails 3 "apt cannot do
 # deps.sh: which of several names the archive has
 package=$(apt-cache pkgnames cowsay | head -n 1)
 if [ -n "$package" ] && ! dpkg-query -W "$package" >/dev/null 2>&1; then
-	printf '#!/bin/sh\necho "$*" >>%s/asked\n' "$work/tmp" >"$work/tmp/bin/apt-get"
+	printf '#!/bin/sh\necho "$*" >>%s/calls\n' "$work/tmp" >"$work/tmp/bin/apt-get"
 	printf '#!/bin/sh\nexec "$@"\n' >"$work/tmp/bin/sudo"
 	chmod +x "$work/tmp/bin/apt-get" "$work/tmp/bin/sudo"
 	env PATH="$work/tmp/bin:$PATH" "$rig/deps.sh" "no-such-package|$package" >"$work/out" 2>&1 || :
-	check "deps.sh: apt of another language" grep -q "install --no-install-recommends $package\$" "$work/tmp/asked"
+	check "deps.sh: apt of another language" grep -q "install --no-install-recommends $package\$" "$work/tmp/calls"
 else
 	ok "deps.sh: apt of another language # SKIP this machine's lists have no package for it"
 fi
