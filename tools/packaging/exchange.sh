@@ -3,7 +3,7 @@
 #
 # exchange.sh: exchanges the set of modules that modprobe and the initramfs use, for install.sh and the
 # package of modules. To be sourced by a script that defines "modules" (their names), "root" (a directory
-# or nothing), "kver", say() and die(), and calls exchange_paths first.
+# or nothing), "kver", say() and die(), and calls exchange_paths, lock and leftovers first.
 #
 # A set is a directory with all modules, below updates/, which depmod prefers. It has one of two names in
 # turn: its successor is there before it goes. modules.dep.bin names the set in use, and is exchanged by
@@ -187,11 +187,13 @@ index()
 	return 1
 }
 
-# Keeps the index in use by links, which need no room
+# Keeps the index in use, if the image has not taken it away, by links, which need no room
 keep_index()
 {
 	rm -rf "$aside.was"
-	mkdir "$aside.was" && ln "$moddir"/modules.* "$aside.was/"
+	[ -e "$moddir/modules.dep.bin" ] || return 0
+	mkdir "$aside.was" || return 1
+	ln "$moddir"/modules.* "$aside.was/" 2>/dev/null || cp -pf "$moddir"/modules.* "$aside.was/"
 }
 
 # undo SET: the index names SET, or none of ours, again. Where there is no room for one beside that in use,
@@ -200,6 +202,7 @@ undo()
 {
 	if prepare_index "$1" && use_index; then return 0; fi
 	rm -rf "$aside.index"
+	[ -e "$aside.was/modules.dep.bin" ] || return 1
 	for f in "$aside.was"/modules.*; do
 		case ${f##*/} in
 		modules.dep.bin) ;;

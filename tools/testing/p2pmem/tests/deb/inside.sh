@@ -259,6 +259,11 @@ echo "linux-image-$KVER deinstall" | dpkg --set-selections
 check "removal together with the image" dpkg --remove --force-depends "p2pmem-modules-$KVER"
 check "no initramfs is made for a kernel that leaves" empty /debs/renewed
 echo "linux-image-$KVER install" | dpkg --set-selections
+check "once more" dpkg -i --force-depends /debs/modules-higher.deb
+check "the image goes first, and the index with it" dpkg --remove --force-depends "linux-image-$KVER"
+check "then the modules" dpkg --remove --force-depends "p2pmem-modules-$KVER"
+check "nothing of either is left" test -z "$(find "/lib/modules/$KVER/updates" /lib/modules/.p2pmem* 2>/dev/null)"
+check "the image again" dpkg -i "/debs/linux-image-$KVER.deb"
 check "and once more" dpkg -i --force-depends /debs/modules-higher.deb
 
 # a running system: what the scripts of the tools' package would start and stop

@@ -219,7 +219,7 @@ check "after: modprobe selects our modules" ours
 check "the check of the modules is installed" env ROOT="$DESTDIR" "$DESTDIR/usr/local/bin/p2pmem-modules" status "$KVER"
 check "it runs at boot" sh -c "grep -qx 'ExecStart=/usr/local/bin/p2pmem-modules boot' '$DESTDIR/etc/systemd/system/multi-user.target.wants/p2pmem-boot-local.service'"
 check "and when a kernel is installed" later_kernel
-rm "$DESTDIR/etc/systemd/system/multi-user.target.wants/p2pmem-boot-local.service"
+rm -f "$DESTDIR/etc/systemd/system/multi-user.target.wants/p2pmem-boot-local.service"
 check "nvme loads p2pdma" needs nvme p2pdma
 check "nvmet-rdma loads nvmet" needs nvmet-rdma nvmet
 check "nvmet-rdma loads ib_core" needs nvmet-rdma ib_core
