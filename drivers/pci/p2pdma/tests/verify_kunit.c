@@ -418,7 +418,9 @@ static void provider_that_hangs_is_last(struct kunit *test)
 	struct prover *v = prover(test);
 	int back, i;
 
-	kit_lend(test, v->k.f, "card2");
+	/* It has less memory. */
+	KUNIT_ASSERT_EQ(test, kit_add(test, v->k.f, "card2", 2, SZ_2M, 0, PCI_P2PMEM_POOL), 0);
+	pci_p2pmem_set_published(fabric_pdev(v->k.f, "card2"), true);
 	for (back = 0; back < 2; back++) {
 		for (i = 0; i < ARRAY_SIZE(prefer); i++)
 			kit_expect_preferred(test, v->k.f, v->k.nic, prefer[i], "card");
