@@ -235,7 +235,8 @@ exchange()
 		[ -z "$next" ] || removed
 		return 0
 	fi
-	if [ $begun = yes ]; then
+	# another program may have run depmod while the new set was there
+	if [ $begun = yes ] || [ "$(current)" != "$was" ] || { [ -n "$next" ] && named "$next"; }; then
 		undo "$was" || true
 		if [ "$(current)" != "$was" ] || { [ -n "$next" ] && named "$next"; }; then
 			die "a step failed (see above), and so did the rollback: modprobe loads $(chosen nvme), the initramfs is that of before: make room, then run this again"

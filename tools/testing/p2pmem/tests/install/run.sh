@@ -370,6 +370,22 @@ rm -f "$work/failed-once"
 refuses "depmod fails at the first installation: rolled back" "as it was before" env PATH="$work/bin:$PATH" "$script" install
 check "modprobe selects the distribution's modules" distribution
 
+# another program's depmod names the new set, and then the installation fails
+for tries in 1 5; do
+	cat >"$work/bin/depmod" <<-END
+		#!/bin/sh
+		$(command -v depmod) "\$@" || exit
+		[ ! -e "$work/failed-once" ] || exit 0
+		[ $tries = 5 ] || : >"$work/failed-once"
+		$(command -v depmod) -b "$DESTDIR" "$KVER"
+		[ $tries = 5 ] || { echo "depmod: no" >&2; exit 1; }
+	END
+	rm -f "$work/failed-once"
+	refuses "depmod by another program, $tries times: rolled back" "as it was before" env PATH="$work/bin:$PATH" "$script" install
+	check "modules.dep names the distribution's modules" sh -c "! grep -m 1 updates/ '$lib/modules.dep' && test -s '$(from nvme)'"
+done
+
+
 refuses "a key without a certificate" "cannot be read" env SIGN_KEY=/dev/null "$script" install
 refuses "a certificate without a key" "cannot be read" env SIGN_CERT=/dev/null "$script" install
 check "a key to sign with" openssl req -new -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=p2pmem test" \
