@@ -147,10 +147,11 @@ initramfs()
 	fi
 }
 
-# Succeeds if the kernel's image is being removed, and its initramfs with it
+# Succeeds if the kernel's image is being removed, and its initramfs with it. Its prerm may still refuse to
+# remove the image of the running kernel.
 image_leaves()
 {
-	[ -z "$root" ] || return 1
+	[ -z "$root" ] && [ "$kver" != "$(uname -r)" ] || return 1
 	for p in "linux-image-$kver" "linux-image-$kver-unsigned"; do
 		# shellcheck disable=SC2016	# dpkg-query expands this
 		case $(dpkg-query -W -f '${db:Status-Want} ${db:Status-Status}' "$p" 2>/dev/null) in

@@ -255,6 +255,12 @@ umount /boot
 check "image and modules are installed again" dpkg -i --force-depends "/debs/linux-image-$KVER.deb" /debs/modules-higher.deb
 check "our modules are used" ours
 echo "linux-image-$KVER deinstall" | dpkg --set-selections
+printf '#!/bin/sh\necho %s\n' "$KVER" >/usr/local/bin/uname
+chmod +x /usr/local/bin/uname
+check "removal before that of the running image, which may be refused" dpkg --remove --force-depends "p2pmem-modules-$KVER"
+rm /usr/local/bin/uname
+check "its initramfs has the distribution's driver" distribution
+check "the modules again" dpkg -i --force-depends /debs/modules-higher.deb
 : >/debs/renewed
 check "removal together with the image" dpkg --remove --force-depends "p2pmem-modules-$KVER"
 check "no initramfs is made for a kernel that leaves" empty /debs/renewed
