@@ -261,6 +261,11 @@ to_remove()
 remove()
 {
 	touch "$aside.removal" || true
+	# the image has gone, and its index with it: none is written for a kernel that is not there
+	if [ ! -e "$moddir/modules.dep.bin" ] && [ ! -d "$moddir/kernel" ]; then
+		rmdir "$moddir/updates" "$moddir" 2>/dev/null || true
+		return 0
+	fi
 	exchange ""
 	rmdir "$moddir/updates" 2>/dev/null || true
 }

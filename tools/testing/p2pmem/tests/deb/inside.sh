@@ -268,7 +268,7 @@ echo "linux-image-$KVER install" | dpkg --set-selections
 check "once more" dpkg -i --force-depends /debs/modules-higher.deb
 check "the image goes first, and the index with it" dpkg --remove --force-depends "linux-image-$KVER"
 check "then the modules" dpkg --remove --force-depends "p2pmem-modules-$KVER"
-check "nothing of either is left" test -z "$(find "/lib/modules/$KVER/updates" /lib/modules/.p2pmem* 2>/dev/null)"
+check "nothing of either is left" test -z "$(find "/lib/modules/$KVER" /lib/modules/.p2pmem* 2>/dev/null)"
 check "the image again" dpkg -i "/debs/linux-image-$KVER.deb"
 check "and once more" dpkg -i --force-depends /debs/modules-higher.deb
 
