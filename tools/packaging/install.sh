@@ -133,7 +133,7 @@ install_modules()
 		esac
 	done
 	no_dkms
-	no_rivals
+	no_rivals install
 	no_package
 	leftovers
 	enough_room

@@ -220,7 +220,13 @@ check "no space in /boot: one line" refused "no space: /boot has .* MiB free, an
 check "no space in /boot: nothing is half installed" test "$(installed "p2pmem-modules-$KVER")" = "$was"
 check "and our modules are used" ours
 umount /boot
-check "upgrade" dpkg -i --force-depends /debs/modules-higher.deb
+# modprobe prefers updates/
+mkdir "/lib/modules/$KVER/extra"
+cp /debs/ib_core.ko "/lib/modules/$KVER/extra/"
+depmod "$KVER"
+check "a rival that came later and is not used: upgrade" dpkg -i --force-depends /debs/modules-higher.deb
+rm -r "/lib/modules/$KVER/extra"
+depmod "$KVER"
 check "is the new version" test "$(installed "p2pmem-modules-$KVER")" = "$was.1"
 check "our modules are used" ours
 check "the old set has gone" test "$(find "/lib/modules/$KVER" -name 'p2pmem*' -type d | wc -l) $(find /lib/modules -name '.p2pmem*' | wc -l)" = "1 0"
