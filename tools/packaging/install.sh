@@ -159,9 +159,17 @@ command_files()
 	make -s -C "$top/tools/pci/p2pmem" O="$built" DESTDIR="$root" PREFIX="${PREFIX:-/usr/local}" "$1"
 }
 
+# owned FILE: succeeds if a package has it, as with PREFIX=/usr beside the package p2pmem
+owned()
+{
+	dpkg-query ${root:+--admindir="$root/var/lib/dpkg"} -S "${1#"$root"}" >/dev/null 2>&1
+}
+
 install_command()
 {
-	if [ ! -x "$build/command/p2pmem" ]; then
+	if owned "$root${PREFIX:-/usr/local}/bin/p2pmem"; then
+		say "the package p2pmem has the command"
+	elif [ ! -x "$build/command/p2pmem" ]; then
 		say "the command p2pmem was not built (make command) and is not installed"
 	elif command_files install; then
 		say "installed the command p2pmem below $root${PREFIX:-/usr/local}"
@@ -171,26 +179,27 @@ install_command()
 }
 
 # The files of the check: p2pmem-modules, what runs it after a kernel is installed, and at boot. The package p2pmem has
-# files of other names, and those of here are silent beside them.
+# a hook and a unit of other names, and those of here are silent beside its unit, which goes when it is removed.
 checker=$root${PREFIX:-/usr/local}/bin/p2pmem-modules
 hook=$root/etc/kernel/postinst.d/p2pmem-local
 units=$root/etc/systemd/system
 unit=p2pmem-boot-local.service
+package=/lib/systemd/system/p2pmem-boot.service
 
 write_check()
 {
 	bin=${checker#"$root"}
 	mkdir -p "${checker%/*}" "${hook%/*}" "$units/multi-user.target.wants" &&
 		install -m 0755 "$top/tools/packaging/p2pmem-modules" "$checker" &&
-		sed -e "/^\[ -x/i [ ! -x /usr/bin/p2pmem-modules ] || exit 0" -e "s,/usr/bin/p2pmem-modules,$bin,g" \
+		sed -e "/^\[ -x/i [ ! -e $package ] || exit 0" -e "s,/usr/bin/p2pmem-modules,$bin,g" \
 			"$top/tools/packaging/debian/kernel-hook" | install -m 0755 /dev/stdin "$hook" &&
-		sed -e "s,^ExecStart=[^ ]*,ExecStart=$bin," -e "/^Documentation=/c ConditionPathExists=!/usr/bin/p2pmem-modules" \
+		sed -e "s,^ExecStart=[^ ]*,ExecStart=$bin," -e "/^Documentation=/c ConditionPathExists=!$package" \
 			"$top/tools/packaging/p2pmem-boot.service" | install -m 0644 /dev/stdin "$units/$unit"
 }
 
 install_check()
 {
-	if [ -e "$root/usr/bin/p2pmem-modules" ]; then
+	if [ -e "$root$package" ]; then
 		say "the package p2pmem checks the modules at boot"
 		return
 	fi
@@ -205,9 +214,12 @@ install_check()
 	say "installed ${checker#"$root"}, which runs at boot and when a kernel is installed"
 }
 
-uninstall_check()
+# The command and the check, except for files of a package
+uninstall_commands()
 {
-	rm -f "$units/multi-user.target.wants/$unit" "$units/$unit" "$hook" "$checker"
+	owned "$root${PREFIX:-/usr/local}/bin/p2pmem" || command_files uninstall
+	rm -f "$units/multi-user.target.wants/$unit" "$units/$unit" "$hook"
+	owned "$checker" || rm -f "$checker"
 }
 
 # Succeeds if another kernel has modules of p2pmem
@@ -232,8 +244,7 @@ uninstall_modules()
 	if other_kernels; then
 		say "the commands stay, for other kernels that have p2pmem"
 	else
-		command_files uninstall
-		uninstall_check
+		uninstall_commands
 	fi
 	removed
 	say "removed p2pmem from $moddir; reboot into $kver to load the distribution's modules"

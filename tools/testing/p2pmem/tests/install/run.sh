@@ -108,11 +108,19 @@ no_tests_modules()
 later_kernel()
 {
 	mkdir -p "$DESTDIR/lib/modules/9.9.999+deb99-amd64/kernel"
-	sed "s,/usr/local/,$DESTDIR/usr/local/,g" "$DESTDIR/etc/kernel/postinst.d/p2pmem-local" >"$work/hook"
+	sed "s, \(/usr/\|/lib/\), $DESTDIR\1,g; s,^/usr/,$DESTDIR&," "$DESTDIR/etc/kernel/postinst.d/p2pmem-local" >"$work/hook"
 	ROOT=$DESTDIR sh "$work/hook" 9.9.999+deb99-amd64 >"$work/hooked" 2>&1
 	rm -r "$DESTDIR/lib/modules/9.9.999+deb99-amd64"
 	cat "$work/hooked"
 	[ "$(grep -c "kernel 9.9.999+deb99-amd64 has no p2pmem modules .* or boot $KVER" "$work/hooked")" = 1 ]
+}
+
+# The boot check is not conditioned on the absence of what it runs
+boot_check()
+{
+	file=$(sed -n 's/^ConditionPathExists=!//p' "$DESTDIR/etc/systemd/system/p2pmem-boot-local.service")
+	echo "$file"
+	[ -n "$file" ] && [ ! -e "$DESTDIR$file" ]
 }
 
 fresh()
@@ -385,6 +393,29 @@ for tries in 1 5; do
 	check "modules.dep names the distribution's modules" sh -c "! grep -m 1 updates/ '$lib/modules.dep' && test -s '$(from nvme)'"
 done
 
+# the package p2pmem has files of the same names below /usr
+check "install below /usr" env PREFIX=/usr "$script" install
+check "the check runs at boot" boot_check
+check "and when a kernel is installed" later_kernel
+rm "$DESTDIR/usr/bin/p2pmem-modules"
+check "install below /usr again" env PREFIX=/usr "$script" install
+check "the check is there again" test -x "$DESTDIR/usr/bin/p2pmem-modules"
+check "uninstall below /usr" env PREFIX=/usr "$script" uninstall
+check "and nothing is left there" test -z "$(find "$DESTDIR/etc" "$DESTDIR/usr" -name '*p2pmem*' ! -type d)"
+mkdir -p "$DESTDIR/var/lib/dpkg/info" "$DESTDIR/var/lib/dpkg/updates" "$DESTDIR/lib/systemd/system"
+printf '%s\n' "Package: p2pmem" "Status: install ok installed" "Architecture: amd64" "Version: 1" \
+	"Maintainer: none <none@example.org>" "Description: none" >"$DESTDIR/var/lib/dpkg/status"
+echo 1 >"$DESTDIR/var/lib/dpkg/info/format"
+for f in bin/p2pmem bin/p2pmem-modules; do
+	echo "the package's" >"$DESTDIR/usr/$f"
+	echo "/usr/$f" >>"$DESTDIR/var/lib/dpkg/info/p2pmem.list"
+done
+: >"$DESTDIR/lib/systemd/system/p2pmem-boot.service"
+check "install below /usr beside the package" env PREFIX=/usr "$script" install
+check "no second check" test -z "$(find "$DESTDIR/etc" -name '*p2pmem*' ! -type d)"
+check "uninstall below /usr beside the package" env PREFIX=/usr "$script" uninstall
+check "and the package's files stay" test "$(cat "$DESTDIR/usr/bin/p2pmem" "$DESTDIR/usr/bin/p2pmem-modules" | grep -c "the package's")" = 2
+rm -r "${DESTDIR:?}/var" "$DESTDIR/lib/systemd" "${DESTDIR:?}/usr/bin"
 
 refuses "a key without a certificate" "cannot be read" env SIGN_KEY=/dev/null "$script" install
 refuses "a certificate without a key" "cannot be read" env SIGN_CERT=/dev/null "$script" install
