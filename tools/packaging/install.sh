@@ -222,11 +222,13 @@ uninstall_commands()
 	owned "$checker" || rm -f "$checker"
 }
 
-# Succeeds if another kernel has modules of p2pmem
+# Succeeds if another kernel has modules of p2pmem that install.sh installed. One that has gone may leave its set.
 other_kernels()
 {
 	for d in "$root"/lib/modules/*/updates/p2pmem "$root"/lib/modules/*/updates/p2pmem-b; do
-		[ ! -d "$d" ] || return 0
+		r=${d%/updates/*}
+		r=${r##*/}
+		if [ -d "$d" ] && [ -d "$root/lib/modules/$r/kernel" ] && [ ! -e "$root/usr/lib/p2pmem/$r/nvme.ko" ]; then return 0; fi
 	done
 	return 1
 }
@@ -238,6 +240,8 @@ uninstall_modules()
 	if ! to_remove; then
 		rmdir "$moddir/updates" 2>/dev/null || true
 		say "p2pmem is not installed for $kver"
+		# an interrupted run, or one beside the set of a kernel that has gone, has left them
+		[ ! -e "$checker" ] || other_kernels || uninstall_commands
 		return
 	fi
 	remove

@@ -172,7 +172,18 @@ mkdir -p "/lib/modules/$KVER/updates/p2pmem-b"
 : >"/lib/modules/$KVER/updates/p2pmem-b/nvme.ko"
 check "p2pmem-dkms is refused beside modules that were installed by hand" \
 	refused "would replace two of the six modules in .*p2pmem-b: do without p2pmem-dkms, or remove" dpkg -i --force-depends /debs/p2pmem-dkms_*.deb
+# dkms_preinst OPERATION: what the package does first
+dkms_preinst()
+{
+	dpkg-deb -I /debs/p2pmem-dkms_*.deb preinst | sh -s "$@"
+}
+
+check "but upgraded" dkms_preinst upgrade 1
 rm -r "/lib/modules/$KVER/updates"
+mkdir -p "/lib/modules/$NEXT/updates/p2pmem"
+: >"/lib/modules/$NEXT/updates/p2pmem/nvme.ko"
+check "and installed beside those of a kernel that has gone" dkms_preinst install
+rm -r "/lib/modules/$NEXT"
 
 check "install" dpkg -i "$release" "$meta" "$tools"
 check "our modules are used, by the initramfs too" ours

@@ -364,10 +364,22 @@ exec $(command -v depmod) "\$@"
 END
 check "installed once more" "$script" install
 
-mkdir -p "$DESTDIR/lib/modules/9.9.999+deb99-amd64/updates/p2pmem"
+other=$DESTDIR/lib/modules/9.9.999+deb99-amd64
+mkdir -p "$other/updates/p2pmem" "$other/kernel" "$DESTDIR/usr/lib/p2pmem"
 check "uninstall, while another kernel has p2pmem" "$script" uninstall
 check "and the command stays" test -x "$DESTDIR/usr/local/bin/p2pmem"
-rm -r "$DESTDIR/lib/modules/9.9.999+deb99-amd64"
+rmdir "$other/kernel"
+check "uninstall when that kernel has gone, and its set has not" "$script" uninstall
+check "and the command is gone" sh -c "! ls -d '$DESTDIR'/usr/local/bin/p2pmem* '$DESTDIR'/etc/kernel/postinst.d/p2pmem* 2>/dev/null"
+check "install beside that set" "$script" install
+check "and uninstall" "$script" uninstall
+check "and the command is gone again" test ! -e "$DESTDIR/usr/local/bin/p2pmem"
+check "install beside another kernel's package" "$script" install
+mkdir -p "$other/kernel" "$DESTDIR/usr/lib/p2pmem/${other##*/}"
+: >"$DESTDIR/usr/lib/p2pmem/${other##*/}/nvme.ko"
+check "and uninstall" "$script" uninstall
+check "and the command is gone, too" test ! -e "$DESTDIR/usr/local/bin/p2pmem"
+rm -r "$other" "$DESTDIR/usr/lib/p2pmem"
 check "install once more" "$script" install
 check "uninstall" "$script" uninstall
 check "and the check" test -z "$(find "$DESTDIR/etc" "$DESTDIR/usr" -name '*p2pmem*' ! -type d)"
