@@ -40,11 +40,13 @@ void nvmet_say_refusal(const struct nvmet_namespace *ns, const struct refusal *r
 /* Between these two no signal ends the process, which would leave a namespace disabled. */
 void nvmet_hold_signals(sigset_t *mask);
 void nvmet_deliver_signals(const sigset_t *mask);
+#define NVMET_LOCK_SECONDS	30
 /*
- * Keeps other calls of the command from changing the namespace until the descriptor is closed, and
- * reads it again. A negative errno if it is gone, or locked for too long: one line says so.
+ * Keeps other calls of the command from changing any namespace until the descriptor is closed, and
+ * reads this one again. A negative errno if it is gone, or the lock is held for longer than the
+ * seconds in @left, from which the wait is subtracted: one line says so.
  */
-int nvmet_lock(struct context *c, struct nvmet_namespace *ns);
+int nvmet_lock(struct context *c, struct nvmet_namespace *ns, double *left);
 /* Whether the namespace may be disabled for a moment; if not, one line says why */
 bool nvmet_may_change(const struct nvmet_namespace *ns, bool force);
 

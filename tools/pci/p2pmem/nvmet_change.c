@@ -19,7 +19,8 @@
 #include "nvmet.h"
 
 #define NVMET		"/sys/kernel/config/nvmet"
-#define LOCK_TENTHS	300	/* of a second */
+/* Root alone may open it: a lock on what everybody can open, everybody can hold. */
+#define LOCK		"/run/p2pmem.lock"
 
 const char * const nvmet_keys[NVMET_KEYS] = { "p2pmem", "prefer", "verify" };
 const char * const nvmet_files[NVMET_KEYS] = { "p2pmem", "p2pmem_prefer", "p2pmem_verify" };
@@ -71,34 +72,33 @@ void nvmet_deliver_signals(const sigset_t *mask)
 	sigprocmask(SIG_SETMASK, mask, NULL);
 }
 
-int nvmet_lock(struct context *c, struct nvmet_namespace *ns)
+int nvmet_lock(struct context *c, struct nvmet_namespace *ns, double *left)
 {
 	const struct timespec tenth = { .tv_nsec = 100000000 };
-	unsigned int turn = 0;
-	char path[TREE_PATH];
 	int fd, error;
 
-	snprintf(path, sizeof(path), NVMET "/subsystems/%s/namespaces/%s", ns->subsystem,
-		 ns->nsid);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = open(LOCK, O_CREAT | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0600);
 	error = fd < 0 ? errno : 0;
 	while (!error && flock(fd, LOCK_EX | LOCK_NB)) {
-		error = errno == EWOULDBLOCK && ++turn < LOCK_TENTHS ? 0 : errno;
-		nanosleep(&tenth, NULL);
+		error = errno == EWOULDBLOCK && *left > 0 ? 0 : errno;
+		if (!error)
+			nanosleep(&tenth, NULL);
+		*left -= 0.1;
 	}
-	if (!error && !read_namespace_again(c->m, ns))
-		error = ENOENT;
-	if (!error)
+	if (!error && read_namespace_again(c->m, ns))
 		return fd;
-	if (error == EWOULDBLOCK)
-		complain("namespace %s of %s is being changed by another p2pmem: try again when "
-			 "that one has ended", ns->nsid, ns->subsystem);
-	else
-		complain("namespace %s of %s cannot be changed: %s: %s", ns->nsid, ns->subsystem,
-			 path, strerror(error));
+	/* a message may wait for its reader: nobody else is to wait for it, too */
 	if (fd >= 0)
 		close(fd);
-	return -error;
+	if (error == EWOULDBLOCK)
+		complain("namespace %s of %s is not changed: another p2pmem holds " LOCK ": try "
+			 "again when that one has ended", ns->nsid, ns->subsystem);
+	else if (error)
+		complain("namespace %s of %s cannot be changed: " LOCK ": %s", ns->nsid,
+			 ns->subsystem, strerror(error));
+	else
+		complain("namespace %s of %s is not there any more", ns->nsid, ns->subsystem);
+	return error ? -error : -ENOENT;
 }
 
 /* The first port that exports the subsystem, or NULL; @name holds what is returned */

@@ -143,13 +143,19 @@ out:
 	return refusal.error || other.error || verify.error;
 }
 
-/* By the state of the namespace now: it may have been read long ago. */
+/*
+ * By the state of the namespace now: it may have been read long ago. One that has the values needs
+ * no lock.
+ */
 static int apply(struct context *c, struct nvmet_namespace *ns, const char *values[NVMET_KEYS],
-		 bool force, int (*how)(const struct nvmet_namespace *ns,
-					const char *values[NVMET_KEYS]))
+		 bool force, double *lock_left,
+		 int (*how)(const struct nvmet_namespace *ns, const char *values[NVMET_KEYS]))
 {
-	int lock = nvmet_lock(c, ns), ret = 0;
+	int lock, ret = 0;
 
+	if (read_namespace_again(c->m, ns) && !differs(ns, values))
+		return 0;
+	lock = nvmet_lock(c, ns, lock_left);
 	if (lock < 0)
 		return lock;
 	if (differs(ns, values))
@@ -163,6 +169,7 @@ int nvmet_set(struct context *c, const struct options *o, const char *nqn, const
 {
 	struct nvmet_namespace *ns = find(c, nqn, nsid);
 	const char *values[NVMET_KEYS] = {};
+	double left = NVMET_LOCK_SECONDS;
 	struct function *f;
 
 	if (!ns)
@@ -185,7 +192,7 @@ int nvmet_set(struct context *c, const struct options *o, const char *nqn, const
 		}
 		values[P2PMEM] = f->name;
 	}
-	if (apply(c, ns, values, o->force, change))
+	if (apply(c, ns, values, o->force, &left, change))
 		return FAILED;
 	return json_done(c, "nvmet-set", NULL, 1, 0);
 }
@@ -213,7 +220,12 @@ static void wait_for_provider(const char *name, double *left)
 	}
 }
 
-static int restore_one(struct context *c, struct json_object *o, double *left, bool force)
+/* Seconds that all namespaces of a file may wait together */
+struct waits {
+	double provider, lock;
+};
+
+static int restore_one(struct context *c, struct json_object *o, struct waits *left, bool force)
 {
 	const char *nqn, *nsid, *values[NVMET_KEYS];
 	struct nvmet_namespace *ns;
@@ -240,8 +252,8 @@ static int restore_one(struct context *c, struct json_object *o, double *left, b
 	if (unproved)
 		values[P2PMEM] = "0";
 	if (values[P2PMEM] && strcmp(values[P2PMEM], ns->p2pmem))
-		wait_for_provider(values[P2PMEM], left);
-	if (apply(c, ns, values, force, restore_values))
+		wait_for_provider(values[P2PMEM], &left->provider);
+	if (apply(c, ns, values, force, &left->lock, restore_values))
 		return -1;
 	if (unproved)
 		complain("namespace %s of %s uses system memory: p2pmem_verify=%s was saved, and this "
@@ -279,7 +291,10 @@ static struct json_object *read_saved(const char *path)
 int nvmet_restore(struct context *c, const struct options *o, const char *path)
 {
 	struct json_object *root, *array;
-	double left = o->wait < 0 ? WAIT_SECONDS : o->wait;
+	struct waits left = {
+		.provider = o->wait < 0 ? WAIT_SECONDS : o->wait,
+		.lock = NVMET_LOCK_SECONDS,
+	};
 	unsigned int failed = 0;
 	size_t i, nr;
 	int ret;

@@ -36,6 +36,7 @@ class Configfs:
         subprocess.run(["rm", "-rf", str(self.root)], check=True)
         (self.ns / "p2pmem_stats").mkdir(parents=True)
         (self.root / "sys/bus/pci/devices" / self.card / "p2pmem").mkdir(parents=True)
+        (self.root / "run").mkdir()
         self.publish(published)
         for file, value in {"device_path": "/dev/x", "enable": "1", "p2pmem": "0", "p2pmem_verify": "auto",
                             "p2pmem_prefer": "nearest", "p2pmem_stats/provider": "", **files}.items():
@@ -53,7 +54,8 @@ class Configfs:
     def start(self, *arguments, keep=False, **env):
         if not keep:
             self.writes.unlink(missing_ok=True)
-        return subprocess.Popen(["unshare", "-m", "sh", "-c", "mount --bind \"$0/sys\" /sys && export LD_PRELOAD=\"$1\" && shift && exec \"$@\"",
+        return subprocess.Popen(["unshare", "-m", "sh", "-c",
+                                 "mount --bind \"$0/sys\" /sys && mount --bind \"$0/run\" /run && export LD_PRELOAD=\"$1\" && shift && exec \"$@\"",
                                  str(self.root), str(self.shim), str(self.program), *arguments], stdin=subprocess.PIPE,
                                 env={**self.env, "WRITES": str(self.writes), **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", errors="surrogateescape",
                                 preexec_fn=default_signals)
@@ -182,15 +184,46 @@ def changes(tap, made):
     tap.result(not first.returncode and not second.returncode and have == {"enable": "1", "p2pmem": made.card} and
                log == ["enable 0", "p2pmem 1", "enable 1", "enable 0", f"p2pmem {made.card}", "enable 1"],
                "nvmet set waits for another one", f"{have} {log} {err}")
+
+
+def locks(tap, made):
+    """Root alone can make others wait, and not those that change nothing; the wait is one for all namespaces."""
     made.make()
+    lock = made.root / "run/p2pmem.lock"
     fd = os.open(made.ns, os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    begin = time.monotonic()
+    done = made.run("nvmet", "set", "nqn.a", "1", "auto")
+    took = time.monotonic() - begin
+    os.close(fd)
+    tap.result(not done.returncode and made.have(["p2pmem"])["p2pmem"] == "1" and took < 20 and lock.stat().st_mode & 0o777 == 0o600,
+               "nvmet set: who can read configfs cannot lock it", f"{done} {took:.1f} s {oct(lock.stat().st_mode)}")
+    made.make()
+    lock.symlink_to(made.root / "elsewhere")
+    done = made.run("nvmet", "set", "nqn.a", "1", "auto")
+    tap.result(done.returncode == 1 and "p2pmem.lock" in done.stderr and not made.written() and not (made.root / "elsewhere").exists(),
+               "nvmet set: a lock that is a link is not followed", f"{done}")
+    made.make()
+    for nsid in ("2", "3"):
+        subprocess.run(["cp", "-a", str(made.ns), str(made.ns.parent / nsid)], check=True)
+    fd = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(fd, fcntl.LOCK_EX)
     p = made.start("nvmet", "set", "nqn.a", "1", "auto")
     time.sleep(0.5)
     p.send_signal(signal.SIGINT)
     err = p.communicate(timeout=10)[1]
-    os.close(fd)
     tap.result(p.returncode == -signal.SIGINT and not made.written(), "and a signal ends the wait", f"{p.returncode} {made.written()} {err}")
+    begin = time.monotonic()
+    done = made.run("nvmet", "set", "nqn.a", "1", "off")
+    took = time.monotonic() - begin
+    tap.result(not done.returncode and not made.written() and took < 20, "nvmet set: what is so already needs no lock", f"{took:.1f} s {done}")
+    saved = {"version": 1, "namespaces": [{"subsystem": "nqn.a", "nsid": n, "p2pmem": "1"} for n in "123"]}
+    begin = time.monotonic()
+    done = made.run("nvmet", "restore", "-", text=json.dumps(saved))
+    took = time.monotonic() - begin
+    os.close(fd)
+    tap.result(done.returncode == 1 and done.stderr.count("another p2pmem holds") == 3 and 25 < took < 50 and not made.written(),
+               "nvmet restore: three namespaces wait for a lock no longer than one", f"{took:.1f} s {done}")
 
 
 def names(tap, made):
@@ -326,5 +359,6 @@ def run(tap, env, program, directory):
     guard(tap, made)
     signals(tap, made)
     changes(tap, made)
+    locks(tap, made)
     names(tap, made)
     malformed(tap, made)

@@ -73,12 +73,12 @@ examples_work()
 }
 
 # all of them as they are written, one after the other, on a machine that is made up: its /sys in the place of this
-# one's, and a copy of /etc
+# one's, a copy of /etc, and an empty /run
 all_examples_work()
 {
 	[ "$(id -u)" = 0 ] || { echo "only root can put a directory in the place of /sys"; return 0; }
 	rm -rf "$work/examples.d"
-	mkdir -p "$work/examples.d/run" "$work/examples.d/etc"
+	mkdir -p "$work/examples.d/run" "$work/examples.d/etc" "$work/examples.d/lock"
 	sed 's/^ns .*:a 1 .*/ns nqn.2026-01.org.example:disk 1 \/dev\/nvme0n1 0 auto 0 0 0/; /^ns .*:a 2/d; /^use /d' \
 		"$here/machines/two-sockets" >"$work/examples.d/machine"
 	python3 -B -c "import sys; sys.path.insert(0, sys.argv[1]); import machine, run
@@ -87,6 +87,7 @@ run.unpack(sys.argv[3] + '.txt', run.Path(sys.argv[3]))" "$here" "$work/examples
 	cp -a /etc/. "$work/examples.d/etc/" && rm -rf "$work/examples.d/etc/nvmet" && mkdir "$work/examples.d/etc/nvmet" || return 1
 	sed -n 's/^[[:space:]]*[#$] \(p2pmem .*\)/\1/p' "$work/examples" >"$work/all"
 	unshare -m sh -c "mount --bind '$work/examples.d/root/sys' /sys && mount --bind '$work/examples.d/etc' /etc &&
+		mount --bind '$work/examples.d/lock' /run &&
 		cd '$work/examples.d/run' && PATH='$build':\$PATH && . '$here/examples.sh'" <"$work/all" || return 1
 	[ -s "$work/examples.d/run/machine.txt" ] && grep -q '<svg' "$work/examples.d/run/topology.svg" &&
 		grep -q '"nqn.2026-01.org.example:disk"' "$work/examples.d/etc/nvmet/p2pmem.json" &&
