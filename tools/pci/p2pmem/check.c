@@ -204,14 +204,40 @@ static const char *both_names(struct check *k, const struct function *f)
 	return strstr(f->name, alias) ? f->name : text(k, "%s (%s)", f->name, alias);
 }
 
+static bool is_concerned(const struct function *f)
+{
+	return f->provider || f->could_lend || f->role == ROLE_MEMORY || client_matters(f);
+}
+
+/* Whether peer memory is lent or used by the function, or may be by one below it */
+static bool concerns(const struct check *k, const struct function *f)
+{
+	const struct machine *m = k->c->m;
+	const struct function *up;
+	unsigned int i;
+
+	if (is_concerned(f))
+		return true;
+	for (i = 0; f->bridge && i < m->nr; i++) {
+		if (!is_concerned(m->function[i]))
+			continue;
+		for (up = function_up(m->function[i]); up; up = function_up(up))
+			if (up == f)
+				return true;
+	}
+	return false;
+}
+
 static void check_bars(struct check *k, const struct function *f)
 {
+	bool stops = concerns(k, f);
 	char size[16];
 	int i;
 
 	for (i = 0; i < NR_BARS; i++)
 		if (f->bar[i].unset)
-			found(k, STOPS_SOME, "bar-unassigned", "pci=realloc",
+			found(k, stops ? STOPS_SOME : NOTE, "bar-unassigned",
+			      stops ? "pci=realloc" : NULL,
 			      "%s has no address for BAR %d (%s), for which firmware and kernel found "
 			      "no room: it can neither be lent nor used", both_names(k, f), i,
 			      size_text(size, f->bar[i].unset));
@@ -221,12 +247,14 @@ static void check_functions(struct check *k)
 {
 	const struct function *f;
 	unsigned int i;
+	bool stops;
 
 	for (i = 0; i < k->c->m->nr; i++) {
 		f = k->c->m->function[i];
+		stops = f->silent && concerns(k, f);
 		if (f->silent)
-			found(k, STOPS_SOME, "no-answer",
-			      text(k, "echo 1 > /sys/bus/pci/devices/%s/remove && "
+			found(k, stops ? STOPS_SOME : NOTE, "no-answer",
+			      !stops ? NULL : text(k, "echo 1 > /sys/bus/pci/devices/%s/remove && "
 				   "echo 1 > /sys/bus/pci/rescan", f->name),
 			      "%s does not answer: its configuration space reads all ones, as if it "
 			      "were removed, failed or without power", both_names(k, f));

@@ -37,6 +37,8 @@ struct check {
 
 void found(struct check *k, enum severity severity, const char *id, const char *remedy,
 	   const char *format, ...) PRINTF(5, 6);
+/* A disk of another kind that reaches nothing is no loss: nobody would have it as a client. */
+bool client_matters(const struct function *f);
 void check_pairs(struct check *k);
 
 #endif /* _P2PMEM_CHECK_H */

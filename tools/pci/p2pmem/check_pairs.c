@@ -126,13 +126,6 @@ static void report(struct groups *all, unsigned int reason)
 	      function_alias(v->provider), why);
 }
 
-/* A disk of another kind that reaches nothing is no loss: nobody would have it as a client. */
-static bool matters(const struct function *f)
-{
-	return f->role == ROLE_DRIVE || f->role == ROLE_RDMA || f->role == ROLE_GPU ||
-	       f->role == ROLE_ACCELERATOR;
-}
-
 /* What a machine without a provider would have to change is said, too. */
 void check_pairs(struct check *k)
 {
@@ -160,7 +153,7 @@ void check_pairs(struct check *k)
 				      v.provider->name, v.kernel->reason, reason_token(v.reason));
 		}
 		all.group[PCI_P2PMEM_HOST_BRIDGE].lost |= evaluated && !reached &&
-							  matters(column[n]);
+							  client_matters(column[n]);
 	}
 	/* the reason of most pairs first */
 	for (i = 1; i <= DETOUR; i++) {

@@ -26,3 +26,9 @@ void found(struct check *k, enum severity severity, const char *id, const char *
 	};
 	k->nr++;
 }
+
+bool client_matters(const struct function *f)
+{
+	return f->role == ROLE_DRIVE || f->role == ROLE_RDMA || f->role == ROLE_GPU ||
+	       f->role == ROLE_ACCELERATOR;
+}
