@@ -37,7 +37,10 @@ struct refusal {
 int nvmet_write(const struct nvmet_namespace *ns, const char *file, const char *value,
 		struct refusal *refusal);
 void nvmet_say_refusal(const struct nvmet_namespace *ns, const struct refusal *refusal);
-/* Between these two no signal ends the process, which would leave a namespace disabled. */
+/*
+ * Between these two no signal ends the process, which would leave a namespace disabled. Nothing is
+ * said between them, or under the lock: standard error may be a pipe that nobody reads.
+ */
 void nvmet_hold_signals(sigset_t *mask);
 void nvmet_deliver_signals(const sigset_t *mask);
 #define NVMET_LOCK_SECONDS	30
@@ -47,8 +50,8 @@ void nvmet_deliver_signals(const sigset_t *mask);
  * seconds in @left, from which the wait is subtracted: one line says so.
  */
 int nvmet_lock(struct context *c, struct nvmet_namespace *ns, double *left);
-/* Whether the namespace may be disabled for a moment; if not, one line says why */
-bool nvmet_may_change(const struct nvmet_namespace *ns, bool force);
+/* Why the namespace may not be disabled for a moment: a line, or NULL if it may */
+const char *nvmet_obstacle(struct context *c, const struct nvmet_namespace *ns, bool force);
 
 int nvmet_set(struct context *c, const struct options *o, const char *nqn, const char *nsid,
 	      const char *value);

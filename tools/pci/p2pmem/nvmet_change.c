@@ -127,21 +127,23 @@ static const char *exporting_port(const char *nqn, char *name, size_t len)
 	return linked ? name : NULL;
 }
 
-bool nvmet_may_change(const struct nvmet_namespace *ns, bool force)
+const char *nvmet_obstacle(struct context *c, const struct nvmet_namespace *ns, bool force)
 {
 	char name[256];
 	const char *port;
 
 	if (!ns->enabled || force)
-		return true;
+		return NULL;
 	port = exporting_port(ns->subsystem, name, sizeof(name));
 	if (port)
-		complain("namespace %s of %s is enabled, and port %s exports it: hosts get errors "
-			 "while it is disabled for the change; unlink the subsystem from its ports, "
-			 "or use --force", ns->nsid, ns->subsystem, port);
-	else if (ns->nr_uses)
-		complain("namespace %s of %s is enabled, and controller %s uses it: its host gets "
-			 "errors while it is disabled for the change; disconnect the host, or use "
-			 "--force", ns->nsid, ns->subsystem, ns->use[0].controller);
-	return !port && !ns->nr_uses;
+		return arena_printf(c->m->arena, "namespace %s of %s is enabled, and port %s exports "
+				    "it: hosts get errors while it is disabled for the change; "
+				    "unlink the subsystem from its ports, or use --force",
+				    ns->nsid, ns->subsystem, port);
+	if (ns->nr_uses)
+		return arena_printf(c->m->arena, "namespace %s of %s is enabled, and controller %s "
+				    "uses it: its host gets errors while it is disabled for the "
+				    "change; disconnect the host, or use --force", ns->nsid,
+				    ns->subsystem, ns->use[0].controller);
+	return NULL;
 }

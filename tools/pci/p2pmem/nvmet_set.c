@@ -47,56 +47,62 @@ static bool differs(const struct nvmet_namespace *ns, const char *values[NVMET_K
 	return false;
 }
 
-/*
- * Set all of @values that differ, and enable the namespace again as it was. What fails is said once
- * the disk is there again: standard error may be a pipe that nobody reads.
+/**
+ * struct refusals - what the kernel refused of a change
+ * @first: the first write of set; of restore, the provider, or to enable the namespace with it
+ * @other: of restore, to disable the namespace, or the preference
+ * @verify: of restore
+ * @again: to undo @first
+ * @provider: of restore, the one that @first is about
  */
-static int change(const struct nvmet_namespace *ns, const char *values[NVMET_KEYS])
+struct refusals {
+	struct refusal first, other, verify, again;
+	const char *provider;
+};
+
+/*
+ * How a namespace is changed: by change(), under the lock and with signals held, and said by say(),
+ * after both.
+ */
+struct way {
+	void (*change)(const struct nvmet_namespace *ns, const char *values[NVMET_KEYS],
+		       struct refusals *r);
+	void (*say)(const struct nvmet_namespace *ns, const char *values[NVMET_KEYS],
+		    const struct refusals *r);
+};
+
+/* Set all of @values that differ, and enable the namespace again as it was. */
+static void set_values(const struct nvmet_namespace *ns, const char *values[NVMET_KEYS],
+		       struct refusals *r)
 {
 	bool changed[NVMET_KEYS] = {};
-	struct refusal refusal = {}, again = {};
 	unsigned int i;
-	sigset_t mask;
 
-	nvmet_hold_signals(&mask);
-	if (ns->enabled && nvmet_write(ns, "enable", "0", &refusal))
-		goto out;
-	for (i = 0; !refusal.error && i < NVMET_KEYS; i++)
+	if (ns->enabled && nvmet_write(ns, "enable", "0", &r->first))
+		return;
+	for (i = 0; !r->first.error && i < NVMET_KEYS; i++)
 		changed[i] = differs_in(ns, values, i) &&
-			     !nvmet_write(ns, nvmet_files[i], values[i], &refusal);
-	if (ns->enabled && !refusal.error)
-		nvmet_write(ns, "enable", "1", &refusal);
-	if (!ns->enabled || !refusal.error)
-		goto out;
+			     !nvmet_write(ns, nvmet_files[i], values[i], &r->first);
+	if (ns->enabled && !r->first.error)
+		nvmet_write(ns, "enable", "1", &r->first);
+	if (!ns->enabled || !r->first.error)
+		return;
 	/* As it was: an invalid setting must not take the disk away. */
 	for (i = 0; i < NVMET_KEYS; i++)
 		if (changed[i])
-			nvmet_write(ns, nvmet_files[i], nvmet_value(ns, i), &again);
-	nvmet_write(ns, "enable", "1", &again);
-out:
-	nvmet_say_refusal(ns, &refusal);
-	nvmet_say_refusal(ns, &again);
-	nvmet_deliver_signals(&mask);
-	return refusal.error;
+			nvmet_write(ns, nvmet_files[i], nvmet_value(ns, i), &r->again);
+	nvmet_write(ns, "enable", "1", &r->again);
 }
 
-/* The provider is refused: enable the disk without it. */
-static void without_peer_memory(const struct nvmet_namespace *ns, const char *provider,
-				const struct refusal *refusal)
+static void say_set(const struct nvmet_namespace *ns, const char *values[NVMET_KEYS],
+		    const struct refusals *r)
 {
-	struct refusal again = {};
-
-	if (!nvmet_write(ns, "p2pmem", "0", &again) && ns->enabled)
-		nvmet_write(ns, "enable", "1", &again);
-	if (again.error)
-		complain("namespace %s of %s is disabled: its provider %s is refused (%s), and it "
-			 "cannot be enabled without peer memory: %s", ns->nsid, ns->subsystem,
-			 provider, strerror(-refusal->error), strerror(-again.error));
-	else
-		complain("namespace %s of %s uses system memory: its provider %s is refused (%s; "
-			 "the kernel log may say why); \"p2pmem nvmet restore\" tries again",
-			 ns->nsid, ns->subsystem, provider, strerror(-refusal->error));
+	(void)values;
+	nvmet_say_refusal(ns, &r->first);
+	nvmet_say_refusal(ns, &r->again);
 }
+
+static const struct way set_way = { set_values, say_set };
 
 /* True if @verify demands the result of a self-test, whatever the path. */
 static bool needs_proof(const char *verify)
@@ -105,63 +111,90 @@ static bool needs_proof(const char *verify)
 }
 
 /*
- * As change(), but a provider that is refused does not take the disk away, and none is used whose
- * self-test cannot be demanded.
+ * As set_values(), but a provider that is refused does not take the disk away, and none is used
+ * whose self-test cannot be demanded.
  */
-static int restore_values(const struct nvmet_namespace *ns, const char *values[NVMET_KEYS])
+static void restore_values(const struct nvmet_namespace *ns, const char *values[NVMET_KEYS],
+			   struct refusals *r)
 {
 	const char *wanted[NVMET_KEYS] = { values[0], values[1], values[2] };
-	struct refusal refusal = {}, other = {}, verify = {};
-	sigset_t mask;
 
-	nvmet_hold_signals(&mask);
-	if (ns->enabled && nvmet_write(ns, "enable", "0", &other))
-		goto out;
+	if (ns->enabled && nvmet_write(ns, "enable", "0", &r->other))
+		return;
 	/* one that is refused does not keep the next from being set */
 	if (differs_in(ns, wanted, PREFER))
-		nvmet_write(ns, nvmet_files[PREFER], wanted[PREFER], &other);
+		nvmet_write(ns, nvmet_files[PREFER], wanted[PREFER], &r->other);
 	if (differs_in(ns, wanted, VERIFY))
-		nvmet_write(ns, nvmet_files[VERIFY], wanted[VERIFY], &verify);
-	if (verify.error && needs_proof(wanted[VERIFY]))
+		nvmet_write(ns, nvmet_files[VERIFY], wanted[VERIFY], &r->verify);
+	if (r->verify.error && needs_proof(wanted[VERIFY]))
 		wanted[P2PMEM] = "0";
 	if (differs_in(ns, wanted, P2PMEM))
-		nvmet_write(ns, nvmet_files[P2PMEM], wanted[P2PMEM], &refusal);
-	if (ns->enabled && !refusal.error)
-		nvmet_write(ns, "enable", "1", &refusal);
-	if (refusal.error)
-		without_peer_memory(ns, wanted[P2PMEM] ? wanted[P2PMEM] : ns->p2pmem, &refusal);
-out:
-	nvmet_say_refusal(ns, &other);
-	if (verify.error && needs_proof(wanted[VERIFY]) && !refusal.error)
+		nvmet_write(ns, nvmet_files[P2PMEM], wanted[P2PMEM], &r->first);
+	if (ns->enabled && !r->first.error)
+		nvmet_write(ns, "enable", "1", &r->first);
+	if (!r->first.error)
+		return;
+	r->provider = wanted[P2PMEM] ? wanted[P2PMEM] : ns->p2pmem;
+	/* the disk without its provider */
+	if (!nvmet_write(ns, "p2pmem", "0", &r->again) && ns->enabled)
+		nvmet_write(ns, "enable", "1", &r->again);
+}
+
+static void say_restore(const struct nvmet_namespace *ns, const char *values[NVMET_KEYS],
+			const struct refusals *r)
+{
+	if (r->again.error)
+		complain("namespace %s of %s is disabled: its provider %s is refused (%s), and it "
+			 "cannot be enabled without peer memory: %s", ns->nsid, ns->subsystem,
+			 r->provider, strerror(-r->first.error), strerror(-r->again.error));
+	else if (r->first.error)
+		complain("namespace %s of %s uses system memory: its provider %s is refused (%s; "
+			 "the kernel log may say why); \"p2pmem nvmet restore\" tries again",
+			 ns->nsid, ns->subsystem, r->provider, strerror(-r->first.error));
+	nvmet_say_refusal(ns, &r->other);
+	if (r->verify.error && needs_proof(values[VERIFY]) && !r->first.error)
 		complain("namespace %s of %s uses system memory: without p2pmem_verify=%s, which is "
 			 "refused (%s; the kernel log may say why), peer memory would be used "
 			 "unproved; \"p2pmem nvmet restore\" tries again", ns->nsid,
-			 ns->subsystem, wanted[VERIFY], strerror(-verify.error));
+			 ns->subsystem, values[VERIFY], strerror(-r->verify.error));
 	else
-		nvmet_say_refusal(ns, &verify);
-	nvmet_deliver_signals(&mask);
-	return refusal.error || other.error || verify.error;
+		nvmet_say_refusal(ns, &r->verify);
 }
+
+static const struct way restore_way = { restore_values, say_restore };
 
 /*
  * By the state of the namespace now: it may have been read long ago. One that has the values needs
  * no lock.
  */
 static int apply(struct context *c, struct nvmet_namespace *ns, const char *values[NVMET_KEYS],
-		 bool force, double *lock_left,
-		 int (*how)(const struct nvmet_namespace *ns, const char *values[NVMET_KEYS]))
+		 bool force, double *lock_left, const struct way *way)
 {
-	int lock, ret = 0;
+	const char *obstacle = NULL;
+	struct refusals r = {};
+	sigset_t mask;
+	int lock;
 
 	if (read_namespace_again(c->m, ns) && !differs(ns, values))
 		return 0;
 	lock = nvmet_lock(c, ns, lock_left);
 	if (lock < 0)
 		return lock;
-	if (differs(ns, values))
-		ret = nvmet_may_change(ns, force) ? how(ns, values) : -EBUSY;
+	if (differs(ns, values)) {
+		obstacle = nvmet_obstacle(c, ns, force);
+		if (!obstacle) {
+			nvmet_hold_signals(&mask);
+			way->change(ns, values, &r);
+			nvmet_deliver_signals(&mask);
+		}
+	}
 	close(lock);
-	return ret;
+	if (obstacle) {
+		complain("%s", obstacle);
+		return -EBUSY;
+	}
+	way->say(ns, values, &r);
+	return r.first.error || r.other.error || r.verify.error;
 }
 
 int nvmet_set(struct context *c, const struct options *o, const char *nqn, const char *nsid,
@@ -192,7 +225,7 @@ int nvmet_set(struct context *c, const struct options *o, const char *nqn, const
 		}
 		values[P2PMEM] = f->name;
 	}
-	if (apply(c, ns, values, o->force, &left, change))
+	if (apply(c, ns, values, o->force, &left, &set_way))
 		return FAILED;
 	return json_done(c, "nvmet-set", NULL, 1, 0);
 }
@@ -253,7 +286,7 @@ static int restore_one(struct context *c, struct json_object *o, struct waits *l
 		values[P2PMEM] = "0";
 	if (values[P2PMEM] && strcmp(values[P2PMEM], ns->p2pmem))
 		wait_for_provider(values[P2PMEM], &left->provider);
-	if (apply(c, ns, values, force, &left->lock, restore_values))
+	if (apply(c, ns, values, force, &left->lock, &restore_way))
 		return -1;
 	if (unproved)
 		complain("namespace %s of %s uses system memory: p2pmem_verify=%s was saved, and this "

@@ -22,6 +22,16 @@ def default_signals():
         signal.signal(number, signal.SIG_DFL)
 
 
+def default_signals_full_pipe():
+    default_signals()
+    os.set_blocking(2, False)
+    try:
+        while True:
+            os.write(2, b"x" * 4096)
+    except BlockingIOError:
+        os.set_blocking(2, True)
+
+
 class Configfs:
     """A made-up /sys with a namespace of the target and a provider, and what a command makes of it"""
     card = "0000:03:00.0"
@@ -52,13 +62,14 @@ class Configfs:
         (self.root / "sys/bus/pci/devices" / self.card / "p2pmem/published").write_text(value + "\n")
 
     def start(self, *arguments, keep=False, **env):
+        """$FULL: standard error is a pipe that is full"""
         if not keep:
             self.writes.unlink(missing_ok=True)
         return subprocess.Popen(["unshare", "-m", "sh", "-c",
                                  "mount --bind \"$0/sys\" /sys && mount --bind \"$0/run\" /run && export LD_PRELOAD=\"$1\" && shift && exec \"$@\"",
                                  str(self.root), str(self.shim), str(self.program), *arguments], stdin=subprocess.PIPE,
                                 env={**self.env, "WRITES": str(self.writes), **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", errors="surrogateescape",
-                                preexec_fn=default_signals)
+                                preexec_fn=default_signals_full_pipe if "FULL" in env else default_signals)
 
     def run(self, *arguments, text="", **env):
         p = self.start(*arguments, **env)
@@ -157,6 +168,41 @@ def signals(tap, made):
         have = made.have(["enable", "p2pmem"])
         tap.result(p.wait(20) == -number and have == {"enable": "1", "p2pmem": "1"},
                    f"nvmet {arguments[0]}: {number.name} ends it when the namespace is enabled again", f"{p.returncode} {have} {err}")
+
+
+def stalled(tap, made):
+    """A message that nobody reads holds neither the lock nor a signal."""
+    text = json.dumps({"version": 1, "namespaces": [{"subsystem": "nqn.a", "nsid": "1", "p2pmem": made.card}]})
+    for arguments, before, more in ((["set", "nqn.a", "1", made.card], {}, {"REFUSE": made.card}), (["restore", "-"], {}, {"REFUSE": made.card}),
+                                    (["set", "nqn.a", "1", "auto"], {"port": "2"}, {})):
+        made.make(**before)
+        p = made.start("nvmet", *arguments, FULL="1", **more)
+        p.stdin.write(text)
+        p.stdin.close()
+        lock = made.root / "run/p2pmem.lock"
+        end = time.monotonic() + 10
+        while time.monotonic() < end and not (lock.exists() and (before or made.written()[-1:] == ["enable 1"])):
+            time.sleep(0.02)
+        time.sleep(0.5)
+        fd, held = os.open(lock, os.O_RDWR), False
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held = True
+        os.close(fd)
+        waits = p.poll() is None
+        p.send_signal(signal.SIGTERM)
+        try:
+            status = p.wait(5)
+        except subprocess.TimeoutExpired:
+            p.kill()
+            status = p.wait()
+        have = made.have(["enable"])["enable"]
+        p.stdout.close()
+        p.stderr.close()
+        tap.result(waits and not held and status == -signal.SIGTERM and have == "1",
+                   f"nvmet {arguments[0]}{', exported' if before else ''}: a message that nobody reads does not keep others waiting",
+                   f"{waits} {held} {status} {have}")
 
 
 def changes(tap, made):
@@ -358,6 +404,7 @@ def run(tap, env, program, directory):
     restore(tap, made)
     guard(tap, made)
     signals(tap, made)
+    stalled(tap, made)
     changes(tap, made)
     locks(tap, made)
     names(tap, made)
