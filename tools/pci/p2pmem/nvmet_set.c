@@ -104,10 +104,10 @@ static void say_set(const struct nvmet_namespace *ns, const char *values[NVMET_K
 
 static const struct way set_way = { set_values, say_set };
 
-/* True if @verify demands the result of a self-test, whatever the path. */
+/* True if @verify forbids paths that no self-test proves: "warn" uses them, too. */
 static bool needs_proof(const char *verify)
 {
-	return verify && strcmp(verify, "auto") && strcmp(verify, "off");
+	return verify && !strcmp(verify, "require");
 }
 
 /*
@@ -258,6 +258,12 @@ struct waits {
 	double provider, lock;
 };
 
+static void say_lacks(const struct nvmet_namespace *ns, const char *file, const char *value)
+{
+	complain("namespace %s of %s: %s=%s was saved, and this kernel's target has no such "
+		 "attribute; load p2pmem's nvmet", ns->nsid, ns->subsystem, file, value);
+}
+
 static int restore_one(struct context *c, struct json_object *o, struct waits *left, bool force)
 {
 	const char *nqn, *nsid, *values[NVMET_KEYS];
@@ -292,9 +298,11 @@ static int restore_one(struct context *c, struct json_object *o, struct waits *l
 		complain("namespace %s of %s uses system memory: p2pmem_verify=%s was saved, and this "
 			 "kernel's target has no such attribute; load p2pmem's nvmet", nsid, nqn,
 			 values[VERIFY]);
+	else if (values[VERIFY] && !ns->verify && strcmp(values[VERIFY], "auto") &&
+		 strcmp(values[VERIFY], "off"))
+		say_lacks(ns, nvmet_files[VERIFY], values[VERIFY]);
 	else if (values[PREFER] && !ns->prefer && strcmp(values[PREFER], "nearest"))
-		complain("namespace %s of %s: p2pmem_prefer=%s was saved, and this kernel's target "
-			 "has no such attribute; load p2pmem's nvmet", nsid, nqn, values[PREFER]);
+		say_lacks(ns, nvmet_files[PREFER], values[PREFER]);
 	else
 		return 0;
 	return -1;

@@ -101,15 +101,18 @@ def restore(tap, made):
             ("a provider that is refused when it is enabled", {}, {"REFUSE_ENABLE": "1"}, {**ok, "p2pmem": "0"}, 1, "uses system memory"),
             ("a disk that cannot be enabled", {}, {"REFUSE_ENABLE": "9"}, {**ok, "p2pmem": "0", "enable": "0"}, 1, "is disabled"),
             ("another attribute that is refused", {}, {"REFUSE": "most-free"}, ok, 1, "p2pmem_prefer cannot be set"),
-            ("a proof that is refused", {}, {"REFUSE": "warn"}, {**ok, "p2pmem": "0", "p2pmem_verify": "auto"}, 1, "without p2pmem_verify=warn"),
-            ("a proof that is refused, and peer memory is used", {"p2pmem": card}, {"REFUSE": "warn"},
-             {**ok, "p2pmem": "0", "p2pmem_verify": "auto"}, 1, "without p2pmem_verify=warn"),
-            ("a proof that this kernel does not know", {"drop": ["p2pmem_verify"]}, {}, {"p2pmem": "0", "enable": "1"}, 1, "load p2pmem's nvmet"),
-            ("the same where peer memory is used", {"drop": ["p2pmem_verify"], "p2pmem": card}, {}, {"p2pmem": "0", "enable": "1"}, 1,
-             "load p2pmem's nvmet"),
+            ("a proof that is refused", {}, {"REFUSE": "require"}, {**ok, "p2pmem": "0", "p2pmem_verify": "auto"}, 1, "without p2pmem_verify=require"),
+            ("a proof that is refused, and peer memory is used", {"p2pmem": card}, {"REFUSE": "require"},
+             {**ok, "p2pmem": "0", "p2pmem_verify": "auto"}, 1, "without p2pmem_verify=require"),
+            ("a proof that this kernel does not know", {"drop": ["p2pmem_verify"]}, {}, {"p2pmem": "0", "enable": "1"}, 1, "p2pmem_verify=require was saved"),
+            ("a proof that it does not know, and peer memory is used", {"drop": ["p2pmem_verify"], "p2pmem": card}, {}, {"p2pmem": "0", "enable": "1"}, 1,
+             "p2pmem_verify=require was saved"),
+            ("a warning that is refused", {}, {"REFUSE": "warn"}, {**ok, "p2pmem_verify": "auto"}, 1, "p2pmem_verify cannot be set to warn"),
+            ("a warning that this kernel does not know", {"drop": ["p2pmem_verify"]}, {}, {"p2pmem": card, "enable": "1"}, 1,
+             "p2pmem_verify=warn was saved"),
             ("a preference that this kernel does not know", {"drop": ["p2pmem_prefer"]}, {}, ok, 1, "p2pmem_prefer=most-free was saved")):
         made.make(**before)
-        saved = {"p2pmem": card, "verify": "warn", **({"prefer": "most-free"} if "prefer" in says else {})}
+        saved = {"p2pmem": card, "verify": "require" if "proof" in name else "warn", **({"prefer": "most-free"} if "prefer" in says else {})}
         done = made.restore(saved=saved, **more)
         have = made.have(want)
         tap.result(done.returncode == status and have == want and says in done.stderr and done.stderr.count("\n") == bool(says),
