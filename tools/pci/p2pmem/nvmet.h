@@ -50,8 +50,9 @@ void nvmet_deliver_signals(const sigset_t *mask);
  * seconds in @left, from which the wait is subtracted: one line says so.
  */
 int nvmet_lock(struct context *c, struct nvmet_namespace *ns, double *left);
-/* Why the namespace may not be disabled for a moment: a line, or NULL if it may */
-const char *nvmet_obstacle(struct context *c, const struct nvmet_namespace *ns, bool force);
+/* Why the namespace may not be disabled for a moment: a line that ends with @remedy; NULL if it may */
+const char *nvmet_obstacle(struct context *c, const struct nvmet_namespace *ns, bool force,
+			   const char *remedy);
 
 int nvmet_set(struct context *c, const struct options *o, const char *nqn, const char *nsid,
 	      const char *value);

@@ -127,7 +127,8 @@ static const char *exporting_port(const char *nqn, char *name, size_t len)
 	return linked ? name : NULL;
 }
 
-const char *nvmet_obstacle(struct context *c, const struct nvmet_namespace *ns, bool force)
+const char *nvmet_obstacle(struct context *c, const struct nvmet_namespace *ns, bool force,
+			   const char *remedy)
 {
 	char name[256];
 	const char *port;
@@ -138,12 +139,12 @@ const char *nvmet_obstacle(struct context *c, const struct nvmet_namespace *ns, 
 	if (port)
 		return arena_printf(c->m->arena, "namespace %s of %s is enabled, and port %s exports "
 				    "it: hosts get errors while it is disabled for the change; "
-				    "unlink the subsystem from its ports, or use --force",
-				    ns->nsid, ns->subsystem, port);
+				    "unlink the subsystem from its ports, or %s",
+				    ns->nsid, ns->subsystem, port, remedy);
 	if (ns->nr_uses)
 		return arena_printf(c->m->arena, "namespace %s of %s is enabled, and controller %s "
 				    "uses it: its host gets errors while it is disabled for the "
-				    "change; disconnect the host, or use --force", ns->nsid,
-				    ns->subsystem, ns->use[0].controller);
+				    "change; disconnect the host, or %s", ns->nsid,
+				    ns->subsystem, ns->use[0].controller, remedy);
 	return NULL;
 }

@@ -17,6 +17,7 @@
 #include "nvmet.h"
 
 #define WAIT_SECONDS	30
+#define RESTORE_FORCE	"use --force, as p2pmem-nvmet.service does"
 
 static struct nvmet_namespace *find(struct context *c, const char *nqn, const char *nsid)
 {
@@ -62,9 +63,10 @@ struct refusals {
 
 /*
  * How a namespace is changed: by change(), under the lock and with signals held, and said by say(),
- * after both.
+ * after both. @force is what a namespace in use needs, in words.
  */
 struct way {
+	const char *force;
 	void (*change)(const struct nvmet_namespace *ns, const char *values[NVMET_KEYS],
 		       struct refusals *r);
 	void (*say)(const struct nvmet_namespace *ns, const char *values[NVMET_KEYS],
@@ -102,7 +104,7 @@ static void say_set(const struct nvmet_namespace *ns, const char *values[NVMET_K
 	nvmet_say_refusal(ns, &r->again);
 }
 
-static const struct way set_way = { set_values, say_set };
+static const struct way set_way = { "use --force", set_values, say_set };
 
 /* True if @verify forbids paths that no self-test proves: "warn" uses them, too. */
 static bool needs_proof(const char *verify)
@@ -161,7 +163,7 @@ static void say_restore(const struct nvmet_namespace *ns, const char *values[NVM
 		nvmet_say_refusal(ns, &r->verify);
 }
 
-static const struct way restore_way = { restore_values, say_restore };
+static const struct way restore_way = { RESTORE_FORCE, restore_values, say_restore };
 
 /*
  * By the state of the namespace now: it may have been read long ago. One that has the values needs
@@ -181,7 +183,7 @@ static int apply(struct context *c, struct nvmet_namespace *ns, const char *valu
 	if (lock < 0)
 		return lock;
 	if (differs(ns, values)) {
-		obstacle = nvmet_obstacle(c, ns, force);
+		obstacle = nvmet_obstacle(c, ns, force, way->force);
 		if (!obstacle) {
 			nvmet_hold_signals(&mask);
 			way->change(ns, values, &r);
@@ -266,7 +268,7 @@ static void say_lacks(const struct nvmet_namespace *ns, const char *file, const 
 
 static int restore_one(struct context *c, struct json_object *o, struct waits *left, bool force)
 {
-	const char *nqn, *nsid, *values[NVMET_KEYS];
+	const char *nqn, *nsid, *obstacle, *values[NVMET_KEYS];
 	struct nvmet_namespace *ns;
 	unsigned int i;
 	bool unproved;
@@ -290,7 +292,14 @@ static int restore_one(struct context *c, struct json_object *o, struct waits *l
 	unproved = needs_proof(values[VERIFY]) && !ns->verify;
 	if (unproved)
 		values[P2PMEM] = "0";
-	if (values[P2PMEM] && strcmp(values[P2PMEM], ns->p2pmem))
+	/* as it is now: others may have been waited for */
+	obstacle = read_namespace_again(c->m, ns) && differs(ns, values) ?
+		nvmet_obstacle(c, ns, force, RESTORE_FORCE) : NULL;
+	if (obstacle) {
+		complain("%s", obstacle);
+		return -1;
+	}
+	if (differs_in(ns, values, P2PMEM))
 		wait_for_provider(values[P2PMEM], &left->provider);
 	if (apply(c, ns, values, force, &left->lock, &restore_way))
 		return -1;

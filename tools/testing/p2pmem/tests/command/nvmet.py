@@ -117,6 +117,13 @@ def restore(tap, made):
         have = made.have(want)
         tap.result(done.returncode == status and have == want and says in done.stderr and done.stderr.count("\n") == bool(says),
                    f"nvmet restore: {name}", f"{done.returncode} {have} {done.stderr}")
+    made.make(published="0", port="2")
+    begin = time.monotonic()
+    done = made.restore("--wait", "20")
+    took = time.monotonic() - begin
+    tap.result(done.returncode == 1 and took < 15 and done.stderr.count("\n") == 1 and "port 2 exports it" in done.stderr and
+               not made.written(), "nvmet restore: no wait for the provider of a namespace that it may not change",
+               f"{took:.1f} s {done}")
     for name, options, later, least, most in (
             ("a provider that comes is waited for", (), 1.5, 1.2, 25), ("no longer than --wait", ("--wait", "1"), None, 0.8, 25),
             ("--wait 0: not at all", ("--wait", "0"), None, 0, 10)):
@@ -150,6 +157,7 @@ def guard(tap, made):
             want = before.get("enable", "1")
             good = done.returncode == bool(says) and bool(made.written()) == touched and made.have(["enable"])["enable"] == want
             good = good and (made.have(["p2pmem"])["p2pmem"] == made.card) == (touched or says is None)
+            good = good and ("p2pmem-nvmet.service" in done.stderr) == (bool(says) and action == "restore")
             tap.result(good and (not says or (says in done.stderr and "nqn.a" in done.stderr and "--force" in done.stderr)),
                        f"nvmet {action}: a namespace {name}", f"{done.returncode} {made.written()} {done.stderr}")
 
