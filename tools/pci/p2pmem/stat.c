@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "command.h"
 
@@ -25,10 +26,12 @@ struct totals {
 	double when;
 };
 
+/* What is being written is waited for no longer than a second: its reader may have stalled. */
 static void stop(int signal)
 {
 	(void)signal;
 	stopped = 1;
+	alarm(1);
 }
 
 static void resize(int signal)
@@ -377,15 +380,25 @@ static void wait_until(double deadline)
 
 static void catch_signals(void)
 {
-	/* The first one ends the watch after what is being written, a second one at once. */
+	/*
+	 * The first one ends the watch after what is being written, or in a second; another one at
+	 * once.
+	 */
 	const struct sigaction ends = {
 		.sa_handler = stop, .sa_flags = SA_RESETHAND | SA_RESTART,
 	};
 	const struct sigaction resizes = { .sa_handler = resize, .sa_flags = SA_RESTART };
+	const struct sigaction alarms = { .sa_handler = SIG_DFL };
+	sigset_t set;
 
 	sigaction(SIGINT, &ends, NULL);
 	sigaction(SIGTERM, &ends, NULL);
 	sigaction(SIGWINCH, &resizes, NULL);
+	/* whatever the caller made of it */
+	sigaction(SIGALRM, &alarms, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 /* The counters again, or the whole machine; a device that is still there keeps its peak. */

@@ -5,6 +5,7 @@ without end, text that a terminal would obey, outputs that cannot be written, ma
 """
 
 import errno
+import fcntl
 import json
 import os
 import random
@@ -12,7 +13,9 @@ import resource
 import shlex
 import signal
 import stat
+import struct
 import subprocess
+import termios
 import time
 
 COMMANDS = ["list", "topo", "topo --tree", "topo --dot", "stat", "check", "nvmet", "--json topo", "--json check",
@@ -272,6 +275,32 @@ def interrupts(tap, env, program, snapshot):
                    f"--watch ends in peace at {number.name}", f"{p.returncode} {first} {out} {err}")
 
 
+def stalls(tap, env, program, snapshot):
+    """One signal ends a watch whose reader has stalled."""
+    for more in ([], ["--json"]):
+        with subprocess.Popen([str(program), "--from", str(snapshot), *more, "stat", "--watch", "0.01"], env=env, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as p:
+            fcntl.fcntl(p.stdout, fcntl.F_SETPIPE_SZ, 4096)
+            # what stays as it is, is full
+            full, end = -1, time.monotonic() + 30
+            while time.monotonic() < end:
+                time.sleep(0.5)
+                was, full = full, struct.unpack("i", fcntl.ioctl(p.stdout, termios.FIONREAD, b"    "))[0]
+                if was == full and full:
+                    break
+            waits = p.poll() is None
+            p.send_signal(signal.SIGTERM)
+            try:
+                status = p.wait(5)
+            except subprocess.TimeoutExpired:
+                p.kill()
+                status = "does not end"
+                p.wait()
+            err = p.stderr.read()
+        tap.result(waits and full and status != "does not end" and b"Sanitizer" not in err,
+                   f"{' '.join(more)} stat --watch: one SIGTERM ends it when its reader has stalled".strip(), f"{waits} {full} {status} {err}")
+
+
 def resets(tap, env, program, directory):
     """A counter that is smaller than a moment ago has moved nothing; below a second the wrong rate would overflow to 0."""
     tree = directory / "resets.dir"
@@ -324,6 +353,7 @@ def run(tap, env, plain, sanitized, directory):
     many(tap, env, plain, directory)
     outputs(tap, env, plain, snapshot, directory)
     interrupts(tap, env, sanitized, snapshot)
+    stalls(tap, env, sanitized, snapshot)
     resets(tap, env, sanitized, directory)
     widths(tap, env, sanitized, snapshot)
     absent(tap, env, sanitized, snapshot, directory)
