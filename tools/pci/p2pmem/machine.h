@@ -320,7 +320,7 @@ struct machine *machine_read(struct tree *t);
  */
 void machine_refresh(struct machine *m);
 /* Another number once devices came, went or were replaced: machine_read() is needed */
-uint64_t read_inventory(struct machine *m);
+uint64_t read_inventory(struct tree *t);
 void machine_free(struct machine *m);
 
 void machine_missing(struct machine *m, const char *path, int error, const char *what);

@@ -239,6 +239,7 @@ static int parse_options(int argc, char **argv, struct call *call)
 static int on_machine(const struct call *call, int argc, char **argv)
 {
 	struct context c = { .out = stdout, .json = call->json };
+	uint64_t inventory = 0;
 	struct tree *tree;
 	char error[512];
 	int ret;
@@ -251,7 +252,11 @@ static int on_machine(const struct call *call, int argc, char **argv)
 	set_terminal(&c, call->color);
 	if (!strcmp(argv[0], "snapshot"))
 		tree_record(tree);
+	/* before: what changes while the machine is read is noticed by the watch */
+	if (call->o.watch)
+		inventory = read_inventory(tree);
 	c.m = machine_read(tree);
+	c.m->inventory = inventory;
 	c.j = evaluator_open(c.m);
 	if (c.m->pci_error) {
 		complain("%s%ssys/bus/pci/devices: %s%s", call->from,

@@ -7,10 +7,12 @@
  * A device that replaces an equal one has the same files, but the kernel has made its directories
  * again: their numbers differ. Names come and go with drivers.
  */
+#include <string.h>
+
 #include "machine.h"
 
 struct inventory {
-	struct machine *m;
+	struct tree *tree;
 	const char *directory;
 	uint64_t sum;
 };
@@ -34,34 +36,51 @@ static void add_place(struct inventory *v, const char *name, const char *below)
 	struct place place;
 
 	if (snprintf(path, sizeof(path), "%s/%s%s", v->directory, name, below) >=
-	    (int)sizeof(path) || place_open(v->m->tree, NULL, path, &place))
+	    (int)sizeof(path) || place_open(v->tree, NULL, path, &place))
 		return;
 	add_number(v, place_identity(&place));
 	place_close(&place);
+}
+
+/* Interfaces of containers, bridges and tunnels come and go, and are of no device. */
+static bool is_virtual(const struct inventory *v, const char *name)
+{
+	char path[TREE_PATH];
+	struct place place;
+
+	if (strcmp(v->directory, "sys/class/net"))
+		return false;
+	if (snprintf(path, sizeof(path), "%s/%s/device", v->directory, name) >=
+	    (int)sizeof(path) || place_open(v->tree, NULL, path, &place))
+		return true;
+	place_close(&place);
+	return false;
 }
 
 static void add_entry(const char *name, void *arg)
 {
 	struct inventory *v = arg;
 
+	if (is_virtual(v, name))
+		return;
 	add_text(v, name);
 	add_place(v, name, "");
 	if (starts_with(v->directory, "sys/bus/"))
 		add_place(v, name, "/driver");
 }
 
-uint64_t read_inventory(struct machine *m)
+uint64_t read_inventory(struct tree *t)
 {
 	static const char * const directories[] = {
 		"sys/bus/pci/devices", "sys/class/nvme", "sys/class/infiniband", "sys/class/net",
 	};
-	struct inventory v = { .m = m };
+	struct inventory v = { .tree = t };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(directories); i++) {
 		v.directory = directories[i];
 		add_text(&v, v.directory);
-		place_list(m->tree, NULL, v.directory, add_entry, &v);
+		place_list(t, NULL, v.directory, add_entry, &v);
 	}
 	return v.sum;
 }

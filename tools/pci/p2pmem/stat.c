@@ -404,7 +404,7 @@ static void catch_signals(void)
 /* The counters again, or the whole machine; a device that is still there keeps its peak. */
 static void refresh(struct context *c)
 {
-	uint64_t inventory = read_inventory(c->m);
+	uint64_t inventory = read_inventory(c->m->tree);
 	struct machine *was = c->m;
 	struct function *f, *old;
 	unsigned int i;

@@ -144,6 +144,9 @@ def hotplug(tap, env, unpack, program, directory):
     def goes():
         link.unlink()
 
+    def is_full():
+        (tree / second.path / "p2pmem/available").write_text("0\n")
+
     def is_replaced():
         # the old directory stays elsewhere: no file system gives its number to the new one
         (tree / second.path).rename(tree / "old")
@@ -166,8 +169,10 @@ def hotplug(tap, env, unpack, program, directory):
         for name, change, seen in (
                 ("a device that comes", comes, lambda s: first.address in s and s[third.address]["peak"] == 128 << 20),
                 ("a device that goes", goes, lambda s: first.address not in s and s[third.address]["peak"] == 128 << 20),
-                ("a device that is replaced", is_replaced, lambda s: s[second.address]["size"] == 4096 and
-                 s[second.address]["function"]["driver"] is None)):
+                ("a device whose memory is all used", is_full, lambda s: s[second.address]["peak"] == 128 << 20),
+                # what the kernel says of its pairs stays
+                ("a device that is replaced loses its peak", is_replaced, lambda s: s[second.address]["size"] == 4096 and
+                 s[second.address]["function"]["driver"] is None and s[second.address]["peak"] == 16 << 20)):
             change()
             # the one that is being written, and some for a change that is half done
             for _ in range(4):
@@ -179,10 +184,50 @@ def hotplug(tap, env, unpack, program, directory):
     subprocess.run(["rm", "-rf", str(tree)], check=True)
 
 
+def sleeps(pid):
+    """Waits until the process sleeps: it has read the machine."""
+    seen, end = 0, time.monotonic() + 30
+    while seen < 3 and time.monotonic() < end:
+        time.sleep(0.1)
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            seen = seen + 1 if f.read().rsplit(") ", 1)[1][0] == "S" else 0
+
+
+def containers(tap, env, unpack, program, directory):
+    """An interface without a device, and the first interval, do not have the whole machine read again: what is read once stays."""
+    m, snapshot, tree = switches(), directory / "edges.snapshot", directory / "edges.dir"
+    with open(snapshot, "w", encoding="utf-8") as f:
+        m.write(f)
+    unpack(snapshot, tree)
+    first = next(f for f in m.functions if f.name == "nvme0")
+    net = tree / "sys/class/net"
+    (tree / "sys/devices/virtual/net/veth0").mkdir(parents=True)
+    net.mkdir(parents=True, exist_ok=True)
+    with subprocess.Popen([str(program), "--from", str(tree), "--json", "stat", "--watch", "2"], env=env, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as p:
+        come = documents(p.stdout)
+        sleeps(p.pid)
+        (tree / first.path / "numa_node").write_text("5\n")
+        was = next(come)
+        (net / "veth0").symlink_to("../../devices/virtual/net/veth0")
+        said = [next(come), next(come)]
+        (net / "eth9").symlink_to(f"../../devices/pci0000:00/{first.path.split('/', 3)[3]}/net/eth9")
+        (tree / first.path / "net/eth9").mkdir(parents=True)
+        (tree / first.path / "net/eth9/device").symlink_to("../..")
+        next(come)
+        again = next(come)
+        p.terminate()
+        p.communicate(timeout=20)
+    ids = [d["providers"][0]["function"]["numa_node"] == 5 for d in (was, *said, again)]
+    tap.result(ids == [False, False, False, True], "stat --watch: an interface of a container is no change of the machine", f"{ids} {was['providers'][0]}")
+    subprocess.run(["rm", "-rf", str(tree)], check=True)
+
+
 def run(tap, env, run_command, unpack, program, sanitized, directory):
     tables(tap, run_command, unpack, program, directory)
     controllers(tap, run_command, sanitized, directory)
     ports(tap, run_command, sanitized, directory)
     unread(tap, run_command, sanitized, directory)
     hotplug(tap, env, unpack, sanitized, directory)
+    containers(tap, env, unpack, sanitized, directory)
     interfaces(tap, run_command, sanitized, directory)
