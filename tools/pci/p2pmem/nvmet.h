@@ -50,7 +50,7 @@ void nvmet_deliver_signals(const sigset_t *mask);
  * seconds in @left, from which the wait is subtracted: one line says so.
  */
 int nvmet_lock(struct context *c, struct nvmet_namespace *ns, double *left);
-/* Why the namespace may not be disabled for a moment: a line that ends with @remedy; NULL if it may */
+/* Why the namespace may not be disabled for a moment, and @remedy, in a line; NULL if it may */
 const char *nvmet_obstacle(struct context *c, const struct nvmet_namespace *ns, bool force,
 			   const char *remedy);
 
