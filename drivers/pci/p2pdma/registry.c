@@ -238,6 +238,17 @@ void p2pmem_client_del(struct pci_p2pmem_client *client)
 	hash_del_rcu(&client->hash);
 }
 
+static bool p2pmem_has_registration(struct device *dev, bool children)
+{
+	struct pci_p2pmem_client *c;
+
+	guard(rcu)();
+	hash_for_each_possible_rcu(p2pmem_clients, c, hash, (unsigned long)dev)
+		if (c->dev == dev && (!children || (c->ops && c->ops->children)))
+			return true;
+	return false;
+}
+
 /**
  * p2pmem_is_client() - whether a driver registered this device
  * @dev: DMA device
@@ -247,13 +258,7 @@ void p2pmem_client_del(struct pci_p2pmem_client *client)
  */
 bool p2pmem_is_client(struct device *dev)
 {
-	struct pci_p2pmem_client *c;
-
-	guard(rcu)();
-	hash_for_each_possible_rcu(p2pmem_clients, c, hash, (unsigned long)dev)
-		if (c->dev == dev)
-			return true;
-	return false;
+	return p2pmem_has_registration(dev, false);
 }
 
 /**
@@ -265,13 +270,7 @@ bool p2pmem_is_client(struct device *dev)
  */
 bool p2pmem_maps_children(struct device *dev)
 {
-	struct pci_p2pmem_client *c;
-
-	guard(rcu)();
-	hash_for_each_possible_rcu(p2pmem_clients, c, hash, (unsigned long)dev)
-		if (c->dev == dev && c->ops && c->ops->children)
-			return true;
-	return false;
+	return p2pmem_has_registration(dev, true);
 }
 
 /**
