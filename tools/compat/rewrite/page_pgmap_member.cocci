@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Files: drivers/pci/p2pdma/pages.c
 //
-// The counts of free pages are ours: the kernel leaves them at 0.
+// The counts of free pages are ours: since the pagemap moved, the kernel leaves them at 0. Nothing that
+// compiles shows that by itself.
 
 @ counted @
 @@
