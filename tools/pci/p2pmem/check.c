@@ -230,17 +230,20 @@ static bool concerns(const struct check *k, const struct function *f)
 
 static void check_bars(struct check *k, const struct function *f)
 {
-	bool stops = concerns(k, f);
 	char size[16];
+	bool stops;
 	int i;
 
-	for (i = 0; i < NR_BARS; i++)
-		if (f->bar[i].unset)
-			found(k, stops ? STOPS_SOME : NOTE, "bar-unassigned",
-			      stops ? "pci=realloc" : NULL,
-			      "%s has no address for BAR %d (%s), for which firmware and kernel found "
-			      "no room: it can neither be lent nor used", both_names(k, f), i,
-			      size_text(size, f->bar[i].unset));
+	for (i = 0; i < NR_BARS; i++) {
+		if (!f->bar[i].unset)
+			continue;
+		/* Of a bridge this looks at all functions: not before there is something to say. */
+		stops = concerns(k, f);
+		found(k, stops ? STOPS_SOME : NOTE, "bar-unassigned", stops ? "pci=realloc" : NULL,
+		      "%s has no address for BAR %d (%s), for which firmware and kernel found "
+		      "no room: it can neither be lent nor used", both_names(k, f), i,
+		      size_text(size, f->bar[i].unset));
+	}
 }
 
 static void check_functions(struct check *k)
