@@ -18,6 +18,8 @@ import subprocess
 import termios
 import time
 
+from terminal import status_of
+
 COMMANDS = ["list", "topo", "topo --tree", "topo --dot", "stat", "check", "nvmet", "--json topo", "--json check",
             "--json nvmet", "--json stat"]
 # kept down: a command that reads a file without end must not take the machine with it
@@ -290,12 +292,7 @@ def stalls(tap, env, program, snapshot):
                     break
             waits = p.poll() is None
             p.send_signal(signal.SIGTERM)
-            try:
-                status = p.wait(5)
-            except subprocess.TimeoutExpired:
-                p.kill()
-                status = "does not end"
-                p.wait()
+            status = status_of(p)
             err = p.stderr.read()
         tap.result(waits and full and status != "does not end" and b"Sanitizer" not in err,
                    f"{' '.join(more)} stat --watch: one SIGTERM ends it when its reader has stalled".strip(), f"{waits} {full} {status} {err}")

@@ -12,6 +12,8 @@ import threading
 import time
 from pathlib import Path
 
+from terminal import status_of
+
 HERE = Path(__file__).resolve().parent
 NVMET = "sys/kernel/config/nvmet"
 
@@ -203,11 +205,7 @@ def stalled(tap, made):
         os.close(fd)
         waits = p.poll() is None
         p.send_signal(signal.SIGTERM)
-        try:
-            status = p.wait(5)
-        except subprocess.TimeoutExpired:
-            p.kill()
-            status = p.wait()
+        status = status_of(p)
         have = made.have(["enable"])["enable"]
         p.stdout.close()
         p.stderr.close()

@@ -16,6 +16,16 @@ import termios
 import time
 
 
+def status_of(process):
+    """The status of a process that has got a signal; one that does not end by it is killed"""
+    try:
+        return process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return "does not end"
+
+
 class Terminal:
     def __init__(self, command, env, rows, columns):
         self.parent, child = pty.openpty()
@@ -41,11 +51,7 @@ class Terminal:
             os.write(self.parent, b"\x03")
         else:
             self.process.send_signal(number)
-        try:
-            status = self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            status = "does not end"
+        status = status_of(self.process)
         os.close(self.parent)
         os.close(self.child)
         return status
