@@ -42,10 +42,21 @@ static bool p2pmem_acs_enabled(const struct p2pmem_node *node, u16 bits)
 	return node->has_acs && (node->acs_ctrl & bits);
 }
 
-/* Domain, bus and device number are equal: two functions of one device */
-static bool p2pmem_same_device(const struct p2pmem_node *a, const struct p2pmem_node *b)
+/* A link has a single device at its other end (PCIe, section 1.3) */
+static bool p2pmem_has_link(const struct p2pmem_node *node)
 {
-	return a->id >> 3 == b->id >> 3;
+	return node->type == P2PMEM_NODE_ROOT_PORT || node->type == P2PMEM_NODE_DOWNSTREAM;
+}
+
+/*
+ * Two nodes directly below @common are functions of one device. Below a link they are, whatever
+ * their numbers: those of a device with ARI have all eight bits for the function, and virtual
+ * functions may have further bus numbers. On other buses domain, bus and device number are equal.
+ */
+static bool p2pmem_same_device(const struct p2pmem_node *common, const struct p2pmem_node *a,
+			       const struct p2pmem_node *b)
+{
+	return p2pmem_has_link(common) || a->id >> 3 == b->id >> 3;
 }
 
 /* The nearest bridge that is above both ends, or is one of them */
@@ -82,7 +93,7 @@ static bool p2pmem_host_forwards(const struct p2pmem_host *a, const struct p2pme
  */
 static u64 p2pmem_find_redirects(struct p2pmem_side *side, const struct p2pmem_side *peer)
 {
-	const struct p2pmem_node *node;
+	const struct p2pmem_node *node, *common = &side->node[side->hops];
 	unsigned int i;
 	u64 mask = 0;
 
@@ -92,7 +103,8 @@ static u64 p2pmem_find_redirects(struct p2pmem_side *side, const struct p2pmem_s
 					      P2PMEM_ACS_COMPLETION_REDIRECT))
 			continue;
 		if (node->type == P2PMEM_NODE_ENDPOINT && !node->multifunction &&
-		    !(peer->turn && p2pmem_same_device(node, peer->turn)))
+		    !(node == side->turn && peer->turn &&
+		      p2pmem_same_device(common, node, peer->turn)))
 			continue;
 		if (i < P2PMEM_ROUTE_ACS_BITS)
 			mask |= (u64)1 << i;
@@ -104,15 +116,16 @@ static u64 p2pmem_find_redirects(struct p2pmem_side *side, const struct p2pmem_s
 
 /*
  * Whether egress control at @node keeps requests from turning round to @peer,
- * both directly below the common bridge. Ports are indexed by port number, the
+ * both directly below @common. Ports are indexed by port number, the
  * functions of one device by function number. An index beyond the vector cannot
  * be shown to be open. With request redirect the request is not blocked but
  * redirected, and p2pmem_find_redirects() has counted it.
  */
-static bool p2pmem_egress_blocks(const struct p2pmem_node *node,
+static bool p2pmem_egress_blocks(const struct p2pmem_node *common,
+				 const struct p2pmem_node *node,
 				 const struct p2pmem_node *peer)
 {
-	unsigned int index = peer->port;
+	u64 index = peer->port;
 
 	if (!p2pmem_acs_enabled(node, P2PMEM_ACS_EGRESS_CONTROL) ||
 	    p2pmem_acs_enabled(node, P2PMEM_ACS_REQUEST_REDIRECT))
@@ -123,11 +136,10 @@ static bool p2pmem_egress_blocks(const struct p2pmem_node *node,
 	case P2PMEM_NODE_DOWNSTREAM:
 		break;
 	case P2PMEM_NODE_ENDPOINT:
-		if (!p2pmem_same_device(node, peer))
+		if (!p2pmem_same_device(common, node, peer))
 			return false;
-		/* a bridge in that device: not indexed by its port number */
-		if (peer->type != P2PMEM_NODE_ENDPOINT)
-			index = peer->id & 7;
+		/* on a bus after that of @node: above 255 */
+		index = p2pmem_has_link(common) ? peer->id - (node->id & ~0xffULL) : peer->id & 7;
 		break;
 	default:
 		return false;
@@ -226,6 +238,7 @@ void p2pmem_topology_route(const struct p2pmem_chain *provider,
 	struct p2pmem_side p = { .node = provider->node };
 	struct p2pmem_side c = { .node = client->node };
 	bool forwards = p2pmem_host_forwards(&provider->host, &client->host);
+	const struct p2pmem_node *common;
 
 	*route = (struct p2pmem_route) {
 		.reason = PCI_P2PMEM_HOST_BRIDGE,
@@ -245,6 +258,7 @@ void p2pmem_topology_route(const struct p2pmem_chain *provider,
 		return;
 	}
 
+	common = &p.node[p.hops];
 	route->distance = p.hops + c.hops;
 	if (p.hops)
 		p.turn = &p.node[p.hops - 1];
@@ -253,10 +267,10 @@ void p2pmem_topology_route(const struct p2pmem_chain *provider,
 	route->provider_acs = p2pmem_find_redirects(&p, &c);
 	route->client_acs = p2pmem_find_redirects(&c, &p);
 
-	if (p.turn && c.turn && p2pmem_egress_blocks(p.turn, c.turn)) {
+	if (p.turn && c.turn && p2pmem_egress_blocks(common, p.turn, c.turn)) {
 		route->reason = PCI_P2PMEM_ACS_EGRESS;
 		route->at = p.turn;
-	} else if (p.turn && c.turn && p2pmem_egress_blocks(c.turn, p.turn)) {
+	} else if (p.turn && c.turn && p2pmem_egress_blocks(common, c.turn, p.turn)) {
 		route->reason = PCI_P2PMEM_ACS_EGRESS;
 		route->at = c.turn;
 	} else if (!p.redirector && !c.redirector) {

@@ -139,9 +139,18 @@ static int depth(struct machine *m, int at)
 	return n;
 }
 
-static bool one_device(const struct p2pmem_node *a, const struct p2pmem_node *b)
+static bool below_link(struct machine *m, int at)
 {
-	return (a->id & ~7ULL) == (b->id & ~7ULL);
+	const struct p2pmem_node *up = &m->v[m->v[at].up].node;
+
+	return m->v[at].up >= HOSTS &&
+	       (up->type == P2PMEM_NODE_ROOT_PORT || up->type == P2PMEM_NODE_DOWNSTREAM);
+}
+
+static bool one_device(struct machine *m, int a, int b)
+{
+	return m->v[a].up == m->v[b].up &&
+	       (below_link(m, a) || (m->v[a].node.id & ~7ULL) == (m->v[b].node.id & ~7ULL));
 }
 
 /* Finds redirecting vertices from @at to below @top, and the first of them */
@@ -154,7 +163,7 @@ static u64 redirects(struct machine *m, int at, int top, int other_turn, int *fi
 	for (; at != top; at = m->v[at].up, bit <<= 1) {
 		n = &m->v[at].node;
 		counts = n->type != P2PMEM_NODE_ENDPOINT || n->multifunction ||
-			 (other_turn && one_device(n, &m->v[other_turn].node));
+			 (other_turn && one_device(m, at, other_turn));
 		if (!counts || !n->has_acs || !(n->acs_ctrl & (RR | CR)))
 			continue;
 		mask |= bit;
@@ -173,9 +182,9 @@ static bool blocks(struct machine *m, int from, int to)
 	if (!from || !to || !a->has_acs || (a->acs_ctrl & (EC | RR)) != EC)
 		return false;
 	if (a->type == P2PMEM_NODE_ENDPOINT) {
-		if (!one_device(a, b))
+		if (!one_device(m, from, to))
 			return false;
-		index = b->id & 7;
+		index = b->id & (below_link(m, from) ? 255 : 7);
 	} else if (a->type != P2PMEM_NODE_ROOT_PORT && a->type != P2PMEM_NODE_DOWNSTREAM) {
 		return false;
 	}

@@ -221,6 +221,69 @@ const struct route_case cases_egress[] = {
 	FUNCTION_C(MULTI_EGRESS(EC, 8, 0x1)),
 	.want = { REFUSED(ACS_EGRESS, 2), AT_CLIENT(0) },
 },
+/*
+ *   RP -+- P [vector]	01:00.0
+ *       `- C		01:0b.4, with ARI function 92
+ */
+#define ARI_C(...)								\
+	.client = { CLOSED, CHAIN({ EP(1, 11, 4), __VA_ARGS__ }, { ROOT(0, 1, 1) }) }
+{
+	"function_92_vector_blocks",
+	FUNCTION_P(MULTI_EGRESS(EC, 128, 0, 0, 0x10000000)),
+	ARI_C(MULTI),
+	.want = { REFUSED(ACS_EGRESS, 2), AT_PROVIDER(0) },
+},
+{
+	"function_92_vector_blocks_every_other_function",
+	FUNCTION_P(MULTI_EGRESS(EC, 128, 0xffffffff, 0xffffffff, 0xefffffff, 0xffffffff)),
+	ARI_C(MULTI),
+	.want = { BUS_ADDR(2) },
+},
+{
+	"function_92_blocks_function_0",
+	FUNCTION_P(MULTI),
+	ARI_C(MULTI_EGRESS(EC, 128, 0x1)),
+	.want = { REFUSED(ACS_EGRESS, 2), AT_CLIENT(0) },
+},
+{
+	"function_92_beyond_the_vector",
+	FUNCTION_P(MULTI_EGRESS(EC, 8, 0)),
+	ARI_C(MULTI),
+	.want = { REFUSED(ACS_EGRESS, 2), AT_PROVIDER(0) },
+},
+{
+	"function_92_redirects_though_its_header_has_one_function",
+	FUNCTION_P(MULTI),
+	ARI_C(ACS(RR)),
+	.want = { REFUSED(ACS_REDIRECT, 2), AT_CLIENT(0), MASKS(0, 0x1) },
+},
+/*
+ *   RP -+- P [vector]	01:00.0
+ *       `- C		02:00.1, a virtual function of the same device: 257
+ */
+{
+	"function_257_beyond_the_vector",
+	FUNCTION_P(MULTI_EGRESS(EC, 256, 0)),
+	.client = { CLOSED, CHAIN({ EP(2, 0, 1), MULTI }, { ROOT(0, 1, 1) }) },
+	.want = { REFUSED(ACS_EGRESS, 2), AT_PROVIDER(0) },
+},
+{
+	"function_257_has_no_bit_for_a_bus_before",
+	FUNCTION_P(MULTI),
+	.client = { CLOSED, CHAIN({ EP(2, 0, 1), MULTI_EGRESS(EC, 256, 0) }, { ROOT(0, 1, 1) }) },
+	.want = { REFUSED(ACS_EGRESS, 2), AT_CLIENT(0) },
+},
+/*
+ *   RP -- PCIe-to-PCI bridge -+- P [vector]	01:00.0
+ *                             `- C		01:0b.4
+ */
+{
+	"other_device_on_a_conventional_bus_has_no_bit",
+	.provider = { CLOSED, CHAIN({ EP(2, 0, 0), MULTI_EGRESS(EC, 256, 0xffffffff,
+				    0xffffffff, 0xffffffff) }, { PCI(1, 0) }, { ROOT(0, 1, 1) }) },
+	.client = { CLOSED, CHAIN({ EP(2, 11, 4), MULTI }, { PCI(1, 0) }, { ROOT(0, 1, 1) }) },
+	.want = { BUS_ADDR(2) },
+},
 {
 	"function_vector_with_request_redirect",
 	FUNCTION_P(MULTI_EGRESS(EC | RR, 8, 0x20)),

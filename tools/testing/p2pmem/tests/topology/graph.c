@@ -92,13 +92,18 @@ static void dress(struct vertex *v, const struct climate *c, struct rng *rng)
 		v->shut[i] = rng_chance(rng, 2);
 }
 
-/* Add a device with @functions functions below @parent; return the last vertex added */
+/*
+ * Add a device with @functions functions below @parent; return the last vertex added. Some end
+ * points below a link have ARI, so their functions have numbers up to 255.
+ */
 static int add_device(struct graph *g, int parent, enum role role, unsigned int functions,
 		      unsigned int *next_bus, const struct climate *c, struct rng *rng)
 {
 	struct vertex *up = &g->v[parent], *v;
+	bool ari = role == END_POINT && (up->role == ROOT_PORT || up->role == DOWNSTREAM) &&
+		   rng_chance(rng, 3);
 	unsigned int device = up->devices_below++;
-	unsigned int i;
+	unsigned int i, function = 0;
 	int last = parent;
 
 	for (i = 0; i < functions && g->nr < MAX_VERTICES; i++) {
@@ -106,8 +111,9 @@ static int add_device(struct graph *g, int parent, enum role role, unsigned int 
 		v = &g->v[last];
 		v->domain = up->domain;
 		v->bus = up->bus_below;
-		v->device = device;
-		v->function = i;
+		v->device = ari ? function >> 3 : device;
+		v->function = ari ? function & 7 : i;
+		function += 1 + rng_below(rng, 85);
 		v->header_multifunction = (functions > 1) ^ rng_chance(rng, 16);
 		v->number = device + i;
 		if (c->wide || rng_chance(rng, 8))

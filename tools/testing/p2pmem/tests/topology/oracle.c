@@ -50,9 +50,16 @@ static bool is_function(const struct vertex *v)
 	return v->role != FABRIC && v->role != HOST;
 }
 
-static bool one_device(const struct vertex *a, const struct vertex *b)
+/* All that is at the other end of a link is one device. */
+static bool at_a_link(const struct graph *g, const struct vertex *v)
 {
-	return a->domain == b->domain && a->bus == b->bus && a->device == b->device;
+	return g->v[v->parent].role == ROOT_PORT || g->v[v->parent].role == DOWNSTREAM;
+}
+
+/* Both have the same parent. */
+static bool one_device(const struct graph *g, const struct vertex *a, const struct vertex *b)
+{
+	return at_a_link(g, a) || a->device == b->device;
 }
 
 /* The top of the path: the vertex whose parent is not on the path */
@@ -73,7 +80,8 @@ static int top_of(const struct graph *g, const struct finding *f)
  * The request leaves @from for @to, both below the top: whether egress control of
  * @from allows it.
  */
-static bool shut_between(const struct vertex *from, const struct vertex *to, bool *beyond)
+static bool shut_between(const struct graph *g, const struct vertex *from, const struct vertex *to,
+			 bool *beyond)
 {
 	unsigned int number;
 
@@ -81,7 +89,9 @@ static bool shut_between(const struct vertex *from, const struct vertex *to, boo
 		return false;
 	if (from->role == DOWNSTREAM || from->role == ROOT_PORT)
 		number = to->number;
-	else if (from->role == END_POINT && one_device(from, to))
+	else if (from->role == END_POINT && at_a_link(g, from))
+		number = to->device * 8 + to->function;
+	else if (from->role == END_POINT && one_device(g, from, to))
 		number = to->function;
 	else
 		return false;
@@ -110,8 +120,8 @@ static void check_below_bridge(const struct graph *g, struct finding *f)
 	if (top > 0 && top < end) {
 		last_up = &g->v[f->path[top - 1]];
 		first_down = &g->v[f->path[top + 1]];
-		blocked_up = shut_between(last_up, first_down, &f->beyond);
-		blocked_down = shut_between(first_down, last_up, &f->beyond);
+		blocked_up = shut_between(g, last_up, first_down, &f->beyond);
+		blocked_down = shut_between(g, first_down, last_up, &f->beyond);
 	}
 	/* with request redirect, blocked requests are redirected instead */
 	if (blocked_up && last_up->redirects_requests) {
@@ -132,8 +142,8 @@ static void check_below_bridge(const struct graph *g, struct finding *f)
 		if (!v->redirects_requests && !v->redirects_completions)
 			continue;
 		if (v->role != END_POINT || v->header_multifunction ||
-		    (v == last_up && first_down && one_device(v, first_down)) ||
-		    (v == first_down && last_up && one_device(v, last_up)))
+		    (v == last_up && first_down && one_device(g, v, first_down)) ||
+		    (v == first_down && last_up && one_device(g, v, last_up)))
 			f->redirects[f->path[i]] = true;
 	}
 
