@@ -13,7 +13,9 @@ exactly once, is an error of the list.
 
 Works on copies in BUILD/mutants. Results are kept in BUILD/mutants/KERNEL.json and reused as long
 as the fault, its tests and everything that they depend on are unchanged, so that a stopped run
-continues; FRESH=1 starts over. A guest ends at its first failure.
+continues; FRESH=1 starts over. With SAME=file they are reused as long as the fault, its file and its
+tests are unchanged, whatever changed beside them: enough while other files are worked on, not for a
+statement on the whole. A guest ends at its first failure.
 
 Prints a line of TAP for each fault with the test that killed it; the last line is "killed/total".
 Exit status: 0 if all were killed, 1 if one survived, 2 on an error of the list.
@@ -120,6 +122,7 @@ class Results:
         config = (Path(kernel["KDIR"]) / ".config").read_bytes()
         rig = [p for d in ("rig", "kernels") for p in (TESTS / d).rglob("*")]
         self.world = self.digest(config, kernel["KVER"], *self.contents(rig))
+        self.source = Path(kernel["KSRC"])
         # the code of each directory, and separately its suites, on which only their own tests depend
         self.folders, self.suites = {}, {}
         for folder in MODULES:
@@ -152,24 +155,39 @@ class Results:
 
     def key(self, folder, entry):
         """A digest of all that the tests of this fault depend on; consumers depend on the core as well."""
-        parts = [self.world, self.folders[folder], self.folders["drivers/pci/p2pdma"], json.dumps(entry, sort_keys=True)]
-        for test in tests_of(entry):
-            words = self.known.get(test, ["", "kunit.sh"])
-            parts += [*words, (TESTS / "tests/guest" / words[1]).read_bytes()]
-            parts += self.contents(p for p, names in self.suites[folder].items()
-                                   if any(fnmatch.fnmatch(n, self.pattern(test)) for n in names))
+        parts = [self.world, self.folders[folder], self.folders["drivers/pci/p2pdma"]]
+        parts += self.own_parts(folder, entry)
         if any(test in self.known for test in tests_of(entry)):
             # these load all our modules
             parts += self.folders.values()
         return self.digest(*parts)
 
-    def get(self, kind, name, key):
-        found = self.all[kind].get(name)
-        return found if found and found["key"] == key else None
+    def near(self, folder, entry):
+        """The same of the fault, its file and its tests alone."""
+        path = self.source / entry["file"]
+        return self.digest(path.read_bytes() if path.exists() else b"", *self.own_parts(folder, entry))
 
-    def put(self, kind, name, **found):
+    def own_parts(self, folder, entry):
+        parts = [json.dumps(entry, sort_keys=True)]
+        for test in tests_of(entry):
+            words = self.known.get(test, ["", "kunit.sh"])
+            parts += [*words, (TESTS / "tests/guest" / words[1]).read_bytes()]
+            parts += self.contents(p for p, names in self.suites[folder].items()
+                                   if any(fnmatch.fnmatch(n, self.pattern(test)) for n in names))
+        return parts
+
+    def get(self, kind, folder, entry):
+        found = self.all[kind].get(entry["name"])
+        if not found:
+            return None
+        if os.environ.get("SAME") == "file" and found["near"] == self.near(folder, entry):
+            return found
+        return found if found["key"] == self.key(folder, entry) else None
+
+    def put(self, kind, folder, entry, **found):
+        keys = {"key": self.key(folder, entry), "near": self.near(folder, entry)}
         with self.lock:
-            self.all[kind][name] = found
+            self.all[kind][entry["name"]] = {**keys, **found}
             part = self.path.with_suffix(".new")
             part.write_text(json.dumps(self.all, indent=1) + "\n")
             part.replace(self.path)
@@ -329,8 +347,8 @@ class Campaign:
 
     def as_it_is(self, clean):
         """Run a test without a fault; returns its duration in seconds."""
-        key = self.results.key(str(Path(clean["file"]).parent), clean)
-        found = self.results.get("tests", clean["name"], key)
+        folder = str(Path(clean["file"]).parent)
+        found = self.results.get("tests", folder, clean)
         if found:
             return found["seconds"]
         killer, seconds = self.try_tests(clean)
@@ -340,18 +358,18 @@ class Campaign:
             return 0
         if killer:
             raise ValueError(f"{clean['name']} fails without any fault on the {self.name} kernel: {killer}")
-        self.results.put("tests", clean["name"], key=key, seconds=round(seconds))
+        self.results.put("tests", folder, clean, seconds=round(seconds))
         say(f"# {self.name}: {clean['name']}: {round(seconds)} s")
         return seconds
 
     def with_fault(self, mutant):
         """Returns the test that killed it, or None; and a remark if an earlier run found that."""
-        key = self.results.key(folder_of(mutant["file"]), mutant)
-        found = self.results.get("faults", mutant["name"], key)
+        folder = folder_of(mutant["file"])
+        found = self.results.get("faults", folder, mutant)
         if found:
             return found["killer"], " (found before)"
         killer = self.try_tests(mutant)[0]
-        self.results.put("faults", mutant["name"], key=key, killer=killer)
+        self.results.put("faults", folder, mutant, killer=killer)
         return killer, ""
 
     def run(self, mutants, say_result):
