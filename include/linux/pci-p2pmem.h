@@ -274,10 +274,8 @@ void *pci_p2pmem_client_priv(struct pci_p2pmem_client *client);
 struct device *pci_p2pmem_find_client(struct device *dev);
 
 /* finding */
-void pci_p2pmem_verdict(struct pci_dev *provider, struct device *client,
-			struct pci_p2pmem_verdict *verdict);
-void pci_p2pmem_verdict_update(struct pci_dev *provider, struct device *client,
-			       struct pci_p2pmem_verdict *verdict);
+int pci_p2pmem_verdict(struct pci_dev *provider, struct device *client, ktime_t since,
+		       struct pci_p2pmem_verdict *verdict);
 int pci_p2pmem_distance(struct pci_dev *provider, struct device **clients, int nr);
 struct pci_dev *pci_p2pmem_find_provider(struct device **clients, int nr);
 struct pci_dev *
@@ -295,8 +293,7 @@ void pci_p2pmem_unregister_notifier(struct notifier_block *nb);
 
 /* grants */
 struct pci_p2pmem_grant *
-pci_p2pmem_grant_create(struct pci_dev *provider, enum pci_p2pmem_prefer prefer,
-			struct device **clients, int nr,
+pci_p2pmem_grant_create(struct pci_dev *provider, struct device **clients, int nr, ktime_t since,
 			const struct pci_p2pmem_grant_ops *ops, void *priv,
 			const char *name, struct pci_p2pmem_verdict *why);
 void pci_p2pmem_grant_end(struct pci_p2pmem_grant *grant);

@@ -321,7 +321,7 @@ static void data_apart_from_metadata(struct kunit *test)
 {
 	const u32 cdmmms[] = { 0, BIT(7) };
 	struct pci_p2pmem_verdict why;
-	struct pci_p2pmem_grant *grant;
+	struct pci_dev *chosen;
 	struct nvme_bench *b;
 	int i;
 
@@ -332,11 +332,10 @@ static void data_apart_from_metadata(struct kunit *test)
 		bench_start(b);
 		b->p.client = nvme_p2pmem_register_client(&b->ctrl);
 		KUNIT_ASSERT_NOT_NULL(test, b->p.client);
-		grant = pci_p2pmem_grant_create(b->pdev, PCI_P2PMEM_NEAREST | PCI_P2PMEM_SPLIT,
-						&b->ctrl.dev, 1, NULL, NULL, "kunit", &why);
-		KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(grant), cdmmms[i] ? 0 : -EOPNOTSUPP);
-		if (!IS_ERR(grant))
-			pci_p2pmem_grant_end(grant);
+		chosen = pci_p2pmem_choose_provider(b->pdev, PCI_P2PMEM_NEAREST | PCI_P2PMEM_SPLIT,
+						    &b->ctrl.dev, 1, 0, &why);
+		KUNIT_EXPECT_PTR_EQ(test, chosen, cdmmms[i] ? b->pdev : NULL);
+		pci_dev_put(chosen);
 		bench_stop(b, false);
 		nvme_p2pmem_unregister_client(b->p.client);
 		fabric_destroy(b->f);

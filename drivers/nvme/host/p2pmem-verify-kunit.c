@@ -307,7 +307,7 @@ static void vd_grant(struct kunit *test, struct vd *d)
 	struct pci_p2pmem_verdict why;
 	struct pci_p2pmem_grant *grant;
 
-	grant = pci_p2pmem_grant_create(d->card, PCI_P2PMEM_NEAREST, &d->ctrl.dev, 1, NULL,
+	grant = pci_p2pmem_grant_create(d->card, &d->ctrl.dev, 1, KTIME_MAX, NULL,
 					NULL, "kunit", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(grant));
 	d->grant = grant;
@@ -385,7 +385,7 @@ static bool vd_remembered(struct kunit *test, struct vd *d)
 	d->counted = 0;
 	KUNIT_EXPECT_EQ(test, 0, pci_p2pmem_grant_verify(d->grant, d->ctrl.dev, d->disk->part0,
 							 &why));
-	pci_p2pmem_verdict(d->card, d->ctrl.dev, &why);
+	pci_p2pmem_verdict(d->card, d->ctrl.dev, 0, &why);
 	return why.proof == PCI_P2PMEM_UNPROVED;
 }
 
@@ -564,7 +564,7 @@ static void untried(struct kunit *test)
 				    t[i].why);
 		KUNIT_EXPECT_EQ_MSG(test, why.proof, PCI_P2PMEM_UNPROVED, "%s", t[i].why);
 		KUNIT_EXPECT_STRNEQ_MSG(test, why.note, "", "%s", t[i].why);
-		pci_p2pmem_verdict(d->card, d->ctrl.dev, &why);
+		pci_p2pmem_verdict(d->card, d->ctrl.dev, 0, &why);
 		KUNIT_EXPECT_EQ_MSG(test, why.proof, PCI_P2PMEM_UNTRIED, "%s kept", t[i].why);
 	}
 	d->fault = (struct vd_fault){ "no peer memory", COMPARE };

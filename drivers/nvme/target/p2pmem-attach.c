@@ -52,7 +52,7 @@ static bool nvmet_p2pmem_obtain(struct nvmet_p2pmem_path *path, struct pci_dev *
 
 	provider = pci_p2pmem_choose_provider(named, prefer, clients, ARRAY_SIZE(clients), since,
 					      why);
-	joined = provider && nvmet_p2pmem_share_join(path, provider, prefer, drive, why);
+	joined = provider && nvmet_p2pmem_share_join(path, provider, drive, since, why);
 	pci_dev_put(provider);
 	if (joined) {
 		/* An administrator cannot name memory that its driver does not publish. */

@@ -298,9 +298,7 @@ static int nvmet_p2pmem_check_drive(struct nvmet_ns *ns, struct nvmet_p2pmem_ns 
 		goto out;
 	}
 	/* The administrator may have changed ACS since the last evaluation. */
-	pci_p2pmem_verdict_update(provider, drive, &why);
-	if (why.reason)
-		ret = pci_p2pmem_distance(provider, &drive, 1);
+	ret = pci_p2pmem_verdict(provider, drive, KTIME_MAX, &why);
 	/* Accept a failed self-test: system memory is used until the test is repeated. */
 	if (why.reason == PCI_P2PMEM_VERIFY_FAILED)
 		ret = 0;

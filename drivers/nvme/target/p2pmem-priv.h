@@ -270,7 +270,7 @@ void nvmet_p2pmem_rescan_one(struct nvmet_p2pmem_ns *rec);
 
 /* p2pmem-share.c */
 bool nvmet_p2pmem_share_join(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
-			     enum pci_p2pmem_prefer prefer, struct device *drive,
+			     struct device *drive, ktime_t since,
 			     struct pci_p2pmem_verdict *why);
 void nvmet_p2pmem_share_leave(struct nvmet_p2pmem_path *path);
 bool nvmet_p2pmem_no_shares(void);

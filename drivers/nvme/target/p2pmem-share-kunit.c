@@ -463,7 +463,7 @@ static void route_that_changes(struct kunit *test)
 
 	kit_allow(test, BENCH_ROOT_PORT);
 	fabric_set_acs_ctrl(b->f, "dn3", PCI_ACS_RR);
-	pci_p2pmem_verdict_update(b->card, b->drive, &now);
+	pci_p2pmem_verdict(b->card, b->drive, KTIME_MAX, &now);
 	KUNIT_ASSERT_EQ(test, now.mapping, PCI_P2PMEM_MAP_HOST_BRIDGE);
 	/* A path that is created before the others are re-evaluated does not join. */
 	share_connect(s, 0, b->nic);

@@ -104,8 +104,8 @@ static const struct pci_p2pmem_grant_ops nvmet_p2pmem_share_ops = {
 };
 
 static struct nvmet_p2pmem_share *
-nvmet_p2pmem_share_create(struct pci_dev *provider, enum pci_p2pmem_prefer prefer,
-			  struct device **clients, struct pci_p2pmem_verdict *why)
+nvmet_p2pmem_share_create(struct pci_dev *provider, struct device **clients, ktime_t since,
+			  struct pci_p2pmem_verdict *why)
 {
 	struct nvmet_p2pmem_share *share = kzalloc(sizeof(*share), GFP_KERNEL);
 	struct pci_p2pmem_grant *grant;
@@ -119,7 +119,7 @@ nvmet_p2pmem_share_create(struct pci_dev *provider, enum pci_p2pmem_prefer prefe
 	share->adapter = clients[0];
 	share->drive = clients[1];
 	share->provider = provider;
-	grant = pci_p2pmem_grant_create(provider, prefer, clients, NVMET_P2PMEM_PAIRS,
+	grant = pci_p2pmem_grant_create(provider, clients, NVMET_P2PMEM_PAIRS, since,
 					&nvmet_p2pmem_share_ops, share, "nvmet", why);
 	if (IS_ERR(grant)) {
 		mutex_destroy(&share->lock);
@@ -143,16 +143,16 @@ static bool nvmet_p2pmem_share_admits(struct nvmet_p2pmem_share *share)
 /**
  * nvmet_p2pmem_share_join() - find or create the share of a path
  * @path: the path, without a share
- * @provider: the provider, whose pairs have just been evaluated
- * @prefer: as for pci_p2pmem_grant_create()
+ * @provider: the provider, from pci_p2pmem_choose_provider()
  * @drive: DMA device of the drive
+ * @since: time that was passed to the choice
  * @why: returns the reason if there is no share
  *
  * Context: Process context, path->ctrl->subsys->lock held.
  * Return: true if @path has joined a share.
  */
 bool nvmet_p2pmem_share_join(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
-			     enum pci_p2pmem_prefer prefer, struct device *drive,
+			     struct device *drive, ktime_t since,
 			     struct pci_p2pmem_verdict *why)
 {
 	struct device *clients[NVMET_P2PMEM_PAIRS] = { path->ctrl->p2p_client, drive };
@@ -167,7 +167,7 @@ bool nvmet_p2pmem_share_join(struct nvmet_p2pmem_path *path, struct pci_dev *pro
 		share = NULL;
 	}
 	if (!share)
-		share = nvmet_p2pmem_share_create(provider, prefer, clients, why);
+		share = nvmet_p2pmem_share_create(provider, clients, since, why);
 	if (!share)
 		return false;
 	path->share = share;

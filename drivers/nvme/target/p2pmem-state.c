@@ -90,7 +90,7 @@ static struct device *nvmet_p2pmem_end(struct nvmet_p2pmem_path *path,
 		return adapter;
 	if (!provider)
 		return strcmp(why->client, dev_name(adapter)) ? drive : adapter;
-	pci_p2pmem_verdict(provider, adapter, &v);
+	pci_p2pmem_verdict(provider, adapter, 0, &v);
 	return v.reason == why->reason ? adapter : drive;
 }
 

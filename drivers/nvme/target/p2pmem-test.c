@@ -280,7 +280,7 @@ static bool nvmet_p2pmem_test_known(struct nvmet_p2pmem_test *t)
 	int i;
 
 	for (i = 0; i < NVMET_P2PMEM_PAIRS; i++) {
-		pci_p2pmem_verdict(pci_p2pmem_grant_provider(t->grant), t->client[i], &v);
+		pci_p2pmem_verdict(pci_p2pmem_grant_provider(t->grant), t->client[i], 0, &v);
 		if (v.proof == PCI_P2PMEM_UNTRIED)
 			return false;
 	}

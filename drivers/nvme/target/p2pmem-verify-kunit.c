@@ -391,7 +391,7 @@ static void route_that_changes(struct kunit *test)
 	kit_allow(test, BENCH_ROOT_PORT);
 	fabric_set_acs_ctrl(b->f, "dn3", PCI_ACS_RR);
 	WRITE_ONCE(v->drive.says, PCI_P2PMEM_DISPROVED);
-	pci_p2pmem_verdict_update(b->card, b->drive, &now);
+	pci_p2pmem_verdict(b->card, b->drive, KTIME_MAX, &now);
 	KUNIT_EXPECT_EQ(test, now.mapping, PCI_P2PMEM_MAP_HOST_BRIDGE);
 	KUNIT_EXPECT_TRUE_MSG(test, bench_settles(b, NULL),
 			      "requests use the new route without a test");
@@ -418,7 +418,7 @@ static void state_of_each_namespace(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL_MSG(test,
 				  strstr(line, "; write warn to the namespace's p2pmem_verify"),
 				  "%s", line);
-	pci_p2pmem_verdict(v->b->card, v->b->drive, &known);
+	pci_p2pmem_verdict(v->b->card, v->b->drive, 0, &known);
 	KUNIT_EXPECT_EQ(test, known.proof, PCI_P2PMEM_UNTRIED);
 	bench_disconnect(v->b);
 	nvmet_ns_disable(v->b->ns);

@@ -117,7 +117,7 @@ enum nvmet_p2pmem_ruling nvmet_p2pmem_evaluate(struct nvmet_p2pmem_path *path,
 	int i;
 
 	for (i = 0; i < NVMET_P2PMEM_PAIRS; i++) {
-		pci_p2pmem_verdict(pci_p2pmem_grant_provider(grant), client[i], &v[i]);
+		pci_p2pmem_verdict(pci_p2pmem_grant_provider(grant), client[i], 0, &v[i]);
 		untried |= v[i].proof == PCI_P2PMEM_UNTRIED;
 	}
 	if (!untried || nvmet_p2pmem_mode(path, v) == NVMET_P2PMEM_OFF)
@@ -154,7 +154,7 @@ bool nvmet_p2pmem_still_proved(struct nvmet_p2pmem_path *path, struct pci_p2pmem
 	if (!client[0])
 		return false;
 	for (i = 0; i < NVMET_P2PMEM_PAIRS; i++) {
-		pci_p2pmem_verdict(pci_p2pmem_grant_provider(grant), client[i], &v[i]);
+		pci_p2pmem_verdict(pci_p2pmem_grant_provider(grant), client[i], 0, &v[i]);
 		proved &= v[i].proof == PCI_P2PMEM_PROVED;
 	}
 	put_device(client[0]);

@@ -102,8 +102,7 @@ static void p2pmem_show_path(struct p2pmem_provider *p, struct device *client, v
 	struct p2pmem_pair *pair = p2pmem_pair_find(p, client);
 	struct pci_p2pmem_verdict v;
 
-	p2pmem_lookup_verdict_locked(p, client, &v);
-	p2pmem_verdict_add_state(p, &v);
+	p2pmem_verdict(p, client, 0, &v);
 	seq_printf(m, "%s %s %s %s %d %s %s %d ", v.provider, v.client,
 		   p2pmem_token(v.reason), mappings[v.mapping], v.distance,
 		   *v.at ? v.at : "-", proofs[v.proof], v.by_admin);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: choice of a provider, and creation of grants
+ * DOC: choice of a provider
  *
  * Floor 7.
  *
@@ -139,11 +139,11 @@ static bool p2pmem_rank(struct p2pmem_provider *p, struct p2pmem_choice *c,
 	int i;
 
 	for (i = 0; i < c->nr; i++) {
-		if (c->since)
-			p2pmem_update_verdict_locked(p, c->clients[i], c->since, &v);
-		else
-			p2pmem_lookup_verdict_locked(p, c->clients[i], &v);
-		if (v.reason)
+		/*
+		 * One that cannot be evaluated now is not chosen, whatever it was before. A pair
+		 * that has never been evaluated, for lack of memory, is evaluated in any case.
+		 */
+		if (p2pmem_verdict(p, c->clients[i], c->since ?: 1, &v))
 			return false;
 		p2pmem_route_add(&route, &v, dev_to_node(c->clients[i]) !=
 				 dev_to_node(&p->pdev->dev));
@@ -275,21 +275,6 @@ static struct pci_dev *p2pmem_choose(struct device **clients, int nr,
 }
 
 /**
- * p2pmem_find_preferred() - the best published provider for some clients
- * @clients: DMA devices that must all reach it
- * @nr: number of @clients
- * @prefer: first criterion; with PCI_P2PMEM_PROVABLE unproved paths rank last
- *
- * Context: Process context, may sleep.
- * Return: the function with a reference (pci_dev_put()), or NULL.
- */
-struct pci_dev *p2pmem_find_preferred(struct device **clients, int nr,
-				      enum pci_p2pmem_prefer prefer)
-{
-	return p2pmem_choose(clients, nr, prefer, 0);
-}
-
-/**
  * pci_p2pmem_find_provider() - the best published provider for some clients
  * @clients: DMA devices that must all reach it
  * @nr: number of @clients
@@ -301,7 +286,7 @@ struct pci_dev *p2pmem_find_preferred(struct device **clients, int nr,
  */
 struct pci_dev *pci_p2pmem_find_provider(struct device **clients, int nr)
 {
-	return p2pmem_find_preferred(clients, nr, PCI_P2PMEM_NEAREST);
+	return p2pmem_choose(clients, nr, PCI_P2PMEM_NEAREST, 0);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_find_provider);
 
@@ -310,14 +295,29 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_find_provider);
  * @clients: DMA devices
  * @nr: number of @clients
  * @split: commands have a part in system memory
+ * @since: as for the choice
+ * @stopped: @why is only that a provider is not live now
  * @why: returns the most relevant refusal
  */
 struct p2pmem_refusal {
 	struct device **clients;
 	int nr;
 	bool split;
+	ktime_t since;
+	bool stopped;
 	struct pci_p2pmem_verdict *why;
 };
+
+/* A provider that is in a reset comes back by itself: that is a reason if there is no other. */
+static void p2pmem_note_stopped(struct p2pmem_provider *p, struct p2pmem_refusal *r)
+{
+	if (!READ_ONCE(p->published) || !p2pmem_pool_size(p->pool) || READ_ONCE(p->abandoned) ||
+	    r->why->reason != PCI_P2PMEM_NO_PROVIDER)
+		return;
+	r->why->reason = PCI_P2PMEM_REVOKED;
+	strscpy(r->why->provider, pci_name(p->pdev));
+	r->stopped = true;
+}
 
 static void p2pmem_note_refusal(struct p2pmem_provider *p, void *arg)
 {
@@ -325,11 +325,12 @@ static void p2pmem_note_refusal(struct p2pmem_provider *p, void *arg)
 	struct pci_p2pmem_verdict v;
 	int i;
 
-	if (!p2pmem_is_published(p))
+	if (!p2pmem_is_published(p)) {
+		p2pmem_note_stopped(p, r);
 		return;
+	}
 	for (i = 0; i < r->nr; i++) {
-		p2pmem_lookup_verdict_locked(p, r->clients[i], &v);
-		if (!v.reason)
+		if (!p2pmem_verdict(p, r->clients[i], r->since, &v))
 			continue;
 		/*
 		 * Of several refusals report that of the nearest provider. A lack of
@@ -337,9 +338,12 @@ static void p2pmem_note_refusal(struct p2pmem_provider *p, void *arg)
 		 */
 		if (r->why->reason == PCI_P2PMEM_NO_MEMORY)
 			return;
-		if (r->why->reason == PCI_P2PMEM_NO_PROVIDER || v.reason == PCI_P2PMEM_NO_MEMORY ||
-		    (v.distance >= 0 && v.distance < r->why->distance))
+		if (r->why->reason == PCI_P2PMEM_NO_PROVIDER || r->stopped ||
+		    v.reason == PCI_P2PMEM_NO_MEMORY ||
+		    (v.distance >= 0 && v.distance < r->why->distance)) {
 			*r->why = v;
+			r->stopped = false;
+		}
 		return;
 	}
 	/* All clients can use it, so this is the only reason against it. */
@@ -352,18 +356,20 @@ static void p2pmem_note_refusal(struct p2pmem_provider *p, void *arg)
  * @clients: DMA devices
  * @nr: number of @clients
  * @prefer: as for the choice; only PCI_P2PMEM_SPLIT is used
- * @why: returns the verdict of the nearest provider that was refused, or
- *	PCI_P2PMEM_NO_PROVIDER if none is published
+ * @since: as for the choice
+ * @why: returns the verdict of the nearest provider that was refused, or PCI_P2PMEM_REVOKED
+ *	if there is only one that is not live now, or PCI_P2PMEM_NO_PROVIDER if none is published
  *
  * Context: Process context, may sleep.
  */
 void p2pmem_no_provider_reason(struct device **clients, int nr, enum pci_p2pmem_prefer prefer,
-			       struct pci_p2pmem_verdict *why)
+			       ktime_t since, struct pci_p2pmem_verdict *why)
 {
 	struct p2pmem_refusal r = {
 		.clients = clients,
 		.nr = nr,
 		.split = prefer & PCI_P2PMEM_SPLIT,
+		.since = since,
 		.why = why,
 	};
 
@@ -376,19 +382,19 @@ void p2pmem_no_provider_reason(struct device **clients, int nr, enum pci_p2pmem_
  * pci_p2pmem_choose_provider() - choose the provider of a grant
  * @provider: the providing function, or NULL for the best published one that all
  *	clients reach
- * @prefer: as for pci_p2pmem_grant_create()
+ * @prefer: first criterion of that choice; with @provider only PCI_P2PMEM_SPLIT is used
  * @clients: DMA devices that will be mapped for
  * @nr: how many
- * @since: verdicts from before this time are made again; ktime_get() for all of them
+ * @since: verdicts from before this time are made again; ktime_get() for all of them, 0 for none
  * @why: returns the reason if there is none
  *
- * The choice of pci_p2pmem_grant_create() without the grant, for an orchestrator that may have
- * one for this provider and these clients already. The pairs are evaluated:
- * pci_p2pmem_grant_verdict() of an existing grant then says whether a user may join it. Of a
- * named @provider only what does not depend on its pairs is refused here.
+ * The pairs are evaluated: pci_p2pmem_grant_verdict() of a grant that exists for this provider
+ * and these clients then says whether a user may join it. Of a named @provider only what does
+ * not depend on its pairs is refused here; pci_p2pmem_grant_create() refuses the rest.
  *
  * Evaluation reads configuration space. An orchestrator that chooses for many users of the same
- * clients at one occasion passes the time at which that began, and each pair is evaluated once.
+ * clients at one occasion passes the time at which that began, and each pair is evaluated once;
+ * the same time, passed to pci_p2pmem_grant_create(), has none evaluated again.
  *
  * Context: Process context, may sleep.
  * Return: the function with a reference (pci_dev_put()), or NULL.
@@ -407,7 +413,7 @@ pci_p2pmem_choose_provider(struct pci_dev *provider, enum pci_p2pmem_prefer pref
 	if (!provider) {
 		found = p2pmem_choose(clients, nr, prefer, since);
 		if (!found)
-			p2pmem_no_provider_reason(clients, nr, prefer, why);
+			p2pmem_no_provider_reason(clients, nr, prefer, since, why);
 		return found;
 	}
 	p = p2pmem_provider_get(provider);
@@ -421,63 +427,8 @@ pci_p2pmem_choose_provider(struct pci_dev *provider, enum pci_p2pmem_prefer pref
 	}
 	scoped_guard(p2pmem_mutex)
 		for (i = 0; i < nr; i++)
-			p2pmem_update_verdict_locked(p, clients[i], since, &v);
+			p2pmem_verdict(p, clients[i], since, &v);
 	p2pmem_provider_put(p);
 	return pci_dev_get(provider);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_choose_provider);
-
-/**
- * pci_p2pmem_grant_create() - create a grant
- * @provider: the providing function, or NULL for the best published one that all
- *	clients reach
- * @prefer: first criterion of that choice; with @provider only PCI_P2PMEM_SPLIT is used
- * @clients: DMA devices that memory will be mapped for
- * @nr: number of @clients
- * @ops: callbacks of the caller; must outlive the grant's end
- * @priv: private data of the caller
- * @name: name of the user for the log
- * @why: returns the decisive verdict: that of the first refused pair, or of the last
- *	pair; if no provider was found, that of the nearest one that was refused
- *
- * Context: Process context, may sleep.
- * Return: the grant; end it with pci_p2pmem_grant_end(). -ENODEV, -EXDEV,
- * -EOPNOTSUPP with the reason in @why; -EINVAL without clients; -ENOMEM with
- * PCI_P2PMEM_NO_MEMORY if the kernel is out of memory: the caller should try again soon.
- */
-struct pci_p2pmem_grant *
-pci_p2pmem_grant_create(struct pci_dev *provider, enum pci_p2pmem_prefer prefer,
-			struct device **clients, int nr,
-			const struct pci_p2pmem_grant_ops *ops, void *priv,
-			const char *name, struct pci_p2pmem_verdict *why)
-{
-	struct pci_dev *found = NULL;
-	struct pci_p2pmem_grant *g;
-	struct p2pmem_provider *p;
-
-	*why = (struct pci_p2pmem_verdict){ .distance = -1 };
-	if (nr < 1)
-		return ERR_PTR(-EINVAL);
-	if (!provider) {
-		found = p2pmem_choose(clients, nr, prefer, KTIME_MAX);
-		provider = found;
-	}
-	if (!provider) {
-		p2pmem_no_provider_reason(clients, nr, prefer, why);
-		return ERR_PTR(p2pmem_errno(why->reason));
-	}
-	p = p2pmem_provider_get(provider);
-	if (!p) {
-		why->reason = PCI_P2PMEM_NOT_A_PROVIDER;
-		g = ERR_PTR(-ENODEV);
-	} else if (prefer & PCI_P2PMEM_SPLIT && p2pmem_refuses_split(p, clients, nr, why)) {
-		g = ERR_PTR(p2pmem_errno(why->reason));
-	} else {
-		g = p2pmem_grant_create(p, clients, nr, ops, priv, name, why);
-	}
-	if (p)
-		p2pmem_provider_put(p);
-	pci_dev_put(found);
-	return g;
-}
-EXPORT_SYMBOL_GPL(pci_p2pmem_grant_create);

@@ -205,14 +205,13 @@ unsigned int p2pmem_pairs_count(void);
 struct p2pmem_pair *p2pmem_pair_find(struct p2pmem_provider *p, struct device *client);
 struct p2pmem_pair *p2pmem_pair_create(struct p2pmem_provider *p, struct device *client);
 void p2pmem_pair_put(struct p2pmem_pair *pair);
-bool p2pmem_pair_was_allowed(struct p2pmem_provider *p, struct device *client);
-enum pci_p2pmem_reason p2pmem_pair_gone(const struct p2pmem_pair *pair);
-void p2pmem_pair_verdict(struct p2pmem_pair *pair, struct pci_p2pmem_verdict *v);
+void p2pmem_pair_ungrant(struct p2pmem_pair *pair);
+void p2pmem_pair_verdict(struct p2pmem_pair *pair, struct pci_p2pmem_verdict *v,
+			 struct p2pmem_stamp *stamp);
 bool p2pmem_pair_store(struct p2pmem_pair *pair, const struct pci_p2pmem_verdict *v, u64 sig,
 		       enum p2pmem_forget forget);
-void p2pmem_pair_postpone(struct p2pmem_pair *pair, enum p2pmem_forget forget);
-void p2pmem_pair_stamp(struct p2pmem_pair *pair, struct pci_p2pmem_verdict *v,
-		       struct p2pmem_stamp *stamp);
+void p2pmem_pair_postpone(struct p2pmem_pair *pair, enum p2pmem_forget forget,
+			  enum pci_p2pmem_reason reason);
 bool p2pmem_pair_prove(struct p2pmem_pair *pair, const struct p2pmem_stamp *stamp,
 		       enum pci_p2pmem_proof proof, const char *note,
 		       struct pci_p2pmem_verdict *v);
@@ -262,26 +261,16 @@ char *p2pmem_grant_describe(struct pci_p2pmem_grant *g);
 void p2pmem_grant_count_users(struct pci_p2pmem_grant *g, unsigned int users);
 
 /* verdict.c */
-struct p2pmem_pair *p2pmem_pair_update(struct p2pmem_provider *p, struct device *client,
-				       enum p2pmem_forget forget);
-struct p2pmem_pair *p2pmem_pair_get(struct p2pmem_provider *p, struct device *client);
-void p2pmem_lookup_verdict_locked(struct p2pmem_provider *p, struct device *client,
-				  struct pci_p2pmem_verdict *v);
-void p2pmem_update_verdict_locked(struct p2pmem_provider *p, struct device *client,
-				  ktime_t since, struct pci_p2pmem_verdict *v);
-void p2pmem_verdict_add_state(struct p2pmem_provider *p, struct pci_p2pmem_verdict *v);
-void p2pmem_lookup_verdict(struct p2pmem_provider *p, struct device *client,
-			   struct pci_p2pmem_verdict *v);
+struct p2pmem_pair *p2pmem_pair_get(struct p2pmem_provider *p, struct device *client,
+				    ktime_t since, struct pci_p2pmem_verdict *v);
+int p2pmem_verdict(struct p2pmem_provider *p, struct device *client, ktime_t since,
+		   struct pci_p2pmem_verdict *v);
 unsigned int p2pmem_pairs_update(struct p2pmem_provider *p, struct device *client,
 				 enum p2pmem_forget forget, unsigned int *pairs);
 void p2pmem_pairs_hotplug_event(void);
 void p2pmem_pairs_exit(void);
 
 /* grant.c */
-struct pci_p2pmem_grant *
-p2pmem_grant_create(struct p2pmem_provider *p, struct device **clients, int nr,
-		    const struct pci_p2pmem_grant_ops *ops, void *priv, const char *name,
-		    struct pci_p2pmem_verdict *why);
 enum pci_p2pmem_reason p2pmem_grant_reason(const struct pci_p2pmem_grant *grant);
 
 /* holders.c */
@@ -291,10 +280,8 @@ void p2pmem_grants_report(struct p2pmem_provider *p);
 void p2pmem_grants_show(struct p2pmem_provider *p, struct seq_file *m);
 
 /* find.c */
-struct pci_dev *p2pmem_find_preferred(struct device **clients, int nr,
-				      enum pci_p2pmem_prefer prefer);
 void p2pmem_no_provider_reason(struct device **clients, int nr, enum pci_p2pmem_prefer prefer,
-			       struct pci_p2pmem_verdict *why);
+			       ktime_t since, struct pci_p2pmem_verdict *why);
 
 /* verify.c */
 #if IS_ENABLED(CONFIG_KUNIT)

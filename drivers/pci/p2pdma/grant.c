@@ -41,10 +41,8 @@ static void p2pmem_grant_free_worker(struct work_struct *work)
 	synchronize_rcu();
 	scoped_guard(mutex, &g->provider->lock)
 		list_del_init(&g->node);
-	for (i = 0; i < g->nr; i++) {
-		atomic_dec(&g->link[i].pair->grants);
-		p2pmem_pair_put(g->link[i].pair);
-	}
+	for (i = 0; i < g->nr; i++)
+		p2pmem_pair_ungrant(g->link[i].pair);
 	p2pmem_provider_put(g->provider);
 	free_percpu(g->bytes);
 	percpu_ref_exit(&g->ref);
@@ -64,30 +62,23 @@ static void p2pmem_grant_release(struct percpu_ref *ref)
 }
 
 /* Adds the pair of a client. Returns 0, or an errno with the reason in @why. */
-static int p2pmem_grant_add(struct pci_p2pmem_grant *g, struct device *client,
+static int p2pmem_grant_add(struct pci_p2pmem_grant *g, struct device *client, ktime_t since,
 			    struct pci_p2pmem_verdict *why)
 {
-	struct p2pmem_pair *pair = p2pmem_pair_get(g->provider, client);
+	struct p2pmem_pair *pair = p2pmem_pair_get(g->provider, client, since, why);
 
-	if (IS_ERR(pair)) {
-		p2pmem_lookup_verdict(g->provider, client, why);
-		/* The evaluation failed, but a later or an earlier one allows the pair. */
-		if (!why->reason)
-			why->reason = PCI_P2PMEM_NO_MEMORY;
+	if (IS_ERR(pair))
 		return p2pmem_errno(why->reason);
-	}
-	p2pmem_pair_verdict(pair, why);
 	if (why->reason) {
 		p2pmem_pair_failed(pair, why->reason);
-		p2pmem_pair_put(pair);
+		p2pmem_pair_ungrant(pair);
 		return p2pmem_errno(why->reason);
 	}
 	/* A client that is listed twice is added once. */
 	if (p2pmem_grant_link(g, client)) {
-		p2pmem_pair_put(pair);
+		p2pmem_pair_ungrant(pair);
 		return 0;
 	}
-	atomic_inc(&pair->grants);
 	g->link[g->nr++] = (struct p2pmem_link){
 		.pair = pair, .how = why->mapping, .disproofs = READ_ONCE(pair->disproofs),
 	};
@@ -126,28 +117,58 @@ free_grant:
 	return NULL;
 }
 
+/* Lets a revocation find a new grant, or returns false if there was one meanwhile. */
+static bool p2pmem_grant_list(struct pci_p2pmem_grant *g)
+{
+	struct p2pmem_provider *p = g->provider;
+
+	guard(mutex)(&p->lock);
+	if (!p2pmem_is_live(p) || p2pmem_grant_is_stale(g))
+		return false;
+	list_add_tail(&g->node, &p->grants);
+	p2pmem_grant_count_users(g, 1);
+	return true;
+}
+
 /**
- * p2pmem_grant_create() - create a grant of one provider
- * @p: the provider, held
+ * pci_p2pmem_grant_create() - create a grant
+ * @provider: the providing function, for example from pci_p2pmem_choose_provider(), which
+ *	also says whether it accepts commands of which a part is elsewhere
  * @clients: DMA devices that memory will be mapped for
  * @nr: number of @clients
- * @ops: the orchestrator's callbacks
- * @priv: private data of the orchestrator
+ * @since: a verdict from before this time (ktime_get()) is made again, because writes to ACS
+ *	registers are not notified: the time that was passed to the choice; KTIME_MAX to make
+ *	all of them in any case
+ * @ops: callbacks of the caller; must outlive the grant's end
+ * @priv: private data of the caller
  * @name: name of the user for the log
- * @why: returns the decisive verdict
+ * @why: returns the decisive verdict: that of the first refused pair, or of the last pair
  *
  * Context: Process context, may sleep.
- * Return: the grant, or an error pointer; see pci_p2pmem_grant_create().
+ * Return: the grant; end it with pci_p2pmem_grant_end(). -ENODEV, -EXDEV,
+ * -EOPNOTSUPP with the reason in @why; -EINVAL without clients; -ENOMEM with
+ * PCI_P2PMEM_NO_MEMORY if the kernel is out of memory: the caller should try again soon.
  */
 struct pci_p2pmem_grant *
-p2pmem_grant_create(struct p2pmem_provider *p, struct device **clients, int nr,
-		    const struct pci_p2pmem_grant_ops *ops, void *priv, const char *name,
-		    struct pci_p2pmem_verdict *why)
+pci_p2pmem_grant_create(struct pci_dev *provider, struct device **clients, int nr, ktime_t since,
+			const struct pci_p2pmem_grant_ops *ops, void *priv,
+			const char *name, struct pci_p2pmem_verdict *why)
 {
+	struct p2pmem_provider *p;
 	struct pci_p2pmem_grant *g;
 	int i, ret = 0;
 
+	*why = (struct pci_p2pmem_verdict){ .distance = -1 };
+	if (nr < 1)
+		return ERR_PTR(-EINVAL);
+	p = p2pmem_provider_get(provider);
+	if (!p) {
+		why->reason = PCI_P2PMEM_NOT_A_PROVIDER;
+		return ERR_PTR(-ENODEV);
+	}
+	/* It has a reference of its own. */
 	g = p2pmem_grant_alloc(p, nr, name);
+	p2pmem_provider_put(p);
 	if (!g) {
 		why->reason = PCI_P2PMEM_NO_MEMORY;
 		return ERR_PTR(-ENOMEM);
@@ -155,26 +176,17 @@ p2pmem_grant_create(struct p2pmem_provider *p, struct device **clients, int nr,
 	g->ops = ops;
 	g->priv = priv;
 	for (i = 0; i < nr && !ret; i++)
-		ret = p2pmem_grant_add(g, clients[i], why);
-	if (ret)
-		goto end;
-
-	/* Under the lock either a revocation finds the grant, or the check below fails. */
-	mutex_lock(&p->lock);
-	if (p2pmem_is_live(p) && !p2pmem_grant_is_stale(g)) {
-		list_add_tail(&g->node, &p->grants);
-		p2pmem_grant_count_users(g, 1);
-	} else {
+		ret = p2pmem_grant_add(g, clients[i], since, why);
+	if (!ret && !p2pmem_grant_list(g)) {
 		why->reason = PCI_P2PMEM_REVOKED;
 		ret = -ENODEV;
 	}
-	mutex_unlock(&p->lock);
 	if (!ret)
 		return g;
-end:
 	percpu_ref_kill(&g->ref);
 	return ERR_PTR(ret);
 }
+EXPORT_SYMBOL_GPL(pci_p2pmem_grant_create);
 
 /**
  * p2pmem_grant_reason() - why a grant does not allow new allocations
@@ -191,9 +203,7 @@ enum pci_p2pmem_reason p2pmem_grant_reason(const struct pci_p2pmem_grant *grant)
 	for (l = grant->link; l < grant->link + grant->nr; l++) {
 		if (p2pmem_link_valid(l))
 			continue;
-		v.reason = p2pmem_pair_gone(l->pair);
-		if (!v.reason)
-			p2pmem_pair_verdict(l->pair, &v);
+		p2pmem_pair_verdict(l->pair, &v, NULL);
 		if (v.reason)
 			return v.reason;
 	}
@@ -291,11 +301,7 @@ bool pci_p2pmem_grant_verdict(struct pci_p2pmem_grant *grant,
 	int i;
 
 	for (i = 0; i < grant->nr; i++) {
-		p2pmem_pair_verdict(grant->link[i].pair, verdict);
-		if (!verdict->reason && READ_ONCE(grant->link[i].pair->dead)) {
-			verdict->reason = PCI_P2PMEM_NOT_A_CLIENT;
-			verdict->mapping = PCI_P2PMEM_MAP_NONE;
-		}
+		p2pmem_pair_verdict(grant->link[i].pair, verdict, NULL);
 		if (verdict->reason)
 			return false;
 		by_admin |= verdict->by_admin;

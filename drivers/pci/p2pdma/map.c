@@ -181,7 +181,7 @@ static enum pci_p2pmem_reason p2pmem_pair_reason(struct p2pmem_pair *pair)
 {
 	struct pci_p2pmem_verdict v;
 
-	p2pmem_pair_verdict(pair, &v);
+	p2pmem_pair_verdict(pair, &v, NULL);
 	/* The pair is allowed now, but was disproved since the grant was created. */
 	return v.reason ?: PCI_P2PMEM_VERIFY_FAILED;
 }

@@ -109,35 +109,15 @@ void p2pmem_pair_put(struct p2pmem_pair *pair)
 }
 
 /**
- * p2pmem_pair_was_allowed() - whether a verdict has ever allowed a pair
- * @p: the provider
- * @client: DMA device
+ * p2pmem_pair_ungrant() - end what p2pmem_pair_get() began
+ * @pair: the pair
  *
- * Context: Any.
- * Return: true if the pair may have been mapped.
+ * Context: Process context.
  */
-bool p2pmem_pair_was_allowed(struct p2pmem_provider *p, struct device *client)
+void p2pmem_pair_ungrant(struct p2pmem_pair *pair)
 {
-	struct p2pmem_pair *pair;
-
-	guard(rcu)();
-	pair = p2pmem_pair_find(p, client);
-	return pair && READ_ONCE(pair->count);
-}
-
-/**
- * p2pmem_pair_gone() - why a pair is not evaluated any more
- * @pair: the pair, held
- *
- * Context: Any.
- * Return: PCI_P2PMEM_OK while both ends are there.
- */
-enum pci_p2pmem_reason p2pmem_pair_gone(const struct p2pmem_pair *pair)
-{
-	if (!READ_ONCE(pair->dead))
-		return PCI_P2PMEM_OK;
-	/* A provider that was withdrawn has left live before. */
-	return p2pmem_is_live(pair->provider) ? PCI_P2PMEM_NOT_A_CLIENT : PCI_P2PMEM_REVOKED;
+	atomic_dec(&pair->grants);
+	p2pmem_pair_put(pair);
 }
 
 /* Applies the client's current DMA limit and the result of the self-test. */
@@ -172,17 +152,29 @@ static void p2pmem_pair_copy(const struct p2pmem_pair *pair, struct pci_p2pmem_v
 /**
  * p2pmem_pair_verdict() - copy the verdict of a pair
  * @pair: the pair
- * @v: returns the verdict
+ * @v: returns the verdict; that of a pair that left the table is a refusal
+ * @stamp: returns the state that @v belongs to, for p2pmem_pair_prove(); or NULL
  *
  * Context: Any but NMI.
  */
-void p2pmem_pair_verdict(struct p2pmem_pair *pair, struct pci_p2pmem_verdict *v)
+void p2pmem_pair_verdict(struct p2pmem_pair *pair, struct pci_p2pmem_verdict *v,
+			 struct p2pmem_stamp *stamp)
 {
 	unsigned long flags;
 
+	if (stamp)
+		stamp->epoch = READ_ONCE(pair->provider->epoch);
 	spin_lock_irqsave(&p2pmem_pairs_lock, flags);
 	p2pmem_pair_copy(pair, v);
+	if (stamp)
+		stamp->serial = pair->serial;
 	spin_unlock_irqrestore(&p2pmem_pairs_lock, flags);
+	if (likely(!READ_ONCE(pair->dead)))
+		return;
+	/* A provider that was withdrawn has left live before. */
+	v->reason = p2pmem_is_live(pair->provider) ? PCI_P2PMEM_NOT_A_CLIENT :
+						     PCI_P2PMEM_REVOKED;
+	v->mapping = PCI_P2PMEM_MAP_NONE;
 }
 
 /* True if the visible part of the verdict changed. */
@@ -304,17 +296,21 @@ bool p2pmem_pair_store(struct p2pmem_pair *pair, const struct pci_p2pmem_verdict
  * p2pmem_pair_postpone() - note that an evaluation failed
  * @pair: the pair, which keeps its verdict
  * @forget: which self-test results it would have dropped
+ * @reason: of the failure, for a pair that has no verdict yet
  *
  * A proof is dropped now: the route may have changed. Of a disproof the next evaluation decides.
  *
  * Context: Process context, p2pmem_mutex held.
  */
-void p2pmem_pair_postpone(struct p2pmem_pair *pair, enum p2pmem_forget forget)
+void p2pmem_pair_postpone(struct p2pmem_pair *pair, enum p2pmem_forget forget,
+			  enum pci_p2pmem_reason reason)
 {
 	unsigned long flags;
 
 	spin_lock_irqsave(&p2pmem_pairs_lock, flags);
 	WRITE_ONCE(pair->stale, true);
+	if (!pair->made)
+		pair->verdict.reason = reason;
 	if (forget) {
 		pair->forget = max_t(unsigned int, forget, pair->forget);
 		/* A self-test that is running has no result, either. */
@@ -365,29 +361,9 @@ struct p2pmem_pair *p2pmem_pair_create(struct p2pmem_provider *p, struct device 
 }
 
 /**
- * p2pmem_pair_stamp() - record the state of a pair before its self-test
- * @pair: the pair, held
- * @v: returns the verdict
- * @stamp: returns the state that @v belongs to
- *
- * Context: Process context.
- */
-void p2pmem_pair_stamp(struct p2pmem_pair *pair, struct pci_p2pmem_verdict *v,
-		       struct p2pmem_stamp *stamp)
-{
-	unsigned long flags;
-
-	stamp->epoch = READ_ONCE(pair->provider->epoch);
-	spin_lock_irqsave(&p2pmem_pairs_lock, flags);
-	p2pmem_pair_copy(pair, v);
-	stamp->serial = pair->serial;
-	spin_unlock_irqrestore(&p2pmem_pairs_lock, flags);
-}
-
-/**
  * p2pmem_pair_prove() - store the result of a self-test
  * @pair: the pair, held
- * @stamp: state that was tested, from p2pmem_pair_stamp()
+ * @stamp: state that was tested, from p2pmem_pair_verdict()
  * @proof: the result
  * @note: text from the self-test
  * @v: returns the resulting verdict

@@ -30,7 +30,7 @@ static void p2pmem_log_pair(struct p2pmem_provider *p, struct device *client, vo
 		return;
 	reasons = xchg(&pair->unlogged, 0);
 	for_each_set_bit(r, &reasons, PCI_P2PMEM_NR_REASONS) {
-		p2pmem_pair_verdict(pair, &v);
+		p2pmem_pair_verdict(pair, &v, NULL);
 		if (v.reason != r)
 			v = (struct pci_p2pmem_verdict){ .reason = r, .distance = -1 };
 		if (text)

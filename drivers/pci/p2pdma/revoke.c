@@ -43,8 +43,17 @@ struct p2pmem_revoke_ctx {
 static void p2pmem_revoke_client(struct pci_p2pmem_client *c, void *arg)
 {
 	struct p2pmem_revoke_ctx *gone = arg;
+	struct p2pmem_pair *pair;
+	bool allowed;
 
-	if (c->ops && c->ops->revoke && p2pmem_pair_was_allowed(gone->provider, c->dev))
+	if (!c->ops || !c->ops->revoke)
+		return;
+	scoped_guard(rcu) {
+		pair = p2pmem_pair_find(gone->provider, c->dev);
+		/* Its counters were allocated when a verdict allowed it for the first time. */
+		allowed = pair && READ_ONCE(pair->count);
+	}
+	if (allowed)
 		c->ops->revoke(c, gone->provider->pdev);
 }
 

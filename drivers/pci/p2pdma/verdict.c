@@ -6,8 +6,8 @@
  *
  * All verdicts are made here, in process context, under p2pmem_mutex, while both ends are
  * registered: when an end is registered, after a change of policy, after PCI hotplug, after
- * a reset of the provider, and when a grant is created or pci_p2pmem_verdict_update() is
- * called, because writes to ACS registers are not notified. If an evaluation fails (a
+ * a reset of the provider, and for a user that is about to use the pair (a grant, the choice of
+ * a provider), because writes to ACS registers are not notified. If an evaluation fails (a
  * configuration read failed, or memory is short) the pair keeps its verdict, and a work
  * item tries again.
  */
@@ -31,12 +31,6 @@ static void p2pmem_schedule_evaluate(void)
 	queue_delayed_work(p2pmem_wq, &p2pmem_pairs_work, P2PMEM_EVALUATE_DELAY);
 }
 
-/* The reason of a pair that could not be evaluated */
-static enum pci_p2pmem_reason p2pmem_evaluate_reason(int error)
-{
-	return error == -ENOMEM ? PCI_P2PMEM_NO_MEMORY : PCI_P2PMEM_REVOKED;
-}
-
 /* Creates a pair; if out of memory, schedules another attempt. */
 static struct p2pmem_pair *p2pmem_pair_add(struct p2pmem_provider *p, struct device *client)
 {
@@ -49,12 +43,12 @@ static struct p2pmem_pair *p2pmem_pair_add(struct p2pmem_provider *p, struct dev
 
 /*
  * Evaluates a pair. Returns 1 if the visible part of its verdict changed, 0 if not, or an
- * errno; then the pair keeps its verdict, and another attempt is scheduled.
+ * errno with the reason in @v; then the pair keeps its verdict, and another attempt is scheduled.
  */
-static int p2pmem_pair_evaluate(struct p2pmem_pair *pair, enum p2pmem_forget forget)
+static int p2pmem_pair_evaluate(struct p2pmem_pair *pair, enum p2pmem_forget forget,
+				struct pci_p2pmem_verdict *v)
 {
 	struct p2pmem_pair_count __percpu *count;
-	struct pci_p2pmem_verdict v;
 	bool changed;
 	u64 sig;
 	int ret;
@@ -64,8 +58,8 @@ static int p2pmem_pair_evaluate(struct p2pmem_pair *pair, enum p2pmem_forget for
 	/* The function of an abandoned provider may have been removed. */
 	if (pair->dead || READ_ONCE(pair->provider->abandoned))
 		return -ENODEV;
-	ret = p2pmem_route_evaluate(pair->provider, pair->client, &v, &sig);
-	if (!ret && v.mapping && !pair->count) {
+	ret = p2pmem_route_evaluate(pair->provider, pair->client, v, &sig);
+	if (!ret && v->mapping && !pair->count) {
 		/* Others hold the mutex of the per-CPU allocator while they reclaim memory. */
 		count = alloc_percpu_gfp(struct p2pmem_pair_count, GFP_NOWAIT | __GFP_NOWARN);
 		if (count)
@@ -75,151 +69,138 @@ static int p2pmem_pair_evaluate(struct p2pmem_pair *pair, enum p2pmem_forget for
 			ret = -ENOMEM;
 	}
 	if (ret) {
-		/* A pair without an earlier verdict gets the reason of the failure. */
-		if (!pair->made)
-			WRITE_ONCE(pair->verdict.reason, p2pmem_evaluate_reason(ret));
-		p2pmem_pair_postpone(pair, forget);
+		v->reason = ret == -ENOMEM ? PCI_P2PMEM_NO_MEMORY : PCI_P2PMEM_REVOKED;
+		v->mapping = PCI_P2PMEM_MAP_NONE;
+		p2pmem_pair_postpone(pair, forget, v->reason);
 		p2pmem_schedule_evaluate();
 		return ret;
 	}
-	changed = p2pmem_pair_store(pair, &v, sig, forget);
+	changed = p2pmem_pair_store(pair, v, sig, forget);
 	/* Orchestrators end grants that would not be created any more. */
 	if (changed && atomic_read(&pair->grants))
 		p2pmem_schedule_notify();
 	return changed;
 }
 
-/**
- * p2pmem_pair_update() - look up or create a pair, and evaluate it
- * @p: the provider
- * @client: DMA device
- * @forget: which self-test results are dropped
- *
- * Context: Process context, p2pmem_mutex held.
- * Return: the pair, or an error pointer: -EOPNOTSUPP if @client is not a client, -ENODEV if
- * the provider is withdrawn, -ENOMEM, -EIO or another errno if the evaluation failed.
+/*
+ * Finds or creates the pair of a client, and evaluates it unless that was done at @since or later.
+ * Returns the pair with its verdict in @v, or an error pointer with the reason in @v.
  */
-struct p2pmem_pair *p2pmem_pair_update(struct p2pmem_provider *p, struct device *client,
-				       enum p2pmem_forget forget)
+static struct p2pmem_pair *p2pmem_pair_update(struct p2pmem_provider *p, struct device *client,
+					      ktime_t since, struct pci_p2pmem_verdict *v)
 {
-	struct p2pmem_pair *pair;
-	int ret;
+	struct p2pmem_pair *pair = p2pmem_pair_find(p, client);
+	int ret = 0;
 
 	lockdep_assert_held(&p2pmem_mutex);
 
+	if (pair && !pair->stale && !ktime_before(pair->made, since))
+		goto out;
+	*v = (struct pci_p2pmem_verdict){ .reason = PCI_P2PMEM_REVOKED, .distance = -1 };
+	strscpy(v->provider, pci_name(p->pdev));
+	strscpy(v->client, dev_name(client));
 	if (p2pmem_find(p->pdev) != p || READ_ONCE(p->abandoned))
 		return ERR_PTR(-ENODEV);
-	if (!p2pmem_is_client(client))
+	if (!p2pmem_is_client(client)) {
+		v->reason = PCI_P2PMEM_NOT_A_CLIENT;
 		return ERR_PTR(-EOPNOTSUPP);
-	pair = p2pmem_pair_find(p, client) ?: p2pmem_pair_add(p, client);
-	if (!pair)
+	}
+	pair = pair ?: p2pmem_pair_add(p, client);
+	if (!pair) {
+		v->reason = PCI_P2PMEM_NO_MEMORY;
 		return ERR_PTR(-ENOMEM);
-	ret = p2pmem_pair_evaluate(pair, forget);
-	return ret < 0 ? ERR_PTR(ret) : pair;
-}
-
-/**
- * p2pmem_pair_get() - look up or create a pair, evaluate it, and take a reference
- * @p: the provider
- * @client: DMA device
- *
- * Context: Process context, may sleep.
- * Return: the pair, or an error pointer as of p2pmem_pair_update().
- */
-struct p2pmem_pair *p2pmem_pair_get(struct p2pmem_provider *p, struct device *client)
-{
-	struct p2pmem_pair *pair;
-
-	guard(p2pmem_mutex)();
-	pair = p2pmem_pair_update(p, client, P2PMEM_FORGET_OUTDATED);
-	if (!IS_ERR(pair))
-		kref_get(&pair->ref);
+	}
+	ret = p2pmem_pair_evaluate(pair, P2PMEM_FORGET_OUTDATED, v);
+	if (ret < 0)
+		return ERR_PTR(ret);
+out:
+	p2pmem_pair_verdict(pair, v, NULL);
 	return pair;
 }
 
 /**
- * p2pmem_lookup_verdict_locked() - verdict of a provider and any device
+ * p2pmem_pair_get() - find or create a pair for a grant, and evaluate it
+ * @p: the provider
+ * @client: DMA device, or NULL
+ * @since: a verdict that was made at this time or later is not made again
+ * @v: returns the verdict, or the reason why there is no pair or no verdict
+ *
+ * A change of the verdict from now on is notified: the grant is counted under the mutex under
+ * which verdicts change.
+ *
+ * Context: Process context, may sleep.
+ * Return: the pair with a reference and counted as granted, both dropped by
+ * p2pmem_pair_ungrant(); or an error pointer: -EOPNOTSUPP if @client is not a client, -ENODEV if
+ * the provider is withdrawn, -ENOMEM, -EAGAIN or another errno if the evaluation failed.
+ */
+struct p2pmem_pair *p2pmem_pair_get(struct p2pmem_provider *p, struct device *client,
+				    ktime_t since, struct pci_p2pmem_verdict *v)
+{
+	struct p2pmem_pair *pair;
+
+	if (!client) {
+		v->reason = PCI_P2PMEM_NO_DMA_DEVICE;
+		return ERR_PTR(-EOPNOTSUPP);
+	}
+	guard(p2pmem_mutex)();
+	pair = p2pmem_pair_update(p, client, since, v);
+	if (!IS_ERR(pair)) {
+		kref_get(&pair->ref);
+		atomic_inc(&pair->grants);
+	}
+	return pair;
+}
+
+/* The verdict of a device that has no pair: what can be told without one */
+static void p2pmem_verdict_of_route(struct p2pmem_provider *p, struct device *client,
+				    struct pci_p2pmem_verdict *v)
+{
+	*v = (struct pci_p2pmem_verdict){ .distance = -1 };
+	strscpy(v->provider, pci_name(p->pdev));
+	if (client)
+		strscpy(v->client, dev_name(client));
+	if (!client)
+		v->reason = PCI_P2PMEM_NO_DMA_DEVICE;
+	else if (p2pmem_find(p->pdev) != p || READ_ONCE(p->abandoned))
+		v->reason = PCI_P2PMEM_NOT_A_PROVIDER;
+	else if (p2pmem_is_client(client))
+		/* There was no memory for its pair. */
+		v->reason = PCI_P2PMEM_NO_MEMORY;
+	else
+		p2pmem_route_evaluate(p, client, v, NULL);
+}
+
+/**
+ * p2pmem_verdict() - verdict of a provider and any device
  * @p: the provider, held
- * @client: DMA device, which need not be a client
- * @v: returns the stored verdict if there is a pair, else evaluates the route
+ * @client: DMA device, which need not be a client, or NULL
+ * @since: a verdict that is older is made again; 0: the stored one
+ * @v: returns the verdict; if it has to be made and that fails, the reason of the failure
  *
  * Context: Process context, p2pmem_mutex held.
+ * Return: 0, or the errno of the refusal.
  */
-void p2pmem_lookup_verdict_locked(struct p2pmem_provider *p, struct device *client,
-				  struct pci_p2pmem_verdict *v)
+int p2pmem_verdict(struct p2pmem_provider *p, struct device *client, ktime_t since,
+		   struct pci_p2pmem_verdict *v)
 {
 	struct p2pmem_pair *pair;
 
 	lockdep_assert_held(&p2pmem_mutex);
 
-	if (!client) {
-		*v = (struct pci_p2pmem_verdict){ .reason = PCI_P2PMEM_NO_DMA_DEVICE,
-						  .distance = -1 };
-		return;
+	if (since && p2pmem_is_client(client)) {
+		p2pmem_pair_update(p, client, since, v);
+	} else {
+		pair = p2pmem_pair_find(p, client);
+		if (pair)
+			p2pmem_pair_verdict(pair, v, NULL);
+		else
+			p2pmem_verdict_of_route(p, client, v);
 	}
-	pair = p2pmem_pair_find(p, client);
-	if (pair) {
-		p2pmem_pair_verdict(pair, v);
-		return;
+	if (!v->reason && !p2pmem_is_live(p)) {
+		v->reason = PCI_P2PMEM_REVOKED;
+		v->mapping = PCI_P2PMEM_MAP_NONE;
 	}
-	if (p2pmem_find(p->pdev) != p || READ_ONCE(p->abandoned)) {
-		*v = (struct pci_p2pmem_verdict){ .reason = PCI_P2PMEM_NOT_A_PROVIDER,
-						  .distance = -1 };
-		return;
-	}
-	/* Where nothing can be known, that is the reason. */
-	p2pmem_route_evaluate(p, client, v, NULL);
-	if (!v->reason && v->needed > p2pmem_client_limit(client))
-		v->reason = PCI_P2PMEM_DMA_MASK;
-}
-
-/**
- * p2pmem_update_verdict_locked() - evaluate the pair, then look up its verdict
- * @p: the provider, held
- * @client: DMA device, which need not be a client
- * @since: a verdict that was made at this time or later is not made again
- * @v: returns the verdict; if the evaluation fails, the earlier one
- *
- * Context: Process context, p2pmem_mutex held.
- */
-void p2pmem_update_verdict_locked(struct p2pmem_provider *p, struct device *client,
-				  ktime_t since, struct pci_p2pmem_verdict *v)
-{
-	struct p2pmem_pair *pair = client ? p2pmem_pair_find(p, client) : NULL;
-
-	if (!pair || pair->stale || !pair->made || ktime_before(pair->made, since))
-		p2pmem_pair_update(p, client, P2PMEM_FORGET_OUTDATED);
-	p2pmem_lookup_verdict_locked(p, client, v);
-}
-
-/**
- * p2pmem_verdict_add_state() - refuse in a verdict if the provider is not live
- * @p: the provider
- * @v: verdict of one of its pairs
- *
- * Context: Any.
- */
-void p2pmem_verdict_add_state(struct p2pmem_provider *p, struct pci_p2pmem_verdict *v)
-{
-	if (v->reason || p2pmem_is_live(p))
-		return;
-	v->reason = PCI_P2PMEM_REVOKED;
-	v->mapping = PCI_P2PMEM_MAP_NONE;
-}
-
-/**
- * p2pmem_lookup_verdict() - take p2pmem_mutex and call p2pmem_lookup_verdict_locked()
- * @p: the provider, held
- * @client: DMA device, which need not be a client
- * @v: returns the verdict
- *
- * Context: Process context, may sleep.
- */
-void p2pmem_lookup_verdict(struct p2pmem_provider *p, struct device *client,
-			   struct pci_p2pmem_verdict *v)
-{
-	guard(p2pmem_mutex)();
-	p2pmem_lookup_verdict_locked(p, client, v);
+	return p2pmem_errno(v->reason);
 }
 
 /**
@@ -230,6 +211,7 @@ void p2pmem_lookup_verdict(struct p2pmem_provider *p, struct device *client,
  * @stale: only pairs whose last evaluation failed
  * @pairs: returns the number of pairs
  * @changed: returns the number of pairs whose verdict changed
+ * @recovered: returns the number of pairs whose last evaluation had failed, and this one not
  */
 struct p2pmem_update {
 	struct p2pmem_provider *provider;
@@ -238,12 +220,16 @@ struct p2pmem_update {
 	bool stale;
 	unsigned int pairs;
 	unsigned int changed;
+	unsigned int recovered;
 };
 
 static void p2pmem_update_pair(struct p2pmem_provider *p, struct device *client, void *arg)
 {
 	struct p2pmem_update *u = arg;
+	struct pci_p2pmem_verdict v;
 	struct p2pmem_pair *pair;
+	bool stale;
+	int ret;
 
 	if ((u->provider && u->provider != p) || (u->client && u->client != client) ||
 	    READ_ONCE(p->abandoned))
@@ -254,7 +240,12 @@ static void p2pmem_update_pair(struct p2pmem_provider *p, struct device *client,
 		return;
 	if (!pair)
 		pair = p2pmem_pair_add(p, client);
-	u->changed += pair && p2pmem_pair_evaluate(pair, u->forget) > 0;
+	if (!pair)
+		return;
+	stale = pair->stale;
+	ret = p2pmem_pair_evaluate(pair, u->forget, &v);
+	u->changed += ret > 0;
+	u->recovered += stale && ret >= 0;
 }
 
 /**
@@ -289,8 +280,8 @@ static void p2pmem_pairs_worker(struct work_struct *work)
 	else
 		u.stale = true;
 	p2pmem_for_each_pair(p2pmem_update_pair, &u);
-	/* An orchestrator that was refused before may succeed now. */
-	if (u.changed)
+	/* An orchestrator that was refused before, if only because of the failure, may succeed now. */
+	if (u.changed || u.recovered)
 		p2pmem_notify(PCI_P2PMEM_EVENT_VERDICT, NULL);
 }
 
@@ -317,57 +308,37 @@ void p2pmem_pairs_exit(void)
 	cancel_delayed_work_sync(&p2pmem_pairs_work);
 }
 
-static void p2pmem_query_verdict(struct pci_dev *provider, struct device *client,
-				 struct pci_p2pmem_verdict *verdict, bool update)
+/**
+ * pci_p2pmem_verdict() - verdict of a pair
+ * @provider: the providing function
+ * @client: DMA device
+ * @since: a verdict from before this time (ktime_get()) is made again; 0 for the stored one,
+ *	KTIME_MAX to make it in any case
+ * @verdict: returns the verdict
+ *
+ * A caller that is about to use the pair has it made again: writes to ACS registers are not
+ * notified, so they are read here. If that fails, because a function on the path does not
+ * answer or memory is short, this is the reason.
+ *
+ * Context: Process context, may sleep.
+ * Return: 0, or the errno of the refusal: -ENODEV, -EXDEV, -EOPNOTSUPP, -ENOMEM.
+ */
+int pci_p2pmem_verdict(struct pci_dev *provider, struct device *client, ktime_t since,
+		       struct pci_p2pmem_verdict *verdict)
 {
 	struct p2pmem_provider *p;
 
-	*verdict = (struct pci_p2pmem_verdict){ .distance = -1 };
+	*verdict = (struct pci_p2pmem_verdict){
+		.reason = PCI_P2PMEM_NOT_A_PROVIDER,
+		.distance = -1,
+	};
 	guard(p2pmem_mutex)();
 	p = p2pmem_find(provider);
-	if (!p) {
-		verdict->reason = PCI_P2PMEM_NOT_A_PROVIDER;
-		return;
-	}
-	if (update)
-		p2pmem_update_verdict_locked(p, client, KTIME_MAX, verdict);
-	else
-		p2pmem_lookup_verdict_locked(p, client, verdict);
-	p2pmem_verdict_add_state(p, verdict);
-}
-
-/**
- * pci_p2pmem_verdict() - look up the verdict of a pair
- * @provider: the providing function
- * @client: DMA device
- * @verdict: returns the verdict
- *
- * Context: Process context, may sleep.
- */
-void pci_p2pmem_verdict(struct pci_dev *provider, struct device *client,
-			struct pci_p2pmem_verdict *verdict)
-{
-	p2pmem_query_verdict(provider, client, verdict, false);
+	if (!p)
+		return p2pmem_errno(verdict->reason);
+	return p2pmem_verdict(p, client, since, verdict);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_verdict);
-
-/**
- * pci_p2pmem_verdict_update() - evaluate a pair and return its verdict
- * @provider: the providing function
- * @client: DMA device
- * @verdict: returns the verdict
- *
- * For callers that are about to use a pair: writes to ACS registers are not notified, so
- * they are read here.
- *
- * Context: Process context, may sleep.
- */
-void pci_p2pmem_verdict_update(struct pci_dev *provider, struct device *client,
-			       struct pci_p2pmem_verdict *verdict)
-{
-	p2pmem_query_verdict(provider, client, verdict, true);
-}
-EXPORT_SYMBOL_GPL(pci_p2pmem_verdict_update);
 
 /**
  * pci_p2pmem_distance() - total distance of a provider from several clients
@@ -382,14 +353,14 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_verdict_update);
 int pci_p2pmem_distance(struct pci_dev *provider, struct device **clients, int nr)
 {
 	struct pci_p2pmem_verdict v;
-	int i, sum = 0;
+	int i, ret, sum = 0;
 
 	if (nr < 1)
 		return -EINVAL;
 	for (i = 0; i < nr; i++) {
-		pci_p2pmem_verdict(provider, clients[i], &v);
-		if (v.reason)
-			return p2pmem_errno(v.reason);
+		ret = pci_p2pmem_verdict(provider, clients[i], 0, &v);
+		if (ret)
+			return ret;
 		sum += v.distance;
 	}
 	return sum;

@@ -129,8 +129,7 @@ static int p2pmem_prove_once(struct pci_p2pmem_grant *grant, struct p2pmem_pair 
 	enum pci_p2pmem_proof proof;
 	struct p2pmem_stamp stamp;
 
-	p2pmem_pair_stamp(pair, why, &stamp);
-	why->reason = p2pmem_pair_gone(pair) ?: why->reason;
+	p2pmem_pair_verdict(pair, why, &stamp);
 	/* A refused pair is an error even if it was proved. */
 	if (why->reason || why->proof)
 		return p2pmem_errno(why->reason);

@@ -90,6 +90,23 @@ static int copier_verify(struct copier *c, struct pci_p2pmem_grant *grant,
 	return ret;
 }
 
+/* The best provider for both engines, and a grant of it; NULL or an error pointer if none is */
+static struct pci_p2pmem_grant *copier_grant(struct copier *c, struct pci_p2pmem_verdict *why)
+{
+	ktime_t since = ktime_get();
+	struct pci_p2pmem_grant *grant;
+	struct pci_dev *provider;
+
+	provider = pci_p2pmem_choose_provider(NULL, PCI_P2PMEM_NEAREST, c->clients,
+					      ARRAY_SIZE(c->clients), since, why);
+	if (!provider)
+		return NULL;
+	grant = pci_p2pmem_grant_create(provider, c->clients, ARRAY_SIZE(c->clients), since,
+					&copier_grant_ops, c, "p2pmem-copier", why);
+	pci_dev_put(provider);
+	return grant;
+}
+
 /* Create a grant where there is none; replace one that can no longer be used. */
 static void copier_update(struct work_struct *work)
 {
@@ -117,10 +134,8 @@ static void copier_update(struct work_struct *work)
 		copier_end_grant(c);
 	}
 
-	grant = pci_p2pmem_grant_create(NULL, PCI_P2PMEM_NEAREST, c->clients,
-					ARRAY_SIZE(c->clients), &copier_grant_ops, c,
-					"p2pmem-copier", &why);
-	if (IS_ERR(grant)) {
+	grant = copier_grant(c, &why);
+	if (IS_ERR_OR_NULL(grant)) {
 		WRITE_ONCE(c->reason, why.reason);
 		if (why.reason == PCI_P2PMEM_NO_MEMORY)
 			mod_delayed_work(system_wq, &c->update_work, COPIER_RETRY);

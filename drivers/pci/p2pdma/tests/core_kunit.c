@@ -162,10 +162,10 @@ static void client_without_pci_is_refused_a_path(struct kunit *test)
 	struct pci_p2pmem_verdict v;
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, soft);
-	pci_p2pmem_verdict(card, soft, &v);
+	pci_p2pmem_verdict(card, soft, 0, &v);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_NOT_A_CLIENT);
 	core_client(test, soft, NULL);
-	pci_p2pmem_verdict(card, soft, &v);
+	pci_p2pmem_verdict(card, soft, 0, &v);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_NOT_PCI);
 	KUNIT_EXPECT_EQ(test, v.mapping, PCI_P2PMEM_MAP_NONE);
 }

@@ -34,7 +34,7 @@ static void build(struct kunit *test, struct world *w)
 	w->p = kit_provider(w->k.card);
 	clients[0] = w->k.nic;
 	clients[1] = w->drive;
-	w->g = pci_p2pmem_grant_create(w->k.card, PCI_P2PMEM_NEAREST, clients, 2, NULL, NULL,
+	w->g = pci_p2pmem_grant_create(w->k.card, clients, 2, KTIME_MAX, NULL, NULL,
 				       "kunit", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(w->g));
 }
@@ -213,12 +213,12 @@ static void quota_of_each_client(struct kunit *test)
 
 	build(test, &w);
 	/* nic is the second client here, so that the charge of the first is undone */
-	g = pci_p2pmem_grant_create(w.k.card, PCI_P2PMEM_NEAREST,
-				    (struct device *[]){ w.drive, w.k.nic }, 2, NULL, NULL,
+	g = pci_p2pmem_grant_create(w.k.card, (struct device *[]){ w.drive, w.k.nic }, 2,
+				      KTIME_MAX, NULL, NULL,
 				    "kunit 2", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
 	pci_p2pmem_grant_end(w.g);
-	w.g = pci_p2pmem_grant_create(w.k.card, PCI_P2PMEM_NEAREST, &w.k.nic, 1, NULL, NULL,
+	w.g = pci_p2pmem_grant_create(w.k.card, &w.k.nic, 1, KTIME_MAX, NULL, NULL,
 				      "kunit", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(w.g));
 	KUNIT_ASSERT_GT(test, store_quota(&w, "16384"), 0);
@@ -247,8 +247,8 @@ static void client_named_twice(struct kunit *test)
 
 	build(test, &w);
 	pci_p2pmem_grant_end(w.g);
-	w.g = pci_p2pmem_grant_create(w.k.card, PCI_P2PMEM_NEAREST,
-				      (struct device *[]){ w.k.nic, w.k.nic }, 2, NULL, NULL,
+	w.g = pci_p2pmem_grant_create(w.k.card, (struct device *[]){ w.k.nic, w.k.nic }, 2,
+				      KTIME_MAX, NULL, NULL,
 				      "kunit", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(w.g));
 	KUNIT_ASSERT_GT(test, store_quota(&w, "8192"), 0);

@@ -139,7 +139,7 @@ static void counters_and_grants(struct kunit *test)
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
 	t = table(test, p2pmem_counters_show);
 	expect_line(test, t, "%s %s 0 0 0 0 0 -\n", pci_name(k.card), dev_name(k.nic));
-	g = pci_p2pmem_grant_create(k.card, PCI_P2PMEM_NEAREST, &k.nic, 1, NULL, NULL,
+	g = pci_p2pmem_grant_create(k.card, &k.nic, 1, KTIME_MAX, NULL, NULL,
 				    "a name with blanks", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
 	sg = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_8K, GFP_KERNEL, NULL);
@@ -180,7 +180,7 @@ static void names_stay_in_their_line(struct kunit *test)
 	char *t;
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
-	g = pci_p2pmem_grant_create(k.card, PCI_P2PMEM_NEAREST, &k.nic, 1, NULL, NULL,
+	g = pci_p2pmem_grant_create(k.card, &k.nic, 1, KTIME_MAX, NULL, NULL,
 				    "one\ntwo\x1b[2J", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
 	t = table(test, p2pmem_grants_file_show);
@@ -209,7 +209,7 @@ static void users_of_a_grant(struct kunit *test)
 	char *t;
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
-	g = pci_p2pmem_grant_create(k.card, PCI_P2PMEM_NEAREST, &k.nic, 1, &ops, &users,
+	g = pci_p2pmem_grant_create(k.card, &k.nic, 1, KTIME_MAX, &ops, &users,
 				    "kunit", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
 	sg = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_8K, GFP_KERNEL, NULL);

@@ -190,7 +190,7 @@ static void fault_be_granted(void *arg)
 
 	if (!wait_for_completion_timeout(&k->making, LEND_SECONDS * HZ))
 		return;
-	k->grant = pci_p2pmem_grant_create(k->card, PCI_P2PMEM_NEAREST, &nic, 1, NULL, NULL,
+	k->grant = pci_p2pmem_grant_create(k->card, &nic, 1, KTIME_MAX, NULL, NULL,
 					   "early", &why);
 	complete(&k->failed);
 }
@@ -311,7 +311,7 @@ static void grant_without_memory_is_none(struct kunit *test)
 	for (n = 1; reached && n < FAULT_STEPS; n++) {
 		c = fault_client(test, k);
 		fault_arm(n);
-		g = pci_p2pmem_grant_create(k->card, PCI_P2PMEM_NEAREST, &nic, 1, NULL, NULL,
+		g = pci_p2pmem_grant_create(k->card, &nic, 1, KTIME_MAX, NULL, NULL,
 					    "suite", &why);
 		reached = fault_disarm();
 		if (IS_ERR(g)) {

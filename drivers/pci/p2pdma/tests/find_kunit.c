@@ -61,7 +61,7 @@ static void expect_none(struct kunit *test, struct device **clients, int nr,
 	struct pci_p2pmem_verdict why;
 
 	KUNIT_EXPECT_NULL(test, pci_p2pmem_find_provider(clients, nr));
-	p2pmem_no_provider_reason(clients, nr, PCI_P2PMEM_NEAREST, &why);
+	p2pmem_no_provider_reason(clients, nr, PCI_P2PMEM_NEAREST, 0, &why);
 	KUNIT_EXPECT_STREQ(test, pci_p2pmem_reason_token(why.reason),
 			   pci_p2pmem_reason_token(reason));
 	KUNIT_EXPECT_STREQ(test, why.provider, provider ? pci_name(provider) : "");

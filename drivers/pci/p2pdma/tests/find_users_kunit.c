@@ -56,16 +56,14 @@ static void equal_rank_is_shared_out(struct kunit *test)
 	kit_lend(test, f, "near");
 	for (run = 0; run < 2; run++) {
 		for (i = 0; i < ARRAY_SIZE(turns); i++) {
-			g[i] = pci_p2pmem_grant_create(NULL, PCI_P2PMEM_MOST_FREE, &nic, 1, NULL,
-						       NULL, "kunit", &why);
+			g[i] = kit_grant(PCI_P2PMEM_MOST_FREE, nic, &why);
 			KUNIT_ASSERT_FALSE(test, IS_ERR(g[i]));
 			KUNIT_EXPECT_PTR_EQ_MSG(test, pci_p2pmem_grant_provider(g[i]),
 						fabric_pdev(f, turns[i]), "grant %d", i);
 		}
 		/* One that has ended counts no more. */
 		pci_p2pmem_grant_end(g[1]);
-		g[1] = pci_p2pmem_grant_create(NULL, PCI_P2PMEM_NEAREST, &nic, 1, NULL, NULL,
-					       "kunit", &why);
+		g[1] = kit_grant(PCI_P2PMEM_NEAREST, nic, &why);
 		KUNIT_ASSERT_FALSE(test, IS_ERR(g[1]));
 		KUNIT_EXPECT_PTR_EQ(test, pci_p2pmem_grant_provider(g[1]),
 				    fabric_pdev(f, "twin"));
@@ -73,9 +71,8 @@ static void equal_rank_is_shared_out(struct kunit *test)
 			pci_p2pmem_grant_end(g[i]);
 		mapkit_settle();
 	}
-	KUNIT_EXPECT_EQ(test, -EINVAL,
-			PTR_ERR(pci_p2pmem_grant_create(NULL, PCI_P2PMEM_NEAREST, &nic,
-							0, NULL, NULL, "kunit", &why)));
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_choose_provider(NULL, PCI_P2PMEM_NEAREST, &nic, 0, 0,
+							   &why));
 }
 
 /* A grant that many share counts as many, and as none once it has ended. */
@@ -91,9 +88,9 @@ static void users_count_not_grants(struct kunit *test)
 	nic = kit_client(test, f, "nic");
 	kit_lend(test, f, "twin");
 	p = kit_provider(kit_lend(test, f, "near"));
-	near = pci_p2pmem_grant_create(fabric_pdev(f, "near"), PCI_P2PMEM_NEAREST, &nic, 1, NULL,
+	near = pci_p2pmem_grant_create(fabric_pdev(f, "near"), &nic, 1, KTIME_MAX, NULL,
 				       NULL, "kunit", &why);
-	twin = pci_p2pmem_grant_create(fabric_pdev(f, "twin"), PCI_P2PMEM_NEAREST, &nic, 1, NULL,
+	twin = pci_p2pmem_grant_create(fabric_pdev(f, "twin"), &nic, 1, KTIME_MAX, NULL,
 				       NULL, "kunit", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(near));
 	KUNIT_ASSERT_FALSE(test, IS_ERR(twin));
@@ -102,7 +99,7 @@ static void users_count_not_grants(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, p->users, 3);
 	expect_found(test, f, nic, "twin");
 	/* Two grants, and still fewer users */
-	more = pci_p2pmem_grant_create(fabric_pdev(f, "twin"), PCI_P2PMEM_NEAREST, &nic, 1, NULL,
+	more = pci_p2pmem_grant_create(fabric_pdev(f, "twin"), &nic, 1, KTIME_MAX, NULL,
 				       NULL, "kunit", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(more));
 	expect_found(test, f, nic, "twin");
@@ -169,14 +166,14 @@ static void pairs_are_evaluated_once_per_event(struct kunit *test)
 						 &why);
 		KUNIT_EXPECT_PTR_EQ(test, got, near);
 		pci_dev_put(got);
-		pci_p2pmem_verdict(near, nic, &why);
+		pci_p2pmem_verdict(near, nic, 0, &why);
 		KUNIT_EXPECT_EQ_MSG(test, why.mapping, PCI_P2PMEM_MAP_BUS_ADDR,
 				    "evaluated again, %d", i);
 		got = pci_p2pmem_choose_provider(named[i], PCI_P2PMEM_NEAREST, &nic, 1,
 						 ktime_get(), &why);
 		KUNIT_EXPECT_PTR_EQ(test, got, near);
 		pci_dev_put(got);
-		pci_p2pmem_verdict(near, nic, &why);
+		pci_p2pmem_verdict(near, nic, 0, &why);
 		KUNIT_EXPECT_EQ_MSG(test, why.mapping, PCI_P2PMEM_MAP_HOST_BRIDGE,
 				    "not evaluated, %d", i);
 	}
@@ -222,7 +219,89 @@ static void changes_of_a_pair(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, pci_p2pmem_find_provider(&nic, 1));
 }
 
+/*
+ * A card that hangs, unnoticed by its driver, is not chosen although its pairs were allowed
+ * before; alone it is the reason, and not a lack of memory. When it answers again, whoever was
+ * refused is told.
+ */
+static void hanging_provider_is_not_chosen(struct kunit *test)
+{
+	struct pci_dev *near, *twin, *got;
+	struct pci_p2pmem_verdict why;
+	struct lend_events *events;
+	struct device *nic;
+	struct fabric *f;
+	ktime_t since;
+	u32 was;
+	int at;
+
+	f = fabric_build(test, find_nodes);
+	nic = kit_client(test, f, "nic");
+	twin = kit_lend(test, f, "twin");
+	near = kit_lend(test, f, "near");
+	events = lend_listen(test);
+	expect_found(test, f, nic, "near");
+	at = near->pcie_cap + PCI_EXP_DEVCTL2;
+	pci_read_config_dword(near, at, &was);
+	fabric_set_config(f, "near", at, 2, ~0);
+
+	since = ktime_get();
+	got = pci_p2pmem_choose_provider(NULL, PCI_P2PMEM_NEAREST, &nic, 1, since, &why);
+	KUNIT_EXPECT_PTR_EQ(test, got, twin);
+	pci_dev_put(got);
+	pci_p2pmem_set_published(twin, false);
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_choose_provider(NULL, PCI_P2PMEM_NEAREST, &nic, 1,
+							   since, &why));
+	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_REVOKED);
+	KUNIT_EXPECT_STREQ(test, why.provider, pci_name(near));
+	KUNIT_EXPECT_PTR_EQ(test, pci_p2pmem_grant_create(near, &nic, 1, since, NULL, NULL, "kunit",
+							  &why), ERR_PTR(-ENODEV));
+	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_REVOKED);
+	KUNIT_EXPECT_STREQ(test, why.note, "a function between the two does not answer");
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_verdict(near, nic, since, &why), -ENODEV);
+
+	atomic_set(&events->policies, 0);
+	fabric_set_config(f, "near", at, 2, was & 0xffff);
+	KUNIT_EXPECT_TRUE(test, lend_wait(atomic_read(&events->policies) > 0));
+	got = pci_p2pmem_choose_provider(NULL, PCI_P2PMEM_NEAREST, &nic, 1, ktime_get(), &why);
+	KUNIT_EXPECT_PTR_EQ(test, got, near);
+	pci_dev_put(got);
+}
+
+/* The only provider is in a reset: it lends again by itself, so that is the reason. */
+static void provider_in_a_reset_is_the_reason(struct kunit *test)
+{
+	struct pci_p2pmem_verdict why;
+	struct pci_dev *near, *twin;
+	struct device *nic;
+	struct fabric *f;
+
+	f = fabric_build(test, find_nodes);
+	nic = kit_client(test, f, "nic");
+	near = kit_lend(test, f, "near");
+	pci_p2pmem_lost(near);
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_choose_provider(NULL, PCI_P2PMEM_NEAREST, &nic, 1, 0,
+							   &why));
+	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_REVOKED);
+	KUNIT_EXPECT_STREQ(test, why.provider, pci_name(near));
+	/* the refusal of one that is there comes first */
+	twin = kit_lend(test, f, "twin");
+	nic->bus_dma_limit = SZ_4K;
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_choose_provider(NULL, PCI_P2PMEM_NEAREST, &nic, 1, 0,
+							   &why));
+	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_DMA_MASK);
+	KUNIT_EXPECT_STREQ(test, why.provider, pci_name(twin));
+	nic->bus_dma_limit = 0;
+	pci_p2pmem_set_published(twin, false);
+	pci_p2pmem_set_published(near, false);
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_choose_provider(NULL, PCI_P2PMEM_NEAREST, &nic, 1, 0,
+							   &why));
+	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_NO_PROVIDER);
+}
+
 static struct kunit_case find_users_cases[] = {
+	KUNIT_CASE(hanging_provider_is_not_chosen),
+	KUNIT_CASE(provider_in_a_reset_is_the_reason),
 	KUNIT_CASE(changes_of_a_pair),
 	KUNIT_CASE(equal_rank_is_shared_out),
 	KUNIT_CASE(users_count_not_grants),

@@ -182,7 +182,7 @@ static void hard_interrupts_allocate_and_free(struct kunit *test)
 	struct device *nic = kit_client(test, f, "nic");
 	struct pci_p2pmem_verdict why;
 
-	q.grant = pci_p2pmem_grant_create(q.card, PCI_P2PMEM_NEAREST, &nic, 1, NULL, NULL,
+	q.grant = pci_p2pmem_grant_create(q.card, &nic, 1, KTIME_MAX, NULL, NULL,
 					  "kunit", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(q.grant));
 	q.work = IRQ_WORK_INIT_HARD(free_in_irq_work);

@@ -21,7 +21,7 @@ static struct pci_p2pmem_grant *grant(struct pci_dev *provider, struct device *a
 {
 	struct device *clients[] = { a, b };
 
-	return pci_p2pmem_grant_create(provider, PCI_P2PMEM_NEAREST, clients, 2, NULL, NULL,
+	return pci_p2pmem_grant_create(provider, clients, 2, KTIME_MAX, NULL, NULL,
 				       "kunit", why);
 }
 
@@ -52,8 +52,8 @@ static void several_clients(struct kunit *test)
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
 	drive = kit_client(test, k.f, "card2");
-	pci_p2pmem_verdict(k.card, k.nic, &why);
-	pci_p2pmem_verdict(k.card, drive, &why);
+	pci_p2pmem_verdict(k.card, k.nic, 0, &why);
+	pci_p2pmem_verdict(k.card, drive, 0, &why);
 	before = refs(k.card);
 
 	g = grant(k.card, k.nic, drive, &why);
@@ -67,7 +67,7 @@ static void several_clients(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, pci_p2pmem_grant_provider(g), k.card);
 	KUNIT_EXPECT_NULL(test, pci_p2pmem_grant_priv(g));
 
-	h = pci_p2pmem_grant_create(k.card, PCI_P2PMEM_NEAREST, &k.nic, 1, NULL, &k, "kunit 2",
+	h = pci_p2pmem_grant_create(k.card, &k.nic, 1, KTIME_MAX, NULL, &k, "kunit 2",
 				    &why);
 	KUNIT_EXPECT_FALSE(test, IS_ERR(h));
 	if (!IS_ERR(h)) {
@@ -95,7 +95,7 @@ static void one_of_several_is_refused(struct kunit *test)
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
 	drive = &fabric_pdev(k.f, "card2")->dev;
-	pci_p2pmem_verdict(k.card, k.nic, &why);
+	pci_p2pmem_verdict(k.card, k.nic, 0, &why);
 	before = refs(k.card);
 
 	/* no client */
@@ -132,8 +132,8 @@ static void providers_that_are_none(struct kunit *test)
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
 	card2 = fabric_pdev(k.f, "card2");
 	KUNIT_EXPECT_EQ(test, -EINVAL,
-			PTR_ERR(pci_p2pmem_grant_create(k.card, PCI_P2PMEM_NEAREST, &k.nic,
-							0, NULL, NULL, "kunit", &why)));
+			PTR_ERR(pci_p2pmem_grant_create(k.card, &k.nic, 0, KTIME_MAX, NULL, NULL,
+							"kunit", &why)));
 	KUNIT_EXPECT_EQ(test, PTR_ERR(grant(card2, k.nic, k.nic, &why)), -ENODEV);
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_NOT_A_PROVIDER);
 	pci_p2pmem_revoke(k.card);
@@ -256,7 +256,7 @@ static void references(struct kunit *test)
 	struct mapkit k;
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
-	g = pci_p2pmem_grant_create(k.card, PCI_P2PMEM_NEAREST, &k.nic, 1, NULL, NULL, "kunit",
+	g = pci_p2pmem_grant_create(k.card, &k.nic, 1, KTIME_MAX, NULL, NULL, "kunit",
 				    &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_grant_tryget(g));
@@ -286,7 +286,7 @@ static void ended_while_memory_is_in_use(struct kunit *test)
 	struct mapkit k;
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_HIGH);
-	g = pci_p2pmem_grant_create(k.card, PCI_P2PMEM_NEAREST, &k.nic, 1, NULL, NULL, "kunit",
+	g = pci_p2pmem_grant_create(k.card, &k.nic, 1, KTIME_MAX, NULL, NULL, "kunit",
 				    &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
 	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_64K, GFP_KERNEL, NULL);
@@ -390,7 +390,7 @@ static void stays_during_an_rcu_reader(struct kunit *test)
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
 	p = kit_provider(k.card);
-	g = pci_p2pmem_grant_create(k.card, PCI_P2PMEM_NEAREST, &k.nic, 1, NULL, NULL, "kunit",
+	g = pci_p2pmem_grant_create(k.card, &k.nic, 1, KTIME_MAX, NULL, NULL, "kunit",
 				    &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
 	KUNIT_ASSERT_TRUE(test, pci_p2pmem_grant_tryget(g));

@@ -130,11 +130,11 @@ static void the_reason_is_that_of_the_pair_that_changed(struct kunit *test)
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
 	clients[0] = k.nic;
 	clients[1] = kit_client(test, k.f, "card2");
-	g = pci_p2pmem_grant_create(k.card, PCI_P2PMEM_NEAREST, clients, 2, NULL, NULL, "kunit",
+	g = pci_p2pmem_grant_create(k.card, clients, 2, KTIME_MAX, NULL, NULL, "kunit",
 				    &v);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
 	mapkit_redirect(k.f, "dn2", true);
-	pci_p2pmem_verdict(k.card, k.nic, &v);
+	pci_p2pmem_verdict(k.card, k.nic, 0, &v);
 	KUNIT_EXPECT_EQ_MSG(test, v.reason, PCI_P2PMEM_OK, "the first client is not refused");
 	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-EXDEV),
 			    pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_4K, GFP_KERNEL, &reason));

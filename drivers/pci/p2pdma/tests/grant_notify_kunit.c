@@ -84,7 +84,7 @@ static struct notified *notify_grant(struct kunit *test, struct mapkit *k,
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
 	INIT_WORK(&t->free_later, notify_free_work);
-	t->grant = pci_p2pmem_grant_create(k->card, PCI_P2PMEM_NEAREST, &k->nic, 1, ops, t,
+	t->grant = pci_p2pmem_grant_create(k->card, &k->nic, 1, KTIME_MAX, ops, t,
 					   "kunit", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(t->grant));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, notify_end, t));

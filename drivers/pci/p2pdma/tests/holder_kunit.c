@@ -121,7 +121,7 @@ static void slow_holder_is_waited_for(struct kunit *test)
 	struct lend_task *t;
 	unsigned int nents;
 
-	g = pci_p2pmem_grant_create(k->card, PCI_P2PMEM_NEAREST, &nic, 1, NULL, NULL,
+	g = pci_p2pmem_grant_create(k->card, &nic, 1, KTIME_MAX, NULL, NULL,
 				    "a slow holder", &why);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, g);
 	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_16K, GFP_KERNEL, NULL);
@@ -196,10 +196,10 @@ static void abandoned_pages_keep_their_range(struct kunit *test)
 	fabric_unplug(k->f, "card");
 	/* a removed function is not accessed */
 	kit_reevaluate();
-	pci_p2pmem_verdict_update(k->card, nic, &v);
+	pci_p2pmem_verdict(k->card, nic, KTIME_MAX, &v);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_REVOKED);
 	/* and has no route to a device without a pair */
-	pci_p2pmem_verdict(k->card, &fabric_pdev(k->f, "drive")->dev, &v);
+	pci_p2pmem_verdict(k->card, &fabric_pdev(k->f, "drive")->dev, 0, &v);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_NOT_A_PROVIDER);
 
 	fabric_plug(k->f, holder_next);

@@ -145,8 +145,8 @@ EXPORT_SYMBOL_IF_KUNIT(kit_allow);
 void kit_expect_preferred(struct kunit *test, struct fabric *f, struct device *client,
 			  enum pci_p2pmem_prefer prefer, const char *name)
 {
-	struct pci_dev *got = p2pmem_find_preferred(&client, 1, prefer);
 	struct pci_p2pmem_verdict why;
+	struct pci_dev *got = pci_p2pmem_choose_provider(NULL, prefer, &client, 1, 0, &why);
 
 	KUNIT_EXPECT_PTR_EQ_MSG(test, got, fabric_pdev(f, name), "%d: chosen: %s, expected: %s",
 				prefer, got ? pci_name(got) : "none", name);
@@ -158,6 +158,31 @@ void kit_expect_preferred(struct kunit *test, struct fabric *f, struct device *c
 	if (!IS_ERR_OR_NULL(got))
 		pci_dev_put(got);
 }
+
+/**
+ * kit_grant() - create a grant of the best provider, as an orchestrator does
+ * @prefer: first criterion of the choice
+ * @client: DMA device
+ * @why: returns the decisive verdict
+ *
+ * Context: Process context.
+ * Return: the grant, or an error pointer.
+ */
+struct pci_p2pmem_grant *kit_grant(enum pci_p2pmem_prefer prefer, struct device *client,
+				   struct pci_p2pmem_verdict *why)
+{
+	ktime_t since = ktime_get();
+	struct pci_p2pmem_grant *grant;
+	struct pci_dev *provider;
+
+	provider = pci_p2pmem_choose_provider(NULL, prefer, &client, 1, since, why);
+	if (!provider)
+		return ERR_PTR(p2pmem_errno(why->reason));
+	grant = pci_p2pmem_grant_create(provider, &client, 1, since, NULL, NULL, "kunit", why);
+	pci_dev_put(provider);
+	return grant;
+}
+EXPORT_SYMBOL_IF_KUNIT(kit_grant);
 
 /**
  * kit_provider() - get the private structure of a provider

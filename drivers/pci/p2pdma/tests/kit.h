@@ -29,6 +29,8 @@ void kit_allow(struct kunit *test, const char *entry);
 /* Checks that the function is the best provider for the client with this preference */
 void kit_expect_preferred(struct kunit *test, struct fabric *f, struct device *client,
 			  enum pci_p2pmem_prefer prefer, const char *name);
+struct pci_p2pmem_grant *kit_grant(enum pci_p2pmem_prefer prefer, struct device *client,
+				   struct pci_p2pmem_verdict *why);
 /* The provider's private structure, or NULL. Valid while the function is a provider. */
 struct p2pmem_provider *kit_provider(struct pci_dev *pdev);
 /* Whether the pair exists */

@@ -40,7 +40,7 @@ static void expect_refused(struct kunit *test, struct mapkit *k, struct scatterl
 	KUNIT_EXPECT_EQ_MSG(test, pci_p2pmem_map_sg(k->nic, sgl, 1, DMA_TO_DEVICE), -EXDEV,
 			    "%s", when);
 	mapkit_expect_untouched(test, sgl, 1);
-	pci_p2pmem_verdict(k->card, k->nic, &v);
+	pci_p2pmem_verdict(k->card, k->nic, 0, &v);
 	KUNIT_EXPECT_EQ_MSG(test, v.reason, PCI_P2PMEM_DMA_MASK, "%s", when);
 	KUNIT_EXPECT_EQ_MSG(test, v.limit, limit, "%s", when);
 	KUNIT_EXPECT_EQ_MSG(test, v.needed, needed, "%s", when);

@@ -221,7 +221,7 @@ static void after_the_path_was_refused(struct kunit *test)
 	mapkit_scrub(sgl, 1);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, sgl, 1, DMA_TO_DEVICE), -EXDEV);
 	mapkit_expect_untouched(test, sgl, 1);
-	pci_p2pmem_verdict(k.card, k.nic, &v);
+	pci_p2pmem_verdict(k.card, k.nic, 0, &v);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_ACS_REDIRECT);
 	mapkit_expect_count(test, k.card, k.nic, 1, 1, 1);
 	mapkit_redirect(k.f, "dn1", false);

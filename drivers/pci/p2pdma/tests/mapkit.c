@@ -127,7 +127,7 @@ struct pci_p2pmem_grant *mapkit_grant(struct kunit *test, struct mapkit *k)
 	struct pci_p2pmem_verdict why;
 	struct pci_p2pmem_grant *g;
 
-	g = pci_p2pmem_grant_create(k->card, PCI_P2PMEM_NEAREST, &k->nic, 1, NULL, NULL, "kunit",
+	g = pci_p2pmem_grant_create(k->card, &k->nic, 1, KTIME_MAX, NULL, NULL, "kunit",
 				    &why);
 	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(g), "no grant: %pe, %s", g,
 			       pci_p2pmem_reason_token(why.reason));

@@ -46,7 +46,7 @@ struct pci_p2pmem_verdict pairkit_verdict(struct fabric *f, const char *provider
 {
 	struct pci_p2pmem_verdict v;
 
-	pci_p2pmem_verdict(fabric_pdev(f, provider), &fabric_pdev(f, client)->dev, &v);
+	pci_p2pmem_verdict(fabric_pdev(f, provider), &fabric_pdev(f, client)->dev, 0, &v);
 	return v;
 }
 

@@ -107,10 +107,10 @@ static void a_pair_that_is_not_kept(struct kunit *test)
 	struct pci_p2pmem_verdict v;
 
 	kit_drop_pairs(kit_provider(card), NULL);
-	pci_p2pmem_verdict(card, n32, &v);
+	pci_p2pmem_verdict(card, n32, 0, &v);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_DMA_MASK);
 	KUNIT_EXPECT_EQ(test, v.needed, 0x100000000ULL + PATH_MASK_SIZE - 1);
-	pci_p2pmem_verdict(card, n44, &v);
+	pci_p2pmem_verdict(card, n44, 0, &v);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_OK);
 	KUNIT_EXPECT_FALSE(test, kit_pair_exists(kit_provider(card), n32));
 }

@@ -161,14 +161,14 @@ static void test_begun_before_a_change_is_outdated(struct kunit *test)
 	struct pci_p2pmem_verdict v;
 	struct p2pmem_stamp stamp;
 
-	pair = p2pmem_pair_get(kit_provider(card), &fabric_pdev(f, "nic")->dev);
+	pair = p2pmem_pair_get(kit_provider(card), &fabric_pdev(f, "nic")->dev, KTIME_MAX, &v);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(pair));
-	p2pmem_pair_stamp(pair, &v, &stamp);
+	p2pmem_pair_verdict(pair, &v, &stamp);
 	KUNIT_EXPECT_EQ(test, lend_sysfs_write(card, card, "rescan", "1"), 1);
 	KUNIT_EXPECT_FALSE(test, p2pmem_pair_prove(pair, &stamp, PCI_P2PMEM_PROVED, "", &v));
-	p2pmem_pair_stamp(pair, &v, &stamp);
+	p2pmem_pair_verdict(pair, &v, &stamp);
 	KUNIT_EXPECT_TRUE(test, p2pmem_pair_prove(pair, &stamp, PCI_P2PMEM_PROVED, "", &v));
-	p2pmem_pair_put(pair);
+	p2pmem_pair_ungrant(pair);
 }
 
 static void a_grant_outlives_its_entry(struct kunit *test)
@@ -183,13 +183,13 @@ static void a_grant_outlives_its_entry(struct kunit *test)
 	unsigned int nents, other;
 	enum pci_p2pmem_reason reason;
 
-	g = pci_p2pmem_grant_create(fabric_pdev(f, "card"), PCI_P2PMEM_NEAREST, clients, 2, NULL,
+	g = pci_p2pmem_grant_create(fabric_pdev(f, "card"), clients, 2, KTIME_MAX, NULL,
 				    NULL, "kunit", &v);
 	KUNIT_EXPECT_PTR_EQ(test, g, ERR_PTR(-EXDEV));
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_HOST_BRIDGE);
 
 	KUNIT_ASSERT_EQ(test, p2pmem_policy_set("+fab0:1000"), 0);
-	g = pci_p2pmem_grant_create(fabric_pdev(f, "card"), PCI_P2PMEM_NEAREST, clients, 2, NULL,
+	g = pci_p2pmem_grant_create(fabric_pdev(f, "card"), clients, 2, KTIME_MAX, NULL,
 				    NULL, "kunit", &v);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
 	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_64K, GFP_KERNEL, NULL);
@@ -204,7 +204,7 @@ static void a_grant_outlives_its_entry(struct kunit *test)
 	pci_p2pmem_grant_verdict(g, &v);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_HOST_BRIDGE);
 	KUNIT_EXPECT_STREQ(test, v.client, dev_name(lone));
-	h = pci_p2pmem_grant_create(fabric_pdev(f, "card"), PCI_P2PMEM_NEAREST, clients, 2, NULL,
+	h = pci_p2pmem_grant_create(fabric_pdev(f, "card"), clients, 2, KTIME_MAX, NULL,
 				    NULL, "kunit", &v);
 	KUNIT_EXPECT_PTR_EQ(test, h, ERR_PTR(-EXDEV));
 
@@ -234,7 +234,7 @@ static void grant_is_reevaluated(struct kunit *test)
 
 	policy_event_expect(test, f, "nic", PCI_P2PMEM_OK, "as built");
 	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
-	g = pci_p2pmem_grant_create(fabric_pdev(f, "card"), PCI_P2PMEM_NEAREST, &nic, 1, NULL,
+	g = pci_p2pmem_grant_create(fabric_pdev(f, "card"), &nic, 1, KTIME_MAX, NULL,
 				    NULL, "kunit", &v);
 	KUNIT_EXPECT_PTR_EQ(test, g, ERR_PTR(-EXDEV));
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_ACS_REDIRECT);
@@ -256,18 +256,18 @@ static void choice_is_reevaluated(struct kunit *test)
 	policy_event_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "as built");
 	fabric_set_acs_ctrl(f, "dn1", 0);
 	policy_event_expect(test, f, "nic", PCI_P2PMEM_ACS_REDIRECT, "remembered");
-	g = pci_p2pmem_grant_create(NULL, PCI_P2PMEM_NEAREST, &nic, 1, NULL, NULL, "kunit", &v);
+	g = kit_grant(PCI_P2PMEM_NEAREST, nic, &v);
 	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(g), "%s", pci_p2pmem_reason_token(v.reason));
 	pci_p2pmem_grant_end(g);
 
 	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
-	g = pci_p2pmem_grant_create(NULL, PCI_P2PMEM_NEAREST, &nic, 1, NULL, NULL, "kunit", &v);
+	g = kit_grant(PCI_P2PMEM_NEAREST, nic, &v);
 	KUNIT_EXPECT_PTR_EQ(test, g, ERR_PTR(-EXDEV));
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_ACS_REDIRECT);
 	if (!IS_ERR_OR_NULL(g))
 		pci_p2pmem_grant_end(g);
 	fabric_set_acs_ctrl(f, "dn1", 0);
-	pci_p2pmem_verdict_update(fabric_pdev(f, "card"), nic, &v);
+	pci_p2pmem_verdict(fabric_pdev(f, "card"), nic, KTIME_MAX, &v);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_OK);
 }
 
@@ -282,19 +282,19 @@ static void holders_are_notified_of_changes(struct kunit *test)
 	struct pci_p2pmem_verdict v;
 
 	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
-	pci_p2pmem_verdict_update(card, nic, &v);
+	pci_p2pmem_verdict(card, nic, KTIME_MAX, &v);
 	fabric_set_acs_ctrl(f, "dn1", 0);
-	pci_p2pmem_verdict_update(card, nic, &v);
+	pci_p2pmem_verdict(card, nic, KTIME_MAX, &v);
 	flush_workqueue(p2pmem_wq);
 	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&events->policies), 0, "no grant exists");
 
-	g = pci_p2pmem_grant_create(card, PCI_P2PMEM_NEAREST, &nic, 1, NULL, NULL, "kunit", &v);
+	g = pci_p2pmem_grant_create(card, &nic, 1, KTIME_MAX, NULL, NULL, "kunit", &v);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
-	pci_p2pmem_verdict_update(card, nic, &v);
+	pci_p2pmem_verdict(card, nic, KTIME_MAX, &v);
 	flush_workqueue(p2pmem_wq);
 	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&events->policies), 0, "unchanged verdict");
 	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
-	pci_p2pmem_verdict_update(card, nic, &v);
+	pci_p2pmem_verdict(card, nic, KTIME_MAX, &v);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_ACS_REDIRECT);
 	flush_workqueue(p2pmem_wq);
 	KUNIT_EXPECT_EQ(test, atomic_read(&events->policies), 1);

@@ -30,7 +30,7 @@ static void quick_grant(struct kunit *test, struct quick *q)
 	struct scatterlist *sgl;
 	unsigned int nents, i;
 
-	q->g = pci_p2pmem_grant_create(q->k.card, PCI_P2PMEM_NEAREST, &q->k.nic, 1, NULL, NULL,
+	q->g = pci_p2pmem_grant_create(q->k.card, &q->k.nic, 1, KTIME_MAX, NULL, NULL,
 				       "kunit", &(struct pci_p2pmem_verdict){});
 	KUNIT_ASSERT_FALSE(test, IS_ERR(q->g));
 	for (i = 0; i < 2 * QUICK_ATTEMPTS; i++) {

@@ -159,12 +159,12 @@ static void race_query_step(struct race_worker *w, unsigned int i)
 
 	race_dawdle(&w->rnd, 1500);
 	if (w->nr) {
-		pci_p2pmem_verdict(d->card, d->nic, &v);
+		pci_p2pmem_verdict(d->card, d->nic, 0, &v);
 		return;
 	}
-	path = p2pmem_pair_get(d->p, d->nic);
+	path = p2pmem_pair_get(d->p, d->nic, KTIME_MAX, &v);
 	if (!IS_ERR(path))
-		p2pmem_pair_put(path);
+		p2pmem_pair_ungrant(path);
 }
 
 /* The first lookup of a pair while its client is unregistered: no pair may remain. */
@@ -257,8 +257,8 @@ static void race_grant_create(struct race_worker *w, struct race_grant *g)
 {
 	struct pci_p2pmem_verdict why;
 
-	g->grant = pci_p2pmem_grant_create(g->d->card, PCI_P2PMEM_NEAREST, &g->d->nic, 1,
-					   &race_grant_ops, g, "the race", &why);
+	g->grant = pci_p2pmem_grant_create(g->d->card, &g->d->nic, 1, KTIME_MAX, &race_grant_ops,
+					   g, "the race", &why);
 	if (!IS_ERR(g->grant))
 		return;
 	RACE_EXPECT(w, g->grant == ERR_PTR(-ENODEV) && why.reason == PCI_P2PMEM_REVOKED,

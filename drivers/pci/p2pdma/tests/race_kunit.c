@@ -261,7 +261,7 @@ static void race_watch_step(struct race_worker *w, unsigned int i)
 
 	kit_reevaluate();
 	race_read_step(w, field);
-	pci_p2pmem_verdict(field->card, field->nic, &v);
+	pci_p2pmem_verdict(field->card, field->nic, 0, &v);
 	RACE_EXPECT(w, !v.reason || (field->lossy && v.reason == PCI_P2PMEM_REVOKED),
 		    "a verdict of reason %d", v.reason);
 	found = pci_p2pmem_find_provider(clients, ARRAY_SIZE(clients));
@@ -334,8 +334,8 @@ static void revoked_lost_and_resumed_under_load(struct kunit *test)
 	KUNIT_EXPECT_TRUE_MSG(test, p2pmem_is_live(p), "it is not live again");
 	pci_p2pmem_set_published(field->card, true);
 	/* Perhaps no worker used one of the pairs. */
-	pci_p2pmem_verdict(field->card, field->nic, &v);
-	pci_p2pmem_verdict(field->card, field->drive, &v);
+	pci_p2pmem_verdict(field->card, field->nic, 0, &v);
+	pci_p2pmem_verdict(field->card, field->drive, 0, &v);
 	flush_workqueue(p2pmem_wq);
 	KUNIT_EXPECT_EQ_MSG(test, kref_read(&p->ref), 3,
 			    "referenced by more than the register and two pairs");

@@ -74,7 +74,7 @@ static void draining_waits_and_maps_memory_in_use(struct kunit *test)
 	t = lend_start(test, lend_revoke, card);
 	KUNIT_ASSERT_TRUE(test, lend_wait(revoke_state(card) == P2PMEM_DRAINING));
 	revoke_expect_nothing(test, card);
-	pci_p2pmem_verdict(card, nic, &v);
+	pci_p2pmem_verdict(card, nic, 0, &v);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_REVOKED);
 	ret = pci_p2pmem_map_sg(nic, &sg, 1, DMA_TO_DEVICE);
 	KUNIT_EXPECT_EQ_MSG(test, ret, 1,
@@ -355,9 +355,8 @@ static void holders_are_revoked_and_then_evicted(struct kunit *test)
 	unsigned int i, nents;
 
 	for (i = 0; i < 2; i++) {
-		g[i] = pci_p2pmem_grant_create(card, PCI_P2PMEM_NEAREST, &nic, 1,
-					       &revoke_grant_ops, holder + i,
-					       i ? "idle" : "holder", &why);
+		g[i] = pci_p2pmem_grant_create(card, &nic, 1, KTIME_MAX, &revoke_grant_ops,
+					       holder + i, i ? "idle" : "holder", &why);
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, g[i]);
 	}
 	sgl = pci_p2pmem_grant_sgl_alloc(g[0], &nents, SZ_16K, GFP_KERNEL, NULL);
@@ -396,7 +395,7 @@ static void clients_with_a_pair_are_notified(struct kunit *test)
 	/* A pair that was never allowed has no mappings to undo. */
 	fabric_pdev(f, "drive")->untrusted = 1;
 	revoke_client(test, fabric_pdev(f, "drive"), drive);
-	pci_p2pmem_verdict(card, &fabric_pdev(f, "nic")->dev, &v);
+	pci_p2pmem_verdict(card, &fabric_pdev(f, "nic")->dev, 0, &v);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_OK);
 	pci_p2pmem_revoke(card);
 	KUNIT_EXPECT_EQ(test, atomic_read(&nic->revokes), 1);

@@ -281,7 +281,7 @@ static void list_of_a_grant_keeps_it(struct kunit *test)
 	struct scatterlist *sgl, *second;
 	unsigned int nents;
 
-	g = pci_p2pmem_grant_create(k->card, PCI_P2PMEM_NEAREST, &nic, 1, NULL, NULL, "suite",
+	g = pci_p2pmem_grant_create(k->card, &nic, 1, KTIME_MAX, NULL, NULL, "suite",
 				    &why);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, g);
 	KUNIT_EXPECT_PTR_EQ(test, pci_p2pmem_grant_sgl_alloc(g, &nents, 0, GFP_KERNEL, NULL),

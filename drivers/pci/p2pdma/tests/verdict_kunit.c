@@ -45,7 +45,7 @@ static void expect_reason(struct kunit *test, struct pci_dev *provider, struct d
 {
 	struct pci_p2pmem_verdict v;
 
-	pci_p2pmem_verdict(provider, client, &v);
+	pci_p2pmem_verdict(provider, client, 0, &v);
 	KUNIT_EXPECT_STREQ(test, pci_p2pmem_reason_token(v.reason),
 			   pci_p2pmem_reason_token(reason));
 	KUNIT_EXPECT_EQ(test, v.distance, distance);
@@ -161,12 +161,11 @@ static void acs_change_is_detected_by_the_next_grant(struct kunit *test)
 	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
 	fabric_set_acs_ctrl(f, "dn0", PCI_ACS_RR);
 	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
-	path = p2pmem_pair_get(p, nic);
+	path = p2pmem_pair_get(p, nic, KTIME_MAX, &v);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(path));
-	p2pmem_pair_verdict(path, &v);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_ACS_REDIRECT);
 	KUNIT_EXPECT_EQ(test, path->mapping, PCI_P2PMEM_MAP_NONE);
-	p2pmem_pair_put(path);
+	p2pmem_pair_ungrant(path);
 	expect_reason(test, card, nic, PCI_P2PMEM_ACS_REDIRECT, 4);
 
 	fabric_set_acs_ctrl(f, "dn0", 0);
@@ -257,12 +256,13 @@ static void pairs_end_with_the_provider(struct kunit *test)
 	struct device *nic = kit_client(test, f, "nic");
 	struct pci_dev *card = kit_lend(test, f, "card");
 	struct p2pmem_provider *p = p2pmem_provider_get(card);
+	struct pci_p2pmem_verdict v;
 
 	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
 	KUNIT_EXPECT_TRUE(test, kit_pair_exists(p, nic));
 	fabric_unbind(f, "card");
 	KUNIT_EXPECT_FALSE(test, kit_pair_exists(p, nic));
-	KUNIT_EXPECT_PTR_EQ(test, p2pmem_pair_get(p, nic), ERR_PTR(-ENODEV));
+	KUNIT_EXPECT_PTR_EQ(test, p2pmem_pair_get(p, nic, KTIME_MAX, &v), ERR_PTR(-ENODEV));
 	KUNIT_EXPECT_FALSE_MSG(test, kit_pair_exists(p, nic), "a query created the pair again");
 	expect_reason(test, card, nic, PCI_P2PMEM_NOT_A_PROVIDER, -1);
 	p2pmem_provider_put(p);
@@ -291,11 +291,11 @@ static void lack_of_memory_is_temporary(struct kunit *test)
 		reached = fault_disarm();
 		if (!reached)
 			break;
-		pci_p2pmem_verdict(card, nic, &v);
+		pci_p2pmem_verdict(card, nic, 0, &v);
 		KUNIT_EXPECT_TRUE_MSG(test, !v.reason || v.reason == PCI_P2PMEM_NO_MEMORY,
 				      "step %d: %s", n, pci_p2pmem_reason_token(v.reason));
 		KUNIT_EXPECT_TRUE_MSG(test, lend_wait(({
-			pci_p2pmem_verdict(card, nic, &v);
+			pci_p2pmem_verdict(card, nic, 0, &v);
 			!v.reason && kit_pair_exists(p, nic);
 		})), "step %d: not evaluated again", n);
 	}
@@ -308,7 +308,7 @@ static void lack_of_memory_is_temporary(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, fault_disarm());
 	expect_reason(test, card, nic, PCI_P2PMEM_OK, 4);
 	KUNIT_EXPECT_TRUE(test, lend_wait(({
-		pci_p2pmem_verdict(card, nic, &v);
+		pci_p2pmem_verdict(card, nic, 0, &v);
 		v.reason == PCI_P2PMEM_ACS_REDIRECT;
 	})));
 }

@@ -287,9 +287,8 @@ static void text_for_an_encrypted_guest(struct kunit *test)
 	mapkit_grant_end(test, r.grant);
 	kunit_activate_static_stub(test, p2pmem_guest_encrypted, refused_encrypted);
 	KUNIT_EXPECT_EQ(test,
-			PTR_ERR(pci_p2pmem_grant_create(r.k.card, PCI_P2PMEM_NEAREST, &r.k.nic,
-							1, NULL, NULL, "kunit", &v)),
-			-EXDEV);
+			PTR_ERR(pci_p2pmem_grant_create(r.k.card, &r.k.nic, 1, KTIME_MAX, NULL,
+							NULL, "kunit", &v)), -EXDEV);
 	KUNIT_EXPECT_EQ(test, v.mapping, PCI_P2PMEM_MAP_NONE);
 	refused_expect(test, r.k.card, r.k.nic, &v, WORDS_ENCRYPTED);
 	/* with the devices' names from the verdict too */
@@ -305,7 +304,7 @@ static void text_for_an_encrypted_guest(struct kunit *test)
 
 	kunit_deactivate_static_stub(test, p2pmem_guest_encrypted);
 	kit_reevaluate();
-	pci_p2pmem_verdict(r.k.card, r.k.nic, &v);
+	pci_p2pmem_verdict(r.k.card, r.k.nic, 0, &v);
 	refused_expect(test, r.k.card, r.k.nic, &v,
 		       "ok: peer-to-peer is possible" WORDS_GUEST "; none needed");
 	KUNIT_EXPECT_GT(test, refused_list(&r, NULL), 0);
@@ -373,11 +372,10 @@ static void text_for_wrong_data(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, pci_p2pmem_grant_verify(r.grant, r.k.nic, NULL, &v),
 				-EXDEV);
 		refused_expect(test, r.k.card, r.k.nic, &v, t[i].words);
-		pci_p2pmem_verdict(r.k.card, r.k.nic, &v);
+		pci_p2pmem_verdict(r.k.card, r.k.nic, 0, &v);
 		refused_expect(test, r.k.card, r.k.nic, &v, t[i].words);
 		KUNIT_EXPECT_EQ(test,
-				PTR_ERR(pci_p2pmem_grant_create(NULL, PCI_P2PMEM_NEAREST, &r.k.nic,
-								1, NULL, NULL, "kunit", &v)),
+				PTR_ERR(kit_grant(PCI_P2PMEM_NEAREST, r.k.nic, &v)),
 				-EXDEV);
 		refused_expect(test, r.k.card, r.k.nic, &v, t[i].words);
 	}
@@ -392,8 +390,7 @@ static void text_for_no_provider(struct kunit *test)
 	mapkit_build(test, &k, mapkit_host, MAPKIT_LOW);
 	pci_p2pmem_set_published(k.card, false);
 	KUNIT_EXPECT_EQ(test,
-			PTR_ERR(pci_p2pmem_grant_create(NULL, PCI_P2PMEM_NEAREST, &k.nic,
-							1, NULL, NULL, "kunit", &v)),
+			PTR_ERR(kit_grant(PCI_P2PMEM_NEAREST, k.nic, &v)),
 			-ENODEV);
 	refused_expect(test, NULL, k.nic, &v,
 		       "no-provider: no published provider can serve these clients; load the driver of a provider, or bind a memory card to p2pmem-bar");

@@ -82,7 +82,7 @@ static void text_expect(struct kunit *test, struct pci_dev *provider, struct dev
 	int n;
 
 	kit_reevaluate();
-	pci_p2pmem_verdict(provider, client, &v);
+	pci_p2pmem_verdict(provider, client, 0, &v);
 	n = pci_p2pmem_explain(got, TEXT_SIZE, provider, client, &v);
 	KUNIT_EXPECT_STREQ(test, got, want);
 	KUNIT_EXPECT_EQ(test, n, strlen(want));
@@ -316,7 +316,7 @@ static void text_without_the_devices(struct kunit *test)
 	fabric_set_acs_ctrl(f, "dn0", PCI_ACS_RR);
 	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
 	kit_reevaluate();
-	pci_p2pmem_verdict(card, nic, &v);
+	pci_p2pmem_verdict(card, nic, 0, &v);
 	snprintf(want, TEXT_SIZE,
 		 "%s and %s: acs-redirect: ACS redirects requests between them to a host bridge that is not known to forward them at %s; boot with pci=disable_acs_redir=%s",
 		 dev_name(nic), pci_name(card), pairkit_name(f, "dn0"), pairkit_name(f, "dn0"));
@@ -340,7 +340,7 @@ static void text_stays_within_its_buffer(struct kunit *test)
 	fabric_set_acs_ctrl(f, "dn0", PCI_ACS_RR);
 	fabric_set_acs_ctrl(f, "dn1", PCI_ACS_RR);
 	kit_reevaluate();
-	pci_p2pmem_verdict(card, nic, &v);
+	pci_p2pmem_verdict(card, nic, 0, &v);
 	all = pci_p2pmem_explain(whole, TEXT_SIZE, card, nic, &v);
 	list = strchr(whole, '=') - whole;
 	/* the command is complete or absent */

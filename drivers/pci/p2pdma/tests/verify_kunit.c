@@ -123,7 +123,7 @@ static enum pci_p2pmem_proof known(struct prover *v)
 {
 	struct pci_p2pmem_verdict verdict;
 
-	pci_p2pmem_verdict(v->k.card, v->k.nic, &verdict);
+	pci_p2pmem_verdict(v->k.card, v->k.nic, 0, &verdict);
 	return verdict.proof;
 }
 
@@ -260,9 +260,8 @@ static void disproved_pair_is_refused(struct kunit *test)
 	v->says = PCI_P2PMEM_DISPROVED;
 	KUNIT_EXPECT_EQ(test, verify_pair(v), -EXDEV);
 	KUNIT_EXPECT_EQ(test,
-			PTR_ERR(pci_p2pmem_grant_create(v->k.card, PCI_P2PMEM_NEAREST, &v->k.nic,
-							1, NULL, NULL, "kunit", &why)),
-			-EXDEV);
+			PTR_ERR(pci_p2pmem_grant_create(v->k.card, &v->k.nic, 1, KTIME_MAX, NULL,
+							NULL, "kunit", &why)), -EXDEV);
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_VERIFY_FAILED);
 	KUNIT_EXPECT_EQ(test, why.mapping, PCI_P2PMEM_MAP_NONE);
 	KUNIT_EXPECT_NULL_MSG(test, pci_p2pmem_find_provider(&v->k.nic, 1), "it was chosen");
@@ -284,7 +283,7 @@ static void disproved_pair_is_refused(struct kunit *test)
 
 	/* The pair may be tested again, but the grant remains unusable. */
 	request_a_new_test(v);
-	pci_p2pmem_verdict(v->k.card, v->k.nic, &why);
+	pci_p2pmem_verdict(v->k.card, v->k.nic, 0, &why);
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_OK);
 	pci_p2pmem_grant_verdict(v->grant, &why);
 	KUNIT_EXPECT_EQ_MSG(test, why.reason, PCI_P2PMEM_VERIFY_FAILED,
@@ -319,13 +318,13 @@ static void disproof_stays(struct kunit *test)
 	pci_p2pmem_resume(v->k.card);
 	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_DISPROVED, "a reset");
 	p2pmem_pairs_update(p, v->k.nic, P2PMEM_FORGET_OUTDATED, NULL);
-	pci_p2pmem_verdict(v->k.card, v->k.nic, &why);
+	pci_p2pmem_verdict(v->k.card, v->k.nic, 0, &why);
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_VERIFY_FAILED);
 	scoped_guard(p2pmem_mutex)
 		p2pmem_pairs_drop(p, v->k.nic);
 	kit_reevaluate();
 	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_DISPROVED, "the client registers again");
-	pci_p2pmem_verdict(v->k.card, v->k.nic, &why);
+	pci_p2pmem_verdict(v->k.card, v->k.nic, 0, &why);
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_VERIFY_FAILED);
 	KUNIT_EXPECT_STREQ(test, why.note, "answer 3");
 	fabric_set_acs_ctrl(v->k.f, "dn1", PCI_ACS_RR);
@@ -509,9 +508,8 @@ static void proof_is_of_the_pair_as_it_is(struct kunit *test)
 	/* written without the kernel's knowledge, so there is no event */
 	fabric_set_acs_ctrl(v->k.f, "dn1", PCI_ACS_RR);
 	KUNIT_EXPECT_EQ(test,
-			PTR_ERR(pci_p2pmem_grant_create(v->k.card, PCI_P2PMEM_NEAREST, &v->k.nic,
-							1, NULL, NULL, "kunit", &why)),
-			-EXDEV);
+			PTR_ERR(pci_p2pmem_grant_create(v->k.card, &v->k.nic, 1, KTIME_MAX, NULL,
+							NULL, "kunit", &why)), -EXDEV);
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_ACS_REDIRECT);
 	KUNIT_EXPECT_EQ(test, why.proof, PCI_P2PMEM_UNTRIED);
 	KUNIT_EXPECT_EQ_MSG(test, verify_pair(v), -EXDEV, "a refused pair was tested");

@@ -159,7 +159,7 @@ static int tool_cmd_grant(int argc, char **argv)
 			goto put;
 	}
 	o->auto_free = !strcmp(argv[1], "auto");
-	o->grant = pci_p2pmem_grant_create(o->pdev, PCI_P2PMEM_NEAREST, dev, nr, &tool_grant_ops,
+	o->grant = pci_p2pmem_grant_create(o->pdev, dev, nr, KTIME_MAX, &tool_grant_ops,
 					   o, argv[1], &why);
 	ret = PTR_ERR_OR_ZERO(o->grant);
 	if (!ret) {

@@ -225,7 +225,7 @@ static int speed_run(struct speed *s, struct device *dev[2], unsigned int rounds
 	if (!find || !s->lookup)
 		return -ENOENT;
 	/* The grant has a reference on the provider. */
-	s->grant = pci_p2pmem_grant_create(s->pdev, PCI_P2PMEM_NEAREST, dev, 2, NULL, NULL,
+	s->grant = pci_p2pmem_grant_create(s->pdev, dev, 2, KTIME_MAX, NULL, NULL,
 					   "speed", &why);
 	if (IS_ERR(s->grant))
 		return PTR_ERR(s->grant);
@@ -288,7 +288,7 @@ static int speed_hot(struct speed *s, struct device *dev[2], unsigned int rounds
 	unsigned long flags;
 	int i, ret = 0;
 
-	s->grant = pci_p2pmem_grant_create(s->pdev, PCI_P2PMEM_NEAREST, dev, 2, NULL, NULL,
+	s->grant = pci_p2pmem_grant_create(s->pdev, dev, 2, KTIME_MAX, NULL, NULL,
 					   "hot", &why);
 	if (IS_ERR(s->grant))
 		return PTR_ERR(s->grant);

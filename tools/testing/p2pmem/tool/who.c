@@ -111,7 +111,7 @@ static int tool_cmd_verdict(int argc, char **argv)
 		pci_dev_put(p);
 		return -ENXIO;
 	}
-	pci_p2pmem_verdict(p, dev, &v);
+	pci_p2pmem_verdict(p, dev, 0, &v);
 	pci_p2pmem_explain(text, sizeof(text), p, dev, &v);
 	tool_print("reason %s\nmapping %s\ndistance %d\nat %s\n",
 		   pci_p2pmem_reason_token(v.reason), mappings[v.mapping], v.distance, v.at);

@@ -172,7 +172,7 @@ static inline int api_grant(struct pci_dev *pdev, struct device **clients, int n
 {
 	struct pci_p2pmem_verdict why;
 
-	api_granted = pci_p2pmem_grant_create(pdev, PCI_P2PMEM_NEAREST, clients, nr, NULL, NULL,
+	api_granted = pci_p2pmem_grant_create(pdev, clients, nr, KTIME_MAX, NULL, NULL,
 					      "bench", &why);
 	return PTR_ERR_OR_ZERO(api_granted);
 }
