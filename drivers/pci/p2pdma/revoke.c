@@ -162,11 +162,25 @@ static bool p2pmem_drain(struct p2pmem_provider *p, unsigned int drain, unsigned
 	return p2pmem_is_idle(p) || !p2pmem_in_drain(p, drain);
 }
 
-/* Stops new allocations and notifies holders; returns the number of the drain. */
+/* The kernel marks all functions that were removed by surprise before it unbinds the first one. */
+static void p2pmem_lose_offline(struct p2pmem_provider *p, void *unused)
+{
+	if (pci_channel_offline(p->pdev))
+		pci_p2pmem_lost(p->pdev);
+}
+
+/*
+ * Stops new allocations and notifies holders; returns the number of the drain. Memory of a
+ * device that is gone is lost now and not after the wait: transfers to it seem to succeed.
+ */
 static unsigned int p2pmem_start_drain(struct p2pmem_provider *p)
 {
 	unsigned int drain;
 
+	if (!pci_device_is_present(p->pdev)) {
+		pci_p2pmem_lost(p->pdev);
+		p2pmem_for_each_provider(p2pmem_lose_offline, NULL);
+	}
 	if (p2pmem_leave_live(p, P2PMEM_DRAINING, P2PMEM_EVENT_REVOKED, &drain)) {
 		p2pmem_trace_revoke(p, "revoked", PCI_P2PMEM_REVOKED);
 		p2pmem_queue_provider_work(p);
@@ -186,7 +200,8 @@ static unsigned int p2pmem_start_drain(struct p2pmem_provider *p)
  * with their revoke operation; after PCI_P2PMEM_DRAIN_SECONDS their evict operation has to
  * end the users that still hold memory, and the wait starts once more. Memory in use even
  * then can no longer be mapped. Memory that the driver uses itself (pci_p2pmem_own()) is
- * not waited for.
+ * not waited for. If the device was removed by surprise, this first does the same as
+ * pci_p2pmem_lost().
  *
  * Context: Process context, waits up to twice PCI_P2PMEM_DRAIN_SECONDS, less
  * when killed.

@@ -6,7 +6,8 @@
  * set through sysfs, as an administrator does. On
  *
  *	host - rp -+- card	BAR 0: 1 MiB, BAR 2: 8 MiB, BAR 4: 4 MiB
- *		   `- bare	no BAR at all
+ *		   +- bare	no BAR at all
+ *		   `- next	BAR 2: 4 MiB
  */
 #include <linux/ioport.h>
 #include <linux/kernfs.h>
@@ -27,6 +28,8 @@ static const struct fabric_node bar_nodes[] = {
 		   [2] = { .size = SZ_8M, .flags = FABRIC_BAR_64 },
 		   [4] = { .size = SZ_4M, .flags = FABRIC_BAR_64 } } },
 	{ .name = "bare", .type = FABRIC_ENDPOINT, .parent = "rp", .fn = 1 },
+	{ .name = "next", .type = FABRIC_ENDPOINT, .parent = "rp", .fn = 2,
+	  .bar = { [2] = { .size = SZ_4M, .flags = FABRIC_BAR_64 } } },
 	{ }
 };
 
@@ -303,6 +306,54 @@ static void reset_revokes_and_resumes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LOST);
 }
 
+static void bar_release(void *k)
+{
+	device_release_driver(&((struct bar_kit *)k)->card->dev);
+}
+
+/*
+ * Both cards are pulled with memory of "card" in use. Its removal waits for that memory, but
+ * nobody maps the memory of either card any more.
+ */
+static void pulled_card_is_lost_before_the_wait(struct kunit *test)
+{
+	struct bar_kit *k = bar_kit(test, "card");
+	struct device *nic = kit_client(test, k->f, "bare");
+	struct pci_dev *next = kit_lend(test, k->f, "next");
+	struct pci_p2pmem_verdict why;
+	struct pci_p2pmem_grant *g;
+	struct scatterlist *sgl;
+	unsigned int nents;
+	struct lend_task *t;
+	unsigned long end;
+
+	KUNIT_ASSERT_TRUE(test, bar_bind(k));
+	g = pci_p2pmem_grant_create(k->card, PCI_P2PMEM_NEAREST, &nic, 1, NULL, NULL, "kunit",
+				    &why);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, g);
+	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_16K, GFP_KERNEL, NULL);
+	pci_p2pmem_grant_end(g);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, sgl);
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_sgl_lost(sgl));
+
+	/* as a hotplug controller does before it unbinds the first driver */
+	fabric_kill(k->f, "card");
+	fabric_kill(k->f, "next");
+	k->card->error_state = pci_channel_io_perm_failure;
+	next->error_state = pci_channel_io_perm_failure;
+	end = jiffies + HZ;
+	t = lend_start(test, bar_release, k);
+	while (!pci_p2pmem_sgl_lost(sgl) && time_before(jiffies, end))
+		usleep_range(1000, 2000);
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_sgl_lost(sgl));
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(nic, sgl, nents, DMA_TO_DEVICE), -ENODEV);
+	KUNIT_EXPECT_TRUE(test, lend_wait(kit_provider(next)->state == P2PMEM_LOST));
+	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(t), "it did not wait");
+	pci_p2pmem_sgl_free(sgl);
+	lend_join(test, t);
+	KUNIT_EXPECT_TRUE(test, lend_is_removed(k->card));
+}
+
 static void suspend_and_shutdown_revoke(struct kunit *test)
 {
 	struct bar_kit *k = bar_kit(test, "card");
@@ -356,6 +407,7 @@ static struct kunit_case bar_cases[] = {
 	KUNIT_CASE(function_without_usable_range_is_not_bound),
 	KUNIT_CASE(function_without_bar_is_not_bound),
 	KUNIT_CASE(reset_revokes_and_resumes),
+	KUNIT_CASE(pulled_card_is_lost_before_the_wait),
 	KUNIT_CASE(suspend_and_shutdown_revoke),
 	KUNIT_CASE(binding_without_memory_leaves_nothing),
 	{ }
