@@ -292,7 +292,8 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_lost);
  * @pdev: PCI function; nothing happens if it is not a provider
  *
  * For use after a reset or resume that did not change the ranges of the BARs. The provider
- * goes live as soon as the last page from before is freed, which may be later.
+ * goes live as soon as the last page from before is freed, which may be later. It stays lost
+ * if the device does not respond.
  *
  * Context: Process context, may sleep.
  */
@@ -302,8 +303,10 @@ void pci_p2pmem_resume(struct pci_dev *pdev)
 
 	if (!p)
 		return;
-	p2pmem_request_resume(p);
-	p2pmem_resume(p);
+	if (pci_device_is_present(pdev)) {
+		p2pmem_request_resume(p);
+		p2pmem_resume(p);
+	}
 	p2pmem_provider_put(p);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_resume);

@@ -304,6 +304,9 @@ static void reset_revokes_and_resumes(struct kunit *test)
 	/* called whether the reset succeeded or not */
 	err->reset_done(k->card);
 	KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LOST);
+	/* by a driver that does not look */
+	pci_p2pmem_resume(k->card);
+	KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LOST);
 }
 
 static void bar_release(void *k)

@@ -101,12 +101,12 @@ static void dead_device_waits_for_the_last_page(struct kunit *test)
 	struct holder_kit *k = holder_kit(test);
 	struct lend_hold *hold = lend_alloc(test, k->card, PAGE_SIZE);
 
-	fabric_kill(k->f, "card");
 	pci_p2pmem_lost(k->card);
 	KUNIT_EXPECT_NULL(test, pci_p2pmem_alloc(k->card, 1, GFP_KERNEL));
 	lend_free(test, hold);
 	KUNIT_EXPECT_EQ_MSG(test, lend_used(k->card), 0, "memory of a dead device was not freed");
 	pci_p2pmem_resume(k->card);
+	fabric_kill(k->f, "card");
 	holder_expect_wait(test, k, holder_unplug);
 }
 
