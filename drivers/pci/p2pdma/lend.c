@@ -10,10 +10,11 @@
  * a pair may hold much longer: reading them is safe and finds no memory.
  *
  * The wait in a withdrawal is limited, because the thread of a hotplug controller cannot be
- * killed: if memory is not freed in time the provider is abandoned. Its pages stay, none of
- * them can be mapped any more, and when the function itself is removed its address range
- * stays reserved, so that no other function is assigned the addresses of these pages, and one
- * that was cannot be enabled.
+ * killed: if memory is not freed in time the provider is abandoned. Its pages stay, and none of
+ * them can be mapped any more. When the function itself is removed its address range stays
+ * reserved in the windows of the bridges above it, so that no other function is assigned the
+ * addresses of these pages. A function that was assigned them all the same, for example because
+ * the root port is removed as well, cannot be enabled.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
@@ -109,11 +110,17 @@ static void p2pmem_provider_withdraw(void *data)
 	p2pmem_provider_put(p);
 }
 
-/* Reserves the addresses of @r in @parent, and no longer where they were reserved before. */
-static void p2pmem_reserve(struct p2pmem_region *r, struct resource *parent)
+/*
+ * Reserves the addresses of @r in @parent, the window above a function on @bus, and no longer
+ * where they were reserved before. Not in a window of a host bridge: it has no function, so
+ * nobody would learn that it goes and is freed with the reservation in it.
+ */
+static void p2pmem_reserve(struct p2pmem_region *r, struct pci_bus *bus, struct resource *parent)
 {
 	if (r->hold.parent)
 		release_resource(&r->hold);
+	if (pci_is_root_bus(bus))
+		return;
 	r->hold.name = "peer-to-peer memory still in use";
 	r->hold.start = r->phys;
 	r->hold.end = r->phys + r->size - 1;
@@ -155,7 +162,7 @@ static void p2pmem_keep_range(struct p2pmem_provider *p, void *arg)
 				continue;
 			if (res->parent)
 				release_resource(res);
-			p2pmem_reserve(r, gone->parent[i]);
+			p2pmem_reserve(r, gone->pdev->bus, gone->parent[i]);
 		}
 	}
 }
@@ -209,7 +216,7 @@ static void p2pmem_refuse_range(struct p2pmem_provider *p, void *arg)
 			if (res->parent)
 				release_resource(res);
 			if (!pdev->is_virtfn)
-				p2pmem_reserve(r, gone->parent[i]);
+				p2pmem_reserve(r, pdev->bus, gone->parent[i]);
 			pci_err(pdev, "BAR %d has the addresses of peer-to-peer memory of %s that is still in use: the device is not enabled; remove it and rescan the bus, or reboot\n",
 				i, pci_name(p->pdev));
 		}

@@ -247,7 +247,7 @@ static void abandoned_range_cannot_be_used(struct kunit *test)
 	lend_free(test, hold);
 }
 
-/* Two ranges of a BAR, and then the bridge above them goes, too. */
+/* Two ranges of a BAR, and then the bridges above them go, too. */
 static void abandoned_ranges_are_all_kept(struct kunit *test)
 {
 	struct pci_dev *card;
@@ -274,6 +274,12 @@ static void abandoned_ranges_are_all_kept(struct kunit *test)
 		KUNIT_EXPECT_NOT_NULL_MSG(test, r->hold.parent, "%llx", r->phys);
 		KUNIT_EXPECT_PTR_NE_MSG(test, r->hold.parent, window, "%llx", r->phys);
 	}
+	fabric_unplug(f, "up");
+	list_for_each_entry(r, &p->regions, node)
+		KUNIT_EXPECT_NOT_NULL_MSG(test, r->hold.parent, "%llx", r->phys);
+	fabric_unplug(f, "rp");
+	list_for_each_entry(r, &p->regions, node)
+		KUNIT_EXPECT_NULL_MSG(test, r->hold.parent, "%llx: in the host bridge", r->phys);
 	lend_free(test, hold);
 }
 
