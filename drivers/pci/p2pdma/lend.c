@@ -365,7 +365,7 @@ int pci_p2pmem_add_resource(struct pci_dev *pdev, int bar, size_t size, u64 offs
 	unsigned int flags = kind & (PCI_P2PMEM_STOPPED | PCI_P2PMEM_WHOLE);
 	struct p2pmem_provider *p;
 	struct p2pmem_region *r;
-	bool made = false;
+	bool made = false, announce;
 	int ret;
 
 	kind &= ~flags;
@@ -397,6 +397,8 @@ int pci_p2pmem_add_resource(struct pci_dev *pdev, int bar, size_t size, u64 offs
 	if (!ret)
 		/* Its pairs must reach the new range, too. */
 		p2pmem_pairs_update(p, NULL, P2PMEM_FORGET_OUTDATED, NULL);
+	/* Its memory may have been published before there was any. */
+	announce = p2pmem_is_published(p);
 	p2pmem_provider_put(p);
 	if (ret)
 		goto out_free;
@@ -404,6 +406,8 @@ int pci_p2pmem_add_resource(struct pci_dev *pdev, int bar, size_t size, u64 offs
 
 	pci_info(pdev, "registered %#zx bytes of BAR %d at %pa as peer-to-peer %s\n", r->size,
 		 bar, &r->phys, kind == PCI_P2PMEM_REGISTERS ? "registers" : "memory");
+	if (announce)
+		p2pmem_notify(PCI_P2PMEM_EVENT_PROVIDER, pdev);
 	return 0;
 
 out_free:

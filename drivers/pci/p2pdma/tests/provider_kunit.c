@@ -285,6 +285,24 @@ static void only_published_memory_is_notified(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&events->clients), 0);
 }
 
+/* Registers first, which nobody allocates: the memory is published before there is any. */
+static void memory_after_publication_is_notified(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, provider_card);
+	struct pci_dev *card = fabric_pdev(f, "card");
+	struct lend_events *events = lend_listen(test);
+
+	KUNIT_ASSERT_EQ(test, 0, kit_add(test, f, "card", 0, 0, 0, PCI_P2PMEM_REGISTERS));
+	pci_p2pmem_set_published(card, true);
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(card));
+	KUNIT_EXPECT_EQ(test, atomic_read(&events->providers), 0);
+
+	KUNIT_ASSERT_EQ(test, 0, kit_add(test, f, "card", 2, 0, 0, PCI_P2PMEM_POOL));
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(card));
+	KUNIT_EXPECT_EQ(test, atomic_read(&events->providers), 1);
+	KUNIT_EXPECT_PTR_EQ(test, READ_ONCE(events->last), (void *)card);
+}
+
 #define PROVIDER_LIVES	50
 
 static void fifty_lives_of_a_provider(struct kunit *test)
@@ -390,6 +408,7 @@ static struct kunit_case provider_cases[] = {
 	KUNIT_CASE(all_bars_of_a_function_are_one_pool),
 	KUNIT_CASE(addresses_are_found_by_range),
 	KUNIT_CASE(only_published_memory_is_notified),
+	KUNIT_CASE(memory_after_publication_is_notified),
 	KUNIT_CASE(fifty_lives_of_a_provider),
 	KUNIT_CASE(other_device_in_the_slot_is_a_provider),
 	KUNIT_CASE(provider_without_reference_is_none),
