@@ -48,23 +48,17 @@ static enum p2pmem_node_type p2pmem_node_type(struct pci_dev *pdev)
  */
 static int p2pmem_read_word(struct pci_dev *pdev, int where, u16 *val)
 {
-	if (pci_read_config_word(pdev, where, val) || *val == U16_MAX)
-		return -EAGAIN;
-	return 0;
+	return pci_read_config_word(pdev, where, val) || *val == U16_MAX ? -EAGAIN : 0;
 }
 
 static int p2pmem_read_pcie_word(struct pci_dev *pdev, int reg, u16 *val)
 {
-	if (pcie_capability_read_word(pdev, reg, val) || *val == U16_MAX)
-		return -EAGAIN;
-	return 0;
+	return pcie_capability_read_word(pdev, reg, val) || *val == U16_MAX ? -EAGAIN : 0;
 }
 
 static int p2pmem_read_pcie_dword(struct pci_dev *pdev, int reg, u32 *val)
 {
-	if (pcie_capability_read_dword(pdev, reg, val) || *val == U32_MAX)
-		return -EAGAIN;
-	return 0;
+	return pcie_capability_read_dword(pdev, reg, val) || *val == U32_MAX ? -EAGAIN : 0;
 }
 
 /* ACS extended capability, PCIe Base Specification section 7.7.11 */
@@ -374,6 +368,14 @@ int p2pmem_route_evaluate(struct p2pmem_provider *p, struct device *client,
 			snprintf(v->at, sizeof(v->at), "pci%04llx:%02llx",
 				 a.host.id >> 8, a.host.id & 0xff);
 	}
+	/* dma_map_resource() does not apply the client's offset, unless an IOMMU translates. */
+	if (!v->reason && !route.bus_addr && client->dma_range_map &&
+	    !p2pmem_client_translates(client)) {
+		v->reason = PCI_P2PMEM_HOST_BRIDGE;
+		snprintf(v->at, sizeof(v->at), "pci%04llx:%02llx", b.host.id >> 8,
+			 b.host.id & 0xff);
+		strscpy(v->note, "its dma-ranges are not applied to peer memory", sizeof(v->note));
+	}
 	kfree(a.node);
 	kfree(b.node);
 	if (v->reason)
@@ -416,8 +418,7 @@ static int p2pmem_list_redirecting(const struct p2pmem_chain *c, u64 mask, char 
  * Context: Process context.
  * Return: number of bytes; -EINVAL without @len, -ENOMEM or -EAGAIN as p2pmem_route_evaluate().
  */
-int p2pmem_path_acs_list(struct pci_dev *provider, struct pci_dev *client,
-			 char *buf, size_t len)
+int p2pmem_path_acs_list(struct pci_dev *provider, struct pci_dev *client, char *buf, size_t len)
 {
 	struct p2pmem_chain a, b;
 	struct p2pmem_route route;
@@ -475,13 +476,12 @@ static bool p2pmem_end_entry(struct pci_dev *pdev, const struct p2pmem_host *h, 
  * Return: number of bytes, 0 if no entry is missing or none can allow the path, -ENOMEM or
  * -EAGAIN as p2pmem_route_evaluate().
  */
-int p2pmem_path_entries(struct pci_dev *provider, struct pci_dev *client,
-			char *buf, size_t len)
+int p2pmem_path_entries(struct pci_dev *provider, struct pci_dev *client, char *buf, size_t len)
 {
 	char one[P2PMEM_ENTRY_TEXT], two[P2PMEM_ENTRY_TEXT];
 	struct p2pmem_chain a, b;
 	struct p2pmem_route route;
-	bool across, can;
+	bool across;
 	int ret;
 
 	ret = p2pmem_route(provider, client, &a, &b, &route);
@@ -490,9 +490,8 @@ int p2pmem_path_entries(struct pci_dev *provider, struct pci_dev *client,
 	kfree(a.node);
 	kfree(b.node);
 	across = a.host.id != b.host.id;
-	can = p2pmem_end_entry(provider, &a.host, across, one) &&
-		p2pmem_end_entry(client, &b.host, across, two);
-	if (!can)
+	if (!p2pmem_end_entry(provider, &a.host, across, one) ||
+	    !p2pmem_end_entry(client, &b.host, across, two))
 		return 0;
 	if (!strcmp(one, two))
 		*two = '\0';

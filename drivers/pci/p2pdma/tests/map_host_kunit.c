@@ -5,6 +5,8 @@
  * There the client uses addresses from dma_map_resource(): physical ones, or those of an
  * IOMMU. Adjacent entries become one mapping within the limits of the client's segments.
  */
+#include <linux/dma-direct.h>
+
 #include "mapkit.h"
 
 /*
@@ -261,6 +263,60 @@ static void from_another_host_bridge(struct kunit *test)
 	mapkit_expect_count(test, card, nic, 1, 1, 0);
 }
 
+static void forget_ranges(void *nic)
+{
+	((struct device *)nic)->dma_range_map = NULL;
+}
+
+/*
+ * The client's host bridge has RAM at other addresses than the CPU, which dma_map_resource()
+ * does not know: only bus addresses, and those of an IOMMU, are right.
+ *
+ *	host -- rp -- up -+- dn0 -- card	dn0 redirects, or not
+ *	                  `- dn1 -- nic
+ */
+static void host_bridge_with_an_offset(struct kunit *test)
+{
+	static const struct bus_dma_region ranges[] = {
+		{ .cpu_start = 0, .dma_start = SZ_2G, .size = BIT_ULL(46) }, { },
+	};
+	static const struct mapkit_piece page = { SZ_8K, SZ_4K };
+	char *text = kunit_kzalloc(test, PCI_P2PMEM_TEXT, GFP_KERNEL);
+	struct pci_p2pmem_verdict v;
+	struct scatterlist *sgl;
+	struct mapkit k;
+	char at[16];
+
+	KUNIT_ASSERT_NOT_NULL(test, text);
+	mapkit_build(test, &k, mapkit_either, MAPKIT_LOW);
+	sgl = mapkit_list(test, mapkit_alloc(test, k.card, SZ_16K)->addr, &page, 1);
+	mapkit_redirect(k.f, "dn0", true);
+	pci_p2pmem_verdict(k.card, k.nic, &v);
+	KUNIT_ASSERT_EQ(test, v.mapping, PCI_P2PMEM_MAP_HOST_BRIDGE);
+
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, forget_ranges, k.nic));
+	k.nic->dma_range_map = ranges;
+	kit_reevaluate();
+	pci_p2pmem_verdict(k.card, k.nic, &v);
+	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_HOST_BRIDGE);
+	KUNIT_EXPECT_EQ(test, v.mapping, PCI_P2PMEM_MAP_NONE);
+	snprintf(at, sizeof(at), "pci%04x:00", pci_domain_nr(k.card->bus));
+	KUNIT_EXPECT_STREQ(test, v.at, at);
+	pci_p2pmem_explain(text, PCI_P2PMEM_TEXT, k.card, k.nic, &v);
+	KUNIT_EXPECT_NULL_MSG(test, strstr(text, "host_bridges"), "an entry does not help: %s",
+			      text);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, sgl, 1, DMA_TO_DEVICE), -EXDEV);
+	mapkit_expect_untouched(test, sgl, 1);
+
+	mapkit_redirect(k.f, "dn0", false);
+	pci_p2pmem_verdict(k.card, k.nic, &v);
+	KUNIT_EXPECT_EQ(test, v.mapping, PCI_P2PMEM_MAP_BUS_ADDR);
+	mapkit_redirect(k.f, "dn0", true);
+	mapkit_iommu(test);
+	pci_p2pmem_verdict(k.card, k.nic, &v);
+	KUNIT_EXPECT_EQ(test, v.mapping, PCI_P2PMEM_MAP_HOST_BRIDGE);
+}
+
 static void mixed_lists_never_reach_the_iommu(struct kunit *test)
 {
 	static const struct mapkit_piece pieces[] = { { 0, SZ_4K }, { SZ_64K, SZ_4K } };
@@ -292,6 +348,7 @@ static struct kunit_case map_host_cases[] = {
 	KUNIT_CASE(two_regions_of_one_provider),
 	KUNIT_CASE(failure_at_every_run),
 	KUNIT_CASE(from_another_host_bridge),
+	KUNIT_CASE(host_bridge_with_an_offset),
 	KUNIT_CASE(mixed_lists_never_reach_the_iommu),
 	{ }
 };
