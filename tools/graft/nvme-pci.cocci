@@ -258,13 +258,16 @@ identifier dev, shutdown;
   ...
   }
 
+// Shutdown, suspend and the reset of a bus: other devices may be stopped already, so that their
+// transfers never end.
 @ prepare @
+symbol true;
 identifier dev, shutdown;
 @@
   static int nvme_disable_prepare_reset(struct nvme_dev *dev, bool shutdown)
   {
   ...
-+ nvme_p2pmem_stop(&dev->ctrl, &dev->p2pmem, &dev->shutdown_lock, shutdown);
++ nvme_p2pmem_stop(&dev->ctrl, &dev->p2pmem, &dev->shutdown_lock, true);
   nvme_dev_disable(dev, shutdown);
   ...
   }

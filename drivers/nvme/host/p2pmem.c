@@ -260,7 +260,8 @@ void nvme_p2pmem_start(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p, struct mut
  * @ctrl: the controller
  * @p: its CMB
  * @lock: as for nvme_p2pmem_start()
- * @sleep: true in suspend and shutdown, where devices of holders may be asleep already
+ * @sleep: true in suspend, shutdown and bus resets, where devices of holders may be stopped
+ *	already
  *
  * If the controller works, this waits for transfers to and from the CMB. They may include
  * commands of this drive, so call it while the drive still executes commands, without any

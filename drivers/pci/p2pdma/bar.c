@@ -157,9 +157,15 @@ static void p2pmem_bar_remove(struct pci_dev *pdev)
 	pci_p2pmem_revoke(pdev);
 }
 
+/* Shutdown and bus resets stop other functions first, whose transfers never end then. */
+static void p2pmem_bar_stop(struct pci_dev *pdev)
+{
+	pci_p2pmem_suspend(pdev);
+}
+
 static int p2pmem_bar_suspend(struct device *dev)
 {
-	pci_p2pmem_suspend(to_pci_dev(dev));
+	p2pmem_bar_stop(to_pci_dev(dev));
 	return 0;
 }
 
@@ -207,7 +213,7 @@ static const struct pci_error_handlers p2pmem_bar_errors = {
 	.error_detected = p2pmem_bar_error_detected,
 	.slot_reset = p2pmem_bar_slot_reset,
 	.resume = p2pmem_bar_reset_done,
-	.reset_prepare = p2pmem_bar_remove,
+	.reset_prepare = p2pmem_bar_stop,
 	.reset_done = p2pmem_bar_reset_done,
 };
 
@@ -219,7 +225,7 @@ static struct pci_driver p2pmem_bar_driver = {
 	.id_table = p2pmem_bar_ids,
 	.probe = p2pmem_bar_probe,
 	.remove = p2pmem_bar_remove,
-	.shutdown = p2pmem_bar_remove,
+	.shutdown = p2pmem_bar_stop,
 	.driver.pm = pm_sleep_ptr(&p2pmem_bar_pm),
 	.err_handler = &p2pmem_bar_errors,
 };

@@ -345,8 +345,8 @@ static int p2pmem_add_region(struct p2pmem_provider *p, struct p2pmem_region *r)
  * with a message. The BAR must not be mapped with another cache mode.
  *
  * The memory is withdrawn when the driver of @pdev is unbound. The driver calls
- * pci_p2pmem_revoke() first in its remove, shutdown and reset functions, and
- * pci_p2pmem_suspend() in its suspend function, before it disables the device. Unbinding
+ * pci_p2pmem_revoke() first in its remove function, and pci_p2pmem_suspend() in its suspend,
+ * shutdown and reset_prepare functions, before it disables the device. Unbinding
  * waits for the last page, at most PCI_P2PMEM_WITHDRAW_SECONDS longer than
  * pci_p2pmem_revoke(); memory that is in use even then is abandoned: it stays allocated
  * until the next boot.

@@ -195,8 +195,9 @@ static unsigned int p2pmem_start_drain(struct p2pmem_provider *p)
  * pci_p2pmem_revoke() - stop allocations and wait for memory to be freed
  * @pdev: PCI function; nothing happens if it is not a provider
  *
- * A provider's driver calls this first in remove, shutdown and an orderly reset, while the
- * device still works: pending transfers need it to complete. Orchestrators are notified
+ * A provider's driver calls this first in remove and in an orderly reset of this device
+ * alone, while the device still works: pending transfers need it to complete. Where other
+ * devices may be stopped already it calls pci_p2pmem_suspend(). Orchestrators are notified
  * with their revoke operation; after PCI_P2PMEM_DRAIN_SECONDS their evict operation has to
  * end the users that still hold memory, and the wait starts once more. Memory in use even
  * then can no longer be mapped. Memory that the driver uses itself (pci_p2pmem_own()) is
@@ -228,13 +229,14 @@ void pci_p2pmem_revoke(struct pci_dev *pdev)
 EXPORT_SYMBOL_GPL(pci_p2pmem_revoke);
 
 /**
- * pci_p2pmem_suspend() - stop allocations before the device is suspended
+ * pci_p2pmem_suspend() - stop allocations before several devices are stopped
  * @pdev: PCI function; nothing happens if it is not a provider
  *
- * A provider's driver calls this first in suspend. It stops allocations, waits while
- * memory is being freed, and declares the rest lost: holders whose own devices are
- * suspended already cannot free it before this device is suspended, too. Their users
- * repeat the transfers; nobody is evicted.
+ * A provider's driver calls this first in suspend, in shutdown and in reset_prepare, which
+ * the PCI core calls for all functions of a bus before it resets them. It stops
+ * allocations, waits while memory is being freed, and declares the rest lost: holders
+ * whose own devices are stopped already cannot free it before this device is stopped, too.
+ * Their users repeat the transfers; nobody is evicted.
  *
  * Context: Process context, waits until no memory was freed for half a second, at most
  * PCI_P2PMEM_DRAIN_SECONDS.

@@ -30,7 +30,7 @@ static int card_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 	/*
 	 * The whole BAR. The core logs the reason of every failure. The memory is
-	 * withdrawn automatically when the driver is unbound: after card_stop(), before
+	 * withdrawn automatically when the driver is unbound: after card_remove(), before
 	 * the BAR is released and the device disabled.
 	 */
 	ret = pci_p2pmem_add_resource(pdev, CARD_BAR, 0, 0, PCI_P2PMEM_POOL);
@@ -40,16 +40,24 @@ static int card_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	return 0;
 }
 
-/* Remove, shutdown and reset: wait until nobody uses the memory. */
-static void card_stop(struct pci_dev *pdev)
+/* The other devices work: wait until nobody uses the memory. */
+static void card_remove(struct pci_dev *pdev)
 {
 	pci_p2pmem_revoke(pdev);
 }
 
-/* Wait only for users that are able to finish: other devices may be suspended already. */
+/*
+ * Shutdown, reset and suspend: wait only for users that are able to finish. Other devices may
+ * be stopped already, in a reset those on the same bus.
+ */
+static void card_stop(struct pci_dev *pdev)
+{
+	pci_p2pmem_suspend(pdev);
+}
+
 static int card_suspend(struct device *dev)
 {
-	pci_p2pmem_suspend(to_pci_dev(dev));
+	card_stop(to_pci_dev(dev));
 	return 0;
 }
 
@@ -101,7 +109,7 @@ static struct pci_driver card_driver = {
 	.name = "p2pmem-card",
 	.id_table = card_ids,
 	.probe = card_probe,
-	.remove = card_stop,
+	.remove = card_remove,
 	.shutdown = card_stop,
 	.driver.pm = pm_sleep_ptr(&card_pm),
 	.err_handler = &card_errors,

@@ -373,6 +373,34 @@ static void suspend_and_shutdown_revoke(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LOST);
 }
 
+/* Waits for memory that is being freed, not a minute for devices that are stopped already */
+static void bar_expect_no_wait(struct kunit *test, struct bar_kit *k,
+			       void (*stop)(struct pci_dev *pdev))
+{
+	struct lend_hold *hold = lend_alloc(test, k->card, SZ_64K);
+	u32 epoch = kit_provider(k->card)->epoch;
+	unsigned long start = jiffies;
+
+	stop(k->card);
+	KUNIT_EXPECT_LT(test, jiffies_to_msecs(jiffies - start), 10 * MSEC_PER_SEC);
+	KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LOST);
+	KUNIT_EXPECT_EQ(test, kit_provider(k->card)->epoch, epoch + 1);
+	k->drv->err_handler->reset_done(k->card);
+	KUNIT_EXPECT_EQ_MSG(test, bar_state(k), P2PMEM_LOST, "live with old data");
+	lend_free(test, hold);
+	KUNIT_EXPECT_TRUE(test, lend_wait(pci_p2pmem_is_provider(k->card)));
+	lend_free(test, lend_alloc(test, k->card, SZ_8M));
+}
+
+static void memory_in_use_does_not_delay_reset_and_shutdown(struct kunit *test)
+{
+	struct bar_kit *k = bar_kit(test, "card");
+
+	KUNIT_ASSERT_TRUE(test, bar_bind(k));
+	bar_expect_no_wait(test, k, k->drv->err_handler->reset_prepare);
+	bar_expect_no_wait(test, k, k->drv->shutdown);
+}
+
 /* Use registers, because the kernel's memory hotplug warns without memory */
 static void binding_without_memory_leaves_nothing(struct kunit *test)
 {
@@ -412,6 +440,7 @@ static struct kunit_case bar_cases[] = {
 	KUNIT_CASE(reset_revokes_and_resumes),
 	KUNIT_CASE(pulled_card_is_lost_before_the_wait),
 	KUNIT_CASE(suspend_and_shutdown_revoke),
+	KUNIT_CASE_SLOW(memory_in_use_does_not_delay_reset_and_shutdown),
 	KUNIT_CASE(binding_without_memory_leaves_nothing),
 	{ }
 };
