@@ -40,11 +40,13 @@ struct p2pmem_policy_row {
 /**
  * struct p2pmem_policy - all changes by administrators
  * @nr: number of rows
+ * @distrust: an invalid removal at load may have meant an exception of any wide entry
  * @row: in the order in which the entries were first named; one more than can be named,
  *	so that there is always room to remove the built-in list
  */
 struct p2pmem_policy {
 	unsigned int nr;
+	bool distrust;
 	struct p2pmem_policy_row row[P2PMEM_POLICY_MAX + 1];
 };
 
@@ -114,6 +116,14 @@ static u8 p2pmem_policy_base(struct p2pmem_policy *pol, const struct p2pmem_entr
 	return p2pmem_fact(e) | (wider ? wider->add : 0);
 }
 
+/* Removes a row in place, to keep the order in which rows are read back. */
+static void p2pmem_policy_remove_row(struct p2pmem_policy *pol, struct p2pmem_policy_row *row)
+{
+	pol->nr--;
+	for (; row < &pol->row[pol->nr]; row++)
+		row[0] = row[1];
+}
+
 /*
  * Returns 0, or -ENOSPC if there is no free row. A removal that only undoes an addition
  * leaves no row; every other removal is kept, even if nothing allows the entry now. So a
@@ -140,12 +150,8 @@ static int p2pmem_policy_apply(struct p2pmem_policy *pol, const struct p2pmem_ch
 		row->add |= c->entry.built_in ? 0 : c->bits;
 		row->mask &= ~c->bits;
 	}
-	if (!row->add && !row->mask) {
-		/* in place, to keep the order in which rows are read back */
-		pol->nr--;
-		for (; row < &pol->row[pol->nr]; row++)
-			row[0] = row[1];
-	}
+	if (!row->add && !row->mask)
+		p2pmem_policy_remove_row(pol, row);
 	return 0;
 }
 
@@ -164,20 +170,28 @@ static void p2pmem_policy_log_invalid(const char *word, int len, int error)
 }
 
 /*
- * At load, an invalid removal may have meant any built-in entry, and the administrator
- * relies on it. So the whole built-in list is removed: paths are refused, not trusted.
+ * At load, an invalid removal may have meant any built-in entry, or an exception of an added
+ * one for a vendor or a processor, and the administrator relies on it. So all of these are
+ * removed, in whatever order they were written: paths are refused, not trusted.
  */
-static int p2pmem_policy_drop_built_in(struct p2pmem_policy *pol, const char *word, int len)
+static void p2pmem_policy_drop_wide(struct p2pmem_policy *pol)
 {
 	const struct p2pmem_change all = {
 		.entry.built_in = true,
 		.bits = P2PMEM_BOTH,
 		.remove = true,
 	};
+	struct p2pmem_policy_row *row;
+	unsigned int i;
 
-	pr_crit("host_bridges: invalid removal '%*pE', disabled the whole built-in list to be safe; correct the entry, or write +built-in\n",
-		len, word);
-	return p2pmem_policy_apply(pol, &all);
+	p2pmem_policy_apply(pol, &all);
+	for (i = pol->nr; i--;) {
+		row = &pol->row[i];
+		if (row->entry.any_device || row->entry.cpu[0])
+			row->add = 0;
+		if (!row->add && !row->mask)
+			p2pmem_policy_remove_row(pol, row);
+	}
 }
 
 /*
@@ -202,9 +216,14 @@ static int p2pmem_policy_parse(struct p2pmem_policy *pol, const char *list, size
 		if (!at_load)
 			return ret;
 		/* wherever it stands: it may have been meant to remove something */
-		if (memchr(list, '-', next - list))
-			p2pmem_policy_drop_built_in(pol, list, shown);
+		if (memchr(list, '-', next - list)) {
+			pol->distrust = true;
+			pr_crit("host_bridges: invalid removal '%*pE', disabled the built-in list and all added entries for vendors and processors to be safe; correct it, or write them again\n",
+				shown, list);
+		}
 	}
+	if (at_load && pol->distrust)
+		p2pmem_policy_drop_wide(pol);
 	return 0;
 }
 
@@ -441,6 +460,7 @@ void p2pmem_policy_reset(void)
 
 		synchronize_rcu();
 		next->nr = 0;
+		next->distrust = false;
 		rcu_assign_pointer(p2pmem_policy, next);
 	}
 	if (p2pmem_policy_changed)
