@@ -27,7 +27,7 @@ trap 'rm -rf "$work"' EXIT
 
 # Programs of this machine that are copied to the guest, with their libraries; for a kernel of another
 # architecture those of userland.sh
-programs="kmod flock nvme fio ip rdma mkfs.ext4 e2fsck debugfs lspci setpci lsblk blkid findmnt"
+programs="kmod flock nvme fio ip rdma mkfs.ext4 e2fsck debugfs lspci setpci lsblk blkid findmnt blkdiscard"
 
 # Modules of the distribution that guests use; their dependencies are added. Modules that
 # the kernel does not have or has built in are skipped.
@@ -119,7 +119,7 @@ build_base()
 		rm -f "$root/bin/$p"
 		ln -s kmod "$root/usr/bin/$p"
 	done
-	rm -f "$root/bin/ip" "$root/bin/blkid"
+	rm -f "$root/bin/ip" "$root/bin/blkid" "$root/bin/blkdiscard"
 	[ -e /usr/share/misc/pci.ids ] && mkdir -p "$root/usr/share/misc"
 	cp /etc/mke2fs.conf "$root/etc/"
 	echo "root:x:0:0:root:/:/bin/sh" >"$root/etc/passwd"

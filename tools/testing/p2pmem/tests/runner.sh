@@ -175,5 +175,34 @@ order "tests to run again replace the line in a list, once" debug \
 order "no tests to run again" "" "one here two debug-one three four wait last"
 sed -i /again/d "$dir/list2"
 order "tests to run again follow the lists" debug "one here two debug-one three four wait last debug-three debug-four"
+
+# The guests' host_errors detects a failed request of every status in block/blk-core.c.
+# shellcheck source=tools/testing/p2pmem/rig/guest/e2e.sh
+. "$here/../rig/guest/e2e.sh"
+
+# host_error WANTED LINE [DISK]: whether the line is reported
+host_error()
+{
+	count=$((count + 1))
+	got=no
+	[ -z "$(echo "[   31.400000] $2" | host_errors ${3:+"$3"})" ] || got=yes
+	if [ "$got" = "$1" ]; then
+		echo "ok $count - host error: $1: ${2%%, sector*}"
+	else
+		bad=1
+		echo "not ok $count - host error, $1 expected: $2"
+	fi
+}
+
+rest=", sector 8 op 0x1:(WRITE) flags 0x8800 phys_seg 1 prio class 2"
+for status in I/O "critical target" "critical medium" "critical space allocation" "recoverable transport" \
+	      "reservation conflict" protection "operation not supported" "device offline" invalid; do
+	host_error yes "$status error, dev nvme3n1$rest"
+done
+host_error yes "nvme nvme3: reconnecting in 10 seconds"
+host_error yes "critical target error, dev nvme3n1$rest" nvme3n1
+host_error no "critical target error, dev nvme3n10$rest" nvme3n1
+host_error no "I/O error, dev loop0$rest"
+host_error no "nvme nvme3: creating 2 I/O queues."
 echo "1..$count"
 exit $bad

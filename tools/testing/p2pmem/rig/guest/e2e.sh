@@ -176,10 +176,17 @@ ended()
 	is $ended_rc 0 "$2"
 }
 
+# host_errors [DISK]: of the log on stdin, prints the lines in which the initiator reports that a
+# request to DISK (nvme1n1; any, if missing) failed for whatever status, or a reconnect
+host_errors()
+{
+	grep -E "error, dev ${1:-nvme[^,]*},|nvme nvme[0-9]+: (reconnecting|starting error recovery)|timeout"
+}
+
 # no_host_errors: succeeds if the initiator logged neither an error nor a reconnect since log_mark
 no_host_errors()
 {
-	! log_since | grep -E 'I/O error|nvme nvme[0-9]+: (reconnecting|starting error recovery)|timeout'
+	! log_since | host_errors
 }
 
 # e2e_peer_grows NQN DISK NSID: succeeds if a read of DISK goes through peer memory

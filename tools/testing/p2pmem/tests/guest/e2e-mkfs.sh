@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # e2e-mkfs.sh: a file system with discard over a namespace in peer memory: ranges of
-# Dataset Management stay in system memory, files keep their contents. Topology: one-switch.
+# Dataset Management stay in system memory, files keep their contents, Write Zeroes are no data.
+# Topology: one-switch.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
@@ -37,7 +38,15 @@ check "the file system is clean" e2fsck -f -n "$disk"
 check "no error anywhere" no_host_errors
 compare "$(stat_of $NQN 1 peer_bytes)" -ge 16777216 "the files went through peer memory"
 is "$(stat_of $NQN 1 fallbacks)" 0 "no fallback"
-# the disk's own count of what it wrote includes Write Zeroes, which carry no data
-compare "$(stat_all $NQN 1)" -le "$(host_bytes "$disk")" "neither discards nor Write Zeroes are counted as data"
+# the disk's own count of what it wrote includes Write Zeroes, but not discards
+compare "$(stat_all $NQN 1)" -le "$(host_bytes "$disk")" "discards are not counted as data"
+
+# --- Write Zeroes, which carry no data ----------------------------------------------------
+compare "$(cat "/sys/block/${disk#/dev/}/queue/write_zeroes_max_bytes")" -gt 0 "the disk takes Write Zeroes"
+was=$(stat_all $NQN 1) wrote=$(host_bytes "$disk")
+check "4 MiB are zeroed" blkdiscard -z -o 1M -l 4M "$disk"
+is "$(stat_all $NQN 1)" "$was" "Write Zeroes are not counted as data"
+is "$(host_bytes "$disk")" "$((wrote + (4 << 20)))" "the host counts them as written"
+is "$(dd if="$disk" bs=1M skip=1 count=4 iflag=direct 2>/dev/null | tr -d '\000' | wc -c)" 0 "they read as zeros"
 e2e_stop
 done_testing
