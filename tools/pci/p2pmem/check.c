@@ -231,7 +231,7 @@ static bool concerns(const struct check *k, const struct function *f)
 static void check_bars(struct check *k, const struct function *f)
 {
 	char size[16];
-	bool stops;
+	bool stops, tried;
 	int i;
 
 	for (i = 0; i < NR_BARS; i++) {
@@ -239,10 +239,13 @@ static void check_bars(struct check *k, const struct function *f)
 			continue;
 		/* Of a bridge this looks at all functions: not before there is something to say. */
 		stops = concerns(k, f);
-		found(k, stops ? STOPS_SOME : NOTE, "bar-unassigned", stops ? "pci=realloc" : NULL,
+		tried = machine_booted_with(k->c->m, "pci=realloc");
+		found(k, stops ? STOPS_SOME : NOTE, "bar-unassigned",
+		      stops && !tried ? "pci=realloc" : NULL,
 		      "%s has no address for BAR %d (%s), for which firmware and kernel found "
-		      "no room: it can neither be lent nor used", both_names(k, f), i,
-		      size_text(size, f->bar[i].unset));
+		      "no room%s: it can neither be lent nor used%s", both_names(k, f), i,
+		      size_text(size, f->bar[i].unset), tried ? ", also with pci=realloc" : "",
+		      stops && tried ? "; enable addresses above 4 GiB in the firmware's setup" : "");
 	}
 }
 

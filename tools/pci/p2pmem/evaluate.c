@@ -356,6 +356,8 @@ void evaluate_remedy(struct evaluator *j, const struct verdict *v, char *buf, si
 	default:
 		break;
 	}
+	if (machine_booted_with(j->m, buf))
+		*buf = '\0';
 }
 
 void evaluate_host(struct evaluator *j, struct function *f, struct forwards *forwards)

@@ -328,6 +328,9 @@ void machine_broken(struct machine *m, const char *path, const char *what);
 /* Orders the addresses of functions as numbers, the domain first; as strcmp() */
 int name_order(const char *a, const char *b);
 struct function *machine_at(const struct machine *m, const char *name);
+
+/* Whether the kernel was booted with an option of pci=, "pci=realloc" for example */
+bool machine_booted_with(const struct machine *m, const char *option);
 bool names_have(const struct names *n, const char *name);
 void names_add(struct machine *m, struct names *n, const char *name);
 /* Whether memory can be lent or may be used by DMA at all: no bridge */

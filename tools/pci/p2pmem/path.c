@@ -226,6 +226,12 @@ static void print_verdict(struct way *w)
 			say(c, BOLD, "%s\n", text);
 			break;
 		}
+		if (starts_with(reason_remedy(v->reason), "boot with ") &&
+		    machine_booted_with(c->m, reason_remedy(v->reason) + strlen("boot with "))) {
+			say(c, PLAIN, "Remedy:   none is known: this kernel was booted with %s\n",
+			    reason_remedy(v->reason) + strlen("boot with "));
+			break;
+		}
 		say(c, PLAIN, "Remedy:   %s%s\n", reason_remedy(v->reason), *text ? ", or" : "");
 		if (*text)
 			say(c, BOLD, "          %s\n", text);
