@@ -49,6 +49,7 @@ static int p2pmem_remedy_entries(char *buf, size_t len, struct pci_dev *provider
 static int p2pmem_remedy_driver(char *buf, size_t len, struct device *client)
 {
 	struct device_driver *driver;
+	unsigned int class;
 
 	/* for a disk, for example, use the driver of its PCI function */
 	while (client && !dev_is_pci(client))
@@ -56,24 +57,33 @@ static int p2pmem_remedy_driver(char *buf, size_t len, struct device *client)
 	if (!client)
 		return 0;
 	driver = READ_ONCE(client->driver);
+	class = to_pci_dev(client)->class;
+	if (class >> 16 == PCI_BASE_CLASS_STORAGE && class != PCI_CLASS_STORAGE_EXPRESS)
+		return scnprintf(buf, len,
+				 ": there is none for this storage, which is never a client; export an NVMe drive");
 	if (!driver)
 		return scnprintf(buf, len, ": no driver is bound to it");
-	if (to_pci_dev(client)->class == PCI_CLASS_STORAGE_EXPRESS)
+	if (class == PCI_CLASS_STORAGE_EXPRESS)
 		return scnprintf(buf, len, ": %s", driver->name);
 	return scnprintf(buf, len, ": %s, or ib_core if it is an RDMA adapter",
 			 driver->name);
 }
 
-/* Possible causes if a self-test disproved an allowed path */
-static int p2pmem_remedy_unsound(char *buf, size_t len, struct device *client,
-				 const struct pci_p2pmem_verdict *verdict)
+/*
+ * Possible causes if a self-test disproved an allowed path. Below a switch only the devices
+ * and the switch itself remain.
+ */
+static int p2pmem_remedy_unsound(char *buf, size_t len, struct pci_dev *provider,
+				 struct device *client, const struct pci_p2pmem_verdict *verdict)
 {
 	const char *text = ": move both devices to slots below one PCIe switch";
 
 	if (verdict->by_admin)
 		text = ": remove the entry that allows its host bridge from " P2PMEM_POLICY_FILE
 			", or put both devices below one PCIe switch";
-	else if (client && p2pmem_client_translates(client))
+	else if (!provider || !client || p2pmem_path_is_direct(provider, to_pci_dev(client)))
+		text = ": choose another provider";
+	else if (p2pmem_client_translates(client))
 		text = ": the client's IOMMU may block its requests, boot with iommu=pt";
 	return scnprintf(buf, len, "%s", text);
 }
@@ -111,7 +121,8 @@ int pci_p2pmem_explain(char *buf, size_t len, struct pci_dev *provider,
 	if (reason == PCI_P2PMEM_NOT_A_CLIENT && client)
 		n += p2pmem_remedy_driver(buf + n, len - n, client);
 	if (reason == PCI_P2PMEM_VERIFY_FAILED)
-		n += p2pmem_remedy_unsound(buf + n, len - n, client, verdict);
+		n += p2pmem_remedy_unsound(buf + n, len - n, provider, pair ? client : NULL,
+					   verdict);
 	return n;
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_explain);

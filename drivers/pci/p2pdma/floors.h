@@ -107,6 +107,7 @@ void p2pmem_policy_load(const char *val);
 /* hostbridge.c */
 void p2pmem_cpu_id(struct p2pmem_entry *cpu);
 bool p2pmem_in_guest(void);
+struct pci_dev *p2pmem_host_function(struct pci_host_bridge *host);
 void p2pmem_host_evaluate(struct pci_dev *first, struct pci_dev *top, struct p2pmem_host *h);
 void p2pmem_host_entry(struct pci_dev *first, struct pci_dev *top, bool across, char *buf,
 		       size_t len);
@@ -172,13 +173,13 @@ bool p2pmem_try_resume(struct p2pmem_provider *p);
 unsigned long p2pmem_fetch_events(struct p2pmem_provider *p, bool *live);
 
 /* route.c */
-struct pci_dev *p2pmem_host_function(struct pci_host_bridge *host);
 int p2pmem_route_evaluate(struct p2pmem_provider *p, struct device *client,
 			  struct pci_p2pmem_verdict *v, u64 *sig);
 int p2pmem_path_acs_list(struct pci_dev *provider, struct pci_dev *client,
 			 char *buf, size_t len);
 int p2pmem_path_entries(struct pci_dev *provider, struct pci_dev *client,
 			char *buf, size_t len);
+bool p2pmem_path_is_direct(struct pci_dev *provider, struct pci_dev *client);
 bool p2pmem_client_translates(struct device *client);
 bool p2pmem_guest_encrypted(void);
 

@@ -130,35 +130,6 @@ static int p2pmem_node_fill(struct p2pmem_node *n, struct pci_dev *pdev)
 	return p2pmem_node_acs(n, pdev) ?: p2pmem_node_settings(n, pdev);
 }
 
-/**
- * p2pmem_host_function() - the function that represents a host bridge
- * @host: host bridge of a device that the caller holds, which keeps the bus
- *
- * It is the first function on the root bus, if that is 00.0 or a root port. An administrator can
- * remove any function, so it is looked up with a reference. The bus has a list of its functions
- * under pci_bus_sem, but error recovery holds that while it waits for p2pmem_mutex.
- *
- * Context: Process context.
- * Return: the function with a reference for pci_dev_put(), or NULL.
- */
-struct pci_dev *p2pmem_host_function(struct pci_host_bridge *host)
-{
-	struct pci_dev *first;
-
-	first = pci_get_domain_bus_and_slot(pci_domain_nr(host->bus), host->bus->number,
-					    PCI_DEVFN(0, 0));
-	if (first)
-		return first;
-	for_each_pci_dev(first)
-		if (first->bus == host->bus)
-			break;
-	if (first && pci_pcie_type(first) != PCI_EXP_TYPE_ROOT_PORT) {
-		pci_dev_put(first);
-		first = NULL;
-	}
-	return first;
-}
-
 /*
  * A device keeps the bridges above it, and the caller holds @pdev: the chain does not
  * change during the walk.
@@ -437,6 +408,28 @@ int p2pmem_path_acs_list(struct pci_dev *provider, struct pci_dev *client, char 
 	kfree(a.node);
 	kfree(b.node);
 	return n;
+}
+
+/**
+ * p2pmem_path_is_direct() - whether requests turn around at a switch below the host bridges
+ * @provider: the providing function
+ * @client: the client's function
+ *
+ * Such requests have bus addresses and reach neither a host bridge nor an IOMMU.
+ *
+ * Context: Process context.
+ * Return: true if they do; false also if the route cannot be read.
+ */
+bool p2pmem_path_is_direct(struct pci_dev *provider, struct pci_dev *client)
+{
+	struct p2pmem_chain a, b;
+	struct p2pmem_route route;
+
+	if (p2pmem_route(provider, client, &a, &b, &route))
+		return false;
+	kfree(a.node);
+	kfree(b.node);
+	return route.bus_addr;
 }
 
 /* The function on the root bus that is @pdev or is above it */

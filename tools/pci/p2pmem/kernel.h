@@ -100,6 +100,7 @@ struct seq_file;
 #define PCI_VENDOR_ID_INTEL	0x8086
 #define PCI_VENDOR_ID_NVIDIA	0x10de
 #define PCI_CLASS_STORAGE_EXPRESS 0x010802
+#define PCI_BASE_CLASS_STORAGE		0x01
 #define PCI_DEVFN(slot, fn)	(((slot) & 0x1f) << 3 | ((fn) & 7))
 #define PCI_SLOT(devfn)		((devfn) >> 3 & 0x1f)
 #define PCI_FUNC(devfn)		((devfn) & 7)

@@ -381,6 +381,26 @@ static void text_for_wrong_data(struct kunit *test)
 	}
 }
 
+/* Below a switch requests reach neither a host bridge nor an IOMMU */
+static void text_for_wrong_data_below_a_switch(struct kunit *test)
+{
+	struct pci_p2pmem_client *client;
+	struct pci_p2pmem_grant *grant;
+	struct pci_p2pmem_verdict v;
+	struct mapkit k;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
+	mapkit_iommu(test);
+	grant = mapkit_grant(test, &k);
+	client = pci_p2pmem_register_client(k.nic, &refused_ops, NULL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(client));
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, refused_forget, client), 0);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_grant_verify(grant, k.nic, NULL, &v), -EXDEV);
+	refused_expect(test, k.card, k.nic, &v, WORDS_DATA WORDS_NOTE "choose another provider");
+	pci_p2pmem_verdict(k.card, k.nic, &v);
+	refused_expect(test, k.card, k.nic, &v, WORDS_DATA WORDS_NOTE "choose another provider");
+}
+
 /* No published provider: the text has no other end. */
 static void text_for_no_provider(struct kunit *test)
 {
@@ -401,6 +421,7 @@ static struct kunit_case refused_cases[] = {
 	KUNIT_CASE(text_in_the_log),
 	KUNIT_CASE(text_for_an_encrypted_guest),
 	KUNIT_CASE(text_for_wrong_data),
+	KUNIT_CASE(text_for_wrong_data_below_a_switch),
 	KUNIT_CASE(text_for_no_provider),
 	{ }
 };

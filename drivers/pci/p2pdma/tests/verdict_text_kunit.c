@@ -238,6 +238,15 @@ static void text_for_a_client(struct kunit *test)
 	text_pair(test, f, "nic",
 		  "not-a-client: the driver of the client has not registered it; load the driver that was built with p2pmem: p2pmem-fabric",
 		  NULL);
+	/* SATA and virtio disks */
+	nic->class = PCI_CLASS_STORAGE_SATA_AHCI;
+	text_pair(test, f, "nic",
+		  "not-a-client: the driver of the client has not registered it; load the driver that was built with p2pmem: there is none for this storage, which is never a client; export an NVMe drive",
+		  NULL);
+	nic->class = PCI_CLASS_STORAGE_SCSI << 8;
+	text_pair(test, f, "nic",
+		  "not-a-client: the driver of the client has not registered it; load the driver that was built with p2pmem: there is none for this storage, which is never a client; export an NVMe drive",
+		  NULL);
 	nic->class = class;
 	kit_client(test, f, "nic");
 	nic->untrusted = 1;
