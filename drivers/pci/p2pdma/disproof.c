@@ -6,17 +6,19 @@
  *
  * A disproof belongs to a route, not to the entry of a pair: an entry goes with the last
  * registration of its client, and a register that reads its default during a reset makes the
- * route look like another one for a moment. When the same functions have the same route again,
- * the disproof is back. It is forgotten when an administrator requests a new test, and with the
- * function at either end, because another one may take its place.
+ * route look like another one for a moment. When functions of the same models have the same route
+ * again, the disproof is back, also if they were removed in between. Another model in the same slot
+ * has another route. Only an administrator who requests a new test makes the core forget.
  */
+#define pr_fmt(fmt) "p2pdma: " fmt
+
 #include <linux/list.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include "p2pdma.h"
 
-/* More are not remembered: the oldest one goes. */
+/* Maximum number: the oldest disproof is dropped. */
 #define P2PMEM_DISPROOFS	256U
 
 /**
@@ -73,6 +75,7 @@ void p2pmem_disproof_remember(struct p2pmem_disproof *d, u64 provider, struct de
 			      u64 sig, enum pci_p2pmem_mapping how, const char *note)
 {
 	struct p2pmem_disproof *oldest = NULL;
+	u16 bdf;
 
 	if (!d)
 		return;
@@ -89,6 +92,12 @@ void p2pmem_disproof_remember(struct p2pmem_disproof *d, u64 provider, struct de
 			p2pmem_disproofs_nr--;
 		}
 	}
+	if (!oldest)
+		return;
+	bdf = oldest->provider;
+	pr_warn_once("more than %u disproved paths: that between %04llx:%02x:%02x.%d and %s is forgotten when one of them is bound again; remove one of the two\n",
+		     P2PMEM_DISPROOFS, oldest->provider >> 16, PCI_BUS_NUM(bdf), PCI_SLOT(bdf),
+		     PCI_FUNC(bdf), oldest->client);
 	kfree(oldest);
 }
 
@@ -123,17 +132,15 @@ bool p2pmem_disproof_recall(u64 provider, struct device *client, u64 sig,
 	return found;
 }
 
-/* Frees the disproofs between two functions, or else all with this provider or this client */
-static void p2pmem_disproofs_free(u64 provider, const char *client, bool both)
+/* Frees the disproofs between two functions, or all with this provider if @client is NULL */
+static void p2pmem_disproofs_free(u64 provider, const char *client)
 {
 	struct p2pmem_disproof *d, *next;
 	LIST_HEAD(gone);
 
 	scoped_guard(spinlock_irqsave, &p2pmem_disproofs_lock) {
 		list_for_each_entry_safe(d, next, &p2pmem_disproofs, node) {
-			if (both ? !p2pmem_disproof_is_of(d, provider, client) :
-				   d->provider != provider &&
-				   (!client || strcmp(d->client, client)))
+			if (!p2pmem_disproof_is_of(d, provider, client ?: d->client))
 				continue;
 			list_move(&d->node, &gone);
 			p2pmem_disproofs_nr--;
@@ -152,7 +159,7 @@ static void p2pmem_disproofs_free(u64 provider, const char *client, bool both)
  */
 void p2pmem_disproofs_forget(u64 provider, struct device *client)
 {
-	p2pmem_disproofs_free(provider, dev_name(client), true);
+	p2pmem_disproofs_free(provider, dev_name(client));
 }
 
 /**
@@ -165,18 +172,7 @@ void p2pmem_disproofs_forget(u64 provider, struct device *client)
  */
 void p2pmem_disproofs_of(u64 provider)
 {
-	p2pmem_disproofs_free(provider, NULL, false);
-}
-
-/**
- * p2pmem_disproofs_removed() - forget what was disproved to and from a function
- * @pdev: a PCI function that is removed
- *
- * Context: Any but NMI.
- */
-void p2pmem_disproofs_removed(struct pci_dev *pdev)
-{
-	p2pmem_disproofs_free(p2pmem_address(pdev), pci_name(pdev), false);
+	p2pmem_disproofs_free(provider, NULL);
 }
 
 /**

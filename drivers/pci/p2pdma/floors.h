@@ -198,7 +198,6 @@ bool p2pmem_disproof_recall(u64 provider, struct device *client, u64 sig,
 			    enum pci_p2pmem_mapping how, char *note);
 void p2pmem_disproofs_forget(u64 provider, struct device *client);
 void p2pmem_disproofs_of(u64 provider);
-void p2pmem_disproofs_removed(struct pci_dev *pdev);
 void p2pmem_disproofs_exit(void);
 
 /* pair.c */

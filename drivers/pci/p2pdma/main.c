@@ -25,10 +25,8 @@ static int p2pmem_bus_event(struct notifier_block *nb, unsigned long event, void
 {
 	if (event == BUS_NOTIFY_ADD_DEVICE || event == BUS_NOTIFY_REMOVED_DEVICE)
 		p2pmem_pairs_hotplug_event();
-	if (event == BUS_NOTIFY_REMOVED_DEVICE) {
+	if (event == BUS_NOTIFY_REMOVED_DEVICE)
 		p2pmem_function_removed(to_pci_dev(dev));
-		p2pmem_disproofs_removed(to_pci_dev(dev));
-	}
 	if (event == BUS_NOTIFY_BIND_DRIVER)
 		p2pmem_function_binds(to_pci_dev(dev));
 	return NOTIFY_DONE;

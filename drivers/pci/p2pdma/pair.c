@@ -14,7 +14,7 @@
  * A self-test result is valid for one route. A proof is dropped when anything may have
  * changed the route, also if the new route cannot be evaluated at that moment. A disproof is
  * valid whenever the pair's own route has the signature that was tested, until an administrator
- * requests a new test or one of the functions goes: see disproof.c.
+ * requests a new test: see disproof.c.
  *
  * An entry is dropped with its provider or with its client's last registration. Grants keep
  * a reference longer: look-ups do not find it any more, and it is not evaluated.
@@ -379,9 +379,12 @@ bool p2pmem_pair_prove(struct p2pmem_pair *pair, const struct p2pmem_stamp *stam
 	unsigned long flags;
 	bool same;
 
-	/* Without memory the entry of the pair alone knows it. */
-	if (proof == PCI_P2PMEM_DISPROVED)
+	if (proof == PCI_P2PMEM_DISPROVED) {
 		d = p2pmem_disproof_alloc();
+		if (!d)
+			pr_warn_once("no memory to remember a disproved path: that between %s and %s is forgotten when one of them is bound again; remove one of the two\n",
+				     pci_name(pair->provider->pdev), dev_name(pair->client));
+	}
 	spin_lock_irqsave(&p2pmem_pairs_lock, flags);
 	/* A dead pair is not evaluated any more: it must not get its mapping back. */
 	same = !pair->dead && pair->serial == stamp->serial &&

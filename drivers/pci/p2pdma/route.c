@@ -193,11 +193,13 @@ static u64 p2pmem_mix(u64 sig, u64 val)
 	return sig ^ sig >> 29;
 }
 
-static u64 p2pmem_chain_signature(u64 sig, const struct p2pmem_chain *c)
+static u64 p2pmem_chain_signature(u64 sig, const struct p2pmem_chain *c, struct pci_dev *end)
 {
 	const struct p2pmem_node *n;
 	unsigned int i;
 
+	sig = p2pmem_mix(sig, (u64)end->vendor << 48 | (u64)end->device << 32 |
+			 (u64)end->subsystem_vendor << 16 | end->subsystem_device);
 	sig = p2pmem_mix(sig, c->host.id << 24 | c->nr);
 	for (n = c->node; n < c->node + c->nr; n++) {
 		sig = p2pmem_mix(sig, n->id);
@@ -296,8 +298,8 @@ static void p2pmem_set_bar(struct p2pmem_provider *p, bool bus, struct pci_p2pme
  * @v: returns the verdict; @v->needed is the address that the client must reach, which is
  *	not compared with its limit here
  * @sig: returns the signature of the pair's own route: it changes if and only if a
- *	function on the route, its ACS or its settings, or a host bridge changes. 0 if the
- *	client is not a PCI function. May be NULL.
+ *	function on the route, its ACS or its settings, a host bridge, or the model of
+ *	either end changes. 0 if the client is not a PCI function. May be NULL.
  *
  * Context: Process context. The caller holds both.
  * Return: 0; -ENOMEM, or -EAGAIN if a function on the route did not respond. On error @v
@@ -329,7 +331,8 @@ int p2pmem_route_evaluate(struct p2pmem_provider *p, struct device *client,
 		return ret;
 	}
 	if (sig)
-		*sig = p2pmem_chain_signature(p2pmem_chain_signature(0, &a), &b);
+		*sig = p2pmem_chain_signature(p2pmem_chain_signature(0, &a, p->pdev), &b,
+					      to_pci_dev(client));
 	v->distance = route.distance;
 	if (!v->reason) {
 		v->reason = route.reason;
@@ -435,10 +438,8 @@ bool p2pmem_path_is_direct(struct pci_dev *provider, struct pci_dev *client)
 /* The function on the root bus that is @pdev or is above it */
 static struct pci_dev *p2pmem_top(struct pci_dev *pdev)
 {
-	struct pci_dev *up;
-
-	for (up = pdev; up; up = pci_upstream_bridge(up))
-		pdev = up;
+	while (pci_upstream_bridge(pdev))
+		pdev = pci_upstream_bridge(pdev);
 	return pdev;
 }
 

@@ -164,6 +164,7 @@ struct pci_dev {
 	const unsigned char *config;
 	unsigned int config_len;
 	u16 vendor, device;
+	u16 subsystem_vendor, subsystem_device;		/* of signatures, which no command uses */
 	u32 class;
 	u8 devfn, number;
 	u16 acs_cap, pcie_cap;

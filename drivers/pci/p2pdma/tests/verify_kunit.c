@@ -339,28 +339,62 @@ static void disproof_stays(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_UNTRIED, "and nothing is recalled");
 }
 
-/* Another function may take the place of one that goes. */
-static void disproof_goes_with_a_function(struct kunit *test)
+/* Plugs a card with this device id, 0 for the default, in the place of one that was unplugged. */
+static void prover_plug_card(struct kunit *test, struct prover *v, u16 device)
+{
+	struct fabric_node card[2] = {};
+	int i;
+
+	for (i = 0; mapkit_switch[i].type; i++)
+		if (!strcmp(mapkit_switch[i].name, "card"))
+			card[0] = mapkit_switch[i];
+	card[0].device = device;
+	fabric_plug(v->k.f, card);
+	v->k.card = kit_lend(test, v->k.f, "card");
+	kit_reevaluate();
+}
+
+/* A card that is removed and added is as guilty as before, another model is not. */
+static void disproof_stays_over_hotplug(struct kunit *test)
 {
 	struct prover *v = prover(test);
-	struct pci_dev *end[] = { v->k.card, to_pci_dev(v->k.nic) };
+
+	v->says = PCI_P2PMEM_DISPROVED;
+	KUNIT_EXPECT_EQ(test, verify_pair(v), -EXDEV);
+	mapkit_grant_end(test, v->grant);
+	fabric_unplug(v->k.f, "card");
+	prover_plug_card(test, v, 0);
+	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_DISPROVED, "the same model");
+	fabric_unplug(v->k.f, "card");
+	prover_plug_card(test, v, 0x77);
+	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_UNTRIED, "another model");
+	fabric_unplug(v->k.f, "card");
+	prover_plug_card(test, v, 0);
+	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_DISPROVED, "the first model again");
+	kit_forget(kit_provider(v->k.card));
+	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_UNTRIED, "a new test was requested");
+}
+
+/* Each id of a model, at both ends */
+static void disproof_is_of_two_models(struct kunit *test)
+{
+	struct prover *v = prover(test);
+	struct pci_dev *card = v->k.card, *nic = to_pci_dev(v->k.nic);
+	u16 *id[] = {
+		&card->vendor, &card->device, &card->subsystem_vendor, &card->subsystem_device,
+		&nic->vendor, &nic->device, &nic->subsystem_vendor, &nic->subsystem_device,
+	};
 	int i;
 
 	v->says = PCI_P2PMEM_DISPROVED;
-	for (i = 0; i < ARRAY_SIZE(end); i++) {
-		KUNIT_EXPECT_EQ(test, verify_pair(v), -EXDEV);
-		mapkit_grant_end(test, v->grant);
-		p2pmem_disproofs_removed(fabric_pdev(v->k.f, "dn0"));
-		scoped_guard(p2pmem_mutex)
-			p2pmem_pairs_drop(kit_provider(v->k.card), NULL);
+	KUNIT_EXPECT_EQ(test, verify_pair(v), -EXDEV);
+	for (i = 0; i < ARRAY_SIZE(id); i++) {
+		*id[i] ^= 1;
 		kit_reevaluate();
-		KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_DISPROVED, "end %d", i);
-		p2pmem_disproofs_removed(end[i]);
-		scoped_guard(p2pmem_mutex)
-			p2pmem_pairs_drop(kit_provider(v->k.card), NULL);
+		KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_UNTRIED, "id %d", i);
+		*id[i] ^= 1;
 		kit_reevaluate();
-		KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_UNTRIED, "end %d", i);
-		v->grant = mapkit_grant(test, &v->k);
+		KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_DISPROVED, "id %d", i);
 	}
 }
 
@@ -760,7 +794,8 @@ static struct kunit_case verify_cases[] = {
 	KUNIT_CASE(contents_of_the_event),
 	KUNIT_CASE(disproved_pair_is_refused),
 	KUNIT_CASE(disproof_stays),
-	KUNIT_CASE(disproof_goes_with_a_function),
+	KUNIT_CASE(disproof_stays_over_hotplug),
+	KUNIT_CASE(disproof_is_of_two_models),
 	KUNIT_CASE(oldest_disproof_goes),
 	KUNIT_CASE(provider_that_hangs),
 	KUNIT_CASE(provider_that_hangs_is_last),
