@@ -120,8 +120,7 @@ static void copier_update(struct work_struct *work)
 		return;
 	grant = rcu_dereference_protected(c->grant, lockdep_is_held(&c->lock));
 	if (grant && pci_p2pmem_grant_usable(grant)) {
-		pci_p2pmem_grant_verdict(grant, &why);
-		if (!why.reason)
+		if (pci_p2pmem_grant_verdict(grant, &why))
 			return;
 		/* The pair is refused now. Memory that is in use stays mapped. */
 		copier_end_grant(c);

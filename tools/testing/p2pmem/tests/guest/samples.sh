@@ -28,7 +28,7 @@ peer_again()
 }
 
 load_modules p2pmem-card p2pmem-engine:dma_bits=32 || bail "modules"
-one=$(pci_at 04.0/00.0/01.0/00.0) two=$(pci_at 04.0/00.0/02.0/00.0)
+one=$(pci_at 04.0/00.0/01.0/00.0) two=$(pci_at 04.0/00.0/02.0/00.0/00.0)
 is "$(pci_driver "$card")" p2pmem-card "the card has its driver"
 is "$(pci_driver "$one") $(pci_driver "$two")" "p2pmem-engine p2pmem-engine" "the engines have theirs"
 is "$(cat "$S/size") $(cat "$S/published")" "$((64 << 20)) 1" "the card provides its BAR"
@@ -43,6 +43,18 @@ is "$peer $system" "2048 0" "all bytes were in the card's memory"
 is "$(cat "$S/available")" "$((64 << 20))" "all memory of the card is freed"
 is "$(grep -c " proved " /sys/kernel/debug/p2pmem/paths)" 2 "both engines proved their paths to the card"
 refuses "no copy beyond the buffer" "Invalid argument" write_attr $P/copy 2049
+
+# --- another mapping, without a refusal: the grant is replaced -------------------------------
+bridges=/sys/module/p2pdma/parameters/host_bridges
+port=$(basename "$(dirname "$(readlink -f "/sys/bus/pci/devices/$two")")")
+check "the host bridge may be used" write_attr $bridges +1b36:000c
+setpci -s "$port" ECAP_ACS+6.w=0004
+check "the pairs are evaluated" write_attr "$S/rescan" 1
+check "peer memory is used through the host bridge" wait_for 20 peer_again
+setpci -s "$port" ECAP_ACS+6.w=0000
+check "the host bridge may not be used" write_attr $bridges -1b36:000c
+check "the pairs are evaluated again" write_attr "$S/rescan" 1
+check "peer memory is used below the switch" wait_for 20 peer_again
 
 # --- without the card ----------------------------------------------------------------------
 check "the card is unbound" bounded 60 pci_unbind "$card"
