@@ -61,10 +61,21 @@ static int card_suspend(struct device *dev)
 	return 0;
 }
 
-/* The PCI core has restored the BARs. The contents of the memory are assumed to be gone. */
+/*
+ * After a suspend or a reset: the PCI core has restored the BARs. The contents of the memory are
+ * assumed to be gone. A card that is gone itself stays revoked.
+ */
+static void card_start(struct pci_dev *pdev)
+{
+	if (pci_device_is_present(pdev))
+		pci_p2pmem_resume(pdev);
+	else
+		pci_err(pdev, "no response, peer-to-peer memory stays revoked\n");
+}
+
 static int card_resume(struct device *dev)
 {
-	pci_p2pmem_resume(to_pci_dev(dev));
+	card_start(to_pci_dev(dev));
 	return 0;
 }
 
@@ -86,17 +97,12 @@ static pci_ers_result_t card_slot_reset(struct pci_dev *pdev)
 					     PCI_ERS_RESULT_DISCONNECT;
 }
 
-static void card_reset_done(struct pci_dev *pdev)
-{
-	pci_p2pmem_resume(pdev);
-}
-
 static const struct pci_error_handlers card_errors = {
 	.error_detected = card_error_detected,
 	.slot_reset = card_slot_reset,
-	.resume = card_reset_done,
+	.resume = card_start,
 	.reset_prepare = card_stop,
-	.reset_done = card_reset_done,
+	.reset_done = card_start,
 };
 
 static const struct pci_device_id card_ids[] = {

@@ -65,15 +65,37 @@ check "the card is bound again" pci_bind "$card" p2pmem-card
 check "peer memory is used again" wait_for 20 peer_again
 
 # --- suspend and resume ------------------------------------------------------------------
+# suspends devices and resumes them at once, without the phases that restore bridges
+suspend()
+{
+	echo devices >/sys/power/pm_test
+	bounded 60 write_attr /sys/power/state freeze
+	suspended=$?
+	echo none >/sys/power/pm_test
+	return $suspended
+}
+
 grep -q devices /sys/power/pm_test || bail "the kernel has no pm_test"
-echo devices >/sys/power/pm_test
 log_mark
-check "suspend and resume" bounded 60 write_attr /sys/power/state freeze
-echo none >/sys/power/pm_test
+check "suspend and resume" suspend
 is "$(cat "$S/published")" 1 "the card is published after resume"
 check "peer memory is used after resume" wait_for 20 peer_again
 copies "after resume"
 is "$peer $system" "2048 0" "all bytes were in the card's memory"
+
+# --- a card that does not respond after it: its port has no secondary bus --------------------
+port=$(pci_at 04.0/00.0/00.0)
+bus=$(setpci -s "$port" SECONDARY_BUS)
+setpci -s "$port" SECONDARY_BUS=00
+check "suspend and resume without a response" suspend
+is "$(cat "$S/published")" 0 "a card that does not respond stays revoked"
+check "the log says so" log_has "$card: no response, peer-to-peer memory stays revoked"
+copies "without a response"
+is "$peer $system" "0 2048" "system memory was used"
+setpci -s "$port" SECONDARY_BUS="$bus"
+check "suspend and resume with a response" suspend
+is "$(cat "$S/published")" 1 "the card is published again"
+check "peer memory is used once more" wait_for 20 peer_again
 
 # --- removal of an engine, then of the modules ---------------------------------------------
 check "an engine is unbound" bounded 60 pci_unbind "$one"
