@@ -13,7 +13,7 @@
  * repeated for some time before it fails.
  *
  * A device that cannot be connected with itself, or is busy, leaves the path unproved, not
- * disproved.
+ * disproved. So does one that fails with system memory, too.
  *
  * RDMA RW registers an RDMA device as a client. This module adds a second registration with the
  * verify operation, until the device is removed. It registers no other device: each registration
@@ -173,9 +173,24 @@ static enum pci_p2pmem_proof nvmet_p2pmem_unconnected(struct ib_device *dev, int
 							       PCI_P2PMEM_UNPROVED;
 }
 
+/* Whether the device moves data between two pages of system memory, in both directions */
+static bool nvmet_p2pmem_moves_ram(struct nvmet_p2pmem_loop *l, struct ib_device *dev, u8 *buf)
+{
+	struct scatterlist sg;
+	struct nvmet_p2pmem_peer ram = { .sgl = &sg, .nents = 1 };
+
+	sg_init_one(&sg, buf, NVMET_P2PMEM_LOOP_BYTES);
+	/* An error ends a connection. */
+	nvmet_p2pmem_loop_close(l);
+	return !nvmet_p2pmem_loop_try(l, dev) &&
+		!nvmet_p2pmem_move(l, &ram, DMA_FROM_DEVICE) &&
+		!nvmet_p2pmem_move(l, &ram, DMA_TO_DEVICE);
+}
+
 /*
  * Wrong data disproves the path. An error may be one of the adapter, which loses the connection: it
- * has to be found NVMET_P2PMEM_ATTEMPTS times, unless successes outnumber it before.
+ * has to be found NVMET_P2PMEM_ATTEMPTS times, unless successes outnumber it before, and not with
+ * system memory.
  */
 static enum pci_p2pmem_proof nvmet_p2pmem_test(struct nvmet_p2pmem_loop *l,
 					       struct ib_device *dev,
@@ -203,10 +218,16 @@ static enum pci_p2pmem_proof nvmet_p2pmem_test(struct nvmet_p2pmem_loop *l,
 			break;
 		nvmet_p2pmem_loop_close(l);
 	}
-	if (ret == -EBADMSG)
+	if (ret == -EBADMSG) {
 		snprintf(test->note, PCI_P2PMEM_NOTE, "%s moved wrong data", what);
-	else
-		snprintf(test->note, PCI_P2PMEM_NOTE, "%s failed (%pe)", what, ERR_PTR(ret));
+		return PCI_P2PMEM_DISPROVED;
+	}
+	if (!nvmet_p2pmem_moves_ram(l, dev, buf)) {
+		snprintf(test->note, PCI_P2PMEM_NOTE, "%s fails with system memory, too",
+			 dev_name(&dev->dev));
+		return PCI_P2PMEM_UNTRIED;
+	}
+	snprintf(test->note, PCI_P2PMEM_NOTE, "%s failed (%pe)", what, ERR_PTR(ret));
 	return PCI_P2PMEM_DISPROVED;
 }
 

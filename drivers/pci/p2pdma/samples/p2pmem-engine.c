@@ -192,6 +192,13 @@ static const char *engine_test(struct engine *e, dma_addr_t peer, void __iomem *
 	return NULL;
 }
 
+/* An engine that does not copy system memory, either, shows nothing about the path. */
+static bool engine_copies_ram(struct engine *e)
+{
+	return !engine_run(e, e->dma, ENGINE_BUFFER, TEST_BYTES, 0) &&
+		!engine_run(e, ENGINE_BUFFER, e->dma, TEST_BYTES, ENGINE_CMD_OUT);
+}
+
 /* Prove by real DMA that this engine reaches the memory of a grant. */
 static enum pci_p2pmem_proof engine_verify(struct pci_p2pmem_client *client,
 					   struct pci_p2pmem_grant *grant, void *what,
@@ -218,7 +225,10 @@ static enum pci_p2pmem_proof engine_verify(struct pci_p2pmem_client *client,
 		for (i = 0; i < 3 && (!i || wrong == engine_stuck); i++)
 			wrong = engine_test(e, sg_dma_address(sgl),
 					    (void __iomem __force *)sg_virt(sgl), buf, test);
-		proof = wrong ? PCI_P2PMEM_DISPROVED : PCI_P2PMEM_PROVED;
+		if (!wrong)
+			proof = PCI_P2PMEM_PROVED;
+		else if (wrong != engine_stuck || engine_copies_ram(e))
+			proof = PCI_P2PMEM_DISPROVED;
 		pci_p2pmem_unmap_sg(&e->pdev->dev, sgl, nents, DMA_BIDIRECTIONAL);
 	}
 	if (wrong)

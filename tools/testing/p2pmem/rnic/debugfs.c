@@ -146,6 +146,7 @@ void rnic_debugfs_add(struct rnic_dev *dev)
 	debugfs_create_u32("held", 0444, dev->dir, &gate->held);
 	debugfs_create_file("hold_filter", 0600, dev->dir, dev, &filter_fops);
 	debugfs_create_u32("drop", 0600, dev->dir, &gate->to_drop);
+	debugfs_create_u32("fail", 0600, dev->dir, &gate->to_fail);
 	debugfs_create_u32("hold_timeout_ms", 0600, dev->dir, &gate->timeout_ms);
 }
 

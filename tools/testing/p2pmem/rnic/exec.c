@@ -110,6 +110,8 @@ static int rnic_transfer(struct rnic_qp *qp, enum rnic_op op, u64 len)
 		rnic_gate_pass(qp->dev, op, &qp->dst, &qp->src);
 		if (rnic_gate_drops(qp->dev, op, &qp->dst, &qp->src))
 			return IB_WC_SUCCESS;
+		if (rnic_gate_fails(qp->dev, op, &qp->dst, &qp->src))
+			return IB_WC_GENERAL_ERR;
 	}
 	ret = rnic_engine_copy(qp->dev, &qp->dst, &qp->src, len);
 	if (ret == -ERANGE)

@@ -12,7 +12,8 @@
  * the removal of the adapter has begun.
  *
  * The number in debugfs "drop" is the number of transfers that copy no data and succeed
- * nevertheless, like a path that loses data. "hold_filter" selects these transfers too.
+ * nevertheless, like a path that loses data, and that in "fail" the number of transfers that
+ * fail. "hold_filter" selects these transfers too.
  */
 #include <linux/jiffies.h>
 
@@ -116,20 +117,32 @@ void rnic_gate_pass(struct rnic_dev *dev, enum rnic_op op, struct rnic_cursor *d
 	spin_unlock(&gate->lock);
 }
 
+static bool rnic_gate_takes(struct rnic_dev *dev, unsigned int *left, enum rnic_op op,
+			    struct rnic_cursor *dst, struct rnic_cursor *src)
+{
+	bool takes = false;
+
+	if (!READ_ONCE(*left) || !rnic_gate_matches(dev, op, dst, src))
+		return false;
+	spin_lock(&dev->gate.lock);
+	if (*left) {
+		WRITE_ONCE(*left, *left - 1);
+		takes = true;
+	}
+	spin_unlock(&dev->gate.lock);
+	return takes;
+}
+
 /* Return true if this transfer must copy no data */
 bool rnic_gate_drops(struct rnic_dev *dev, enum rnic_op op, struct rnic_cursor *dst,
 		     struct rnic_cursor *src)
 {
-	struct rnic_gate *gate = &dev->gate;
-	bool drops = false;
+	return rnic_gate_takes(dev, &dev->gate.to_drop, op, dst, src);
+}
 
-	if (!READ_ONCE(gate->to_drop) || !rnic_gate_matches(dev, op, dst, src))
-		return false;
-	spin_lock(&gate->lock);
-	if (gate->to_drop) {
-		WRITE_ONCE(gate->to_drop, gate->to_drop - 1);
-		drops = true;
-	}
-	spin_unlock(&gate->lock);
-	return drops;
+/* Return true if this transfer must fail */
+bool rnic_gate_fails(struct rnic_dev *dev, enum rnic_op op, struct rnic_cursor *dst,
+		     struct rnic_cursor *src)
+{
+	return rnic_gate_takes(dev, &dev->gate.to_fail, op, dst, src);
 }

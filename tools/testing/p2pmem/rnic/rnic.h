@@ -103,6 +103,7 @@ struct rnic_gate {
 	unsigned int generation;	/* changes when held transfers are released */
 	unsigned int timeout_ms;
 	unsigned int to_drop;	/* number of next transfers to drop */
+	unsigned int to_fail;	/* number of next transfers to fail */
 	enum rnic_gate_filter filter;
 	bool open;		/* adapter is being removed: hold no transfers */
 };
@@ -355,6 +356,8 @@ void rnic_gate_init(struct rnic_gate *gate);
 void rnic_gate_pass(struct rnic_dev *dev, enum rnic_op op, struct rnic_cursor *dst,
 		    struct rnic_cursor *src);
 bool rnic_gate_drops(struct rnic_dev *dev, enum rnic_op op, struct rnic_cursor *dst,
+		     struct rnic_cursor *src);
+bool rnic_gate_fails(struct rnic_dev *dev, enum rnic_op op, struct rnic_cursor *dst,
 		     struct rnic_cursor *src);
 void rnic_gate_set(struct rnic_gate *gate, unsigned int to_hold);
 void rnic_gate_open(struct rnic_gate *gate);

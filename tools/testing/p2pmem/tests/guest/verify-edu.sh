@@ -90,6 +90,15 @@ check "an administrator requests a new test" \
 	write_attr "/sys/bus/pci/devices/$card/p2pmem/rescan" 1
 must verdict "$card" "$liar"
 is "$(r reason)" ok "the disproof is dropped until then"
+
+# --- an engine that does not respond, with its memory decoding off: no fault of the path ---
+setpci -s "$honest" COMMAND=0:2
+errno_is EAGAIN "the self-test of an engine that does not respond" verify "$good" "$honest"
+is "$(r proof)" unproved "nothing is shown"
+is "$(r note)" "the engine does not end" "the note names the engine"
+setpci -s "$honest" COMMAND=2:2
+errno_is ok "it responds again" verify "$good" "$honest"
+is "$(r proof)" proved "its path is proved"
 must free "$bad"
 must free "$good"
 is "$(cat "/sys/bus/pci/devices/$card/p2pmem/available")" $((4 << 20)) "all memory is freed"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # verify-rdma.sh: the self-test of an RDMA adapter's path over a connection with itself. The path is
-# proved if the adapter has an address, not proved without, and refused if a transfer of peer
-# memory does not end. Nothing is leaked. Topology: one-switch.
+# proved if the adapter has an address, not proved without, and refused if data of peer memory is
+# wrong, or if transfers fail with peer memory only. Nothing is leaked. Topology: one-switch.
 
 set -u
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
@@ -74,6 +74,23 @@ echo 2 >$lost
 errno_is EXDEV "nothing is moved at all" verify "$grant" "$adapter"
 is "$(cat $lost)" 1 "it ended with the first"
 echo 0 >$lost
+
+# transfers that fail: of peer memory only, and of all memory
+fail=/sys/kernel/debug/p2pmem_rnic/rnic0/fail filter=/sys/kernel/debug/p2pmem_rnic/rnic0/hold_filter
+again
+echo peer >$filter
+echo 1000 >$fail
+errno_is EXDEV "transfers of peer memory fail" verify "$grant" "$adapter"
+is "$(r note)" "RDMA READ into it failed (-EIO)" "the note names the transfer"
+again
+echo rdma >$filter
+errno_is EAGAIN "an adapter that moves nothing at all" verify "$grant" "$adapter"
+is "$(r proof)" unproved "its error is not one of the path"
+like "$(r note)" "*fails with system memory, too" "the note names the adapter"
+must verdict "$card" "$adapter"
+is "$(r reason)" ok "nothing is held against the path"
+echo 0 >$fail
+echo peer >$filter
 again
 errno_is ok "all is well again" verify "$grant" "$adapter"
 is "$(r proof)" proved "the path is proved"
