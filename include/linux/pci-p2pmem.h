@@ -272,6 +272,7 @@ pci_p2pmem_register_client(struct device *dma_dev,
 void pci_p2pmem_unregister_client(struct pci_p2pmem_client *client);
 void *pci_p2pmem_client_priv(struct pci_p2pmem_client *client);
 struct device *pci_p2pmem_find_client(struct device *dev);
+struct device *pci_p2pmem_parent_client(struct pci_dev *pdev);
 
 /* finding */
 int pci_p2pmem_verdict(struct pci_dev *provider, struct device *client, ktime_t since,
@@ -437,6 +438,7 @@ static inline void *pci_p2pmem_client_priv(struct pci_p2pmem_client *client)
 }
 
 static inline struct device *pci_p2pmem_find_client(struct device *dev) { return NULL; }
+static inline struct device *pci_p2pmem_parent_client(struct pci_dev *pdev) { return NULL; }
 
 static inline int pci_p2pmem_distance(struct pci_dev *provider,
 				      struct device **clients, int nr)
@@ -464,9 +466,7 @@ pci_p2pmem_sgl_alloc(struct pci_dev *provider, unsigned int *nents, u32 length, 
 
 static inline void pci_p2pmem_sgl_free(struct scatterlist *sgl) { }
 static inline bool pci_p2pmem_sgl_lost(struct scatterlist *sgl) { return false; }
-
 static inline pci_bus_addr_t pci_p2pmem_bus_addr(void *addr) { return 0; }
-
 static inline bool is_pci_p2pmem_page(const struct page *page) { return false; }
 static inline int pci_p2pmem_sg_check(struct scatterlist *sg, int nents) { return 0; }
 static inline int pci_p2pmem_sg_kind(struct scatterlist *sg, int nents) { return 0; }

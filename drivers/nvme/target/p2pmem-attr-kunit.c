@@ -283,14 +283,13 @@ static void drives_with_integrity(struct kunit *test)
 		unsigned int flags;
 		int named;		/* result of enabling it with a named provider */
 		bool refused;
-		bool by_disk;		/* the disk is refused for all hosts */
 	} t[] = {
-		{ BLK_INTEGRITY_CSUM_IP, 0, -EOPNOTSUPP, true, true },
-		{ BLK_INTEGRITY_CSUM_CRC64, BLK_INTEGRITY_NOGENERATE, -EOPNOTSUPP, true, true },
-		{ BLK_INTEGRITY_CSUM_IP, BLK_INTEGRITY_NOVERIFY, -EOPNOTSUPP, true, true },
+		{ BLK_INTEGRITY_CSUM_IP, 0, -EOPNOTSUPP, true },
+		{ BLK_INTEGRITY_CSUM_CRC64, BLK_INTEGRITY_NOGENERATE, -EOPNOTSUPP, true },
+		{ BLK_INTEGRITY_CSUM_IP, BLK_INTEGRITY_NOVERIFY, -EOPNOTSUPP, true },
 		/* A host could compute this protection information, but this host does not. */
-		{ BLK_INTEGRITY_CSUM_CRC, 0, 0, true, false },
-		{ BLK_INTEGRITY_CSUM_CRC, BLK_INTEGRITY_REF_TAG, 0, true, false },
+		{ BLK_INTEGRITY_CSUM_CRC, 0, 0, true },
+		{ BLK_INTEGRITY_CSUM_CRC, BLK_INTEGRITY_REF_TAG, 0, true },
 		{ BLK_INTEGRITY_CSUM_IP, BLK_INTEGRITY_NOGENERATE | BLK_INTEGRITY_NOVERIFY },
 		{ BLK_INTEGRITY_CSUM_NONE, 0 },
 	};
@@ -314,9 +313,8 @@ static void drives_with_integrity(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, bench_count(b, "cpu-integrity"), t[i].refused);
 		KUNIT_EXPECT_EQ(test, bench_count(b, "fallbacks"), t[i].refused);
 		if (t[i].refused)
-			expect_logged(b, l,
-				      t[i].by_disk ? b->disk->disk_name : dev_name(b->drive),
-				      "(no provider)", INTEGRITY_WORDS);
+			expect_logged(b, l, dev_name(b->drive), "(no provider)",
+				      INTEGRITY_WORDS);
 		bench_disconnect(b);
 		nvmet_ns_disable(b->ns);
 	}
@@ -386,7 +384,7 @@ static void integrity_that_comes_later(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, bench_enable(b), -EOPNOTSUPP);
 	snprintf(want, sizeof(want), "nvmet: nsid %u of %s: %s and %s: %s", BENCH_NSID,
-		 b->subsysnqn, b->disk->disk_name, pci_name(b->card), INTEGRITY_WORDS);
+		 b->subsysnqn, dev_name(b->drive), pci_name(b->card), INTEGRITY_WORDS);
 	KUNIT_EXPECT_STREQ(test, logged_line(l, 1), want);
 }
 #endif

@@ -112,6 +112,11 @@ struct gendisk *bench_new_disk(struct nvmet_bench *b, struct device *drive, cons
 	return disk;
 }
 
+void bench_remove_disk(struct nvmet_bench *b, struct gendisk *disk)
+{
+	kunit_release_action(b->test, bench_del_disk, disk);
+}
+
 static void bench_queue_response(struct nvmet_req *req)
 {
 	complete(&container_of(req, struct bench_req, req)->done);

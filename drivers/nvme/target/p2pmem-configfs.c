@@ -304,7 +304,7 @@ static int nvmet_p2pmem_check_drive(struct nvmet_ns *ns, struct nvmet_p2pmem_ns 
 		ret = 0;
 out:
 	if (ret < 0) {
-		text = nvmet_p2pmem_explain(provider, drive ?: nvmet_ns_dev(ns), &why);
+		text = nvmet_p2pmem_explain(provider, drive ?: nvmet_p2pmem_ns_device(rec), &why);
 		pr_err("nsid %u of %*pE: %s\n", ns->nsid,
 		       (int)strlen(ns->subsys->subsysnqn), ns->subsys->subsysnqn,
 		       text ?: "no memory to format the reason");
@@ -339,6 +339,7 @@ int nvmet_p2pmem_enable(struct nvmet_ns *ns)
 	/* All controllers are attached next; this time has common pairs evaluated only once. */
 	rec->enabled = ktime_get();
 	clear_bit(0, &rec->warned);
+	nvmet_p2pmem_find_function(rec);
 	if (!rec->fixed)
 		return 0;
 	if (!ns->bdev) {

@@ -50,12 +50,50 @@ bool nvmet_p2pmem_added_metadata(struct nvmet_ns *ns)
 #endif
 }
 
-static bool nvmet_p2pmem_below_pci(struct device *dev)
+/* Under open_mutex a disk that is live has not dropped the reference to its parent. */
+static struct pci_dev *nvmet_p2pmem_function_above(struct gendisk *disk)
 {
-	for (; dev; dev = dev->parent)
+	struct device *dev;
+
+	guard(mutex)(&disk->open_mutex);
+	if (!disk_live(disk))
+		return NULL;
+	for (dev = disk_to_dev(disk); dev; dev = dev->parent)
 		if (dev_is_pci(dev))
-			return true;
-	return false;
+			return pci_dev_get(to_pci_dev(dev));
+	return NULL;
+}
+
+/**
+ * nvmet_p2pmem_find_function() - find the PCI function of a namespace's drive
+ * @rec: record of a namespace whose drive or file was just opened
+ *
+ * An open block device keeps the device of its disk, but not that device's parents: if the disk
+ * is removed while the namespace is enabled, they may be freed. So they are used only here, and
+ * the record keeps the function. open_mutex inside subsys->lock is the order in which nvmet
+ * opened the drive.
+ *
+ * Context: Process context, the namespace's subsys->lock held, the namespace not enabled.
+ */
+void nvmet_p2pmem_find_function(struct nvmet_p2pmem_ns *rec)
+{
+	struct block_device *bdev = rec->ns->bdev;
+
+	pci_dev_put(rec->function);
+	rec->function = bdev ? nvmet_p2pmem_function_above(bdev->bd_disk) : NULL;
+}
+
+/**
+ * nvmet_p2pmem_ns_device() - the device of a namespace, for the log and for events
+ * @rec: record of a namespace with an open drive or file
+ *
+ * Context: Any; the namespace is enabled or being enabled.
+ * Return: the PCI function of the drive, else the disk; NULL for a file. Valid as long as the
+ * namespace is enabled, but perhaps removed: the caller must not use its parents.
+ */
+struct device *nvmet_p2pmem_ns_device(struct nvmet_p2pmem_ns *rec)
+{
+	return rec->function ? &rec->function->dev : nvmet_ns_dev(rec->ns);
 }
 
 /**
@@ -68,20 +106,20 @@ static bool nvmet_p2pmem_below_pci(struct device *dev)
  */
 struct device *nvmet_p2pmem_drive(struct nvmet_ns *ns, enum pci_p2pmem_reason *reason)
 {
-	struct device *disk = nvmet_ns_dev(ns);
+	struct nvmet_p2pmem_ns *rec = nvmet_p2pmem_record(ns);
 	struct device *drive;
 
 	*reason = PCI_P2PMEM_OK;
-	if (!disk) {
+	if (!ns->bdev) {
 		*reason = PCI_P2PMEM_NOT_A_DRIVE;
 		return NULL;
 	}
-	if (!nvmet_p2pmem_below_pci(disk)) {
+	if (!rec->function) {
 		*reason = PCI_P2PMEM_STACKED;
 		return NULL;
 	}
-	drive = pci_p2pmem_find_client(disk);
-	if (IS_ERR_OR_NULL(drive)) {
+	drive = pci_p2pmem_parent_client(rec->function);
+	if (!drive) {
 		*reason = PCI_P2PMEM_NOT_A_CLIENT;
 		return NULL;
 	}

@@ -456,6 +456,24 @@ static void memory_outlives_its_namespace(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kit_available(b->card), BENCH_LENT);
 }
 
+/* The disk is removed while its namespace is enabled: its parents may be freed by then */
+static void disk_that_is_removed(struct kunit *test)
+{
+	struct nvmet_bench *b = bench_build(test);
+	char line[64];
+
+	bench_clients(b);
+	KUNIT_ASSERT_GT(test, bench_store(b, pci_name(b->card)), 0);
+	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
+	bench_remove_disk(b, b->disk);
+	/* The namespace keeps the disk, whose pointer to its parent is invalid now. */
+	disk_to_dev(b->disk)->parent = NULL;
+	bench_connect(b, b->nic, NVMF_TRTYPE_RDMA);
+	scoped_guard(mutex, &b->subsys->lock)
+		nvmet_p2pmem_show_path(b->ctrl, b->ns, line, sizeof(line));
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(line, pci_name(b->card)), "%s", line);
+}
+
 static u8 bench_mdts(const struct nvmet_ctrl *ctrl)
 {
 	return 2;
@@ -599,6 +617,7 @@ static struct kunit_case nvmet_p2pmem_cases[] = {
 	KUNIT_CASE(status_of_the_drive),
 	KUNIT_CASE(status_while_it_is_revoked),
 	KUNIT_CASE(memory_outlives_its_namespace),
+	KUNIT_CASE(disk_that_is_removed),
 	KUNIT_CASE(commands_of_a_wrong_length),
 	KUNIT_CASE(adapter_without_a_mapping),
 	KUNIT_CASE(path_without_memory),

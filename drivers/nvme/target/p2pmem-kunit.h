@@ -107,6 +107,8 @@ int bench_ns_enable(struct nvmet_ns *ns);
 int bench_enable(struct nvmet_bench *b);
 /* More disks, namespaces and controllers: see p2pmem-bench-kunit.c */
 struct gendisk *bench_new_disk(struct nvmet_bench *b, struct device *drive, const char *name);
+/* Remove a disk before the test ends; who has opened it keeps it */
+void bench_remove_disk(struct nvmet_bench *b, struct gendisk *disk);
 struct nvmet_ns *bench_new_ns(struct nvmet_bench *b, struct nvmet_subsys *subsys, u32 nsid,
 			      const char *disk);
 struct nvmet_ctrl *bench_new_ctrl(struct nvmet_bench *b, const char *subsysnqn,

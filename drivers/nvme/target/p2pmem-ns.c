@@ -92,8 +92,8 @@ void nvmet_p2pmem_fallback(struct nvmet_p2pmem_ns *rec, struct nvmet_req *req,
 	pr_warn("nsid %u of %s: using system memory instead of peer-to-peer memory (%s); see the counters in p2pmem_stats of the namespace\n",
 		rec->ns->nsid, nqn ?: "a subsystem", pci_p2pmem_reason_token(reason));
 	/* A file-backed namespace has no device: send the event for the adapter. */
-	pci_p2pmem_fallback_event(nvmet_ns_dev(rec->ns) ?: req->sq->ctrl->p2p_client, reason,
-				  nqn ?: "nvmet", rec->ns->nsid);
+	pci_p2pmem_fallback_event(nvmet_p2pmem_ns_device(rec) ?: req->sq->ctrl->p2p_client,
+				  reason, nqn ?: "nvmet", rec->ns->nsid);
 	kfree(nqn);
 }
 
@@ -337,6 +337,7 @@ void nvmet_p2pmem_ns_exit(struct nvmet_ns *ns)
 		list_del(&rec->entry);
 	}
 	nvmet_p2pmem_forget_provider(rec);
+	pci_dev_put(rec->function);
 	configfs_remove_default_groups(&ns->group);
 	kref_put(&rec->ref, nvmet_p2pmem_record_free);
 }

@@ -116,6 +116,8 @@ struct nvmet_p2pmem_stats {
  * @devfn: device and function of that provider
  * @found: the function that the last lookup found at that address, referenced, or NULL
  * @absent: time of the last lookup that found no function, else 0
+ * @function: the PCI function of the drive that was last enabled with peer memory, referenced;
+ *	NULL for a file or a stacked disk. Written only while the namespace is not enabled
  * @due: the next run of the rescan work re-evaluates the namespace's paths
  * @warned: the log has the first fallback since the namespace was enabled
  *
@@ -140,6 +142,7 @@ struct nvmet_p2pmem_ns {
 	u8 devfn;
 	struct pci_dev *found;
 	ktime_t absent;
+	struct pci_dev *function;
 	int due;
 	unsigned long warned;
 };
@@ -251,6 +254,8 @@ char *nvmet_p2pmem_explain(struct pci_dev *provider, struct device *client,
 /* p2pmem-drive.c */
 struct pci_dev *nvmet_p2pmem_fixed_provider(struct nvmet_p2pmem_ns *rec, ktime_t since,
 					    struct pci_p2pmem_verdict *why);
+void nvmet_p2pmem_find_function(struct nvmet_p2pmem_ns *rec);
+struct device *nvmet_p2pmem_ns_device(struct nvmet_p2pmem_ns *rec);
 struct device *nvmet_p2pmem_drive(struct nvmet_ns *ns, enum pci_p2pmem_reason *reason);
 bool nvmet_p2pmem_cpu_integrity(struct nvmet_ns *ns);
 bool nvmet_p2pmem_added_metadata(struct nvmet_ns *ns);

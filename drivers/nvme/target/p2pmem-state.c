@@ -82,7 +82,7 @@ static struct device *nvmet_p2pmem_end(struct nvmet_p2pmem_path *path,
 	if (why->reason == PCI_P2PMEM_NOT_VERIFIED && *why->client)
 		return NULL;
 	if (!drive)
-		return nvmet_ns_dev(path->ns);
+		return nvmet_p2pmem_ns_device(nvmet_p2pmem_record(path->ns));
 	if (why->reason == PCI_P2PMEM_CPU_INTEGRITY)
 		return drive;
 	/* nvmet_p2pmem_drive() returned the drive, so it is a client. */

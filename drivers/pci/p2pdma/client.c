@@ -100,7 +100,7 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_client_priv);
 
 /**
  * pci_p2pmem_find_client() - the DMA device behind a device
- * @dev: a disk's device, for example
+ * @dev: a disk's device, for example; it must not be removed during the call
  *
  * Walks from @dev up its parents to the first registered client. The walk ends at the
  * first PCI function: a device does not use the DMA of anything above that. A client above @dev
@@ -122,3 +122,20 @@ struct device *pci_p2pmem_find_client(struct device *dev)
 	return NULL;
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_find_client);
+
+/**
+ * pci_p2pmem_parent_client() - the DMA device of the devices below a PCI function
+ * @pdev: the function, which may have been removed
+ *
+ * As pci_p2pmem_find_client() for a device below @pdev, but without that device: a reference to
+ * a disk does not keep the devices above it, once the disk was removed.
+ *
+ * Context: Any; the caller holds a reference to @pdev.
+ * Return: the DMA device of @pdev with a reference (put_device()); NULL if it is no client, or
+ * if its driver does not map for the devices below it.
+ */
+struct device *pci_p2pmem_parent_client(struct pci_dev *pdev)
+{
+	return p2pmem_maps_children(&pdev->dev) ? get_device(&pdev->dev) : NULL;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_parent_client);

@@ -66,13 +66,13 @@ static void p2pmem_fallback_worker(struct work_struct *work)
 
 /**
  * pci_p2pmem_fallback_event() - send a uevent for a fallback to system memory
- * @dev: the device that the data is for (a disk); the event is sent for the PCI function
- *	above it, or for @dev if there is none. NULL: no event
+ * @dev: the PCI function that the data is for, or a device without one. NULL: no event
  * @reason: reason for the fallback
  * @user: name of the user that falls back, for the event
  * @nsid: the user's number for the object that falls back, for the event
  *
- * An orchestrator calls this for its first fallback. A work item sends the event.
+ * An orchestrator calls this for its first fallback. A work item sends the event. The parents of
+ * @dev are not used: if @dev is removed, they may be freed while the caller holds @dev.
  *
  * Context: Any but NMI; the caller holds @dev.
  */
@@ -80,7 +80,6 @@ void pci_p2pmem_fallback_event(struct device *dev, enum pci_p2pmem_reason reason
 			       const char *user, u32 nsid)
 {
 	struct p2pmem_fallback *f;
-	struct device *up;
 
 	if (!dev)
 		return;
@@ -88,10 +87,8 @@ void pci_p2pmem_fallback_event(struct device *dev, enum pci_p2pmem_reason reason
 	f = kzalloc(sizeof(*f), GFP_ATOMIC | __GFP_NOWARN);
 	if (!f)
 		return;
-	for (up = dev; up && !dev_is_pci(up); up = up->parent)
-		;
 	INIT_WORK(&f->work, p2pmem_fallback_worker);
-	f->dev = get_device(up ?: dev);
+	f->dev = get_device(dev);
 	f->reason = reason;
 	f->nsid = nsid;
 	strscpy(f->user, user, sizeof(f->user));

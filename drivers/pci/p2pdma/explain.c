@@ -51,10 +51,8 @@ static int p2pmem_remedy_driver(char *buf, size_t len, struct device *client)
 	struct device_driver *driver;
 	unsigned int class;
 
-	/* for a disk, for example, use the driver of its PCI function */
-	while (client && !dev_is_pci(client))
-		client = client->parent;
-	if (!client)
+	/* Not the driver of a parent, which may be freed if @client is removed. */
+	if (!dev_is_pci(client))
 		return 0;
 	driver = READ_ONCE(client->driver);
 	class = to_pci_dev(client)->class;

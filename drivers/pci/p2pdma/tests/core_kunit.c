@@ -113,6 +113,7 @@ static void client_is_found_from_its_disk(struct kunit *test)
 
 	KUNIT_EXPECT_NULL_MSG(test, pci_p2pmem_find_client(disk), "nobody is registered");
 	KUNIT_EXPECT_NULL(test, pci_p2pmem_find_client(NULL));
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_parent_client(to_pci_dev(nic)));
 
 	/* A bridge does not do DMA for the functions below it. */
 	core_client(test, nic->parent, NULL);
@@ -123,10 +124,14 @@ static void client_is_found_from_its_disk(struct kunit *test)
 	/* An adapter that maps for itself only: other drivers map what the disk moves. */
 	core_client(test, nic, NULL);
 	KUNIT_EXPECT_NULL(test, pci_p2pmem_find_client(disk));
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_parent_client(to_pci_dev(nic)));
 	found = pci_p2pmem_find_client(nic);
 	KUNIT_EXPECT_PTR_EQ(test, found, nic);
 	put_device(found);
 	kit_client(test, f, "nic");
+	found = pci_p2pmem_parent_client(to_pci_dev(nic));
+	KUNIT_EXPECT_PTR_EQ(test, found, nic);
+	put_device(found);
 	found = pci_p2pmem_find_client(disk);
 	KUNIT_EXPECT_PTR_EQ(test, found, nic);
 	put_device(found);
