@@ -53,6 +53,11 @@
 #define NVME_SCT_SC_MASK	0x7ff
 #endif
 
+/* a bit that nobody sets: there each namespace has its own */
+#ifndef P2PMEM_HAVE_NVME_CTRL_STOPPED
+#define NVME_CTRL_STOPPED	(BITS_PER_LONG - 1)
+#endif
+
 #ifndef P2PMEM_HAVE_IB_DEVICE_GET_NETDEV
 struct ib_device;
 struct net_device;

@@ -525,6 +525,22 @@ static void stop_does_not_wait_for_dead_controller(struct kunit *test)
 	}
 }
 
+/* While the I/O queues are quiesced, commands that hold the CMB cannot complete. */
+static void stop_does_not_wait_for_quiesced_queues(struct kunit *test)
+{
+	struct nvme_bench *b = nvme_bench(test);
+	unsigned long began;
+
+	bench_lend(test, b);
+	bench_hold(test, b, 3 * PCI_P2PMEM_DRAIN_SECONDS * HZ);
+	set_bit(NVME_CTRL_STOPPED, &b->ctrl.flags);
+	began = jiffies;
+	bench_stop(b, false);
+	KUNIT_EXPECT_LE(test, jiffies - began, 2 * HZ);
+	KUNIT_EXPECT_NOT_NULL(test, READ_ONCE(b->held));
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(b->pdev));
+}
+
 /* Draining does not wait for submission queues, which belong to the driver. */
 static void submission_queues_in_cmb(struct kunit *test)
 {
@@ -842,6 +858,7 @@ static struct kunit_case nvme_p2pmem_cases[] = {
 	KUNIT_CASE(cmb_changed_after_reset),
 	KUNIT_CASE(stop_drains_working_controller),
 	KUNIT_CASE(stop_does_not_wait_for_dead_controller),
+	KUNIT_CASE(stop_does_not_wait_for_quiesced_queues),
 	KUNIT_CASE(submission_queues_in_cmb),
 	KUNIT_CASE(status_of_failed_mapping),
 	KUNIT_CASE(mapping_of_command_data),

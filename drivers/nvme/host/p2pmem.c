@@ -265,7 +265,9 @@ void nvme_p2pmem_start(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p, struct mut
  *
  * If the controller works, this waits for transfers to and from the CMB. They may include
  * commands of this drive, so call it while the drive still executes commands, without any
- * lock that their completion needs.
+ * lock that their completion needs. If the I/O queues are quiesced (a firmware activation that
+ * takes too long ends in a reset), these commands cannot complete: only what is being freed is
+ * waited for, and the rest is lost. No host is evicted then.
  *
  * Context: Process, may sleep for as long as pci_p2pmem_revoke().
  */
@@ -283,7 +285,7 @@ void nvme_p2pmem_stop(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p, struct mute
 	mutex_unlock(lock);
 	if (!alive)
 		pci_p2pmem_lost(pdev);
-	else if (sleep)
+	else if (sleep || test_bit(NVME_CTRL_STOPPED, &ctrl->flags))
 		pci_p2pmem_suspend(pdev);
 	else
 		pci_p2pmem_revoke(pdev);
