@@ -287,14 +287,17 @@ identifier dev;
   ...
   }
 
+// It resets every controller of the subsystem, while the siblings stay LIVE.
 @ subsystem_reset @
 identifier dev;
 @@
   static int nvme_pci_subsystem_reset(struct nvme_ctrl *ctrl)
   {
   ...
-+ if (nvme_ctrl_state(ctrl) == NVME_CTRL_LIVE)
++ if (nvme_ctrl_state(ctrl) == NVME_CTRL_LIVE) {
 + 	nvme_p2pmem_stop(ctrl, &dev->p2pmem, &dev->shutdown_lock, false);
++ 	nvme_p2pmem_stop_siblings(ctrl);
++ }
   mutex_lock(&dev->shutdown_lock);
   ...
   }

@@ -19,7 +19,8 @@ MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
 
 /*
  *	host -- rp -- up -+- dn0 -- drive	the controller, with a CMB in BAR 2
- *			  `- dn1 -- card	lends 4 MiB
+ *			  +- dn1 -- card	lends 4 MiB
+ *			  `- dn2 -- twin	a controller like that of the drive
  */
 static const struct fabric_node nvme_tree[] = {
 	{ .name = "host", .type = FABRIC_HOST },
@@ -27,6 +28,9 @@ static const struct fabric_node nvme_tree[] = {
 	{ .name = "up", .type = FABRIC_UPSTREAM, .parent = "rp" },
 	{ .name = "dn0", .type = FABRIC_DOWNSTREAM, .parent = "up" },
 	{ .name = "dn1", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 1 },
+	{ .name = "dn2", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 2 },
+	{ .name = "twin", .type = FABRIC_ENDPOINT, .parent = "dn2",
+	  .bar = { [2] = { .size = SZ_8M, .flags = FABRIC_BAR_64 } } },
 	{ .name = "drive", .type = FABRIC_ENDPOINT, .parent = "dn0",
 	  .bar = { [2] = { .size = SZ_8M, .flags = FABRIC_BAR_64 } } },
 	{ .name = "card", .type = FABRIC_ENDPOINT, .parent = "dn1",
@@ -158,22 +162,42 @@ static void bench_hold(struct kunit *test, struct nvme_bench *b, unsigned long d
 	schedule_delayed_work(&b->work, delay);
 }
 
+static void bench_start(struct nvme_bench *b)
+{
+	nvme_p2pmem_start(&b->ctrl, &b->p, &b->lock);
+}
+
+static void bench_stop(struct nvme_bench *b, bool sleep)
+{
+	nvme_p2pmem_stop(&b->ctrl, &b->p, &b->lock, sleep);
+}
+
 static void bench_exit(void *data)
 {
 	struct nvme_bench *b = data;
 
 	cancel_delayed_work_sync(&b->work);
 	bench_release_held(&b->work.work);
+	/* as the driver's remove does: p2pmem.c must forget the controller */
+	if (b->f)
+		bench_stop(b, true);
 }
 
-static struct nvme_bench *nvme_bench(struct kunit *test)
+static void bench_destroy(struct nvme_bench *b)
+{
+	bench_stop(b, true);
+	fabric_destroy(b->f);
+	b->f = NULL;
+}
+
+/* A controller whose function is @name of the hierarchy @f */
+static struct nvme_bench *bench_ctrl(struct kunit *test, struct fabric *f, const char *name)
 {
 	struct nvme_bench *b = kunit_kzalloc(test, sizeof(*b), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, b);
-	b->f = fabric_build(test, nvme_tree);
-	b->pdev = fabric_pdev(b->f, "drive");
-	b->card = kit_lend(test, b->f, "card");
+	b->f = f;
+	b->pdev = fabric_pdev(f, name);
 	mutex_init(&b->lock);
 	INIT_DELAYED_WORK(&b->work, bench_release_held);
 	b->ctrl.dev = &b->pdev->dev;
@@ -187,14 +211,14 @@ static struct nvme_bench *nvme_bench(struct kunit *test)
 	return b;
 }
 
-static void bench_start(struct nvme_bench *b)
+static struct nvme_bench *nvme_bench(struct kunit *test)
 {
-	nvme_p2pmem_start(&b->ctrl, &b->p, &b->lock);
-}
+	struct fabric *f = fabric_build(test, nvme_tree);
+	struct pci_dev *card = kit_lend(test, f, "card");
+	struct nvme_bench *b = bench_ctrl(test, f, "drive");
 
-static void bench_stop(struct nvme_bench *b, bool sleep)
-{
-	nvme_p2pmem_stop(&b->ctrl, &b->p, &b->lock, sleep);
+	b->card = card;
+	return b;
 }
 
 static void bench_lend(struct kunit *test, struct nvme_bench *b)
@@ -233,7 +257,7 @@ static void cmb_is_published(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, pci_p2pmem_is_provider(b->pdev), t[i].published,
 				    "CMBSZ %#x", b->cmbsz);
 		KUNIT_EXPECT_EQ_MSG(test, b->nr_written, 0, "CMBMSC written before NVMe 1.4");
-		fabric_destroy(b->f);
+		bench_destroy(b);
 	}
 }
 
@@ -262,7 +286,7 @@ static void cmb_is_lent_while_live(struct kunit *test)
 		nvme_p2pmem_map_cmb(&b->ctrl, &b->p);
 		KUNIT_EXPECT_FALSE_MSG(test, pci_p2pmem_is_provider(b->pdev),
 				       "lent before the Controller Reset");
-		fabric_destroy(b->f);
+		bench_destroy(b);
 	}
 }
 
@@ -312,7 +336,7 @@ static void cmb_is_refused(struct kunit *test)
 		bench_start(b);
 		bench_stop(b, false);
 		KUNIT_EXPECT_FALSE_MSG(test, pci_p2pmem_is_provider(b->pdev), "%s", why);
-		fabric_destroy(b->f);
+		bench_destroy(b);
 	}
 }
 
@@ -338,7 +362,7 @@ static void data_apart_from_metadata(struct kunit *test)
 		pci_dev_put(chosen);
 		bench_stop(b, false);
 		nvme_p2pmem_unregister_client(b->p.client);
-		fabric_destroy(b->f);
+		bench_destroy(b);
 	}
 }
 
@@ -367,7 +391,7 @@ static void queues_apart_from_prp_lists(struct kunit *test)
 		bench_start(b);
 		KUNIT_EXPECT_TRUE_MSG(test, pci_p2pmem_is_provider(b->pdev), "%#x", b->cmbloc);
 		bench_stop(b, false);
-		fabric_destroy(b->f);
+		bench_destroy(b);
 	}
 }
 
@@ -381,7 +405,7 @@ static void cmb_address_is_refused(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, nvme_p2pmem_map_cmb(&b->ctrl, &b->p));
 	KUNIT_EXPECT_EQ(test, b->p.size, 0);
 	KUNIT_EXPECT_EQ_MSG(test, b->cmbmsc, 0, "still enabled");
-	fabric_destroy(b->f);
+	bench_destroy(b);
 
 	/* It may do so only at the start, or lose the address in the Controller Reset. */
 	b = nvme_bench(test);
@@ -539,6 +563,35 @@ static void stop_does_not_wait_for_quiesced_queues(struct kunit *test)
 	KUNIT_EXPECT_LE(test, jiffies - began, 2 * HZ);
 	KUNIT_EXPECT_NOT_NULL(test, READ_ONCE(b->held));
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(b->pdev));
+}
+
+/* A reset of the NVM subsystem resets all of its controllers, but no other ones. */
+static void reset_of_subsystem_stops_siblings(struct kunit *test)
+{
+	struct nvme_bench *b = nvme_bench(test), *twin = bench_ctrl(test, b->f, "twin");
+
+	b->ctrl.subsys = kunit_kzalloc(test, sizeof(*b->ctrl.subsys), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, b->ctrl.subsys);
+	bench_lend(test, b);
+	bench_lend(test, twin);
+	nvme_p2pmem_stop_siblings(&b->ctrl);
+	KUNIT_EXPECT_TRUE_MSG(test, pci_p2pmem_is_provider(twin->pdev), "another subsystem");
+	nvme_p2pmem_stop_siblings(&twin->ctrl);
+	KUNIT_EXPECT_TRUE_MSG(test, pci_p2pmem_is_provider(b->pdev), "no subsystem");
+
+	twin->ctrl.subsys = b->ctrl.subsys;
+	bench_hold(test, twin, HZ / 10);
+	nvme_p2pmem_stop_siblings(&b->ctrl);
+	KUNIT_EXPECT_NULL_MSG(test, READ_ONCE(twin->held), "did not wait");
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(twin->pdev));
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(b->pdev));
+
+	/* Its own reset brings it back, and the next one of the subsystem stops it again. */
+	bench_stop(twin, false);
+	bench_start(twin);
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(twin->pdev));
+	nvme_p2pmem_stop_siblings(&b->ctrl);
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(twin->pdev));
 }
 
 /* Draining does not wait for submission queues, which belong to the driver. */
@@ -859,6 +912,7 @@ static struct kunit_case nvme_p2pmem_cases[] = {
 	KUNIT_CASE(stop_drains_working_controller),
 	KUNIT_CASE(stop_does_not_wait_for_dead_controller),
 	KUNIT_CASE(stop_does_not_wait_for_quiesced_queues),
+	KUNIT_CASE(reset_of_subsystem_stops_siblings),
 	KUNIT_CASE(submission_queues_in_cmb),
 	KUNIT_CASE(status_of_failed_mapping),
 	KUNIT_CASE(mapping_of_command_data),

@@ -24,6 +24,10 @@
 
 #include "p2pmem.h"
 
+/* The CMBs that are lent, see nvme_p2pmem_stop_siblings(). No lock is acquired inside of this one. */
+static DEFINE_MUTEX(nvme_p2pmem_lent_lock);
+static LIST_HEAD(nvme_p2pmem_lent);
+
 static int nvme_p2pmem_cmb_bar(u32 cmbloc)
 {
 	return NVME_CMB_BIR(cmbloc);
@@ -230,6 +234,16 @@ static bool nvme_p2pmem_alive(struct nvme_ctrl *ctrl, struct pci_dev *pdev)
 		nvme_p2pmem_ready(ctrl, pdev);
 }
 
+static void nvme_p2pmem_set_lender(struct nvme_p2pmem *p, struct nvme_ctrl *lender)
+{
+	guard(mutex)(&nvme_p2pmem_lent_lock);
+	if (lender && !p->lender)
+		list_add_tail(&p->entry, &nvme_p2pmem_lent);
+	else if (!lender && p->lender)
+		list_del(&p->entry);
+	p->lender = lender;
+}
+
 /**
  * nvme_p2pmem_start() - lend the CMB
  * @ctrl: the controller, which has just become LIVE
@@ -251,8 +265,10 @@ void nvme_p2pmem_start(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p, struct mut
 	guard(mutex)(lock);
 	if (!p->size || nvme_ctrl_state(ctrl) != NVME_CTRL_LIVE || !nvme_p2pmem_ready(ctrl, pdev))
 		return;
-	if (!nvme_p2pmem_check_cmb(ctrl, p))
+	if (!nvme_p2pmem_check_cmb(ctrl, p)) {
+		nvme_p2pmem_set_lender(p, ctrl);
 		pci_p2pmem_resume(pdev);
+	}
 }
 
 /**
@@ -289,6 +305,47 @@ void nvme_p2pmem_stop(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p, struct mute
 		pci_p2pmem_suspend(pdev);
 	else
 		pci_p2pmem_revoke(pdev);
+	/* Even if the CMB was lost before: the controller may be freed after the last stop. */
+	nvme_p2pmem_set_lender(p, NULL);
+}
+
+/* Remove a sibling of a controller from the list of lent CMBs; return its function, referenced. */
+static struct pci_dev *nvme_p2pmem_take_sibling(struct nvme_ctrl *ctrl)
+{
+	struct nvme_p2pmem *p;
+
+	guard(mutex)(&nvme_p2pmem_lent_lock);
+	list_for_each_entry(p, &nvme_p2pmem_lent, entry) {
+		struct nvme_ctrl *lender = p->lender;
+
+		if (lender == ctrl || !ctrl->subsys || lender->subsys != ctrl->subsys)
+			continue;
+		list_del(&p->entry);
+		p->lender = NULL;
+		return pci_dev_get(to_pci_dev(lender->dev));
+	}
+	return NULL;
+}
+
+/**
+ * nvme_p2pmem_stop_siblings() - stop lending the CMBs of all other controllers of a subsystem
+ * @ctrl: the controller through which the NVM subsystem is about to be reset
+ *
+ * An NVM Subsystem Reset resets all controllers of a subsystem, for example those behind both
+ * ports of a drive. A sibling stays LIVE until its driver notices, and is then reset itself: its
+ * CMB is lent again at the end of that reset.
+ *
+ * Context: Process, may sleep for as long as pci_p2pmem_revoke() for each sibling. The caller
+ * holds no lock.
+ */
+void nvme_p2pmem_stop_siblings(struct nvme_ctrl *ctrl)
+{
+	struct pci_dev *pdev;
+
+	while ((pdev = nvme_p2pmem_take_sibling(ctrl))) {
+		pci_p2pmem_revoke(pdev);
+		pci_dev_put(pdev);
+	}
 }
 
 /**

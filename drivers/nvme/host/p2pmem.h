@@ -35,6 +35,8 @@ struct pci_p2pmem_client;
  * @cmbloc: register CMBLOC at that time
  * @refused: the drive has no usable CMB; this is checked once only
  * @changed: the CMB differs from what was registered, which has been logged
+ * @lender: the controller while nvme_p2pmem_start() has lent its CMB, else NULL
+ * @entry: entry in the list of lent CMBs if @lender is not NULL
  */
 struct nvme_p2pmem {
 	struct pci_p2pmem_client *client;
@@ -43,6 +45,8 @@ struct nvme_p2pmem {
 	u32 cmbloc;
 	bool refused;
 	bool changed;
+	struct nvme_ctrl *lender;
+	struct list_head entry;
 };
 
 #ifdef CONFIG_PCI_P2PMEM_NVME
@@ -77,6 +81,7 @@ bool nvme_p2pmem_map_cmb(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p);
 void nvme_p2pmem_start(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p, struct mutex *lock);
 void nvme_p2pmem_stop(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p, struct mutex *lock,
 		      bool sleep);
+void nvme_p2pmem_stop_siblings(struct nvme_ctrl *ctrl);
 void nvme_p2pmem_lost(struct nvme_ctrl *ctrl);
 
 void *nvme_p2pmem_alloc_sq(struct pci_dev *pdev, size_t size);
@@ -140,6 +145,7 @@ static inline void nvme_p2pmem_start(struct nvme_ctrl *ctrl, struct nvme_p2pmem 
 				     struct mutex *lock) { }
 static inline void nvme_p2pmem_stop(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p,
 				    struct mutex *lock, bool sleep) { }
+static inline void nvme_p2pmem_stop_siblings(struct nvme_ctrl *ctrl) { }
 static inline void nvme_p2pmem_lost(struct nvme_ctrl *ctrl) { }
 
 static inline void *nvme_p2pmem_alloc_sq(struct pci_dev *pdev, size_t size)
