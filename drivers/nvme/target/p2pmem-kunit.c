@@ -441,6 +441,37 @@ static void status_while_it_is_revoked(struct kunit *test)
 	KUNIT_EXPECT_TRUE_MSG(test, bench_settles(b, b->card), "the provider is not used again");
 }
 
+static bool bench_wants_peer(struct nvmet_bench *b)
+{
+	struct nvmet_p2pmem_path *path;
+
+	guard(mutex)(&b->subsys->lock);
+	path = radix_tree_lookup(&b->ctrl->p2p_ns_map, BENCH_NSID);
+	return !path || path->state == NVMET_P2PMEM_PEER;
+}
+
+/* While a named provider stays stopped, its events re-evaluate the path, and not each request */
+static void provider_that_stays_stopped(struct kunit *test)
+{
+	struct nvmet_bench *b = bench_ready(test, NULL);
+	int n;
+
+	KUNIT_EXPECT_PTR_EQ(test, bench_io(b, nvme_cmd_read, SZ_4K), b->card);
+	pci_p2pmem_revoke(b->card);
+	for (n = 0; n < 300 && bench_wants_peer(b); n++)
+		schedule_timeout_uninterruptible(HZ / 100);
+	KUNIT_ASSERT_FALSE_MSG(test, bench_wants_peer(b), "the path keeps its grant");
+	for (n = 0; n < 300 && timer_pending(&nvmet_p2pmem_rescan_timer); n++)
+		schedule_timeout_uninterruptible(HZ / 100);
+	KUNIT_ASSERT_FALSE(test, timer_pending(&nvmet_p2pmem_rescan_timer));
+	KUNIT_EXPECT_NULL(test, bench_io(b, nvme_cmd_read, SZ_4K));
+	KUNIT_EXPECT_FALSE_MSG(test, timer_pending(&nvmet_p2pmem_rescan_timer),
+			       "a request re-evaluates all paths");
+	KUNIT_EXPECT_EQ(test, bench_count(b, "provider-revoked"), 1);
+	pci_p2pmem_resume(b->card);
+	KUNIT_EXPECT_TRUE(test, bench_settles(b, b->card));
+}
+
 /* A request frees its memory after namespace and controller have been freed */
 static void memory_outlives_its_namespace(struct kunit *test)
 {
@@ -616,6 +647,7 @@ static struct kunit_case nvmet_p2pmem_cases[] = {
 	KUNIT_CASE(status_of_a_bio_that_was_put),
 	KUNIT_CASE(status_of_the_drive),
 	KUNIT_CASE(status_while_it_is_revoked),
+	KUNIT_CASE(provider_that_stays_stopped),
 	KUNIT_CASE(memory_outlives_its_namespace),
 	KUNIT_CASE(disk_that_is_removed),
 	KUNIT_CASE(commands_of_a_wrong_length),

@@ -272,6 +272,9 @@ void nvmet_p2pmem_attach_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns, ktim
 /* p2pmem-rescan.c */
 void nvmet_p2pmem_rescan(unsigned long delay);
 void nvmet_p2pmem_rescan_one(struct nvmet_p2pmem_ns *rec);
+#if IS_ENABLED(CONFIG_KUNIT)
+extern struct timer_list nvmet_p2pmem_rescan_timer;
+#endif
 
 /* p2pmem-share.c */
 bool nvmet_p2pmem_share_join(struct nvmet_p2pmem_path *path, struct pci_dev *provider,

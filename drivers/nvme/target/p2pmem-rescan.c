@@ -20,6 +20,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <kunit/visibility.h>
 #include <linux/module.h>
 #include "p2pmem-priv.h"
 
@@ -37,7 +38,7 @@ static void nvmet_p2pmem_rescan_due(struct timer_list *timer)
 	nvmet_p2pmem_rescan(0);
 }
 
-static DEFINE_TIMER(nvmet_p2pmem_rescan_timer, nvmet_p2pmem_rescan_due);
+VISIBLE_IF_KUNIT DEFINE_TIMER(nvmet_p2pmem_rescan_timer, nvmet_p2pmem_rescan_due);
 
 static void nvmet_p2pmem_retry_due(struct timer_list *timer)
 {

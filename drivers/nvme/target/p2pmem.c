@@ -52,17 +52,16 @@ static bool nvmet_p2pmem_map_pauses(struct nvmet_p2pmem_path *path)
 
 /*
  * Look up the path's grant and take a reference; on failure return NULL and set @reason.
- * @testing: the path only waits for a self-test.
+ * @state: returns the state of the path, or NVMET_P2PMEM_NEW if there is no path.
  */
 static struct pci_p2pmem_grant *nvmet_p2pmem_get_grant(struct nvmet_req *req,
 						       enum pci_p2pmem_reason *reason,
-						       bool *testing)
+						       enum nvmet_p2pmem_state *state)
 {
 	struct pci_p2pmem_grant *grant;
 	struct nvmet_p2pmem_path *path;
-	enum nvmet_p2pmem_state state;
 
-	*testing = false;
+	*state = NVMET_P2PMEM_NEW;
 	guard(rcu)();
 	path = nvmet_p2pmem_req_path(req);
 	if (!path) {
@@ -72,12 +71,11 @@ static struct pci_p2pmem_grant *nvmet_p2pmem_get_grant(struct nvmet_req *req,
 		return NULL;
 	}
 	/* Pairs with nvmet_p2pmem_enter(): read the state before the grant and the reason. */
-	state = smp_load_acquire(&path->state);
+	*state = smp_load_acquire(&path->state);
 	grant = rcu_dereference(path->grant);
 	if (!grant) {
 		/* PCI_P2PMEM_OK: nvmet_p2pmem_enter() is changing the grant at this moment. */
 		*reason = READ_ONCE(path->reason) ?: PCI_P2PMEM_REVOKED;
-		*testing = state == NVMET_P2PMEM_TESTING;
 		return NULL;
 	}
 	if (!pci_p2pmem_grant_tryget(grant)) {
@@ -167,6 +165,7 @@ bool nvmet_p2pmem_alloc(struct nvmet_req *req)
 {
 	struct pci_p2pmem_grant *grant;
 	enum pci_p2pmem_reason reason;
+	enum nvmet_p2pmem_state state;
 	struct nvmet_p2pmem_ns *rec;
 	bool testing;
 
@@ -176,7 +175,7 @@ bool nvmet_p2pmem_alloc(struct nvmet_req *req)
 	if (unlikely(req->transfer_len != nvmet_rw_data_len(req) + req->metadata_len))
 		return false;
 
-	grant = nvmet_p2pmem_get_grant(req, &reason, &testing);
+	grant = nvmet_p2pmem_get_grant(req, &reason, &state);
 	if (grant) {
 		if (unlikely(req->p2p_client != req->sq->ctrl->p2p_client))
 			/* This queue is connected through another adapter. */
@@ -195,10 +194,12 @@ bool nvmet_p2pmem_alloc(struct nvmet_req *req)
 	}
 
 	rec = nvmet_p2pmem_record(req->ns);
+	testing = !grant && state == NVMET_P2PMEM_TESTING;
 	if (rec)
 		nvmet_p2pmem_fallback(rec, req, grant, reason, testing);
 	/* Events have re-evaluated a path without a grant, except one that is losing its grant. */
-	if (reason == PCI_P2PMEM_REVOKED || (grant && nvmet_p2pmem_is_temporary(reason)))
+	if ((state == NVMET_P2PMEM_PEER && reason == PCI_P2PMEM_REVOKED) ||
+	    (grant && nvmet_p2pmem_is_temporary(reason)))
 		nvmet_p2pmem_rescan(NVMET_P2PMEM_AGAIN);
 	if (grant)
 		pci_p2pmem_grant_put(grant);
@@ -292,11 +293,13 @@ static void nvmet_p2pmem_account_other(struct nvmet_req *req, struct nvmet_p2pme
 {
 	struct pci_p2pmem_grant *grant;
 	enum pci_p2pmem_reason reason;
+	enum nvmet_p2pmem_state state;
 	bool testing;
 
-	grant = nvmet_p2pmem_get_grant(req, &reason, &testing);
+	grant = nvmet_p2pmem_get_grant(req, &reason, &state);
 	if (grant)
 		reason = PCI_P2PMEM_NOT_A_CLIENT;
+	testing = !grant && state == NVMET_P2PMEM_TESTING;
 	nvmet_p2pmem_fallback(rec, req, grant, reason, testing);
 	if (grant)
 		pci_p2pmem_grant_put(grant);
