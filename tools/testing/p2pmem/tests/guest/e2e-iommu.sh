@@ -3,19 +3,75 @@
 #
 # e2e-iommu.sh: peer memory through the host bridge and a translating IOMMU. Both pairs are mapped
 # through the host bridge and proved, Reads and Writes of adjacent and separate pages go through the
-# card, the card is unbound and reset under load, and the data is right. Events of the IOMMU's
-# page tables go to the host as iommu.maps: "m IOVA PHYSICAL BYTES" and "u IOVA BYTES". Marks in
-# QEMU's trace: 1 peer transfers begin, 2 they have ended.
+# card, the card is unbound and reset under load, and the data is right. For separate pages every
+# second page of the provider is held, so that each page needs a mapping of its own. Events of the
+# IOMMU's page tables count entries of the card. Marks in QEMU's trace and among the events:
+# 1 adjacent pages, 2 separate pages, 3 all else.
 # Topology: iommu-host.topo, with intel_iommu=on.
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
 # shellcheck source=tools/testing/p2pmem/rig/guest/e2e.sh
 . /lib/e2e.sh
+# shellcheck source=tools/testing/p2pmem/rig/guest/tool.sh
+. /lib/tool.sh
 
 NQN=nqn.2026-01.test:iommu-host
 tracing=/sys/kernel/tracing
 counters=/sys/kernel/debug/p2pmem/counters
+ADJACENT=1 SEPARATE=2 OTHER=3
+
+# phase N: marks the begin of a phase, for the host and among the events
+phase()
+{
+	trace_mark "$1"
+	echo "phase $1" >$tracing/trace_marker
+}
+
+# iommu_entries: prints how many entries of the card the IOMMU's tables were given: at all, for
+# adjacent pages and for separate pages. An event has "iova=START - END", then of an entry that is
+# made "paddr=START size=BYTES", of one that is removed "size=BYTES unmapped_size=BYTES".
+iommu_entries()
+{
+	awk -v start="$start" -v size="$size" '
+	$(NF - 1) == "phase"		{ phase = $NF; next }
+	$(NF - 1) !~ /^paddr=0x/	{ next }
+	{
+		at = substr($(NF - 1), 7) - start
+		if (at >= 0 && at < size)
+			n[phase + 0]++
+	}
+	END	{ print n[0] + n[1] + n[2] + n[3], n[1] + 0, n[2] + 0 }' $tracing/trace
+}
+
+# sum_of COUNTER: prints the sum of that column over all pairs of the card
+sum_of()
+{
+	awk -v c="$card" -v name="$1" '
+	NR == 1		{ for (i = 1; i <= NF; i++) n[$i] = i; next }
+	$1 == c		{ sum += $n[name] }
+	END		{ print sum + 0 }' $counters
+}
+
+# moved NAME FIO_OPTION...: transfers of a phase. Reports the bytes as NAME_bytes, the requests of the
+# host as NAME_requests, and the lists that were mapped for them as NAME_lists.
+moved()
+{
+	moved_name=$1
+	shift
+	moved_bytes=$(host_bytes "$disk") moved_lists=$(sum_of maps) moved_requests=$(host_requests)
+	check "$moved_name pages" fio_verify "$disk" "$@"
+	moved_bytes=$(($(host_bytes "$disk") - moved_bytes))
+	moved_lists=$(($(sum_of maps) - moved_lists))
+	report "${moved_name}_bytes" $moved_bytes
+	report "${moved_name}_requests" $(($(host_requests) - moved_requests))
+	report "${moved_name}_lists" $moved_lists
+}
+
+host_requests()
+{
+	awk '{ print $1 + $5 }' "/sys/block/${disk#/dev/}/stat"
+}
 
 # before any driver of ours maps anything, so that every mapping must be undone
 [ -e $tracing/trace ] || mount -t tracefs none $tracing
@@ -30,7 +86,10 @@ card=$(pci_cards 1) drive=$(nvme_bdf plain0) adapter=$(pci_adapters 1)
 for f in "$card" "$drive" "$adapter"; do
 	like "$(cat "/sys/bus/pci/devices/$f/iommu_group/type")" '^DMA' "the IOMMU translates for $f"
 done
+# little memory, so that every second page is soon held
+echo 4M >/sys/module/p2pmem_bar/parameters/size
 pci_bind "$card" p2pmem-bar || bail "the card is no provider"
+start=$(pci_bar_start "$card" 2) size=$(pci_bar_size "$card" 2)
 write_attr /sys/module/p2pdma/parameters/host_bridges +1b36:000c || bail "no entry of the host bridge"
 log_mark
 e2e_export $NQN 1 "$(nvme_disk plain0)" "$card" || bail "namespace"
@@ -42,15 +101,30 @@ for f in "$drive" "$adapter"; do
 		"$f reaches the card through the host bridge, proved"
 done
 
-# adjacent pages, then 4 KiB blocks whose pages lie apart, both directions
 wait_for 10 test "$(host_bytes "$disk")" = "$(stat_all $NQN 1)"
-before=$(host_bytes "$disk") fallbacks=$(stat_of $NQN 1 fallbacks)
-trace_mark 1
-check "adjacent pages" fio_verify "$disk" --rw=write --bs=256k --iodepth=8 --size=8m
-check "separate pages" \
-	fio_verify "$disk" --rw=randwrite --bsrange=4k-64k --blockalign=4k --iodepth=32 --offset=16m --size=4m
-trace_mark 2
-report moved $(($(host_bytes "$disk") - before))
+fallbacks=$(stat_of $NQN 1 fallbacks)
+phase $ADJACENT
+moved adjacent --rw=write --bs=256k --iodepth=8 --size=8m
+adjacent_lists=$moved_lists
+phase $OTHER
+
+# every second page is held, so that no two free pages are adjacent
+modprobe p2pmem_tool || bail "no p2pmem_tool"
+available=$(lent_available "$card")
+must alloc "$card" "$available"
+run=$id page=0
+while [ $page -lt $((available / 4096)) ]; do
+	echo "hold $run $page" >$tool_dir/command || bail "page $page cannot be held"
+	page=$((page + 2))
+done
+put_back "$run"
+is "$(lent_available "$card")" $((available / 2)) "every second page is free"
+phase $SEPARATE
+moved separate --rw=randwrite --bsrange=4k-64k --blockalign=4k --iodepth=16 --offset=16m --size=4m
+separate_pages=$((moved_bytes / 4096)) separate_lists=$moved_lists
+phase $OTHER
+modprobe -r p2pmem_tool
+is "$(lent_available "$card")" "$available" "all pages are free again"
 is "$(stat_of $NQN 1 fallbacks)" "$fallbacks" "no fallback once the path is proved"
 compare "$(stat_of $NQN 1 peer_bytes)" -ge $((2 * 12 * 1048576)) "all transfers used peer memory"
 is "$(stat_all $NQN 1)" "$(host_bytes "$disk")" "every byte is counted"
@@ -68,13 +142,9 @@ check "after the reset: used again" wait_for 20 e2e_peer_grows $NQN "$disk" 1
 fio_done "data is right over the reset"
 check "no error at the host" no_host_errors
 check "no fault of the IOMMU" test -z "$(log_since | grep 'DMAR:.*fault')"
-is "$(awk -v c="$card" '
-NR == 1		{ for (i = 1; i <= NF; i++) n[$i] = i; next }
-$1 == c		{ held += $n["in_use"] }
-END		{ print held + 0 }' $counters)" 0 "no byte of it is in use"
+is "$(sum_of in_use)" 0 "no byte of it is in use"
 
 # all down, then the IOMMU's tables hold nothing of the card
-start=$(pci_bar_start "$card" 2) size=$(pci_bar_size "$card" 2)
 e2e_stop
 pci_unbind "$card"
 pci_unbind "$drive"
@@ -84,6 +154,15 @@ sed -nE 's/.* map: IOMMU: iova=([0-9a-fx]+) - [0-9a-fx]+ paddr=([0-9a-fx]+) size
 	s/.* unmap: IOMMU: iova=([0-9a-fx]+) - [0-9a-fx]+ size=([0-9]+) .*/u \1 \2/p' $tracing/trace >/run/iommu.maps
 compare "$(wc -l </run/iommu.maps)" -gt 100 "the IOMMU's events were seen"
 is "$(cat $tracing/per_cpu/cpu*/stats | awk '/^overrun/ { n += $2 } END { print n + 0 }')" 0 "none of them was lost"
+iommu_entries >/run/entries
+read -r entries adjacent separate </run/entries
+compare "$entries" -gt $((adjacent + separate)) "the IOMMU's tables had entries of the card"
+is "$adjacent" "$adjacent_lists" "adjacent pages: one entry for each list"
+# drive and adapter map each page
+is "$separate" $((2 * separate_pages)) "separate pages: an entry for each page"
+compare "$separate" -gt "$separate_lists" "separate pages: lists had several entries"
+report adjacent_entries "$adjacent"
+report separate_entries "$separate"
 report bar_start "$start"
 report bar_size "$size"
 report drive "$drive"
