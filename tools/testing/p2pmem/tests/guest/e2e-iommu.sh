@@ -3,9 +3,9 @@
 #
 # e2e-iommu.sh: peer memory through the host bridge and a translating IOMMU. Both pairs are mapped
 # through the host bridge and proved, Reads and Writes of adjacent and separate pages go through the
-# card, the card is unbound and reset under load, and the data is right. For separate pages every
-# second page of the provider is held, so that each page needs a mapping of its own. Events of the
-# IOMMU's page tables count entries of the card, and show that each was removed; a kernel that
+# card, the card is unbound, removed and reset under load, and the data is right. For separate pages
+# every second page of the provider is held, so that each page needs a mapping of its own. Events of
+# the IOMMU's page tables count entries of the card, and show that each was removed; a kernel that
 # shows the tables themselves has no page of the card in them. First p2pmem_tool maps a list, to
 # prove that both detect a mapping that is left. Marks in QEMU's trace and among the events:
 # 1 adjacent pages, 2 separate pages, 3 all else.
@@ -194,12 +194,21 @@ compare "$(stat_of $NQN 1 peer_bytes)" -ge $((2 * 12 * 1048576)) "all transfers 
 is "$(stat_all $NQN 1)" "$(host_bytes "$disk")" "every byte is counted"
 
 # the provider goes and comes back
-fio_load "$disk" 6
+fio_load "$disk" 4
 check "unbind under load ends" bounded 40 pci_unbind "$card"
 sleep 1
 echo "$card" >/sys/bus/pci/drivers_probe
 check "bound again: used again" wait_for 20 e2e_peer_grows $NQN "$disk" 1
 fio_done "data is right over the unbind"
+fio_load "$disk" 4
+check "removal under load ends" bounded 40 pci_remove "$card"
+sleep 1
+pci_rescan
+wait_for 5 test -e "/sys/bus/pci/devices/$card" || bail "the card does not come back"
+is "$(pci_bar_start "$card" 2)" "$start" "the card is back where it was"
+pci_bind "$card" p2pmem-bar || bail "the card is no provider after its removal"
+check "after the removal: used again" wait_for 20 e2e_peer_grows $NQN "$disk" 1
+fio_done "data is right over the removal"
 fio_load "$disk" 4
 check "reset under load ends" bounded 40 write_attr "/sys/bus/pci/devices/$card/reset" 1
 check "after the reset: used again" wait_for 20 e2e_peer_grows $NQN "$disk" 1
