@@ -24,6 +24,8 @@
  *                 rdma_cm refuses 127.0.0.1, so set an address of a dummy device.
  * virt_dma=1      register without a DMA device but with the PCI parent, as hfi1
  *                 does: work requests contain kernel pointers, and the CPU copies.
+ * reg_pages=N,M,... pages of a memory registration of the first adapter, the second and
+ *                 so on; default and maximum: 256.
  * hold_us=N       delay each transfer (writable in sysfs).
  * connect_timeout_ms=N  time limit of a connection attempt.
  *
@@ -57,6 +59,11 @@ MODULE_PARM_DESC(netdev, "network device of each adapter (default dummy0, dummy1
 static bool virt_dma;
 module_param(virt_dma, bool, 0444);
 MODULE_PARM_DESC(virt_dma, "register without a DMA device, copy by CPU (default 0)");
+
+static uint reg_pages[MAX_ADAPTERS];
+static int reg_pages_nr;
+module_param_array(reg_pages, uint, &reg_pages_nr, 0444);
+MODULE_PARM_DESC(reg_pages, "pages of a memory registration of each adapter (default 256)");
 
 static DEFINE_MUTEX(rnic_devs_lock);	/* rnic_devs */
 static LIST_HEAD(rnic_devs);
@@ -184,6 +191,9 @@ static int rnic_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		goto dealloc;
 	}
 	dev->index = ret;
+	dev->reg_pages = RNIC_MAX_PAGES;
+	if (dev->index < reg_pages_nr)
+		dev->reg_pages = clamp(reg_pages[dev->index], 2, RNIC_MAX_PAGES);
 	ret = pcim_enable_device(pdev);
 	if (ret)
 		goto free_index;

@@ -96,7 +96,7 @@ struct ib_mr *rnic_alloc_mr(struct ib_pd *ibpd, enum ib_mr_type type, u32 max_nu
 {
 	if (type != IB_MR_TYPE_MEM_REG)
 		return ERR_PTR(-EOPNOTSUPP);
-	if (!max_num_sg || max_num_sg > RNIC_MAX_PAGES)
+	if (!max_num_sg || max_num_sg > to_rnic_dev(ibpd->device)->reg_pages)
 		return ERR_PTR(-EINVAL);
 	return rnic_mr_create(ibpd, max_num_sg);
 }

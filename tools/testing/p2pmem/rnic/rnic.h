@@ -115,6 +115,7 @@ struct rnic_dev {
 	struct list_head list;	/* rnic_devs, under its mutex */
 	int index;
 	bool virt_dma;
+	unsigned int reg_pages;	/* of a memory registration */
 	struct rnic_engine engine;
 	struct rnic_gate gate;
 	struct xarray qps;	/* by queue pair number */

@@ -40,7 +40,7 @@ static int rnic_query_device(struct ib_device *ibdev, struct ib_device_attr *att
 	attr->max_qp_rd_atom = RNIC_MAX_RD_ATOM;
 	attr->max_qp_init_rd_atom = RNIC_MAX_RD_ATOM;
 	attr->max_res_rd_atom = RNIC_MAX_RD_ATOM;
-	attr->max_fast_reg_page_list_len = RNIC_MAX_PAGES;
+	attr->max_fast_reg_page_list_len = dev->reg_pages;
 	return 0;
 }
 
