@@ -4,9 +4,10 @@
  *
  * Floor 5.
  *
- * Two sums, because no other figure has them: that of a grant, which names the users of memory
- * and decides when the grant is freed, is counted per CPU. That of a pair over all of its
- * grants is what a quota limits and what the peak is computed from.
+ * Two sums. That of a grant, which names the users of memory and decides when the grant is
+ * freed, is counted per CPU. That of a pair is the sum of the bytes of its grants. It is kept,
+ * because a quota limits it and the peak is computed from it: to add up the counters of all
+ * grants and CPUs for each request would be too slow.
  *
  * &p2pmem_pair.used is one number for all CPUs and changes seldom: the memory in use, and the
  * credit of each CPU. A CPU charges memory to its credit while that is enough, and returns

@@ -29,7 +29,7 @@
  */
 static inline bool p2pmem_grant_has_ended(struct pci_p2pmem_grant *grant)
 {
-	/* It may end at any moment; who ends it changes p2pmem_changes afterwards. */
+	/* It may end at any moment; p2pmem_changes changes afterwards. */
 	return data_race(percpu_ref_is_dying(&grant->ref));
 }
 

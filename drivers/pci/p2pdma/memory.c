@@ -139,7 +139,7 @@ static noinline void p2pmem_free_slow(struct page *page, size_t size)
 }
 
 /**
- * pci_p2pmem_free() - give peer memory back
+ * pci_p2pmem_free() - free a run of pooled peer memory
  * @addr: from pci_p2pmem_alloc()
  * @size: as allocated
  *

@@ -129,8 +129,8 @@ struct p2pmem_pool {
 };
 
 /*
- * Pages that are allocated, for who compares many pools. While other CPUs allocate and free it may
- * be less than zero, or more than there are.
+ * Pages that are allocated, for a comparison of many pools. While other CPUs allocate and free it
+ * may be less than zero, or more than there are.
  */
 static __always_inline long p2pmem_pool_out(const struct p2pmem_pool *pool)
 {

@@ -221,10 +221,10 @@ int p2pmem_region_init(struct p2pmem_region *r, struct pci_dev *pdev, int bar,
 
 /**
  * p2pmem_overlaps() - whether part of a range is registered already
- * @p: the provider, its lock held
+ * @p: the provider
  * @n: the range
  *
- * Context: Process context.
+ * Context: Process context, p2pmem_regions_mutex held.
  * Return: true if it is.
  */
 bool p2pmem_overlaps(struct p2pmem_provider *p, const struct p2pmem_region *n)

@@ -375,7 +375,7 @@ void p2pmem_schedule_notify(void)
  */
 int p2pmem_registry_init(void)
 {
-	/* For lockdep: reclaim may wait for who waits for the mutex, see registry.h. */
+	/* For lockdep: reclaim may wait for a reset that waits for the mutex, see registry.h. */
 	fs_reclaim_acquire(GFP_KERNEL);
 	might_lock(&p2pmem_mutex);
 	fs_reclaim_release(GFP_KERNEL);

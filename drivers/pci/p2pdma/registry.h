@@ -44,7 +44,7 @@ static __always_inline struct p2pmem_provider *p2pmem_find_inline(struct pci_dev
 	return NULL;
 }
 
-/* p2pmem_is_published() for who looks at all providers */
+/* p2pmem_is_published() for a search among all providers */
 static __always_inline bool p2pmem_is_published_inline(struct p2pmem_provider *p)
 {
 	return READ_ONCE(p->published) && READ_ONCE(p->state) == P2PMEM_LIVE &&

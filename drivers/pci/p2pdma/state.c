@@ -152,7 +152,7 @@ static void p2pmem_enter_lost(struct p2pmem_provider *p)
 	lockdep_assert_held(&p->state_lock);
 
 	WRITE_ONCE(p->state, P2PMEM_LOST);
-	/* After the state: pairs with p2pmem_sgl_one(). */
+	/* After the state: pairs with p2pmem_sgl_may() and p2pmem_sgl_several(). */
 	smp_store_release(&p->epoch, p->epoch + 1);
 	p2pmem_note_change();
 }
@@ -323,7 +323,7 @@ bool p2pmem_try_resume(struct p2pmem_provider *p)
 		WRITE_ONCE(p->resume, 0);
 		WRITE_ONCE(p->silent, false);
 		p->events |= P2PMEM_EVENT_RESUMED;
-		/* Who sees this sees the loss before it, too: see p2pmem_grant_is_current(). */
+		/* A CPU that sees this sees the loss before it, too: p2pmem_grant_is_current(). */
 		smp_store_release(&p->state, P2PMEM_LIVE);
 		live = true;
 	}

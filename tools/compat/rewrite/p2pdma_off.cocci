@@ -23,7 +23,7 @@
 + static struct pci_dev p2pmem_nobody;
 + static struct p2pdma_provider p2pmem_refused = { .owner = &p2pmem_nobody.dev };
 +
-+ /* Whether the DMA API refuses a page of ours to who does not know us: the layout above is its own */
++ /* Whether the DMA API refuses a page of ours to callers that do not know us: the layout above is its own */
 + static int p2pmem_refusal_check(struct pci_dev *pdev, void *addr)
 + {
 + 	struct scatterlist sg;

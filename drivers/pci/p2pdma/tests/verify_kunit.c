@@ -398,7 +398,7 @@ static void disproof_is_of_two_models(struct kunit *test)
 	}
 }
 
-/* Who requires a proof is notified if there is none any more: the verdict may be the same. */
+/* Users that require a proof are notified of its loss: the verdict may be the same. */
 static void dropped_proof_is_notified(struct kunit *test)
 {
 	struct prover *v = prover(test);

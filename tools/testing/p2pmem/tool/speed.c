@@ -7,7 +7,7 @@
  *	speed P C1 C2 ROUNDS LEN [FILL]   memory under a grant for both clients, mapped for C1;
  *				     before, a part of the pool is allocated: FILL percent of
  *				     its pages at random, or every second page for "odd"
- *	hot P C1 C2 ROUNDS LEN WHAT  one step of it alone, for who counts instructions from
+ *	hot P C1 C2 ROUNDS LEN WHAT  one step of it alone, for counting instructions from
  *				     outside: grant, run, list, map
  *
  * Prints the ticks of the cycle counter for each step, the minimum of all rounds:

@@ -17,6 +17,7 @@ static int fault_take_run;				/* lint: words */
 /* The memory that is out stays. */			/* lint: words */
 /* The last page came back. */				/* lint: words */
 /* A user gives memory back. */				/* lint: words */
+/* A user gives peer memory back. */			/* lint: words */
 /* A resume is taken back. */				/* lint: words */
 /* The memory was taken under a grant. */		/* lint: words */
 /* The provider lost its peer-to-peer memory. */	/* lint: words */
@@ -32,6 +33,9 @@ static const char fault_lend[] = "cannot lend BAR %d\n";	/* lint: words */
 /* A bad entry is left out. */				/* lint: words */
 /* The module lets go of its pages. */			/* lint: words */
 /* A verdict in words */				/* lint: words */
+/* A flag for who waits for memory */			/* lint: words */
+/* It may end; who ends it frees it. */		/* lint: words */
+/* Who frees a page sees it. */				/* lint: words */
 
 /* this is as it must be: parts of words, and words that code has for another reason */
 int fault_words(int teller, int intake)
