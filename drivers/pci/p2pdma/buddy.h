@@ -2,6 +2,8 @@
 /**
  * DOC: buddy: runs of pages on plain bitmaps
  *
+ * Floor 0.
+ *
  * What buddy.c works on. Nothing here knows a page or an address: pages are numbers from
  * 0, and the caller serialises. So buddy.c compiles in user space too.
  */

@@ -2,7 +2,12 @@
 /**
  * DOC: lists to bus addresses in one pass
  *
- * For map.c. Nearly all lists are one entry, or pages of one region, allocated under one
+ * Floor 8.
+ *
+ * For map.c alone. It is a header because its functions are inlined into those that every request
+ * calls, and together with map.c it would be too long for one file.
+ *
+ * Nearly all lists are one entry, or pages of one region, allocated under one
  * grant or under none, that the client reaches by bus address. Such a list is checked and
  * written in one pass. An entry that differs ends the pass: the entries before it are
  * cleared, and map.c checks the whole list before it writes. So a list that is refused may
@@ -13,8 +18,9 @@
 #define _P2PMEM_BUS_H
 
 #include <linux/mm.h>
+#include "entry.h"
 #include "p2pdma.h"
-#include "sgl.h"
+#include "pages.h"
 
 /* Whether @r contains the whole entry */
 static inline bool p2pmem_region_has(const struct p2pmem_region *r,

@@ -2,6 +2,8 @@
 /**
  * DOC: what every request under a grant does to charge its memory
  *
+ * Floor 5.
+ *
  * Inline, for charge.c and for the lists of one entry in sgl.c. charge.c describes what the
  * figures mean.
  */

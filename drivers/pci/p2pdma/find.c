@@ -18,6 +18,7 @@
 #include "p2pdma.h"
 #include "pair.h"
 #include "registry.h"
+#include "state.h"
 
 /* Free pages that were not needed to compare a provider so far */
 #define P2PMEM_NOT_COUNTED	LONG_MAX

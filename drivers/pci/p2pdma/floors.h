@@ -6,6 +6,9 @@
  * pointer (&p2pmem_provider.release), a work item or the notifier. The head comment of
  * each file names its floor; "make lint" checks the calls.
  *
+ * A header with inline code has a floor, too: it calls its own and lower floors, and files of its
+ * own and higher floors include it. This one has none: it has declarations alone.
+ *
  *  10  main.c        init and exit, events of the bus, changes of policy
  *      verify.c      the self-test of a pair
  *   9  sysfs.c       the p2pmem group of a providing function

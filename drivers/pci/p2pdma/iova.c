@@ -10,8 +10,8 @@
 #include <kunit/static_stub.h>
 #include <linux/dma-mapping.h>
 #include <linux/scatterlist.h>
+#include "entry.h"
 #include "p2pdma.h"
-#include "sgl.h"
 
 /**
  * p2pmem_host_map() - map a range for a client through its host bridge

@@ -9,8 +9,8 @@
  */
 #include <linux/mm.h>
 #include <linux/module.h>
+#include "entry.h"
 #include "p2pdma.h"
-#include "sgl.h"
 
 /*
  * Whether no entry can be peer memory: the zone is a number in a few bits of the flags of a page,

@@ -15,6 +15,7 @@
 #include "p2pdma.h"
 #include "cache.h"
 #include "charge.h"
+#include "pages.h"
 #include "sgl.h"
 
 DEFINE_PER_CPU_ALIGNED(struct p2pmem_spare, p2pmem_spare);

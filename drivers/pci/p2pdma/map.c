@@ -25,8 +25,9 @@
 #include <linux/module.h>
 #include <trace/events/p2pmem.h>
 #include "bus.h"
+#include "entry.h"
 #include "p2pdma.h"
-#include "sgl.h"
+#include "pages.h"
 
 /**
  * struct p2pmem_list - contents of a scatterlist

@@ -13,6 +13,7 @@
 #include "p2pdma.h"
 #include "registry.h"
 #include "cache.h"
+#include "pages.h"
 
 /**
  * p2pmem_alloc_reason() - reason of a failed allocation

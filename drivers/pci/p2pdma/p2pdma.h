@@ -2,6 +2,10 @@
 /**
  * DOC: private header of the p2pdma module
  *
+ * Floor 0.
+ *
+ * The structures of the module, and code that reads these alone. Declarations are in floors.h.
+ *
  * Lock order: p2pmem_regions_mutex, p2pmem_mutex, then p2pmem_provider.lock, then
  * p2pmem_provider.state_lock or the lock of the table of pairs (never both), under which is that
  * of disproofs. p2pmem_pair.proving is outside p2pmem_mutex: a self-test runs under it.
@@ -363,27 +367,6 @@ static inline enum pci_p2pmem_mapping p2pmem_pair_mapping(const struct p2pmem_pa
 	if (unlikely(READ_ONCE(pair->needed) > p2pmem_client_limit(pair->client)))
 		return PCI_P2PMEM_MAP_NONE;
 	return how;
-}
-
-/* In &page.zone_device_data, beside the grant, while a page of a pool is allocated */
-#define P2PMEM_PAGE_ALLOCATED	1UL
-
-/**
- * p2pmem_page_grant() - the grant that a page was allocated under
- * @page: page for which is_pci_p2pmem_page() is true, held by its user
- *
- * zone_device_data belongs to the driver that creates the pages. Allocation and freeing of
- * a page write it, and the holder of the page reads it.
- *
- * Context: Any.
- * Return: the grant, which stays until the page is freed; NULL for none, and for a page that
- * its user freed and somebody else still references.
- */
-static inline struct pci_p2pmem_grant *p2pmem_page_grant(const struct page *page)
-{
-	unsigned long data = (unsigned long)page->zone_device_data;
-
-	return data & P2PMEM_PAGE_ALLOCATED ? (void *)(data & ~P2PMEM_PAGE_ALLOCATED) : NULL;
 }
 
 /* Domain, bus, device and function of a function that is on its bus */

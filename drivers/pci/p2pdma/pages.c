@@ -26,6 +26,7 @@
 #include <linux/slab.h>
 #include "p2pdma.h"
 #include "cache.h"
+#include "pages.h"
 
 /**
  * struct p2pmem_pages - a region and its pages

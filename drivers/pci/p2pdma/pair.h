@@ -2,6 +2,8 @@
 /**
  * DOC: what the choice of a provider looks up in the table of pairs
  *
+ * Floor 4.
+ *
  * pair.c describes who owns what.
  */
 #ifndef _P2PMEM_PAIR_H

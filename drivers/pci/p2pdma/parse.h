@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * DOC: parser of module parameters
+ *
+ * Floor 0.
  */
 #ifndef _P2PMEM_PARSE_H
 #define _P2PMEM_PARSE_H

@@ -2,6 +2,8 @@
 /**
  * DOC: what the files of the allocator have for each other
  *
+ * Floor 1.
+ *
  * For buddy.c, chunk.c, pool.c and cache.c, and for those that include cache.h. The rest
  * of the module knows struct p2pmem_pool by its pointer.
  */

@@ -2,6 +2,8 @@
 /**
  * DOC: what every request looks up in the register, and its mutex
  *
+ * Floor 0.
+ *
  * Inline, for the files that allocate memory, and for those that take the mutex. registry.c
  * describes who owns what.
  */
@@ -13,7 +15,6 @@
 #include <linux/mutex.h>
 #include <linux/sched/mm.h>
 #include "p2pdma.h"
-#include "pool.h"
 
 #define P2PMEM_PROVIDER_BITS	6
 extern struct hlist_head p2pmem_providers[1 << P2PMEM_PROVIDER_BITS];
@@ -42,13 +43,6 @@ static __always_inline struct p2pmem_provider *p2pmem_find_inline(struct pci_dev
 		if (p->pdev == pdev)
 			return p;
 	return NULL;
-}
-
-/* p2pmem_is_published() for a search among all providers */
-static __always_inline bool p2pmem_is_published_inline(struct p2pmem_provider *p)
-{
-	return READ_ONCE(p->published) && READ_ONCE(p->state) == P2PMEM_LIVE &&
-		READ_ONCE(p->pool->size);
 }
 
 #endif /* _P2PMEM_REGISTRY_H */

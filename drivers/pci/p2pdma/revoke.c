@@ -19,7 +19,7 @@
 #include <linux/module.h>
 #include <trace/events/p2pmem.h>
 #include "p2pdma.h"
-#include "cache.h"
+#include "pages.h"
 
 /* How long a suspend waits for one more page to be freed */
 #define P2PMEM_SUSPEND_STALL		(HZ / 2)

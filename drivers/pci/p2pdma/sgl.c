@@ -19,6 +19,7 @@
 #include "registry.h"
 #include "cache.h"
 #include "charge.h"
+#include "pages.h"
 #include "sgl.h"
 
 /*

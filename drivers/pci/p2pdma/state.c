@@ -30,7 +30,7 @@
 #include <linux/module.h>
 #include <linux/sched/signal.h>
 #include "p2pdma.h"
-#include "registry.h"
+#include "state.h"
 
 /**
  * p2pmem_is_live() - whether memory of a provider can be allocated

@@ -2,6 +2,8 @@
 /**
  * DOC: topology: distance and reachability on plain nodes
  *
+ * Floor 0.
+ *
  * The data structures of topology.c. They depend on no struct pci_dev and no kernel
  * header but <linux/types.h>: route.c fills them from the running machine, tests
  * and tools fill them from other sources.

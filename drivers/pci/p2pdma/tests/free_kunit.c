@@ -14,6 +14,7 @@
 #include <linux/sizes.h>
 #include <linux/smp.h>
 
+#include "../pages.h"
 #include "lendkit.h"
 
 static int free_warned;

@@ -9,6 +9,7 @@
 #include <linux/mm.h>
 #include <linux/sizes.h>
 
+#include "../pages.h"
 #include "mapkit.h"
 
 /*

@@ -14,7 +14,7 @@ must have run. The file "exceptions" in this directory lists accepted findings, 
   form.py     all files: license, length, white space, MAINTAINERS; shell and Python
   kernel.py   checkpatch, kernel-doc, get_abi.pl
   build.py    W=1, sparse, and the headers of each object
-  floors.py   a file calls files of lower floors only
+  floors.py   a file calls files of lower floors only, and includes no header of a higher one
   words.py    words that are not used here
   user.py     the command p2pmem, which is no module: gcc with more warnings, sparse, cppcheck
   smpl.py     semantic patches: the kernel's (coccicheck), and our invariants, *.cocci here

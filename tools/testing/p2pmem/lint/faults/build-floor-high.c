@@ -5,6 +5,8 @@
  * Floor 2.
  */
 #include "build-floor.h"
+#include "build-floor-high.h"
+#include "build-floor-none.h"
 
 int fault_floor_high(void)
 {
