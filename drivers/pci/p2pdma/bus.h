@@ -21,6 +21,7 @@
 #include "entry.h"
 #include "p2pdma.h"
 #include "pages.h"
+#include "state.h"
 
 /* Whether @r contains the whole entry */
 static inline bool p2pmem_region_has(const struct p2pmem_region *r,
@@ -85,7 +86,7 @@ static __always_inline bool p2pmem_map_one(struct device *client, struct scatter
 		return false;
 	phys = sg_phys(sg);
 	if (unlikely(!p2pmem_region_has(r, sg, phys) ||
-		     READ_ONCE(r->provider->state) == P2PMEM_LOST))
+		     p2pmem_is_lost(r->provider)))
 		return false;
 	grant = p2pmem_page_grant(page);
 	link = grant ? p2pmem_grant_link(grant, client) : NULL;
@@ -188,7 +189,7 @@ static __always_inline bool p2pmem_map_several(struct device *client, struct sca
 	const void *mark;
 
 	/* The end of the region, not of each entry: a region that crosses the limit is unusual. */
-	if (unlikely(!r || READ_ONCE(r->provider->state) == P2PMEM_LOST ||
+	if (unlikely(!r || p2pmem_is_lost(r->provider) ||
 		     r->phys + r->bus_offset + r->size - 1 > p2pmem_client_limit(client)))
 		return false;
 	mark = sg_page(sg)->zone_device_data;

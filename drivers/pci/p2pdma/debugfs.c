@@ -29,9 +29,10 @@ static const char *p2pmem_state_name(struct p2pmem_provider *p)
 		[P2PMEM_LIVE] = "live",
 		[P2PMEM_DRAINING] = "draining",
 		[P2PMEM_LOST] = "lost",
+		[P2PMEM_ABANDONED] = "abandoned",
 	};
 
-	return READ_ONCE(p->abandoned) ? "abandoned" : names[READ_ONCE(p->state)];
+	return names[READ_ONCE(p->state)];
 }
 
 static void p2pmem_show_provider(struct p2pmem_provider *p, void *m)

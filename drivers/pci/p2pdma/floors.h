@@ -34,7 +34,7 @@
  *      pages.c       ZONE_DEVICE pages; the only user of dev_pagemap
  *      iova.c        addresses through a host bridge
  *   3  route.c       the only file that walks struct pci_dev: evaluates a pair
- *      state.c       the states of a provider: live, draining, lost
+ *      state.c       the states of a provider: live, draining, lost, abandoned
  *      count.c       counters of a pair
  *      disproof.c    routes that a self-test has disproved
  *      cache.c       allocation from a pool, with a cache of each CPU
@@ -156,6 +156,7 @@ void p2pmem_pool_free(struct p2pmem_pool *pool, void *addr, size_t size);
 
 /* state.c */
 bool p2pmem_is_live(const struct p2pmem_provider *p);
+bool p2pmem_is_abandoned(const struct p2pmem_provider *p);
 bool p2pmem_is_published(struct p2pmem_provider *p);
 long p2pmem_bytes_in_use(struct p2pmem_provider *p);
 bool p2pmem_is_idle(struct p2pmem_provider *p);

@@ -87,10 +87,15 @@ static bool p2pmem_wait_empty(struct p2pmem_provider *p)
  */
 static void p2pmem_abandon(struct p2pmem_provider *p)
 {
+	unsigned int drain;
+
 	__module_get(THIS_MODULE);
 	p2pmem_remove_group(p);
-	scoped_guard(mutex, &p2pmem_regions_mutex)
+	/* Under the mutex: no range is being added, and p2pmem_add_region() refuses the next. */
+	scoped_guard(mutex, &p2pmem_regions_mutex) {
 		WRITE_ONCE(p->abandoned, true);
+		p2pmem_leave_live(p, P2PMEM_ABANDONED, 0, &drain);
+	}
 	pci_err(p->pdev, "peer-to-peer memory is still in use: its pages stay allocated until reboot; reboot before using the device again\n");
 }
 
@@ -148,7 +153,7 @@ static void p2pmem_keep_range(struct p2pmem_provider *p, void *arg)
 	struct resource *res;
 	int i;
 
-	if (!READ_ONCE(p->abandoned))
+	if (!p2pmem_is_abandoned(p))
 		return;
 	list_for_each_entry(r, &p->regions, node) {
 		struct resource range = DEFINE_RES_MEM(r->phys, r->size);
@@ -202,7 +207,7 @@ static void p2pmem_refuse_range(struct p2pmem_provider *p, void *arg)
 	struct resource *res;
 	int i;
 
-	if (!READ_ONCE(p->abandoned) || p->pdev == pdev)
+	if (!p2pmem_is_abandoned(p) || p->pdev == pdev)
 		return;
 	list_for_each_entry(r, &p->regions, node) {
 		struct resource range = DEFINE_RES_MEM(r->phys, r->size);
@@ -296,7 +301,7 @@ static int p2pmem_add_region(struct p2pmem_provider *p, struct p2pmem_region *r)
 	int ret;
 
 	lockdep_assert_held(&p2pmem_regions_mutex);
-	if (p->abandoned) {
+	if (p2pmem_is_abandoned(p)) {
 		pci_err(pdev, "cannot register BAR %d: pages of an earlier registration are still in use; reboot first\n",
 			r->bar);
 		return -EBUSY;

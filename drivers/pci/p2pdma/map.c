@@ -28,6 +28,7 @@
 #include "entry.h"
 #include "p2pdma.h"
 #include "pages.h"
+#include "state.h"
 
 /**
  * struct p2pmem_list - contents of a scatterlist
@@ -216,7 +217,7 @@ static noinline int p2pmem_map_list(struct device *client, struct scatterlist *s
 	if (!p2pmem_list_scan(sg, nents, &list))
 		return p2pmem_refuse(p2pmem_first_provider(sg, nents), client,
 				     p2pmem_list_bytes(sg, nents), PCI_P2PMEM_MIXED_LIST);
-	if (READ_ONCE(list.provider->state) == P2PMEM_LOST)
+	if (p2pmem_is_lost(list.provider))
 		return p2pmem_refuse(list.provider->pdev, client, list.bytes,
 				     PCI_P2PMEM_REVOKED);
 

@@ -41,15 +41,17 @@ struct seq_file;
 #define P2PMEM_POLICY_MAX	64
 
 /**
- * enum p2pmem_state - state of a provider
+ * enum p2pmem_state - state of a provider, in this order; see state.c
  * @P2PMEM_LIVE: memory can be allocated
  * @P2PMEM_DRAINING: no new allocations; memory in use can still be mapped
  * @P2PMEM_LOST: no new allocations or mappings: the contents are or may be gone
+ * @P2PMEM_ABANDONED: lost for good: its driver was unbound while memory was in use
  */
 enum p2pmem_state {
 	P2PMEM_LIVE,
 	P2PMEM_DRAINING,
 	P2PMEM_LOST,
+	P2PMEM_ABANDONED,
 };
 
 /**
@@ -135,7 +137,7 @@ struct p2pmem_region {
  * @phys_end: highest physical address of a region with pages
  * @work: makes it live again and sends all notifications; referenced while it is queued
  * @sysfs: the p2pmem group exists
- * @abandoned: its driver was unbound while memory was in use: it never goes live again
+ * @abandoned: its state is P2PMEM_ABANDONED
  * @silent: its memory kept nothing in a self-test, so it is chosen last. Until a path of it is
  *	proved, its driver resumes lending, or an administrator requests a new test
  */

@@ -4,7 +4,7 @@
  *
  * Floor 3.
  *
- *	live -- drain --> draining -- idle, late or killed --> lost
+ *	live -- drain --> draining -- idle, late or killed --> lost -- abandon --> abandoned
  *	  ^ `-- lose -----------------------------------------> |
  *	  `---- resume, once the last page is free ------------ '
  *
@@ -13,6 +13,17 @@
  * waits. When it is lost, memory in use can be unmapped and freed but not mapped any more,
  * because its contents may be gone. It goes live again only after the last page from
  * before is freed, so that no page ever carries data across a loss.
+ *
+ * A provider is abandoned when its driver is unbound and memory is still in use after all waiting.
+ * That is a loss for good, and nothing leaves the state:
+ * - A resume needs a provider that is lost and not abandoned: a request is refused, one from
+ *   before is cancelled with the transition, and p2pmem_try_resume() compares the state under
+ *   the lock. So the work that the last page queues does not make it live either.
+ * - Revoke, suspend and loss, by the next driver of the function, only advance a state: see
+ *   p2pmem_leave_live(). They find the drain of the unbinding, of which holders were notified.
+ * - No range is added (lend.c), so no driver registers the withdrawal a second time.
+ * - When the function is removed, the provider stays registered and lend.c keeps its addresses;
+ *   hotplug evaluates none of its pairs (verdict.c), because the function may not exist.
  *
  * Each departure from live has a number, the drain. A waiter remembers the number of its
  * drain and acts (evicts users, declares the loss, resumes) only while the provider is
@@ -42,6 +53,18 @@
 bool p2pmem_is_live(const struct p2pmem_provider *p)
 {
 	return READ_ONCE(p->state) == P2PMEM_LIVE;
+}
+
+/**
+ * p2pmem_is_abandoned() - whether a provider is lost for good
+ * @p: the provider
+ *
+ * Context: Any; with p2pmem_regions_mutex held it stays as it is.
+ * Return: true if its driver was unbound while memory was in use.
+ */
+bool p2pmem_is_abandoned(const struct p2pmem_provider *p)
+{
+	return READ_ONCE(p->state) == P2PMEM_ABANDONED;
 }
 
 /**
@@ -147,11 +170,12 @@ void p2pmem_state_init(struct p2pmem_provider *p, bool stopped)
 	}
 }
 
-static void p2pmem_enter_lost(struct p2pmem_provider *p)
+/* From live or draining to lost or abandoned */
+static void p2pmem_enter_lost(struct p2pmem_provider *p, enum p2pmem_state state)
 {
 	lockdep_assert_held(&p->state_lock);
 
-	WRITE_ONCE(p->state, P2PMEM_LOST);
+	WRITE_ONCE(p->state, state);
 	/* After the state: pairs with p2pmem_sgl_may() and p2pmem_sgl_several(). */
 	smp_store_release(&p->epoch, p->epoch + 1);
 	p2pmem_note_change();
@@ -160,7 +184,7 @@ static void p2pmem_enter_lost(struct p2pmem_provider *p)
 /**
  * p2pmem_leave_live() - stop new allocations
  * @p: the provider
- * @state: P2PMEM_DRAINING or P2PMEM_LOST; a lost provider stays lost
+ * @state: P2PMEM_DRAINING, P2PMEM_LOST or P2PMEM_ABANDONED; a later state stays as it is
  * @event: P2PMEM_EVENT_* to send if it was live
  * @drain: returns the number of the drain
  *
@@ -182,9 +206,9 @@ bool p2pmem_leave_live(struct p2pmem_provider *p, enum p2pmem_state state,
 		p->events |= event;
 	}
 	WRITE_ONCE(p->resume, 0);
-	if (state == P2PMEM_LOST && p->state != P2PMEM_LOST)
-		p2pmem_enter_lost(p);
-	else if (live)
+	if (state >= P2PMEM_LOST && p->state < P2PMEM_LOST)
+		p2pmem_enter_lost(p, state);
+	else if (p->state < state)
 		WRITE_ONCE(p->state, state);
 	*drain = p->drain;
 	spin_unlock_irqrestore(&p->state_lock, flags);
@@ -205,7 +229,7 @@ void p2pmem_end_drain(struct p2pmem_provider *p, unsigned int drain)
 
 	spin_lock_irqsave(&p->state_lock, flags);
 	if (p->drain == drain && p->state == P2PMEM_DRAINING)
-		p2pmem_enter_lost(p);
+		p2pmem_enter_lost(p, P2PMEM_LOST);
 	spin_unlock_irqrestore(&p->state_lock, flags);
 }
 
@@ -288,7 +312,7 @@ bool p2pmem_drain_notify_once(struct p2pmem_provider *p)
 void p2pmem_request_resume(struct p2pmem_provider *p)
 {
 	spin_lock_irq(&p->state_lock);
-	if (p->state == P2PMEM_LOST && !READ_ONCE(p->abandoned))
+	if (p->state == P2PMEM_LOST)
 		WRITE_ONCE(p->resume, p->drain);
 	spin_unlock_irq(&p->state_lock);
 	smp_mb();	/* the request is written, now count: see p2pmem_wake_waiters() */

@@ -301,12 +301,24 @@ static void abandoned_registers_keep_no_range(struct kunit *test)
 	lend_free(test, hold);
 }
 
+/* A resume that was requested before, and revocations, do not leave the state. */
+static void holder_expect_abandoned(struct kunit *test, struct p2pmem_provider *p)
+{
+	WRITE_ONCE(p->resume, p->drain);
+	KUNIT_EXPECT_FALSE(test, p2pmem_try_resume(p));
+	pci_p2pmem_revoke(p->pdev);
+	pci_p2pmem_lost(p->pdev);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(p->state), P2PMEM_ABANDONED);
+	KUNIT_EXPECT_EQ(test, p->resume, 0);
+}
+
 /* Killed during the wait: the pages stay for their holder, and the provider stays lost. */
 static void killed_unbinding_leaves_the_pages(struct kunit *test)
 {
 	struct holder_kit *k = holder_kit(test);
 	struct lend_hold *hold = lend_alloc(test, k->card, PAGE_SIZE);
 	struct p2pmem_provider *p = kit_provider(k->card);
+	struct scatterlist sg;
 
 	lend_die();
 	fabric_unbind(k->f, "card");
@@ -314,7 +326,10 @@ static void killed_unbinding_leaves_the_pages(struct kunit *test)
 	KUNIT_ASSERT_PTR_EQ_MSG(test, kit_provider(k->card), p, "withdrawn with a page in use");
 	KUNIT_ASSERT_EQ(test, 0,
 			kunit_add_action_or_reset(test, holder_destroy_action, k->card));
-	KUNIT_EXPECT_TRUE(test, p->abandoned);
+	KUNIT_EXPECT_TRUE(test, p2pmem_is_abandoned(p));
+	sg_init_table(&sg, 1);
+	sg_set_page(&sg, virt_to_page(hold->addr), PAGE_SIZE, 0);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(&k->card->dev, &sg, 1, DMA_TO_DEVICE), -ENODEV);
 	KUNIT_EXPECT_FALSE_MSG(test, lend_has_group(k->card), "its group still exists");
 	KUNIT_EXPECT_TRUE(test, is_pci_p2pmem_page(virt_to_page(hold->addr)));
 	KUNIT_ASSERT_EQ(test, 0, fabric_bind(k->f, "card"));
@@ -325,6 +340,7 @@ static void killed_unbinding_leaves_the_pages(struct kunit *test)
 	pci_p2pmem_resume(k->card);
 	KUNIT_EXPECT_NULL_MSG(test, pci_p2pmem_alloc(k->card, 1, GFP_KERNEL),
 			      "the next driver resumed memory of the previous one");
+	holder_expect_abandoned(test, p);
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(k->card));
 	KUNIT_EXPECT_FALSE(test, lend_has_group(k->card));
 	fabric_unbind(k->f, "card");
