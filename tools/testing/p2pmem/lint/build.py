@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 
-from project import BUILD, FAULTS, HERE, TOP, WORK, Broken, Finding, digest, kernel, kernel_c_files, run, tracked
+from project import BUILD, FAULTS, HERE, MEASURE, TOP, WORK, Broken, Finding, digest, kernel, kernel_c_files, run, tracked
 
 TREE = WORK / "tree"
 OPTIONS = ["CONFIG_PCI_P2PMEM=m", "CONFIG_PCI_P2PMEM_BAR=m", "CONFIG_PCI_P2PMEM_SAMPLES=m",
@@ -20,6 +20,8 @@ OPTIONS = ["CONFIG_PCI_P2PMEM=m", "CONFIG_PCI_P2PMEM_BAR=m", "CONFIG_PCI_P2PMEM_
            "CONFIG_PCI_P2PMEM_NVMET=y", "CONFIG_PCI_P2PMEM_KUNIT_TEST=y"]
 # also compile the suites, although a stock kernel has no KUnit to run them
 FLAGS = "-Werror -DCONFIG_KUNIT=1 -DCONFIG_PCI_P2PMEM_KUNIT_TEST=1"
+# headers of other directories that kernels.sh copies to the module that measures
+BORROWED = ("tools/testing/p2pmem/tool/symbol.h", "tools/testing/p2pmem/bench/plugin/marker.h")
 HEADERS = ("include/linux/pci-p2pdma.h", "include/linux/pci-p2pmem.h")
 
 
@@ -45,7 +47,7 @@ def assemble():
     out = stock()
     env = kernel()
     own = [f for f in tracked() if f.startswith(("drivers/", "include/", "tools/testing/p2pmem/rnic/",
-                                                 "tools/testing/p2pmem/tool/"))] + faults() + fault_headers()
+                                                 "tools/testing/p2pmem/tool/", MEASURE))] + faults() + fault_headers()
     # inputs of every object
     same = digest(env, OPTIONS, FLAGS, HERE / "sparse.sh", TOP / "Kbuild", out / "compat.h")
     mark = WORK / "tree.hash"
@@ -62,12 +64,13 @@ def assemble():
                      f"{TREE}/drivers/"],
                     ["rsync", "-rlp", "--checksum", f"{out}/compat.h", f"{TREE}/"],
                     ["rsync", "-rlp", "--checksum", f"{out}/stage/compat", f"{TREE}/"],
-                    ["rsync", "-lp", "--checksum", f"--files-from={listed}", f"{TOP}/", f"{TREE}/"]):
+                    ["rsync", "-lp", "--checksum", f"--files-from={listed}", f"{TOP}/", f"{TREE}/"],
+                    ["rsync", "-lp", "--checksum", *(f"{TOP}/{f}" for f in BORROWED), f"{TREE}/{MEASURE}"]):
         (TREE / "drivers").mkdir(exist_ok=True)
         status, said = run(*command)
         if status:
             raise Broken(f"the copy of the sources failed: {said.strip()[:300]}")
-    write(TREE / "Kbuild", (TOP / "Kbuild").read_text() + f"obj-m += {FAULTS}\n")
+    write(TREE / "Kbuild", (TOP / "Kbuild").read_text() + f"obj-m += {FAULTS} {MEASURE}\n")
     (TREE / FAULTS).mkdir(parents=True, exist_ok=True)
     write(TREE / FAULTS / "Kbuild", "".join(f"obj-m += {os.path.basename(f)[:-2]}.o\n" for f in faults()))
     return env

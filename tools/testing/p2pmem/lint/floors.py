@@ -14,10 +14,10 @@ its text is searched: it may use symbols of its own or a lower floor only.
 import re
 
 from build import TREE, compile_all
-from project import FAULTS, TOP, Broken, Finding, run, tracked
+from project import FAULTS, MEASURE, TOP, Broken, Finding, run, tracked
 
 # all files of these directories need a floor; in other directories it is optional
-STRICT = ("drivers/pci/p2pdma/", "tools/testing/p2pmem/tool/", "tools/testing/p2pmem/rnic/")
+STRICT = ("drivers/pci/p2pdma/", "tools/testing/p2pmem/tool/", "tools/testing/p2pmem/rnic/", MEASURE)
 OTHERS = ("drivers/infiniband/core/", "drivers/nvme/host/", "drivers/nvme/target/")
 # all headers of this directory need a floor
 CORE = "drivers/pci/p2pdma/"

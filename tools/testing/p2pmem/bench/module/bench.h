@@ -98,10 +98,8 @@ static inline void bench_print(struct bench *b, const char *name, u64 cost)
 		pr_err("bench|%s|%llu|%s|%zu|%llu\n", name, size, b->state, b->len, cost);
 }
 
-/* main.c */
+/* common.c */
 struct pci_dev *bench_next_provider(struct pci_dev *after);
-int bench_clients(struct bench *b);
-int bench_lend(struct bench *b);
 int bench_grant(struct bench *b);
 /* fill.c */
 int fill_to(struct bench *b, unsigned int percent);

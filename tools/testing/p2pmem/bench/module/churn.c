@@ -2,6 +2,8 @@
 /*
  * DOC: a pool after a long time of use
  *
+ * Floor 0.
+ *
  * Runs of 1 to 32 pages fill the pool to 80 percent. Then an eighth of them, chosen at random, is
  * freed, and others of random length fill the pool again, eight times. Both kernels get the same
  * sequence of random numbers.

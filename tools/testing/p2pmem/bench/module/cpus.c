@@ -2,6 +2,8 @@
 /*
  * DOC: several CPUs at once
  *
+ * Floor 1.
+ *
  * Each CPU allocates and frees for a number of rounds: pages of one pool, then lists as a target
  * does, charged to its grant. Before that it works on its own stack, about as much: that shows
  * what the host's processors give to two and four CPUs that share nothing. All samples are of one

@@ -2,6 +2,8 @@
 /*
  * DOC: states of a pool
  *
+ * Floor 0.
+ *
  * "50", "90", "99": so many percent are allocated, from the start of an empty pool. "odd": every
  * second page is free. "holes": of the lower 90 percent, one page in nine is free, in holes of 1
  * to 8 pages, so that about 80 percent of the pool are allocated; the rest is free in one piece.

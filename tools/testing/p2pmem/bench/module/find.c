@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * DOC: the search for a provider of one client, among 1, 16 and 64
+ *
+ * Floor 1.
  */
 #include "bench.h"
 

@@ -2,6 +2,8 @@
 /*
  * DOC: PCI functions that have nothing to do with peer memory
  *
+ * Floor 0.
+ *
  * Host bridges in memory, of up to 256 functions each, without capabilities and resources. A
  * search walks over them as over any function. QEMU's own devices are not used: with a thousand
  * of them it spends minutes in each change of its memory map.

@@ -2,6 +2,8 @@
 /*
  * DOC: cache lines that CPUs share
  *
+ * Floor 1.
+ *
  * Two CPUs allocate and free, one after the other, between markers of QEMU's plugin count.so. It
  * records which CPU reads, writes, and locks which line. A line that both use and that one of them
  * writes is what makes several CPUs slower than one; this counts it without measuring time.

@@ -2,17 +2,16 @@
 /*
  * DOC: p2pmem_bench: what peer memory costs, with the kernel's P2PDMA or with ours
  *
+ * Floor 2.
+ *
  * Measures while it is loaded, and prints "bench|OPERATION|POOL|STATE|BYTES|FIGURE" lines. The
  * parameter "what" selects: lend, pool, map, find-N (among N PCI functions), cpus, lines. One
  * source for both kernels; api.h has the names of their functions.
  */
-#include <linux/fs.h>
 #include <linux/module.h>
 #include "bench.h"
 #include "symbol.h"
 
-/* QEMU's ivshmem, its memory is BAR 2 */
-static const struct pci_device_id bench_provider = { PCI_DEVICE(0x1af4, 0x1110) };
 /* a USB controller, which has no driver here */
 static const struct pci_device_id bench_client = { PCI_DEVICE(0x106b, 0x003f) };
 
@@ -20,42 +19,14 @@ static char *what = "lend";
 module_param(what, charp, 0444);
 MODULE_PARM_DESC(what, "what is measured: lend, pool, map, find-N, cpus, lines");
 
-#ifndef CONFIG_PCI_P2PDMA
-struct pci_p2pmem_grant *api_granted;
-struct p2pmem_provider *api_provider;
-#endif
-
-static struct pci_dev *bench_next(const struct pci_device_id *id, struct pci_dev *after)
-{
-	return pci_get_device(id->vendor, id->device, after);
-}
-
-/**
- * bench_next_provider() - find providers
- * @after: the one before, whose reference is dropped, or NULL
- *
- * Context: Process context.
- * Return: the next one with a reference, or NULL.
- */
-struct pci_dev *bench_next_provider(struct pci_dev *after)
-{
-	return bench_next(&bench_provider, after);
-}
-
-/**
- * bench_clients() - find and register the clients
- * @b: gets them
- *
- * Context: Process context.
- * Return: 0, or an error of the first one that failed.
- */
-int bench_clients(struct bench *b)
+/* Finds and registers the clients: 0, or an error of the first one that failed. */
+static int bench_clients(struct bench *b)
 {
 	struct pci_dev *pdev = NULL;
 	int ret;
 
 	while (b->nr_clients < BENCH_CLIENTS) {
-		pdev = bench_next(&bench_client, pdev);
+		pdev = pci_get_device(bench_client.vendor, bench_client.device, pdev);
 		if (!pdev)
 			break;
 		ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
@@ -81,16 +52,11 @@ static u64 bench_lend_cost(struct bench *b, int *ret)
 	return rdtsc() - begin;
 }
 
-/**
- * bench_lend() - lend the BARs of all providers, and print what that costs
- * @b: gets the last one as its provider
- *
- * Interrupts are counted as well: it may sleep.
- *
- * Context: Process context.
- * Return: 0, or an error of the first one that failed.
+/*
+ * Lends the BARs of all providers, the last one of which is measured, and prints what that costs.
+ * Interrupts are counted as well: it may sleep. Returns 0, or an error of the first one that failed.
  */
-int bench_lend(struct bench *b)
+static int bench_lend(struct bench *b)
 {
 	struct pci_dev *pdev = NULL;
 	u64 cost;
@@ -111,36 +77,6 @@ int bench_lend(struct bench *b)
 		pci_dev_get(pdev);
 	}
 	return b->pdev ? 0 : -ENODEV;
-}
-
-/* Half of the memory: it is never reached. */
-static int bench_quota(struct pci_dev *pdev)
-{
-	char text[24], path[80];
-	struct file *file;
-	loff_t pos = 0;
-	int len, ret;
-
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/p2pmem/quota", pci_name(pdev));
-	file = filp_open(path, O_WRONLY, 0);
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	len = snprintf(text, sizeof(text), "%llu", (u64)pci_resource_len(pdev, 2) / 2);
-	ret = kernel_write(file, text, len, &pos);
-	filp_close(file, NULL);
-	return ret < 0 ? ret : 0;
-}
-
-/**
- * bench_grant() - get a grant for both clients, with a quota
- * @b: provider and clients
- *
- * Context: Process context.
- * Return: 0, -EOPNOTSUPP if there are no grants, or another error.
- */
-int bench_grant(struct bench *b)
-{
-	return api_grant(b->pdev, b->clients, 2) ?: bench_quota(b->pdev);
 }
 
 static int bench_prepare(struct bench *b)

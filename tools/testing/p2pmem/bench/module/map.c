@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * DOC: mapping, and what is looked up for it
+ *
+ * Floor 1.
  */
 #include <linux/sizes.h>
 #include "bench.h"

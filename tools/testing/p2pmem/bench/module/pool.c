@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * DOC: allocation in each state of a pool
+ *
+ * Floor 1.
  */
 #include <linux/sizes.h>
 #include "bench.h"
