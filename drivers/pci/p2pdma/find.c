@@ -312,7 +312,7 @@ struct p2pmem_refusal {
 /* A provider that is in a reset comes back by itself: that is a reason if there is no other. */
 static void p2pmem_note_stopped(struct p2pmem_provider *p, struct p2pmem_refusal *r)
 {
-	if (!READ_ONCE(p->published) || !p2pmem_pool_size(p->pool) || READ_ONCE(p->abandoned) ||
+	if (!READ_ONCE(p->published) || !p2pmem_pool_size(p->pool) || p2pmem_is_abandoned(p) ||
 	    r->why->reason != PCI_P2PMEM_NO_PROVIDER)
 		return;
 	r->why->reason = PCI_P2PMEM_REVOKED;

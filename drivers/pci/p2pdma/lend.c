@@ -92,10 +92,8 @@ static void p2pmem_abandon(struct p2pmem_provider *p)
 	__module_get(THIS_MODULE);
 	p2pmem_remove_group(p);
 	/* Under the mutex: no range is being added, and p2pmem_add_region() refuses the next. */
-	scoped_guard(mutex, &p2pmem_regions_mutex) {
-		WRITE_ONCE(p->abandoned, true);
+	scoped_guard(mutex, &p2pmem_regions_mutex)
 		p2pmem_leave_live(p, P2PMEM_ABANDONED, 0, &drain);
-	}
 	pci_err(p->pdev, "peer-to-peer memory is still in use: its pages stay allocated until reboot; reboot before using the device again\n");
 }
 

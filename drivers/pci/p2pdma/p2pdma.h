@@ -137,7 +137,6 @@ struct p2pmem_region {
  * @phys_end: highest physical address of a region with pages
  * @work: makes it live again and sends all notifications; referenced while it is queued
  * @sysfs: the p2pmem group exists
- * @abandoned: its state is P2PMEM_ABANDONED
  * @silent: its memory kept nothing in a self-test, so it is chosen last. Until a path of it is
  *	proved, its driver resumes lending, or an administrator requests a new test
  */
@@ -172,7 +171,7 @@ struct p2pmem_provider {
 	u64 bus_end;
 	u64 phys_end;
 	struct work_struct work;
-	bool sysfs, abandoned, silent;
+	bool sysfs, silent;
 };
 
 /**

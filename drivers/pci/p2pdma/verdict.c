@@ -56,7 +56,7 @@ static int p2pmem_pair_evaluate(struct p2pmem_pair *pair, enum p2pmem_forget for
 	lockdep_assert_held(&p2pmem_mutex);
 
 	/* The function of an abandoned provider may have been removed. */
-	if (pair->dead || READ_ONCE(pair->provider->abandoned))
+	if (pair->dead || p2pmem_is_abandoned(pair->provider))
 		return -ENODEV;
 	ret = p2pmem_route_evaluate(pair->provider, pair->client, v, &sig);
 	if (!ret && v->mapping && !pair->count) {
@@ -99,7 +99,7 @@ static struct p2pmem_pair *p2pmem_pair_update(struct p2pmem_provider *p, struct 
 	*v = (struct pci_p2pmem_verdict){ .reason = PCI_P2PMEM_REVOKED, .distance = -1 };
 	strscpy(v->provider, pci_name(p->pdev));
 	strscpy(v->client, dev_name(client));
-	if (p2pmem_find(p->pdev) != p || READ_ONCE(p->abandoned))
+	if (p2pmem_find(p->pdev) != p || p2pmem_is_abandoned(p))
 		return ERR_PTR(-ENODEV);
 	if (!p2pmem_is_client(client)) {
 		v->reason = PCI_P2PMEM_NOT_A_CLIENT;
@@ -161,7 +161,7 @@ static void p2pmem_verdict_of_route(struct p2pmem_provider *p, struct device *cl
 		strscpy(v->client, dev_name(client));
 	if (!client)
 		v->reason = PCI_P2PMEM_NO_DMA_DEVICE;
-	else if (p2pmem_find(p->pdev) != p || READ_ONCE(p->abandoned))
+	else if (p2pmem_find(p->pdev) != p || p2pmem_is_abandoned(p))
 		v->reason = PCI_P2PMEM_NOT_A_PROVIDER;
 	else if (p2pmem_is_client(client))
 		/* There was no memory for its pair. */
@@ -232,7 +232,7 @@ static void p2pmem_update_pair(struct p2pmem_provider *p, struct device *client,
 	int ret;
 
 	if ((u->provider && u->provider != p) || (u->client && u->client != client) ||
-	    READ_ONCE(p->abandoned))
+	    p2pmem_is_abandoned(p))
 		return;
 	u->pairs++;
 	pair = p2pmem_pair_find(p, client);
