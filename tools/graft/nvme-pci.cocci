@@ -199,7 +199,7 @@ expression pdev, sq;
 expression pdev, sq;
 @@
 - pci_p2pmem_virt_to_bus(pdev, sq)
-+ nvme_p2pmem_sq_addr(pdev, sq)
++ nvme_p2pmem_sq_addr(sq)
 
 // ---- the controller memory buffer as a provider: found, checked and registered by
 // p2pmem.c. One rule of the driver remains: queues must fit cmb_size, which is half of

@@ -606,7 +606,7 @@ static void submission_queues_in_cmb(struct kunit *test)
 	/* as in probe: before the CMB is lent */
 	sq = nvme_p2pmem_alloc_sq(b->pdev, SZ_16K + 64);
 	KUNIT_ASSERT_NOT_NULL(test, sq);
-	KUNIT_EXPECT_EQ(test, nvme_p2pmem_sq_addr(b->pdev, sq),
+	KUNIT_EXPECT_EQ(test, nvme_p2pmem_sq_addr(sq),
 			pci_bus_address(b->pdev, CMB_BAR) + CMB_OFFSET +
 			(sq - pci_p2pmem_region_addr(b->pdev, CMB_BAR, CMB_OFFSET)));
 	bench_start(b);

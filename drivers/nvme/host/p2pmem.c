@@ -381,13 +381,12 @@ void *nvme_p2pmem_alloc_sq(struct pci_dev *pdev, size_t size)
 
 /**
  * nvme_p2pmem_sq_addr() - get the address of a submission queue for the controller
- * @pdev: the drive
  * @sq: from nvme_p2pmem_alloc_sq()
  *
  * Context: Any.
  * Return: bus address, by which a controller addresses its own CMB.
  */
-pci_bus_addr_t nvme_p2pmem_sq_addr(struct pci_dev *pdev, void *sq)
+pci_bus_addr_t nvme_p2pmem_sq_addr(void *sq)
 {
 	return pci_p2pmem_bus_addr(sq);
 }

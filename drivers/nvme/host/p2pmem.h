@@ -85,7 +85,7 @@ void nvme_p2pmem_stop_siblings(struct nvme_ctrl *ctrl);
 void nvme_p2pmem_lost(struct nvme_ctrl *ctrl);
 
 void *nvme_p2pmem_alloc_sq(struct pci_dev *pdev, size_t size);
-pci_bus_addr_t nvme_p2pmem_sq_addr(struct pci_dev *pdev, void *sq);
+pci_bus_addr_t nvme_p2pmem_sq_addr(void *sq);
 void nvme_p2pmem_free_sq(struct pci_dev *pdev, void *sq, size_t size);
 
 struct pci_p2pmem_client *nvme_p2pmem_register_client(struct nvme_ctrl *ctrl);
@@ -153,7 +153,7 @@ static inline void *nvme_p2pmem_alloc_sq(struct pci_dev *pdev, size_t size)
 	return NULL;
 }
 
-static inline pci_bus_addr_t nvme_p2pmem_sq_addr(struct pci_dev *pdev, void *sq)
+static inline pci_bus_addr_t nvme_p2pmem_sq_addr(void *sq)
 {
 	return 0;
 }

@@ -16,8 +16,7 @@
  */
 #include "tool.h"
 
-static void tool_print_segments(struct pci_dev *pdev, struct scatterlist *sgl,
-				unsigned int nents)
+static void tool_print_segments(struct scatterlist *sgl, unsigned int nents)
 {
 	struct scatterlist *sg;
 	unsigned int i;
@@ -109,7 +108,7 @@ static int tool_cmd_sgl(int argc, char **argv)
 	if (!o->sg)
 		goto drop;
 	tool_obj_add(o);
-	tool_print_segments(o->pdev, o->sg, o->nents);
+	tool_print_segments(o->sg, o->nents);
 	return 0;
 
 drop:
@@ -206,7 +205,7 @@ static int tool_cmd_gsgl(int argc, char **argv)
 		return ret;
 	}
 	tool_obj_add(o);
-	tool_print_segments(o->pdev, o->sg, o->nents);
+	tool_print_segments(o->sg, o->nents);
 	return 0;
 }
 
