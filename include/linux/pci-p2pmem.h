@@ -257,8 +257,8 @@ void pci_p2pmem_revoke(struct pci_dev *pdev);
 void pci_p2pmem_suspend(struct pci_dev *pdev);
 void pci_p2pmem_lost(struct pci_dev *pdev);
 void pci_p2pmem_resume(struct pci_dev *pdev);
-void pci_p2pmem_own(struct pci_dev *pdev, size_t size, bool own);
 void *pci_p2pmem_alloc_own(struct pci_dev *pdev, size_t size);
+void pci_p2pmem_free_own(struct pci_dev *pdev, void *addr, size_t size);
 bool pci_p2pmem_is_provider(struct pci_dev *pdev);
 bool pci_p2pmem_is_lent(struct pci_dev *pdev, int bar, size_t size, u64 offset);
 int pci_p2pmem_pin(struct pci_dev *provider, void *addr, size_t size);
@@ -402,8 +402,8 @@ static inline void pci_p2pmem_revoke(struct pci_dev *pdev) { }
 static inline void pci_p2pmem_suspend(struct pci_dev *pdev) { }
 static inline void pci_p2pmem_lost(struct pci_dev *pdev) { }
 static inline void pci_p2pmem_resume(struct pci_dev *pdev) { }
-static inline void pci_p2pmem_own(struct pci_dev *pdev, size_t size, bool own) { }
 static inline void *pci_p2pmem_alloc_own(struct pci_dev *pdev, size_t size) { return NULL; }
+static inline void pci_p2pmem_free_own(struct pci_dev *pdev, void *addr, size_t size) { }
 static inline bool pci_p2pmem_is_provider(struct pci_dev *pdev) { return false; }
 
 static inline bool pci_p2pmem_is_lent(struct pci_dev *pdev, int bar, size_t size, u64 offset)

@@ -401,8 +401,7 @@ pci_bus_addr_t nvme_p2pmem_sq_addr(void *sq)
  */
 void nvme_p2pmem_free_sq(struct pci_dev *pdev, void *sq, size_t size)
 {
-	pci_p2pmem_own(pdev, size, false);
-	pci_p2pmem_free(sq, size);
+	pci_p2pmem_free_own(pdev, sq, size);
 }
 
 static const struct pci_p2pmem_client_ops nvme_p2pmem_client_ops = {

@@ -177,3 +177,65 @@ pci_bus_addr_t pci_p2pmem_bus_addr(void *addr)
 	return r->phys + (addr - r->virt) + r->bus_offset;
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_bus_addr);
+
+static void p2pmem_account_own(struct p2pmem_provider *p, long bytes)
+{
+	atomic_long_add(bytes, &p->own);
+	p2pmem_wake_waiters(p);
+}
+
+/**
+ * pci_p2pmem_alloc_own() - allocate memory for the provider's own driver
+ * @pdev: PCI function that provides
+ * @size: bytes, rounded up to whole pages
+ *
+ * For queues that stay in the memory across a reset. Works in any state of the provider.
+ * A drain does not wait for such memory; unbinding the driver does. The driver gets half of
+ * its pool at most, so that its queues never leave no memory for others. The driver
+ * serializes its calls, and frees the run by pci_p2pmem_free_own().
+ *
+ * Context: Any but NMI.
+ * Return: kernel address of the run, or NULL if there is no provider, no free run is
+ * long enough, or the driver would use more than half of the pool.
+ */
+void *pci_p2pmem_alloc_own(struct pci_dev *pdev, size_t size)
+{
+	size_t bytes = PAGE_ALIGN(size);
+	struct p2pmem_provider *p;
+	void *addr;
+
+	guard(rcu)();
+	p = p2pmem_find(pdev);
+	if (!size || !p || READ_ONCE(p->abandoned) ||
+	    atomic_long_read(&p->own) + bytes > p2pmem_pool_size(p->pool) / 2)
+		return NULL;
+	addr = p2pmem_pool_alloc(p->pool, bytes);
+	if (!addr)
+		return NULL;
+	p2pmem_set_page_grant(virt_to_page(addr), bytes >> PAGE_SHIFT, NULL);
+	/* A drain may have counted the run as in use by others: this wakes it. */
+	p2pmem_account_own(p, bytes);
+	return addr;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_alloc_own);
+
+/**
+ * pci_p2pmem_free_own() - free memory of the provider's own driver
+ * @pdev: PCI function that provides
+ * @addr: from pci_p2pmem_alloc_own()
+ * @size: bytes, as allocated
+ *
+ * Context: Any but NMI.
+ */
+void pci_p2pmem_free_own(struct pci_dev *pdev, void *addr, size_t size)
+{
+	struct p2pmem_provider *p;
+
+	scoped_guard(rcu) {
+		p = p2pmem_find(pdev);
+		if (p)
+			p2pmem_account_own(p, -(long)PAGE_ALIGN(size));
+	}
+	pci_p2pmem_free(addr, size);
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_free_own);

@@ -200,9 +200,9 @@ static unsigned int p2pmem_start_drain(struct p2pmem_provider *p)
  * devices may be stopped already it calls pci_p2pmem_suspend(). Orchestrators are notified
  * with their revoke operation; after PCI_P2PMEM_DRAIN_SECONDS their evict operation has to
  * end the users that still hold memory, and the wait starts once more. Memory in use even
- * then can no longer be mapped. Memory that the driver uses itself (pci_p2pmem_own()) is
- * not waited for. If the device was removed by surprise, this first does the same as
- * pci_p2pmem_lost().
+ * then can no longer be mapped. Memory that the driver uses itself
+ * (pci_p2pmem_alloc_own()) is not waited for. If the device was removed by surprise, this first
+ * does the same as pci_p2pmem_lost().
  *
  * Context: Process context, waits up to twice PCI_P2PMEM_DRAIN_SECONDS, less
  * when killed.
@@ -312,66 +312,6 @@ void pci_p2pmem_resume(struct pci_dev *pdev)
 	p2pmem_provider_put(p);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_resume);
-
-/**
- * pci_p2pmem_own() - account memory that the provider's driver uses itself
- * @pdev: PCI function that provides
- * @size: bytes allocated with pci_p2pmem_alloc(), whole pages
- * @own: true after the driver allocated them for its own use, false before it frees them
- *
- * For queues that stay in the memory across a reset, for example. A drain does not
- * wait for such memory; unbinding the driver does.
- *
- * Context: Any but NMI.
- */
-void pci_p2pmem_own(struct pci_dev *pdev, size_t size, bool own)
-{
-	struct p2pmem_provider *p;
-	long bytes = PAGE_ALIGN(size);
-
-	guard(rcu)();
-	p = p2pmem_find(pdev);
-	if (!p)
-		return;
-	atomic_long_add(own ? bytes : -bytes, &p->own);
-	p2pmem_wake_waiters(p);
-}
-EXPORT_SYMBOL_GPL(pci_p2pmem_own);
-
-/**
- * pci_p2pmem_alloc_own() - allocate memory for the provider's own driver
- * @pdev: PCI function that provides
- * @size: bytes, rounded up to whole pages
- *
- * For queues that stay in the memory across a reset. Works in any state of the provider,
- * and accounts the run like pci_p2pmem_own(), which must undo that before
- * pci_p2pmem_free(). The driver gets half of its pool at most, so that its queues never
- * leave no memory for others. The driver serializes its calls.
- *
- * Context: Any but NMI.
- * Return: kernel address of the run, or NULL if there is no provider, no free run is
- * long enough, or the driver would use more than half of the pool.
- */
-void *pci_p2pmem_alloc_own(struct pci_dev *pdev, size_t size)
-{
-	size_t bytes = PAGE_ALIGN(size);
-	struct p2pmem_provider *p;
-	void *addr;
-
-	guard(rcu)();
-	p = p2pmem_find(pdev);
-	if (!size || !p || p2pmem_is_abandoned(p) ||
-	    atomic_long_read(&p->own) + bytes > p2pmem_pool_size(p->pool) / 2)
-		return NULL;
-	addr = p2pmem_pool_alloc(p->pool, bytes);
-	if (!addr)
-		return NULL;
-	p2pmem_set_page_grant(virt_to_page(addr), bytes >> PAGE_SHIFT, NULL);
-	/* A drain may have counted the run as in use by others: this wakes it. */
-	pci_p2pmem_own(pdev, bytes, true);
-	return addr;
-}
-EXPORT_SYMBOL_GPL(pci_p2pmem_alloc_own);
 
 /**
  * pci_p2pmem_set_published() - offer the memory to any user, or stop offering it

@@ -395,8 +395,7 @@ static void stopped_from_the_beginning(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, peer);
 	if (peer)
 		pci_p2pmem_free(peer, SZ_2M);
-	pci_p2pmem_own(card, SZ_2M, false);
-	pci_p2pmem_free(queue, SZ_2M);
+	pci_p2pmem_free_own(card, queue, SZ_2M);
 	KUNIT_EXPECT_EQ(test, kit_available(card), SZ_4M);
 }
 

@@ -418,11 +418,12 @@ static void own_memory_is_not_waited_for(struct kunit *test)
 {
 	struct fabric *f;
 	struct pci_dev *card = revoke_card(test, &f);
-	struct lend_hold *queues = lend_alloc(test, card, 2 * PAGE_SIZE);
+	void *queues = pci_p2pmem_alloc_own(card, PAGE_SIZE + 1);
 	struct lend_hold *other;
 	struct lend_task *t;
+	void *late;
 
-	pci_p2pmem_own(card, PAGE_SIZE + 1, true);
+	KUNIT_ASSERT_NOT_NULL(test, queues);
 	pci_p2pmem_revoke(card);
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LOST);
 	pci_p2pmem_resume(card);
@@ -435,17 +436,26 @@ static void own_memory_is_not_waited_for(struct kunit *test)
 	msleep(50);
 	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(t),
 			       "a page of another user counts as the driver's own");
-	/* The driver now owns that page as well, so the wait ends. */
-	pci_p2pmem_own(card, PAGE_SIZE, true);
+	/* A queue that the driver allocates meanwhile does not extend the wait. */
+	late = pci_p2pmem_alloc_own(card, PAGE_SIZE);
+	KUNIT_EXPECT_NOT_NULL(test, late);
+	lend_free(test, other);
 	lend_join(test, t);
 
-	pci_p2pmem_own(card, 3 * PAGE_SIZE, false);
+	/* Freed memory of the driver does not make up for a page of another user. */
+	pci_p2pmem_resume(card);
+	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LIVE);
+	other = lend_alloc(test, card, PAGE_SIZE);
+	pci_p2pmem_lost(card);
+	pci_p2pmem_free_own(card, queues, PAGE_SIZE + 1);
+	if (late)
+		pci_p2pmem_free_own(card, late, PAGE_SIZE);
 	pci_p2pmem_resume(card);
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LOST);
 	lend_free(test, other);
-	lend_free(test, queues);
 	flush_workqueue(p2pmem_wq);
 	KUNIT_EXPECT_EQ(test, revoke_state(card), P2PMEM_LIVE);
+	KUNIT_EXPECT_EQ(test, lend_used(card), 0);
 }
 
 static void others_are_left_alone(struct kunit *test)
@@ -456,7 +466,7 @@ static void others_are_left_alone(struct kunit *test)
 	pci_p2pmem_revoke(nic);
 	pci_p2pmem_lost(nic);
 	pci_p2pmem_resume(nic);
-	pci_p2pmem_own(nic, PAGE_SIZE, true);
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_alloc_own(nic, PAGE_SIZE));
 	pci_p2pmem_set_published(nic, true);
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(nic));
 	KUNIT_EXPECT_TRUE(test, lend_is_removed(nic));

@@ -105,14 +105,13 @@ static void own_memory_and_other_devices(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);
 	struct pci_dev *card = kit_lend(test, f, "card");
-	struct lend_hold *hold = lend_alloc(test, card, SZ_64K);
+	void *queue = pci_p2pmem_alloc_own(card, SZ_64K);
 
-	pci_p2pmem_own(card, SZ_64K, true);
+	KUNIT_ASSERT_NOT_NULL(test, queue);
 	KUNIT_EXPECT_LT(test, suspend_duration(card), SUSPEND_STALL_MS);
 	pci_p2pmem_resume(card);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(card));
-	pci_p2pmem_own(card, SZ_64K, false);
-	lend_free(test, hold);
+	pci_p2pmem_free_own(card, queue, SZ_64K);
 	KUNIT_EXPECT_LT(test, suspend_duration(fabric_pdev(f, "nic")), SUSPEND_STALL_MS);
 }
 

@@ -10,12 +10,11 @@
  *	add P BAR SIZE OFFSET KIND   lend; KIND pool, driver, registers or a number
  *	publish P 0|1                unpublish or publish it
  *	revoke P; lost P; resume P   as before and after a reset
- *	own P SIZE 0|1               memory for the driver's own use
  *	is P [BAR SIZE OFFSET]       query if it is a provider, or if that range is lent
  *	claim P BAR                  claim a BAR as another driver would
  *	foreign P BAR SIZE           ZONE_DEVICE pages that do not belong to p2pmem
  *
- * The first six also work for functions of other drivers, for example p2pmem-bar.
+ * The first five also work for functions of other drivers, for example p2pmem-bar.
  */
 #include <linux/memremap.h>
 #include <linux/module.h>
@@ -99,22 +98,6 @@ static int tool_cmd_lost(int argc, char **argv)
 static int tool_cmd_resume(int argc, char **argv)
 {
 	return tool_state(argv[0], pci_p2pmem_resume);
-}
-
-static int tool_cmd_own(int argc, char **argv)
-{
-	struct pci_dev *p = tool_pci(argv[0]);
-	u64 size;
-	bool own;
-	int ret;
-
-	if (!p)
-		return -ENXIO;
-	ret = tool_bytes(argv[1], &size) ?: kstrtobool(argv[2], &own);
-	if (!ret)
-		pci_p2pmem_own(p, size, own);
-	pci_dev_put(p);
-	return ret;
 }
 
 static int tool_cmd_is(int argc, char **argv)
@@ -237,7 +220,6 @@ const struct tool_command tool_driver_commands[] = {
 	{ "revoke", "P", 1, 1, tool_cmd_revoke, true },
 	{ "lost", "P", 1, 1, tool_cmd_lost, true },
 	{ "resume", "P", 1, 1, tool_cmd_resume, true },
-	{ "own", "P SIZE 0|1", 3, 3, tool_cmd_own },
 	{ "is", "P [BAR SIZE OFFSET]", 1, 4, tool_cmd_is },
 	{ "claim", "P BAR", 2, 2, tool_cmd_claim },
 	{ "foreign", "P BAR SIZE", 3, 3, tool_cmd_foreign },

@@ -5,6 +5,7 @@
  * Floor 2.
  *
  *	alloc P SIZE [zero]      allocate one run of pooled memory
+ *	own P SIZE               allocate one run for the provider's own driver
  *	sgl P LEN [zero]         allocate a scatterlist of pooled memory
  *	grant P|any NAME C...    create a grant; with NAME "auto" it frees its lists on eviction
  *	gsgl N LEN               allocate a scatterlist under grant N
@@ -40,9 +41,16 @@ static void tool_run_release(struct tool_obj *o)
 
 const struct tool_type tool_run_type = { "run", tool_run_release };
 
-static int tool_cmd_alloc(int argc, char **argv)
+static void tool_own_release(struct tool_obj *o)
 {
-	struct tool_obj *o = tool_obj_make(&tool_run_type);
+	pci_p2pmem_free_own(o->pdev, o->addr, o->size);
+}
+
+static const struct tool_type tool_own_type = { "own", tool_own_release };
+
+static int tool_alloc(const struct tool_type *type, int argc, char **argv)
+{
+	struct tool_obj *o = tool_obj_make(type);
 	u64 size;
 	int ret = -ENXIO;
 
@@ -55,7 +63,10 @@ static int tool_cmd_alloc(int argc, char **argv)
 	if (ret)
 		goto drop;
 	o->size = size;
-	o->addr = pci_p2pmem_alloc(o->pdev, size, tool_gfp(argc, argv, 2));
+	if (type == &tool_own_type)
+		o->addr = pci_p2pmem_alloc_own(o->pdev, size);
+	else
+		o->addr = pci_p2pmem_alloc(o->pdev, size, tool_gfp(argc, argv, 2));
 	ret = -ENOMEM;
 	if (!o->addr)
 		goto drop;
@@ -67,6 +78,16 @@ static int tool_cmd_alloc(int argc, char **argv)
 drop:
 	tool_obj_drop(o);
 	return ret;
+}
+
+static int tool_cmd_alloc(int argc, char **argv)
+{
+	return tool_alloc(&tool_run_type, argc, argv);
+}
+
+static int tool_cmd_own(int argc, char **argv)
+{
+	return tool_alloc(&tool_own_type, argc, argv);
 }
 
 static void tool_grant_release(struct tool_obj *o)
@@ -320,6 +341,7 @@ static int tool_cmd_hold(int argc, char **argv)
 
 const struct tool_command tool_memory_commands[] = {
 	{ "alloc", "P SIZE [zero]", 2, 3, tool_cmd_alloc },
+	{ "own", "P SIZE", 2, 2, tool_cmd_own },
 	{ "sgl", "P LEN [zero]", 2, 3, tool_cmd_sgl },
 	{ "grant", "P|any NAME [C...]", 2, 18, tool_cmd_grant },
 	{ "gsgl", "N LEN", 2, 2, tool_cmd_gsgl },

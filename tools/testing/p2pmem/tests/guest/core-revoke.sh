@@ -151,9 +151,8 @@ ends "it ends when they are unpinned"
 
 # --- reset: revoke, loss and resume ------------------------------------------------------------
 lend "$card" || bail "no card"
-must alloc "$card" 8K
+must own "$card" 8K
 own=$id
-must own "$card" 8K 1
 must alloc "$card" 4096
 run=$id
 rm -f /run/revoked
@@ -177,7 +176,6 @@ begin_unbind "$card"
 check "unbinding revokes" wait_for 5 revoked "$card"
 sleep 1
 check "unbinding waits for the driver's own memory" test ! -e /run/unbound
-must own "$card" 8K 0
 put_back "$own"
 ends "the driver's own memory, after freeing it"
 
