@@ -341,37 +341,3 @@ void nvmet_p2pmem_ns_exit(struct nvmet_ns *ns)
 	configfs_remove_default_groups(&ns->group);
 	kref_put(&rec->ref, nvmet_p2pmem_record_free);
 }
-
-/* Look up the PCI function with that name */
-static struct pci_dev *nvmet_p2pmem_named(const char *name)
-{
-	unsigned int domain, bus, dev, fn;
-
-	if (sscanf(name, "%x:%x:%x.%x", &domain, &bus, &dev, &fn) != 4)
-		return NULL;
-	return pci_get_domain_bus_and_slot(domain, bus, PCI_DEVFN(dev, fn));
-}
-
-/**
- * nvmet_p2pmem_explain() - format a verdict as text
- * @provider: the providing function, or NULL for the function that @why names
- * @client: the client that @why is about, or NULL if there is none
- * @why: the verdict
- *
- * Context: Process context, may sleep.
- * Return: the text, or only the token of the reason if memory is short, to be freed by kfree();
- * NULL if there is no memory for the token either.
- */
-char *nvmet_p2pmem_explain(struct pci_dev *provider, struct device *client,
-			   const struct pci_p2pmem_verdict *why)
-{
-	char *text = kmalloc(PCI_P2PMEM_TEXT, GFP_KERNEL);
-	struct pci_dev *named;
-
-	if (!text)
-		return kstrdup(pci_p2pmem_reason_token(why->reason), GFP_KERNEL);
-	named = provider ? NULL : nvmet_p2pmem_named(why->provider);
-	pci_p2pmem_explain(text, PCI_P2PMEM_TEXT, provider ?: named, client, why);
-	pci_dev_put(named);
-	return text;
-}

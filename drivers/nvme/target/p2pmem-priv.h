@@ -248,8 +248,6 @@ void nvmet_p2pmem_fallback(struct nvmet_p2pmem_ns *rec, struct nvmet_req *req,
 			   bool testing);
 bool nvmet_p2pmem_no_records(void);
 void nvmet_p2pmem_forget_provider(struct nvmet_p2pmem_ns *rec);
-char *nvmet_p2pmem_explain(struct pci_dev *provider, struct device *client,
-			   const struct pci_p2pmem_verdict *why);
 
 /* p2pmem-drive.c */
 struct pci_dev *nvmet_p2pmem_fixed_provider(struct nvmet_p2pmem_ns *rec, ktime_t since,
@@ -311,6 +309,8 @@ void nvmet_p2pmem_test_exit(void);
 /* p2pmem-state.c */
 void nvmet_p2pmem_enter(struct nvmet_p2pmem_path *path, enum nvmet_p2pmem_state state,
 			struct pci_p2pmem_grant *grant, enum pci_p2pmem_reason reason);
+char *nvmet_p2pmem_explain(struct pci_dev *provider, struct device *client,
+			   const struct pci_p2pmem_verdict *why);
 void nvmet_p2pmem_log_refusal(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
 			      struct device *drive, const struct pci_p2pmem_verdict *why);
 void nvmet_p2pmem_log_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant);

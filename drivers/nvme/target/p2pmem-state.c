@@ -71,6 +71,40 @@ void nvmet_p2pmem_enter(struct nvmet_p2pmem_path *path, enum nvmet_p2pmem_state 
 	smp_store_release(&path->state, state);
 }
 
+/* Look up the PCI function with that name */
+static struct pci_dev *nvmet_p2pmem_named(const char *name)
+{
+	unsigned int domain, bus, dev, fn;
+
+	if (sscanf(name, "%x:%x:%x.%x", &domain, &bus, &dev, &fn) != 4)
+		return NULL;
+	return pci_get_domain_bus_and_slot(domain, bus, PCI_DEVFN(dev, fn));
+}
+
+/**
+ * nvmet_p2pmem_explain() - format a verdict as text
+ * @provider: the providing function, or NULL for the function that @why names
+ * @client: the client that @why is about, or NULL if there is none
+ * @why: the verdict
+ *
+ * Context: Process context, may sleep.
+ * Return: the text, or only the token of the reason if memory is short, to be freed by kfree();
+ * NULL if there is no memory for the token either.
+ */
+char *nvmet_p2pmem_explain(struct pci_dev *provider, struct device *client,
+			   const struct pci_p2pmem_verdict *why)
+{
+	char *text = kmalloc(PCI_P2PMEM_TEXT, GFP_KERNEL);
+	struct pci_dev *named;
+
+	if (!text)
+		return kstrdup(pci_p2pmem_reason_token(why->reason), GFP_KERNEL);
+	named = provider ? NULL : nvmet_p2pmem_named(why->provider);
+	pci_p2pmem_explain(text, PCI_P2PMEM_TEXT, provider ?: named, client, why);
+	pci_dev_put(named);
+	return text;
+}
+
 /* Return the client that @why is about, for the log; NULL if @why names the client */
 static struct device *nvmet_p2pmem_end(struct nvmet_p2pmem_path *path,
 				       struct pci_dev *provider, struct device *drive,
