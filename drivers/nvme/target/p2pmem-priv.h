@@ -9,7 +9,6 @@
  *   p2pmem-test.c      runs the self-test of a share before requests use it
  *   p2pmem-verify.c    decides by the result of the self-test whether a path is used
  *   p2pmem-state.c     the state of a path, in the log and in configfs
- *   p2pmem-drive.c     the DMA device of a namespace
  *   p2pmem-ns.c        the record of a namespace and its counters in configfs
  *   p2pmem-configfs.c  the attributes p2pmem, p2pmem_prefer and p2pmem_verify
  *
@@ -249,16 +248,13 @@ void nvmet_p2pmem_fallback(struct nvmet_p2pmem_ns *rec, struct nvmet_req *req,
 bool nvmet_p2pmem_no_records(void);
 void nvmet_p2pmem_forget_provider(struct nvmet_p2pmem_ns *rec);
 
-/* p2pmem-drive.c */
+/* p2pmem-attach.c */
 struct pci_dev *nvmet_p2pmem_fixed_provider(struct nvmet_p2pmem_ns *rec, ktime_t since,
 					    struct pci_p2pmem_verdict *why);
 void nvmet_p2pmem_find_function(struct nvmet_p2pmem_ns *rec);
 struct device *nvmet_p2pmem_ns_device(struct nvmet_p2pmem_ns *rec);
 struct device *nvmet_p2pmem_drive(struct nvmet_ns *ns, enum pci_p2pmem_reason *reason);
 bool nvmet_p2pmem_cpu_integrity(struct nvmet_ns *ns);
-bool nvmet_p2pmem_added_metadata(struct nvmet_ns *ns);
-
-/* p2pmem-attach.c */
 void nvmet_p2pmem_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant);
 void nvmet_p2pmem_refuse(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
 			 struct device *drive, const struct pci_p2pmem_verdict *why,
@@ -291,7 +287,8 @@ enum nvmet_p2pmem_ruling nvmet_p2pmem_evaluate(struct nvmet_p2pmem_path *path,
 					       struct pci_p2pmem_grant *grant,
 					       struct device *drive,
 					       struct pci_p2pmem_verdict *why);
-bool nvmet_p2pmem_still_proved(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant);
+bool nvmet_p2pmem_still_proved(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant,
+			       struct device *drive);
 
 /* p2pmem-test.c */
 int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path);

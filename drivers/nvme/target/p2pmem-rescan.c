@@ -87,7 +87,10 @@ void nvmet_p2pmem_rescan_one(struct nvmet_p2pmem_ns *rec)
 static bool nvmet_p2pmem_still_valid(struct nvmet_p2pmem_path *path,
 				     struct pci_p2pmem_grant *grant)
 {
+	enum pci_p2pmem_reason reason;
 	struct pci_p2pmem_verdict v;
+	struct device *drive;
+	bool proved;
 
 	/* Also false if the mapping changed: no more memory can be allocated from this grant. */
 	if (!pci_p2pmem_grant_verdict(grant, &v))
@@ -95,7 +98,10 @@ static bool nvmet_p2pmem_still_valid(struct nvmet_p2pmem_path *path,
 	if (nvmet_p2pmem_record(path->ns)->verify != NVMET_P2PMEM_OFF &&
 	    (v.mapping != path->how || (v.by_admin && !path->by_admin)))
 		return false;
-	if (!nvmet_p2pmem_still_proved(path, grant))
+	drive = nvmet_p2pmem_drive(path->ns, &reason);
+	proved = drive && nvmet_p2pmem_still_proved(path, grant, drive);
+	put_device(drive);
+	if (!proved)
 		return false;
 	path->how = v.mapping;
 	if (v.by_admin != path->by_admin) {

@@ -136,27 +136,24 @@ enum nvmet_p2pmem_ruling nvmet_p2pmem_evaluate(struct nvmet_p2pmem_path *path,
  * nvmet_p2pmem_still_proved() - whether a grant in use is still proved if the mode requires it
  * @path: the path
  * @grant: grant of the path
+ * @drive: DMA device of the drive
  *
  * A reset of the provider invalidates the proof, even if the path's state did not change.
  *
  * Context: Process context, path->ctrl->subsys->lock held.
  * Return: false if the mode requires a proof and one of the pairs is not proved.
  */
-bool nvmet_p2pmem_still_proved(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant)
+bool nvmet_p2pmem_still_proved(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant,
+			       struct device *drive)
 {
-	struct device *client[NVMET_P2PMEM_PAIRS] = { NULL, path->ctrl->p2p_client };
+	struct device *client[NVMET_P2PMEM_PAIRS] = { drive, path->ctrl->p2p_client };
 	struct pci_p2pmem_verdict v[NVMET_P2PMEM_PAIRS];
-	enum pci_p2pmem_reason reason;
 	bool proved = true;
 	int i;
 
-	client[0] = nvmet_p2pmem_drive(path->ns, &reason);
-	if (!client[0])
-		return false;
 	for (i = 0; i < NVMET_P2PMEM_PAIRS; i++) {
 		pci_p2pmem_verdict(pci_p2pmem_grant_provider(grant), client[i], 0, &v[i]);
 		proved &= v[i].proof == PCI_P2PMEM_PROVED;
 	}
-	put_device(client[0]);
 	return proved || nvmet_p2pmem_mode(path, v) != NVMET_P2PMEM_REQUIRE;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Files: drivers/nvme/target/p2pmem-drive.c
+// Files: drivers/nvme/target/p2pmem-attach.c
 
 @@
 identifier unused, bi;
