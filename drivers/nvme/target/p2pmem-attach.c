@@ -2,6 +2,8 @@
 /**
  * DOC: selection of the provider that serves a namespace to a controller
  *
+ * Floor 4.
+ *
  * Two devices move the data of a Read or Write: the adapter that connects the controller's
  * host, and the drive. Each controller has a path for each namespace whose attribute p2pmem is
  * not 0: a grant for these two devices, or the reason why there is no grant. Paths of the same

@@ -2,6 +2,8 @@
 /**
  * DOC: the namespace attributes p2pmem, p2pmem_prefer and p2pmem_verify
  *
+ * Floor 5.
+ *
  * p2pmem is a boolean that enables peer memory of any suitable provider, or the PCI address of
  * a provider. p2pmem_prefer selects between several providers. p2pmem_verify sets which result
  * of the self-test a path needs before it is used. Enabling a namespace checks that a named

@@ -2,6 +2,8 @@
 /**
  * DOC: the record of a namespace, and its counters in configfs
  *
+ * Floor 1.
+ *
  * struct nvmet_ns must not grow: that would change the symbol versions of nvmet's exports. So
  * every namespace has a record, which is looked up by a hash of the namespace's address.
  *

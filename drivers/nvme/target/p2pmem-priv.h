@@ -2,15 +2,20 @@
 /**
  * DOC: structures and functions shared by the files of the NVMe target's peer-to-peer memory
  *
- *   p2pmem.c           requests: memory for their data, byte counters, status
- *   p2pmem-attach.c    selects the provider that serves a namespace to a controller
- *   p2pmem-rescan.c    re-evaluates paths after an event
- *   p2pmem-share.c     one grant for all paths of an adapter, a drive and a provider
- *   p2pmem-test.c      runs the self-test of a share before requests use it
- *   p2pmem-verify.c    decides by the result of the self-test whether a path is used
- *   p2pmem-state.c     the state of a path, in the log and in configfs
- *   p2pmem-ns.c        the record of a namespace and its counters in configfs
- *   p2pmem-configfs.c  the attributes p2pmem, p2pmem_prefer and p2pmem_verify
+ * Floors, top to bottom; a file calls lower floors only, a callback of the core or the work item of
+ * p2pmem-schedule.c reaches a higher one:
+ *
+ *   5  p2pmem.c           requests: memory for their data, byte counters, status
+ *      p2pmem-rescan.c    re-evaluates paths after an event
+ *      p2pmem-configfs.c  the attributes p2pmem, p2pmem_prefer and p2pmem_verify
+ *   4  p2pmem-attach.c    finds the drive of a namespace, and selects the provider that serves it
+ *                         to a controller
+ *   3  p2pmem-test.c      runs the self-test of a share before requests use it
+ *   2  p2pmem-verify.c    decides by the result of the self-test whether a path is used
+ *   1  p2pmem-share.c     one grant for all paths of an adapter, a drive and a provider
+ *      p2pmem-ns.c        the record of a namespace and its counters in configfs
+ *   0  p2pmem-schedule.c  schedules the re-evaluation of paths
+ *      p2pmem-state.c     the state of a path, in the log and in configfs
  *
  * Lock order, outermost first: nvmet_p2pmem_lock; ctrl->subsys->lock (only by trylock while
  * nvmet_p2pmem_lock is held); nvmet_p2pmem_shares_lock; the locks of the core;
@@ -263,12 +268,16 @@ void nvmet_p2pmem_connect(struct nvmet_p2pmem_path *path, ktime_t since);
 void nvmet_p2pmem_disconnect(struct nvmet_p2pmem_path *path);
 void nvmet_p2pmem_attach_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns, ktime_t since);
 
-/* p2pmem-rescan.c */
+/* p2pmem-schedule.c */
 void nvmet_p2pmem_rescan(unsigned long delay);
 void nvmet_p2pmem_rescan_one(struct nvmet_p2pmem_ns *rec);
 #if IS_ENABLED(CONFIG_KUNIT)
 extern struct timer_list nvmet_p2pmem_rescan_timer;
 #endif
+void nvmet_p2pmem_rescan_due_later(unsigned long delay);
+bool nvmet_p2pmem_rescan_wants_all(void);
+void nvmet_p2pmem_schedule_init(work_func_t worker);
+void nvmet_p2pmem_schedule_exit(void);
 
 /* p2pmem-share.c */
 bool nvmet_p2pmem_share_join(struct nvmet_p2pmem_path *path, struct pci_dev *provider,

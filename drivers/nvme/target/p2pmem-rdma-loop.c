@@ -2,6 +2,8 @@
 /**
  * DOC: a loopback connection of an RDMA device
  *
+ * Floor 0.
+ *
  * The connection manager establishes the connection: iWARP, RoCE and InfiniBand have no other
  * common way. It needs an IP address of the network device that belongs to a port. The kernel
  * associates no such address with a port of InfiniBand or of a bond: their paths are not

@@ -2,6 +2,8 @@
 /**
  * DOC: the self-test of an RDMA device's path to peer memory
  *
+ * Floor 1.
+ *
  * The self-test does what the adapter does for requests: RDMA READ into peer memory (data of a
  * Write command) and RDMA WRITE from peer memory (data of a Read command), mapped and posted by
  * the same functions. The far end is a page of system memory, which the device reaches by a

@@ -2,10 +2,13 @@
 /**
  * DOC: re-evaluation of paths
  *
- * A work item re-evaluates paths after an event of the core: a provider or a client has appeared,
- * a provider was revoked, the policy has changed, a self-test has ended (p2pmem-test.c). A path
- * keeps a grant whose provider was revoked until requests have freed all memory of the grant.
- * A path leaves a grant that would not be created now; requests keep their memory of it.
+ * Floor 5.
+ *
+ * A work item (p2pmem-schedule.c) re-evaluates paths after an event of the core: a provider or a
+ * client has appeared, a provider was revoked, the policy has changed, a self-test has ended
+ * (p2pmem-test.c). A path keeps a grant whose provider was revoked until requests have freed all
+ * memory of the grant. A path leaves a grant that would not be created now; requests keep their
+ * memory of it.
  *
  * Concurrency:
  * - The work holds nvmet_p2pmem_lock, which keeps every namespace on the list from being
@@ -26,58 +29,6 @@
 
 /* Delay before the trylock of a contended subsystem is retried */
 #define NVMET_P2PMEM_CONTENDED	(HZ / 20)
-
-static void nvmet_p2pmem_rescan_worker(struct work_struct *work);
-static DECLARE_WORK(nvmet_p2pmem_rescan_work, nvmet_p2pmem_rescan_worker);
-
-/* Re-evaluate the paths of all namespaces; if 0, only of those whose record is due */
-static int nvmet_p2pmem_rescan_all;
-
-static void nvmet_p2pmem_rescan_due(struct timer_list *timer)
-{
-	nvmet_p2pmem_rescan(0);
-}
-
-VISIBLE_IF_KUNIT DEFINE_TIMER(nvmet_p2pmem_rescan_timer, nvmet_p2pmem_rescan_due);
-
-static void nvmet_p2pmem_retry_due(struct timer_list *timer)
-{
-	queue_work(system_unbound_wq, &nvmet_p2pmem_rescan_work);
-}
-
-static DEFINE_TIMER(nvmet_p2pmem_retry_timer, nvmet_p2pmem_retry_due);
-
-/**
- * nvmet_p2pmem_rescan() - schedule the re-evaluation of all paths
- * @delay: jiffies from now; a re-evaluation that is scheduled earlier stays scheduled
- *
- * Context: Any.
- */
-void nvmet_p2pmem_rescan(unsigned long delay)
-{
-	if (delay) {
-		timer_reduce(&nvmet_p2pmem_rescan_timer, jiffies + delay);
-		return;
-	}
-	/* queue_work() is a full barrier, even if the work is queued already. */
-	WRITE_ONCE(nvmet_p2pmem_rescan_all, 1);
-	queue_work(system_unbound_wq, &nvmet_p2pmem_rescan_work);
-}
-
-/**
- * nvmet_p2pmem_rescan_one() - schedule the re-evaluation of a namespace's paths
- * @rec: record of the namespace
- *
- * An event of one namespace must not re-evaluate all of them: a thousand namespaces that are
- * enabled one by one would cost a million evaluations.
- *
- * Context: Any; the caller keeps the namespace from being freed.
- */
-void nvmet_p2pmem_rescan_one(struct nvmet_p2pmem_ns *rec)
-{
-	WRITE_ONCE(rec->due, 1);
-	queue_work(system_unbound_wq, &nvmet_p2pmem_rescan_work);
-}
 
 /*
  * Whether a path's grant would be created now. A self-test proves one route: if memory is
@@ -195,10 +146,10 @@ static void nvmet_p2pmem_rescan_worker(struct work_struct *work)
 	ktime_t since = ktime_get();
 	struct nvmet_p2pmem_ns *rec;
 	unsigned long next = 0, delay;
-	int all;
+	bool all;
 
 	guard(mutex)(&nvmet_p2pmem_lock);
-	all = xchg(&nvmet_p2pmem_rescan_all, 0);
+	all = nvmet_p2pmem_rescan_wants_all();
 	list_for_each_entry(rec, &nvmet_p2pmem_namespaces, entry) {
 		if (!(xchg(&rec->due, 0) | all))
 			continue;
@@ -209,7 +160,7 @@ static void nvmet_p2pmem_rescan_worker(struct work_struct *work)
 		next = min_not_zero(next, delay);
 	}
 	if (next)
-		timer_reduce(&nvmet_p2pmem_retry_timer, jiffies + next);
+		nvmet_p2pmem_rescan_due_later(next);
 }
 
 /* Only queue work: a driver that is probing may hold locks here */
@@ -231,8 +182,10 @@ static struct notifier_block nvmet_p2pmem_nb = {
  */
 int nvmet_p2pmem_init(void)
 {
-	int ret = nvmet_p2pmem_test_init();
+	int ret;
 
+	nvmet_p2pmem_schedule_init(nvmet_p2pmem_rescan_worker);
+	ret = nvmet_p2pmem_test_init();
 	if (ret)
 		return ret;
 	ret = pci_p2pmem_register_notifier(&nvmet_p2pmem_nb);
@@ -252,9 +205,6 @@ void nvmet_p2pmem_exit(void)
 	pci_p2pmem_unregister_notifier(&nvmet_p2pmem_nb);
 	/* A test queues the work: wait for tests before the work is cancelled. */
 	nvmet_p2pmem_test_exit();
-	/* The work sets timers, and timers queue the work: shut down the timers first. */
-	timer_shutdown_sync(&nvmet_p2pmem_rescan_timer);
-	timer_shutdown_sync(&nvmet_p2pmem_retry_timer);
-	cancel_work_sync(&nvmet_p2pmem_rescan_work);
+	nvmet_p2pmem_schedule_exit();
 	WARN_ON(!nvmet_p2pmem_no_records() || !nvmet_p2pmem_no_shares());
 }

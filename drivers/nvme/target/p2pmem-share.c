@@ -2,6 +2,8 @@
 /**
  * DOC: grants that paths share
  *
+ * Floor 1.
+ *
  * A grant depends on the adapter, the drive and the provider, but not on the controller or the
  * namespace. So all paths with the same adapter, drive and provider use one grant: a share. The
  * first path creates the share, and the last path that leaves it ends the grant. The number of

@@ -2,6 +2,8 @@
 /**
  * DOC: the state of a path, in the log and in configfs
  *
+ * Floor 0.
+ *
  * The states of a path (&enum nvmet_p2pmem_state); only nvmet_p2pmem_enter() changes a state:
  *
  *	            .------------- a grant that needs no test ---------------.

@@ -2,6 +2,8 @@
 /**
  * DOC: the self-test of a share before requests use it
  *
+ * Floor 3.
+ *
  * A work item proves both pairs of a share's grant by real DMA (pci_p2pmem_grant_verify()). It
  * needs the time of a few commands, or the timeout of a lost command. Until the test ends,
  * requests use system memory. The work is queued when a controller is created, which is before

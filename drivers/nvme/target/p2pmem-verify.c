@@ -2,6 +2,8 @@
 /**
  * DOC: decides by the results of self-tests whether a path is used
  *
+ * Floor 2.
+ *
  * A grant means that drive and adapter should reach the provider. Before requests use its
  * memory, both pairs are proved by real DMA (p2pmem-test.c). A pair that was proved since its
  * last change is not tested again: the path uses the grant at once. The namespace's attribute

@@ -2,6 +2,8 @@
 /**
  * DOC: peer-to-peer memory for the data of NVMe-oF requests
  *
+ * Floor 5.
+ *
  * The payload of a Read or Write is in memory of the provider that serves its controller and
  * namespace, or in system memory; the latter is counted by reason. Metadata, the payload of all
  * other commands and data inside a command capsule are always in system memory.
