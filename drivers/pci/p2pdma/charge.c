@@ -33,12 +33,16 @@
 #include "p2pdma.h"
 #include "charge.h"
 
+/* How often credit is collected before a charge is refused, while other CPUs have new credit */
+#define P2PMEM_COLLECT_PASSES	8
+
 /**
  * p2pmem_grant_bytes() - memory in use under a grant
  * @g: the grant
  *
  * Context: Any.
- * Return: bytes; exact if no memory is allocated or freed meanwhile.
+ * Return: bytes; exact if no memory is allocated or freed meanwhile, otherwise it may even be
+ * negative.
  */
 long p2pmem_grant_bytes(const struct pci_p2pmem_grant *g)
 {
@@ -69,24 +73,43 @@ static void p2pmem_pair_account_peak(struct p2pmem_pair *pair)
 	pair->peak = max(pair->peak, min(used, size));
 }
 
-/* Collects the credit of all CPUs: the sum is the memory in use. */
-static void p2pmem_pair_collect_credit(struct p2pmem_pair *pair)
+/* Collects the credit of all CPUs; returns whether there was any. */
+static bool p2pmem_pair_collect_credit(struct p2pmem_pair *pair)
 {
 	struct p2pmem_pair_count *c;
+	bool any = false;
 	int cpu;
 
+	lockdep_assert_held(&pair->charging);
 	for_each_possible_cpu(cpu) {
 		c = per_cpu_ptr(pair->count, cpu);
 		if (!atomic_long_read(&c->credit))
 			continue;
 		WRITE_ONCE(pair->used, pair->used - atomic_long_xchg(&c->credit, 0));
 		WRITE_ONCE(c->low, 0);
+		any = true;
 	}
+	return any;
 }
 
 static bool p2pmem_pair_fits(const struct p2pmem_pair *pair, unsigned long quota, long bytes)
 {
 	return !quota || pair->used + bytes <= quota;
+}
+
+/*
+ * The same after the credit of all CPUs was collected, if that is necessary. Memory that others
+ * free and allocate meanwhile moves credit to CPUs that are collected already: once there is
+ * none left, the sum is the memory in use.
+ */
+static bool p2pmem_pair_fits_collected(struct p2pmem_pair *pair, unsigned long quota, long bytes)
+{
+	int passes = P2PMEM_COLLECT_PASSES;
+
+	while (!p2pmem_pair_fits(pair, quota, bytes))
+		if (!passes-- || !p2pmem_pair_collect_credit(pair))
+			return false;
+	return true;
 }
 
 /* The credit of this CPU is not enough, or may be void. */
@@ -108,9 +131,7 @@ static noinline int p2pmem_pair_charge_slow(struct p2pmem_pair *pair, long bytes
 	p2pmem_pair_account_peak(pair);
 	if (!p2pmem_pair_fits(pair, quota, bytes + advance))
 		advance = 0;
-	if (!p2pmem_pair_fits(pair, quota, bytes))
-		p2pmem_pair_collect_credit(pair);
-	if (p2pmem_pair_fits(pair, quota, bytes)) {
+	if (p2pmem_pair_fits_collected(pair, quota, bytes)) {
 		WRITE_ONCE(pair->used, pair->used + bytes + advance);
 		atomic_long_add(advance, &c->credit);
 	} else {
@@ -158,7 +179,8 @@ static void p2pmem_pair_uncharge(struct p2pmem_pair *pair, long bytes)
  * @pair: the pair
  *
  * Context: Any.
- * Return: bytes; exact if no memory is allocated or freed meanwhile.
+ * Return: bytes, at most the size of the pool; exact if no memory is allocated or freed
+ * meanwhile.
  */
 long p2pmem_pair_used(struct p2pmem_pair *pair)
 {
@@ -173,7 +195,7 @@ long p2pmem_pair_used(struct p2pmem_pair *pair)
 	for_each_possible_cpu(cpu)
 		used -= atomic_long_read(&per_cpu_ptr(pair->count, cpu)->credit);
 	raw_spin_unlock_irqrestore(&pair->charging, flags);
-	return max(used, 0L);
+	return clamp(used, 0L, (long)p2pmem_pool_size(pair->provider->pool));
 }
 
 /**
@@ -197,6 +219,18 @@ long p2pmem_pair_peak(struct p2pmem_pair *pair)
 	return peak;
 }
 
+static bool p2pmem_pair_over_quota(struct p2pmem_pair *pair, unsigned long quota, long bytes)
+{
+	unsigned long flags;
+	bool fits;
+
+	raw_spin_lock_irqsave(&pair->charging, flags);
+	p2pmem_pair_account_peak(pair);
+	fits = p2pmem_pair_fits_collected(pair, quota, bytes);
+	raw_spin_unlock_irqrestore(&pair->charging, flags);
+	return !fits;
+}
+
 /**
  * p2pmem_grant_over_quota() - whether an allocation would exceed the quota of a client
  * @grant: the grant, held
@@ -215,7 +249,7 @@ bool p2pmem_grant_over_quota(const struct pci_p2pmem_grant *grant, unsigned long
 
 	for (i = 0; quota && i < grant->nr; i++)
 		if (unlikely(READ_ONCE(grant->link[i].pair->used) + bytes > quota) &&
-		    p2pmem_pair_used(grant->link[i].pair) + bytes > quota)
+		    p2pmem_pair_over_quota(grant->link[i].pair, quota, bytes))
 			return true;
 	return false;
 }

@@ -42,10 +42,15 @@ void p2pmem_pair_sum(const struct p2pmem_pair *pair, struct p2pmem_pair_count *s
 	*sum = (struct p2pmem_pair_count){};
 	if (!count)
 		return;
+	/*
+	 * What is undone was made before, possibly on another CPU: read all unmaps first, so that
+	 * the balance is not below zero.
+	 */
+	for_each_possible_cpu(cpu)
+		sum->unmaps += READ_ONCE(per_cpu_ptr(count, cpu)->unmaps);
+	smp_rmb();	/* unmaps, then maps: see above */
 	for_each_possible_cpu(cpu) {
 		c = per_cpu_ptr(count, cpu);
-		/* What is undone was made before: the balance is never below zero. */
-		sum->unmaps += READ_ONCE(c->unmaps);
 		sum->maps += READ_ONCE(c->maps);
 		sum->bytes += READ_ONCE(c->bytes);
 	}

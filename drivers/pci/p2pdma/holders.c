@@ -30,6 +30,12 @@ void p2pmem_grants_revoke(struct p2pmem_provider *p)
 			g->ops->revoke(g);
 }
 
+/* While memory is allocated and freed, the sum over the CPUs may be of no one moment. */
+static long p2pmem_grant_shown_bytes(const struct pci_p2pmem_grant *g)
+{
+	return clamp(p2pmem_grant_bytes(g), 0L, (long)p2pmem_pool_size(g->provider->pool));
+}
+
 /**
  * p2pmem_grants_evict() - request that orchestrators end the users of a provider's memory
  * @p: the provider
@@ -44,7 +50,7 @@ void p2pmem_grants_evict(struct p2pmem_provider *p)
 
 	guard(mutex)(&p->lock);
 	list_for_each_entry(g, &p->grants, node) {
-		bytes = p2pmem_grant_bytes(g);
+		bytes = p2pmem_grant_shown_bytes(g);
 		if (!bytes || !g->ops || !g->ops->evict)
 			continue;
 		users = p2pmem_grant_describe(g);
@@ -69,7 +75,7 @@ void p2pmem_grants_report(struct p2pmem_provider *p)
 
 	guard(mutex)(&p->lock);
 	list_for_each_entry(g, &p->grants, node) {
-		bytes = p2pmem_grant_bytes(g);
+		bytes = p2pmem_grant_shown_bytes(g);
 		if (!bytes)
 			continue;
 		users = p2pmem_grant_describe(g);
@@ -96,7 +102,7 @@ void p2pmem_grants_show(struct p2pmem_provider *p, struct seq_file *m)
 		p2pmem_grant_clients(g, clients, sizeof(clients));
 		users = p2pmem_grant_describe(g);
 		seq_printf(m, "%s %s %ld %d %u %s\n", pci_name(p->pdev), clients,
-			   p2pmem_grant_bytes(g), percpu_ref_is_dying(&g->ref), g->users,
+			   p2pmem_grant_shown_bytes(g), percpu_ref_is_dying(&g->ref), g->users,
 			   users ?: g->name);
 		kfree(users);
 	}

@@ -190,6 +190,24 @@ static void names_stay_in_their_line(struct kunit *test)
 	mapkit_settle();
 }
 
+/* The CPUs' shares of a grant while memory that one charged is freed on another */
+static void bytes_of_a_grant_are_within_the_pool(struct kunit *test)
+{
+	struct pci_p2pmem_grant *g;
+	struct mapkit k;
+	char *t;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
+	g = mapkit_grant(test, &k);
+	*per_cpu_ptr(g->bytes, 0) -= SZ_4K;
+	t = table(test, p2pmem_grants_file_show);
+	expect_line(test, t, "%s %s 0 0 1 ", pci_name(k.card), dev_name(k.nic));
+	*per_cpu_ptr(g->bytes, 0) += SZ_16M;
+	t = table(test, p2pmem_grants_file_show);
+	expect_line(test, t, "%s %s 4194304 0 1 ", pci_name(k.card), dev_name(k.nic));
+	*per_cpu_ptr(g->bytes, 0) -= SZ_16M - SZ_4K;
+}
+
 static void debugfs_describe(struct pci_p2pmem_grant *grant, char *buf, size_t len)
 {
 	unsigned int *users = pci_p2pmem_grant_priv(grant);
@@ -234,6 +252,7 @@ static struct kunit_case debugfs_cases[] = {
 	KUNIT_CASE(matrix_of_pairs),
 	KUNIT_CASE(counters_and_grants),
 	KUNIT_CASE(names_stay_in_their_line),
+	KUNIT_CASE(bytes_of_a_grant_are_within_the_pool),
 	KUNIT_CASE(users_of_a_grant),
 	{ }
 };

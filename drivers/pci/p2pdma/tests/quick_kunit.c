@@ -4,13 +4,15 @@
  *
  * An allocation under a grant checks one number, see p2pmem_grant_is_current(). Each case warms
  * up the caches of a CPU, so that this path is used, changes something, and allocates several
- * times: the slow path of the first attempt must not let the next one through. The drawing is
+ * times: the slow path of the first attempt must not let the next one through. What the CPUs
+ * charge by it is summed while they do, for what is shown and for the quota. The drawing is
  * that of mapkit.c: nic is a client of card, below one switch.
  */
 #include <linux/mm.h>
 #include <linux/sizes.h>
 
 #include "../charge.h"
+#include "lendkit.h"
 #include "mapkit.h"
 
 #define QUICK_ATTEMPTS	4
@@ -161,12 +163,118 @@ static void credit_is_conserved(struct kunit *test)
 	mapkit_settle();
 }
 
+#define SHOWN_TASKS	4
+#define SHOWN_PAGES	3		/* most that a task has at a time */
+#define SHOWN_ROUNDS	1000
+
+/**
+ * struct shown_race - tasks within a quota, and one that reads what is shown
+ * @q: where
+ * @running: tasks that allocate
+ * @refused: allocations that were refused
+ * @wrong: figures that cannot be
+ */
+struct shown_race {
+	struct quick *q;
+	atomic_t running;
+	atomic_t refused;
+	atomic_t wrong;
+};
+
+static void shown_racer(void *arg)
+{
+	struct shown_race *r = arg;
+	struct device *nic = r->q->k.nic;
+	struct scatterlist *sg;
+	unsigned int i, nents;
+
+	for (i = 0; i < SHOWN_ROUNDS; i++) {
+		sg = pci_p2pmem_grant_sgl_alloc(r->q->g, &nents, (1 + i % SHOWN_PAGES) * PAGE_SIZE,
+						GFP_KERNEL, NULL);
+		if (IS_ERR(sg)) {
+			atomic_inc(&r->refused);
+			continue;
+		}
+		if (pci_p2pmem_map_sg(nic, sg, nents, DMA_TO_DEVICE) > 0) {
+			if (!(i % 4))
+				schedule();	/* the other half may run on another CPU */
+			pci_p2pmem_unmap_sg(nic, sg, nents, DMA_TO_DEVICE);
+		}
+		pci_p2pmem_sgl_free(sg);
+	}
+	atomic_dec(&r->running);
+}
+
+static void shown_reader(void *arg)
+{
+	struct shown_race *r = arg;
+	struct p2pmem_pair *p = r->q->g->link[0].pair;
+	long size = p2pmem_pool_size(p->provider->pool), bytes;
+	struct p2pmem_pair_count sum;
+
+	while (atomic_read(&r->running)) {
+		bytes = p2pmem_pair_used(p);
+		p2pmem_pair_sum(p, &sum);
+		if (bytes < 0 || bytes > size || sum.maps < sum.unmaps)
+			atomic_inc(&r->wrong);
+		cond_resched();
+	}
+}
+
+/* Nobody is refused where all together never exceed the quota, and no figure is impossible. */
+static void figures_while_many_allocate(struct kunit *test)
+{
+	struct lend_task *task[SHOWN_TASKS + 1];
+	struct shown_race r = {};
+	struct p2pmem_pair *pair;
+	struct quick q;
+	int i;
+
+	quick_build(test, &q);
+	pair = q.g->link[0].pair;
+	r.q = &q;
+	atomic_set(&r.running, SHOWN_TASKS);
+	pair->provider->quota = SHOWN_TASKS * SHOWN_PAGES * PAGE_SIZE;
+	p2pmem_note_change();
+	for (i = 0; i < SHOWN_TASKS; i++)
+		task[i] = lend_start(test, shown_racer, &r);
+	task[i] = lend_start(test, shown_reader, &r);
+	for (i = 0; i <= SHOWN_TASKS; i++)
+		lend_join(test, task[i]);
+	KUNIT_EXPECT_EQ(test, atomic_read(&r.refused), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&r.wrong), 0);
+	KUNIT_EXPECT_EQ(test, p2pmem_pair_used(pair), 0);
+	pci_p2pmem_grant_end(q.g);
+	mapkit_settle();
+}
+
+/* Credit that moves between CPUs while it is summed must not be shown as memory. */
+static void figures_are_within_the_pool(struct kunit *test)
+{
+	struct p2pmem_pair *pair;
+	atomic_long_t *credit;
+	struct quick q;
+
+	quick_build(test, &q);
+	pair = q.g->link[0].pair;
+	credit = &per_cpu_ptr(pair->count, 0)->credit;
+	atomic_long_sub(SZ_16M, credit);
+	KUNIT_EXPECT_EQ(test, p2pmem_pair_used(pair), p2pmem_pool_size(pair->provider->pool));
+	atomic_long_add(2 * SZ_16M, credit);
+	KUNIT_EXPECT_EQ(test, p2pmem_pair_used(pair), 0);
+	atomic_long_sub(SZ_16M, credit);
+	pci_p2pmem_grant_end(q.g);
+	mapkit_settle();
+}
+
 static struct kunit_case quick_cases[] = {
 	KUNIT_CASE(grant_has_ended),
 	KUNIT_CASE(pair_is_refused),
 	KUNIT_CASE(provider_was_lost),
 	KUNIT_CASE(memory_holds_its_grant),
 	KUNIT_CASE(credit_is_conserved),
+	KUNIT_CASE(figures_while_many_allocate),
+	KUNIT_CASE(figures_are_within_the_pool),
 	{ }
 };
 
