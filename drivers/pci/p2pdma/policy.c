@@ -240,8 +240,8 @@ static void p2pmem_policy_announce(const char *list, int len)
 		return;
 	}
 	p2pmem_policy_changed(&pairs, &changed);
-	pr_info("host_bridges: %*pE by %s (pid %d, uid %u); re-evaluated %u peer-to-peer pairs, %u changed\n",
-		len, list, current->comm, task_pid_nr(current),
+	pr_info("host_bridges: %*pE by %*pE (pid %d, uid %u); re-evaluated %u peer-to-peer pairs, %u changed\n",
+		len, list, (int)strlen(current->comm), current->comm, task_pid_nr(current),
 		from_kuid_munged(&init_user_ns, current_uid()), pairs, changed);
 }
 

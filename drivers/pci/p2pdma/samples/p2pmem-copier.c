@@ -308,7 +308,8 @@ static int __init copier_init(void)
 	c->clients[0] = copier_find(from);
 	c->clients[1] = copier_find(to);
 	if (!c->clients[0] || !c->clients[1]) {
-		pr_err("p2pmem-copier: no PCI device at from=%s or to=%s\n", from, to);
+		pr_err("p2pmem-copier: no PCI device at from=%*pE or to=%*pE\n",
+		       from ? (int)strlen(from) : 0, from, to ? (int)strlen(to) : 0, to);
 		copier_put_clients(c);
 		return -ENODEV;
 	}

@@ -6,9 +6,12 @@
  * hierarchy changes, a grant of the pair is created, or an evaluation is requested. A grant
  * stays valid until it ends, and reports that it would not be created any more.
  */
+#include <linux/kthread.h>
 #include <linux/pci.h>
+#include <linux/sched/task.h>
 
 #include "lendkit.h"
+#include "logged.h"
 #include "pairkit.h"
 
 static int policy_event_init(struct kunit *test)
@@ -306,6 +309,32 @@ static void holders_are_notified_of_changes(struct kunit *test)
 	pci_p2pmem_grant_end(g);
 }
 
+static int policy_write(void *done)
+{
+	p2pmem_policy_set("+fab0:1000");
+	complete(done);
+	return 0;
+}
+
+/* A process chooses its name, which must not control a terminal that shows the log. */
+static void name_of_the_writer_is_escaped(struct kunit *test)
+{
+	struct logged *l = logged_begin(test, "host_bridges: ");
+	DECLARE_COMPLETION_ONSTACK(done);
+	struct task_struct *task;
+	const char *line;
+
+	task = kthread_create(policy_write, &done, "odd\x1b[2J\r");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	get_task_struct(task);
+	wake_up_process(task);
+	wait_for_completion(&done);
+	kthread_stop(task);
+	put_task_struct(task);
+	line = logged_line(l, 1);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(line, " by odd\\e[2J\\r (pid "), "%s", line);
+}
+
 static struct kunit_case policy_event_cases[] = {
 	KUNIT_CASE(functions_are_plugged_and_removed),
 	KUNIT_CASE(another_client_at_the_same_address),
@@ -315,6 +344,7 @@ static struct kunit_case policy_event_cases[] = {
 	KUNIT_CASE(grant_is_reevaluated),
 	KUNIT_CASE(choice_is_reevaluated),
 	KUNIT_CASE(holders_are_notified_of_changes),
+	KUNIT_CASE(name_of_the_writer_is_escaped),
 	{}
 };
 

@@ -101,11 +101,20 @@ echo 1 >$T/events/p2pmem/p2pmem_fallback/enable
 write_attr "/sys/bus/pci/devices/$card/p2pmem/quota" 4096 || bail "quota"
 # the grant is shared: only the first of its users is named
 nvme_disconnect $NQN >/dev/null || bail "disconnect"
+log_mark
+uevent env >/run/uevents 2>&1 &
+listener=$!
 odd=$(e2e_connect "$hostile") || bail "connect by a hostile name"
 dd if="$odd" of=/dev/null bs=64k count=4 iflag=direct 2>/dev/null || bail "read"
 echo 0 >$T/events/p2pmem/p2pmem_fallback/enable
 compare "$(grep -c 'user=nqn.2026-01.test:sight\\x1b\[7m nsid=1 ' $T/trace)" -gt 0 "events have it escaped"
 is "$(grep -c "$(printf '\033')" $T/trace)" 0 "and not as it is"
+check "the log has it escaped" \
+	wait_for 10 log_has 'nsid 1 of nqn.2026-01.test:sight\\e\[7m: using system memory'
+is "$(log_since | grep 'nvmet.*system memory' | grep -c "$(printf '\033')")" 0 "and not as it is"
+check "the uevent has it escaped" wait_for 10 grep -q -F 'P2PMEM_USER=nqn.2026-01.test:sight\e[7m' /run/uevents
+kill $listener 2>/dev/null
+is "$(grep -c "$(printf '\033')" /run/uevents)" 0 "and not as it is"
 compare "$(grep -c 'nvmet subsystem nqn.2026-01.test:sight\\x1b\[7m host ' /sys/kernel/debug/p2pmem/grants)" -gt 0 "grants have it escaped once"
 e2e_stop
 is "$(cat "/sys/bus/pci/devices/$card/p2pmem/available")" \

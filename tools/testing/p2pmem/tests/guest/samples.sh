@@ -34,6 +34,11 @@ is "$(pci_driver "$one") $(pci_driver "$two")" "p2pmem-engine p2pmem-engine" "th
 is "$(cat "$S/size") $(cat "$S/published")" "$((64 << 20)) 1" "the card provides its BAR"
 refuses "a copier without engines is refused" "No such device" \
 	modprobe p2pmem-copier from=0000:ff:1f.7 to="$two"
+log_mark
+refuses "so is one with bytes that a terminal obeys" "No such device" \
+	modprobe p2pmem-copier from="$(printf 'x\033[7m')" to="$two"
+check "the log has them escaped" log_has 'no PCI device at from=x\\e\[7m or to='
+is "$(log_since | grep -c "$(printf '\033')")" 0 "and not as they are"
 check "the copier can be loaded" modprobe p2pmem-copier from="$one" to="$two" || bail "no copier"
 
 # --- peer memory: proved, then used ------------------------------------------------------
