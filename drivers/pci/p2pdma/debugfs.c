@@ -38,9 +38,9 @@ static const char *p2pmem_state_name(struct p2pmem_provider *p)
 static void p2pmem_show_provider(struct p2pmem_provider *p, void *m)
 {
 	seq_printf(m, "%s %d %s %zu %zu %ld %ld %lu\n", pci_name(p->pdev),
-		   READ_ONCE(p->published), p2pmem_state_name(p), p2pmem_pool_size(p->pool),
-		   p2pmem_pool_available(p->pool), atomic_long_read(&p->own),
-		   atomic_long_read(&p->pins), READ_ONCE(p->quota));
+		   READ_ONCE(p->published) && p2pmem_pool_size(p->pool), p2pmem_state_name(p),
+		   p2pmem_pool_size(p->pool), p2pmem_pool_available(p->pool),
+		   atomic_long_read(&p->own), atomic_long_read(&p->pins), READ_ONCE(p->quota));
 }
 
 VISIBLE_IF_KUNIT int p2pmem_providers_show(struct seq_file *m, void *unused)

@@ -92,6 +92,23 @@ static void providers_and_regions(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lines(test, t, pci_name(k.card)), 0);
 }
 
+/* Nobody but its driver can allocate registers: they are not published, as in sysfs */
+static void registers_are_not_published(struct kunit *test)
+{
+	struct pci_dev *card2;
+	struct mapkit k;
+	char *t;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
+	card2 = fabric_pdev(k.f, "card2");
+	KUNIT_ASSERT_EQ(test, 0, kit_add(test, k.f, "card2", 0, SZ_4K, SZ_4K,
+					 PCI_P2PMEM_REGISTERS));
+	pci_p2pmem_set_published(card2, true);
+	t = table(test, p2pmem_providers_show);
+	expect_line(test, t, "%s 0 live 0 0 0 0 0\n", pci_name(card2));
+	KUNIT_EXPECT_EQ(test, lend_sysfs(card2, "published"), 0);
+}
+
 /* Every provider with every client, once, whether or not the pair exists */
 static void matrix_of_pairs(struct kunit *test)
 {
@@ -249,6 +266,7 @@ static void users_of_a_grant(struct kunit *test)
 
 static struct kunit_case debugfs_cases[] = {
 	KUNIT_CASE(providers_and_regions),
+	KUNIT_CASE(registers_are_not_published),
 	KUNIT_CASE(matrix_of_pairs),
 	KUNIT_CASE(counters_and_grants),
 	KUNIT_CASE(names_stay_in_their_line),
