@@ -146,6 +146,9 @@ static int p2pmem_bar_probe(struct pci_dev *pdev, const struct pci_device_id *id
 	 * disabled, in that order, when probing fails or the driver is unbound.
 	 */
 	ret = pci_p2pmem_add_resource(pdev, nr, size, offset, kind);
+	if (ret == -ENOMEM)
+		pci_err(pdev, "not enough memory to lend BAR %d: load p2pmem-bar with a smaller size=, or write it to /sys/module/p2pmem_bar/parameters/size, and bind again\n",
+			nr);
 	if (ret)
 		return ret;
 	pci_p2pmem_set_published(pdev, true);

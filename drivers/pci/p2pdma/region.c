@@ -135,7 +135,7 @@ int p2pmem_region_check(const struct p2pmem_region *r, struct pci_dev *pdev)
 		return -ERANGE;
 	}
 	if (cost > available / 2) {
-		pci_err(pdev, "cannot register %zu MiB of BAR %d: its struct pages need %llu MiB, more than half of the available %llu MiB of memory; register less, size=%lluM fits\n",
+		pci_err(pdev, "cannot register %zu MiB of BAR %d: its struct pages need %llu MiB, more than half of the available %llu MiB of memory; %llu MiB would fit\n",
 			r->size >> 20, r->bar, cost >> 20, available >> 20, fits >> 20);
 		return -ENOMEM;
 	}
@@ -156,7 +156,7 @@ int p2pmem_region_check(const struct p2pmem_region *r, struct pci_dev *pdev)
 void p2pmem_region_failed(const struct p2pmem_region *r, struct pci_dev *pdev, int error)
 {
 	if (error == -ENOMEM)
-		pci_err(pdev, "cannot register BAR %d: out of memory for the struct pages of %zu MiB; free memory, or register less with size=\n",
+		pci_err(pdev, "cannot register BAR %d: out of memory for the struct pages of %zu MiB\n",
 			r->bar, r->size >> 20);
 	else
 		pci_err(pdev, "cannot register BAR %d: cannot create struct pages at %pa (%d); check whether it is mapped with another cache mode\n",

@@ -15,9 +15,10 @@ size=/sys/module/p2pmem_bar/parameters/size
 log_mark
 refuses "the whole card is refused" "is not bound" pci_bind "$card" p2pmem-bar
 check "with the cost and what is available" log_has \
-	"$card: cannot register 65536 MiB of BAR 2: its struct pages need 1024 MiB, more than half of the available [0-9]+ MiB of memory; register less, size=[0-9]+M fits"
+	"$card: cannot register 65536 MiB of BAR 2: its struct pages need 1024 MiB, more than half of the available [0-9]+ MiB of memory; [0-9]+ MiB would fit\$"
+check "and how to lend less" log_has "$card: not enough memory to lend BAR 2: load p2pmem-bar with a smaller size="
 is "$(log_since | grep -E -c "page allocation failure|Out of memory|another cache mode")" 0 "no page was allocated"
-fits=$(dmesg | sed -n 's/.*size=\([0-9]*\)M fits.*/\1/p' | tail -n 1)
+fits=$(dmesg | sed -n 's/.* \([0-9]*\) MiB would fit.*/\1/p' | tail -n 1)
 compare "${fits:-0}" -gt 64 "some memory fits"
 compare "${fits:-0}" -lt 65536 "less than all memory fits"
 # less memory may be free now
