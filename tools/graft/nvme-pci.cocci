@@ -156,7 +156,8 @@ symbol use_cmb_sqes, true;
 
 // If the CMB cannot be used any more, a queue is moved to system memory before it is
 // created again. Its completion queue is not moved: a poller that saw NVMEQ_POLLED before the
-// reset cleared it may still be reading it.
+// reset cleared it may still be reading it. Without memory for one queue, the drive goes on with
+// those that it has, as after a status of Create SQ; a drive without any has failed.
 @ sq_move @
 identifier nvmeq, qid, polled, dev, result;
 @@
@@ -172,7 +173,7 @@ identifier nvmeq, qid, polled, dev, result;
 + 	result = nvme_alloc_sq_cmds(dev, nvmeq, qid);
 + 	if (result) {
 + 		nvmeq->sq_cmds = sq;
-+ 		return result;
++ 		return qid > 1 ? NVME_SC_INTERNAL : result;
 + 	}
 + 	clear_bit(NVMEQ_SQ_CMB, &nvmeq->flags);
 + 	nvme_p2pmem_free_sq(to_pci_dev(dev->dev), sq, SQ_SIZE(nvmeq));
