@@ -87,7 +87,7 @@ int p2pmem_explain_text(char *buf, size_t len, const char *lender, const char *b
 			       " through a host bridge that the administrator allowed");
 	else if (verdict->in_guest)
 		n += scnprintf(buf + n, len - n,
-			       " through a virtual machine's host bridge");
+			       " through a host bridge that may be a virtual machine's");
 	if (verdict->at[0])
 		n += scnprintf(buf + n, len - n, " at %s", verdict->at);
 	if (reason == PCI_P2PMEM_DMA_MASK && verdict->needed)

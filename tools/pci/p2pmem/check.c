@@ -163,7 +163,7 @@ static void check_machine(struct check *k)
 	const struct machine *m = k->c->m;
 	unsigned int i;
 
-	if (m->in_guest)
+	if (m->in_guest && m->cpu_vendor)
 		found(k, NOTE, "guest", NULL,
 		      "this is a virtual machine: whether assigned devices reach each other is the "
 		      "hypervisor's matter, and a self-test shows it (p2pmem_verify)");

@@ -8,6 +8,7 @@
 #include <kunit/static_stub.h>
 #include <linux/pci.h>
 #ifdef CONFIG_X86
+#include <asm/cpufeature.h>
 #include <asm/processor.h>
 #endif
 
@@ -212,6 +213,15 @@ static bool hb_guest(void)
 	return true;
 }
 
+static void only_x86_reports_a_guest(struct kunit *test)
+{
+#ifdef CONFIG_X86
+	KUNIT_EXPECT_EQ(test, p2pmem_in_guest(), boot_cpu_has(X86_FEATURE_HYPERVISOR));
+#else
+	KUNIT_EXPECT_TRUE(test, p2pmem_in_guest());
+#endif
+}
+
 /* Built-in entries need proof in a virtual machine; entries of administrators always do */
 static void facts_need_proof_in_a_guest(struct kunit *test)
 {
@@ -338,6 +348,7 @@ static struct kunit_case hostbridge_cases[] = {
 	KUNIT_CASE(processor_is_checked),
 #endif
 	KUNIT_CASE(pairs_of_same_and_different_host_bridges),
+	KUNIT_CASE(only_x86_reports_a_guest),
 	KUNIT_CASE(facts_need_proof_in_a_guest),
 	KUNIT_CASE(removed_root_ports),
 	KUNIT_CASE(removed_below_a_processor),

@@ -292,7 +292,7 @@ static void explains_word_for_word(struct kunit *test)
 	v.in_guest = true;
 	p2pmem_explain_text(buf, sizeof(buf), "", "", &v);
 	KUNIT_EXPECT_STREQ(test, buf,
-			   "0000:04:00.0 and 0000:03:00.0: ok: peer-to-peer is possible through a virtual machine's host bridge; none needed");
+			   "0000:04:00.0 and 0000:03:00.0: ok: peer-to-peer is possible through a host bridge that may be a virtual machine's; none needed");
 	v.in_guest = false;
 
 	/* names of the caller override those of the verdict */

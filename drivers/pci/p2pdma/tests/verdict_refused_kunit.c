@@ -36,7 +36,7 @@
 #define WORDS_DATA \
 	"verify-failed: a self-test with real DMA found wrong data on this path"
 #define WORDS_GUEST \
-	" through a virtual machine's host bridge"
+	" through a host bridge that may be a virtual machine's"
 #define WORDS_NOTE \
 	" (512 bytes at 4096 are not what was written); do not use this path: "
 
