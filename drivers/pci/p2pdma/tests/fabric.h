@@ -135,6 +135,9 @@ void fabric_set_egress(struct fabric *f, const char *name, u32 vector);
 /* The same for any register: 1, 2 or 4 bytes at @where, also read-only bits */
 void fabric_set_config(struct fabric *f, const char *name, int where, int size, u32 val);
 
+/* Number of reads of configuration space, of all host bridges, since fabric_build() */
+unsigned long fabric_config_reads(struct fabric *f);
+
 /* Hot removal: the kernel removes it and all functions below, then it stops responding */
 void fabric_unplug(struct fabric *f, const char *name);
 /* Surprise removal: reads return all ones from now on; the kernel is not notified */

@@ -80,6 +80,7 @@ static int fabric_config_read(struct pci_bus *bus, unsigned int devfn, int where
 
 	*val = ~0;
 	guard(raw_spinlock_irqsave)(&host->lock);
+	host->reads++;
 	fn = fabric_function_at(host, bus->number, devfn);
 	if (!fn || !fabric_answers(fn))
 		return PCIBIOS_SUCCESSFUL;

@@ -96,6 +96,26 @@ void fabric_blink(struct fabric *f, const char *name, int where, unsigned int af
 }
 EXPORT_SYMBOL_IF_KUNIT(fabric_blink);
 
+/**
+ * fabric_config_reads() - number of reads of configuration space
+ * @f: the fabric
+ *
+ * Context: Any.
+ * Return: the number since fabric_build(), also of functions that do not respond.
+ */
+unsigned long fabric_config_reads(struct fabric *f)
+{
+	struct fabric_host *host;
+	unsigned long n = 0;
+
+	list_for_each_entry(host, &f->hosts, node) {
+		guard(raw_spinlock_irqsave)(&host->lock);
+		n += host->reads;
+	}
+	return n;
+}
+EXPORT_SYMBOL_IF_KUNIT(fabric_config_reads);
+
 static struct pci_bus *fabric_bus(struct fabric *f, struct fabric_host *host,
 				  struct fabric_function *bridge)
 {

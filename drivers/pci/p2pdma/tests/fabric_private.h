@@ -74,6 +74,7 @@ struct fabric_function {
  * @lock: guards @functions and their registers, which the kernel accesses in any context
  * @functions: struct fabric_function, parents first
  * @last: function of the last access; also guarded by @lock
+ * @reads: number of reads of configuration space; also guarded by @lock
  */
 struct fabric_host {
 #ifdef CONFIG_X86
@@ -97,6 +98,7 @@ struct fabric_host {
 	raw_spinlock_t lock;		/* see above */
 	struct list_head functions;
 	struct fabric_function *last;
+	unsigned long reads;
 };
 
 /**

@@ -145,7 +145,51 @@ static void the_reason_is_that_of_the_pair_that_changed(struct kunit *test)
 	pci_p2pmem_grant_end(g);
 }
 
+/* Mapping reads what the pair has, and never configuration space, also after hotplug. */
+static void mapping_reads_no_configuration_space(struct kunit *test)
+{
+	struct mapkit_piece piece = { 0, SZ_4K };
+	struct pci_p2pmem_mapping_region map;
+	struct scatterlist *sgl;
+	unsigned long before;
+	struct mapkit k;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
+	sgl = mapkit_list(test, mapkit_alloc(test, k.card, SZ_4K)->addr, &piece, 1);
+	KUNIT_ASSERT_EQ(test, 0, kit_add(test, k.f, "card", 0, 0, 0, PCI_P2PMEM_REGISTERS));
+	p2pmem_pairs_hotplug_event();
+	flush_workqueue(p2pmem_wq);
+	before = fabric_config_reads(k.f);
+	KUNIT_EXPECT_GT_MSG(test, before, 0, "no read is counted");
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(k.nic, sgl, 1, DMA_TO_DEVICE), 1);
+	pci_p2pmem_unmap_sg(k.nic, sgl, 1, DMA_TO_DEVICE);
+	KUNIT_EXPECT_EQ(test, 0, pci_p2pmem_map_region(k.nic, k.card, 0, 0, SZ_4K,
+						       DMA_TO_DEVICE, &map));
+	pci_p2pmem_unmap_region(k.nic, &map);
+	KUNIT_EXPECT_EQ(test, fabric_config_reads(k.f), before);
+	kit_reevaluate();
+	KUNIT_EXPECT_GT_MSG(test, fabric_config_reads(k.f), before, "an evaluation reads it");
+}
+
+/* Counters for each CPU are allocated with the first verdict that allows the pair. */
+static void refused_pair_has_no_counters(struct kunit *test)
+{
+	struct device *other;
+	struct mapkit k;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
+	KUNIT_EXPECT_TRUE(test, p2pmem_pair_was_allowed(kit_provider(k.card), k.nic));
+	mapkit_redirect(k.f, "dn2", true);
+	other = kit_client(test, k.f, "card2");
+	kit_reevaluate();
+	KUNIT_EXPECT_FALSE(test, p2pmem_pair_was_allowed(kit_provider(k.card), other));
+	mapkit_redirect(k.f, "dn2", false);
+	KUNIT_EXPECT_TRUE(test, p2pmem_pair_was_allowed(kit_provider(k.card), other));
+}
+
 static struct kunit_case grant_map_cases[] = {
+	KUNIT_CASE(mapping_reads_no_configuration_space),
+	KUNIT_CASE(refused_pair_has_no_counters),
 	KUNIT_CASE(the_reason_is_that_of_the_pair_that_changed),
 	KUNIT_CASE(path_of_another_kind_needs_a_new_grant),
 	KUNIT_CASE(a_grant_is_for_its_own_memory),

@@ -35,6 +35,11 @@ listener=$!
 is "$(wc -l <$D/paths)" 1 "without a provider there is no pair"
 echo 1 >$T/events/p2pmem/enable || bail "no trace events"
 
+# a first range that cannot be registered: no event says that something was revoked, see below
+bar_params size=1M
+refuses "less than a block is not lent" "is not bound" pci_bind "$card" p2pmem-bar
+bar_params
+
 # --- tables and events ---------------------------------------------------------------
 lend "$card" || bail "no card"
 lend "$other" || bail "no second card"
@@ -97,9 +102,13 @@ must revoke "$card"
 is "$(column providers state "$card")" lost "revoked"
 is "$(column paths reason "$card" "$two")" provider-revoked "pairs of a lost provider are refused"
 must resume "$card"
+check "uevent of the resume" wait_for 10 grep -q "P2PMEM_EVENT=resumed" /run/uevents
 must lost "$other"
 check "uevent of the loss" wait_for 10 grep -q "P2PMEM_EVENT=lost" /run/uevents
-check "uevent of the resume" wait_for 10 grep -q "P2PMEM_EVENT=resumed" /run/uevents
+must resume "$other"
+sleep 2
+is "$(sed -n 's/.*P2PMEM_EVENT=\(lost\|resumed\)$/\1/p' /run/uevents | tr '\n' ' ')" \
+	"resumed lost resumed " "the events come in the order of what happened"
 kill $listener 2>/dev/null
 is "$(grep -c "P2PMEM_EVENT=revoked" /run/uevents)" 1 "one event of the revocation"
 is "$(event_count revoke "provider=$card what=revoked bytes=0 reason=provider-revoked")" 1 "trace event: revoked"
