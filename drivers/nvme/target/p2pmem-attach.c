@@ -224,19 +224,19 @@ static bool nvmet_p2pmem_obtain(struct nvmet_p2pmem_path *path, struct pci_dev *
 
 /*
  * Return whether requests may use the share's grant now. If not, the path waits for a test of
- * the grant or leaves the share; set @why to the reason and @state to the path's new state.
+ * the grant or leaves the share; set the reason and the path's new state in @o.
  */
 static bool nvmet_p2pmem_admit(struct nvmet_p2pmem_path *path, struct device *drive,
-			       struct pci_p2pmem_verdict *why, enum nvmet_p2pmem_state *state)
+			       struct nvmet_p2pmem_outcome *o)
 {
 	int ret;
 
-	switch (nvmet_p2pmem_evaluate(path, path->share->grant, drive, why)) {
+	switch (nvmet_p2pmem_evaluate(path, path->share->grant, drive, o)) {
 	case NVMET_P2PMEM_USE:
 		return true;
 	case NVMET_P2PMEM_TEST:
-		why->reason = PCI_P2PMEM_NOT_VERIFIED;
-		*state = NVMET_P2PMEM_TESTING;
+		o->why.reason = PCI_P2PMEM_NOT_VERIFIED;
+		o->state = NVMET_P2PMEM_TESTING;
 		ret = nvmet_p2pmem_test_start(path);
 		if (!ret)
 			return false;
@@ -248,8 +248,8 @@ static bool nvmet_p2pmem_admit(struct nvmet_p2pmem_path *path, struct device *dr
 		break;
 	case NVMET_P2PMEM_WAIT:
 		/* The logged remedy of a conclusive test still holds if the test is repeated. */
-		if (path->state != NVMET_P2PMEM_SYSTEM || path->reason != why->reason)
-			*state = NVMET_P2PMEM_RETRY;
+		if (path->state != NVMET_P2PMEM_SYSTEM || path->reason != o->why.reason)
+			o->state = NVMET_P2PMEM_RETRY;
 		break;
 	case NVMET_P2PMEM_REFUSE:
 		break;
@@ -262,17 +262,20 @@ static bool nvmet_p2pmem_admit(struct nvmet_p2pmem_path *path, struct device *dr
  * nvmet_p2pmem_use() - let requests of a path use the grant of its share
  * @path: the path
  * @grant: the grant of its share
+ * @o: proof and note of the grant, from nvmet_p2pmem_rule(); the rest is set here
  *
  * Context: Process context, path->ctrl->subsys->lock held.
  */
-void nvmet_p2pmem_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant)
+void nvmet_p2pmem_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant,
+		      struct nvmet_p2pmem_outcome *o)
 {
 	struct pci_p2pmem_verdict v;
 
 	pci_p2pmem_grant_verdict(grant, &v);
-	path->how = v.mapping;
-	path->by_admin = v.by_admin;
-	nvmet_p2pmem_enter(path, NVMET_P2PMEM_PEER, grant, PCI_P2PMEM_OK);
+	o->state = NVMET_P2PMEM_PEER;
+	o->grant = grant;
+	o->trust.by_admin = v.by_admin;
+	nvmet_p2pmem_enter(path, o);
 }
 
 /**
@@ -280,20 +283,18 @@ void nvmet_p2pmem_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *g
  * @path: the path, which has no share or waits for a test
  * @provider: the provider that the namespace names, NULL for any
  * @drive: DMA device of the drive, or NULL
- * @why: the reason
- * @state: the new state of @path
+ * @o: the reason and the new state of @path
  *
  * Logs the refusal unless a test is running or the log has the line already.
  *
  * Context: Process context, path->ctrl->subsys->lock held.
  */
 void nvmet_p2pmem_refuse(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
-			 struct device *drive, const struct pci_p2pmem_verdict *why,
-			 enum nvmet_p2pmem_state state)
+			 struct device *drive, const struct nvmet_p2pmem_outcome *o)
 {
-	nvmet_p2pmem_enter(path, state, NULL, why->reason);
-	if (state != NVMET_P2PMEM_TESTING && path->logged != state)
-		nvmet_p2pmem_log_refusal(path, provider, drive, why);
+	nvmet_p2pmem_enter(path, o);
+	if (o->state != NVMET_P2PMEM_TESTING && path->logged != o->state)
+		nvmet_p2pmem_log_refusal(path, provider, drive, &o->why);
 }
 
 /**
@@ -307,24 +308,26 @@ void nvmet_p2pmem_refuse(struct nvmet_p2pmem_path *path, struct pci_dev *provide
 void nvmet_p2pmem_connect(struct nvmet_p2pmem_path *path, ktime_t since)
 {
 	struct nvmet_p2pmem_ns *rec = nvmet_p2pmem_record(path->ns);
-	struct pci_p2pmem_verdict why = { .distance = -1 };
+	struct nvmet_p2pmem_outcome o = {
+		.state = NVMET_P2PMEM_SYSTEM,
+		.why.distance = -1,
+	};
 	struct pci_dev *provider = NULL;
-	enum nvmet_p2pmem_state state = NVMET_P2PMEM_SYSTEM;
 	struct device *drive;
 
-	drive = nvmet_p2pmem_drive(path->ns, &why.reason);
-	if (!why.reason)
-		why.reason = nvmet_p2pmem_ctrl_reason(path->ctrl, path->ns);
-	if (!why.reason && rec->fixed) {
-		provider = nvmet_p2pmem_fixed_provider(rec, since, &why);
+	drive = nvmet_p2pmem_drive(path->ns, &o.why.reason);
+	if (!o.why.reason)
+		o.why.reason = nvmet_p2pmem_ctrl_reason(path->ctrl, path->ns);
+	if (!o.why.reason && rec->fixed) {
+		provider = nvmet_p2pmem_fixed_provider(rec, since, &o.why);
 		if (!provider)
-			why.reason = PCI_P2PMEM_NOT_A_PROVIDER;
+			o.why.reason = PCI_P2PMEM_NOT_A_PROVIDER;
 	}
-	if (!why.reason && nvmet_p2pmem_obtain(path, provider, drive, since, &why) &&
-	    nvmet_p2pmem_admit(path, drive, &why, &state))
-		nvmet_p2pmem_use(path, path->share->grant);
+	if (!o.why.reason && nvmet_p2pmem_obtain(path, provider, drive, since, &o.why) &&
+	    nvmet_p2pmem_admit(path, drive, &o))
+		nvmet_p2pmem_use(path, path->share->grant, &o);
 	else
-		nvmet_p2pmem_refuse(path, provider, drive, &why, state);
+		nvmet_p2pmem_refuse(path, provider, drive, &o);
 	put_device(drive);
 	pci_dev_put(provider);
 }
@@ -339,9 +342,14 @@ void nvmet_p2pmem_connect(struct nvmet_p2pmem_path *path, ktime_t since)
  */
 void nvmet_p2pmem_disconnect(struct nvmet_p2pmem_path *path)
 {
+	static const struct nvmet_p2pmem_outcome left = {
+		.state = NVMET_P2PMEM_SYSTEM,
+		.why.reason = PCI_P2PMEM_REVOKED,
+	};
+
 	nvmet_p2pmem_test_drop(path);
 	if (nvmet_p2pmem_path_grant(path))
-		nvmet_p2pmem_enter(path, NVMET_P2PMEM_SYSTEM, NULL, PCI_P2PMEM_REVOKED);
+		nvmet_p2pmem_enter(path, &left);
 	nvmet_p2pmem_share_leave(path);
 }
 

@@ -178,15 +178,42 @@ struct nvmet_p2pmem_share {
 };
 
 /**
+ * struct nvmet_p2pmem_trust - why requests may use a grant
+ * @by_admin: its memory is mapped through a host bridge that the administrator allowed
+ * @proof: result of the self-test; UNTRIED if p2pmem_verify is "off"
+ * @note: what the self-test could not prove
+ */
+struct nvmet_p2pmem_trust {
+	bool by_admin;
+	enum pci_p2pmem_proof proof;
+	char note[PCI_P2PMEM_NOTE + 32];
+};
+
+/**
+ * struct nvmet_p2pmem_outcome - the result of an evaluation of a path: its next state
+ * @state: the next state
+ * @grant: the grant that requests use in the state NVMET_P2PMEM_PEER; else NULL
+ * @why: the reason if @grant is NULL
+ * @trust: why requests may use @grant
+ */
+struct nvmet_p2pmem_outcome {
+	enum nvmet_p2pmem_state state;
+	struct pci_p2pmem_grant *grant;
+	struct pci_p2pmem_verdict why;
+	struct nvmet_p2pmem_trust trust;
+};
+
+/**
  * struct nvmet_p2pmem_path - the peer memory of a controller for a namespace
  * @ctrl: the controller, which outlives this structure
  * @ns: the namespace, which outlives this structure
- * @state: the memory that requests use. Only nvmet_p2pmem_enter() writes @state, @reason and
- *	@grant, under ctrl->subsys->lock; requests read them under RCU
+ * @state: the memory that requests use. Only nvmet_p2pmem_enter() writes @state, @reason,
+ *	@grant and @trust, under ctrl->subsys->lock; requests read the first three under RCU
  * @share: the share that the path has joined, or NULL; guarded by ctrl->subsys->lock
  * @entry: entry in @share's list of paths, guarded by its lock
  * @grant: the share's grant in the state NVMET_P2PMEM_PEER, NULL in any other
  * @reason: why @grant is NULL, else PCI_P2PMEM_OK; requests count it as their fallback
+ * @trust: why requests may use @grant; zero if it is NULL
  * @logged: the state that the log reports for @reason; NVMET_P2PMEM_NEW if a line is missing.
  *	Guarded by ctrl->subsys->lock
  * @test: the self-test of the share's grant that the path waits for, or NULL; guarded by
@@ -194,10 +221,6 @@ struct nvmet_p2pmem_share {
  * @tries: number of consecutive inconclusive tests with the provider @tried
  * @tried: PCI address of that provider, see nvmet_p2pmem_address()
  * @retry: earliest time of the next test, in jiffies
- * @proof: result of the self-test of @grant; UNTRIED if p2pmem_verify is "off"
- * @note: what the self-test could not prove
- * @how: how the grant's memory is mapped; through a host bridge if either client needs that
- * @by_admin: the administrator allowed that host bridge
  * @map_failed: the drive could not map memory of the grant: requests use system memory
  *	until this time, in jiffies; 0 if there is no such time
  * @rcu: for freeing
@@ -213,15 +236,12 @@ struct nvmet_p2pmem_path {
 	struct list_head entry;
 	struct pci_p2pmem_grant __rcu *grant;
 	enum pci_p2pmem_reason reason;
+	struct nvmet_p2pmem_trust trust;
 	enum nvmet_p2pmem_state logged;
 	struct nvmet_p2pmem_test *test;
 	unsigned int tries;
 	u64 tried;
 	unsigned long retry;
-	enum pci_p2pmem_proof proof;
-	char note[PCI_P2PMEM_NOTE + 32];
-	enum pci_p2pmem_mapping how;
-	bool by_admin;
 	unsigned long map_failed;
 	struct rcu_head rcu;
 };
@@ -260,10 +280,10 @@ void nvmet_p2pmem_find_function(struct nvmet_p2pmem_ns *rec);
 struct device *nvmet_p2pmem_ns_device(struct nvmet_p2pmem_ns *rec);
 struct device *nvmet_p2pmem_drive(struct nvmet_ns *ns, enum pci_p2pmem_reason *reason);
 bool nvmet_p2pmem_cpu_integrity(struct nvmet_ns *ns);
-void nvmet_p2pmem_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant);
+void nvmet_p2pmem_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant,
+		      struct nvmet_p2pmem_outcome *o);
 void nvmet_p2pmem_refuse(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
-			 struct device *drive, const struct pci_p2pmem_verdict *why,
-			 enum nvmet_p2pmem_state state);
+			 struct device *drive, const struct nvmet_p2pmem_outcome *o);
 void nvmet_p2pmem_connect(struct nvmet_p2pmem_path *path, ktime_t since);
 void nvmet_p2pmem_disconnect(struct nvmet_p2pmem_path *path);
 void nvmet_p2pmem_attach_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns, ktime_t since);
@@ -289,13 +309,13 @@ bool nvmet_p2pmem_no_shares(void);
 /* p2pmem-verify.c */
 enum nvmet_p2pmem_ruling nvmet_p2pmem_rule(struct nvmet_p2pmem_path *path,
 					   const struct pci_p2pmem_verdict *v,
-					   struct pci_p2pmem_verdict *why);
+					   struct nvmet_p2pmem_outcome *o);
 bool nvmet_p2pmem_is_short(enum pci_p2pmem_reason reason);
 u64 nvmet_p2pmem_address(struct pci_p2pmem_grant *grant);
 enum nvmet_p2pmem_ruling nvmet_p2pmem_evaluate(struct nvmet_p2pmem_path *path,
 					       struct pci_p2pmem_grant *grant,
 					       struct device *drive,
-					       struct pci_p2pmem_verdict *why);
+					       struct nvmet_p2pmem_outcome *o);
 bool nvmet_p2pmem_still_proved(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant,
 			       struct device *drive);
 
@@ -307,14 +327,12 @@ bool nvmet_p2pmem_test_usable(struct nvmet_p2pmem_path *path);
 void nvmet_p2pmem_test_drop(struct nvmet_p2pmem_path *path);
 void nvmet_p2pmem_test_again(struct nvmet_p2pmem_path *path);
 struct pci_p2pmem_grant *nvmet_p2pmem_test_end(struct nvmet_p2pmem_path *path,
-					       struct pci_p2pmem_verdict *why,
-					       enum nvmet_p2pmem_state *state);
+					       struct nvmet_p2pmem_outcome *o);
 int nvmet_p2pmem_test_init(void);
 void nvmet_p2pmem_test_exit(void);
 
 /* p2pmem-state.c */
-void nvmet_p2pmem_enter(struct nvmet_p2pmem_path *path, enum nvmet_p2pmem_state state,
-			struct pci_p2pmem_grant *grant, enum pci_p2pmem_reason reason);
+void nvmet_p2pmem_enter(struct nvmet_p2pmem_path *path, const struct nvmet_p2pmem_outcome *o);
 char *nvmet_p2pmem_explain(struct pci_dev *provider, struct device *client,
 			   const struct pci_p2pmem_verdict *why);
 void nvmet_p2pmem_log_refusal(struct nvmet_p2pmem_path *path, struct pci_dev *provider,

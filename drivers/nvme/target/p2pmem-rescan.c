@@ -33,10 +33,10 @@
 /*
  * Whether a path's grant would be created now. A self-test proves one route: if memory is
  * mapped by another route now, or the route needs an administrator's entry now, the path needs
- * a new grant and a new test.
+ * a new grant and a new test. Set @by_admin: the route needs such an entry.
  */
 static bool nvmet_p2pmem_still_valid(struct nvmet_p2pmem_path *path,
-				     struct pci_p2pmem_grant *grant)
+				     struct pci_p2pmem_grant *grant, bool *by_admin)
 {
 	enum pci_p2pmem_reason reason;
 	struct pci_p2pmem_verdict v;
@@ -46,20 +46,28 @@ static bool nvmet_p2pmem_still_valid(struct nvmet_p2pmem_path *path,
 	/* Also false if the mapping changed: no more memory can be allocated from this grant. */
 	if (!pci_p2pmem_grant_verdict(grant, &v))
 		return false;
+	*by_admin = v.by_admin;
 	if (nvmet_p2pmem_record(path->ns)->verify != NVMET_P2PMEM_OFF &&
-	    (v.mapping != path->how || (v.by_admin && !path->by_admin)))
+	    v.by_admin && !path->trust.by_admin)
 		return false;
 	drive = nvmet_p2pmem_drive(path->ns, &reason);
 	proved = drive && nvmet_p2pmem_still_proved(path, grant, drive);
 	put_device(drive);
-	if (!proved)
-		return false;
-	path->how = v.mapping;
-	if (v.by_admin != path->by_admin) {
-		path->by_admin = v.by_admin;
-		path->logged = NVMET_P2PMEM_NEW;
-	}
-	return true;
+	return proved;
+}
+
+/* Keep a path's grant, for which an administrator's entry is needed now, or no more */
+static void nvmet_p2pmem_keep(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant,
+			      bool by_admin)
+{
+	struct nvmet_p2pmem_outcome o = {
+		.state = NVMET_P2PMEM_PEER,
+		.grant = grant,
+		.trust = path->trust,
+	};
+
+	o.trust.by_admin = by_admin;
+	nvmet_p2pmem_enter(path, &o);
 }
 
 /*
@@ -68,8 +76,10 @@ static bool nvmet_p2pmem_still_valid(struct nvmet_p2pmem_path *path,
  */
 static bool nvmet_p2pmem_rescan_test(struct nvmet_p2pmem_path *path)
 {
-	enum nvmet_p2pmem_state state = NVMET_P2PMEM_RETRY;
-	struct pci_p2pmem_verdict why = { .distance = -1 };
+	struct nvmet_p2pmem_outcome o = {
+		.state = NVMET_P2PMEM_RETRY,
+		.why.distance = -1,
+	};
 	struct pci_p2pmem_grant *grant;
 
 	if (!nvmet_p2pmem_test_usable(path)) {
@@ -84,13 +94,13 @@ static bool nvmet_p2pmem_rescan_test(struct nvmet_p2pmem_path *path)
 		nvmet_p2pmem_disconnect(path);
 		return true;
 	}
-	grant = nvmet_p2pmem_test_end(path, &why, &state);
-	if (!grant && !why.reason)
+	grant = nvmet_p2pmem_test_end(path, &o);
+	if (!grant && !o.why.reason)
 		return true;
 	if (grant)
-		nvmet_p2pmem_use(path, grant);
+		nvmet_p2pmem_use(path, grant, &o);
 	else
-		nvmet_p2pmem_refuse(path, NULL, NULL, &why, state);
+		nvmet_p2pmem_refuse(path, NULL, NULL, &o);
 	return !!grant;
 }
 
@@ -99,7 +109,7 @@ static bool nvmet_p2pmem_rescan_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *n
 {
 	struct nvmet_p2pmem_path *path = radix_tree_lookup(&ctrl->p2p_ns_map, ns->nsid);
 	struct pci_p2pmem_grant *grant;
-	bool usable;
+	bool usable, by_admin = false;
 
 	if (!path) {
 		nvmet_p2pmem_attach_path(ctrl, ns, since);
@@ -112,10 +122,12 @@ static bool nvmet_p2pmem_rescan_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *n
 	usable = grant && pci_p2pmem_grant_usable(grant);
 	if (grant && !usable && !pci_p2pmem_grant_idle(grant))
 		return true;
-	if (grant && !(usable && nvmet_p2pmem_still_valid(path, grant))) {
+	if (grant && !(usable && nvmet_p2pmem_still_valid(path, grant, &by_admin))) {
 		nvmet_p2pmem_disconnect(path);
 		grant = NULL;
 	}
+	if (grant && by_admin != path->trust.by_admin)
+		nvmet_p2pmem_keep(path, grant, by_admin);
 	if (!grant) {
 		nvmet_p2pmem_connect(path, since);
 		grant = nvmet_p2pmem_path_grant(path);

@@ -18,8 +18,13 @@
  *	               provider left and all its memory is freed
  *
  * A path leaves PEER only for SYSTEM. Every other state may be entered again with a different
- * reason. A grant does not survive a reset of its provider: the path stays in PEER until all
- * memory of the grant is freed, but its requests use system memory; then it enters SYSTEM.
+ * reason, and PEER with the same grant if the administrator's entry for its route came or went.
+ * A grant does not survive a reset of its provider: the path stays in PEER until all memory of
+ * the grant is freed, but its requests use system memory; then it enters SYSTEM.
+ *
+ * PEER has a pause that is no state: if the drive could not map memory of the grant, requests
+ * set &nvmet_p2pmem_path.map_failed and use system memory until that time, counted as
+ * "map-failed". They hold no lock that could change the state. configfs shows "ok" meanwhile.
  *
  * Requests read the state (acquire), the grant and the reason in this order. nvmet_p2pmem_enter()
  * writes grant and reason first and the state last (release): a request that reads TESTING and
@@ -38,39 +43,43 @@
 /**
  * nvmet_p2pmem_enter() - change the state of a path
  * @path: the path
- * @state: the new state
- * @grant: the grant that requests use from now on; NULL in any state but NVMET_P2PMEM_PEER
- * @reason: why @grant is NULL; PCI_P2PMEM_OK if it is not
+ * @o: the new state, and the grant that requests use from now on, or why there is none
  *
- * This is the only writer of state, grant and reason. The caller leaves the previous share.
+ * This is the only writer of state, grant, reason and trust. The caller leaves the previous share.
  *
  * Context: Process context, path->ctrl->subsys->lock held.
  */
-void nvmet_p2pmem_enter(struct nvmet_p2pmem_path *path, enum nvmet_p2pmem_state state,
-			struct pci_p2pmem_grant *grant, enum pci_p2pmem_reason reason)
+void nvmet_p2pmem_enter(struct nvmet_p2pmem_path *path, const struct nvmet_p2pmem_outcome *o)
 {
 	static const u8 from[NVMET_P2PMEM_NR_STATES] = {
 		/* [NVMET_P2PMEM_NEW]: the initial state, never entered again */
 		[NVMET_P2PMEM_SYSTEM] = BIT(NVMET_P2PMEM_NR_STATES) - 1,
 		[NVMET_P2PMEM_TESTING] = BIT(NVMET_P2PMEM_PEER) - 1,
 		[NVMET_P2PMEM_RETRY] = BIT(NVMET_P2PMEM_PEER) - 1,
-		[NVMET_P2PMEM_PEER] = BIT(NVMET_P2PMEM_PEER) - 1,
+		[NVMET_P2PMEM_PEER] = BIT(NVMET_P2PMEM_NR_STATES) - 1,
 	};
+	enum pci_p2pmem_reason reason = o->grant ? PCI_P2PMEM_OK : o->why.reason;
+	struct pci_p2pmem_grant *old = nvmet_p2pmem_path_grant(path);
 
 	lockdep_assert_held(&path->ctrl->subsys->lock);
-	WARN_ON_ONCE(!(from[state] & BIT(path->state)));
-	WARN_ON_ONCE(!grant != !!reason || !grant != (state != NVMET_P2PMEM_PEER));
+	WARN_ON_ONCE(!(from[o->state] & BIT(path->state)));
+	WARN_ON_ONCE(!o->grant != !!reason || !o->grant != (o->state != NVMET_P2PMEM_PEER));
+	WARN_ON_ONCE(old && o->grant && old != o->grant);
 
 	/* Log each use of a grant, and a refusal if its reason or remedy changed. */
-	if (state == NVMET_P2PMEM_PEER || path->state == NVMET_P2PMEM_PEER ||
+	if (o->state == NVMET_P2PMEM_PEER || path->state == NVMET_P2PMEM_PEER ||
 	    reason != path->reason)
 		path->logged = NVMET_P2PMEM_NEW;
-	if (state == NVMET_P2PMEM_PEER)
+	if (o->state == NVMET_P2PMEM_PEER)
 		path->tries = 0;
+	if (o->grant)
+		path->trust = o->trust;
+	else
+		memset(&path->trust, 0, sizeof(path->trust));
 	WRITE_ONCE(path->reason, reason);
-	rcu_assign_pointer(path->grant, grant);
+	rcu_assign_pointer(path->grant, o->grant);
 	/* Pairs with nvmet_p2pmem_get_grant(): after a successful test no request falls back. */
-	smp_store_release(&path->state, state);
+	smp_store_release(&path->state, o->state);
 }
 
 /* Look up the PCI function with that name */
@@ -204,14 +213,16 @@ void nvmet_p2pmem_log_refusal(struct nvmet_p2pmem_path *path, struct pci_dev *pr
  */
 void nvmet_p2pmem_log_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant)
 {
+	const struct nvmet_p2pmem_trust *trust = &path->trust;
+
 	path->logged = path->state;
 	pr_info("using peer-to-peer memory of %s%s for nsid %u of controller %u%s%s%s\n",
 		pci_name(pci_p2pmem_grant_provider(grant)),
-		path->by_admin ? " through a host bridge that the administrator allowed" : "",
+		trust->by_admin ? " through a host bridge that the administrator allowed" : "",
 		path->ns->nsid, path->ctrl->cntlid,
-		path->proof == PCI_P2PMEM_PROVED ? ", proved" : "",
-		path->proof == PCI_P2PMEM_UNPROVED ? ", not proved because of " : "",
-		path->proof == PCI_P2PMEM_UNPROVED ? path->note : "");
+		trust->proof == PCI_P2PMEM_PROVED ? ", proved" : "",
+		trust->proof == PCI_P2PMEM_UNPROVED ? ", not proved because of " : "",
+		trust->proof == PCI_P2PMEM_UNPROVED ? trust->note : "");
 }
 
 /* Return the last word of the line in configfs; @used: requests use the path's grant */
@@ -223,9 +234,9 @@ static const char *nvmet_p2pmem_shown_proof(const struct nvmet_p2pmem_path *path
 		return "disproved";
 	if (path->reason == PCI_P2PMEM_NOT_VERIFIED && !used)
 		return "unproved";
-	if (!used || path->proof == PCI_P2PMEM_UNTRIED)
+	if (!used || path->trust.proof == PCI_P2PMEM_UNTRIED)
 		return "untested";
-	return path->proof == PCI_P2PMEM_PROVED ? "proved" : "unproved";
+	return path->trust.proof == PCI_P2PMEM_PROVED ? "proved" : "unproved";
 }
 
 /**
@@ -256,5 +267,5 @@ int nvmet_p2pmem_show_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns, char *l
 			 grant && !reason ? pci_name(pci_p2pmem_grant_provider(grant)) : "system",
 			 pci_p2pmem_reason_token(reason),
 			 path ? nvmet_p2pmem_shown_proof(path, grant && !reason) : "untested",
-			 grant && !reason && path->by_admin ? " by-admin" : "");
+			 grant && !reason && path->trust.by_admin ? " by-admin" : "");
 }

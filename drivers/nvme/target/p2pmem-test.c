@@ -317,17 +317,15 @@ void nvmet_p2pmem_test_again(struct nvmet_p2pmem_path *path)
 /**
  * nvmet_p2pmem_test_end() - handle the result of a path's test
  * @path: path whose test is done; it has no test afterwards
- * @why: returns why the path must not be used
- * @state: returns NVMET_P2PMEM_SYSTEM if the test was conclusive and the mode refuses its
- *	result; else unchanged
+ * @o: as for nvmet_p2pmem_rule(); its @state becomes NVMET_P2PMEM_SYSTEM if the test was
+ *	conclusive and the mode refuses its result
  *
  * Context: Process context, path->ctrl->subsys->lock held.
  * Return: the grant if the path may use it; else NULL, and the path has left its share. With
- * NULL and @why->reason PCI_P2PMEM_OK, this provider is refused and another one may be tried.
+ * NULL and @o->why.reason PCI_P2PMEM_OK, this provider is refused and another one may be tried.
  */
 struct pci_p2pmem_grant *nvmet_p2pmem_test_end(struct nvmet_p2pmem_path *path,
-					       struct pci_p2pmem_verdict *why,
-					       enum nvmet_p2pmem_state *state)
+					       struct nvmet_p2pmem_outcome *o)
 {
 	struct nvmet_p2pmem_test *t = path->test;
 	enum nvmet_p2pmem_ruling ruling = NVMET_P2PMEM_REFUSE;
@@ -337,24 +335,24 @@ struct pci_p2pmem_grant *nvmet_p2pmem_test_end(struct nvmet_p2pmem_path *path,
 		ret = t->ret[i] ?: ret;
 	switch (ret) {
 	case 0:
-		ruling = nvmet_p2pmem_rule(path, t->why, why);
+		ruling = nvmet_p2pmem_rule(path, t->why, o);
 		/* The core ranks a provider with a stored result last. */
 		if (nvmet_p2pmem_test_known(t)) {
-			why->reason = PCI_P2PMEM_OK;
+			o->why.reason = PCI_P2PMEM_OK;
 		} else if (ruling == NVMET_P2PMEM_REFUSE) {
-			*state = NVMET_P2PMEM_SYSTEM;
+			o->state = NVMET_P2PMEM_SYSTEM;
 			nvmet_p2pmem_test_again(path);
 		}
 		break;
 	case -EAGAIN:
-		/* Sets @why to the pair that is not proved. */
-		nvmet_p2pmem_rule(path, t->why, why);
-		nvmet_p2pmem_test_short(t, why);
+		/* Sets @o->why to the pair that is not proved. */
+		nvmet_p2pmem_rule(path, t->why, o);
+		nvmet_p2pmem_test_short(t, &o->why);
 		nvmet_p2pmem_test_again(path);
 		break;
 	case -ENOMEM:
 	case -EINTR:
-		why->reason = PCI_P2PMEM_NOT_VERIFIED;
+		o->why.reason = PCI_P2PMEM_NOT_VERIFIED;
 		nvmet_p2pmem_test_again(path);
 		break;
 	case -ENODEV:
@@ -362,7 +360,7 @@ struct pci_p2pmem_grant *nvmet_p2pmem_test_end(struct nvmet_p2pmem_path *path,
 		fallthrough;
 	default:
 		/* Wrong data, or the provider is leaving: try another provider. */
-		why->reason = PCI_P2PMEM_OK;
+		o->why.reason = PCI_P2PMEM_OK;
 	}
 	nvmet_p2pmem_test_drop(path);
 	if (ruling == NVMET_P2PMEM_USE)

@@ -30,9 +30,10 @@ static enum nvmet_p2pmem_mode nvmet_p2pmem_mode(struct nvmet_p2pmem_path *path,
 
 /**
  * nvmet_p2pmem_rule() - decide by the results of the self-tests
- * @path: the path, whose proof and note are set
+ * @path: the path
  * @v: verdicts of both pairs
- * @why: returns why the path is refused, or which pair is not proved
+ * @o: returns in @why why the path is refused, or which pair is not proved; in @trust, the
+ *	proof and its note
  *
  * Every mode refuses a pair that moved wrong data. "require" accepts proved pairs only, "warn"
  * also accepts pairs that could not be proved, "off" also accepts pairs that were not tested.
@@ -42,7 +43,7 @@ static enum nvmet_p2pmem_mode nvmet_p2pmem_mode(struct nvmet_p2pmem_path *path,
  */
 enum nvmet_p2pmem_ruling nvmet_p2pmem_rule(struct nvmet_p2pmem_path *path,
 					   const struct pci_p2pmem_verdict *v,
-					   struct pci_p2pmem_verdict *why)
+					   struct nvmet_p2pmem_outcome *o)
 {
 	enum nvmet_p2pmem_mode mode = nvmet_p2pmem_mode(path, v);
 	const struct pci_p2pmem_verdict *open = NULL;
@@ -50,24 +51,24 @@ enum nvmet_p2pmem_ruling nvmet_p2pmem_rule(struct nvmet_p2pmem_path *path,
 
 	for (i = 0; i < NVMET_P2PMEM_PAIRS; i++) {
 		if (v[i].reason) {
-			*why = v[i];
+			o->why = v[i];
 			return NVMET_P2PMEM_REFUSE;
 		}
 		if (v[i].proof != PCI_P2PMEM_PROVED && !open)
 			open = &v[i];
 	}
-	path->note[0] = '\0';
-	path->proof = PCI_P2PMEM_UNTRIED;
+	o->trust.note[0] = '\0';
+	o->trust.proof = PCI_P2PMEM_UNTRIED;
 	if (mode == NVMET_P2PMEM_OFF)
 		return NVMET_P2PMEM_USE;
-	path->proof = PCI_P2PMEM_PROVED;
+	o->trust.proof = PCI_P2PMEM_PROVED;
 	if (!open)
 		return NVMET_P2PMEM_USE;
 
-	path->proof = PCI_P2PMEM_UNPROVED;
-	scnprintf(path->note, sizeof(path->note), "%s: %s", open->client, open->note);
-	*why = *open;
-	why->reason = PCI_P2PMEM_NOT_VERIFIED;
+	o->trust.proof = PCI_P2PMEM_UNPROVED;
+	scnprintf(o->trust.note, sizeof(o->trust.note), "%s: %s", open->client, open->note);
+	o->why = *open;
+	o->why.reason = PCI_P2PMEM_NOT_VERIFIED;
 	return mode == NVMET_P2PMEM_REQUIRE ? NVMET_P2PMEM_REFUSE : NVMET_P2PMEM_USE;
 }
 
@@ -103,7 +104,7 @@ u64 nvmet_p2pmem_address(struct pci_p2pmem_grant *grant)
  * @path: the path
  * @grant: the grant
  * @drive: DMA device of the drive
- * @why: returns why the grant is refused
+ * @o: as for nvmet_p2pmem_rule()
  *
  * Context: Process context, path->ctrl->subsys->lock held.
  * Return: use the grant now, test it now, test it later, or refuse it.
@@ -111,7 +112,7 @@ u64 nvmet_p2pmem_address(struct pci_p2pmem_grant *grant)
 enum nvmet_p2pmem_ruling nvmet_p2pmem_evaluate(struct nvmet_p2pmem_path *path,
 					       struct pci_p2pmem_grant *grant,
 					       struct device *drive,
-					       struct pci_p2pmem_verdict *why)
+					       struct nvmet_p2pmem_outcome *o)
 {
 	struct device *client[NVMET_P2PMEM_PAIRS] = { drive, path->ctrl->p2p_client };
 	struct pci_p2pmem_verdict v[NVMET_P2PMEM_PAIRS];
@@ -123,13 +124,13 @@ enum nvmet_p2pmem_ruling nvmet_p2pmem_evaluate(struct nvmet_p2pmem_path *path,
 		untried |= v[i].proof == PCI_P2PMEM_UNTRIED;
 	}
 	if (!untried || nvmet_p2pmem_mode(path, v) == NVMET_P2PMEM_OFF)
-		return nvmet_p2pmem_rule(path, v, why);
+		return nvmet_p2pmem_rule(path, v, o);
 	if (!path->tries || path->tried != nvmet_p2pmem_address(grant) ||
 	    time_after_eq(jiffies, path->retry))
 		return NVMET_P2PMEM_TEST;
 	/* Report the reason of the last test until the next one. */
-	why->reason = nvmet_p2pmem_is_short(path->reason) ? path->reason :
-							    PCI_P2PMEM_NOT_VERIFIED;
+	o->why.reason = nvmet_p2pmem_is_short(path->reason) ? path->reason :
+							      PCI_P2PMEM_NOT_VERIFIED;
 	nvmet_p2pmem_rescan(path->retry - jiffies);
 	return NVMET_P2PMEM_WAIT;
 }
