@@ -148,6 +148,55 @@ not ok 2 - it is wrong
 # three is not four
 ok 3 - c" 1
 
+# A kernel that the archive lacks, or that cannot be reached; it skips the tests of that kernel and no others. All is
+# in a copy, where kernels/build.sh is a script.
+copy=$dir/copy/tools/testing/p2pmem
+rm -rf "$dir/copy" "$dir/b/k" "$dir/ran"
+mkdir -p "$copy/kernels" "$copy/tests/guest" "$copy/rig/topologies"
+cp "$here/../run-tests.sh" "$copy/"
+git init -q "$dir/copy"
+: >"$copy/rig/topologies/one.topo"
+# what a guest would report
+cat >"$copy/rig/vm.py" <<'E2'
+import json, os, pathlib
+vm = pathlib.Path(os.environ["BUILD"]) / "vm" / os.environ["NAME"]
+vm.mkdir(parents=True)
+tap = {"passed": 1, "failed": 0, "skipped": 0, "failures": [], "skips": []}
+(vm / "report.json").write_text(json.dumps({"tap": tap, "reasons": []}))
+E2
+printf 'host host %s/once.sh\nguest one a.sh LANE=far\nother one a.sh LANE=near\n' "$dir" >"$dir/list"
+
+# lanes NAME STATUS WANTED-STATUS LAST-LINE: the kernel "far" ends with STATUS
+lanes()
+{
+	name=$1 want_status=$3 want_last=$4 status=0
+	printf '#!/bin/sh\n[ $2 = far ] || exit 0\necho "kernel: fetching"\necho "kernel: far cannot be fetched" >&2\nexit %s\n' \
+		"$2" >"$copy/kernels/build.sh"
+	chmod +x "$copy/kernels/build.sh"
+	LIST=$dir/list BUILD=$dir/b TESTS='' KEEP=k "$copy/run-tests.sh" >"$dir/out" 2>&1 || status=$?
+	count=$((count + 1))
+	last=$(tail -n 1 "$dir/out")
+	if [ "$status" = "$want_status" ] && [ "$last" = "$want_last" ]; then
+		echo "ok $count - $name"
+	else
+		bad=1
+		echo "not ok $count - $name: status $status, last line '$last', wanted $want_status, '$want_last'"
+		sed 's/^/# /' "$dir/out"
+	fi
+}
+
+lanes "a kernel that cannot be reached: its tests are skipped" 3 0 "2 passed, 0 failed, 1 skipped"
+count=$((count + 1))
+if grep -q "^  guest: .*# SKIP kernel: far cannot be fetched" "$dir/out"; then
+	echo "ok $count - ... with the reason"
+else
+	bad=1
+	echo "not ok $count - ... with the reason"
+fi
+lanes "a kernel that cannot be built ends the run" 1 2 \
+	"run-tests: cannot build the kernel far that some of the tests need (see above)"
+lanes "the next time it is there: a skip is not kept" 0 0 "3 passed, 0 failed"
+
 # order NAME AGAIN WANTED: what would run of two lists, the second of which is $dir/list2
 order()
 {
