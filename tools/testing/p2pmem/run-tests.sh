@@ -4,7 +4,8 @@
 # run-tests.sh: run and count the tests of tests/list. "make check" calls it after "make modules".
 #
 #   TESTS="core-* topology"   only tests whose name matches one of these shell patterns
-#   GUESTS=1                  only guests, and of these only those on the distribution's kernel
+#   GUESTS=1                  only guests, and of these only those on the distribution's kernel; rows "guests" are
+#                             among them
 #   JOBS=N                    number of tests that run at the same time: one more than processors, because
 #                             guests wait for their clocks; at most 8, and 3 GB of memory for each
 #   BUILD=dir                 directory of the logs: BUILD/check/NAME.log, BUILD/vm/check-NAME/
@@ -64,6 +65,12 @@ selected()
 	return 1
 }
 
+# on_host TOPOLOGY: the script of such a row runs on this machine
+on_host()
+{
+	[ "$1" = host ] || [ "$1" = guests ]
+}
+
 # files PATHSPEC...: prints the files of the work tree, except for the page with the results of the last
 # complete run, which is written after that run
 files()
@@ -80,7 +87,7 @@ digest()
 		case $word in EXTRA_FILES=*) read -ra extra <<<"${word#EXTRA_FILES=}" ;; esac
 	done
 	{
-		if [ "$2" = host ]; then
+		if on_host "$2"; then
 			files .
 		else
 			files . ':!Documentation' ':!README.md' ':!.ci' ':!tools/packaging' \
@@ -195,6 +202,7 @@ unfit()
 	[ "$arch" != amd64 ] || return 0
 	case $2 in
 	host)	echo "it is no guest of an $arch kernel, and make check runs it" ;;
+	guests)	echo "it takes programs of this machine into its guest" ;;
 	*/*)	topo=$here/tests/$2.topo ;;
 	*)	topo=$here/rig/topologies/$2.topo ;;
 	esac
@@ -247,7 +255,7 @@ run_one()
 	why=$(unfit "$@")
 	if [ -n "$why" ]; then
 		printf '0 0 1\ns %s # SKIP %s\n' "$name" "$why" >"$out/$name.count"
-	elif [ "$2" = host ]; then
+	elif on_host "$2"; then
 		run_host "$name" "${@:3}"
 	else
 		run_vm "$@"
@@ -292,7 +300,7 @@ lines_again()
 {
 	# shellcheck disable=SC2086	# split into one word per file
 	sed 's/#.*//' $list | awk -v lane="$again" '
-		NF < 3 || $2 == "host"	{ next }
+		NF < 3 || $2 == "host" || $2 == "guests" { next }
 		/AGAIN=no/		{ next }
 		/LANE=/			{ there[$1] = 1; next }
 					{ name[++n] = lane "-" $1; line[n] = $0 }

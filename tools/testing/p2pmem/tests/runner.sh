@@ -201,7 +201,7 @@ lanes "the next time it is there: a skip is not kept" 0 0 "3 passed, 0 failed"
 order()
 {
 	count=$((count + 1))
-	got=$(LIST="$dir/list $dir/list2" BUILD=$dir/b TESTS='' AGAIN=$2 DRY=1 "$here/../run-tests.sh" |
+	got=$(LIST="$dir/list $dir/list2" BUILD=$dir/b TESTS='' AGAIN=$2 GUESTS=${guests:-} DRY=1 "$here/../run-tests.sh" |
 		awk '{ printf "%s ", $1 } END { print "" }')
 	if [ "$got" = "$3 " ]; then
 		echo "ok $count - $1"
@@ -214,16 +214,19 @@ order()
 cat >"$dir/list" <<'E2'
 one	one-switch	x.sh APPEND="a b"
 here	host		x.sh
+inside	guests		x.sh
 two	one-switch	x.sh AGAIN=no
 debug-one one-switch	x.sh LANE=debug
 three	one-switch	x.sh	# not least
 E2
 printf 'again\nfour one-switch x.sh\nwait\nlast host x.sh\n' >"$dir/list2"
 order "tests to run again replace the line in a list, once" debug \
-	"one here two debug-one three debug-three debug-four four wait last"
-order "no tests to run again" "" "one here two debug-one three four wait last"
+	"one here inside two debug-one three debug-three debug-four four wait last"
+order "no tests to run again" "" "one here inside two debug-one three four wait last"
 sed -i /again/d "$dir/list2"
-order "tests to run again follow the lists" debug "one here two debug-one three four wait last debug-three debug-four"
+order "tests to run again follow the lists" debug "one here inside two debug-one three four wait last debug-three debug-four"
+guests=1
+order "guests only, by scripts of this machine, too" "" "one inside two three four wait"
 
 # The guests' host_errors detects a failed request of every status in block/blk-core.c.
 # shellcheck source=tools/testing/p2pmem/rig/guest/e2e.sh
