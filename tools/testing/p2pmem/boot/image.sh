@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # image.sh NAME OUT RELEASE...: make the image of a small Debian system that boots its own kernel and
-# initramfs from an NVMe drive: debian12 or debian13 with systemd, the distribution's default kernel
-# and the kernels RELEASE (as printed by uname -r).
+# initramfs from an NVMe drive: debian12 or debian13 with systemd, and the kernels RELEASE (as printed by
+# uname -r). Debian 12's has its default kernel, 6.1, too. Debian 13's default kernel is the newest 6.12, which
+# would boot instead of an older RELEASE.
 #
 #   OUT/base.raw     the file system, sparse; boot.py boots copies of it
 #   OUT/image.log    what debootstrap and apt said
@@ -58,8 +59,8 @@ shift 3
 releases=$*
 root=$out/root
 case $name in
-debian12) suite=bookworm ;;
-debian13) suite=trixie ;;
+debian12) suite=bookworm default=linux-image-amd64 ;;
+debian13) suite=trixie default= ;;
 *) die "$name is neither debian12 nor debian13" ;;
 esac
 archive_own
@@ -100,9 +101,8 @@ echo boot >"$root/etc/hostname"
 inside apt-get -qq update || die "the package lists of $suite cannot be fetched"
 # what the command p2pmem needs is there, so that its package can be installed without a network
 install_packages initramfs-tools zstd e2fsprogs iproute2 nvme-cli pciutils pci.ids libpci3 'libjson-c5' python3-minimal mokutil
-# the distribution's own kernel, and the others
-# shellcheck disable=SC2046	# one word each
-install_packages linux-image-amd64 $(for r in $releases; do echo "linux-image-$r"; done) || die "a kernel cannot be installed"
+# shellcheck disable=SC2046,SC2086	# one word each, or none
+install_packages $default $(for r in $releases; do echo "linux-image-$r"; done) || die "a kernel cannot be installed"
 nvmetcli || die "nvmetcli cannot be installed"
 status=1
 
