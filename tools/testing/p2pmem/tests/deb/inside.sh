@@ -227,7 +227,7 @@ mount -t tmpfs -o size=3m none /boot
 cp "/debs/linux-image-$KVER.deb" /boot/filler
 echo ours >"/boot/initrd.img-$KVER"
 was=$(installed "p2pmem-modules-$KVER")
-check "no space in /boot: one line" refused "no space: /boot has .* MiB free, another initramfs needs" dpkg -i /debs/modules-higher.deb
+check "no space in /boot: one line" refused "no space: /boot has .* MiB free, the initramfs of this kernel needs" dpkg -i /debs/modules-higher.deb
 check "no space in /boot: nothing is half installed" test "$(installed "p2pmem-modules-$KVER")" = "$was"
 check "and our modules are used" ours
 umount /boot
@@ -260,6 +260,20 @@ half_distribution()
 	grep -x ours "/boot/initrd.img-$KVER"
 }
 
+# where there is no initramfs in /boot
+small_modules()
+{
+	mkdir -p "/lib/modules/$KVER" /debs/boot
+	mount -t tmpfs -o size=1m none "/lib/modules/$KVER" && mount --bind /debs/boot /boot || return 1
+	refused "no space: /lib/modules/$KVER has 1 MiB free, another set of modules needs 8 MiB" \
+		dpkg -i --force-depends /debs/modules-higher.deb
+	small_status=$?
+	umount /boot
+	umount "/lib/modules/$KVER"
+	rmdir "/lib/modules/$KVER"
+	return $small_status
+}
+
 check "/boot is full" full_boot
 check "a removal that fails needs no room to be undone" sh "/var/lib/dpkg/info/p2pmem-modules-$KVER.postinst" abort-remove
 check "and leaves our modules in use" ours
@@ -286,6 +300,27 @@ check "once more" dpkg -i --force-depends /debs/modules-higher.deb
 check "the image goes first, and the index with it" dpkg --remove --force-depends "linux-image-$KVER"
 check "then the modules" dpkg --remove --force-depends "p2pmem-modules-$KVER"
 check "nothing of either is left" test -z "$(find "/lib/modules/$KVER" /lib/modules/.p2pmem* 2>/dev/null)"
+
+# image and modules in one run, as apt upgrade installs them: the initramfs is made and renewed, beside
+# that of another kernel
+mount -t tmpfs -o size=8m none /boot
+head -c 3m /dev/urandom >/boot/initrd.img-of-another
+check "no space in /boot for image and modules: one line" \
+	refused "no space: /boot has .* MiB free, the initramfs of this kernel needs 10 MiB" \
+	dpkg -i --force-depends "/debs/linux-image-$KVER.deb" /debs/modules-higher.deb
+check "the modules are not installed" \
+	test "$(installed "p2pmem-modules-$KVER" | cut -d ' ' -f 1)" != installed
+check "and its initramfs has the distribution's driver" distribution
+rm "/boot/initrd.img-$KVER"
+mount -o remount,size=16m /boot
+check "with room for both: image and modules in one run" \
+	dpkg -i --force-depends "/debs/linux-image-$KVER.deb" /debs/modules-higher.deb
+check "our modules are used" ours
+umount /boot
+check "removed again" dpkg --remove --force-depends "linux-image-$KVER" "p2pmem-modules-$KVER"
+
+# the file system of the modules is looked at without an image, too
+check "the room for modules is looked at" small_modules
 check "the image again" dpkg -i "/debs/linux-image-$KVER.deb"
 check "and once more" dpkg -i --force-depends /debs/modules-higher.deb
 
