@@ -3,12 +3,25 @@
 #
 # For install.sh and the package's preinst, which define die().
 
+# efi_is_set NAME: succeeds if this variable of the firmware is 1. Four bytes of attributes are before it.
+efi_is_set()
+{
+	efi_var=$(find /sys/firmware/efi/efivars -name "$1-*" 2>/dev/null | head -n 1)
+	[ -n "$efi_var" ] && [ "$(od -An -tu1 -j4 -N1 "$efi_var" | tr -d ' ')" = 1 ]
+}
+
+# Succeeds if shim's validation was disabled (mokutil --disable-validation), in shim's copy of that setting. The
+# kernel believes it as this does: not when the variable outlives a boot (attribute 1), as shim's own does not.
+validation_off()
+{
+	efi_is_set MokSBStateRT && [ $(($(od -An -tu1 -N1 "$efi_var") & 1)) = 0 ]
+}
+
 # enforced: succeeds if the kernel loads signed modules only, and sets "enforced_by" to what says so
 enforced()
 {
 	enforced_by="Secure Boot is on"
-	var=$(find /sys/firmware/efi/efivars -name 'SecureBoot-*' 2>/dev/null | head -n 1)
-	[ -z "$var" ] || [ "$(od -An -tu1 -j4 -N1 "$var" | tr -d ' ')" != 1 ] || return 0
+	if efi_is_set SecureBoot && ! validation_off; then return 0; fi
 	enforced_by="the kernel runs with module.sig_enforce=1"
 	! grep -qs Y /sys/module/module/parameters/sig_enforce || return 0
 	enforced_by="the kernel is locked down (lockdown=)"

@@ -144,7 +144,17 @@ check "Secure Boot: the key is not kept" test ! -e /var/lib/p2pmem-key.der
 : >/var/lib/p2pmem-key.der
 check "and purged" dpkg --purge "p2pmem-modules-$KVER"
 check "with the key that was kept to be enrolled" test ! -e /var/lib/p2pmem-key.der
-rm -f /sys/firmware/efi/efivars/SecureBoot-test /usr/local/bin/mokutil
+# where shim does not validate, the kernel loads all modules
+printf '\006\000\000\000\000' >/sys/firmware/efi/efivars/MokSBStateRT-test
+check "Secure Boot, shim validates: unsigned modules are refused" \
+	refused "Secure Boot is on and these modules are not signed" dpkg -i "$release"
+printf '\007\000\000\000\001' >/sys/firmware/efi/efivars/MokSBStateRT-test
+check "Secure Boot, a variable that is not shim's: the same" \
+	refused "Secure Boot is on and these modules are not signed" dpkg -i "$release"
+printf '\006\000\000\000\001' >/sys/firmware/efi/efivars/MokSBStateRT-test
+check "Secure Boot, shim does not validate: unsigned modules are installed" dpkg -i "$release"
+check "and purged" dpkg --purge "p2pmem-modules-$KVER"
+rm -f /sys/firmware/efi/efivars/*-test /usr/local/bin/mokutil
 # the same without Secure Boot
 mkdir -p /sys/module/module/parameters /sys/kernel/security
 echo Y >/sys/module/module/parameters/sig_enforce
