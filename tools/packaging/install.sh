@@ -32,6 +32,8 @@ set -eu
 # depmod and modinfo: root by su, and users, have no sbin
 PATH=$PATH:/usr/sbin:/sbin
 export LC_ALL=C
+# users read the index and run the commands, whatever root's files are
+umask 022
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
 build=${BUILD:-$top/build}

@@ -123,6 +123,15 @@ boot_check()
 	[ -n "$file" ] && [ ! -e "$DESTDIR$file" ]
 }
 
+# readable: all that was installed, and the index, for users
+readable()
+{
+	find "$DESTDIR/etc" "$DESTDIR/usr" "$lib/updates" "$lib"/modules.* -type d ! -perm -005 -print \
+		-o -type f ! -perm -004 -print >"$work/unreadable" 2>/dev/null || :
+	cat "$work/unreadable"
+	[ ! -s "$work/unreadable" ]
+}
+
 fresh()
 {
 	rm -rf "$DESTDIR"
@@ -428,6 +437,13 @@ check "no second check" test -z "$(find "$DESTDIR/etc" -name '*p2pmem*' ! -type 
 check "uninstall below /usr beside the package" env PREFIX=/usr "$script" uninstall
 check "and the package's files stay" test "$(cat "$DESTDIR/usr/bin/p2pmem" "$DESTDIR/usr/bin/p2pmem-modules" | grep -c "the package's")" = 2
 rm -r "${DESTDIR:?}/var" "$DESTDIR/lib/systemd" "${DESTDIR:?}/usr/bin"
+
+# root's files are not for others
+rm -rf "$DESTDIR/etc" "${DESTDIR:?}/usr"
+check "install with umask 077" sh -c "umask 077; exec '$script' install"
+check "users can read all of it" readable
+check "uninstall with umask 077" sh -c "umask 077; exec '$script' uninstall"
+check "users can read the index" readable
 
 refuses "a key without a certificate" "cannot be read" env SIGN_KEY=/dev/null "$script" install
 refuses "a certificate without a key" "cannot be read" env SIGN_CERT=/dev/null "$script" install
