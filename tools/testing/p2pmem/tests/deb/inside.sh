@@ -171,6 +171,22 @@ check "modules that were installed by hand are not overwritten" refused "was ins
 rm -r "/lib/modules/$KVER/updates"
 dpkg --purge "p2pmem-modules-$KVER" >/dev/null 2>&1
 
+# install.sh, without a directory that it is to install below
+by_hand=/debs/tree/tools/packaging/install.sh
+mount -t tmpfs -o size=3m none /boot
+echo kernel >"/boot/vmlinuz-$KVER"
+head -c 1m /dev/zero >"/boot/initrd.img-$KVER"
+check "install.sh, no space in /boot: one line" \
+	refused "no space: /boot has .* MiB free, another initramfs of $KVER needs .* MiB" "$by_hand" install
+check "and nothing is installed" test ! -e "/lib/modules/$KVER/updates"
+check "install.sh, INITRAMFS=no: it needs no room" env INITRAMFS=no "$by_hand" install
+check "and removes its set" env INITRAMFS=no "$by_hand" uninstall
+umount /boot
+check "install.sh with room" "$by_hand" install
+check "our modules are used" ours
+check "and removes them" "$by_hand" uninstall
+check "the distribution's modules are used" distribution
+
 mkdir -p "/lib/modules/$KVER/updates/dkms"
 cp /debs/ib_core.ko "/lib/modules/$KVER/updates/dkms/"
 check "a rival is refused, in one line" refused "updates/dkms/ib_core.ko replaces ib_core already: remove the package" dpkg -i "$release"

@@ -89,6 +89,13 @@ prepare()
 	mkdir -p "$work/debs/signed"
 	cp "$work/signed/p2pmem-modules-${KVER}"_*.deb "$work/debs/signed/"
 	cp "$BUILD/stock/$KVER/modules/ib_core.ko" "$(dirname "$0")/inside.sh" "$work/debs/"
+	# what install.sh needs of a clone
+	rm -rf "$work/debs/tree"
+	mkdir -p "$work/debs/tree/tools" "$work/debs/tree/build/stock/$KVER/modules"
+	cp -r "$packaging" "$top/tools/pci" "$work/debs/tree/tools/"
+	for m in $modules; do
+		cp "$BUILD/stock/$KVER/modules/$m.ko" "$work/debs/tree/build/stock/$KVER/modules/"
+	done
 	image_package "$KVER" "$image"
 	image_package "$next" 6.99.9-1
 	higher_version "p2pmem-modules-$KVER" modules-higher.deb
@@ -109,7 +116,7 @@ system()
 		mount -t proc none "$work/overlay/root/proc"
 		mount -t tmpfs none "$work/overlay/root/run"
 		mount --bind /dev "$work/overlay/root/dev"
-		exec chroot "$work/overlay/root" env KVER="$KVER" NEXT="$next" MODULES="$modules" sh /debs/inside.sh
+		exec chroot "$work/overlay/root" env -u BUILD KVER="$KVER" NEXT="$next" MODULES="$modules" sh /debs/inside.sh
 	END
 	unshare -m --propagation private sh "$work/enter.sh"
 }
