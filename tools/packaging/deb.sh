@@ -212,6 +212,10 @@ earlier()
 "$rig/modules.sh" "$build"
 # shellcheck disable=SC1091
 . "$build/kernel/env"
+own=$(dpkg --print-architecture)
+[ "${KARCH:-$own}" = "$own" ] ||
+	die "the kernel $KVER is for $KARCH, and the packages would be for $own: run make deb on a machine of $KARCH"
+"$rig/modules.sh" "$build"
 image=$(cat "$build/kernel/version" 2>/dev/null) || image=
 if [ -z "$image" ] || [ -z "$KIMAGE" ]; then
 	die "the kernel was set by KDIR=, not taken from a package, and a package of modules depends on the image's version: unset KDIR="
