@@ -18,6 +18,8 @@
 
 set -eu
 export LC_ALL=C
+# the files of the archive of sources have these modes
+umask 022
 
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
@@ -209,7 +211,6 @@ earlier()
 # shellcheck disable=SC2046	# split into one word per package
 "$rig/deps.sh" $(sed 's/#.*//' "$here/build-depends" | awk 'NF { print $1 }')
 "$rig/kernel.sh" "$build"
-"$rig/modules.sh" "$build"
 # shellcheck disable=SC1091
 . "$build/kernel/env"
 own=$(dpkg --print-architecture)

@@ -7,7 +7,22 @@
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-kdir=$(cd "${1:-/lib/modules/$(uname -r)/build}" && pwd)
+
+die()
+{
+	echo "build.sh: $*" >&2
+	exit 1
+}
+
+kdir=${1:-/lib/modules/$(uname -r)/build}
+release=$(sed -n 's/^#define UTS_RELEASE "\(.*\)"/\1/p' "$kdir/include/generated/utsrelease.h" 2>/dev/null) || :
+# what these sources were grafted for, unless they are those of DKMS
+wanted=$(sed -n 's/^Linux \([^,]*\),.*/\1/p' "$here/VERSION" 2>/dev/null) || :
+[ -n "$release" ] ||
+	die "$kdir has no headers of a kernel: install linux-headers-${wanted:-$(uname -r)}, or name their directory"
+[ -z "$wanted" ] || [ "$release" = "$wanted" ] ||
+	die "$kdir is $release, and these sources are of $wanted alone: name the headers of $wanted, or take the archive of $release"
+kdir=$(cd "$kdir" && pwd)
 if [ ! -e "$here/compat.h" ]; then
 	# what this kernel's interface lacks
 	"$here/tools/compat/probe.sh" "$kdir" "$here" "$here/compat.probes" "$here/compat.h.new"

@@ -50,6 +50,72 @@ packages()
 		grep -F "p2pmem-modules-$KVER (= $(dpkg-deb -f "$1/p2pmem-modules-${KVER}"_*.deb Version))"
 }
 
+# readable DIRECTORY: all files of its packages and of its archive of sources
+readable()
+{
+	tar -tvJf "$1"/p2pmem-source-*.tar.xz >"$work/modes" || return 1
+	for d in "$1"/*.deb; do dpkg-deb -c "$d" || return 1; done >>"$work/modes"
+	[ -s "$work/modes" ] && ! grep -v '^\(l\|-r..r..r..\|dr.xr.xr.x\)' "$work/modes"
+}
+
+# refused TEXT COMMAND...: fails with one line, which has TEXT
+refused()
+{
+	text=$1
+	shift
+	! "$@" >"$work/refused" 2>&1 || { cat "$work/refused"; return 1; }
+	cat "$work/refused"
+	[ "$(grep -c '' "$work/refused")" = 1 ] && grep -Fq "$text" "$work/refused"
+}
+
+# headers RELEASE: a directory that says only this
+headers()
+{
+	mkdir -p "$work/headers/include/generated"
+	echo "#define UTS_RELEASE \"$1\"" >"$work/headers/include/generated/utsrelease.h"
+}
+
+# sources: unpacks the archive of sources, with a make that says which headers it would use
+sources()
+{
+	rm -rf "$work/sources" "$work/headers"
+	mkdir -p "$work/sources/bin"
+	tar -C "$work/sources" -xf "$work/built/p2pmem-source-$KVER.tar.xz" --strip-components=1
+	printf '#!/bin/sh\necho "$2"\n' >"$work/sources/bin/make"
+	chmod +x "$work/sources/bin/make"
+}
+
+rebuild()
+{
+	env PATH="$work/sources/bin:$PATH" "$work/sources/build.sh" "$work/headers"
+}
+
+# foreign: the build directory of a kernel of another architecture
+foreign()
+{
+	rm -rf "$work/foreign"
+	mkdir -p "$work/foreign/kernel"
+	cp "$BUILD/kernel/version" "$BUILD/kernel/apt-conf" "$BUILD/kernel/source-package" "$work/foreign/kernel/"
+	sed 's/^KARCH=.*/KARCH=sparc64/' "$BUILD/kernel/env" >"$work/foreign/kernel/env"
+}
+
+# dkms_depends: what p2pmem-dkms brings with it has the programs that its sources call
+dkms_depends()
+{
+	rm -rf "$work/dkms"
+	dpkg-deb -x "$work/built"/p2pmem-dkms_*.deb "$work/dkms"
+	apt-get -s -q --no-install-recommends -o Dir::State::status=/dev/null install \
+		"$work/built"/p2pmem-dkms_*.deb >"$work/would" 2>&1 || { cat "$work/would"; return 1; }
+	programs="make gcc"
+	[ -z "$(find "$work/dkms" -name '*.cocci')" ] || programs="$programs spatch"
+	for p in $programs; do
+		package=$(dpkg-query -S "$(readlink -f "$(command -v "$p")")" | cut -d : -f 1)
+		echo "$p: $package"
+		grep -q "^Inst $package " "$work/would" || return 1
+	done
+	[ "$p" = spatch ]
+}
+
 # image_package RELEASE VERSION: like the distribution's, with few modules
 image_package()
 {
@@ -134,10 +200,26 @@ if [ $failed != 0 ]; then echo "1..$n"; exit 1; fi
 check "those of an earlier release are kept, and not in the way" sh -c "cd '$work/built/old' && ls $older && cd .. && ! ls $older"
 check "the README's names are those of one build" one_of_each
 check "all packages, for the exact version of the image" packages "$work/built"
+check "a kernel of another architecture" foreign
+check "... has no packages here: one line says where to build them" refused "is for sparc64, and the packages would be for" \
+	"$packaging/deb.sh" "$work/foreign"
+check "the archive of sources" sources
+headers 9.9.999+deb99-amd64
+check "... refuses another release, in one line that says which it is for" \
+	refused "is 9.9.999+deb99-amd64, and these sources are of $KVER alone: name the headers of $KVER" rebuild
+headers "$KVER"
+check "... builds for its own" sh -c "env PATH='$work/sources/bin:$PATH' '$work/sources/build.sh' '$work/headers' |
+	grep -x '$work/headers'"
+rm -r "$work/headers"
+check "... and says what to install where there are no headers" refused "install linux-headers-$KVER" rebuild
+check "p2pmem-dkms depends on what its sources call" dkms_depends
 check "lintian has no error and no warning" lintian --allow-root --fail-on error,warning "$work/built"/*.changes
 check "a key to sign with" openssl req -new -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=p2pmem test" \
 	-text -keyout "$work/key.pem" -out "$work/cert.pem"
-check "signed packages build" env SIGN_KEY="$work/key.pem" SIGN_CERT="$work/cert.pem" "$packaging/deb.sh" "$BUILD" "$work/signed"
+# by a root whose files are not for others
+check "signed packages build" sh -c "umask 077; SIGN_KEY='$work/key.pem' SIGN_CERT='$work/cert.pem' \
+	exec '$packaging/deb.sh' '$BUILD' '$work/signed'"
+check "and others can read what is in them" readable "$work/signed"
 check "packages of two images" prepare
 if [ "$(id -u)" = 0 ]; then
 	system >"$work/system" 2>&1 || :
