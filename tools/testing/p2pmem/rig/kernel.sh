@@ -257,11 +257,37 @@ same_version()
 		die "KDIR=$1 is $h and KSRC=$2 is $s: give headers and source of one version"
 }
 
+# option HEADERS NAME: the value of CONFIG_NAME
+option()
+{
+	sed -n "s/^CONFIG_$2=\"\{0,1\}\([^\"]*\)\"\{0,1\}\$/\1/p" "$1/include/config/auto.conf" 2>/dev/null || :
+}
+
+# configured_compiler HEADERS ARCHITECTURE: for headers that do not name their compiler, and call gcc: where
+# that is of another major version than the kernel's, the kernel's has this name in the directory that is printed
+configured_compiler()
+{
+	[ "$(option "$1" CC_IS_CLANG)" != y ] ||
+		die "KDIR=$1 was built with $(option "$1" CC_VERSION_TEXT), and gcc builds these modules: give headers of a kernel that gcc has built"
+	major=$(option "$1" GCC_VERSION)
+	[ -n "$major" ] || return 0
+	major=$((major / 10000)) prefix=$(cross "$2")
+	[ "$("${prefix}gcc" -dumpversion 2>/dev/null | cut -d . -f 1)" != $major ] || return 0
+	found=$("$here/toolchain.sh" "gcc-$major" "$2" "$shared/toolchain" "$archive_conf") || return
+	named=$shared/toolchain/${prefix}gcc-$major-as-gcc
+	mkdir -p "$named"
+	ln -sfn "$(PATH=${found:+$found:}$PATH command -v "${prefix}gcc-$major")" "$named/${prefix}gcc"
+	echo "$named"
+}
+
 # The compiler that the headers name, of this machine or of the archive: a directory for PATH
 compiler()
 {
 	cc=$(sed -n 's/.*[ =)]\(gcc-[0-9]*\)\( .*\)\{0,1\}$/\1/p' "$1/.kernelvariables" 2>/dev/null | head -n 1)
-	[ -n "$cc" ] || return 0
+	if [ -z "$cc" ]; then
+		configured_compiler "$1" "${2:-amd64}"
+		return
+	fi
 	"$here/toolchain.sh" "$cc" "${2:-amd64}" "$shared/toolchain" "$archive_conf" "${3:-}" "${4:-}"
 }
 

@@ -164,6 +164,7 @@ compile()
 {
 	: >"$out/build.log"
 	logged kernel_make "$tree" modules || die "the build failed (whole log: $out/build.log)"
+	# a compiler that differs has the kernel's major version, see kernel.sh
 	if grep -E -i 'warning' "$out/build.log" | grep -E -v 'the compiler differs|pahole version differs' >"$out/warnings"; then
 		rm -f "$tree/Module.symvers"		# so that the next run warns again
 		die "the build has warnings (whole log: $out/build.log): $(head -n 3 "$out/warnings")"
