@@ -263,7 +263,15 @@ trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
 work=$tmp/tree
 : >"$tmp/changed"
+: >"$tmp/errors"
 failed=0
+
+# Ends with the errors, the last of which has the remedy: one line if there is one
+refuse() {
+	sed '$d' "$tmp/errors" >&2
+	die "$(tail -n 1 "$tmp/errors" | sed 's/^graft: error: //'); nothing in $tree was changed: use a" \
+		"kernel that tools/graft/known lists, or bring the patches and sites of tools/graft to this source"
+}
 
 copy_original() { # FILE
 	[ -f "$tree/$1" ] || die "$tree/$1 is missing"
@@ -276,16 +284,16 @@ for part in $PARTS; do
 	patches "$part" >"$tmp/patches"
 	while read -r cocci file; do
 		copy_original "$dir/$file"
-		if ! verdict=$(patch_file "$cocci" "$dir/$file"); then
+		if ! verdict=$(patch_file "$cocci" "$dir/$file" 2>>"$tmp/errors"); then
 			failed=1
-			: >"$work/$dir/$file"	# its errors are printed already
+			: >"$work/$dir/$file"	# its errors are known already
 		elif [ "$verdict" = changed ]; then
 			echo "$dir/$file" >>"$tmp/changed"
 		fi
 	done <"$tmp/patches"
 
 	copy_original "$dir/Makefile"
-	if ! verdict=$(patch_makefile "$part" "$dir/Makefile"); then
+	if ! verdict=$(patch_makefile "$part" "$dir/Makefile" 2>>"$tmp/errors"); then
 		failed=1
 	elif [ "$verdict" = changed ]; then
 		echo "$dir/Makefile" >>"$tmp/changed"
@@ -300,11 +308,11 @@ for part in $PARTS; do
 		[ -f "$work/$dir/$name" ] && f=$work/$dir/$name
 		if left=$(grep -nE -e "$UPSTREAM" "$f"); then
 			failed=1
-			printf '%s\n' "$left" | sed "s|^|graft: error: use of upstream's P2PDMA left in $dir/$name:|" >&2
+			printf '%s\n' "$left" | sed "s|^|graft: error: use of upstream's P2PDMA left in $dir/$name:|" >>"$tmp/errors"
 		fi
 	done
 done
-[ "$failed" = 0 ] || die "nothing in $tree was changed"
+[ "$failed" = 0 ] || refuse
 
 # Everything succeeded: write each new file next to the old one, then rename all of them.
 while read -r f; do
