@@ -170,6 +170,7 @@ printf 'host host %s/once.sh\nguest one a.sh LANE=far\nother one a.sh LANE=near\
 lanes()
 {
 	name=$1 want_status=$3 want_last=$4 status=0
+	# shellcheck disable=SC2016	# the script expands it
 	printf '#!/bin/sh\n[ $2 = far ] || exit 0\necho "kernel: fetching"\necho "kernel: far cannot be fetched" >&2\nexit %s\n' \
 		"$2" >"$copy/kernels/build.sh"
 	chmod +x "$copy/kernels/build.sh"

@@ -81,6 +81,7 @@ sources()
 	rm -rf "$work/sources" "$work/headers"
 	mkdir -p "$work/sources/bin"
 	tar -C "$work/sources" -xf "$work/built/p2pmem-source-$KVER.tar.xz" --strip-components=1
+	# shellcheck disable=SC2016	# the script expands it
 	printf '#!/bin/sh\necho "$2"\n' >"$work/sources/bin/make"
 	chmod +x "$work/sources/bin/make"
 }

@@ -1,10 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# refuse.sh BUILD_DIR: what another kernel can lack. Each is one line that says what is missing and what
-# to do, and leaves nothing half made. Builds no modules. Prints TAP.
+# refuse.sh BUILD_DIR [full]: what another kernel can lack. Each is one line that says what is missing and what
+# to do, and leaves nothing half made. Builds no modules. Without "full" only what takes seconds: names,
+# versions, compilers. Prints TAP.
 set -eu
 
+full=${2:-}
+set -- "$1"
 # shellcheck source=tools/testing/p2pmem/tests/host.sh
 . "$(dirname "$0")/../host.sh"
 rig=$top/tools/testing/p2pmem/rig
@@ -15,13 +18,15 @@ other=$work/tmp/other
 # refused NAME TEXT COMMAND...: fails with one line of its own on standard error, which says TEXT
 refused()
 {
-	name=$1 text=$2
+	name=$1 text=$2 status=0
 	shift 2
-	if "$@" >"$work/out" 2>&1; then
+	"$@" >"$work/tmp/progress" 2>"$work/tmp/said" || status=$?
+	cat "$work/tmp/progress" "$work/tmp/said" >"$work/out"
+	if [ $status = 0 ]; then
 		not_ok "$name: refused"
-	elif ! grep -Fq -e "$text" "$work/out"; then
+	elif ! grep -Fq -e "$text" "$work/tmp/said"; then
 		not_ok "$name: says \"$text\""
-	elif [ "$(grep -v 'compat: probing' "$work/out" | grep -c '^\(kernel\|compat\|toolchain\|check-layout\|graft: error\): ')" -gt 2 ]; then
+	elif [ "$(grep -c '^\(kernel\|compat\|toolchain\|check-layout\|graft: error\): ' "$work/tmp/said")" != 1 ]; then
 		not_ok "$name: in one line"
 	else
 		ok "$name"
@@ -56,6 +61,68 @@ tested()
 check "make check runs each kernel" tested
 refused "a name that there is not" "KERNEL=plan9 is none of" kernel KERNEL=plan9
 check "... and nothing was made" nothing
+# headers and a source by hand
+mkdir -p "$work/tmp/source/drivers/nvme/host"
+cp "$source/drivers/nvme/host/pci.c" "$work/tmp/source/drivers/nvme/host/"
+sed 's/^SUBLEVEL = .*/SUBLEVEL = 1/' "$source/Makefile" >"$work/tmp/source/Makefile"
+refused "headers and source of different versions" "give headers and source of one version" \
+	kernel KDIR="$headers" KSRC="$work/tmp/source"
+check "... and nothing was made" nothing
+refused "headers without Module.symvers" "has no Module.symvers" kernel KDIR="$work/tmp/source" KSRC="$source"
+refused "no source" "is not a kernel source" kernel KDIR="$headers" KSRC="$work/tmp"
+
+# headers of a compiler that is nowhere
+cp -rs "$headers" "$work/tmp/headers"
+rm "$work/tmp/headers/.kernelvariables"
+sed 's/gcc-[0-9]*/gcc-99/' "$headers/.kernelvariables" >"$work/tmp/headers/.kernelvariables"
+refused "headers of another compiler" "was built with gcc-99" kernel KDIR="$work/tmp/headers" KSRC="$source"
+check "... and nothing was made" nothing
+
+# headers that do not name it, but were configured with it
+rm "$work/tmp/headers/.kernelvariables" "$work/tmp/headers/include/config/auto.conf"
+
+# configured GCC_VERSION [SED]: auto.conf, with another compiler
+configured()
+{
+	sed -e "s/^CONFIG_GCC_VERSION=.*/CONFIG_GCC_VERSION=$1/" -e "${2:-}" "$headers/include/config/auto.conf" \
+		>"$work/tmp/headers/include/config/auto.conf"
+}
+
+# calls WANTED: what the build would call by the name gcc
+calls()
+{
+	path=$(sed -n 's/^KPATH=//p' "$other/kernel/env")
+	echo "KPATH=$path"
+	[ "$(PATH=${path:+$path:}$PATH gcc -dumpversion)" = "$1" ]
+}
+
+configured 990100
+refused "configured with another compiler" "was built with gcc-99" kernel KDIR="$work/tmp/headers" KSRC="$source"
+check "... and nothing was made" nothing
+configured 0 's/^CONFIG_CC_IS_GCC=.*/CONFIG_CC_IS_CLANG=y/; s/^CONFIG_CC_VERSION_TEXT=.*/CONFIG_CC_VERSION_TEXT="Debian clang version 19.1.7 (3)"/'
+refused "configured with clang" "was built with Debian clang version 19.1.7 (3), and gcc builds these modules: give headers" \
+	kernel KDIR="$work/tmp/headers" KSRC="$source"
+check "... and nothing was made" nothing
+# a machine with two compilers
+mkdir -p "$work/tmp/bin"
+for c in gcc-98 x86_64-linux-gnu-gcc-98; do
+	printf '#!/bin/sh\necho 98\n' >"$work/tmp/bin/$c"
+	chmod +x "$work/tmp/bin/$c"
+done
+configured 980300
+check "configured with a compiler that is not this machine's first" \
+	kernel KDIR="$work/tmp/headers" KSRC="$source" PATH="$work/tmp/bin:$PATH"
+check "... which is used" calls 98
+configured "$(gcc -dumpversion | cut -d . -f 1)0000"
+check "configured with this machine's own" kernel KDIR="$work/tmp/headers" KSRC="$source"
+check "... which is used" calls "$(gcc -dumpversion)"
+
+if [ -z "$full" ]; then
+	echo "1..$n"
+	[ $failed = 0 ]
+	exit
+fi
+
 refused "no network" "cannot be fetched: is there a network" \
 	kernel KERNEL=debian-backports MIRROR=http://127.0.0.1:9/debian SECURITY=http://127.0.0.1:9/debian-security
 check "... and nothing was made" nothing
@@ -114,31 +181,18 @@ sed -i "/main.binary/d" "$work/tmp/archive/dists/trixie/Release"
 check "... and one whose package cannot be downloaded" skipped "apt cannot download linux-image-7.9.0+t-amd64=7.9-1" \
 	MIRROR="[trusted=yes] file:$work/tmp/archive"
 
-# headers and a source by hand
-mkdir -p "$work/tmp/source/drivers/nvme/host"
-cp "$source/drivers/nvme/host/pci.c" "$work/tmp/source/drivers/nvme/host/"
-sed 's/^SUBLEVEL = .*/SUBLEVEL = 1/' "$source/Makefile" >"$work/tmp/source/Makefile"
-refused "headers and source of different versions" "give headers and source of one version" \
-	kernel KDIR="$headers" KSRC="$work/tmp/source"
-check "... and nothing was made" nothing
-refused "headers without Module.symvers" "has no Module.symvers" kernel KDIR="$work/tmp/source" KSRC="$source"
-refused "no source" "is not a kernel source" kernel KDIR="$headers" KSRC="$work/tmp"
-
-# headers of a compiler that is nowhere
-cp -rs "$headers" "$work/tmp/headers"
-rm "$work/tmp/headers/.kernelvariables"
-sed 's/gcc-[0-9]*/gcc-99/' "$headers/.kernelvariables" >"$work/tmp/headers/.kernelvariables"
-refused "headers of another compiler" "was built with gcc-99" kernel KDIR="$work/tmp/headers" KSRC="$source"
-check "... and nothing was made" nothing
-
 # a missing interface without a replacement
 mkdir -p "$work/tmp/compat"
 cp -r "$top/tools/compat/." "$work/tmp/compat/"
 sed -i 's/dma_map_resource(/dma_map_of_another_kernel(/' "$work/tmp/compat/probes/dma_map_resource.c"
 mkdir -p "$work/tmp/probe"
-refused "an interface is missing" "this kernel lacks: dma_map_of_another_kernel()" \
+sed -i 's/gen_pool_add_owner(/gen_pool_of_another_kernel(/' "$work/tmp/compat/probes/gen_pool.c"
+refused "interfaces are missing" "this kernel lacks: dma_map_of_another_kernel()" \
 	"$work/tmp/compat/probe.sh" "$headers" "$source" "$work/tmp/probe/work" "$work/tmp/probe/compat.h"
+check "... the other one, and what to do" \
+	grep -q "; genalloc with owners (since 5.3). Use a kernel with CONFIG_GENERIC_ALLOCATOR" "$work/tmp/said"
 check "... and there is no list of what is there" test ! -e "$work/tmp/probe/compat.h"
+cp "$top/tools/compat/probes/gen_pool.c" "$work/tmp/compat/probes/"
 sed -i '/Since:/a\ * Instead: something' "$work/tmp/compat/probes/dma_map_resource.c"
 check "... and with something in its stead it is none" \
 	"$work/tmp/compat/probe.sh" "$headers" "$source" "$work/tmp/probe/work" "$work/tmp/probe/compat.h"
@@ -161,14 +215,30 @@ grafted()
 		cp "$top/$d"/*p2pmem* "$work/tmp/graft/$d/"
 	done
 	sed -i "$2" "$work/tmp/graft/$1"
+	sums >"$work/tmp/ungrafted"
 	"$top/tools/graft/graft.sh" "$work/tmp/graft"
 }
+
+# sums: of all files there
+sums()
+{
+	(cd "$work/tmp/graft" && find . -type f -exec sha256sum {} + | LC_ALL=C sort -k 2)
+}
+
+unchanged()
+{
+	sums | diff "$work/tmp/ungrafted" -
+}
+
 refused "a site moved to another function" "in nvme_remove(), in 0 lines, expected 1" grafted drivers/nvme/host/pci.c \
 	'/^static void nvme_remove(/,/^}/s/nvme_free_host_mem(dev)/nvme_free_other(dev)/; /^static void nvme_async_probe(/,$!b'
+check "... and what to do" grep -q "was changed: use a kernel that tools/graft/known lists, or bring" "$work/tmp/said"
+check "... and nothing was changed" unchanged
 check "a line more in a function that goes" grafted drivers/nvme/host/pci.c \
 	'/^static void nvme_map_cmb(/,/^}/s/^	bar_size = .*/&\n	(void)memremap_compat_align();/'
 refused "sites of no one kernel" "these sites are of no one kernel" grafted drivers/nvme/host/pci.c \
 	's/rc == -EREMOTEIO/rc == -EREMOTE/'
+check "... and nothing was changed" unchanged
 
 # structures that lie elsewhere than in the distribution's modules
 [ -n "$image" ]
