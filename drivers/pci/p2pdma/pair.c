@@ -133,7 +133,9 @@ static void p2pmem_pair_finish(const struct p2pmem_pair *pair, struct pci_p2pmem
 	}
 	v->limit = v->needed ? limit : 0;
 	v->proof = pair->proof;
-	strscpy(v->note, pair->note, sizeof(v->note));
+	/* The evaluation may have left a note on a refusal. */
+	if (pair->note[0])
+		strscpy(v->note, pair->note, sizeof(v->note));
 	if (v->reason || v->proof != PCI_P2PMEM_DISPROVED)
 		return;
 	v->reason = PCI_P2PMEM_VERIFY_FAILED;
