@@ -114,7 +114,7 @@ struct pci_p2pmem_test {
  * @by_admin: the path leads through a host bridge that only an administrator's
  *	entry allows
  * @in_guest: the path leads through a host bridge that the built-in list allows, but
- *	this may be a virtual machine (only x86 tells): whether the hypervisor's IOMMU maps
+ *	this may be a virtual machine (only x86 reports it): whether the hypervisor's IOMMU maps
  *	one device's BARs for another one has to be proved, as with @by_admin
  * @proof: result of the pair's self-test; a disproved pair is refused with
  *	PCI_P2PMEM_VERIFY_FAILED

@@ -310,7 +310,7 @@ void nvme_p2pmem_stop(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p, struct mute
 }
 
 /* Remove a sibling of a controller from the list of lent CMBs; return its function, referenced. */
-static struct pci_dev *nvme_p2pmem_take_sibling(struct nvme_ctrl *ctrl)
+static struct pci_dev *nvme_p2pmem_pop_sibling(struct nvme_ctrl *ctrl)
 {
 	struct nvme_p2pmem *p;
 
@@ -342,7 +342,7 @@ void nvme_p2pmem_stop_siblings(struct nvme_ctrl *ctrl)
 {
 	struct pci_dev *pdev;
 
-	while ((pdev = nvme_p2pmem_take_sibling(ctrl))) {
+	while ((pdev = nvme_p2pmem_pop_sibling(ctrl))) {
 		pci_p2pmem_revoke(pdev);
 		pci_dev_put(pdev);
 	}

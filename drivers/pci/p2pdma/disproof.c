@@ -178,12 +178,17 @@ void p2pmem_disproofs_of(u64 provider)
 /**
  * p2pmem_disproofs_exit() - forget everything
  *
- * Context: Module exit: no pair is left.
+ * Context: Module exit, and the end of a KUnit fabric: no pair is left.
  */
 void p2pmem_disproofs_exit(void)
 {
 	struct p2pmem_disproof *d, *next;
+	LIST_HEAD(gone);
 
-	list_for_each_entry_safe(d, next, &p2pmem_disproofs, node)
+	scoped_guard(spinlock_irqsave, &p2pmem_disproofs_lock) {
+		list_splice_init(&p2pmem_disproofs, &gone);
+		p2pmem_disproofs_nr = 0;
+	}
+	list_for_each_entry_safe(d, next, &gone, node)
 		kfree(d);
 }

@@ -206,7 +206,7 @@ void *pci_p2pmem_alloc_own(struct pci_dev *pdev, size_t size)
 
 	guard(rcu)();
 	p = p2pmem_find(pdev);
-	if (!size || !p || READ_ONCE(p->abandoned) ||
+	if (!size || !p || p2pmem_is_abandoned(p) ||
 	    atomic_long_read(&p->own) + bytes > p2pmem_pool_size(p->pool) / 2)
 		return NULL;
 	addr = p2pmem_pool_alloc(p->pool, bytes);

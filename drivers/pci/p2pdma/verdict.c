@@ -151,7 +151,7 @@ struct p2pmem_pair *p2pmem_pair_get(struct p2pmem_provider *p, struct device *cl
 	return pair;
 }
 
-/* The verdict of a device that has no pair: what can be told without one */
+/* The verdict of a device that has no pair: what is known without one */
 static void p2pmem_verdict_of_route(struct p2pmem_provider *p, struct device *client,
 				    struct pci_p2pmem_verdict *v)
 {

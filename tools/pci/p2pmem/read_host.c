@@ -61,7 +61,7 @@ static void read_cpu(struct machine *m)
 	if (value && parse_u64(value, 10, 255, &n))
 		m->cpu_model = n;
 	value = cpu_value(m, text, "flags");
-	/* only x86 tells, see hostbridge.c */
+	/* only x86 reports a hypervisor, see hostbridge.c */
 	m->in_guest = !m->cpu_vendor || word_in(value, "hypervisor");
 	m->encrypted = word_in(value, "tdx_guest") ||
 		       place_read(m->tree, NULL, "sys/devices/virtual/misc/sev-guest/uevent", text,

@@ -191,7 +191,7 @@ arch_of()
 	echo "${arch:-amd64}"
 }
 
-# unfit NAME TOPOLOGY SCRIPT [VAR=value...]: prints why this test cannot run: its kernel is not to be had, or it is
+# unfit NAME TOPOLOGY SCRIPT [VAR=value...]: prints why this test cannot run: its kernel is not available, or it is
 # none for this kernel's architecture
 unfit()
 {
@@ -357,12 +357,10 @@ if [ -n "$keep" ]; then
 	git rev-parse --git-dir >/dev/null || die "KEEP needs a git work tree, to know which files a test depends on"
 fi
 
-# kernels that the selected tests name; tests of one that cannot be had now are skipped
+# kernels that the selected tests name; tests of one that is not available now are skipped
 [ "$(arch_of "$build")" != amd64 ] || for lane in $(printf '%s\n' "${lines[@]}" | sed -n 's/.*[[:space:]]LANE=\([a-z0-9.-]*\).*/\1/p' | sort -u); do
-	status=0
-	"$here/kernels/build.sh" "$build" "$lane" > >(tee "$out/kernel-$lane.log") 2>&1 || status=$?
-	wait $!
-	case $status in
+	"$here/kernels/build.sh" "$build" "$lane" 2>&1 | tee "$out/kernel-$lane.log"
+	case ${PIPESTATUS[0]} in
 	0)	;;
 	3)	unreachable[$lane]=$(grep -E '^(kernel|kernels|toolchain): ' "$out/kernel-$lane.log" | tail -n 1) ;;
 	*)	die "cannot build the kernel $lane that some of the tests need (see above)" ;;

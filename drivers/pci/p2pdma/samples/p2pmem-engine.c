@@ -41,7 +41,7 @@ struct engine {
 	struct pci_dev *pdev;
 	void __iomem *regs;
 	bool asleep;			/* suspended: no transfers until resume */
-	u8 *page;			/* system memory for the self-test */
+	u8 *page;			/* 2 * TEST_BYTES of system memory for the self-test */
 	dma_addr_t dma;
 	struct pci_p2pmem_client *client;
 };
@@ -195,8 +195,13 @@ static const char *engine_test(struct engine *e, dma_addr_t peer, void __iomem *
 /* An engine that does not copy system memory, either, shows nothing about the path. */
 static bool engine_copies_ram(struct engine *e)
 {
+	u8 *copy = e->page + TEST_BYTES;
+
+	get_random_bytes(e->page, TEST_BYTES);
+	memset(copy, 0, TEST_BYTES);
 	return !engine_run(e, e->dma, ENGINE_BUFFER, TEST_BYTES, 0) &&
-		!engine_run(e, ENGINE_BUFFER, e->dma, TEST_BYTES, ENGINE_CMD_OUT);
+		!engine_run(e, ENGINE_BUFFER, e->dma + TEST_BYTES, TEST_BYTES, ENGINE_CMD_OUT) &&
+		!memcmp(e->page, copy, TEST_BYTES);
 }
 
 /* Prove by real DMA that this engine reaches the memory of a grant. */
@@ -227,8 +232,10 @@ static enum pci_p2pmem_proof engine_verify(struct pci_p2pmem_client *client,
 					    (void __iomem __force *)sg_virt(sgl), buf, test);
 		if (!wrong)
 			proof = PCI_P2PMEM_PROVED;
-		else if (wrong != engine_stuck || engine_copies_ram(e))
+		else if (engine_copies_ram(e))
 			proof = PCI_P2PMEM_DISPROVED;
+		else
+			wrong = "the engine fails with system memory, too";
 		pci_p2pmem_unmap_sg(&e->pdev->dev, sgl, nents, DMA_BIDIRECTIONAL);
 	}
 	if (wrong)
@@ -258,7 +265,7 @@ static int engine_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	      dma_set_coherent_mask(&pdev->dev, DMA_BIT_MASK(ENGINE_MIN_BITS));
 	if (ret)
 		return ret;
-	e->page = dmam_alloc_coherent(&pdev->dev, TEST_BYTES, &e->dma, GFP_KERNEL);
+	e->page = dmam_alloc_coherent(&pdev->dev, 2 * TEST_BYTES, &e->dma, GFP_KERNEL);
 	if (!e->page)
 		return -ENOMEM;
 	pci_set_master(pdev);

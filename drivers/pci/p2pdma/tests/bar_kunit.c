@@ -331,7 +331,7 @@ static void pulled_card_is_lost_before_the_wait(struct kunit *test)
 	unsigned long end;
 
 	KUNIT_ASSERT_TRUE(test, bar_bind(k));
-	g = pci_p2pmem_grant_create(k->card, PCI_P2PMEM_NEAREST, &nic, 1, NULL, NULL, "kunit",
+	g = pci_p2pmem_grant_create(k->card, &nic, 1, KTIME_MAX, NULL, NULL, "kunit",
 				    &why);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, g);
 	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_16K, GFP_KERNEL, NULL);

@@ -12,6 +12,7 @@
 #include <kunit/test.h>
 #include <kunit/visibility.h>
 
+#include "../p2pdma.h"
 #include "fabric_private.h"
 
 struct fabric_host *fabric_find_host(struct fabric *f, const char *name)
@@ -88,6 +89,8 @@ static void fabric_teardown(void *data)
 
 	list_for_each_entry_safe(host, next, &f->hosts, node)
 		fabric_host_remove(host);
+	/* The next fabric has the same addresses and models, and is another machine. */
+	p2pmem_disproofs_exit();
 	if (f->driver)
 		fabric_driver_put();
 	kfree(f);

@@ -235,7 +235,7 @@ static void all_clients_must_reach_it(struct kunit *test)
 	kit_client(test, f, "drive");
 	expect_found(test, f, clients, 2, "near");
 	clients[1] = NULL;
-	expect_none(test, clients, 2, PCI_P2PMEM_NO_DMA_DEVICE, NULL);
+	expect_none(test, clients, 2, PCI_P2PMEM_NO_DMA_DEVICE, near);
 	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, pci_p2pmem_distance(near, clients, 2));
 	/* No clients */
 	expect_found(test, f, clients, 0, NULL);
@@ -272,10 +272,10 @@ static void providers_that_are_no_candidate(struct kunit *test)
 	m = mapkit_alloc(test, near, SZ_4K);
 	r = mapkit_revoke(test, near);
 	KUNIT_EXPECT_FALSE(test, mapkit_revoked(r));
-	expect_none(test, clients, 1, PCI_P2PMEM_NO_PROVIDER, NULL);
+	expect_none(test, clients, 1, PCI_P2PMEM_REVOKED, near);
 	mapkit_free(m);
 	mapkit_revoke_join(test, r);
-	expect_none(test, clients, 1, PCI_P2PMEM_NO_PROVIDER, NULL);
+	expect_none(test, clients, 1, PCI_P2PMEM_REVOKED, near);
 	pci_p2pmem_resume(near);
 	expect_found(test, f, clients, 1, "near");
 	mapkit_settle();

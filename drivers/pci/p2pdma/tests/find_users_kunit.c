@@ -5,6 +5,7 @@
  * Providers of equal rank are chosen in turn, by the number of users of their grants; and the
  * choice without a grant, for an orchestrator that shares the grant it has.
  */
+#include "lendkit.h"
 #include "mapkit.h"
 
 #define LENDS	.bar = { [2] = { .size = SZ_4M, .flags = FABRIC_BAR_64 } }
@@ -221,8 +222,8 @@ static void changes_of_a_pair(struct kunit *test)
 
 /*
  * A card that hangs, unnoticed by its driver, is not chosen although its pairs were allowed
- * before; alone it is the reason, and not a lack of memory. When it answers again, whoever was
- * refused is told.
+ * before; alone it is the reason, and not a lack of memory. When it answers again, users that
+ * were refused are notified.
  */
 static void hanging_provider_is_not_chosen(struct kunit *test)
 {

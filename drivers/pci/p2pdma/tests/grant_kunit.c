@@ -143,7 +143,7 @@ static void providers_that_are_none(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, grants(k.card, k.nic), 0);
 }
 
-/* Without a provider the best published one is used, or a reason is returned. */
+/* The chosen provider, and a client that is listed twice; or a reason is returned. */
 static void provider_of_the_core_s_choice(struct kunit *test)
 {
 	struct pci_p2pmem_verdict why;
@@ -151,19 +151,23 @@ static void provider_of_the_core_s_choice(struct kunit *test)
 	struct mapkit k;
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
-	g = grant(NULL, k.nic, k.nic, &why);
+	g = kit_grant(PCI_P2PMEM_NEAREST, k.nic, &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
 	KUNIT_EXPECT_PTR_EQ(test, pci_p2pmem_grant_provider(g), k.card);
+	pci_p2pmem_grant_end(g);
+	mapkit_settle();
+	g = grant(k.card, k.nic, k.nic, &why);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
 	KUNIT_EXPECT_EQ_MSG(test, grants(k.card, k.nic), 1, "a client listed twice counts once");
 	pci_p2pmem_grant_end(g);
 	mapkit_settle();
 	KUNIT_EXPECT_EQ(test, grants(k.card, k.nic), 0);
 
 	mapkit_redirect(k.f, "dn0", true);
-	KUNIT_EXPECT_EQ(test, PTR_ERR(grant(NULL, k.nic, k.nic, &why)), -EXDEV);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(kit_grant(PCI_P2PMEM_NEAREST, k.nic, &why)), -EXDEV);
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_ACS_REDIRECT);
 	pci_p2pmem_set_published(k.card, false);
-	KUNIT_EXPECT_EQ(test, PTR_ERR(grant(NULL, k.nic, k.nic, &why)), -ENODEV);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(kit_grant(PCI_P2PMEM_NEAREST, k.nic, &why)), -ENODEV);
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_NO_PROVIDER);
 }
 

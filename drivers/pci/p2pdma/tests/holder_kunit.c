@@ -29,15 +29,20 @@ static void holder_put_action(void *pdev)
 	pci_dev_put(pdev);
 }
 
-static struct holder_kit *holder_kit(struct kunit *test)
+static struct holder_kit *holder_kit_of(struct kunit *test, const struct fabric_node *nodes)
 {
 	struct holder_kit *k = kunit_kzalloc(test, sizeof(*k), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, k);
-	k->f = fabric_build(test, kit_one_switch);
+	k->f = fabric_build(test, nodes);
 	k->card = pci_dev_get(kit_lend(test, k->f, "card"));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, holder_put_action, k->card));
 	return k;
+}
+
+static struct holder_kit *holder_kit(struct kunit *test)
+{
+	return holder_kit_of(test, kit_one_switch);
 }
 
 static void holder_unbind(void *arg)
@@ -175,6 +180,23 @@ static struct fabric *holder_two_ranges(struct kunit *test, enum pci_p2pmem_kind
 	return f;
 }
 
+/* Without dn2, the windows of rp and up have room for a second card. */
+static const struct fabric_node holder_room[] = {
+	{ .name = "host", .type = FABRIC_HOST },
+	{ .name = "rp", .type = FABRIC_ROOT_PORT, .parent = "host" },
+	{ .name = "up", .type = FABRIC_UPSTREAM, .parent = "rp" },
+	{ .name = "dn0", .type = FABRIC_DOWNSTREAM, .parent = "up" },
+	{ .name = "dn1", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 1 },
+	{ .name = "dn2", .type = FABRIC_DOWNSTREAM, .parent = "up", .slot = 2 },
+	{ .name = "card", .type = FABRIC_ENDPOINT, .parent = "dn0",
+	  .bar = { [2] = { .size = SZ_4M, .flags = FABRIC_BAR_64 } } },
+	{ .name = "nic", .type = FABRIC_ENDPOINT, .parent = "dn1" },
+	{ .name = "drive", .type = FABRIC_ENDPOINT, .parent = "dn1", .fn = 1 },
+	{ .name = "big", .type = FABRIC_ENDPOINT, .parent = "dn2",
+	  .bar = { [2] = { .size = SZ_8M, .flags = FABRIC_BAR_64 } } },
+	{ }
+};
+
 /* The same BAR in the same slot */
 static const struct fabric_node holder_next[] = {
 	{ .name = "next", .type = FABRIC_ENDPOINT, .parent = "dn0",
@@ -185,7 +207,7 @@ static const struct fabric_node holder_next[] = {
 /* The function is removed too: no other one gets addresses whose pages are in use. */
 static void abandoned_pages_keep_their_range(struct kunit *test)
 {
-	struct holder_kit *k = holder_kit(test);
+	struct holder_kit *k = holder_kit_of(test, holder_room);
 	struct lend_hold *hold = lend_alloc(test, k->card, PAGE_SIZE);
 	struct device *nic = kit_client(test, k->f, "nic");
 	u64 start = pci_resource_start(k->card, 2);
@@ -202,6 +224,7 @@ static void abandoned_pages_keep_their_range(struct kunit *test)
 	pci_p2pmem_verdict(k->card, &fabric_pdev(k->f, "drive")->dev, 0, &v);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_NOT_A_PROVIDER);
 
+	fabric_unplug(k->f, "dn2");
 	fabric_plug(k->f, holder_next);
 	next = fabric_pdev(k->f, "next");
 	KUNIT_ASSERT_NOT_NULL(test, next);
@@ -215,7 +238,7 @@ static void abandoned_pages_keep_their_range(struct kunit *test)
 /* Its BARs get the addresses of the pages all the same: then it cannot be enabled. */
 static void abandoned_range_cannot_be_used(struct kunit *test)
 {
-	struct holder_kit *k = holder_kit(test);
+	struct holder_kit *k = holder_kit_of(test, holder_room);
 	struct lend_hold *hold = lend_alloc(test, k->card, PAGE_SIZE);
 	struct resource *window, *res;
 	struct p2pmem_region *r;
@@ -224,9 +247,10 @@ static void abandoned_range_cannot_be_used(struct kunit *test)
 	holder_abandon(test, k->f, k->card);
 	fabric_unplug(k->f, "card");
 	r = list_first_entry(&kit_provider(k->card)->regions, struct p2pmem_region, node);
+	fabric_unplug(k->f, "dn2");
+	fabric_plug(k->f, holder_next);
 	window = r->hold.parent;
 	KUNIT_EXPECT_NOT_NULL(test, window);
-	fabric_plug(k->f, holder_next);
 	next = fabric_pdev(k->f, "next");
 	KUNIT_EXPECT_NOT_NULL(test, next);
 	if (window && next) {

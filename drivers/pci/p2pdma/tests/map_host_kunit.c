@@ -291,13 +291,13 @@ static void host_bridge_with_an_offset(struct kunit *test)
 	mapkit_build(test, &k, mapkit_either, MAPKIT_LOW);
 	sgl = mapkit_list(test, mapkit_alloc(test, k.card, SZ_16K)->addr, &page, 1);
 	mapkit_redirect(k.f, "dn0", true);
-	pci_p2pmem_verdict(k.card, k.nic, &v);
+	pci_p2pmem_verdict(k.card, k.nic, 0, &v);
 	KUNIT_ASSERT_EQ(test, v.mapping, PCI_P2PMEM_MAP_HOST_BRIDGE);
 
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, forget_ranges, k.nic));
 	k.nic->dma_range_map = ranges;
 	kit_reevaluate();
-	pci_p2pmem_verdict(k.card, k.nic, &v);
+	pci_p2pmem_verdict(k.card, k.nic, 0, &v);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_HOST_BRIDGE);
 	KUNIT_EXPECT_EQ(test, v.mapping, PCI_P2PMEM_MAP_NONE);
 	snprintf(at, sizeof(at), "pci%04x:00", pci_domain_nr(k.card->bus));
@@ -309,11 +309,11 @@ static void host_bridge_with_an_offset(struct kunit *test)
 	mapkit_expect_untouched(test, sgl, 1);
 
 	mapkit_redirect(k.f, "dn0", false);
-	pci_p2pmem_verdict(k.card, k.nic, &v);
+	pci_p2pmem_verdict(k.card, k.nic, 0, &v);
 	KUNIT_EXPECT_EQ(test, v.mapping, PCI_P2PMEM_MAP_BUS_ADDR);
 	mapkit_redirect(k.f, "dn0", true);
 	mapkit_iommu(test);
-	pci_p2pmem_verdict(k.card, k.nic, &v);
+	pci_p2pmem_verdict(k.card, k.nic, 0, &v);
 	KUNIT_EXPECT_EQ(test, v.mapping, PCI_P2PMEM_MAP_HOST_BRIDGE);
 }
 

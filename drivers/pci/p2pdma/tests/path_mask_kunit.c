@@ -97,22 +97,23 @@ static void bus_addresses_fit_the_mask(struct kunit *test)
 	}
 }
 
-/* The verdict is the same without memory to store the pair. */
+/* There was no memory for the pair: reading makes none, and a choice does. */
 static void a_pair_that_is_not_kept(struct kunit *test)
 {
 	struct fabric *f = path_mask_build(test, 0x100000000);
 	struct pci_dev *card = kit_lend(test, f, "card");
 	struct device *n32 = kit_client(test, f, "n32");
-	struct device *n44 = kit_client(test, f, "n44");
 	struct pci_p2pmem_verdict v;
 
 	kit_drop_pairs(kit_provider(card), NULL);
-	pci_p2pmem_verdict(card, n32, 0, &v);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_verdict(card, n32, 0, &v), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_NO_MEMORY);
+	KUNIT_EXPECT_FALSE(test, kit_pair_exists(kit_provider(card), n32));
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_find_provider(&n32, 1));
+	KUNIT_EXPECT_TRUE(test, kit_pair_exists(kit_provider(card), n32));
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_verdict(card, n32, 0, &v), -EXDEV);
 	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_DMA_MASK);
 	KUNIT_EXPECT_EQ(test, v.needed, 0x100000000ULL + PATH_MASK_SIZE - 1);
-	pci_p2pmem_verdict(card, n44, 0, &v);
-	KUNIT_EXPECT_EQ(test, v.reason, PCI_P2PMEM_OK);
-	KUNIT_EXPECT_FALSE(test, kit_pair_exists(kit_provider(card), n32));
 }
 
 /* The port redirects: the BAR is below 4 GiB on the bus, but not in physical memory. */

@@ -397,7 +397,7 @@ static void text_for_wrong_data_below_a_switch(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, refused_forget, client), 0);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_grant_verify(grant, k.nic, NULL, &v), -EXDEV);
 	refused_expect(test, k.card, k.nic, &v, WORDS_DATA WORDS_NOTE "choose another provider");
-	pci_p2pmem_verdict(k.card, k.nic, &v);
+	pci_p2pmem_verdict(k.card, k.nic, 0, &v);
 	refused_expect(test, k.card, k.nic, &v, WORDS_DATA WORDS_NOTE "choose another provider");
 }
 

@@ -33,6 +33,11 @@ def stock():
     return out
 
 
+def sources():
+    """The C files that are compiled."""
+    return [f for f in kernel_c_files() + [f for f in tracked() if f.startswith(MEASURE)] if f.endswith(".c")]
+
+
 def faults():
     """Files with faults that the build must report."""
     return [f for f in tracked() if f.startswith(FAULTS + "build-") and f.endswith(".c")]
@@ -81,13 +86,13 @@ def write(path, text):
         path.write_text(text)
 
 
-def make(env, sources):
-    """Build the objects of sources and return the output as lines."""
+def make(env, files):
+    """Build the objects of files and return the output as lines."""
     command = ["make", "-k", "-C", env["KDIR"], f"M={TREE}", f"-j{os.cpu_count()}", "C=1", "W=1",
                f"CHECK={HERE}/sparse.sh", f"KCFLAGS={FLAGS}",
                # the check "kernel-doc" covers comments; symbol versions are left to the stock lane
                "cmd_checkdoc=", "CONFIG_MODVERSIONS=", "CONFIG_DEBUG_INFO=", "CONFIG_DEBUG_INFO_BTF_MODULES=",
-               *OPTIONS, *(f[:-2] + ".o" for f in sources)]
+               *OPTIONS, *(f[:-2] + ".o" for f in files)]
     clean = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, errors="replace",
                           env={**clean, "LINT_TREE": str(TREE), "LC_ALL": "C"})
@@ -150,18 +155,18 @@ def compare(file, findings):
 def compile_all():
     """Build missing objects of the C files of modules and return the output as lines."""
     env = assemble()
-    return make(env, [f for f in kernel_c_files() if f.endswith(".c")] + faults())
+    return make(env, sources() + faults())
 
 
 def building():
     """W=1 and sparse, every C file of a module"""
     lines = compile_all()
-    sources = [f for f in kernel_c_files() if f.endswith(".c")]
+    files = sources()
     bad = faults()
     findings = list(found(lines))
     yield from (f for f in findings if f.file not in bad)
-    if not any(f.file in sources or f.file.endswith(".h") for f in findings):
-        for f in sources:
+    if not any(f.file in files or f.file.endswith(".h") for f in findings):
+        for f in files:
             if not (TREE / f).with_suffix(".o").exists():
                 said = [line for line in lines if "***" in line or "rror" in line][:3]
                 raise Broken(f"{f} was not compiled for an unknown reason: {' '.join(said)} (log: {WORK}/build.log)")

@@ -119,7 +119,7 @@ build_base()
 		rm -f "$root/bin/$p"
 		ln -s kmod "$root/usr/bin/$p"
 	done
-	rm -f "$root/bin/ip" "$root/bin/blkid" "$root/bin/blkdiscard"
+	rm -f "$root/bin/ip" "$root/bin/blkid"
 	[ -e /usr/share/misc/pci.ids ] && mkdir -p "$root/usr/share/misc"
 	cp /etc/mke2fs.conf "$root/etc/"
 	echo "root:x:0:0:root:/:/bin/sh" >"$root/etc/passwd"

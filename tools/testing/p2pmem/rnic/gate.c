@@ -117,32 +117,32 @@ void rnic_gate_pass(struct rnic_dev *dev, enum rnic_op op, struct rnic_cursor *d
 	spin_unlock(&gate->lock);
 }
 
-static bool rnic_gate_takes(struct rnic_dev *dev, unsigned int *left, enum rnic_op op,
+static bool rnic_gate_spends(struct rnic_dev *dev, unsigned int *left, enum rnic_op op,
 			    struct rnic_cursor *dst, struct rnic_cursor *src)
 {
-	bool takes = false;
+	bool spent = false;
 
 	if (!READ_ONCE(*left) || !rnic_gate_matches(dev, op, dst, src))
 		return false;
 	spin_lock(&dev->gate.lock);
 	if (*left) {
 		WRITE_ONCE(*left, *left - 1);
-		takes = true;
+		spent = true;
 	}
 	spin_unlock(&dev->gate.lock);
-	return takes;
+	return spent;
 }
 
 /* Return true if this transfer must copy no data */
 bool rnic_gate_drops(struct rnic_dev *dev, enum rnic_op op, struct rnic_cursor *dst,
 		     struct rnic_cursor *src)
 {
-	return rnic_gate_takes(dev, &dev->gate.to_drop, op, dst, src);
+	return rnic_gate_spends(dev, &dev->gate.to_drop, op, dst, src);
 }
 
 /* Return true if this transfer must fail */
 bool rnic_gate_fails(struct rnic_dev *dev, enum rnic_op op, struct rnic_cursor *dst,
 		     struct rnic_cursor *src)
 {
-	return rnic_gate_takes(dev, &dev->gate.to_fail, op, dst, src);
+	return rnic_gate_spends(dev, &dev->gate.to_fail, op, dst, src);
 }

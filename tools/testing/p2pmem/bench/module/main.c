@@ -54,7 +54,7 @@ static u64 bench_lend_cost(struct bench *b, int *ret)
 
 /*
  * Lends the BARs of all providers, the last one of which is measured, and prints what that costs.
- * Interrupts are counted as well: it may sleep. Returns 0, or an error of the first one that failed.
+ * Interrupts are counted as well: it may sleep. Returns 0, or the error of the first that failed.
  */
 static int bench_lend(struct bench *b)
 {

@@ -439,7 +439,7 @@ check "and the package's files stay" test "$(cat "$DESTDIR/usr/bin/p2pmem" "$DES
 rm -r "${DESTDIR:?}/var" "$DESTDIR/lib/systemd" "${DESTDIR:?}/usr/bin"
 
 # root's files are not for others
-rm -rf "$DESTDIR/etc" "${DESTDIR:?}/usr"
+rm -rf "${DESTDIR:?}/etc" "${DESTDIR:?}/usr"
 check "install with umask 077" sh -c "umask 077; exec '$script' install"
 check "users can read all of it" readable
 check "uninstall with umask 077" sh -c "umask 077; exec '$script' uninstall"
