@@ -24,7 +24,7 @@
 
 #include "p2pmem.h"
 
-/* The CMBs that are lent, see nvme_p2pmem_stop_siblings(). No lock is acquired inside of this one. */
+/* Guards the list of lent CMBs; no lock is acquired inside. See nvme_p2pmem_stop_siblings(). */
 static DEFINE_MUTEX(nvme_p2pmem_lent_lock);
 static LIST_HEAD(nvme_p2pmem_lent);
 

@@ -94,19 +94,6 @@ void nvmet_p2pmem_find_function(struct nvmet_p2pmem_ns *rec)
 }
 
 /**
- * nvmet_p2pmem_ns_device() - the device of a namespace, for the log and for events
- * @rec: record of a namespace with an open drive or file
- *
- * Context: Any; the namespace is enabled or being enabled.
- * Return: the PCI function of the drive, else the disk; NULL for a file. Valid as long as the
- * namespace is enabled, but perhaps removed: the caller must not use its parents.
- */
-struct device *nvmet_p2pmem_ns_device(struct nvmet_p2pmem_ns *rec)
-{
-	return rec->function ? &rec->function->dev : nvmet_ns_dev(rec->ns);
-}
-
-/**
  * nvmet_p2pmem_drive() - the DMA device of a namespace
  * @ns: namespace with an open drive or file
  * @reason: returns why there is no device that can use peer memory, else PCI_P2PMEM_OK
@@ -294,7 +281,9 @@ void nvmet_p2pmem_refuse(struct nvmet_p2pmem_path *path, struct pci_dev *provide
 {
 	nvmet_p2pmem_enter(path, o);
 	if (o->state != NVMET_P2PMEM_TESTING && path->logged != o->state)
-		nvmet_p2pmem_log_refusal(path, provider, drive, &o->why);
+		nvmet_p2pmem_log_refusal(path, provider, drive,
+					 nvmet_p2pmem_ns_device(nvmet_p2pmem_record(path->ns)),
+					 &o->why);
 }
 
 /**

@@ -50,6 +50,19 @@ struct nvmet_p2pmem_ns *nvmet_p2pmem_record(struct nvmet_ns *ns)
 }
 
 /**
+ * nvmet_p2pmem_ns_device() - the device of a namespace, for the log and for events
+ * @rec: record of a namespace with an open drive or file
+ *
+ * Context: Any; the namespace is enabled or being enabled.
+ * Return: the PCI function of the drive, else the disk; NULL for a file. Valid as long as the
+ * namespace is enabled, but perhaps removed: the caller must not use its parents.
+ */
+struct device *nvmet_p2pmem_ns_device(struct nvmet_p2pmem_ns *rec)
+{
+	return rec->function ? &rec->function->dev : nvmet_ns_dev(rec->ns);
+}
+
+/**
  * nvmet_p2pmem_no_records() - whether no record is left
  *
  * Context: Module exit.

@@ -267,6 +267,7 @@ static inline bool nvmet_p2pmem_is_enabled(const struct nvmet_ns *ns)
 extern struct mutex nvmet_p2pmem_lock;
 extern struct list_head nvmet_p2pmem_namespaces;
 struct nvmet_p2pmem_ns *nvmet_p2pmem_record(struct nvmet_ns *ns);
+struct device *nvmet_p2pmem_ns_device(struct nvmet_p2pmem_ns *rec);
 void nvmet_p2pmem_fallback(struct nvmet_p2pmem_ns *rec, struct nvmet_req *req,
 			   struct pci_p2pmem_grant *grant, enum pci_p2pmem_reason reason,
 			   bool testing);
@@ -277,7 +278,6 @@ void nvmet_p2pmem_forget_provider(struct nvmet_p2pmem_ns *rec);
 struct pci_dev *nvmet_p2pmem_fixed_provider(struct nvmet_p2pmem_ns *rec, ktime_t since,
 					    struct pci_p2pmem_verdict *why);
 void nvmet_p2pmem_find_function(struct nvmet_p2pmem_ns *rec);
-struct device *nvmet_p2pmem_ns_device(struct nvmet_p2pmem_ns *rec);
 struct device *nvmet_p2pmem_drive(struct nvmet_ns *ns, enum pci_p2pmem_reason *reason);
 bool nvmet_p2pmem_cpu_integrity(struct nvmet_ns *ns);
 void nvmet_p2pmem_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant,
@@ -336,7 +336,8 @@ void nvmet_p2pmem_enter(struct nvmet_p2pmem_path *path, const struct nvmet_p2pme
 char *nvmet_p2pmem_explain(struct pci_dev *provider, struct device *client,
 			   const struct pci_p2pmem_verdict *why);
 void nvmet_p2pmem_log_refusal(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
-			      struct device *drive, const struct pci_p2pmem_verdict *why);
+			      struct device *drive, struct device *dev,
+			      const struct pci_p2pmem_verdict *why);
 void nvmet_p2pmem_log_use(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant);
 int nvmet_p2pmem_show_path(struct nvmet_ctrl *ctrl, struct nvmet_ns *ns, char *line,
 			   size_t len);

@@ -119,7 +119,7 @@ char *nvmet_p2pmem_explain(struct pci_dev *provider, struct device *client,
 /* Return the client that @why is about, for the log; NULL if @why names the client */
 static struct device *nvmet_p2pmem_end(struct nvmet_p2pmem_path *path,
 				       struct pci_dev *provider, struct device *drive,
-				       const struct pci_p2pmem_verdict *why)
+				       struct device *dev, const struct pci_p2pmem_verdict *why)
 {
 	struct device *adapter = path->ctrl->p2p_client;
 	struct pci_p2pmem_verdict v;
@@ -127,7 +127,7 @@ static struct device *nvmet_p2pmem_end(struct nvmet_p2pmem_path *path,
 	if (why->reason == PCI_P2PMEM_NOT_VERIFIED && *why->client)
 		return NULL;
 	if (!drive)
-		return nvmet_p2pmem_ns_device(nvmet_p2pmem_record(path->ns));
+		return dev;
 	if (why->reason == PCI_P2PMEM_CPU_INTEGRITY)
 		return drive;
 	/* nvmet_p2pmem_drive() returned the drive, so it is a client. */
@@ -185,16 +185,19 @@ static char *nvmet_p2pmem_format_reason(struct nvmet_p2pmem_path *path, struct p
  * @path: the path
  * @provider: the provider that the namespace names, NULL for any
  * @drive: DMA device of the drive, or NULL
+ * @dev: device of the namespace, which is named if @drive is NULL
  * @why: the reason
  *
  * Context: Process context.
  */
 void nvmet_p2pmem_log_refusal(struct nvmet_p2pmem_path *path, struct pci_dev *provider,
-			      struct device *drive, const struct pci_p2pmem_verdict *why)
+			      struct device *drive, struct device *dev,
+			      const struct pci_p2pmem_verdict *why)
 {
 	struct device *adapter = path->ctrl->p2p_client;
 	char *text = nvmet_p2pmem_format_reason(path, provider,
-						nvmet_p2pmem_end(path, provider, drive, why), why);
+						nvmet_p2pmem_end(path, provider, drive, dev, why),
+						why);
 
 	path->logged = path->state;
 	pr_warn("using system memory for nsid %u of controller %u (%*pE, adapter %s): %s\n",

@@ -280,7 +280,7 @@ static void p2pmem_pairs_worker(struct work_struct *work)
 	else
 		u.stale = true;
 	p2pmem_for_each_pair(p2pmem_update_pair, &u);
-	/* An orchestrator that was refused before, if only because of the failure, may succeed now. */
+	/* An orchestrator that was refused before, or because of the failure, may succeed now. */
 	if (u.changed || u.recovered)
 		p2pmem_notify(PCI_P2PMEM_EVENT_VERDICT, NULL);
 }

@@ -214,8 +214,7 @@ static void quota_of_each_client(struct kunit *test)
 	build(test, &w);
 	/* nic is the second client here, so that the charge of the first is undone */
 	g = pci_p2pmem_grant_create(w.k.card, (struct device *[]){ w.drive, w.k.nic }, 2,
-				      KTIME_MAX, NULL, NULL,
-				    "kunit 2", &why);
+				    KTIME_MAX, NULL, NULL, "kunit 2", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(g));
 	pci_p2pmem_grant_end(w.g);
 	w.g = pci_p2pmem_grant_create(w.k.card, &w.k.nic, 1, KTIME_MAX, NULL, NULL,
@@ -248,8 +247,7 @@ static void client_named_twice(struct kunit *test)
 	build(test, &w);
 	pci_p2pmem_grant_end(w.g);
 	w.g = pci_p2pmem_grant_create(w.k.card, (struct device *[]){ w.k.nic, w.k.nic }, 2,
-				      KTIME_MAX, NULL, NULL,
-				      "kunit", &why);
+				      KTIME_MAX, NULL, NULL, "kunit", &why);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(w.g));
 	KUNIT_ASSERT_GT(test, store_quota(&w, "8192"), 0);
 	a = count_alloc(w.g, SZ_8K);

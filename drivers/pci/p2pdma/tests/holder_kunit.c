@@ -40,11 +40,6 @@ static struct holder_kit *holder_kit_of(struct kunit *test, const struct fabric_
 	return k;
 }
 
-static struct holder_kit *holder_kit(struct kunit *test)
-{
-	return holder_kit_of(test, kit_one_switch);
-}
-
 static void holder_unbind(void *arg)
 {
 	struct holder_kit *k = arg;
@@ -85,7 +80,7 @@ static void holder_expect_wait(struct kunit *test, struct holder_kit *k, void (*
 
 static void unbinding_waits_for_the_last_page(struct kunit *test)
 {
-	struct holder_kit *k = holder_kit(test);
+	struct holder_kit *k = holder_kit_of(test, kit_one_switch);
 
 	holder_expect_wait(test, k, holder_unbind);
 	KUNIT_EXPECT_TRUE(test, lend_is_removed(k->card));
@@ -96,14 +91,14 @@ static void unbinding_waits_for_the_last_page(struct kunit *test)
 
 static void unplugging_waits_for_the_last_page(struct kunit *test)
 {
-	struct holder_kit *k = holder_kit(test);
+	struct holder_kit *k = holder_kit_of(test, kit_one_switch);
 
 	holder_expect_wait(test, k, holder_unplug);
 }
 
 static void dead_device_waits_for_the_last_page(struct kunit *test)
 {
-	struct holder_kit *k = holder_kit(test);
+	struct holder_kit *k = holder_kit_of(test, kit_one_switch);
 	struct lend_hold *hold = lend_alloc(test, k->card, PAGE_SIZE);
 
 	pci_p2pmem_lost(k->card);
@@ -118,7 +113,7 @@ static void dead_device_waits_for_the_last_page(struct kunit *test)
 /* Wait longer than the reporting period, so that the log names the holder. */
 static void slow_holder_is_waited_for(struct kunit *test)
 {
-	struct holder_kit *k = holder_kit(test);
+	struct holder_kit *k = holder_kit_of(test, kit_one_switch);
 	struct device *nic = kit_client(test, k->f, "nic");
 	struct pci_p2pmem_verdict why;
 	struct pci_p2pmem_grant *g;
@@ -339,7 +334,7 @@ static void holder_expect_abandoned(struct kunit *test, struct p2pmem_provider *
 /* Killed during the wait: the pages stay for their holder, and the provider stays lost. */
 static void killed_unbinding_leaves_the_pages(struct kunit *test)
 {
-	struct holder_kit *k = holder_kit(test);
+	struct holder_kit *k = holder_kit_of(test, kit_one_switch);
 	struct lend_hold *hold = lend_alloc(test, k->card, PAGE_SIZE);
 	struct p2pmem_provider *p = kit_provider(k->card);
 	struct scatterlist sg;

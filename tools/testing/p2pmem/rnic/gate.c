@@ -118,7 +118,7 @@ void rnic_gate_pass(struct rnic_dev *dev, enum rnic_op op, struct rnic_cursor *d
 }
 
 static bool rnic_gate_spends(struct rnic_dev *dev, unsigned int *left, enum rnic_op op,
-			    struct rnic_cursor *dst, struct rnic_cursor *src)
+			     struct rnic_cursor *dst, struct rnic_cursor *src)
 {
 	bool spent = false;
 
