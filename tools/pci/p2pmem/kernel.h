@@ -144,6 +144,7 @@ struct device {
 	struct device_driver *driver;
 	const char *name;
 	struct iommu_domain domain;
+	const void *dma_range_map;			/* not known: sysfs does not show it */
 	bool force_bounce;
 };
 struct machine;
