@@ -225,7 +225,7 @@ struct pci_p2pmem_mapping_region {
 /* Events of pci_p2pmem_register_notifier() */
 #define PCI_P2PMEM_EVENT_PROVIDER	1 /* data: struct pci_dev, now published and lending */
 #define PCI_P2PMEM_EVENT_CLIENT		2 /* data: struct device, now a client */
-#define PCI_P2PMEM_EVENT_VERDICT	3 /* no data: a verdict changed, or a proof went */
+#define PCI_P2PMEM_EVENT_VERDICT	3 /* no data: a verdict changed, or is known again */
 
 /* How long a revocation waits before orchestrators must evict users, and again after that */
 #define PCI_P2PMEM_DRAIN_SECONDS	30

@@ -324,10 +324,10 @@ identifier pdev, dev;
   }
 
 // A reset that was under way when the suspend began may lend the CMB again until its work ends. So
-// wait for that work, and stop once more where the driver goes on with a LIVE controller. The work
-// does not wait for suspend: nvme_remove() flushes it under the same device lock, the queue of resets
-// is not frozen, freezes of the I/O queues nest, and no command is left that it could wait for. The
-// first stop has ended a drain that it may be in.
+// where the driver goes on with a LIVE controller, wait for the rest of that work, and stop once
+// more: after LIVE only the start of lending is left of it, and no drain. It does not wait for
+// suspend: nvme_remove() flushes it under the same device lock, the queue of resets is not frozen,
+// freezes of the I/O queues nest, and no command is left that it could wait for.
 @ suspend @
 symbol true;
 identifier ndev, ctrl, ret, out;
@@ -342,9 +342,9 @@ expression state;
   nvme_start_freeze(ctrl);
   ...
   nvme_sync_queues(ctrl);
-+ flush_work(&ctrl->reset_work);
   if (state != NVME_CTRL_LIVE)
   	goto out;
++ flush_work(&ctrl->reset_work);
 + nvme_p2pmem_stop(ctrl, &ndev->p2pmem, &ndev->shutdown_lock, true);
   ...
   nvme_unfreeze(ctrl);

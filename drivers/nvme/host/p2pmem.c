@@ -268,6 +268,9 @@ void nvme_p2pmem_start(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p, struct mut
 	if (!nvme_p2pmem_check_cmb(ctrl, p)) {
 		nvme_p2pmem_set_lender(p, ctrl);
 		pci_p2pmem_resume(pdev);
+		/* Stopped as a sibling in between, when there was nothing to stop */
+		if (!READ_ONCE(p->lender))
+			pci_p2pmem_lost(pdev);
 	}
 }
 
@@ -321,7 +324,7 @@ static struct pci_dev *nvme_p2pmem_pop_sibling(struct nvme_ctrl *ctrl)
 		if (lender == ctrl || !ctrl->subsys || lender->subsys != ctrl->subsys)
 			continue;
 		list_del(&p->entry);
-		p->lender = NULL;
+		WRITE_ONCE(p->lender, NULL);
 		return pci_dev_get(to_pci_dev(lender->dev));
 	}
 	return NULL;

@@ -70,15 +70,16 @@ struct p2pmem_disproof *p2pmem_disproof_alloc(void)
  * @note: text from the self-test
  *
  * Context: Any but NMI.
+ * Return: the oldest one, for p2pmem_disproof_drop(), if there are too many; or NULL.
  */
-void p2pmem_disproof_remember(struct p2pmem_disproof *d, u64 provider, struct device *client,
-			      u64 sig, enum pci_p2pmem_mapping how, const char *note)
+struct p2pmem_disproof *
+p2pmem_disproof_remember(struct p2pmem_disproof *d, u64 provider, struct device *client,
+			 u64 sig, enum pci_p2pmem_mapping how, const char *note)
 {
 	struct p2pmem_disproof *oldest = NULL;
-	u16 bdf;
 
 	if (!d)
-		return;
+		return NULL;
 	d->provider = provider;
 	d->sig = sig;
 	d->how = how;
@@ -92,10 +93,23 @@ void p2pmem_disproof_remember(struct p2pmem_disproof *d, u64 provider, struct de
 			p2pmem_disproofs_nr--;
 		}
 	}
+	return oldest;
+}
+
+/**
+ * p2pmem_disproof_drop() - log and free a disproof that is not remembered any more
+ * @oldest: the disproof, or NULL
+ *
+ * Context: Process context, no lock held: a console may be slow.
+ */
+void p2pmem_disproof_drop(struct p2pmem_disproof *oldest)
+{
+	u16 bdf;
+
 	if (!oldest)
 		return;
 	bdf = oldest->provider;
-	pr_warn_once("more than %u disproved paths: that between %04llx:%02x:%02x.%d and %s is forgotten when one of them is bound again; remove one of the two\n",
+	pr_warn_ratelimited("more than %u disproved paths: that between %04llx:%02x:%02x.%d and %s is forgotten when one of them is bound again; remove one of the two\n",
 		     P2PMEM_DISPROOFS, oldest->provider >> 16, PCI_BUS_NUM(bdf), PCI_SLOT(bdf),
 		     PCI_FUNC(bdf), oldest->client);
 	kfree(oldest);

@@ -220,6 +220,9 @@ static __always_inline bool p2pmem_choose_by_pairs(struct p2pmem_choice *c,
 		if (pair->client != client)
 			continue;
 		pairs++;
+		/* It has to be evaluated again, or for the first time. */
+		if (unlikely(READ_ONCE(pair->stale)))
+			return false;
 		if (READ_ONCE(pair->mapping) == PCI_P2PMEM_MAP_NONE ||
 		    READ_ONCE(pair->needed) > limit ||
 		    !p2pmem_may_choose(pair->provider, c, split))
@@ -341,15 +344,16 @@ static void p2pmem_note_refusal(struct p2pmem_provider *p, void *arg)
 			return;
 		if (r->why->reason == PCI_P2PMEM_NO_PROVIDER || r->stopped ||
 		    v.reason == PCI_P2PMEM_NO_MEMORY ||
-		    (v.distance >= 0 && v.distance < r->why->distance)) {
+		    (v.distance >= 0 &&
+		     (r->why->distance < 0 || v.distance < r->why->distance))) {
 			*r->why = v;
 			r->stopped = false;
 		}
 		return;
 	}
 	/* All clients can use it, so this is the only reason against it. */
-	if (r->split)
-		p2pmem_refuses_split(p, r->clients, r->nr, r->why);
+	if (r->split && p2pmem_refuses_split(p, r->clients, r->nr, r->why))
+		r->stopped = false;
 }
 
 /**
@@ -414,7 +418,7 @@ pci_p2pmem_choose_provider(struct pci_dev *provider, enum pci_p2pmem_prefer pref
 	if (!provider) {
 		found = p2pmem_choose(clients, nr, prefer, since);
 		if (!found)
-			p2pmem_no_provider_reason(clients, nr, prefer, since, why);
+			p2pmem_no_provider_reason(clients, nr, prefer, since ?: 1, why);
 		return found;
 	}
 	p = p2pmem_provider_get(provider);

@@ -18,7 +18,7 @@
  *      list.c        allocation of scatterlists: everything unusual
  *      map.c         scatterlists and regions to DMA addresses
  *   7  client.c      registration of DMA devices
- *      find.c        choice of a provider, creation of grants
+ *      find.c        choice of a provider
  *      memory.c      allocation of runs
  *      pin.c         memory that the provider's driver allocates itself
  *      refuse.c      counts and logs refusals
@@ -33,7 +33,7 @@
  *   4  pair.c        the table of pairs: verdict, proof
  *      pages.c       ZONE_DEVICE pages; the only user of dev_pagemap
  *      iova.c        addresses through a host bridge
- *   3  route.c       the only file that walks struct pci_dev: evaluates a pair
+ *   3  route.c       walks the functions of a route: evaluates a pair
  *      state.c       the states of a provider: live, draining, lost, abandoned
  *      count.c       counters of a pair
  *      disproof.c    routes that a self-test has disproved
@@ -196,8 +196,10 @@ void p2pmem_pair_settle(struct p2pmem_pair *pair);
 /* disproof.c */
 struct p2pmem_disproof;
 struct p2pmem_disproof *p2pmem_disproof_alloc(void);
-void p2pmem_disproof_remember(struct p2pmem_disproof *d, u64 provider, struct device *client,
-			      u64 sig, enum pci_p2pmem_mapping how, const char *note);
+struct p2pmem_disproof *
+p2pmem_disproof_remember(struct p2pmem_disproof *d, u64 provider, struct device *client,
+			 u64 sig, enum pci_p2pmem_mapping how, const char *note);
+void p2pmem_disproof_drop(struct p2pmem_disproof *oldest);
 bool p2pmem_disproof_recall(u64 provider, struct device *client, u64 sig,
 			    enum pci_p2pmem_mapping how, char *note);
 void p2pmem_disproofs_forget(u64 provider, struct device *client);

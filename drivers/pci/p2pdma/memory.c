@@ -189,7 +189,7 @@ static void p2pmem_account_own(struct p2pmem_provider *p, long bytes)
  * @pdev: PCI function that provides
  * @size: bytes, rounded up to whole pages
  *
- * For queues that stay in the memory across a reset. Works in any state of the provider.
+ * For queues that stay in the memory across a reset. Works in any state but abandoned.
  * A drain does not wait for such memory; unbinding the driver does. The driver gets half of
  * its pool at most, so that its queues never leave no memory for others. The driver
  * serializes its calls, and frees the run by pci_p2pmem_free_own().

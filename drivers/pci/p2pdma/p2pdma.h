@@ -15,6 +15,7 @@
 #define _P2PMEM_P2PDMA_H
 
 #include <linux/completion.h>
+#include <linux/dma-direct.h>
 #include <linux/dma-mapping.h>
 #include <linux/ioport.h>
 #include <linux/kref.h>
@@ -228,6 +229,7 @@ struct p2pmem_pair_count {
  *	to @note. Written under p2pmem_mutex as well
  * @serial: counts changes of the verdict, and proofs that were dropped
  * @stale: the last evaluation failed, @verdict is an earlier one
+ * @failed: so, and users may have been refused because of it; guarded by p2pmem_mutex
  * @forget: enum p2pmem_forget of evaluations that failed, for the next one
  * @sig: signature of the route of @verdict
  * @made: when the verdict was made, 0 before the first one
@@ -261,7 +263,7 @@ struct p2pmem_pair {
 	unsigned int disproofs;
 	struct pci_p2pmem_verdict verdict;
 	unsigned int serial;
-	bool stale;
+	bool stale, failed;
 	u8 forget;
 	u64 sig;
 	ktime_t made;
@@ -349,6 +351,17 @@ struct pci_p2pmem_grant {
 static inline u64 p2pmem_client_limit(struct device *client)
 {
 	return min_not_zero(dma_get_mask(client), client->bus_dma_limit);
+}
+
+/* Whether the client's bus has RAM at other addresses than the CPU: a map may have no offset. */
+static inline bool p2pmem_client_has_offset(struct device *client)
+{
+	const struct bus_dma_region *m;
+
+	for (m = client->dma_range_map; m && m->size; m++)
+		if (m->cpu_start != m->dma_start)
+			return true;
+	return false;
 }
 
 /**

@@ -285,6 +285,7 @@ bool p2pmem_pair_store(struct p2pmem_pair *pair, const struct pci_p2pmem_verdict
 	pair->verdict = *v;
 	pair->sig = sig;
 	WRITE_ONCE(pair->stale, false);
+	pair->failed = false;
 	WRITE_ONCE(pair->made, ktime_get());
 	p2pmem_pair_set(pair, v);
 	spin_unlock_irqrestore(&p2pmem_pairs_lock, flags);
@@ -311,6 +312,7 @@ void p2pmem_pair_postpone(struct p2pmem_pair *pair, enum p2pmem_forget forget,
 
 	spin_lock_irqsave(&p2pmem_pairs_lock, flags);
 	WRITE_ONCE(pair->stale, true);
+	pair->failed = true;
 	if (!pair->made)
 		pair->verdict.reason = reason;
 	if (forget) {
@@ -377,7 +379,7 @@ bool p2pmem_pair_prove(struct p2pmem_pair *pair, const struct p2pmem_stamp *stam
 		       enum pci_p2pmem_proof proof, const char *note,
 		       struct pci_p2pmem_verdict *v)
 {
-	struct p2pmem_disproof *d = NULL;
+	struct p2pmem_disproof *d = NULL, *oldest = NULL;
 	unsigned long flags;
 	bool same;
 
@@ -394,14 +396,15 @@ bool p2pmem_pair_prove(struct p2pmem_pair *pair, const struct p2pmem_stamp *stam
 	if (same) {
 		p2pmem_proof_set(pair, proof, pair->sig, &pair->verdict);
 		strscpy(pair->note, note, sizeof(pair->note));
-		p2pmem_disproof_remember(d, pair->provider->address, pair->client, pair->sig,
-					 pair->verdict.mapping, note);
+		oldest = p2pmem_disproof_remember(d, pair->provider->address, pair->client,
+						  pair->sig, pair->verdict.mapping, note);
 		d = NULL;
 		p2pmem_pair_set(pair, &pair->verdict);
 		p2pmem_pair_copy(pair, v);
 	}
 	spin_unlock_irqrestore(&p2pmem_pairs_lock, flags);
 	kfree(d);
+	p2pmem_disproof_drop(oldest);
 	if (!same || !v->reason)
 		return same;
 	p2pmem_pair_failed(pair, v->reason);

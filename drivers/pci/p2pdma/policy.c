@@ -170,11 +170,11 @@ static void p2pmem_policy_log_invalid(const char *word, int len, int error)
 }
 
 /*
- * At load, an invalid removal may have meant any built-in entry, or an exception of an added
- * one for a vendor or a processor, and the administrator relies on it. So all of these are
- * removed, in whatever order they were written: paths are refused, not trusted.
+ * At load, an invalid removal may have meant any built-in entry, or an exception of any added
+ * one (that of a host bridge covers its root ports, too), and the administrator relies on it. So
+ * all of these are removed, in whatever order they were written: paths are refused, not trusted.
  */
-static void p2pmem_policy_drop_wide(struct p2pmem_policy *pol)
+static void p2pmem_policy_drop_added(struct p2pmem_policy *pol)
 {
 	const struct p2pmem_change all = {
 		.entry.built_in = true,
@@ -187,9 +187,8 @@ static void p2pmem_policy_drop_wide(struct p2pmem_policy *pol)
 	p2pmem_policy_apply(pol, &all);
 	for (i = pol->nr; i--;) {
 		row = &pol->row[i];
-		if (row->entry.any_device || row->entry.cpu[0])
-			row->add = 0;
-		if (!row->add && !row->mask)
+		row->add = 0;
+		if (!row->mask)
 			p2pmem_policy_remove_row(pol, row);
 	}
 }
@@ -218,12 +217,12 @@ static int p2pmem_policy_parse(struct p2pmem_policy *pol, const char *list, size
 		/* wherever it stands: it may have been meant to remove something */
 		if (memchr(list, '-', next - list)) {
 			pol->distrust = true;
-			pr_crit("host_bridges: invalid removal '%*pE', disabled the built-in list and all added entries for vendors and processors to be safe; correct it, or write them again\n",
+			pr_crit("host_bridges: invalid removal '%*pE', disabled the built-in list and all added entries to be safe; correct it, or write them again\n",
 				shown, list);
 		}
 	}
 	if (at_load && pol->distrust)
-		p2pmem_policy_drop_wide(pol);
+		p2pmem_policy_drop_added(pol);
 	return 0;
 }
 

@@ -162,10 +162,13 @@ static bool p2pmem_drain(struct p2pmem_provider *p, unsigned int drain, unsigned
 	return p2pmem_is_idle(p) || !p2pmem_in_drain(p, drain);
 }
 
-/* The kernel marks all functions that were removed by surprise before it unbinds the first one. */
-static void p2pmem_lose_offline(struct p2pmem_provider *p, void *unused)
+/*
+ * The kernel marks all functions that were removed by surprise before it unbinds the first one. A
+ * frozen function comes back: its own driver declares the loss, and resumes.
+ */
+static void p2pmem_lose_removed(struct p2pmem_provider *p, void *unused)
 {
-	if (pci_channel_offline(p->pdev))
+	if (READ_ONCE(p->pdev->error_state) == pci_channel_io_perm_failure)
 		pci_p2pmem_lost(p->pdev);
 }
 
@@ -179,7 +182,7 @@ static unsigned int p2pmem_start_drain(struct p2pmem_provider *p)
 
 	if (!pci_device_is_present(p->pdev)) {
 		pci_p2pmem_lost(p->pdev);
-		p2pmem_for_each_provider(p2pmem_lose_offline, NULL);
+		p2pmem_for_each_provider(p2pmem_lose_removed, NULL);
 	}
 	if (p2pmem_leave_live(p, P2PMEM_DRAINING, P2PMEM_EVENT_REVOKED, &drain)) {
 		p2pmem_trace_revoke(p, "revoked", PCI_P2PMEM_REVOKED);

@@ -4,7 +4,7 @@
  *
  * Floor 3.
  *
- * The only file that walks struct pci_dev. It fills topology.c's nodes from the current
+ * Walks the functions between the two. It fills topology.c's nodes from the current
  * state of the machine (bridges, ACS registers, port numbers, host bridges), calls
  * topology.c for the route, and adds checks beyond topology: whether the client may and
  * can use the resulting address.
@@ -343,7 +343,7 @@ int p2pmem_route_evaluate(struct p2pmem_provider *p, struct device *client,
 				 a.host.id >> 8, a.host.id & 0xff);
 	}
 	/* dma_map_resource() does not apply the client's offset, unless an IOMMU translates. */
-	if (!v->reason && !route.bus_addr && client->dma_range_map &&
+	if (!v->reason && !route.bus_addr && p2pmem_client_has_offset(client) &&
 	    !p2pmem_client_translates(client)) {
 		v->reason = PCI_P2PMEM_HOST_BRIDGE;
 		snprintf(v->at, sizeof(v->at), "pci%04llx:%02llx", b.host.id >> 8,

@@ -49,7 +49,7 @@ static int p2pmem_pair_evaluate(struct p2pmem_pair *pair, enum p2pmem_forget for
 				struct pci_p2pmem_verdict *v)
 {
 	struct p2pmem_pair_count __percpu *count;
-	bool changed;
+	bool changed, failed;
 	u64 sig;
 	int ret;
 
@@ -75,9 +75,13 @@ static int p2pmem_pair_evaluate(struct p2pmem_pair *pair, enum p2pmem_forget for
 		p2pmem_schedule_evaluate();
 		return ret;
 	}
+	failed = pair->failed;
 	changed = p2pmem_pair_store(pair, v, sig, forget);
-	/* Orchestrators end grants that would not be created any more. */
-	if (changed && atomic_read(&pair->grants))
+	/*
+	 * Orchestrators end grants that would not be created any more. And those that were
+	 * refused because of the failure try again, whatever had this evaluation made.
+	 */
+	if (failed || (changed && atomic_read(&pair->grants)))
 		p2pmem_schedule_notify();
 	return changed;
 }
@@ -211,7 +215,6 @@ int p2pmem_verdict(struct p2pmem_provider *p, struct device *client, ktime_t sin
  * @stale: only pairs whose last evaluation failed
  * @pairs: returns the number of pairs
  * @changed: returns the number of pairs whose verdict changed
- * @recovered: returns the number of pairs whose last evaluation had failed, and this one not
  */
 struct p2pmem_update {
 	struct p2pmem_provider *provider;
@@ -220,7 +223,6 @@ struct p2pmem_update {
 	bool stale;
 	unsigned int pairs;
 	unsigned int changed;
-	unsigned int recovered;
 };
 
 static void p2pmem_update_pair(struct p2pmem_provider *p, struct device *client, void *arg)
@@ -228,8 +230,6 @@ static void p2pmem_update_pair(struct p2pmem_provider *p, struct device *client,
 	struct p2pmem_update *u = arg;
 	struct pci_p2pmem_verdict v;
 	struct p2pmem_pair *pair;
-	bool stale;
-	int ret;
 
 	if ((u->provider && u->provider != p) || (u->client && u->client != client) ||
 	    p2pmem_is_abandoned(p))
@@ -240,12 +240,7 @@ static void p2pmem_update_pair(struct p2pmem_provider *p, struct device *client,
 		return;
 	if (!pair)
 		pair = p2pmem_pair_add(p, client);
-	if (!pair)
-		return;
-	stale = pair->stale;
-	ret = p2pmem_pair_evaluate(pair, u->forget, &v);
-	u->changed += ret > 0;
-	u->recovered += stale && ret >= 0;
+	u->changed += pair && p2pmem_pair_evaluate(pair, u->forget, &v) > 0;
 }
 
 /**
@@ -280,8 +275,8 @@ static void p2pmem_pairs_worker(struct work_struct *work)
 	else
 		u.stale = true;
 	p2pmem_for_each_pair(p2pmem_update_pair, &u);
-	/* An orchestrator that was refused before, or because of the failure, may succeed now. */
-	if (u.changed || u.recovered)
+	/* An orchestrator that was refused before may succeed now. */
+	if (u.changed)
 		p2pmem_notify(PCI_P2PMEM_EVENT_VERDICT, NULL);
 }
 
@@ -348,7 +343,7 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_verdict);
  *
  * Context: Process context, may sleep.
  * Return: the sum of the distances, >= 0; -EINVAL without clients; otherwise the errno of
- * the first refusal: -ENODEV, -EXDEV, -EOPNOTSUPP.
+ * the first refusal: -ENODEV, -EXDEV, -EOPNOTSUPP, -ENOMEM.
  */
 int pci_p2pmem_distance(struct pci_dev *provider, struct device **clients, int nr)
 {

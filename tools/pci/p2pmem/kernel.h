@@ -144,7 +144,6 @@ struct device {
 	struct device_driver *driver;
 	const char *name;
 	struct iommu_domain domain;
-	const void *dma_range_map;			/* not known: sysfs does not show it */
 	bool force_bounce;
 };
 struct machine;
@@ -249,6 +248,8 @@ enum p2pmem_state;
 enum p2pmem_forget;
 #include <floors.h>
 bool p2pmem_is_client(struct device *dev);
+/* sysfs does not show it */
+#define p2pmem_client_has_offset(client) ((void)(client), false)
 
 /* What suites put in the place of the machine's, the command does */
 void command_p2pmem_cpu_id(struct p2pmem_entry *cpu);

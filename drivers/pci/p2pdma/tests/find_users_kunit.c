@@ -225,7 +225,7 @@ static void changes_of_a_pair(struct kunit *test)
  * before; alone it is the reason, and not a lack of memory. When it answers again, users that
  * were refused are notified.
  */
-static void hanging_provider_is_not_chosen(struct kunit *test)
+static void hangs_for_a_while(struct kunit *test, bool first)
 {
 	struct pci_dev *near, *twin, *got;
 	struct pci_p2pmem_verdict why;
@@ -261,12 +261,31 @@ static void hanging_provider_is_not_chosen(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, why.note, "a function between the two does not answer");
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_verdict(near, nic, since, &why), -ENODEV);
 
+	/* the fast choice for one client evaluates it again, too */
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_find_provider(&nic, 1));
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_choose_provider(NULL, PCI_P2PMEM_NEAREST, &nic, 1, 0,
+							   &why));
+	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_REVOKED);
+
 	atomic_set(&events->policies, 0);
 	fabric_set_config(f, "near", at, 2, was & 0xffff);
+	/* the work item may not be the first that evaluates it */
+	if (first)
+		KUNIT_EXPECT_EQ(test, pci_p2pmem_verdict(near, nic, KTIME_MAX, &why), 0);
 	KUNIT_EXPECT_TRUE(test, lend_wait(atomic_read(&events->policies) > 0));
 	got = pci_p2pmem_choose_provider(NULL, PCI_P2PMEM_NEAREST, &nic, 1, ktime_get(), &why);
 	KUNIT_EXPECT_PTR_EQ(test, got, near);
 	pci_dev_put(got);
+}
+
+static void hanging_provider_is_not_chosen(struct kunit *test)
+{
+	hangs_for_a_while(test, false);
+}
+
+static void provider_that_answers_again_is_notified(struct kunit *test)
+{
+	hangs_for_a_while(test, true);
 }
 
 /* The only provider is in a reset: it lends again by itself, so that is the reason. */
@@ -302,6 +321,7 @@ static void provider_in_a_reset_is_the_reason(struct kunit *test)
 
 static struct kunit_case find_users_cases[] = {
 	KUNIT_CASE(hanging_provider_is_not_chosen),
+	KUNIT_CASE(provider_that_answers_again_is_notified),
 	KUNIT_CASE(provider_in_a_reset_is_the_reason),
 	KUNIT_CASE(changes_of_a_pair),
 	KUNIT_CASE(equal_rank_is_shared_out),

@@ -280,6 +280,9 @@ static void host_bridge_with_an_offset(struct kunit *test)
 	static const struct bus_dma_region ranges[] = {
 		{ .cpu_start = 0, .dma_start = SZ_2G, .size = BIT_ULL(46) }, { },
 	};
+	static const struct bus_dma_region same[] = {
+		{ .cpu_start = 0, .dma_start = 0, .size = BIT_ULL(46) }, { },
+	};
 	static const struct mapkit_piece page = { SZ_8K, SZ_4K };
 	char *text = kunit_kzalloc(test, PCI_P2PMEM_TEXT, GFP_KERNEL);
 	struct pci_p2pmem_verdict v;
@@ -295,6 +298,10 @@ static void host_bridge_with_an_offset(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, v.mapping, PCI_P2PMEM_MAP_HOST_BRIDGE);
 
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, forget_ranges, k.nic));
+	k.nic->dma_range_map = same;
+	kit_reevaluate();
+	pci_p2pmem_verdict(k.card, k.nic, 0, &v);
+	KUNIT_EXPECT_EQ(test, v.mapping, PCI_P2PMEM_MAP_HOST_BRIDGE);
 	k.nic->dma_range_map = ranges;
 	kit_reevaluate();
 	pci_p2pmem_verdict(k.card, k.nic, 0, &v);
