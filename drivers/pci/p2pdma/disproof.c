@@ -110,8 +110,8 @@ void p2pmem_disproof_drop(struct p2pmem_disproof *oldest)
 		return;
 	bdf = oldest->provider;
 	pr_warn_ratelimited("more than %u disproved paths: that between %04llx:%02x:%02x.%d and %s is forgotten when one of them is bound again; remove one of the two\n",
-		     P2PMEM_DISPROOFS, oldest->provider >> 16, PCI_BUS_NUM(bdf), PCI_SLOT(bdf),
-		     PCI_FUNC(bdf), oldest->client);
+			    P2PMEM_DISPROOFS, oldest->provider >> 16, PCI_BUS_NUM(bdf),
+			    PCI_SLOT(bdf), PCI_FUNC(bdf), oldest->client);
 	kfree(oldest);
 }
 

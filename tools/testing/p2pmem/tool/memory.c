@@ -164,6 +164,7 @@ static int tool_cmd_grant(int argc, char **argv)
 	struct pci_p2pmem_verdict why;
 	struct device *dev[16];
 	int i, ret = -ENXIO, nr = 0;
+	ktime_t since = ktime_get();
 	char text[PCI_P2PMEM_TEXT];
 
 	if (!o)
@@ -179,12 +180,16 @@ static int tool_cmd_grant(int argc, char **argv)
 			goto put;
 	}
 	o->auto_free = !strcmp(argv[1], "auto");
-	o->grant = pci_p2pmem_grant_create(o->pdev, dev, nr, KTIME_MAX, &tool_grant_ops,
-					   o, argv[1], &why);
+	if (!o->pdev)
+		o->pdev = pci_p2pmem_choose_provider(NULL, PCI_P2PMEM_NEAREST, dev, nr, since,
+						     &why);
+	if (o->pdev)
+		o->grant = pci_p2pmem_grant_create(o->pdev, dev, nr, since, &tool_grant_ops, o,
+						   argv[1], &why);
+	else
+		o->grant = ERR_PTR(-ENODEV);
 	ret = PTR_ERR_OR_ZERO(o->grant);
 	if (!ret) {
-		if (!o->pdev)
-			o->pdev = pci_dev_get(pci_p2pmem_grant_provider(o->grant));
 		tool_obj_add(o);
 		tool_print("provider %s\n", pci_name(o->pdev));
 	} else {

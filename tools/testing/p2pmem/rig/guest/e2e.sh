@@ -178,6 +178,7 @@ ended()
 
 # host_errors [DISK]: of the log on stdin, prints the lines in which the initiator reports that a
 # request to DISK (nvme1n1; any, if missing) failed for whatever status, or a reconnect
+# shellcheck disable=SC2120	# tests/runner.sh passes one
 host_errors()
 {
 	grep -E "error, dev ${1:-nvme[^,]*},|nvme nvme[0-9]+: (reconnecting|starting error recovery)|timeout"
@@ -189,6 +190,7 @@ host_errors()
 no_host_errors()
 {
 	e2e_own=$(grep -l pcie /sys/class/nvme/*/transport | sed 's#.*/\(nvme[0-9]*\)/.*#\1#' | tr '\n' '|')
+	# shellcheck disable=SC2119
 	! log_since | host_errors | grep -v -E "recoverable transport error, dev (${e2e_own}none)n[0-9]+,"
 }
 
