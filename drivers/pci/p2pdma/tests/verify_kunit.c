@@ -487,7 +487,9 @@ static void oldest_disproof_goes(struct kunit *test)
 		struct p2pmem_disproof *d = p2pmem_disproof_alloc();
 
 		KUNIT_ASSERT_NOT_NULL(test, d);
-		p2pmem_disproof_remember(d, address, v->k.nic, sig, PCI_P2PMEM_MAP_BUS_ADDR, "no");
+		d = p2pmem_disproof_remember(d, address, v->k.nic, sig, PCI_P2PMEM_MAP_BUS_ADDR,
+					     "no");
+		p2pmem_disproof_drop(d);
 	}
 	for (sig = 1; sig <= 258; sig++)
 		KUNIT_EXPECT_EQ_MSG(test, sig > 2,
