@@ -45,7 +45,7 @@ log_mark
 check "a host connects" nvme_connect tcp $NQN
 check "it has a disk" nvme_host_disk $NQN
 is "$(paths)" "system not-a-client untested" "the disk's driver is no client"
-like "$(refused)" "$disk and .no provider.: not-a-client: .*: virtio-pci, or" "the log names the function and its driver"
+like "$(refused)" "$disk and .no provider.: not-a-client: .*never a client" "the log names the function, and that it is no client"
 check "it disconnects" nvme_disconnect $NQN
 
 # ---- without it
@@ -58,7 +58,7 @@ is "$(cat "$ns/enable")" 1 "its namespace is enabled"
 log_mark
 check "a host connects to it" nvme_connect tcp $NQN
 is "$(paths)" "system not-a-client untested" "the path has the same reason"
-like "$(refused)" "$disk and .no provider.: not-a-client: .*: no driver is bound to it" "the log names the function"
+like "$(refused)" "$disk and .no provider.: not-a-client: " "the log names the function"
 echo 1 >"/sys/bus/pci/devices/$disk/remove"
 pci_rescan
 check "the function is there again" wait_for 10 test -e "/sys/bus/pci/devices/$disk"
@@ -75,5 +75,5 @@ check "the namespace is enabled again" write_attr "$ns/enable" 1
 log_mark
 check "a host connects again" nvme_connect tcp $NQN
 check "it has a disk again" nvme_host_disk $NQN
-like "$(refused)" "$disk and .no provider.: not-a-client: .*: virtio-pci, or" "the log names the driver again"
+like "$(refused)" "$disk and .no provider.: not-a-client: .*never a client" "the log names it again"
 done_testing
