@@ -57,29 +57,6 @@ void machine_refresh(struct machine *m)
 	read_nvmet(m);
 }
 
-bool machine_booted_with(const struct machine *m, const char *option)
-{
-	const char *word = m->cmdline, *at;
-	size_t len, n;
-
-	if (!word || !starts_with(option, "pci="))
-		return false;
-	option += strlen("pci=");
-	n = strlen(option);
-	for (; *word; word += strspn(word, " ")) {
-		at = starts_with(word, "pci=") ? word + strlen("pci=") : NULL;
-		word += strcspn(word, " ");
-		for (; at && at < word; at += len + 1) {
-			len = strcspn(at, ", ");
-			/* the value of realloc= */
-			if (!strncmp(at, option, n) &&
-			    (len == n || (len == n + 3 && !strncmp(at + n, "=on", 3))))
-				return true;
-		}
-	}
-	return false;
-}
-
 void machine_free(struct machine *m)
 {
 	struct arena *fixed = m ? m->fixed : NULL;

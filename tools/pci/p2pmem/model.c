@@ -175,3 +175,26 @@ bool function_cmb(const struct function *f, int *bar, uint64_t *offset, uint64_t
 	*size = (uint64_t)(f->cmbsz >> 12) << unit;
 	return true;
 }
+
+bool machine_booted_with(const struct machine *m, const char *option)
+{
+	const char *word = m->cmdline, *at;
+	size_t len, n;
+
+	if (!word || !starts_with(option, "pci="))
+		return false;
+	option += strlen("pci=");
+	n = strlen(option);
+	for (; *word; word += strspn(word, " ")) {
+		at = starts_with(word, "pci=") ? word + strlen("pci=") : NULL;
+		word += strcspn(word, " ");
+		for (; at && at < word; at += len + 1) {
+			len = strcspn(at, ", ");
+			/* the value of realloc= */
+			if (!strncmp(at, option, n) &&
+			    (len == n || (len == n + 3 && !strncmp(at + n, "=on", 3))))
+				return true;
+		}
+	}
+	return false;
+}

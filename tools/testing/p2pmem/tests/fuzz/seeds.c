@@ -19,7 +19,7 @@
 #define LOOSE_CHAINS	32
 #define DEEP		72
 
-static unsigned int written, errors;
+static unsigned int written, drawn, errors;
 
 static void write_bytes(const char *dir, const char *name, const u8 *data, size_t size)
 {
@@ -169,6 +169,18 @@ static bool survives(const struct route_case *c, const u8 *data, size_t size)
 	return same;
 }
 
+/*
+ * In an input all functions directly below a bridge have one bus number. Not so in a case with a
+ * virtual function whose number is above 255.
+ */
+static bool has_two_buses(const struct route_case *c)
+{
+	const struct p2pmem_chain *p = &c->provider, *e = &c->client;
+
+	return p->nr > 1 && e->nr > 1 && p->node[1].id == e->node[1].id &&
+	       p->node[0].id >> 8 != e->node[0].id >> 8;
+}
+
 static void write_cases(const char *dir, const struct route_case *cases, unsigned int nr)
 {
 	static u8 data[INPUT_MAX];
@@ -177,6 +189,9 @@ static void write_cases(const char *dir, const struct route_case *cases, unsigne
 	size_t size;
 
 	for (i = 0; i < nr; i++) {
+		if (has_two_buses(&cases[i]))
+			continue;
+		drawn++;
 		case_to_input(&cases[i], &in);
 		size = write_input(dir, cases[i].name, &in, data);
 		if (size && !survives(&cases[i], data, size)) {
@@ -248,7 +263,6 @@ int main(int argc, char **argv)
 	write_deep(argv[1], "deep_redirects_at_63", 63);
 	write_deep(argv[1], "deep_redirects_at_64", 64);
 	write_random(argv[1]);
-	printf("%u seeds, %u of them drawn cases\n", written,
-	       nr_cases_paths + nr_cases_acs + nr_cases_egress + nr_cases_settings);
+	printf("%u seeds, %u of them drawn cases\n", written, drawn);
 	return errors != 0;
 }
