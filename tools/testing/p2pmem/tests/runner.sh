@@ -12,6 +12,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
 dir=$(cd "$1" && pwd)
 count=0 bad=0
+# what selects results of the run that this is a test of
+unset FRESH KEEP
 
 # fake NAME TEXT STATUS: a host test
 fake()
