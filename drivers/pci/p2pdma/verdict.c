@@ -86,6 +86,16 @@ static int p2pmem_pair_evaluate(struct p2pmem_pair *pair, enum p2pmem_forget for
 	return changed;
 }
 
+/* A refusal that is of no route: the names of both ends, and the reason */
+static void p2pmem_verdict_refuse(struct p2pmem_provider *p, struct device *client,
+				  enum pci_p2pmem_reason reason, struct pci_p2pmem_verdict *v)
+{
+	*v = (struct pci_p2pmem_verdict){ .reason = reason, .distance = -1 };
+	strscpy(v->provider, pci_name(p->pdev));
+	if (client)
+		strscpy(v->client, dev_name(client));
+}
+
 /*
  * Finds or creates the pair of a client, and evaluates it unless that was done at @since or later.
  * Returns the pair with its verdict in @v, or an error pointer with the reason in @v.
@@ -100,9 +110,7 @@ static struct p2pmem_pair *p2pmem_pair_update(struct p2pmem_provider *p, struct 
 
 	if (pair && !pair->stale && !ktime_before(pair->made, since))
 		goto out;
-	*v = (struct pci_p2pmem_verdict){ .reason = PCI_P2PMEM_REVOKED, .distance = -1 };
-	strscpy(v->provider, pci_name(p->pdev));
-	strscpy(v->client, dev_name(client));
+	p2pmem_verdict_refuse(p, client, PCI_P2PMEM_REVOKED, v);
 	if (p2pmem_find(p->pdev) != p || p2pmem_is_abandoned(p))
 		return ERR_PTR(-ENODEV);
 	if (!p2pmem_is_client(client)) {
@@ -143,7 +151,7 @@ struct p2pmem_pair *p2pmem_pair_get(struct p2pmem_provider *p, struct device *cl
 	struct p2pmem_pair *pair;
 
 	if (!client) {
-		v->reason = PCI_P2PMEM_NO_DMA_DEVICE;
+		p2pmem_verdict_refuse(p, client, PCI_P2PMEM_NO_DMA_DEVICE, v);
 		return ERR_PTR(-EOPNOTSUPP);
 	}
 	guard(p2pmem_mutex)();
@@ -159,17 +167,13 @@ struct p2pmem_pair *p2pmem_pair_get(struct p2pmem_provider *p, struct device *cl
 static void p2pmem_verdict_of_route(struct p2pmem_provider *p, struct device *client,
 				    struct pci_p2pmem_verdict *v)
 {
-	*v = (struct pci_p2pmem_verdict){ .distance = -1 };
-	strscpy(v->provider, pci_name(p->pdev));
-	if (client)
-		strscpy(v->client, dev_name(client));
 	if (!client)
-		v->reason = PCI_P2PMEM_NO_DMA_DEVICE;
+		p2pmem_verdict_refuse(p, client, PCI_P2PMEM_NO_DMA_DEVICE, v);
 	else if (p2pmem_find(p->pdev) != p || p2pmem_is_abandoned(p))
-		v->reason = PCI_P2PMEM_NOT_A_PROVIDER;
+		p2pmem_verdict_refuse(p, client, PCI_P2PMEM_NOT_A_PROVIDER, v);
 	else if (p2pmem_is_client(client))
 		/* There was no memory for its pair. */
-		v->reason = PCI_P2PMEM_NO_MEMORY;
+		p2pmem_verdict_refuse(p, client, PCI_P2PMEM_NO_MEMORY, v);
 	else
 		p2pmem_route_evaluate(p, client, v, NULL);
 }
