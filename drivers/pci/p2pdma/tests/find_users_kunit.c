@@ -40,6 +40,20 @@ static void expect_found(struct kunit *test, struct fabric *f, struct device *ni
 	pci_dev_put(got);
 }
 
+/* No provider is chosen for the reason, which names @at unless that is NULL. */
+static void expect_none(struct kunit *test, struct pci_dev *named, struct device *nic,
+			ktime_t since, enum pci_p2pmem_reason reason, struct pci_dev *at)
+{
+	struct pci_p2pmem_verdict why;
+
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_choose_provider(named, PCI_P2PMEM_NEAREST, &nic, 1,
+							   since, &why));
+	KUNIT_EXPECT_STREQ(test, pci_p2pmem_reason_token(why.reason),
+			   pci_p2pmem_reason_token(reason));
+	if (at)
+		KUNIT_EXPECT_STREQ(test, why.provider, pci_name(at));
+}
+
 /* near and twin are equal in all: they share the grants, and a run of it is like another. */
 static void equal_rank_is_shared_out(struct kunit *test)
 {
@@ -126,13 +140,9 @@ static void choice_without_a_grant(struct kunit *test)
 
 	f = fabric_build(test, find_nodes);
 	nic = kit_client(test, f, "nic");
-	KUNIT_EXPECT_NULL(test, pci_p2pmem_choose_provider(NULL, PCI_P2PMEM_NEAREST, &nic, 1,
-							   ktime_get(), &why));
-	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_NO_PROVIDER);
-	KUNIT_EXPECT_NULL(test, pci_p2pmem_choose_provider(fabric_pdev(f, "near"),
-							   PCI_P2PMEM_NEAREST, &nic, 1,
-							   ktime_get(), &why));
-	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_NOT_A_PROVIDER);
+	expect_none(test, NULL, nic, ktime_get(), PCI_P2PMEM_NO_PROVIDER, NULL);
+	expect_none(test, fabric_pdev(f, "near"), nic, ktime_get(), PCI_P2PMEM_NOT_A_PROVIDER,
+		    NULL);
 	near = kit_lend(test, f, "near");
 	got = pci_p2pmem_choose_provider(NULL, PCI_P2PMEM_NEAREST, &nic, 1, ktime_get(), &why);
 	KUNIT_EXPECT_PTR_EQ(test, got, near);
@@ -251,10 +261,7 @@ static void hangs_for_a_while(struct kunit *test, bool first)
 	KUNIT_EXPECT_PTR_EQ(test, got, twin);
 	pci_dev_put(got);
 	pci_p2pmem_set_published(twin, false);
-	KUNIT_EXPECT_NULL(test, pci_p2pmem_choose_provider(NULL, PCI_P2PMEM_NEAREST, &nic, 1,
-							   since, &why));
-	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_REVOKED);
-	KUNIT_EXPECT_STREQ(test, why.provider, pci_name(near));
+	expect_none(test, NULL, nic, since, PCI_P2PMEM_REVOKED, near);
 	KUNIT_EXPECT_PTR_EQ(test, pci_p2pmem_grant_create(near, &nic, 1, since, NULL, NULL, "kunit",
 							  &why), ERR_PTR(-ENODEV));
 	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_REVOKED);
@@ -263,9 +270,7 @@ static void hangs_for_a_while(struct kunit *test, bool first)
 
 	/* the fast choice for one client evaluates it again, too */
 	KUNIT_EXPECT_NULL(test, pci_p2pmem_find_provider(&nic, 1));
-	KUNIT_EXPECT_NULL(test, pci_p2pmem_choose_provider(NULL, PCI_P2PMEM_NEAREST, &nic, 1, 0,
-							   &why));
-	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_REVOKED);
+	expect_none(test, NULL, nic, 0, PCI_P2PMEM_REVOKED, NULL);
 
 	atomic_set(&events->policies, 0);
 	fabric_set_config(f, "near", at, 2, was & 0xffff);
@@ -291,7 +296,6 @@ static void provider_that_answers_again_is_notified(struct kunit *test)
 /* The only provider is in a reset: it lends again by itself, so that is the reason. */
 static void provider_in_a_reset_is_the_reason(struct kunit *test)
 {
-	struct pci_p2pmem_verdict why;
 	struct pci_dev *near, *twin;
 	struct device *nic;
 	struct fabric *f;
@@ -300,23 +304,15 @@ static void provider_in_a_reset_is_the_reason(struct kunit *test)
 	nic = kit_client(test, f, "nic");
 	near = kit_lend(test, f, "near");
 	pci_p2pmem_lost(near);
-	KUNIT_EXPECT_NULL(test, pci_p2pmem_choose_provider(NULL, PCI_P2PMEM_NEAREST, &nic, 1, 0,
-							   &why));
-	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_REVOKED);
-	KUNIT_EXPECT_STREQ(test, why.provider, pci_name(near));
+	expect_none(test, NULL, nic, 0, PCI_P2PMEM_REVOKED, near);
 	/* the refusal of one that is there comes first */
 	twin = kit_lend(test, f, "twin");
 	nic->bus_dma_limit = SZ_4K;
-	KUNIT_EXPECT_NULL(test, pci_p2pmem_choose_provider(NULL, PCI_P2PMEM_NEAREST, &nic, 1, 0,
-							   &why));
-	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_DMA_MASK);
-	KUNIT_EXPECT_STREQ(test, why.provider, pci_name(twin));
+	expect_none(test, NULL, nic, 0, PCI_P2PMEM_DMA_MASK, twin);
 	nic->bus_dma_limit = 0;
 	pci_p2pmem_set_published(twin, false);
 	pci_p2pmem_set_published(near, false);
-	KUNIT_EXPECT_NULL(test, pci_p2pmem_choose_provider(NULL, PCI_P2PMEM_NEAREST, &nic, 1, 0,
-							   &why));
-	KUNIT_EXPECT_EQ(test, why.reason, PCI_P2PMEM_NO_PROVIDER);
+	expect_none(test, NULL, nic, 0, PCI_P2PMEM_NO_PROVIDER, NULL);
 }
 
 static struct kunit_case find_users_cases[] = {

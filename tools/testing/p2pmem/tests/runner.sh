@@ -55,6 +55,20 @@ ok 2 - b # SKIP
 fake skiponly "ok 1 - b # SKIP there is none
 1..1" 0
 
+# ended: whether the run called $name ended with the wanted status and last line
+ended()
+{
+	count=$((count + 1))
+	last=$(tail -n 1 "$dir/out")
+	if [ "$status" = "$want_status" ] && [ "$last" = "$want_last" ]; then
+		echo "ok $count - $name"
+	else
+		bad=1
+		echo "not ok $count - $name: status $status, last line '$last', wanted $want_status, '$want_last'"
+		sed 's/^/# /' "$dir/out"
+	fi
+}
+
 # runs NAME STATUS LAST-LINE FAKE...
 runs()
 {
@@ -65,15 +79,7 @@ runs()
 	done >"$dir/list"
 	status=0
 	LIST=$dir/list BUILD=$dir/b TESTS=${select:-} "$here/../run-tests.sh" >"$dir/out" 2>&1 || status=$?
-	count=$((count + 1))
-	last=$(tail -n 1 "$dir/out")
-	if [ "$status" = "$want_status" ] && [ "$last" = "$want_last" ]; then
-		echo "ok $count - $name"
-	else
-		bad=1
-		echo "not ok $count - $name: status $status, last line '$last', wanted $want_status, '$want_last'"
-		sed 's/^/# /' "$dir/out"
-	fi
+	ended
 }
 
 runs "all pass" 0 "2 passed, 0 failed" good
@@ -177,15 +183,7 @@ lanes()
 		"$2" >"$copy/kernels/build.sh"
 	chmod +x "$copy/kernels/build.sh"
 	LIST=$dir/list BUILD=$dir/b TESTS='' KEEP=k "$copy/run-tests.sh" >"$dir/out" 2>&1 || status=$?
-	count=$((count + 1))
-	last=$(tail -n 1 "$dir/out")
-	if [ "$status" = "$want_status" ] && [ "$last" = "$want_last" ]; then
-		echo "ok $count - $name"
-	else
-		bad=1
-		echo "not ok $count - $name: status $status, last line '$last', wanted $want_status, '$want_last'"
-		sed 's/^/# /' "$dir/out"
-	fi
+	ended
 }
 
 lanes "a kernel that cannot be reached: its tests are skipped" 3 0 "2 passed, 0 failed, 1 skipped"
