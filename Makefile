@@ -13,7 +13,9 @@ ifneq ($(shell . /etc/os-release; echo $$ID$$VERSION_ID),$(KERNEL))
 override BUILD := $(BUILD)/lanes/$(KERNEL)
 endif
 endif
-export BUILD SHARED_BUILD KERNEL RELEASE KDIR KSRC KIMAGE
+export BUILD SHARED_BUILD
+# A name that is exported empty exports what a script later sets it to: a test's kernel to the kernel of another one.
+$(foreach v,KERNEL RELEASE KDIR KSRC KIMAGE,$(if $($(v)),$(eval export $(v)),$(eval unexport $(v))))
 
 .PHONY: help deps modules command deb docs vm demo check check-full kunit mutants graft patches ungraft clean kunit-fast fuzz lint picture bench bench-check
 .DEFAULT_GOAL := help

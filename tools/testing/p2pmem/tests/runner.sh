@@ -111,6 +111,27 @@ else
 	echo "not ok $count - the summary has no message of a failed test"
 fi
 
+# exports NAME WANTED [WORD...]: which of the Makefile's variables of a kernel a test gets from "make WORD..."
+exports()
+{
+	name=$1 wanted=$2
+	shift 2
+	count=$((count + 1))
+	printf 'include Makefile\nexported:\n\t@env | sed -n "s/^\\(KERNEL\\|RELEASE\\|KDIR\\|KSRC\\|KIMAGE\\)=.*/\\1/p" | sort\n' >"$dir/exported.mk"
+	got=$(cd "$here/../../../.." && env -u KERNEL -u RELEASE -u KDIR -u KSRC -u KIMAGE -u MAKEFLAGS -u MAKELEVEL \
+		"$@" make -s --no-print-directory -f "$dir/exported.mk" exported BUILD="$dir/b" | paste -sd ' ')
+	if [ "$got" = "$wanted" ]; then
+		echo "ok $count - $name"
+	else
+		bad=1
+		echo "not ok $count - $name: '$got', wanted '$wanted'"
+	fi
+}
+
+exports "no variable of a kernel is exported empty, or a test's own kernel would be that of all scripts it calls" ""
+exports "nor one that is set to nothing" "" KDIR= KERNEL=
+exports "those of another kernel are" "KDIR KSRC" KDIR=/a KSRC=/b
+
 # Results kept from a stopped run: "once" writes a line each time that it runs.
 printf '#!/bin/sh\necho ran >>%s/ran\nprintf "ok 1 - a\\n1..1\\n"\n' "$dir" >"$dir/once.sh"
 chmod +x "$dir/once.sh"
