@@ -22,6 +22,8 @@ distro=$2
 boot=$BUILD/boot/$distro
 mkdir -p "$boot"
 export BUILD
+# of kernels of the distribution, whichever the caller has
+unset KVER KDIR KSRC KIMAGE KPATH KARCH KCROSS RELEASE
 # shellcheck source=tools/testing/p2pmem/tests/tap.sh
 . "$top/tools/testing/p2pmem/tests/tap.sh"
 
