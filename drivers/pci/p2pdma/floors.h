@@ -33,7 +33,7 @@
  *   4  pair.c        the table of pairs: verdict, proof
  *      pages.c       ZONE_DEVICE pages; the only user of dev_pagemap
  *      iova.c        addresses through a host bridge
- *   3  route.c       walks the functions of a route: evaluates a pair
+ *   3  route.c       evaluates the route of a pair
  *      state.c       the states of a provider: live, draining, lost, abandoned
  *      count.c       counters of a pair
  *      disproof.c    routes that a self-test has disproved
@@ -46,6 +46,7 @@
  *      chunk.c       the shared part of the allocator: genalloc and buddy
  *   0  registry.c    providers and clients: look-up, references, notifier
  *      topology.c    distance and reachability on plain nodes
+ *      walk.c        PCI functions as plain nodes; the only walk of struct pci_dev
  *      buddy.c       runs of free pages on bitmaps
  *      reason.c      token, errno and text of a reason
  *      parse.c       parser of module parameters
@@ -81,6 +82,12 @@ void p2pmem_note_change(void);
 int p2pmem_registry_init(void);
 void p2pmem_registry_exit(void);
 
+/* walk.c */
+int p2pmem_chain_fill(struct p2pmem_chain *c, struct pci_dev *pdev);
+void p2pmem_node_name(u64 id, char *buf, size_t len);
+struct pci_dev *p2pmem_host_function(struct pci_host_bridge *host);
+struct pci_dev *p2pmem_host_above(struct pci_dev *pdev, struct pci_dev **top);
+
 /* reason.c */
 const char *p2pmem_token(enum pci_p2pmem_reason reason);
 int p2pmem_errno(enum pci_p2pmem_reason reason);
@@ -110,7 +117,6 @@ void p2pmem_policy_load(const char *val);
 /* hostbridge.c */
 void p2pmem_cpu_id(struct p2pmem_entry *cpu);
 bool p2pmem_in_guest(void);
-struct pci_dev *p2pmem_host_function(struct pci_host_bridge *host);
 void p2pmem_host_evaluate(struct pci_dev *first, struct pci_dev *top, struct p2pmem_host *h);
 void p2pmem_host_entry(struct pci_dev *first, struct pci_dev *top, bool across, char *buf,
 		       size_t len);

@@ -64,35 +64,6 @@ static bool p2pmem_is_root_port(struct pci_dev *pdev)
 }
 
 /**
- * p2pmem_host_function() - the function that represents a host bridge
- * @host: host bridge of a device that the caller holds, which keeps the bus
- *
- * It is the first function on the root bus, if that is 00.0 or a root port. An administrator can
- * remove any function, so it is looked up with a reference. The bus has a list of its functions
- * under pci_bus_sem, but error recovery holds that while it waits for p2pmem_mutex.
- *
- * Context: Process context.
- * Return: the function with a reference for pci_dev_put(), or NULL.
- */
-struct pci_dev *p2pmem_host_function(struct pci_host_bridge *host)
-{
-	struct pci_dev *first;
-
-	first = pci_get_domain_bus_and_slot(pci_domain_nr(host->bus), host->bus->number,
-					    PCI_DEVFN(0, 0));
-	if (first)
-		return first;
-	for_each_pci_dev(first)
-		if (first->bus == host->bus)
-			break;
-	if (first && pci_pcie_type(first) != PCI_EXP_TYPE_ROOT_PORT) {
-		pci_dev_put(first);
-		first = NULL;
-	}
-	return first;
-}
-
-/**
  * p2pmem_host_evaluate() - what a host bridge forwards to and from one of its root ports
  * @first: the function that represents the host bridge, or NULL
  * @top: the function on the root bus that is the device or is above it; NULL for the

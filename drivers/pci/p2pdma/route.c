@@ -4,13 +4,11 @@
  *
  * Floor 3.
  *
- * Walks the functions between the two. It fills topology.c's nodes from the current
- * state of the machine (bridges, ACS registers, port numbers, host bridges), calls
- * topology.c for the route, and adds checks beyond topology: whether the client may and
- * can use the resulting address.
+ * walk.c reads the functions between the two, and hostbridge.c knows what the host bridges
+ * above them forward. This file calls topology.c with both for the route, and adds checks beyond
+ * topology: whether the client may and can use the resulting address.
  */
 #include <kunit/static_stub.h>
-#include <linux/bitfield.h>
 #include <linux/cc_platform.h>
 #include <linux/dma-mapping.h>
 #include <linux/iommu.h>
@@ -20,152 +18,19 @@
 #include "p2pdma.h"
 #include "topology.h"
 
-/* Device Control 2 and Device Capabilities 2, PCIe Base Specification section 7.5.3 */
-#define P2PMEM_DEVCTL2_10BIT_TAG	BIT(12)		/* 10-Bit Tag Requester Enable */
-#define P2PMEM_DEVCAP2_10BIT_TAG	BIT(16)		/* 10-Bit Tag Completer Supported */
-
-static enum p2pmem_node_type p2pmem_node_type(struct pci_dev *pdev)
+/* Fills the chain of one end, with what the host bridge at its top forwards. */
+static int p2pmem_end_fill(struct p2pmem_chain *c, struct pci_dev *pdev)
 {
-	if (!pci_is_bridge(pdev))
-		return P2PMEM_NODE_ENDPOINT;
-	if (!pci_is_pcie(pdev))
-		return P2PMEM_NODE_BRIDGE;
-	switch (pci_pcie_type(pdev)) {
-	case PCI_EXP_TYPE_ROOT_PORT:
-		return P2PMEM_NODE_ROOT_PORT;
-	case PCI_EXP_TYPE_UPSTREAM:
-		return P2PMEM_NODE_UPSTREAM;
-	case PCI_EXP_TYPE_DOWNSTREAM:
-		return P2PMEM_NODE_DOWNSTREAM;
-	default:
-		return P2PMEM_NODE_BRIDGE;
-	}
-}
-
-/*
- * Reads of configuration space. A function that is removed or in reset reads as all ones,
- * which no register that is read here can contain: -EAGAIN.
- */
-static int p2pmem_read_word(struct pci_dev *pdev, int where, u16 *val)
-{
-	return pci_read_config_word(pdev, where, val) || *val == U16_MAX ? -EAGAIN : 0;
-}
-
-static int p2pmem_read_pcie_word(struct pci_dev *pdev, int reg, u16 *val)
-{
-	return pcie_capability_read_word(pdev, reg, val) || *val == U16_MAX ? -EAGAIN : 0;
-}
-
-static int p2pmem_read_pcie_dword(struct pci_dev *pdev, int reg, u32 *val)
-{
-	return pcie_capability_read_dword(pdev, reg, val) || *val == U32_MAX ? -EAGAIN : 0;
-}
-
-/* ACS extended capability, PCIe Base Specification section 7.7.11 */
-static int p2pmem_node_acs(struct p2pmem_node *n, struct pci_dev *pdev)
-{
-	u16 cap, again;
-	int i;
-
-	if (!pdev->acs_cap)
-		return 0;
-	n->has_acs = true;
-	if (p2pmem_read_word(pdev, pdev->acs_cap + PCI_ACS_CTRL, &n->acs_ctrl))
-		return -EAGAIN;
-	if (!(n->acs_ctrl & PCI_ACS_EC))
-		return 0;
-	if (p2pmem_read_word(pdev, pdev->acs_cap + PCI_ACS_CAP, &cap))
-		return -EAGAIN;
-	n->egress_bits = cap >> 8 ?: 256;
-	for (i = 0; i < DIV_ROUND_UP(n->egress_bits, 32); i++)
-		if (pci_read_config_dword(pdev, pdev->acs_cap + PCI_ACS_EGRESS_CTL_V + 4 * i,
-					  &n->egress[i]))
-			return -EAGAIN;
-	/* A vector may be all ones: read another register to check that the function responds. */
-	return p2pmem_read_word(pdev, pdev->acs_cap + PCI_ACS_CTRL, &again);
-}
-
-/*
- * Sizes and tags. The size fields are reserved in virtual functions, which use those of
- * their physical function.
- */
-static int p2pmem_node_settings(struct p2pmem_node *n, struct pci_dev *pdev)
-{
-	struct pci_dev *pf = pci_physfn(pdev);
-	u16 ctl, ctl2;
-	u32 cap2;
-
-	if (!pci_is_pcie(pf))
-		return 0;
-	if (p2pmem_read_pcie_word(pf, PCI_EXP_DEVCTL, &ctl) ||
-	    p2pmem_read_pcie_word(pf, PCI_EXP_DEVCTL2, &ctl2) ||
-	    p2pmem_read_pcie_dword(pf, PCI_EXP_DEVCAP2, &cap2))
-		return -EAGAIN;
-	n->payload = 128 << FIELD_GET(PCI_EXP_DEVCTL_PAYLOAD, ctl);
-	n->read_request = 128 << FIELD_GET(PCI_EXP_DEVCTL_READRQ, ctl);
-	n->tags_10bit = ctl2 & P2PMEM_DEVCTL2_10BIT_TAG;
-	n->completes_tags_10bit = cap2 & P2PMEM_DEVCAP2_10BIT_TAG;
-	return 0;
-}
-
-static u64 p2pmem_node_id(struct pci_dev *pdev)
-{
-	return (u64)(u32)pci_domain_nr(pdev->bus) << 16 | pci_dev_id(pdev);
-}
-
-static int p2pmem_node_fill(struct p2pmem_node *n, struct pci_dev *pdev)
-{
-	u32 cap;
-
-	n->id = p2pmem_node_id(pdev);
-	n->type = p2pmem_node_type(pdev);
-	/* The kernel keeps the flag of virtual functions clear. */
-	n->multifunction = pdev->multifunction || pdev->is_virtfn;
-	n->port = PCI_FUNC(pdev->devfn);
-	if (n->type != P2PMEM_NODE_ENDPOINT && pci_is_pcie(pdev)) {
-		if (p2pmem_read_pcie_dword(pdev, PCI_EXP_LNKCAP, &cap))
-			return -EAGAIN;
-		n->port = FIELD_GET(PCI_EXP_LNKCAP_PN, cap);
-	}
-	return p2pmem_node_acs(n, pdev) ?: p2pmem_node_settings(n, pdev);
-}
-
-/*
- * A device keeps the bridges above it, and the caller holds @pdev: the chain does not
- * change during the walk.
- */
-static int p2pmem_chain_fill(struct p2pmem_chain *c, struct pci_dev *pdev)
-{
-	struct pci_host_bridge *host = pci_find_host_bridge(pdev->bus);
-	struct pci_dev *up, *top = pdev, *first;
-	unsigned int nr = 0;
+	struct pci_dev *first, *top;
 	int ret;
 
-	for (up = pdev; up; up = pci_upstream_bridge(up)) {
-		top = up;
-		nr++;
-	}
-	c->node = kcalloc(nr, sizeof(*c->node), GFP_KERNEL);
-	if (!c->node)
-		return -ENOMEM;
-	for (up = pdev; up; up = pci_upstream_bridge(up)) {
-		ret = p2pmem_node_fill(&c->node[c->nr++], up);
-		if (ret)
-			return ret;
-	}
-	c->host.id = (u64)(u32)pci_domain_nr(host->bus) << 8 | host->bus->number;
-	first = p2pmem_host_function(host);
+	ret = p2pmem_chain_fill(c, pdev);
+	if (ret)
+		return ret;
+	first = p2pmem_host_above(pdev, &top);
 	p2pmem_host_evaluate(first, top, &c->host);
 	pci_dev_put(first);
 	return 0;
-}
-
-static void p2pmem_node_name(u64 id, char *buf, size_t len)
-{
-	u16 bdf = id;
-
-	snprintf(buf, len, "%04llx:%02x:%02x.%d", id >> 16, PCI_BUS_NUM(bdf),
-		 PCI_SLOT(bdf), PCI_FUNC(bdf));
 }
 
 /* Fills both chains and the route. On success the caller frees the nodes of both chains. */
@@ -177,7 +42,7 @@ static int p2pmem_route(struct pci_dev *provider, struct pci_dev *client,
 
 	*a = (struct p2pmem_chain){};
 	*b = (struct p2pmem_chain){};
-	ret = p2pmem_chain_fill(a, provider) ?: p2pmem_chain_fill(b, client);
+	ret = p2pmem_end_fill(a, provider) ?: p2pmem_end_fill(b, client);
 	if (ret) {
 		kfree(a->node);
 		kfree(b->node);
@@ -435,25 +300,17 @@ bool p2pmem_path_is_direct(struct pci_dev *provider, struct pci_dev *client)
 	return route.bus_addr;
 }
 
-/* The function on the root bus that is @pdev or is above it */
-static struct pci_dev *p2pmem_top(struct pci_dev *pdev)
-{
-	while (pci_upstream_bridge(pdev))
-		pdev = pci_upstream_bridge(pdev);
-	return pdev;
-}
-
 /* The entry that one end needs, empty if it is allowed already; false if none can allow it */
 static bool p2pmem_end_entry(struct pci_dev *pdev, const struct p2pmem_host *h, bool across,
 			     char *buf)
 {
-	struct pci_dev *first;
+	struct pci_dev *first, *top;
 
 	*buf = '\0';
 	if (across ? h->allowed_across : h->allowed)
 		return true;
-	first = p2pmem_host_function(pci_find_host_bridge(pdev->bus));
-	p2pmem_host_entry(first, p2pmem_top(pdev), across, buf, P2PMEM_ENTRY_TEXT);
+	first = p2pmem_host_above(pdev, &top);
+	p2pmem_host_entry(first, top, across, buf, P2PMEM_ENTRY_TEXT);
 	pci_dev_put(first);
 	return *buf;
 }

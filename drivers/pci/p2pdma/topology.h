@@ -5,7 +5,7 @@
  * Floor 0.
  *
  * The data structures of topology.c. They depend on no struct pci_dev and no kernel
- * header but <linux/types.h>: route.c fills them from the running machine, tests
+ * header but <linux/types.h>: walk.c fills them from the running machine, tests
  * and tools fill them from other sources.
  */
 #ifndef _P2PMEM_TOPOLOGY_H

@@ -5,8 +5,8 @@
  * Floor 6.
  *
  * Makes a struct pci_dev of each function of the model, and the policy of what the machine says
- * of it; route.c, hostbridge.c and topology.c do the rest. What the kernel reads from the
- * hardware, kernel.h reads from the model.
+ * of it; walk.c, route.c, hostbridge.c and topology.c do the rest. What the kernel reads from
+ * the hardware, kernel.h reads from the model.
  */
 #include "kernel.h"
 #include "../../../drivers/pci/p2pdma/topology.h"

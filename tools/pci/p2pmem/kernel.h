@@ -2,8 +2,8 @@
 /*
  * DOC: what the kernel's files need to be compiled here
  *
- * topology.c, route.c, hostbridge.c, policy.c, facts.c, parse.c, reason.c and explain.c of
- * drivers/pci/p2pdma are compiled into the command as they are, so that its verdicts are the
+ * topology.c, walk.c, route.c, hostbridge.c, policy.c, facts.c, parse.c, reason.c and explain.c
+ * of drivers/pci/p2pdma are compiled into the command as they are, so that its verdicts are the
  * kernel's. This header replaces those of the kernel, and the private p2pdma.h: a struct
  * pci_dev here is a function of the model, its configuration space the bytes that were read.
  * evaluate.c makes them.

@@ -73,9 +73,9 @@ for_each_pci_dev@p(E) S
 @script:python@
 p << r.p;
 @@
-print("%s:%s: walks struct pci_dev, which only route.c may do" % (p[0].file, p[0].line))
+print("%s:%s: walks struct pci_dev, which only walk.c may do" % (p[0].file, p[0].line))
 
 @script:python@
 p << lists.p;
 @@
-print("%s:%s: walks struct pci_dev, which only route.c may do" % (p[0].file, p[0].line))
+print("%s:%s: walks struct pci_dev, which only walk.c may do" % (p[0].file, p[0].line))

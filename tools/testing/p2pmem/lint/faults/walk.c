@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Wrong on purpose: a file that is not route.c walks the tree of PCI functions. */
+/* Wrong on purpose: a file that is not the core's walk.c walks the tree of PCI functions. */
 #include <linux/pci.h>
 
 int fault_depth(struct pci_dev *pdev)
