@@ -114,15 +114,15 @@ static void p2pmem_provider_withdraw(void *data)
 }
 
 /*
- * Reserves the addresses of @r in @parent, the window above a function on @bus, and no longer
- * where they were reserved before. Not in a window of a host bridge: it has no function, so
- * nobody would learn that it goes and is freed with the reservation in it.
+ * Reserves the addresses of @r in @parent, the window above @pdev, and no longer where they
+ * were reserved before. Not in a window of a host bridge: it has no function, so nobody would
+ * learn that it goes and is freed with the reservation in it.
  */
-static void p2pmem_reserve(struct p2pmem_region *r, struct pci_bus *bus, struct resource *parent)
+static void p2pmem_reserve(struct p2pmem_region *r, struct pci_dev *pdev, struct resource *parent)
 {
 	if (r->hold.parent)
 		release_resource(&r->hold);
-	if (pci_is_root_bus(bus))
+	if (p2pmem_on_root_bus(pdev))
 		return;
 	r->hold.name = "peer-to-peer memory still in use";
 	r->hold.start = r->phys;
@@ -165,7 +165,7 @@ static void p2pmem_keep_range(struct p2pmem_provider *p, void *arg)
 				continue;
 			if (res->parent)
 				release_resource(res);
-			p2pmem_reserve(r, gone->pdev->bus, gone->parent[i]);
+			p2pmem_reserve(r, gone->pdev, gone->parent[i]);
 		}
 	}
 }
@@ -219,7 +219,7 @@ static void p2pmem_refuse_range(struct p2pmem_provider *p, void *arg)
 			if (res->parent)
 				release_resource(res);
 			if (!pdev->is_virtfn)
-				p2pmem_reserve(r, pdev->bus, gone->parent[i]);
+				p2pmem_reserve(r, pdev, gone->parent[i]);
 			pci_err(pdev, "BAR %d has the addresses of peer-to-peer memory of %s that is still in use: the device is not enabled; remove it and rescan the bus, or reboot\n",
 				i, pci_name(p->pdev));
 		}

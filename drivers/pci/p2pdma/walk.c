@@ -202,6 +202,18 @@ struct pci_dev *p2pmem_host_function(struct pci_host_bridge *host)
 	return first;
 }
 
+/**
+ * p2pmem_on_root_bus() - whether a function is directly below a host bridge
+ * @pdev: PCI function; a virtual function is where its physical function is
+ *
+ * Context: Any. The caller holds it.
+ * Return: true if there is no bridge above it.
+ */
+bool p2pmem_on_root_bus(struct pci_dev *pdev)
+{
+	return !pci_upstream_bridge(pdev);
+}
+
 /* The function on the root bus that is @pdev or is above it */
 static struct pci_dev *p2pmem_top(struct pci_dev *pdev)
 {
