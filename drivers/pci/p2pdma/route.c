@@ -188,16 +188,17 @@ int p2pmem_route_evaluate(struct p2pmem_provider *p, struct device *client,
 	}
 	ret = p2pmem_route(p->pdev, to_pci_dev(client), &a, &b, &route);
 	if (ret) {
-		v->reason = v->reason ?: ret == -ENOMEM ? PCI_P2PMEM_NO_MEMORY :
-							  PCI_P2PMEM_REVOKED;
+		if (!v->reason)
+			v->reason = ret == -ENOMEM ? PCI_P2PMEM_NO_MEMORY : PCI_P2PMEM_REVOKED;
 		if (ret == -EAGAIN)
 			strscpy(v->note, "a function between the two does not answer",
 				sizeof(v->note));
 		return ret;
 	}
-	if (sig)
-		*sig = p2pmem_chain_signature(p2pmem_chain_signature(0, &a, p->pdev), &b,
-					      to_pci_dev(client));
+	if (sig) {
+		*sig = p2pmem_chain_signature(0, &a, p->pdev);
+		*sig = p2pmem_chain_signature(*sig, &b, to_pci_dev(client));
+	}
 	v->distance = route.distance;
 	if (!v->reason) {
 		v->reason = route.reason;

@@ -42,17 +42,23 @@ static enum p2pmem_node_type p2pmem_node_type(struct pci_dev *pdev)
  */
 static int p2pmem_read_word(struct pci_dev *pdev, int where, u16 *val)
 {
-	return pci_read_config_word(pdev, where, val) || *val == U16_MAX ? -EAGAIN : 0;
+	if (pci_read_config_word(pdev, where, val) || *val == U16_MAX)
+		return -EAGAIN;
+	return 0;
 }
 
 static int p2pmem_read_pcie_word(struct pci_dev *pdev, int reg, u16 *val)
 {
-	return pcie_capability_read_word(pdev, reg, val) || *val == U16_MAX ? -EAGAIN : 0;
+	if (pcie_capability_read_word(pdev, reg, val) || *val == U16_MAX)
+		return -EAGAIN;
+	return 0;
 }
 
 static int p2pmem_read_pcie_dword(struct pci_dev *pdev, int reg, u32 *val)
 {
-	return pcie_capability_read_dword(pdev, reg, val) || *val == U32_MAX ? -EAGAIN : 0;
+	if (pcie_capability_read_dword(pdev, reg, val) || *val == U32_MAX)
+		return -EAGAIN;
+	return 0;
 }
 
 /* ACS extended capability, PCIe Base Specification section 7.7.11 */
@@ -70,7 +76,10 @@ static int p2pmem_node_acs(struct p2pmem_node *n, struct pci_dev *pdev)
 		return 0;
 	if (p2pmem_read_word(pdev, pdev->acs_cap + PCI_ACS_CAP, &cap))
 		return -EAGAIN;
-	n->egress_bits = cap >> 8 ?: 256;
+	/* the size of the vector, of which 0 stands for 256 */
+	n->egress_bits = cap >> 8;
+	if (!n->egress_bits)
+		n->egress_bits = 256;
 	for (i = 0; i < DIV_ROUND_UP(n->egress_bits, 32); i++)
 		if (pci_read_config_dword(pdev, pdev->acs_cap + PCI_ACS_EGRESS_CTL_V + 4 * i,
 					  &n->egress[i]))
@@ -110,6 +119,7 @@ static u64 p2pmem_node_id(struct pci_dev *pdev)
 static int p2pmem_node_fill(struct p2pmem_node *n, struct pci_dev *pdev)
 {
 	u32 cap;
+	int ret;
 
 	n->id = p2pmem_node_id(pdev);
 	n->type = p2pmem_node_type(pdev);
@@ -121,7 +131,10 @@ static int p2pmem_node_fill(struct p2pmem_node *n, struct pci_dev *pdev)
 			return -EAGAIN;
 		n->port = FIELD_GET(PCI_EXP_LNKCAP_PN, cap);
 	}
-	return p2pmem_node_acs(n, pdev) ?: p2pmem_node_settings(n, pdev);
+	ret = p2pmem_node_acs(n, pdev);
+	if (ret)
+		return ret;
+	return p2pmem_node_settings(n, pdev);
 }
 
 /**
