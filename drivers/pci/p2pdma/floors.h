@@ -85,6 +85,7 @@ void p2pmem_registry_exit(void);
 /* walk.c */
 int p2pmem_chain_fill(struct p2pmem_chain *c, struct pci_dev *pdev);
 void p2pmem_node_name(u64 id, char *buf, size_t len);
+void p2pmem_host_name(u64 id, char *buf, size_t len);
 struct pci_dev *p2pmem_host_function(struct pci_host_bridge *host);
 bool p2pmem_on_root_bus(struct pci_dev *pdev);
 struct pci_dev *p2pmem_host_above(struct pci_dev *pdev, struct pci_dev **top);

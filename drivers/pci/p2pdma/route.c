@@ -205,15 +205,13 @@ int p2pmem_route_evaluate(struct p2pmem_provider *p, struct device *client,
 		if (route.at)
 			p2pmem_node_name(route.at->id, v->at, sizeof(v->at));
 		else if (route.reason)
-			snprintf(v->at, sizeof(v->at), "pci%04llx:%02llx",
-				 a.host.id >> 8, a.host.id & 0xff);
+			p2pmem_host_name(a.host.id, v->at, sizeof(v->at));
 	}
 	/* dma_map_resource() does not apply the client's offset, unless an IOMMU translates. */
 	if (!v->reason && !route.bus_addr && p2pmem_client_has_offset(client) &&
 	    !p2pmem_client_translates(client)) {
 		v->reason = PCI_P2PMEM_HOST_BRIDGE;
-		snprintf(v->at, sizeof(v->at), "pci%04llx:%02llx", b.host.id >> 8,
-			 b.host.id & 0xff);
+		p2pmem_host_name(b.host.id, v->at, sizeof(v->at));
 		strscpy(v->note, "its dma-ranges are not applied to peer memory", sizeof(v->note));
 	}
 	kfree(a.node);

@@ -187,6 +187,19 @@ void p2pmem_node_name(u64 id, char *buf, size_t len)
 }
 
 /**
+ * p2pmem_host_name() - name of a host bridge
+ * @id: p2pmem_host.id
+ * @buf: returns the name of its root bus, as sysfs has it
+ * @len: bytes in @buf
+ *
+ * Context: Any.
+ */
+void p2pmem_host_name(u64 id, char *buf, size_t len)
+{
+	snprintf(buf, len, "pci%04llx:%02llx", id >> 8, id & 0xff);
+}
+
+/**
  * p2pmem_host_function() - the function that represents a host bridge
  * @host: host bridge of a device that the caller holds, which keeps the bus
  *
