@@ -24,6 +24,9 @@
 /* How long a suspend waits for one more page to be freed */
 #define P2PMEM_SUSPEND_STALL		(HZ / 2)
 
+/* How often a revocation that waits looks whether the device is still there */
+#define P2PMEM_LOOK			(HZ / 4)
+
 static void p2pmem_trace_revoke(struct p2pmem_provider *p, const char *what,
 				enum pci_p2pmem_reason reason)
 {
@@ -145,23 +148,6 @@ void p2pmem_report(struct p2pmem_provider *p)
 	p2pmem_grants_report(p);
 }
 
-/* Waits up to @seconds and logs the holders periodically; true if there is nothing to wait for */
-static bool p2pmem_drain(struct p2pmem_provider *p, unsigned int drain, unsigned int seconds)
-{
-	unsigned int waited;
-	long left;
-
-	for (waited = 0; waited < seconds; waited += P2PMEM_REPORT_SECONDS) {
-		left = p2pmem_wait_idle(p, drain, P2PMEM_REPORT_SECONDS * HZ);
-		if (left > 0)
-			return true;
-		p2pmem_report(p);
-		if (left < 0)
-			break;
-	}
-	return p2pmem_is_idle(p) || !p2pmem_in_drain(p, drain);
-}
-
 /*
  * The kernel marks all functions that were removed by surprise before it unbinds the first one. A
  * frozen function comes back: its own driver declares the loss, and resumes.
@@ -173,17 +159,45 @@ static void p2pmem_lose_removed(struct p2pmem_provider *p, void *unused)
 }
 
 /*
- * Stops new allocations and notifies holders; returns the number of the drain. Memory of a
- * device that is gone is lost now and not after the wait: transfers to it seem to succeed.
+ * Memory of a device that is gone is lost now and not after the wait: transfers to it seem to
+ * succeed. Where this device is being unbound or reset, nobody else notices meanwhile.
  */
+static void p2pmem_lose_absent(struct p2pmem_provider *p)
+{
+	if (pci_device_is_present(p->pdev))
+		return;
+	pci_p2pmem_lost(p->pdev);
+	p2pmem_for_each_provider(p2pmem_lose_removed, NULL);
+}
+
+/*
+ * Waits up to @seconds for memory to be freed, and logs the holders periodically; true if there
+ * is nothing to wait for
+ */
+static bool p2pmem_drain(struct p2pmem_provider *p, unsigned int drain, unsigned int seconds)
+{
+	unsigned int looks, report = P2PMEM_REPORT_SECONDS * HZ / P2PMEM_LOOK;
+	long left;
+
+	for (looks = 1; looks <= seconds * HZ / P2PMEM_LOOK; looks++) {
+		left = p2pmem_wait_idle(p, drain, P2PMEM_LOOK);
+		if (left > 0)
+			return true;
+		p2pmem_lose_absent(p);
+		if (left < 0 || looks % report == 0)
+			p2pmem_report(p);
+		if (left < 0)
+			break;
+	}
+	return p2pmem_is_idle(p) || !p2pmem_in_drain(p, drain);
+}
+
+/* Stops new allocations and notifies holders; returns the number of the drain. */
 static unsigned int p2pmem_start_drain(struct p2pmem_provider *p)
 {
 	unsigned int drain;
 
-	if (!pci_device_is_present(p->pdev)) {
-		pci_p2pmem_lost(p->pdev);
-		p2pmem_for_each_provider(p2pmem_lose_removed, NULL);
-	}
+	p2pmem_lose_absent(p);
 	if (p2pmem_leave_live(p, P2PMEM_DRAINING, P2PMEM_EVENT_REVOKED, &drain)) {
 		p2pmem_trace_revoke(p, "revoked", PCI_P2PMEM_REVOKED);
 		p2pmem_queue_provider_work(p);
@@ -204,8 +218,8 @@ static unsigned int p2pmem_start_drain(struct p2pmem_provider *p)
  * with their revoke operation; after PCI_P2PMEM_DRAIN_SECONDS their evict operation has to
  * end the users that still hold memory, and the wait starts once more. Memory in use even
  * then can no longer be mapped. Memory that the driver uses itself
- * (pci_p2pmem_alloc_own()) is not waited for. If the device was removed by surprise, this first
- * does the same as pci_p2pmem_lost().
+ * (pci_p2pmem_alloc_own()) is not waited for. If the device was removed by surprise, before or
+ * during the wait, this does the same as pci_p2pmem_lost() at once.
  *
  * Context: Process context, waits up to twice PCI_P2PMEM_DRAIN_SECONDS, less
  * when killed.
@@ -259,6 +273,7 @@ void pci_p2pmem_suspend(struct pci_dev *pdev)
 		before = out;
 		if (p2pmem_wait_idle(p, drain, P2PMEM_SUSPEND_STALL))
 			break;
+		p2pmem_lose_absent(p);
 		out = p2pmem_bytes_in_use(p) + atomic_long_read(&p->pins);
 	} while (out < before && time_before(jiffies, end));
 	p2pmem_end_drain(p, drain);

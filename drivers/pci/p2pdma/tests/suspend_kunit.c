@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: suite p2pmem-suspend: suspend of a provider
+ * DOC: suite p2pmem-suspend: suspend of a provider, and what ends it during a wait
  *
  * Suspend waits while memory is being freed, and half a second longer: memory still in
- * use belongs to devices that are suspended already, and is lost. No grant is evicted. All
+ * use belongs to devices that are suspended already, and is lost. No grant is evicted. A
+ * revocation waits longer, but memory of a device that goes meanwhile is lost at once. All
  * cases use kit_one_switch, whose card is the provider.
  */
 #include <linux/sizes.h>
@@ -115,11 +116,41 @@ static void own_memory_and_other_devices(struct kunit *test)
 	KUNIT_EXPECT_LT(test, suspend_duration(fabric_pdev(f, "nic")), SUSPEND_STALL_MS);
 }
 
+/* A removal by surprise during an unbinding or a reset: whoever holds the device sees it alone */
+static void card_that_goes_during_a_revocation(struct kunit *test)
+{
+	struct fabric *f = fabric_build(test, kit_one_switch);
+	struct pci_dev *card = kit_lend(test, f, "card");
+	struct device *nic = kit_client(test, f, "nic");
+	struct pci_p2pmem_verdict why;
+	struct pci_p2pmem_grant *g;
+	struct scatterlist *sgl;
+	struct lend_task *t;
+	unsigned int nents;
+
+	g = pci_p2pmem_grant_create(card, &nic, 1, KTIME_MAX, NULL, NULL, "kunit", &why);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, g);
+	sgl = pci_p2pmem_grant_sgl_alloc(g, &nents, SZ_16K, GFP_KERNEL, NULL);
+	pci_p2pmem_grant_end(g);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, sgl);
+	t = lend_start(test, lend_revoke, card);
+	KUNIT_EXPECT_TRUE(test, lend_wait(READ_ONCE(kit_provider(card)->state) == P2PMEM_DRAINING));
+	msleep(SUSPEND_STALL_MS);
+	KUNIT_EXPECT_FALSE_MSG(test, pci_p2pmem_sgl_lost(sgl), "it is still there");
+	fabric_kill(f, "card");
+	KUNIT_EXPECT_TRUE(test, lend_wait(pci_p2pmem_sgl_lost(sgl)));
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_map_sg(nic, sgl, nents, DMA_TO_DEVICE), -ENODEV);
+	KUNIT_EXPECT_FALSE_MSG(test, lend_is_over(t), "it did not wait");
+	pci_p2pmem_sgl_free(sgl);
+	lend_join(test, t);
+}
+
 static struct kunit_case suspend_cases[] = {
 	KUNIT_CASE(does_not_wait_without_memory_in_use),
 	KUNIT_CASE_SLOW(memory_still_in_use_is_lost),
 	KUNIT_CASE_SLOW(waits_while_memory_is_freed),
 	KUNIT_CASE(own_memory_and_other_devices),
+	KUNIT_CASE_SLOW(card_that_goes_during_a_revocation),
 	{ }
 };
 
