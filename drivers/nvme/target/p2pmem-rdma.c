@@ -175,17 +175,14 @@ static enum pci_p2pmem_proof nvmet_p2pmem_unconnected(struct ib_device *dev, int
 							       PCI_P2PMEM_UNPROVED;
 }
 
-/* Whether the device moves data between two pages of system memory, in both directions */
-static bool nvmet_p2pmem_moves_ram(struct nvmet_p2pmem_loop *l, struct ib_device *dev, u8 *buf)
+/* Whether a connection moves data between two pages of system memory, in both directions */
+static bool nvmet_p2pmem_moves_ram(struct nvmet_p2pmem_loop *l, u8 *buf)
 {
 	struct scatterlist sg;
 	struct nvmet_p2pmem_peer ram = { .sgl = &sg, .nents = 1 };
 
 	sg_init_one(&sg, buf, NVMET_P2PMEM_LOOP_BYTES);
-	/* An error ends a connection. */
-	nvmet_p2pmem_loop_close(l);
-	return !nvmet_p2pmem_loop_try(l, dev) &&
-		!nvmet_p2pmem_move(l, &ram, DMA_FROM_DEVICE) &&
+	return !nvmet_p2pmem_move(l, &ram, DMA_FROM_DEVICE) &&
 		!nvmet_p2pmem_move(l, &ram, DMA_TO_DEVICE);
 }
 
@@ -201,7 +198,7 @@ static enum pci_p2pmem_proof nvmet_p2pmem_test(struct nvmet_p2pmem_loop *l,
 {
 	unsigned int right = 0, wrong = 0;
 	const char *what = "";
-	int ret;
+	int ret, again;
 
 	for (;;) {
 		ret = nvmet_p2pmem_loop_try(l, dev);
@@ -224,7 +221,12 @@ static enum pci_p2pmem_proof nvmet_p2pmem_test(struct nvmet_p2pmem_loop *l,
 		snprintf(test->note, PCI_P2PMEM_NOTE, "%s moved wrong data", what);
 		return PCI_P2PMEM_DISPROVED;
 	}
-	if (!nvmet_p2pmem_moves_ram(l, dev, buf)) {
+	/* An error ends a connection. */
+	nvmet_p2pmem_loop_close(l);
+	again = nvmet_p2pmem_loop_try(l, dev);
+	if (again)
+		return nvmet_p2pmem_unconnected(dev, again, true, test);
+	if (!nvmet_p2pmem_moves_ram(l, buf)) {
 		snprintf(test->note, PCI_P2PMEM_NOTE, "%s fails with system memory, too",
 			 dev_name(&dev->dev));
 		return PCI_P2PMEM_UNTRIED;
