@@ -375,6 +375,37 @@ static void by_an_administrator_s_entry(struct kunit *test)
 }
 
 /*
+ * A known host bridge is removed and added by one write: memory is mapped as before, but on the
+ * administrator's word. Also where "warn" would use the path without a proof, it is tested again.
+ */
+static void entry_instead_of_a_known_one(struct kunit *test)
+{
+	struct verify *v = verify_ready(test, "1", "warn");
+	struct nvmet_bench *b = v->b;
+	struct pci_dev *first = fabric_pdev(b->f, "rp0");
+	struct pci_p2pmem_verdict now;
+	int i;
+
+	first->vendor = PCI_VENDOR_ID_INTEL;
+	first->device = 0x2030;
+	pci_p2pmem_verdict(b->far, b->drive, KTIME_MAX, &now);
+	KUNIT_ASSERT_FALSE(test, now.by_admin);
+	nvmet_ns_disable(b->ns);
+	KUNIT_ASSERT_GT(test, bench_store(b, pci_name(b->far)), 0);
+	KUNIT_ASSERT_EQ(test, bench_enable(b), 0);
+	verify_connect(v);
+	KUNIT_EXPECT_TRUE(test, bench_settles(b, b->far));
+	KUNIT_EXPECT_EQ(test, v->drive.calls, 1);
+	WRITE_ONCE(v->drive.says, PCI_P2PMEM_UNPROVED);
+	kit_allow(test, "-8086:2030,8086:2030");
+	for (i = 0; i < 400 && READ_ONCE(v->drive.calls) < 2; i++)
+		schedule_timeout_uninterruptible(HZ / 20);
+	KUNIT_EXPECT_EQ(test, v->drive.calls, 2);
+	KUNIT_EXPECT_TRUE(test, bench_settles(b, b->far));
+	verify_expect(v, b->far, "ok unproved by-admin");
+}
+
+/*
  * Memory that was proved by bus address is then mapped through a host bridge: the proof is
  * valid for the old route only, and requests wait for a test of the new route.
  */
@@ -757,6 +788,7 @@ static struct kunit_case nvmet_verify_cases[] = {
 	KUNIT_CASE(another_provider),
 	KUNIT_CASE(another_provider_that_can_be_proved),
 	KUNIT_CASE(by_an_administrator_s_entry),
+	KUNIT_CASE(entry_instead_of_a_known_one),
 	KUNIT_CASE(route_that_changes),
 	KUNIT_CASE(state_of_each_namespace),
 	KUNIT_CASE(required_and_not_known_yet),
