@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DOC: p2pmem_fail, fault injection: mappings that fail, and a CMB that has moved
+ * DOC: p2pmem_fail, fault injection: mappings that fail or should have failed, and a CMB that has moved
  *
  * Floor 0.
  *
@@ -18,6 +18,12 @@
  *
  *   moved=1        every call returns false
  *   moved_answers  number of those calls
+ *
+ * A third, at the entry of dma_map_sgtable(), makes calls from p2pdma succeed: so would a DMA API
+ * that does not refuse our pages to drivers that do not know us.
+ *
+ *   accepts=1  every such call returns 0, without a mapping
+ *   accepted   number of those calls
  */
 #include <linux/dma-mapping.h>
 #include <linux/kallsyms.h>
@@ -53,7 +59,15 @@ static unsigned int moved_answers;
 module_param(moved_answers, uint, 0444);
 MODULE_PARM_DESC(moved_answers, "calls that returned false because of moved");
 
-static DEFINE_RAW_SPINLOCK(lock);	/* calls, failed, symbol */
+static bool accepts;
+module_param(accepts, bool, 0644);
+MODULE_PARM_DESC(accepts, "the DMA API does not refuse memory of p2pdma");
+
+static unsigned int accepted;
+module_param(accepted, uint, 0444);
+MODULE_PARM_DESC(accepted, "calls that succeeded because of accepts");
+
+static DEFINE_RAW_SPINLOCK(lock);	/* calls, failed, accepted, symbol */
 static char symbol[KSYM_SYMBOL_LEN];
 
 #ifdef CONFIG_X86
@@ -96,9 +110,16 @@ static bool selected(struct device *dev)
 	return !len || (strlen(dev_name(dev)) == len && !strncmp(dev_name(dev), client, len));
 }
 
+/* Whether p2pdma has called the function at whose entry @regs are */
+static bool called_by_p2pdma(struct pt_regs *regs)
+{
+	lockdep_assert_held(&lock);
+	sprint_symbol(symbol, fail_caller(regs));
+	return strstr(symbol, "[p2pdma]");
+}
+
 static int entry(struct kprobe *probe, struct pt_regs *regs)
 {
-	unsigned long caller = fail_caller(regs);
 	unsigned int n = READ_ONCE(every);
 	unsigned long flags;
 	bool hit = false;
@@ -106,8 +127,7 @@ static int entry(struct kprobe *probe, struct pt_regs *regs)
 	if (!n || !selected((struct device *)regs_get_kernel_argument(regs, 0)))
 		return 0;
 	raw_spin_lock_irqsave(&lock, flags);
-	sprint_symbol(symbol, caller);
-	if (strstr(symbol, "[p2pdma]")) {
+	if (called_by_p2pdma(regs)) {
 		hit = calls++ % n + READ_ONCE(burst) >= n;
 		failed += hit;
 	}
@@ -147,7 +167,31 @@ static struct kprobe moved_probe = {
 	.post_handler	= unused,
 };
 
-static struct kprobe *probes[] = { &probe, &moved_probe };
+static int sgtable_entry(struct kprobe *probe, struct pt_regs *regs)
+{
+	unsigned long flags;
+	bool hit;
+
+	if (!READ_ONCE(accepts))
+		return 0;
+	raw_spin_lock_irqsave(&lock, flags);
+	hit = called_by_p2pdma(regs);
+	accepted += hit;
+	raw_spin_unlock_irqrestore(&lock, flags);
+	if (!hit)
+		return 0;
+	regs_set_return_value(regs, 0);
+	fail_return(regs);
+	return 1;
+}
+
+static struct kprobe sgtable_probe = {
+	.symbol_name	= "dma_map_sgtable",
+	.pre_handler	= sgtable_entry,
+	.post_handler	= unused,
+};
+
+static struct kprobe *probes[] = { &probe, &moved_probe, &sgtable_probe };
 
 static int __init p2pmem_fail_init(void)
 {

@@ -51,4 +51,17 @@ pci_unbind "$card"
 pci_unbind "$other"
 upstream_works "after ours"
 pci_unbind "$other"
+
+# a DMA API that gives our pages to everyone
+modprobe p2pmem_fail accepts=1 || bail "p2pmem_fail"
+log_mark
+lend "$card"
+is "$(cat /sys/module/p2pmem_fail/parameters/accepted)" 1 "the refusal is tried"
+is "$(ls "/sys/bus/pci/devices/$card/p2pmem" 2>&1 | grep -c size)" 0 "memory that is not refused is not lent"
+lines_are "$card" "does not refuse it to drivers that do not know it" "one line that says why"
+pci_unbind "$card"
+echo 0 >/sys/module/p2pmem_fail/parameters/accepts
+lend "$card" || bail "no card once more"
+is "$(lent_size "$card")" "$(pci_bar_size "$card" 2)" "and is lent where it is refused"
+pci_unbind "$card"
 done_testing
