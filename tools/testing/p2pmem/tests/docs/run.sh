@@ -140,6 +140,7 @@ check "every attribute and parameter has an ABI entry" "$here/tree.py" abi
 check "README.md: targets, links" "$here/tree.py" readme
 check "README.md: commands" "$here/tree.py" shell
 check "the guide has every reason" "$here/tree.py" guide
+check "the guide has every host bridge of the built-in list" "$here/tree.py" bridges
 check "Kconfig: all parts are modules with a stock kernel" kconfig_stock
 check "Kconfig: no part is available with PCI_P2PDMA" kconfig_p2pdma
 echo "1..$n"

@@ -6,6 +6,7 @@ tree.py CHECK: compare README.md, tables and ABI entries to the sources.
   readme    README.md: make targets, links and paths
   shell     README.md: its commands parse; tools/packaging/README.rst installs the programs that units start
   guide     the table of reasons in the administrator's guide
+  bridges   the table of host bridges there
   abi       every attribute and parameter has an entry in Documentation/ABI
 
 Prints all errors; the exit status is 0 if there are none.
@@ -89,6 +90,26 @@ def guide():
         yield f"{page}: the table of reasons differs from the header: {' '.join(set(named) ^ set(want)) or 'the order'}"
 
 
+def bridges():
+    """The built-in list of host bridges, and who forwards across them, in the guide."""
+    page, source = "Documentation/admin-guide/p2pmem.rst", "drivers/pci/p2pdma/facts.c"
+    rows = (TOP / page).read_text().partition("confirmed to Linux that they forward:\n")[2].partition("\nIf the vendor")[0]
+    named, across = set(), False
+    for row in rows.splitlines():
+        # a row without text continues the one above
+        across = across if row.startswith(" ") else "across host bridges" in row
+        named |= {(i, across) for i in re.findall(r"[0-9a-f]{4}:(?:[0-9a-f]{4}|\*)", row)}
+    vendors = {"PCI_VENDOR_ID_INTEL": "8086", "PCI_VENDOR_ID_NVIDIA": "10de"}
+    want = set()
+    for vendor, device, bits in re.findall(r"^\t\{ (\w+), (\w+), (\w+) \},", (TOP / source).read_text(), re.M):
+        device = "*" if device == "P2PMEM_FACT_ANY" else device.removeprefix("0x")
+        want.add((f"{vendors.get(vendor) or vendor.removeprefix('0x')}:{device}", bits == "P2PMEM_BOTH"))
+    if len(want) < 10:
+        yield f"{source}: its list is not found"
+    for entry, _ in sorted(named ^ want):
+        yield f"{page}: {entry} is not listed as in {source}"
+
+
 def abi():
     folder = TOP / "Documentation/ABI/testing"
     what = {line.split()[1] for f in folder.iterdir() for line in f.read_text().splitlines() if line.startswith("What:")}
@@ -116,7 +137,7 @@ def abi():
     yield from need(names, "/sys/kernel/config/nvmet/subsystems/$nqn/namespaces/$nsid/p2pmem_stats/", source)
 
 
-CHECKS = {f.__name__: f for f in (readme, shell, guide, abi)}
+CHECKS = {f.__name__: f for f in (readme, shell, guide, bridges, abi)}
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in CHECKS:
