@@ -301,6 +301,9 @@ identifier dev;
 + }
   mutex_lock(&dev->shutdown_lock);
   ...
+  writel(NVME_SUBSYS_RESET, ...);
++ nvme_p2pmem_lose_siblings(ctrl);
+  ...
   }
 
 // A reset that was under way may have begun to lend again: stopped once more,

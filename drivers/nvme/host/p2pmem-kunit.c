@@ -569,6 +569,7 @@ static void stop_does_not_wait_for_quiesced_queues(struct kunit *test)
 static void reset_of_subsystem_stops_siblings(struct kunit *test)
 {
 	struct nvme_bench *b = nvme_bench(test), *twin = bench_ctrl(test, b->f, "twin");
+	unsigned long began;
 
 	b->ctrl.subsys = kunit_kzalloc(test, sizeof(*b->ctrl.subsys), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, b->ctrl.subsys);
@@ -592,6 +593,16 @@ static void reset_of_subsystem_stops_siblings(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(twin->pdev));
 	nvme_p2pmem_stop_siblings(&b->ctrl);
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(twin->pdev));
+
+	/* One that ended another reset before this one resets it, too, has lent undefined memory. */
+	bench_stop(twin, false);
+	bench_start(twin);
+	began = jiffies;
+	bench_hold(test, twin, HZ);
+	nvme_p2pmem_lose_siblings(&b->ctrl);
+	KUNIT_EXPECT_LT_MSG(test, jiffies - began, HZ, "it waited");
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(twin->pdev));
+	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(b->pdev));
 }
 
 /* Draining does not wait for submission queues, which belong to the driver. */

@@ -352,6 +352,24 @@ void nvme_p2pmem_stop_siblings(struct nvme_ctrl *ctrl)
 }
 
 /**
+ * nvme_p2pmem_lose_siblings() - mark the contents of the siblings' CMBs as lost
+ * @ctrl: the controller through which the NVM subsystem has just been reset
+ *
+ * A sibling that ended a reset of its own since nvme_p2pmem_stop_siblings() lends again.
+ *
+ * Context: Process, any lock may be held. Does not wait.
+ */
+void nvme_p2pmem_lose_siblings(struct nvme_ctrl *ctrl)
+{
+	struct pci_dev *pdev;
+
+	while ((pdev = nvme_p2pmem_pop_sibling(ctrl))) {
+		pci_p2pmem_lost(pdev);
+		pci_dev_put(pdev);
+	}
+}
+
+/**
  * nvme_p2pmem_lost() - mark the contents of the CMB as lost
  * @ctrl: the controller, which is being disabled and not LIVE
  *
