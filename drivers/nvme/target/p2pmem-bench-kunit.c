@@ -10,7 +10,9 @@
 MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
 
 /*
- *	host -- rp0 -- up -+- dn0 -- card	lends 4 MiB; rp0, rp1: BENCH_ROOT_PORT
+ *	host -- first			stands for the host bridge
+ *	     |
+ *	     +- rp0 -- up -+- dn0 -- card	lends 4 MiB; rp0, rp1: BENCH_ROOT_PORT
  *	     |		   +- dn1 -- card2	lends 4 MiB
  *	     |		   +- dn2 -- nic	the adapter
  *	     |		   +- dn3, ACS -- drive	below it the block device; may lend
@@ -20,7 +22,9 @@ MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
  */
 static const struct fabric_node bench_tree[] = {
 	{ .name = "host", .type = FABRIC_HOST },
-	{ .name = "rp0", .type = FABRIC_ROOT_PORT, .parent = "host", .device = 0x1000 },
+	{ .name = "first", .type = FABRIC_RCIEP, .parent = "host" },
+	{ .name = "rp0", .type = FABRIC_ROOT_PORT, .parent = "host", .slot = 2,
+	  .device = 0x1000 },
 	{ .name = "rp1", .type = FABRIC_ROOT_PORT, .parent = "host", .slot = 1,
 	  .device = 0x1000 },
 	{ .name = "up", .type = FABRIC_UPSTREAM, .parent = "rp0" },
