@@ -21,10 +21,11 @@ boot.py [OPTION...] IMAGE OUT STEP FILE...
 Kernel and initramfs are read from the file system in IMAGE as a boot loader does: without a replay
 of its journal. The system reports on its second serial port, in lines:
 
-    booted RELEASE | ok - TEXT | not ok - TEXT | # TEXT | data NAME VALUE | end STATUS
+    booted RELEASE | plan NUMBER | ok - TEXT | not ok - TEXT | # TEXT | data NAME VALUE | end STATUS
 
-These are printed, and "not ok" lines for a boot that did not come to its end. Exit status: 0 all is ok,
-or the power was cut as each --cut says; 1 something is not; 2 usage error.
+These are printed, and a line "not ok - boot: TEXT" for a boot or a step that did not come to its end. Exit
+status: 0 all is ok, or the power was cut as each --cut says; 1 something is not; 2 usage error. The number of
+checks that a step has planned is compared by lib.sh.
 """
 
 import argparse
@@ -175,6 +176,8 @@ def run(args, out, options, report):
                     f"the power was not cut {cut.after} s after {cut.regex}: the system had ended")
     if report.status is None:
         return "the system ended without the end of its step"
+    if report.status:
+        return f"the step ended with status {report.status}"
     return None
 
 
@@ -201,7 +204,7 @@ def main():
         return 0
     kernel = options.kernel or (found[-1] if found else "")
     if kernel not in found:
-        print(f"not ok - /boot has no kernel {kernel} with its initramfs: {' '.join(found)}")
+        print(f"not ok - boot: /boot has no kernel {kernel} with its initramfs: {' '.join(found)}")
         return 1
 
     out.mkdir(parents=True, exist_ok=True)
@@ -237,12 +240,12 @@ def main():
         (out / name).unlink()
     print(f"# {kernel}: {seconds} s")
     if reason:
-        print(f"not ok - {reason}")
+        print(f"not ok - boot: {reason}")
         console = (out / "console.log").read_text(errors="replace") if (out / "console.log").exists() else ""
         for line in console.split("\n")[-15:]:
             print(f"# {line.rstrip()}")
         return 1
-    return 1 if report.bad or report.status else 0
+    return 1 if report.bad else 0
 
 
 if __name__ == "__main__":

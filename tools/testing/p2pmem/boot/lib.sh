@@ -33,32 +33,41 @@ bail()
 	exit 1
 }
 
-# numbers the lines of a system's report, read from standard input
+# number NAME: numbers the lines of a system's report, read from standard input. Sets planned and made: how many checks
+# the step means to make, and how many it made
 number()
 {
 	local line
+	planned='' made=0
 	while IFS= read -r line; do
 		case $line in
-		"ok - "*)	ok "$1: ${line#ok - }" ;;
-		"not ok - "*)	not_ok "$1: ${line#not ok - }" "" ;;
+		"plan "*)	planned=${line#plan } ;;
+		"ok - "*)	ok "$1: ${line#ok - }"; made=$((made + 1)) ;;
+		# of boot.py, about the boot
+		"not ok - boot: "*) not_ok "$1: ${line#not ok - }" "" ;;
+		"not ok - "*)	not_ok "$1: ${line#not ok - }" ""; made=$((made + 1)) ;;
 		"# "*)		echo "$line" ;;
 		*)		echo "# $line" ;;
 		esac
 	done
 }
 
-# step NAME SCRIPT IMAGE [OPTION... -- FILE...]: boots IMAGE, which runs steps/SCRIPT.sh
+# step NAME SCRIPT IMAGE [OPTION... -- FILE...]: boots IMAGE, which runs steps/SCRIPT.sh. A step that ends before all
+# checks that it has planned is a failure, and so is a boot without a step.
 step()
 {
-	local name=$1 script=$2 image=$3 options=()
+	local name=$1 script=$2 image=$3 options=() status=0 before=$failed
 	shift 3
 	while [ $# != 0 ] && [ "$1" != -- ]; do options+=("$1"); shift; done
 	[ $# = 0 ] || shift
 	printf '%s\n' "OLDER=${kvers[0]}" "NEWER=${kvers[1]}" >"$work/vars"
 	"$here/boot.py" "${options[@]}" "$image" "$work/$name" "$here/steps/$script.sh" \
-		"$here/steps/lib.sh" "$work/vars" "$@" >"$work/$name.report" 2>&1
+		"$here/steps/lib.sh" "$work/vars" "$@" >"$work/$name.report" 2>&1 || status=$?
 	number "$name" <"$work/$name.report"
-	grep -q '^# .* s$' "$work/$name.report" || not_ok "$name: boot.py came to its end" <(tail -n 20 "$work/$name.report")
+	[ "$planned" = "$made" ] || not_ok "$name: all planned checks were made" <(echo "planned ${planned:-none}, made $made")
+	# what has failed is said already
+	[ $status = 0 ] || [ "$failed" != "$before" ] ||
+		not_ok "$name: boot.py succeeds" <(echo "status $status"; tail -n 20 "$work/$name.report")
 }
 
 # release_of_version CONF VERSION: the release whose headers have this version; CONF is that of apt, or "own"

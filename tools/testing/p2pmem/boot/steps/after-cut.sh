@@ -3,6 +3,7 @@
 # The boot after a power cut: the system is up, and one set of modules is whole, on the disk and in the
 # initramfs. The next run of the same command comes to its end.
 . ./lib.sh
+plan 6
 
 # whole: all modules that modprobe would load are of one set, are there, and depend on nothing that is not
 whole()

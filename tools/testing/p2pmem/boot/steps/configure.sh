@@ -2,6 +2,7 @@
 # shellcheck shell=dash
 # The second boot: our modules drive the machine. The target is configured by hand and saved.
 . ./lib.sh
+plan 20
 
 is "$running" "$OLDER" "the same kernel is running"
 check "our nvme carries the root file system" carries_root '*/updates/p2pmem*/nvme.ko'

@@ -3,6 +3,7 @@
 # Installs the packages while each command that changes a directory in use reports itself first, so that the
 # test can cut the power there. "command" has what is run.
 . ./lib.sh
+plan 0
 
 mkdir bin
 for c in mv sync depmod update-initramfs rm; do

@@ -2,6 +2,7 @@
 # shellcheck shell=dash
 # The first boot: the distribution's system, in which the packages are installed.
 . ./lib.sh
+plan 8
 
 is "$running" "$OLDER" "the kernel of the image is running"
 check "the distribution's nvme carries the root file system" carries_root '*/kernel/drivers/nvme/*'

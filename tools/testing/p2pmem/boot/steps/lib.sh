@@ -16,6 +16,12 @@ say()
 	echo "$*" >&3
 }
 
+# plan NUMBER: how many checks this step makes
+plan()
+{
+	say "plan $1"
+}
+
 # check NAME COMMAND...
 check()
 {

@@ -3,6 +3,7 @@
 # The README's section "Install", whose first line ran on another machine.
 . ./lib.sh
 . ./readme.sh
+plan 2
 
 check "install: $(grep '^apt ' readme/install-1)" pasted install-1 '/^apt /!d'
 cat log

@@ -3,6 +3,7 @@
 # The boot after it: the export is there again. Then the README's section "Undo".
 . ./lib.sh
 . ./readme.sh
+plan 9
 
 is "$(failed_units)" "" "no unit has failed"
 is "$(systemctl is-active nvmet-export)" active "the export is restored"

@@ -3,6 +3,7 @@
 # The README's sections "Use" and "Check", after the reboot.
 . ./lib.sh
 . ./readme.sh
+plan 8
 
 # lists_card: the block ends with a list of all that is lent
 lists_card()

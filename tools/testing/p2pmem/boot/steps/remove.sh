@@ -2,6 +2,7 @@
 # shellcheck shell=dash
 # The fifth boot: the newer kernel with our modules. The packages are removed.
 . ./lib.sh
+plan 11
 
 is "$running" "$NEWER" "the newer kernel is running"
 check "our nvme carries the root file system" carries_root '*/updates/p2pmem*/nvme.ko'

@@ -2,6 +2,7 @@
 # shellcheck shell=dash
 # The last boots: the packages have gone.
 . ./lib.sh
+plan 3
 
 check "the distribution's nvme carries the root file system" carries_root '*/kernel/drivers/nvme/*'
 check "modprobe knows no p2pdma" sh -c '! modinfo p2pdma'

@@ -2,6 +2,7 @@
 # shellcheck shell=dash
 # The first boot with Secure Boot: what the kernel would not load is not installed, what it would is.
 . ./lib.sh
+plan 14
 
 # refused TEXT COMMAND...: the command fails, says TEXT in one line, and nothing has changed
 refused()

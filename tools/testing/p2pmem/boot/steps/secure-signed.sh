@@ -2,6 +2,7 @@
 # shellcheck shell=dash
 # The second boot with Secure Boot: the kernel has loaded our signed modules.
 . ./lib.sh
+plan 13
 
 is "$(mokutil --sb-state 2>&1)" "SecureBoot enabled" "Secure Boot is on"
 is "$(grep -o '\[[a-z]*\]' /sys/kernel/security/lockdown)" "[integrity]" "the kernel is locked down"

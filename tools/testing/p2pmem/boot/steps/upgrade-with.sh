@@ -2,6 +2,7 @@
 # shellcheck shell=dash
 # The fourth boot: the newer kernel without p2pmem. Its packages are installed.
 . ./lib.sh
+plan 12
 
 is "$running" "$NEWER" "the newer kernel is running"
 check "the distribution's nvme carries the root file system" carries_root '*/kernel/drivers/nvme/*'

@@ -2,6 +2,7 @@
 # shellcheck shell=dash
 # The third boot: systemd has restored the target. A newer kernel is installed, without packages of ours.
 . ./lib.sh
+plan 9
 
 check "our nvme carries the root file system" carries_root '*/updates/p2pmem*/nvme.ko'
 is "$(failed_units)" "" "no unit has failed"

@@ -1,0 +1,175 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The scripts of boot/ themselves, without a virtual machine: in a copy, where boot.py is a script that prints a
+# report. Prints TAP.
+#
+# run.sh BUILD_DIR
+set -eu
+
+# shellcheck source=tools/testing/p2pmem/tests/host.sh
+. "$(dirname "$0")/../host.sh"
+tests=$top/tools/testing/p2pmem
+copy=$work/copy/tools/testing/p2pmem
+rm -rf "${work:?}/copy" "${work:?}/bin" "${work:?}/build"
+mkdir -p "$copy/tests" "$work/bin" "$work/build"
+cp -r "$tests/boot" "$copy/"
+cp "$tests/tests/tap.sh" "$copy/tests/"
+
+# stub FILE: a script with the text of standard input
+stub()
+{
+	cat >"$1"
+	chmod +x "$1"
+}
+
+stub "$copy/boot/boot.py" <<-'END'
+	#!/bin/sh
+	cat "$REPORT"
+	exit "$STATUS"
+END
+stub "$copy/boot/one-step.sh" <<-'END'
+	#!/bin/bash
+	set -u
+	here=$(cd "$(dirname "$0")" && pwd)
+	. "$here/lib.sh"
+	kvers=(older newer)
+	step one install /nowhere
+	echo "1..$n"
+	[ $failed = 0 ]
+END
+
+# runs SCRIPT: runs it, its output is in "said"; sets status
+runs()
+{
+	status=0
+	env BUILD="$work/build" "$copy/boot/$1" "$work/inner" debian13 >"$work/said" 2>&1 || status=$?
+}
+
+# failures NUMBER: so many lines "not ok", and a status that says so; each line has its number, and the plan is right
+failures()
+{
+	cat "$work/said"
+	echo "status $status, $1 failures wanted"
+	[ "$(grep -c '^not ok ' "$work/said")" = "$1" ] && [ "$status" = "$(($1 > 0))" ] &&
+		awk '/^(not )?ok / { if (($1 == "ok" ? $2 : $3) != ++seen) exit 1 } /^1\.\./ { plan = substr($1, 4) } END { exit plan != seen + 0 }' "$work/said"
+}
+
+# step NAME FAILURES STATUS: boot.py prints standard input and ends with STATUS
+step()
+{
+	cat >"$work/report"
+	export REPORT="$work/report" STATUS="$3"
+	runs one-step.sh
+	check "step: $1" failures "$2"
+}
+
+step "all planned checks pass" 0 0 <<-'END'
+	booted 6.12
+	plan 2
+	ok - a
+	data size 5
+	ok - b
+	end 0
+	# said by the step
+	# 6.12: 60 s
+END
+step "one fails" 1 1 <<-'END'
+	booted 6.12
+	plan 2
+	ok - a
+	not ok - b
+	# why
+	end 0
+	# 6.12: 60 s
+END
+step "the script is not there, and only the status of boot.py says so" 1 1 <<-'END'
+	booted 6.12
+	end 127
+	# 6.12: 60 s
+END
+step "it ends half way" 2 1 <<-'END'
+	booted 6.12
+	plan 3
+	ok - a
+	end 2
+	# ./step.sh: 9: Syntax error: "fi" unexpected
+	# 6.12: 60 s
+	not ok - boot: the step ended with status 2
+END
+step "boot.py ends with 1 after checks that passed" 1 1 <<-'END'
+	booted 6.12
+	plan 1
+	ok - a
+	end 0
+	# 6.12: 60 s
+END
+step "fewer checks than planned, and nothing else is wrong" 1 0 <<-'END'
+	booted 6.12
+	plan 3
+	ok - a
+	end 0
+	# 6.12: 60 s
+END
+step "more checks than planned" 1 0 <<-'END'
+	booted 6.12
+	plan 1
+	ok - a
+	ok - b
+	end 0
+	# 6.12: 60 s
+END
+step "no plan" 1 0 <<-'END'
+	booted 6.12
+	ok - a
+	end 0
+	# 6.12: 60 s
+END
+step "boot.py fails before the boot" 1 1 <<-'END'
+	Traceback (most recent call last):
+	FileNotFoundError: [Errno 2] No such file or directory
+END
+step "the power is cut in a step without checks" 0 0 <<-'END'
+	booted 6.12
+	plan 0
+	data begin
+	# 6.12: 60 s
+END
+
+# one line "plan" in each script that runs as a step
+planned()
+{
+	for f in "$tests"/boot/steps/*.sh; do
+		# for others to source
+		case ${f##*/} in lib.sh | readme.sh) continue ;; esac
+		[ "$(grep -c '^plan [0-9]*$' "$f")" = 1 ] || echo "$f"
+	done >"$work/unplanned"
+	cat "$work/unplanned"
+	[ ! -s "$work/unplanned" ]
+}
+check "each step has a plan" planned
+
+# ended TEXT WANTED: what boot.py says about a system that reported TEXT and ended
+ended()
+{
+	python3 -B - "$tests/boot" "$work" "$1" "$2" <<-'END'
+		import sys
+		from pathlib import Path
+		from types import SimpleNamespace
+		sys.path.insert(0, sys.argv[1])
+		import boot
+		out = Path(sys.argv[2])
+		log = out / "report.log"
+		log.unlink(missing_ok=True)
+		reason = boot.run(["sh", "-c", f"printf '{sys.argv[3]}' >'{log}'"], out,
+		                  SimpleNamespace(timeout=60, cut=[], image=""), boot.Report(log))
+		print(f"said '{reason}', wanted '{sys.argv[4]}'")
+		sys.exit(str(reason) != sys.argv[4])
+	END
+}
+check "boot.py: a step that came to its end" ended 'booted 6.12\nplan 1\nok - a\nend 0\n' None
+check "boot.py: one that ended with another status" ended 'booted 6.12\nend 127\n' "the step ended with status 127"
+check "boot.py: one that did not end" ended 'booted 6.12\nplan 1\nok - a\n' "the system ended without the end of its step"
+rm -rf "$work/copy" "$work/inner" "$work/build"
+echo "1..$n"
+[ $failed = 0 ]
