@@ -86,8 +86,8 @@ nvmetcli()
 	archive_open "$out/apt" amd64 sid
 	! archive_stale || archive_update || return 1
 	archive_fetch "$root/tmp/sid" nvmetcli || return 1
-	install_packages python3-configshell-fb
-	inside sh -c 'dpkg -i /tmp/sid/nvmetcli_*.deb'
+	install_packages python3-configshell-fb || return 1
+	inside sh -c 'dpkg -i /tmp/sid/nvmetcli_*.deb' || return 1
 	rm -r "$root/tmp/sid"
 }
 
@@ -100,7 +100,8 @@ echo "UUID=$uuid / ext4 errors=remount-ro 0 1" >"$root/etc/fstab"
 echo boot >"$root/etc/hostname"
 inside apt-get -qq update || die "the package lists of $suite cannot be fetched"
 # what the command p2pmem needs is there, so that its package can be installed without a network
-install_packages initramfs-tools zstd e2fsprogs iproute2 nvme-cli pciutils pci.ids libpci3 'libjson-c5' python3-minimal mokutil
+install_packages initramfs-tools zstd e2fsprogs iproute2 nvme-cli pciutils pci.ids libpci3 'libjson-c5' python3-minimal mokutil ||
+	die "a package cannot be installed"
 # shellcheck disable=SC2046,SC2086	# one word each, or none
 install_packages $default $(for r in $releases; do echo "linux-image-$r"; done) || die "a kernel cannot be installed"
 nvmetcli || die "nvmetcli cannot be installed"

@@ -15,22 +15,37 @@ if [ $# != 2 ]; then
 	echo "usage: $0 BUILD_DIR debian12|debian13" >&2
 	exit 2
 fi
+distro=$2
+# shellcheck source=tools/testing/p2pmem/tests/tap.sh
+. "$top/tools/testing/p2pmem/tests/tap.sh"
+[ "$(id -u)" = 0 ] || skip_all "$distro" "needs root to make a system"
 BUILD=$(cd "${BUILD:-$top/build}" && pwd)
 mkdir -p "$1"
 work=$(cd "$1" && pwd -P)
-distro=$2
 boot=$BUILD/boot/$distro
 mkdir -p "$boot"
 export BUILD
 # of kernels of the distribution, whichever the caller has
 unset KVER KDIR KSRC KIMAGE KPATH KARCH KCROSS RELEASE
-# shellcheck source=tools/testing/p2pmem/tests/tap.sh
-. "$top/tools/testing/p2pmem/tests/tap.sh"
 
 bail()
 {
 	echo "Bail out! $*"
 	exit 1
+}
+
+# need WHAT COMMAND...: what a test needs before its first check, and what the archive may lack. Skips the test if
+# COMMAND ends with status 3, and ends it if COMMAND fails otherwise
+need()
+{
+	local what=$1 status=0 said
+	shift
+	"$@" >"$work/out" 2>&1 || status=$?
+	[ $status != 0 ] || return 0
+	said=$(grep -E '^(kernel|toolchain|image): ' "$work/out" | tail -n 1)
+	[ $status != 3 ] || skip_all "$distro" "$what: ${said:-cannot be fetched}"
+	sed 's/^/# /' "$work/out"
+	bail "$what: ${said:-status $status}"
 }
 
 # number NAME: numbers the lines of a system's report, read from standard input. Sets planned and made: how many checks
@@ -80,28 +95,48 @@ release_of_version()
 		awk -F '|' -v want="$version" '{ gsub(/ /, "") } $2 == want { sub(/^linux-headers-/, "", $1); print $1; exit }'
 }
 
+# kernel DIR [RELEASE]: fetches it, with its source
+kernel()
+{
+	env SHARED_BUILD="$BUILD" KERNEL="$distro" ${2:+RELEASE="$2"} "$top/tools/testing/p2pmem/rig/kernel.sh" "$1"
+}
+
+# all versions of sources that the archive has
+list_sources()
+{
+	"$top/tools/testing/p2pmem/rig/kernel.sh" "$BUILD" --sources >"$work/sources"
+}
+
 # Sets kvers and lanes, the build directories: the newest release, which "make modules" uses, and the newest
-# before it whose source the archive has
+# before it whose source the archive has. Both are fetched.
 find_releases()
 {
-	local lane=$BUILD own rig=$top/tools/testing/p2pmem/rig now line
+	local lane=$BUILD own now line
 	# shellcheck disable=SC1091
 	own=$(. /etc/os-release && echo "$ID$VERSION_ID")
 	[ "$distro" = "$own" ] || lane=$BUILD/lanes/$distro
 	lanes=("$boot/older" "$lane")
-	SHARED_BUILD=$BUILD KERNEL=$distro "$rig/kernel.sh" "$lane" >"$work/kernel.log" 2>&1 ||
-		bail "no kernel of $distro: $(tail -n 1 "$work/kernel.log")"
+	need "a kernel of $distro" kernel "$lane"
 	kvers=("" "$(sed -n 's/^KVER=//p' "$lane/kernel/env")")
 	now=$(cat "$lane/kernel/version")
 	if [ -e "${lanes[0]}/kernel/version" ] && [ "$(cat "${lanes[0]}/kernel/version")" != "$now" ]; then
 		kvers[0]=$(sed -n 's/^KVER=//p' "${lanes[0]}/kernel/env")
-		return
+	else
+		need "versions of sources" list_sources
+		line=$(awk -v d="$distro" '$1 == d { print $3, $4 }' "$work/sources" |
+			{ cat; echo "$now -"; } | sort -V | grep -B 1 -F "$now " | awk '$1 != "'"$now"'" { print; exit }')
+		[ -n "$line" ] || bail "the archive has no source of a kernel before $now"
+		kvers[0]=$(release_of_version "${line#* }" "${line% *}")
+		[ -n "${kvers[0]}" ] || bail "the archive has no headers of ${line% *}"
 	fi
-	line=$("$rig/kernel.sh" "$BUILD" --sources | awk -v d="$distro" '$1 == d { print $3, $4 }' |
-		{ cat; echo "$now -"; } | sort -V | grep -B 1 -F "$now " | awk '$1 != "'"$now"'" { print; exit }')
-	[ -n "$line" ] || bail "the archive has no source of a kernel before $now"
-	kvers[0]=$(release_of_version "${line#* }" "${line% *}")
-	[ -n "${kvers[0]}" ] || bail "the archive has no headers of ${line% *}"
+	need "the kernel ${kvers[0]}" kernel "${lanes[0]}" "${kvers[0]}"
+}
+
+# base_image: with the packages that making it needs; skips the test like need
+base_image()
+{
+	"$top/tools/testing/p2pmem/rig/deps.sh" debootstrap e2fsprogs >/dev/null || bail "debootstrap cannot be installed"
+	need "an image of $distro" "$here/image.sh" "$distro" "$boot" "${kvers[0]}"
 }
 
 # build_packages: those of both releases, in debs, two directories
@@ -128,7 +163,7 @@ clone()
 	done
 }
 
-# image_package: downloads the newer kernel's image, once
+# image_package: downloads the newer kernel's image, once; status 3 if the archive cannot be reached
 image_package()
 {
 	local conf
@@ -137,7 +172,7 @@ image_package()
 	[ ! -e "$image" ] || return 0
 	rm -f "$boot"/linux-image-*.deb
 	(cd "$boot" && apt-get ${conf:+-c "$conf"} -qq -o APT::Sandbox::User=root download \
-		"linux-image-${kvers[1]}=$(cat "${lanes[1]}/kernel/version")") || return 1
+		"linux-image-${kvers[1]}=$(cat "${lanes[1]}/kernel/version")") || return 3
 	image=$(echo "$boot/linux-image-${kvers[1]}"_*.deb)
 	[ -e "$image" ]
 }

@@ -14,8 +14,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tools/testing/p2pmem/boot/lib.sh
 . "$here/lib.sh"
 
-"$here/../rig/deps.sh" debootstrap e2fsprogs ovmf efitools sbsigntool openssl >/dev/null || bail "debootstrap, ovmf or efitools cannot be installed"
 find_releases
+base_image
+"$here/../rig/deps.sh" ovmf efitools sbsigntool openssl >/dev/null || bail "ovmf, efitools or sbsigntool cannot be installed"
 kver=${kvers[0]}
 lane=${lanes[0]}
 keys=$work/keys
@@ -68,7 +69,6 @@ for k in platform ours other; do check "key $k" key $k; done
 check "a package without a signature" package unsigned
 check "one signed with our key" package ours SIGN_KEY="$keys/ours.key" SIGN_CERT="$keys/ours.der"
 check "one signed with another key" package other SIGN_KEY="$keys/other.key" SIGN_CERT="$keys/other.der"
-check "an image of $distro" "$here/image.sh" "$distro" "$boot" "$kver"
 check "a clone for install.sh" clone
 check "what it signs with" signer
 check "a firmware with keys" variables "$(find "$lane/kernel" -path '*/boot/vmlinuz-*' | head -n 1)"

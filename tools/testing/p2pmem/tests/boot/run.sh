@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The scripts of boot/ themselves, without a virtual machine: in a copy, where boot.py is a script that prints a
-# report. Prints TAP.
+# report, and what fetches kernels and images ends with a given status. Prints TAP.
 #
 # run.sh BUILD_DIR
 set -eu
@@ -12,7 +12,7 @@ set -eu
 tests=$top/tools/testing/p2pmem
 copy=$work/copy/tools/testing/p2pmem
 rm -rf "${work:?}/copy" "${work:?}/bin" "${work:?}/build"
-mkdir -p "$copy/tests" "$work/bin" "$work/build"
+mkdir -p "$copy/tests" "$copy/rig" "$work/bin" "$work/build"
 cp -r "$tests/boot" "$copy/"
 cp "$tests/tests/tap.sh" "$copy/tests/"
 
@@ -39,11 +39,38 @@ stub "$copy/boot/one-step.sh" <<-'END'
 	[ $failed = 0 ]
 END
 
+# the kernel of a lane: the newer one, except in boot/NAME/older
+stub "$copy/rig/kernel.sh" <<-'END'
+	#!/bin/sh
+	echo "kernel: the archive cannot be reached" >&2
+	[ "${KERNEL_STATUS:-0}" = 0 ] || exit "$KERNEL_STATUS"
+	mkdir -p "$1/kernel"
+	case $1 in */older) v=6.12.1 ;; *) v=6.12.2 ;; esac
+	echo "KVER=$v-amd64" >"$1/kernel/env"
+	echo "$v-1" >"$1/kernel/version"
+END
+stub "$copy/boot/image.sh" <<-'END'
+	#!/bin/sh
+	echo "image: the package lists cannot be fetched" >&2
+	exit "${IMAGE_STATUS:-0}"
+END
+stub "$copy/rig/deps.sh" <<-'END'
+	#!/bin/sh
+END
+stub "$work/bin/apt-get" <<-'END'
+	#!/bin/sh
+	exit 100
+END
+stub "$work/bin/id" <<-'END'
+	#!/bin/sh
+	echo "${USER_ID:-0}"
+END
+
 # runs SCRIPT: runs it, its output is in "said"; sets status
 runs()
 {
 	status=0
-	env BUILD="$work/build" "$copy/boot/$1" "$work/inner" debian13 >"$work/said" 2>&1 || status=$?
+	env PATH="$work/bin:$PATH" BUILD="$work/build" "$copy/boot/$1" "$work/inner" debian13 >"$work/said" 2>&1 || status=$?
 }
 
 # failures NUMBER: so many lines "not ok", and a status that says so; each line has its number, and the plan is right
@@ -135,6 +162,47 @@ step "the power is cut in a step without checks" 0 0 <<-'END'
 	data begin
 	# 6.12: 60 s
 END
+
+# skipped REASON: one check, which is skipped with this reason, and nothing failed
+skipped()
+{
+	cat "$work/said"
+	echo "status $status"
+	[ "$status" = 0 ] && [ "$(wc -l <"$work/said")" = 2 ] && grep -qx "ok 1 - debian13 # SKIP .*$1.*" "$work/said" &&
+		grep -qx 1..1 "$work/said"
+}
+
+# bails REASON: nothing was checked, and nothing skipped
+bails()
+{
+	cat "$work/said"
+	echo "status $status"
+	[ "$status" = 1 ] && ! grep -q "^ok" "$work/said" && grep -q "^Bail out! .*$1" "$work/said"
+}
+
+# kernels of an earlier run
+"$copy/rig/kernel.sh" "$work/build/boot/debian13/older" 2>/dev/null
+for s in life power secure readme-test; do
+	export USER_ID=1000
+	runs $s.sh
+	check "$s: skipped without root" skipped "needs root"
+	export USER_ID=0 KERNEL_STATUS=3
+	runs $s.sh
+	check "$s: skipped without a kernel" skipped "kernel: the archive cannot be reached"
+	export KERNEL_STATUS=1
+	runs $s.sh
+	check "$s: not if fetching it fails otherwise" bails "kernel: the archive cannot be reached"
+	export KERNEL_STATUS=0 IMAGE_STATUS=3
+	runs $s.sh
+	check "$s: skipped without an image" skipped "image: the package lists cannot be fetched"
+	export IMAGE_STATUS=1
+	runs $s.sh
+	check "$s: not if making it fails otherwise" bails "image: the package lists cannot be fetched"
+	unset KERNEL_STATUS IMAGE_STATUS USER_ID
+done
+
+runs life.sh
+check "life: skipped without the newer kernel's package" skipped "the newer kernel's image package: cannot be fetched"
 
 # one line "plan" in each script that runs as a step
 planned()
