@@ -250,6 +250,30 @@ order "tests to run again follow the lists" debug "one here inside two debug-one
 guests=1
 order "guests only, by scripts of this machine, too" "" "one inside two three four wait"
 
+# alone NAME SCRIPT WORD: the rows of list-full with SCRIPT and WORD, at least two, each have a line "wait" between them
+alone()
+{
+	count=$((count + 1))
+	if LIST=$here/list-full BUILD=$dir/b TESTS='' DRY=1 "$here/../run-tests.sh" | awk -v script="$2" -v word="$3" '
+		$1 == "wait" { here = "" }
+		index($3, script) == 1 && index($0 " ", " " word " ") {
+			seen++
+			if (here != "") { print "# " $1 " runs beside " here; beside = 1 }
+			here = $1
+		}
+		END { exit beside || seen < 2 }' >"$dir/out"; then
+		echo "ok $count - $1"
+	else
+		bad=1
+		echo "not ok $count - $1"
+		cat "$dir/out"
+	fi
+}
+
+guests=
+alone "all tests of guests run on one kernel at a time" kernels/smoke.sh full
+alone "one test of real boots at a time: they share the older kernel" ../boot/ host
+
 # The guests' host_errors detects a failed request of every status in block/blk-core.c.
 # shellcheck source=tools/testing/p2pmem/rig/guest/e2e.sh
 . "$here/../rig/guest/e2e.sh"
