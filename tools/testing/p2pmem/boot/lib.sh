@@ -7,7 +7,7 @@
 #   top      the project                      BUILD  its build directory
 #   work     the test's directory             distro the name
 #   kvers    the releases OLDER and NEWER     debs   an array: OLDER's and NEWER's directory of packages
-#   n failed number of checks, and of failed checks
+#   modules  the names of ours               n failed  number of checks, and of failed checks
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../../../.." && pwd)
@@ -25,6 +25,7 @@ work=$(cd "$1" && pwd -P)
 boot=$BUILD/boot/$distro
 mkdir -p "$boot"
 export BUILD
+modules="p2pdma p2pmem-bar ib_core nvme nvmet nvmet-rdma"
 # of kernels of the distribution, whichever the caller has
 unset KVER KDIR KSRC KIMAGE KPATH KARCH KCROSS RELEASE
 
@@ -158,7 +159,7 @@ clone()
 	rm -rf "$work/tree"
 	mkdir -p "$work/tree/tools" "$work/tree/build/stock/${kvers[0]}/modules"
 	cp -r "$top/tools/packaging" "$work/tree/tools/"
-	for m in p2pdma p2pmem-bar ib_core nvme nvmet nvmet-rdma; do
+	for m in $modules; do
 		cp "${lanes[0]}/stock/${kvers[0]}/modules/$m.ko" "$work/tree/build/stock/${kvers[0]}/modules/" || return 1
 	done
 }

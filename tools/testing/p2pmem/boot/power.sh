@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Cuts the power of a Debian system while packages or install.sh install or exchange the modules: it boots
-# each time with one set of modules that is whole, and the next run comes to its end. One run gives all
-# cuts: at each of them QEMU is stopped and the disk is copied, which is what killing it would leave.
-# Prints TAP.
+# each time with one set of modules that is whole, that of before or that of after, and the next run comes to its
+# end. The system has the sums of both sets, whose files all differ. One run gives all cuts: at each of them QEMU
+# is stopped and the disk is copied, which is what killing it would leave. Prints TAP.
 #
 # power.sh BUILD_DIR debian12|debian13
 #
@@ -39,15 +39,53 @@ export DISK_SIZE=64M
 rm -rf "$work/tree" "$work/next"
 packages=("${debs[0]}"/p2pmem-modules-"${kvers[0]}"_*.deb "${debs[0]}"/p2pmem_*.deb)
 
-# the same modules with a higher version
+# sums SET DIR: a line SET SUM MODULE for each module in DIR
+sums()
+{
+	local m
+	for m in $modules; do
+		[ -s "$2/$m.ko" ] || return 1
+		echo "$1 $(sha256sum <"$2/$m.ko" | cut -d ' ' -f 1) $m"
+	done
+}
+
+# A package of a higher version, whose modules do the same and are other files. Writes sums.package, the set of the first
+# one, and sums.next, both
 next_package()
 {
-	dpkg-deb -R "${packages[0]}" "$work/next" && sed -i 's/^Version: .*/&.1/' "$work/next/DEBIAN/control" &&
+	local m dir=$work/next/usr/lib/p2pmem/${kvers[0]}
+	dpkg-deb -R "${packages[0]}" "$work/next" && sums after "$dir" >"$work/sums.package" || return 1
+	for m in $modules; do
+		objcopy --add-section .p2pmem_next="$0" "$dir/$m.ko" || return 1
+	done
+	{ sed 's/^after /before /' "$work/sums.package" && sums after "$dir"; } >"$work/sums.next" || return 1
+	(cd "$work/next" && find usr -type f -print0 | sort -z | xargs -0 md5sum) >"$work/next/DEBIAN/md5sums"
+	sed -i 's/^Version: .*/&.1/' "$work/next/DEBIAN/control" &&
 		dpkg-deb --root-owner-group -b "$work/next" "$work/next.deb"
 }
 
+# no file of one set is one of the other
+differ()
+{
+	cat "$work/sums.next"
+	[ "$(cut -d ' ' -f 2 "$work/sums.next" | sort -u | wc -l)" = "$((2 * $(wc -w <<<"$modules")))" ]
+}
+
+# states PACKAGE...: as dpkg-query says it, when they are installed
+states()
+{
+	local p
+	for p; do
+		echo "ii  $(dpkg-deb -f "$p" Package) $(dpkg-deb -f "$p" Version)"
+	done | sort
+}
+
 check "a package of a higher version" next_package
+check "whose modules are all other files" differ
 check "a clone for install.sh" clone
+check "the sums of its modules" sums after "$work/tree/build/stock/${kvers[0]}/modules"
+cp "$work/out" "$work/sums.tree"
+[ $failed = 0 ] || { echo "1..$n"; exit 1; }
 disk=$work/disk.raw
 
 # wanted NUMBER: whether this line of the table is wanted
@@ -77,16 +115,22 @@ for what in first upgrade script; do
 	first)
 		files=("${packages[@]}")
 		echo "dpkg -i ./p2pmem*.deb" >"$work/command"
+		cp "$work/sums.package" "$work/sets"
+		states "${packages[@]}" >"$work/states"
 		;;
 	upgrade)
 		# the system as the first installation leaves it
 		step before-upgrade install "$disk" -- "${packages[@]}" "${lanes[0]}/stock/${kvers[0]}/modules/p2pmem_rnic.ko"
 		files=("$work/next.deb")
 		echo "dpkg -i ./next.deb" >"$work/command"
+		cp "$work/sums.next" "$work/sets"
+		states "$work/next.deb" "${packages[1]}" >"$work/states"
 		;;
 	script)
 		files=("$work/tree")
 		echo "KVER=${kvers[0]} ./tree/tools/packaging/install.sh install" >"$work/command"
+		cp "$work/sums.tree" "$work/sets"
+		: >"$work/states"
 		;;
 	esac
 	options=()
@@ -100,11 +144,11 @@ for what in first upgrade script; do
 		[ -e "$work/cut$number.raw" ] || continue
 		before=$failed
 		step "$number-$what" after-cut "$work/cut$number.raw" --kernel "${kvers[0]}" -- \
-			"$work/command" "${files[@]}" </dev/null
+			"$work/command" "$work/sets" "$work/states" "${files[@]}" </dev/null
 		[ $failed != "$before" ] || rm -f "$work/cut$number.raw"
 	done <"$work/cuts"
 done
 [ $failed != 0 ] || rm -f "$disk" "$work/next.deb"
-rm -rf "$work/tree" "$work/next" "$work/cuts"
+rm -rf "$work/tree" "$work/next" "$work/cuts" "$work"/sums.* "$work/sets" "$work/states" "$work/command"
 echo "1..$n"
 [ $failed = 0 ]

@@ -127,6 +127,60 @@ in_initramfs()
 	[ "$(grep -c . /run/step/found)" = 1 ] && grep -q "$2" /run/step/found
 }
 
+# set_of MODULE FILE: the set that a file is of: "before" or "after", whose sums the file "sets" has in lines SET SUM
+# MODULE, the distribution's, which has neither p2pdma nor p2pmem-bar, or else "neither"
+set_of()
+{
+	case $1,$2 in
+	*,*/kernel/* | p2pdma, | p2pmem-bar,)
+		echo distribution
+		return
+		;;
+	esac
+	[ -s "$2" ] || { echo neither; return; }
+	set_sum=$(sha256sum <"$2" | cut -d ' ' -f 1)
+	awk -v sum="$set_sum" -v module="$1" '
+		$2 == sum && $3 == module { print $1; found = 1; exit }
+		END { if (!found) print "neither" }' sets
+}
+
+# one_set: of lines MODULE FILE, all files are of the set of before, the distribution's if "sets" has no other, or all
+# are of the set of after
+one_set()
+{
+	while read -r one_module one_file; do
+		echo "$(set_of "$one_module" "$one_file") $one_module $one_file"
+	done >one
+	cat one
+	case $(cut -d ' ' -f 1 one | sort -u | tr '\n' ' ') in
+	"after " | "before ") ;;
+	"distribution ") ! grep -q '^before ' sets ;;
+	*) return 1 ;;
+	esac
+}
+
+# chosen RELEASE: lines MODULE FILE for one_set, of what modprobe would load
+chosen()
+{
+	for m in $MODULES; do
+		echo "$m $(file_of "$m" "$1" 2>/dev/null)"
+	done
+}
+
+# in_image RELEASE: the same, of what is in the initramfs. The distribution's is large, and not unpacked for its names
+in_image()
+{
+	lsinitramfs "/boot/initrd.img-$1" >listed || return 1
+	rm -rf unpacked
+	! grep -q updates/p2pmem listed || unmkinitramfs "/boot/initrd.img-$1" unpacked || return 1
+	for m in $MODULES; do
+		grep "/$m\.ko" listed | while read -r image_file; do
+			[ ! -d unpacked ] || image_file=$(find unpacked -path "*/${image_file#/}")
+			echo "$m $image_file"
+		done
+	done
+}
+
 # pci_of SERIAL: the function of a drive
 pci_of()
 {

@@ -217,6 +217,80 @@ planned()
 }
 check "each step has a plan" planned
 
+# taken STATUS NAME: whether one_set takes the lines MODULE FILE of sets/lines for one set; before and after are
+# directories with a file for each module, whose sums "sets" has
+taken()
+{
+	status=0
+	sh -c '. "$1" && one_set <lines' sh "$tests/boot/steps/lib.sh" >"$work/said" 2>&1 || status=$?
+	echo "status $status" >>"$work/said"
+	check "a set: $2" said "status $1"
+}
+
+said()
+{
+	cat "$work/said"
+	grep -qx "$1" "$work/said"
+}
+
+# of SET MODULE...: lines for one_set, the first ones
+# and SET MODULE...: the next ones
+of()
+{
+	: >lines
+	and "$@"
+}
+
+and()
+{
+	dir=$1
+	shift
+	for m; do
+		echo "$m $dir/$m.ko" >>lines
+	done
+}
+
+rm -rf "$work/sets"
+mkdir -p "$work/sets/before" "$work/sets/after" "$work/sets/other"
+cd "$work/sets"
+printf 'OLDER=a\nNEWER=b\n' >vars
+for s in before after other; do
+	for m in p2pdma p2pmem-bar ib_core nvme nvmet nvmet-rdma; do
+		echo "$m of $s" >$s/$m.ko
+		[ $s = other ] || echo "$s $(sha256sum <$s/$m.ko | cut -d ' ' -f 1) $m" >>sets
+	done
+done
+: >other/nvme.ko
+of before p2pdma p2pmem-bar ib_core nvme nvmet nvmet-rdma
+taken 0 "that of before"
+of after p2pdma p2pmem-bar ib_core nvme nvmet nvmet-rdma
+taken 0 "that of after"
+of before p2pdma p2pmem-bar ib_core nvme
+and after nvmet nvmet-rdma
+taken 1 "not four files of one and two of the other"
+of after p2pdma p2pmem-bar ib_core nvmet nvmet-rdma
+and other nvme
+taken 1 "not with an empty file"
+of after p2pdma ib_core nvme nvmet nvmet-rdma
+and other p2pmem-bar
+taken 1 "not with a file of neither"
+of after p2pdma p2pmem-bar nvme nvmet nvmet-rdma
+echo "ib_core" >>lines
+taken 1 "not if modprobe does not know one of them"
+of after p2pdma p2pmem-bar nvme nvmet nvmet-rdma
+and /lib/kernel/drivers ib_core
+taken 1 "not with one of the distribution's"
+of /lib/kernel/drivers ib_core nvme nvmet nvmet-rdma
+printf 'p2pdma\np2pmem-bar\n' >>lines
+taken 1 "not the distribution's, where that of before is ours"
+sed -i /^before/d sets
+taken 0 "the distribution's, where it is that of before"
+of before p2pdma p2pmem-bar ib_core nvme nvmet nvmet-rdma
+taken 1 "not one that no sums are of"
+: >lines
+taken 1 "not nothing"
+cd "$top"
+
 # ended TEXT WANTED: what boot.py says about a system that reported TEXT and ended
 ended()
 {
@@ -238,6 +312,6 @@ ended()
 check "boot.py: a step that came to its end" ended 'booted 6.12\nplan 1\nok - a\nend 0\n' None
 check "boot.py: one that ended with another status" ended 'booted 6.12\nend 127\n' "the step ended with status 127"
 check "boot.py: one that did not end" ended 'booted 6.12\nplan 1\nok - a\n' "the system ended without the end of its step"
-rm -rf "$work/copy" "$work/inner" "$work/build"
+rm -rf "$work/copy" "$work/sets" "$work/inner" "$work/build"
 echo "1..$n"
 [ $failed = 0 ]
