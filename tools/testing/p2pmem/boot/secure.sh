@@ -57,11 +57,13 @@ variables()
 		flash-var -t "2026-01-01 00:00:00" "$keys/vars.fd" PK "$keys/platform.esl"
 }
 
-# signer: sign-file and the keys, for install.sh
+# signer: sign-file and the keys, for install.sh. The system is of the kernel's distribution: what rig/toolchain.sh
+# renamed, to start it with another C library on this machine, runs there as it is
 signer()
 {
-	sign=$(find "$(sed -n 's/^KDIR=//p' "$lane/kernel/env")/scripts/sign-file" "$lane/kernel" -name sign-file -type f 2>/dev/null | head -n 1)
-	[ -n "$sign" ] && cp "$sign" "$keys"/ours.* "$keys"/other.* "$work/tree/"
+	sign=$(sed -n 's/^KDIR=//p' "$lane/kernel/env")/scripts/sign-file
+	[ ! -e "$sign.bin" ] || sign=$sign.bin
+	cp "$sign" "$work/tree/sign-file" && cp "$keys"/ours.* "$keys"/other.* "$work/tree/"
 }
 
 echo "# $kver"
@@ -71,7 +73,7 @@ check "one signed with our key" package ours SIGN_KEY="$keys/ours.key" SIGN_CERT
 check "one signed with another key" package other SIGN_KEY="$keys/other.key" SIGN_CERT="$keys/other.der"
 check "a clone for install.sh" clone
 check "what it signs with" signer
-check "a firmware with keys" variables "$(find "$lane/kernel" -path '*/boot/vmlinuz-*' | head -n 1)"
+check "a firmware with keys" variables "$(sed -n 's/^KIMAGE=//p' "$lane/kernel/env")/boot/vmlinuz-$kver"
 [ $failed = 0 ] || { echo "1..$n"; exit 1; }
 
 disk=$work/disk.raw
