@@ -111,6 +111,30 @@ else
 	echo "not ok $count - the summary has no message of a failed test"
 fi
 
+# Tests of packages and of install.sh have nothing to test where KDIR= has no image, nor where it is of no package
+rm -rf "$dir/none" "$dir/nopackage"
+mkdir -p "$dir/none/kernel" "$dir/nopackage/kernel"
+printf 'KVER=none\nKDIR=/none\nKSRC=/none\nKIMAGE=\n' >"$dir/none/kernel/env"
+printf 'KVER=none\nKDIR=/none\nKSRC=/none\nKIMAGE=/none\n' >"$dir/nopackage/kernel/env"
+
+# lacks NAME WANTED-SKIPS SCRIPT...: each is skipped in $build, with its reason
+lacks()
+{
+	name=$1 want_status=0 want_last="2 passed, 0 failed, $2 skipped" status=0
+	shift 2
+	{
+		echo "good host $dir/good.sh"
+		for f; do echo "$f host $here/$f.sh"; done | sed 's,/,-,'
+	} >"$dir/list"
+	LIST=$dir/list BUILD=$build TESTS='' "$here/../run-tests.sh" >"$dir/out" 2>&1 || status=$?
+	ended
+}
+
+build=$dir/none
+lacks "no image: tests that need one are skipped" 4 deb/run deb/sources install/run install/power
+build=$dir/nopackage
+lacks "no package of the image: tests of packages are skipped" 2 deb/run deb/sources
+
 # exports NAME WANTED [WORD...]: which of the Makefile's variables of a kernel a test gets from "make WORD..."
 exports()
 {

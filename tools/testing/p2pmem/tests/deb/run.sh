@@ -11,8 +11,8 @@ set -eu
 # shellcheck source=tools/testing/p2pmem/tests/host.sh
 . "$(dirname "$0")/../host.sh"
 packaging=$top/tools/packaging
-[ -n "$KIMAGE" ] || { echo "1..0 # SKIP KIMAGE is not set: no image that packages could depend on"; exit 0; }
-[ -e "$BUILD/kernel/version" ] || { echo "1..0 # SKIP KDIR= is set: no image package that packages could depend on"; exit 0; }
+[ -n "$KIMAGE" ] || skip_all deb "KIMAGE is not set: no image that packages could depend on"
+[ -e "$BUILD/kernel/version" ] || skip_all deb "KDIR= is set: no image package that packages could depend on"
 image=$(cat "$BUILD/kernel/version")
 next=6.99.9+deb99-amd64
 modules="p2pdma p2pmem-bar ib_core nvme nvmet nvmet-rdma"

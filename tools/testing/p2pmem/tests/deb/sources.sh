@@ -9,7 +9,8 @@ set -eu
 
 # shellcheck source=tools/testing/p2pmem/tests/host.sh
 . "$(dirname "$0")/../host.sh"
-[ -n "$KIMAGE" ] || { echo "1..0 # SKIP KIMAGE is not set: no image that packages could depend on"; exit 0; }
+[ -n "$KIMAGE" ] || skip_all deb-sources "KIMAGE is not set: no image that packages could depend on"
+[ -e "$BUILD/kernel/version" ] || skip_all deb-sources "KDIR= is set: no image package that packages could depend on"
 # the compiler of that kernel, where it is not this machine's
 [ -z "${KPATH:-}" ] || PATH=$KPATH:$PATH
 modules="p2pdma p2pmem-bar ib_core nvme nvmet nvmet-rdma"

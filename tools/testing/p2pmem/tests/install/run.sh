@@ -149,7 +149,7 @@ fresh()
 }
 
 : >"$work/out"
-[ -n "$KIMAGE" ] || { echo "1..0 # SKIP KIMAGE is not set: no modules of the distribution to install beside"; exit 0; }
+[ -n "$KIMAGE" ] || skip_all install "KIMAGE is not set: no modules of the distribution to install beside"
 fresh
 check "before: modprobe selects the distribution's modules" distribution
 check "uninstall without an installation" "$script" uninstall
