@@ -216,11 +216,11 @@ earlier()
 own=$(dpkg --print-architecture)
 [ "${KARCH:-$own}" = "$own" ] ||
 	die "the kernel $KVER is for $KARCH, and the packages would be for $own: run make deb on a machine of $KARCH"
-"$rig/modules.sh" "$build"
 image=$(cat "$build/kernel/version" 2>/dev/null) || image=
 if [ -z "$image" ] || [ -z "$KIMAGE" ]; then
 	die "the kernel was set by KDIR=, not taken from a package, and a package of modules depends on the image's version: unset KDIR="
 fi
+"$rig/modules.sh" "$build"
 name=$(echo "$KVER" | tr _ -)
 version=$(version)
 signed=no certificate=

@@ -22,6 +22,7 @@
 # below BUILD/kernel and never installed, because Debian's headers depend on the image and
 # would install another kernel. The selection is kept; RELEASE= selects another: a release as
 # printed by uname -r, "running", or "newest". What was built for earlier releases is kept.
+# BUILD/kernel/version, source-package and apt-conf say which packages it is of; with KDIR= there are none.
 #
 # Exit status: 0; 3 if the archive lacks a package or cannot be reached; 1 otherwise.
 
@@ -323,6 +324,8 @@ if [ -n "${KDIR:-}" ]; then
 	same_version "$KDIR" "$KSRC"
 	arch=$(architecture_of "$KDIR")
 	path=$(compiler "$(cd "$KDIR" && pwd)" "$arch") || exit 1
+	# those of a package that an earlier run selected
+	rm -f "$top/version" "$top/source-package" "$top/apt-conf"
 	write_env "$kver" "$(cd "$KDIR" && pwd)" "$(cd "$KSRC" && pwd)" "${KIMAGE:-}" "$path" "$arch" "$(cross "$arch")"
 	exit 0
 fi

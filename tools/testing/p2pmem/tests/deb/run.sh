@@ -205,6 +205,9 @@ check "all packages, for the exact version of the image" packages "$work/built"
 check "a kernel of another architecture" foreign
 check "... has no packages here: one line says where to build them" refused "is for sparc64, and the packages would be for" \
 	env -u KDIR -u KSRC -u KIMAGE "$packaging/deb.sh" "$work/foreign"
+check "a kernel of a package" foreign
+check "... and then another one by KDIR=: one line says why it has none" refused "the kernel was set by KDIR=" \
+	env PATH="${KPATH:+$KPATH:}$PATH" KDIR="$KDIR" KSRC="$KSRC" KIMAGE="$KIMAGE" "$packaging/deb.sh" "$work/foreign"
 check "the archive of sources" sources
 headers 9.9.999+deb99-amd64
 check "... refuses another release, in one line that says which it is for" \

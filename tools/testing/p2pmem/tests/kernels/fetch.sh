@@ -107,6 +107,19 @@ chmod +x "$work/tmp/bin/apt-cache"
 archive 7.9-1
 check "a kernel of an archive" kernel
 check "all of it" whole 7.9-1
+
+# by_hand: a kernel of KDIR=, where one of a package was selected before
+by_hand()
+{
+	mkdir -p "$work/tmp/by-hand/kernel"
+	cp "$lane"/kernel/version "$lane"/kernel/source-package "$lane"/kernel/apt-conf "$work/tmp/by-hand/kernel/" || return 1
+	KDIR=$root/usr/src/linux-headers-$release KSRC=$lane/kernel/$release/source "$rig/kernel.sh" "$work/tmp/by-hand" || return 1
+	ls -A "$work/tmp/by-hand/kernel" >"$work/tmp/files"
+	cat "$work/tmp/files"
+	[ "$(cat "$work/tmp/files")" = env ]
+}
+
+check "a kernel by hand is of no package" by_hand
 rm -rf "$lane"
 check "apt of another language" kernel PATH="$work/tmp/bin:$PATH"
 check "all of it" whole 7.9-1
