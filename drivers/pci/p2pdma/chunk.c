@@ -116,6 +116,7 @@ int p2pmem_store_init(struct p2pmem_store *s, const char *name, int node)
 	s->name = name;
 	raw_spin_lock_init(&s->lock);
 	INIT_LIST_HEAD(&s->chunks);
+	INIT_LIST_HEAD(&s->added);
 	s->slabs = gen_pool_create(PAGE_SHIFT + P2PMEM_SLAB_ORDER, node);
 	return s->slabs ? 0 : -ENOMEM;
 }
@@ -137,8 +138,8 @@ int p2pmem_slabs_add(struct gen_pool *slabs, unsigned long base, unsigned long n
 }
 
 /**
- * p2pmem_store_add() - add free pages
- * @s: where to
+ * p2pmem_store_add() - add free pages, which nobody can allocate yet
+ * @s: where to; p2pmem_pool_open() follows
  * @addr: kernel address of the first one
  * @pages: how many
  * @node: NUMA node for the bookkeeping
@@ -165,9 +166,8 @@ int p2pmem_store_add(struct p2pmem_store *s, void *addr, unsigned long pages, in
 	}
 	c->buddy.slab = p2pmem_slab_hook;
 	raw_spin_lock_irqsave(&s->lock, flags);
-	list_add_tail(&c->node, &s->chunks);
-	WRITE_ONCE(s->free, s->free + pages);
-	s->pages += pages;
+	list_add_tail(&c->node, &s->added);
+	s->closed += pages;
 	raw_spin_unlock_irqrestore(&s->lock, flags);
 	return 0;
 }
@@ -265,6 +265,7 @@ void p2pmem_store_exit(struct p2pmem_store *s)
 	struct p2pmem_chunk *c, *next;
 
 	p2pmem_store_merge(s);
+	list_splice_init(&s->added, &s->chunks);
 	list_for_each_entry_safe(c, next, &s->chunks, node) {
 		if (c->kept != P2PMEM_NO_SLAB)
 			gen_pool_free(c->slabs, c->base + c->kept * P2PMEM_SLAB_SIZE,

@@ -146,6 +146,7 @@ void p2pmem_pools_exit(void);
 struct p2pmem_pool *p2pmem_pool_create(const char *name, int node);
 void p2pmem_pool_destroy(struct p2pmem_pool *pool);
 int p2pmem_pool_add(struct p2pmem_pool *pool, void *addr, size_t size, int node);
+void p2pmem_pool_open(struct p2pmem_pool *pool);
 size_t p2pmem_pool_size(struct p2pmem_pool *pool);
 size_t p2pmem_pool_available(struct p2pmem_pool *pool);
 #if IS_ENABLED(CONFIG_KUNIT)

@@ -293,6 +293,14 @@ static struct p2pmem_provider *p2pmem_provider_create(struct pci_dev *pdev, unsi
 	return p;
 }
 
+/* Clients of the provider must reach @r, too. */
+static void p2pmem_extend(struct p2pmem_provider *p, const struct p2pmem_region *r)
+{
+	guard(p2pmem_mutex)();
+	p->phys_end = max_t(u64, p->phys_end, r->phys + r->size - 1);
+	p->bus_end = max_t(u64, p->bus_end, r->phys + r->bus_offset + r->size - 1);
+}
+
 static int p2pmem_add_region(struct p2pmem_provider *p, struct p2pmem_region *r)
 {
 	struct pci_dev *pdev = p->pdev;
@@ -324,12 +332,13 @@ static int p2pmem_add_region(struct p2pmem_provider *p, struct p2pmem_region *r)
 			return ret;
 		}
 	}
-	if (r->kind != PCI_P2PMEM_REGISTERS) {
-		p->phys_end = max_t(u64, p->phys_end, r->phys + r->size - 1);
-		p->bus_end = max_t(u64, p->bus_end,
-				   r->phys + r->bus_offset + r->size - 1);
-	}
+	if (r->kind != PCI_P2PMEM_REGISTERS)
+		p2pmem_extend(p, r);
 	list_add_tail_rcu(&r->node, &p->regions);
+	/* A grant whose clients do not reach the range ends before anybody can allocate it. */
+	p2pmem_pairs_update(p, NULL, P2PMEM_FORGET_OUTDATED, NULL);
+	if (r->kind == PCI_P2PMEM_POOL)
+		p2pmem_pool_open(p->pool);
 	return 0;
 }
 
@@ -397,9 +406,6 @@ int pci_p2pmem_add_resource(struct pci_dev *pdev, int bar, size_t size, u64 offs
 		devm_remove_action(&pdev->dev, p2pmem_provider_withdraw, pdev);
 		p2pmem_provider_undo_create(p);
 	}
-	if (!ret)
-		/* Its pairs must reach the new range, too. */
-		p2pmem_pairs_update(p, NULL, P2PMEM_FORGET_OUTDATED, NULL);
 	/* Its memory may have been published before there was any. */
 	announce = p2pmem_is_published(p);
 	p2pmem_provider_put(p);

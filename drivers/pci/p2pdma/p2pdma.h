@@ -134,8 +134,8 @@ struct p2pmem_region {
  * @pins: pages and mapped ranges in use that belong to no pool
  * @quota: most bytes that each client may use under grants, 0 for no limit
  * @drained: waiters for memory to be freed
- * @bus_end: highest bus address of a region with pages
- * @phys_end: highest physical address of a region with pages
+ * @bus_end: highest bus address of a region with pages; guarded by p2pmem_mutex
+ * @phys_end: highest physical address of a region with pages; guarded by p2pmem_mutex
  * @work: makes it live again and sends all notifications; referenced while it is queued
  * @sysfs: the p2pmem group exists
  * @silent: its memory kept nothing in a self-test, so it is chosen last. Until a path of it is
@@ -394,15 +394,16 @@ static inline u64 p2pmem_address(struct pci_dev *pdev)
  * @l: the pair of the grant
  *
  * The mapping of a grant's memory is fixed. Allocation fails once the pair has another
- * mapping, has none, or was disproved by a self-test. The client's DMA limit is compared
- * when memory is mapped.
+ * mapping, has none, or was disproved by a self-test, and while the client's DMA cannot reach
+ * all memory of the provider. A change of the client's limit is not notified, so mapping
+ * compares it, too.
  *
  * Context: Any.
  * Return: true if the pair is unchanged since the grant was created.
  */
 static inline bool p2pmem_link_valid(const struct p2pmem_link *l)
 {
-	return READ_ONCE(l->pair->mapping) == l->how &&
+	return p2pmem_pair_mapping(l->pair) == l->how &&
 		READ_ONCE(l->pair->disproofs) == l->disproofs;
 }
 

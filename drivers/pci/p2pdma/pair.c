@@ -219,6 +219,19 @@ static void p2pmem_pair_set(struct p2pmem_pair *pair, const struct pci_p2pmem_ve
 	p2pmem_note_change();
 }
 
+/* What the client must reach depends on the provider's ranges, whatever becomes of the route. */
+static void p2pmem_pair_reach(struct p2pmem_pair *pair)
+{
+	struct pci_p2pmem_verdict *v = &pair->verdict;
+
+	lockdep_assert_held(&p2pmem_mutex);
+
+	if (v->mapping == PCI_P2PMEM_MAP_BUS_ADDR)
+		v->needed = pair->provider->bus_end;
+	else if (v->mapping && !p2pmem_client_translates(pair->client))
+		v->needed = pair->provider->phys_end;
+}
+
 /*
  * Drops the result of the self-test; the lock of the table is held. An orchestrator that requires a
  * proof has none from now on, although the verdict is the same.
@@ -302,6 +315,7 @@ bool p2pmem_pair_store(struct p2pmem_pair *pair, const struct pci_p2pmem_verdict
  * @reason: of the failure, for a pair that has no verdict yet
  *
  * A proof is dropped now: the route may have changed. Of a disproof the next evaluation decides.
+ * The provider may have one more range, which the client must reach at once.
  *
  * Context: Process context, p2pmem_mutex held.
  */
@@ -319,11 +333,11 @@ void p2pmem_pair_postpone(struct p2pmem_pair *pair, enum p2pmem_forget forget,
 		pair->forget = max_t(unsigned int, forget, pair->forget);
 		/* A self-test that is running has no result, either. */
 		pair->serial++;
-		if (pair->proof && pair->proof != PCI_P2PMEM_DISPROVED) {
+		if (pair->proof && pair->proof != PCI_P2PMEM_DISPROVED)
 			p2pmem_proof_drop(pair);
-			p2pmem_pair_set(pair, &pair->verdict);
-		}
 	}
+	p2pmem_pair_reach(pair);
+	p2pmem_pair_set(pair, &pair->verdict);
 	spin_unlock_irqrestore(&p2pmem_pairs_lock, flags);
 }
 

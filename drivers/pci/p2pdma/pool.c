@@ -214,29 +214,44 @@ void p2pmem_pool_destroy(struct p2pmem_pool *pool)
 }
 
 /**
- * p2pmem_pool_add() - add free pages to a pool
+ * p2pmem_pool_add() - add free pages to a pool, which nobody can allocate yet
  * @pool: the pool
  * @addr: kernel address of the first page
  * @size: bytes, a multiple of the page size
  * @node: NUMA node for the bookkeeping
+ *
+ * All that can fail is done here; p2pmem_pool_open() follows.
  *
  * Context: Process context, may sleep. Callers serialise.
  * Return: 0 or -ENOMEM.
  */
 int p2pmem_pool_add(struct p2pmem_pool *pool, void *addr, size_t size, int node)
 {
-	unsigned long part;
-	int ret;
-
 	KUNIT_STATIC_STUB_REDIRECT(p2pmem_pool_add, pool, addr, size, node);
-	ret = p2pmem_store_add(&pool->store, addr, size >> PAGE_SHIFT, node);
-	if (ret)
-		return ret;
-	WRITE_ONCE(pool->size, pool->size + size);
+	return p2pmem_store_add(&pool->store, addr, size >> PAGE_SHIFT, node);
+}
+
+/**
+ * p2pmem_pool_open() - allow the allocation of pages that were added
+ * @pool: the pool
+ *
+ * Context: Process context. Callers serialise, also with p2pmem_pool_add().
+ */
+void p2pmem_pool_open(struct p2pmem_pool *pool)
+{
+	struct p2pmem_store *s = &pool->store;
+	unsigned long flags, pages, part;
+
+	raw_spin_lock_irqsave(&s->lock, flags);
+	pages = s->closed;
+	s->closed = 0;
+	list_splice_tail_init(&s->added, &s->chunks);
+	WRITE_ONCE(s->free, s->free + pages);
+	raw_spin_unlock_irqrestore(&s->lock, flags);
+	WRITE_ONCE(pool->size, pool->size + (pages << PAGE_SHIFT));
 	part = (pool->size >> PAGE_SHIFT) / P2PMEM_CACHE_PART / num_possible_cpus();
 	WRITE_ONCE(pool->cap, min_t(unsigned long, part, P2PMEM_CACHE_PAGES));
 	WRITE_ONCE(pool->keeps, pool->size >> PAGE_SHIFT >= P2PMEM_RECENT_PAGES);
-	return 0;
 }
 
 /**

@@ -56,9 +56,10 @@ struct p2pmem_recent {
  * struct p2pmem_store - what the CPUs share of a pool
  * @lock: guards all that follows; with interrupts off, after a CPU's cache
  * @chunks: struct p2pmem_chunk; only ever added
+ * @added: those that nobody can allocate yet
  * @slabs: owns the addresses
  * @name: name of the provider
- * @pages: how many there are
+ * @closed: pages in @added
  * @free: how many of them are free here, without @recent; read without the lock as a hint
  * @promised: how many of @free are for lists that are being filled
  * @recent: blocks that are free and not merged, by order
@@ -66,9 +67,10 @@ struct p2pmem_recent {
 struct p2pmem_store {
 	raw_spinlock_t lock;		/* see above */
 	struct list_head chunks;
+	struct list_head added;
 	struct gen_pool *slabs;
 	const char *name;
-	unsigned long pages;
+	unsigned long closed;
 	unsigned long free;
 	unsigned long promised;
 	struct p2pmem_recent recent[P2PMEM_RECENT_SLOTS];

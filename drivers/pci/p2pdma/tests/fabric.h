@@ -144,6 +144,9 @@ void fabric_unplug(struct fabric *f, const char *name);
 void fabric_kill(struct fabric *f, const char *name);
 /* One read of a register returns all ones, after @after successful reads */
 void fabric_blink(struct fabric *f, const char *name, int where, unsigned int after);
+/* Calls @fn once, after the next read of a register, under the locks of a configuration access */
+void fabric_on_read(struct fabric *f, const char *name, int where, void (*fn)(void *arg),
+		    void *arg);
 /*
  * Plugs @node and the lines that follow it up to an empty one, and scans the parent's bus
  * again. If there is no room (a larger BAR, more buses, one more function), the bridge

@@ -71,26 +71,40 @@ struct fabric_function *fabric_function_at(struct fabric_host *host, int bus,
 	return NULL;
 }
 
+/* Whether a read of a register fails, see fabric_blink() */
+static bool fabric_blinks(struct fabric_function *fn, int where)
+{
+	if (!fn->blink || fn->blink != where || fn->blink_after--)
+		return false;
+	fn->blink = 0;
+	return true;
+}
+
 static int fabric_config_read(struct pci_bus *bus, unsigned int devfn, int where,
 			      int size, u32 *val)
 {
 	struct fabric_host *host = fabric_host_of_bus(bus);
+	void (*then)(void *arg) = NULL;
 	struct fabric_function *fn;
+	void *arg = NULL;
 	int i;
 
 	*val = ~0;
-	guard(raw_spinlock_irqsave)(&host->lock);
-	host->reads++;
-	fn = fabric_function_at(host, bus->number, devfn);
-	if (!fn || !fabric_answers(fn))
-		return PCIBIOS_SUCCESSFUL;
-	if (fn->blink && fn->blink == where && !fn->blink_after--) {
-		fn->blink = 0;
-		return PCIBIOS_SUCCESSFUL;
+	scoped_guard(raw_spinlock_irqsave, &host->lock) {
+		host->reads++;
+		fn = fabric_function_at(host, bus->number, devfn);
+		if (!fn || !fabric_answers(fn) || fabric_blinks(fn, where))
+			return PCIBIOS_SUCCESSFUL;
+		*val = 0;
+		for (i = 0; i < size; i++)
+			*val |= (u32)fn->cfg[where + i] << (8 * i);
+		if (fn->on_read_at == where) {
+			swap(then, fn->on_read);
+			arg = fn->on_read_arg;
+		}
 	}
-	*val = 0;
-	for (i = 0; i < size; i++)
-		*val |= (u32)fn->cfg[where + i] << (8 * i);
+	if (then)
+		then(arg);
 	return PCIBIOS_SUCCESSFUL;
 }
 

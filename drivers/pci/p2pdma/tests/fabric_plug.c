@@ -97,6 +97,32 @@ void fabric_blink(struct fabric *f, const char *name, int where, unsigned int af
 EXPORT_SYMBOL_IF_KUNIT(fabric_blink);
 
 /**
+ * fabric_on_read() - call a function after the next read of a register
+ * @f: the fabric
+ * @name: the function whose register it is
+ * @where: the register
+ * @fn: called once, under the kernel's lock for configuration accesses
+ * @arg: argument of @fn
+ *
+ * Context: Any.
+ */
+void fabric_on_read(struct fabric *f, const char *name, int where, void (*fn)(void *arg),
+		    void *arg)
+{
+	struct fabric_function *function = fabric_find(f, name);
+
+	if (!function) {
+		KUNIT_FAIL(f->test, "no function %s to read", name);
+		return;
+	}
+	guard(raw_spinlock_irqsave)(&function->host->lock);
+	function->on_read = fn;
+	function->on_read_at = where;
+	function->on_read_arg = arg;
+}
+EXPORT_SYMBOL_IF_KUNIT(fabric_on_read);
+
+/**
  * fabric_config_reads() - number of reads of configuration space
  * @f: the fabric
  *

@@ -37,6 +37,9 @@
  * @dead: it and all functions below it do not respond
  * @blink: one read of this register fails; 0: none
  * @blink_after: number of successful reads of it before
+ * @on_read: called after a read of @on_read_at, once
+ * @on_read_at: the register
+ * @on_read_arg: argument of @on_read
  * @on_remove: see fabric_on_remove()
  * @cfg: its registers
  * @writable: mask of the bits that software can write
@@ -50,6 +53,9 @@ struct fabric_function {
 	bool dead;
 	int blink;
 	unsigned int blink_after;
+	void (*on_read)(void *arg);
+	int on_read_at;
+	void *on_read_arg;
 	void (*on_remove)(struct pci_dev *pdev);
 	u8 *cfg;
 	u8 *writable;

@@ -255,7 +255,103 @@ static void granted_pair_with_a_lower_mask_through_a_host_bridge(struct kunit *t
 	pci_p2pmem_sgl_free(mem);
 }
 
+/**
+ * struct second_range - a card that provides two halves of its BAR, one after the other
+ * @k: the hierarchy; nic reaches the first half
+ * @grant: for nic, created while there was the first half alone
+ * @acs: a register that is read to evaluate the pair
+ * @size: size of the pool while the pair was evaluated for the second half
+ */
+struct second_range {
+	struct mapkit k;
+	struct pci_p2pmem_grant *grant;
+	int acs;
+	size_t size;
+};
+
+static void second_range_build(struct kunit *test, struct second_range *s)
+{
+	s->k.f = fabric_build(test, mapkit_switch);
+	s->k.card = fabric_pdev(s->k.f, "card");
+	s->k.nic = kit_client(test, s->k.f, "nic");
+	s->acs = fabric_pdev(s->k.f, "dn1")->acs_cap + PCI_ACS_CTRL;
+	KUNIT_ASSERT_EQ(test, kit_add(test, s->k.f, "card", 2, SZ_2M, 0, PCI_P2PMEM_POOL), 0);
+	s->k.nic->bus_dma_limit = pci_bus_address(s->k.card, 2) + SZ_2M - 1;
+	s->grant = mapkit_grant(test, &s->k);
+}
+
+/* Allocates of the sizes that have paths of their own; expects @reason. */
+static void second_range_expect(struct kunit *test, struct second_range *s,
+				enum pci_p2pmem_reason reason)
+{
+	static const u32 lengths[] = { PAGE_SIZE, SZ_128K, SZ_1M };
+	enum pci_p2pmem_reason why;
+	struct scatterlist *sgl;
+	unsigned int nents;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
+		sgl = pci_p2pmem_grant_sgl_alloc(s->grant, &nents, lengths[i], GFP_KERNEL, &why);
+		KUNIT_EXPECT_STREQ_MSG(test, pci_p2pmem_reason_token(why),
+				       pci_p2pmem_reason_token(reason), "%u bytes", lengths[i]);
+		if (!IS_ERR(sgl))
+			pci_p2pmem_sgl_free(sgl);
+	}
+}
+
+static void second_range_size(void *arg)
+{
+	struct second_range *s = arg;
+
+	guard(rcu)();
+	s->size = p2pmem_pool_size(p2pmem_find(s->k.card)->pool);
+}
+
+/*
+ * card: [ first half: nic reaches it ][ second half: it does not ]
+ *
+ * Nobody knows which half a new allocation would get, so the grant allows none. Nobody gets any
+ * of the second half before that is so; memory in use is mapped as before.
+ */
+static void second_range_beyond_the_limit(struct kunit *test)
+{
+	struct second_range s = { };
+	struct scatterlist *used;
+	unsigned int nents;
+
+	second_range_build(test, &s);
+	used = pci_p2pmem_grant_sgl_alloc(s.grant, &nents, SZ_1M, GFP_KERNEL, NULL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(used));
+	second_range_expect(test, &s, PCI_P2PMEM_OK);
+
+	fabric_on_read(s.k.f, "dn1", s.acs, second_range_size, &s);
+	KUNIT_EXPECT_EQ(test, 0, kit_add(test, s.k.f, "card", 2, SZ_2M, SZ_2M,
+					 PCI_P2PMEM_POOL));
+	KUNIT_EXPECT_EQ_MSG(test, s.size, SZ_2M, "allocated before its pairs are evaluated");
+	second_range_expect(test, &s, PCI_P2PMEM_DMA_MASK);
+	expect_mapped(test, &s.k, used, "memory in use");
+	/* The limit is compared each time. */
+	s.k.nic->bus_dma_limit = 0;
+	second_range_expect(test, &s, PCI_P2PMEM_OK);
+	pci_p2pmem_sgl_free(used);
+}
+
+/* The same if the route cannot be read: the pair keeps its mapping, but not its limit. */
+static void second_range_while_a_port_hangs(struct kunit *test)
+{
+	struct second_range s = { };
+
+	second_range_build(test, &s);
+	second_range_expect(test, &s, PCI_P2PMEM_OK);
+	fabric_blink(s.k.f, "dn1", s.acs, 0);
+	KUNIT_EXPECT_EQ(test, 0, kit_add(test, s.k.f, "card", 2, SZ_2M, SZ_2M,
+					 PCI_P2PMEM_POOL));
+	second_range_expect(test, &s, PCI_P2PMEM_DMA_MASK);
+}
+
 static struct kunit_case map_mask_cases[] = {
+	KUNIT_CASE(second_range_beyond_the_limit),
+	KUNIT_CASE(second_range_while_a_port_hangs),
 	KUNIT_CASE_PARAM(mask_is_compared_at_each_lookup, mask_row_gen_params),
 	KUNIT_CASE(last_byte_decides),
 	KUNIT_CASE(bus_address_counts_below_a_switch),

@@ -60,6 +60,7 @@ static struct p2pmem_pool *pool_big(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, pool_free_action, pool));
 	KUNIT_ASSERT_EQ(test, 0, p2pmem_pool_add(pool, POOL_BASE, POOL_BIG,
 						 NUMA_NO_NODE));
+	p2pmem_pool_open(pool);
 	return pool;
 }
 
@@ -178,6 +179,7 @@ static void chunk_without_memory_is_not_added(struct kunit *test)
 	pool_expect_no_chunk(test, pool);
 	KUNIT_EXPECT_TRUE_MSG(test, fault_disarm(), "no allocation failed");
 	KUNIT_EXPECT_EQ(test, p2pmem_pool_add(pool, POOL_BASE, SZ_8M, NUMA_NO_NODE), 0);
+	p2pmem_pool_open(pool);
 	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(pool), SZ_8M);
 }
 
@@ -296,6 +298,7 @@ static void neighbours_in_two_chunks(struct kunit *test)
 	struct p2pmem_pool *pool = pool_big(test);
 
 	KUNIT_ASSERT_EQ(test, 0, p2pmem_pool_add(pool, end, SZ_2M, NUMA_NO_NODE));
+	p2pmem_pool_open(pool);
 	KUNIT_ASSERT_PTR_EQ(test, p2pmem_pool_alloc(pool, POOL_BIG), POOL_BASE);
 	KUNIT_ASSERT_PTR_EQ(test, p2pmem_pool_alloc(pool, SZ_2M), end);
 	pool_warned = 0;

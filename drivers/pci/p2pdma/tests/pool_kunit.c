@@ -127,6 +127,7 @@ static struct pool_model *pool_make(struct kunit *test, const struct pool_shape 
 					p2pmem_pool_add(m->pool, (void *)pool_base(i),
 							shape->pages[i] * PAGE_SIZE,
 							NUMA_NO_NODE));
+	p2pmem_pool_open(m->pool);
 	return m;
 }
 
@@ -369,6 +370,11 @@ static void chunk_added_later_is_allocated(struct kunit *test)
 	POOL_EXPECT(m, pool_model_alloc(m, 16 * PAGE_SIZE), "all of it");
 	KUNIT_ASSERT_EQ(test, 0, p2pmem_pool_add(m->pool, (void *)pool_base(1),
 						 4 * PAGE_SIZE, NUMA_NO_NODE));
+	/* nobody gets it before it is opened */
+	KUNIT_EXPECT_EQ(test, p2pmem_pool_size(m->pool), 16 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(m->pool), 0);
+	KUNIT_EXPECT_NULL(test, p2pmem_pool_alloc(m->pool, PAGE_SIZE));
+	p2pmem_pool_open(m->pool);
 	KUNIT_EXPECT_EQ(test, p2pmem_pool_size(m->pool), 20 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, p2pmem_pool_available(m->pool), 4 * PAGE_SIZE);
 	KUNIT_EXPECT_PTR_EQ(test, p2pmem_pool_alloc(m->pool, 4 * PAGE_SIZE),
