@@ -224,7 +224,7 @@ void p2pmem_pair_ungrant(struct p2pmem_pair *pair);
 void p2pmem_pair_verdict(struct p2pmem_pair *pair, struct pci_p2pmem_verdict *v,
 			 struct p2pmem_stamp *stamp);
 bool p2pmem_pair_store(struct p2pmem_pair *pair, const struct pci_p2pmem_verdict *v, u64 sig,
-		       enum p2pmem_forget forget);
+		       enum p2pmem_forget forget, ktime_t made);
 void p2pmem_pair_postpone(struct p2pmem_pair *pair, enum p2pmem_forget forget,
 			  enum pci_p2pmem_reason reason);
 bool p2pmem_pair_prove(struct p2pmem_pair *pair, const struct p2pmem_stamp *stamp,

@@ -232,7 +232,7 @@ struct p2pmem_pair_count {
  * @failed: so, and users may have been refused because of it; guarded by p2pmem_mutex
  * @forget: enum p2pmem_forget of evaluations that failed, for the next one
  * @sig: signature of the route of @verdict
- * @made: when the verdict was made, 0 before the first one
+ * @made: when the evaluation of the verdict began, 0 before the first one
  * @proof: result of the last self-test; written under the lock of the table alone
  * @proved_sig: signature of the route that was tested
  * @proved_how: mapping that was tested

@@ -25,7 +25,6 @@
 #include <linux/hashtable.h>
 #include <linux/module.h>
 #include <linux/slab.h>
-#include <linux/timekeeping.h>
 #include <trace/events/p2pmem.h>
 #include "p2pdma.h"
 #include "pair.h"
@@ -263,12 +262,14 @@ static void p2pmem_proof_set(struct p2pmem_pair *pair, enum pci_p2pmem_proof pro
  * @v: verdict of its route
  * @sig: signature of that route
  * @forget: which self-test results are dropped
+ * @made: when the evaluation began, before the first read of a register: what is written while
+ *	it runs may be missing in @v
  *
  * Context: Process context, p2pmem_mutex held.
  * Return: true if the visible part of the verdict changed.
  */
 bool p2pmem_pair_store(struct p2pmem_pair *pair, const struct pci_p2pmem_verdict *v, u64 sig,
-		       enum p2pmem_forget forget)
+		       enum p2pmem_forget forget, ktime_t made)
 {
 	struct pci_p2pmem_verdict was, is = *v;
 	unsigned long flags;
@@ -299,7 +300,7 @@ bool p2pmem_pair_store(struct p2pmem_pair *pair, const struct pci_p2pmem_verdict
 	pair->sig = sig;
 	WRITE_ONCE(pair->stale, false);
 	pair->failed = false;
-	WRITE_ONCE(pair->made, ktime_get());
+	WRITE_ONCE(pair->made, made);
 	p2pmem_pair_set(pair, v);
 	spin_unlock_irqrestore(&p2pmem_pairs_lock, flags);
 

@@ -15,6 +15,7 @@
 
 #include <linux/module.h>
 #include <linux/percpu.h>
+#include <linux/timekeeping.h>
 #include "p2pdma.h"
 #include "registry.h"
 
@@ -49,6 +50,7 @@ static int p2pmem_pair_evaluate(struct p2pmem_pair *pair, enum p2pmem_forget for
 				struct pci_p2pmem_verdict *v)
 {
 	struct p2pmem_pair_count __percpu *count;
+	ktime_t made = ktime_get();
 	bool changed, failed;
 	u64 sig;
 	int ret;
@@ -76,7 +78,7 @@ static int p2pmem_pair_evaluate(struct p2pmem_pair *pair, enum p2pmem_forget for
 		return ret;
 	}
 	failed = pair->failed;
-	changed = p2pmem_pair_store(pair, v, sig, forget);
+	changed = p2pmem_pair_store(pair, v, sig, forget, made);
 	/*
 	 * Orchestrators end grants that would not be created any more. And those that were
 	 * refused because of the failure try again, whatever had this evaluation made.

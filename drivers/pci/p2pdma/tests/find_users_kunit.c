@@ -190,6 +190,46 @@ static void pairs_are_evaluated_once_per_event(struct kunit *test)
 	}
 }
 
+/**
+ * struct late_change - a change of ACS that an evaluation does not see
+ * @f: the fabric
+ * @since: a time after the change
+ */
+struct late_change {
+	struct fabric *f;
+	ktime_t since;
+};
+
+static void late_redirect(void *arg)
+{
+	struct late_change *c = arg;
+
+	fabric_set_acs_ctrl(c->f, "dn1", PCI_ACS_RR);
+	/* not the same time as that of the evaluation, however coarse the clock is */
+	c->since = ktime_add_ns(ktime_get(), 1);
+}
+
+/* A verdict is of the time before its registers are read: what is written then is not in it. */
+static void change_during_an_evaluation(struct kunit *test)
+{
+	struct pci_p2pmem_verdict v;
+	struct late_change c = { };
+	struct pci_dev *near;
+	struct device *nic;
+	int acs;
+
+	c.f = fabric_build(test, find_nodes);
+	nic = kit_client(test, c.f, "nic");
+	near = kit_lend(test, c.f, "near");
+	acs = fabric_pdev(c.f, "dn1")->acs_cap + PCI_ACS_CTRL;
+	fabric_on_read(c.f, "dn1", acs, late_redirect, &c);
+	pci_p2pmem_verdict(near, nic, KTIME_MAX, &v);
+	KUNIT_ASSERT_NE(test, c.since, 0);
+	KUNIT_EXPECT_EQ(test, v.mapping, PCI_P2PMEM_MAP_BUS_ADDR);
+	pci_p2pmem_verdict(near, nic, c.since, &v);
+	KUNIT_EXPECT_EQ_MSG(test, v.mapping, PCI_P2PMEM_MAP_HOST_BRIDGE, "not evaluated again");
+}
+
 /* What the choice for one client reads in place: each change counts at once. */
 static void changes_of_a_pair(struct kunit *test)
 {
@@ -324,6 +364,7 @@ static struct kunit_case find_users_cases[] = {
 	KUNIT_CASE(users_count_not_grants),
 	KUNIT_CASE(choice_without_a_grant),
 	KUNIT_CASE(pairs_are_evaluated_once_per_event),
+	KUNIT_CASE(change_during_an_evaluation),
 	{ }
 };
 
