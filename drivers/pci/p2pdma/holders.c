@@ -39,10 +39,11 @@ static long p2pmem_grant_shown_bytes(const struct pci_p2pmem_grant *g)
 /**
  * p2pmem_grants_evict() - request that orchestrators end the users of a provider's memory
  * @p: the provider
+ * @drain: the drain in which these users have not freed it; nothing happens after it
  *
  * Context: Process context, may sleep.
  */
-void p2pmem_grants_evict(struct p2pmem_provider *p)
+void p2pmem_grants_evict(struct p2pmem_provider *p, unsigned int drain)
 {
 	struct pci_p2pmem_grant *g;
 	char *users;
@@ -53,6 +54,9 @@ void p2pmem_grants_evict(struct p2pmem_provider *p)
 		bytes = p2pmem_grant_shown_bytes(g);
 		if (!bytes || !g->ops || !g->ops->evict)
 			continue;
+		/* Its last memory may be free meanwhile, and that of this grant new. */
+		if (!p2pmem_in_drain(p, drain))
+			return;
 		users = p2pmem_grant_describe(g);
 		pci_warn(p->pdev, "evicting %s, %ld bytes of peer-to-peer memory still in use\n",
 			 users ?: g->name, bytes);

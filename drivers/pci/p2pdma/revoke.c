@@ -235,7 +235,7 @@ void pci_p2pmem_revoke(struct pci_dev *pdev)
 	/* A driver may revoke twice while it is unbound; the second call does not wait. */
 	if (READ_ONCE(p->waited) != drain) {
 		if (!p2pmem_drain(p, drain, PCI_P2PMEM_DRAIN_SECONDS)) {
-			p2pmem_grants_evict(p);
+			p2pmem_grants_evict(p, drain);
 			p2pmem_drain(p, drain, PCI_P2PMEM_DRAIN_SECONDS);
 		}
 		p2pmem_drain_waited(p, drain);

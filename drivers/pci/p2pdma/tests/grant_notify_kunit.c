@@ -194,6 +194,7 @@ static void evict_is_called_for_holders(struct kunit *test)
 {
 	struct notified *holds, *idle, *empty, *without, *ended;
 	struct p2pmem_provider *p;
+	unsigned int drain;
 	struct mapkit k;
 
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_SAME);
@@ -211,7 +212,8 @@ static void evict_is_called_for_holders(struct kunit *test)
 	ended->ended = true;
 
 	p2pmem_grants_report(p);
-	p2pmem_grants_evict(p);
+	p2pmem_leave_live(p, P2PMEM_DRAINING, 0, &drain);
+	p2pmem_grants_evict(p, drain);
 	flush_work(&holds->free_later);
 	KUNIT_EXPECT_EQ(test, holds->evicted, 1);
 	KUNIT_EXPECT_NULL(test, holds->sgl);
@@ -223,7 +225,34 @@ static void evict_is_called_for_holders(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_grant_idle(empty->grant));
 	KUNIT_EXPECT_EQ(test, holds->revoked, 0);
 	/* It has no memory in use any more. */
-	p2pmem_grants_evict(p);
+	p2pmem_grants_evict(p, drain);
+	KUNIT_EXPECT_EQ(test, holds->evicted, 1);
+}
+
+/*	card: live -- a drain, in which all memory is freed -- live -- the next drain	*/
+static void late_eviction_is_none(struct kunit *test)
+{
+	unsigned int late, drain;
+	struct p2pmem_provider *p;
+	struct notified *holds;
+	struct mapkit k;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_SAME);
+	p = kit_provider(k.card);
+	p2pmem_leave_live(p, P2PMEM_DRAINING, 0, &late);
+	p2pmem_end_drain(p, late);
+	pci_p2pmem_resume(k.card);
+	KUNIT_ASSERT_TRUE(test, p2pmem_is_live(p));
+	holds = notify_grant(test, &k, &notify_ops);
+	notify_alloc(test, holds, SZ_64K);
+
+	p2pmem_grants_evict(p, late);
+	KUNIT_EXPECT_EQ_MSG(test, holds->evicted, 0, "the provider is live");
+	p2pmem_leave_live(p, P2PMEM_DRAINING, 0, &drain);
+	p2pmem_grants_evict(p, late);
+	KUNIT_EXPECT_EQ_MSG(test, holds->evicted, 0, "its own drain has begun now");
+	p2pmem_grants_evict(p, drain);
+	flush_work(&holds->free_later);
 	KUNIT_EXPECT_EQ(test, holds->evicted, 1);
 }
 
@@ -315,6 +344,7 @@ static struct kunit_case grant_notify_cases[] = {
 	KUNIT_CASE(grant_is_of_one_life),
 	KUNIT_CASE(loss_is_notified),
 	KUNIT_CASE(evict_is_called_for_holders),
+	KUNIT_CASE(late_eviction_is_none),
 	KUNIT_CASE(holder_that_frees_in_time),
 	KUNIT_CASE(holder_is_evicted_after_the_wait),
 	{ }

@@ -345,7 +345,7 @@ static void race_callback_step(struct race_worker *w, unsigned int i)
 
 	if (i % 4) {
 		/* The same as a drain does after its time limit */
-		p2pmem_grants_evict(d->p);
+		p2pmem_grants_evict(d->p, READ_ONCE(d->p->drain));
 		p2pmem_grants_revoke(d->p);
 	} else {
 		pci_p2pmem_revoke(d->card);
