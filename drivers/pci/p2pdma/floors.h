@@ -14,9 +14,10 @@
  *   9  sysfs.c       the p2pmem group of a providing function
  *      debugfs.c     everything the core knows, as tables
  *      sgl.c         allocation of scatterlists: what every request calls
+ *      bus.c         scatterlists to DMA addresses: what every request calls
  *   8  lend.c        registration and withdrawal of BAR ranges
  *      list.c        allocation of scatterlists: everything unusual
- *      map.c         scatterlists and regions to DMA addresses
+ *      map.c         scatterlists to DMA addresses: everything unusual; regions
  *   7  client.c      registration of DMA devices
  *      find.c        choice of a provider
  *      memory.c      allocation of runs

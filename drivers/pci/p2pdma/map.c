@@ -18,14 +18,17 @@
  * The scatterlist itself records the mapping (the bus address mark and the DMA lengths), so
  * unmapping does not depend on the current verdict. It restores the list: a driver may use
  * its table for system memory next.
+ *
+ * Here is what maps and unmaps any list. What every request calls is in bus.c, which leaves to
+ * this file the lists that are not of the usual kind.
  */
 #define pr_fmt(fmt) "p2pdma: " fmt
 
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
 #include <trace/events/p2pmem.h>
-#include "bus.h"
 #include "entry.h"
+#include "map.h"
 #include "p2pdma.h"
 #include "pages.h"
 #include "state.h"
@@ -200,9 +203,20 @@ static struct pci_dev *p2pmem_first_provider(struct scatterlist *sgl, int nents)
 	return NULL;
 }
 
-/* Any list: everything is checked before the first write. */
-static noinline int p2pmem_map_list(struct device *client, struct scatterlist *sg, int nents,
-				    enum dma_data_direction dir)
+/**
+ * p2pmem_map_list() - map any list
+ * @client: as for pci_p2pmem_map_sg()
+ * @sg: the list
+ * @nents: its number of entries
+ * @dir: direction
+ *
+ * Everything is checked before the first write.
+ *
+ * Context: As pci_p2pmem_map_sg().
+ * Return: as pci_p2pmem_map_sg().
+ */
+int p2pmem_map_list(struct device *client, struct scatterlist *sg, int nents,
+		    enum dma_data_direction dir)
 {
 	enum pci_p2pmem_mapping how;
 	struct p2pmem_list list;
@@ -249,54 +263,50 @@ static noinline int p2pmem_map_list(struct device *client, struct scatterlist *s
 	return ret;
 }
 
-/* Entries of the usual kind, or else any list */
-static noinline int p2pmem_map_entries(struct device *client, struct scatterlist *sg, int nents,
-				       enum dma_data_direction dir)
+/* Only mapped memory is unmapped, and mapping needs a pair with counters. */
+static void p2pmem_count_unmap(struct p2pmem_pair *pair)
 {
-	if (likely(nents > 1 && client && !trace_p2pmem_map_enabled() &&
-		   p2pmem_map_several(client, sg, nents)))
-		return nents;
-	return p2pmem_map_list(client, sg, nents, dir);
+	if (!WARN_ON_ONCE(!pair || !pair->count))
+		this_cpu_inc(pair->count->unmaps);
 }
 
 /**
- * pci_p2pmem_map_sg() - map a scatterlist of peer memory for a client
- * @client: DMA device, a registered client (for RDMA ib_device->dma_device)
- * @sg: the list; all of it memory of one provider
- * @nents: its number of entries
- * @dir: direction
+ * p2pmem_count_unmap_ungranted() - count an unmapping of memory without a grant of the client
+ * @p: the provider
+ * @client: as mapped
  *
- * On success the DMA addresses and lengths of the first entries are set, as by
- * dma_map_sg(). A refusal is counted, and logged once for each reason and verdict.
- *
- * Context: Any but NMI. The caller holds the memory.
- * Return: number of mapped entries, at most @nents. On error nothing is mapped: -EINVAL
- * for a list that is empty, mixed or not peer memory; -EOPNOTSUPP if @client is not a
- * client; -EXDEV without a path; -ENODEV if the contents are lost; -EIO from the IOMMU;
- * -ENOMEM.
+ * Context: Any but NMI.
  */
-int pci_p2pmem_map_sg(struct device *client, struct scatterlist *sg, int nents,
-		      enum dma_data_direction dir)
+void p2pmem_count_unmap_ungranted(struct p2pmem_provider *p, struct device *client)
 {
-	if (likely(nents == 1 && !trace_p2pmem_map_enabled() && p2pmem_map_one(client, sg)))
-		return 1;
-	return p2pmem_map_entries(client, sg, nents, dir);
+	guard(rcu)();
+	p2pmem_count_unmap(p2pmem_pair_find(p, client));
 }
-EXPORT_SYMBOL_GPL(pci_p2pmem_map_sg);
 
-/* Any list */
-static noinline void p2pmem_unmap_list(struct device *client, struct scatterlist *sg, int nents,
-				       enum dma_data_direction dir)
+/**
+ * p2pmem_unmap_list() - undo the mapping of any list
+ * @client: as for pci_p2pmem_unmap_sg()
+ * @sg: as mapped
+ * @nents: as mapped
+ * @dir: as mapped
+ *
+ * Context: As pci_p2pmem_unmap_sg().
+ */
+void p2pmem_unmap_list(struct device *client, struct scatterlist *sg, int nents,
+		       enum dma_data_direction dir)
 {
 	enum pci_p2pmem_mapping how = PCI_P2PMEM_MAP_HOST_BRIDGE;
 	struct p2pmem_region *r;
+	struct scatterlist *s;
+	int i;
 
 	if (WARN_ON_ONCE(nents < 1 || !is_pci_p2pmem_page(sg_page(sg))))
 		return;
 	r = p2pmem_page_region(sg_page(sg));
 	if (sg_dma_is_bus_address(sg)) {
 		how = PCI_P2PMEM_MAP_BUS_ADDR;
-		p2pmem_unmap_bus(sg, nents);
+		for_each_sg(sg, s, nents, i)
+			p2pmem_clear_entry(s);
 	} else {
 		p2pmem_unmap_host(client, sg, nents, dir);
 	}
@@ -304,44 +314,6 @@ static noinline void p2pmem_unmap_list(struct device *client, struct scatterlist
 		trace_p2pmem_unmap(r->provider->pdev, client, p2pmem_list_bytes(sg, nents), how);
 	p2pmem_count_unmap_of(r, sg_page(sg), client);
 }
-
-/* Entries of the usual kind, or else any list */
-static noinline void p2pmem_unmap_entries(struct device *client, struct scatterlist *sg, int nents,
-					  enum dma_data_direction dir)
-{
-	struct p2pmem_region *r = NULL;
-
-	if (likely(nents > 1 && !trace_p2pmem_unmap_enabled()))
-		r = p2pmem_bus_mapped(sg);
-	if (unlikely(!r))
-		return p2pmem_unmap_list(client, sg, nents, dir);
-	p2pmem_unmap_bus(sg, nents);
-	p2pmem_count_unmap_of(r, sg_page(sg), client);
-}
-
-/**
- * pci_p2pmem_unmap_sg() - undo pci_p2pmem_map_sg()
- * @client: as mapped
- * @sg: as mapped
- * @nents: as passed to pci_p2pmem_map_sg(), not its return value
- * @dir: as mapped
- *
- * Context: Any but NMI. The caller still holds the memory.
- */
-void pci_p2pmem_unmap_sg(struct device *client, struct scatterlist *sg, int nents,
-			 enum dma_data_direction dir)
-{
-	struct p2pmem_region *r;
-
-	if (unlikely(nents != 1 || trace_p2pmem_unmap_enabled()))
-		return p2pmem_unmap_entries(client, sg, nents, dir);
-	r = p2pmem_bus_mapped(sg);
-	if (unlikely(!r))
-		return p2pmem_unmap_list(client, sg, 1, dir);
-	p2pmem_clear_entry(sg);
-	p2pmem_count_unmap_of(r, sg_page(sg), client);
-}
-EXPORT_SYMBOL_GPL(pci_p2pmem_unmap_sg);
 
 static int p2pmem_region_addr(struct device *client, struct p2pmem_region *r, u64 at,
 			      struct pci_p2pmem_mapping_region *map)

@@ -2,7 +2,7 @@
 /**
  * DOC: suite p2pmem-map-pass: lists of several entries by bus address
  *
- * A usual list is checked and written in one pass (bus.h). An entry that differs, at any place,
+ * A usual list is checked and written in one pass (bus.c). An entry that differs, at any place,
  * must not change what is mapped or refused, and must leave no mark behind.
  */
 #include <trace/events/p2pmem.h>

@@ -1,47 +1,25 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+// SPDX-License-Identifier: GPL-2.0-only
 /**
- * DOC: lists to bus addresses in one pass
+ * DOC: scatterlists of peer memory to bus addresses, in one pass
  *
- * Floor 8.
+ * Floor 9.
  *
- * For map.c alone. It is a header because its functions are inlined into those that every request
- * calls, and together with map.c it would be too long for one file.
+ * What every request calls. Nearly all lists are one entry, or pages of one region, allocated
+ * under one grant or under none, that the client reaches by bus address. Such a list is checked
+ * and written here in one pass. All else is in map.c.
  *
- * Nearly all lists are one entry, or pages of one region, allocated under one
- * grant or under none, that the client reaches by bus address. Such a list is checked and
- * written in one pass. An entry that differs ends the pass: the entries before it are
- * cleared, and map.c checks the whole list before it writes. So a list that is refused may
- * have lost what earlier mappings by other code left in its DMA addresses, but it never keeps
- * a mark.
+ * An entry that differs ends the pass: the entries before it are cleared, and map.c checks the
+ * whole list before it writes. So a list that is refused may have lost what earlier mappings by
+ * other code left in its DMA addresses, but it never keeps a mark.
  */
-#ifndef _P2PMEM_BUS_H
-#define _P2PMEM_BUS_H
-
 #include <linux/mm.h>
+#include <linux/module.h>
+#include <trace/events/p2pmem.h>
 #include "entry.h"
+#include "map.h"
 #include "p2pdma.h"
 #include "pages.h"
 #include "state.h"
-
-/* Whether @r contains the whole entry */
-static inline bool p2pmem_region_has(const struct p2pmem_region *r,
-				     const struct scatterlist *sg, phys_addr_t phys)
-{
-	return phys - r->phys < r->size && sg->length && sg->length <= r->size - (phys - r->phys);
-}
-
-static inline void p2pmem_count_map(struct p2pmem_pair *pair, size_t bytes)
-{
-	this_cpu_inc(pair->count->maps);
-	this_cpu_add(pair->count->bytes, bytes);
-}
-
-/* Only mapped memory is unmapped, and mapping needs a pair with counters. */
-static inline void p2pmem_count_unmap(struct p2pmem_pair *pair)
-{
-	if (!WARN_ON_ONCE(!pair || !pair->count))
-		this_cpu_inc(pair->count->unmaps);
-}
 
 /* Maps one entry by its bus address, if the client reaches it. */
 static __always_inline bool p2pmem_map_entry(struct device *client, struct scatterlist *sg,
@@ -203,6 +181,41 @@ static __always_inline bool p2pmem_map_several(struct device *client, struct sca
 		p2pmem_map_same(sg, nents, r, mark, link->pair);
 }
 
+/* Entries of the usual kind, or else any list */
+static noinline int p2pmem_map_entries(struct device *client, struct scatterlist *sg, int nents,
+				       enum dma_data_direction dir)
+{
+	if (likely(nents > 1 && client && !trace_p2pmem_map_enabled() &&
+		   p2pmem_map_several(client, sg, nents)))
+		return nents;
+	return p2pmem_map_list(client, sg, nents, dir);
+}
+
+/**
+ * pci_p2pmem_map_sg() - map a scatterlist of peer memory for a client
+ * @client: DMA device, a registered client (for RDMA ib_device->dma_device)
+ * @sg: the list; all of it memory of one provider
+ * @nents: its number of entries
+ * @dir: direction
+ *
+ * On success the DMA addresses and lengths of the first entries are set, as by
+ * dma_map_sg(). A refusal is counted, and logged once for each reason and verdict.
+ *
+ * Context: Any but NMI. The caller holds the memory.
+ * Return: number of mapped entries, at most @nents. On error nothing is mapped: -EINVAL
+ * for a list that is empty, mixed or not peer memory; -EOPNOTSUPP if @client is not a
+ * client; -EXDEV without a path; -ENODEV if the contents are lost; -EIO from the IOMMU;
+ * -ENOMEM.
+ */
+int pci_p2pmem_map_sg(struct device *client, struct scatterlist *sg, int nents,
+		      enum dma_data_direction dir)
+{
+	if (likely(nents == 1 && !trace_p2pmem_map_enabled() && p2pmem_map_one(client, sg)))
+		return 1;
+	return p2pmem_map_entries(client, sg, nents, dir);
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_map_sg);
+
 /* Undoes a mapping by bus address. */
 static __always_inline void p2pmem_unmap_bus(struct scatterlist *sg, int nents)
 {
@@ -234,27 +247,40 @@ static __always_inline struct p2pmem_region *p2pmem_bus_mapped(struct scatterlis
 	return likely(r && sg_dma_is_bus_address(sg)) ? r : NULL;
 }
 
-static noinline void p2pmem_count_unmap_ungranted(struct p2pmem_provider *p,
-						  struct device *client)
+/* Entries of the usual kind, or else any list */
+static noinline void p2pmem_unmap_entries(struct device *client, struct scatterlist *sg, int nents,
+					  enum dma_data_direction dir)
 {
-	guard(rcu)();
-	p2pmem_count_unmap(p2pmem_pair_find(p, client));
+	struct p2pmem_region *r = NULL;
+
+	if (likely(nents > 1 && !trace_p2pmem_unmap_enabled()))
+		r = p2pmem_bus_mapped(sg);
+	if (unlikely(!r))
+		return p2pmem_unmap_list(client, sg, nents, dir);
+	p2pmem_unmap_bus(sg, nents);
+	p2pmem_count_unmap_of(r, sg_page(sg), client);
 }
 
-/*
- * Counts an unmapping in the pair that counted the mapping, if all of the list has one grant or
- * none. @page is its first one.
+/**
+ * pci_p2pmem_unmap_sg() - undo pci_p2pmem_map_sg()
+ * @client: as mapped
+ * @sg: as mapped
+ * @nents: as passed to pci_p2pmem_map_sg(), not its return value
+ * @dir: as mapped
+ *
+ * Context: Any but NMI. The caller still holds the memory.
  */
-static __always_inline void p2pmem_count_unmap_of(struct p2pmem_region *r, struct page *page,
-						  struct device *client)
+void pci_p2pmem_unmap_sg(struct device *client, struct scatterlist *sg, int nents,
+			 enum dma_data_direction dir)
 {
-	struct pci_p2pmem_grant *grant = p2pmem_page_grant(page);
-	struct p2pmem_link *link = grant ? p2pmem_grant_link(grant, client) : NULL;
+	struct p2pmem_region *r;
 
-	if (likely(link))
-		this_cpu_inc(link->pair->count->unmaps);
-	else
-		p2pmem_count_unmap_ungranted(r->provider, client);
+	if (unlikely(nents != 1 || trace_p2pmem_unmap_enabled()))
+		return p2pmem_unmap_entries(client, sg, nents, dir);
+	r = p2pmem_bus_mapped(sg);
+	if (unlikely(!r))
+		return p2pmem_unmap_list(client, sg, 1, dir);
+	p2pmem_clear_entry(sg);
+	p2pmem_count_unmap_of(r, sg_page(sg), client);
 }
-
-#endif /* _P2PMEM_BUS_H */
+EXPORT_SYMBOL_GPL(pci_p2pmem_unmap_sg);
