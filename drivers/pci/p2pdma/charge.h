@@ -4,8 +4,8 @@
  *
  * Floor 5.
  *
- * Inline, for charge.c and for the lists of one entry in sgl.c. charge.c describes what the
- * figures mean.
+ * Inline, for charge.c and for the lists of one entry in sgl.c, which are charged with
+ * interrupts off and without a call. charge.c describes what the figures mean.
  */
 #ifndef _P2PMEM_CHARGE_H
 #define _P2PMEM_CHARGE_H

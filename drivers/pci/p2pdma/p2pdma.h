@@ -4,7 +4,9 @@
  *
  * Floor 0.
  *
- * The structures of the module, and code that reads these alone. Declarations are in floors.h.
+ * The structures of the module, and code that reads these alone. It is inline because requests
+ * run it: when they allocate under a grant, map, or query whether the contents are lost; and for
+ * the trace events, which belong to no floor. Declarations are in floors.h.
  *
  * Lock order: p2pmem_regions_mutex, p2pmem_mutex, then p2pmem_provider.lock, then
  * p2pmem_provider.state_lock or the lock of the table of pairs (never both), under which is that
@@ -15,7 +17,6 @@
 #define _P2PMEM_P2PDMA_H
 
 #include <linux/completion.h>
-#include <linux/dma-direct.h>
 #include <linux/dma-mapping.h>
 #include <linux/ioport.h>
 #include <linux/kref.h>
@@ -353,17 +354,6 @@ static inline u64 p2pmem_client_limit(struct device *client)
 	return min_not_zero(dma_get_mask(client), client->bus_dma_limit);
 }
 
-/* Whether the client's bus has RAM at other addresses than the CPU: a map may have no offset. */
-static inline bool p2pmem_client_has_offset(struct device *client)
-{
-	const struct bus_dma_region *m;
-
-	for (m = client->dma_range_map; m && m->size; m++)
-		if (m->cpu_start != m->dma_start)
-			return true;
-	return false;
-}
-
 /**
  * p2pmem_pair_mapping() - current mapping of a pair
  * @pair: the pair
@@ -381,12 +371,6 @@ static inline enum pci_p2pmem_mapping p2pmem_pair_mapping(const struct p2pmem_pa
 	if (unlikely(READ_ONCE(pair->needed) > p2pmem_client_limit(pair->client)))
 		return PCI_P2PMEM_MAP_NONE;
 	return how;
-}
-
-/* Domain, bus, device and function of a function that is on its bus */
-static inline u64 p2pmem_address(struct pci_dev *pdev)
-{
-	return (u64)(u32)pci_domain_nr(pdev->bus) << 16 | pci_dev_id(pdev);
 }
 
 /**

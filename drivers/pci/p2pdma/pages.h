@@ -5,7 +5,8 @@
  * Floor 4.
  *
  * What zone_device_data of a page says: whether the page is allocated, and under which grant.
- * Inline, for pages.c and for what allocates, maps and frees the pages of a request.
+ * Inline, for pages.c and for what allocates, maps and frees the pages of a request: each of
+ * them is marked and read, and the loops are unrolled for the usual length.
  */
 #ifndef _P2PMEM_PAGES_H
 #define _P2PMEM_PAGES_H

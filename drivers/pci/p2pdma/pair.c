@@ -205,6 +205,19 @@ static bool p2pmem_proof_outdated(const struct p2pmem_pair *pair,
 		v->mapping != pair->proved_how || v->by_admin != pair->proved_admin;
 }
 
+/*
+ * Of a verdict that allows a mapping, and the result of its self-test, but without the NUMA
+ * node: that of either device may be changed at any time.
+ */
+static u64 p2pmem_verdict_rank(const struct pci_p2pmem_verdict *v, u8 proof)
+{
+	u64 unproved = proof == PCI_P2PMEM_UNPROVED && (v->by_admin || v->in_guest);
+	u64 class = v->mapping == PCI_P2PMEM_MAP_HOST_BRIDGE ? 2 : !!v->distance;
+
+	return unproved << P2PMEM_RANK_UNPROVED | class << P2PMEM_RANK_CLASS |
+		(u64)v->distance << P2PMEM_RANK_DISTANCE;
+}
+
 /* Sets what mapping reads. Counters must exist: see p2pmem_pair_mapping(). */
 static void p2pmem_pair_set(struct p2pmem_pair *pair, const struct pci_p2pmem_verdict *v)
 {

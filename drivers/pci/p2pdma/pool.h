@@ -5,7 +5,9 @@
  * Floor 1.
  *
  * For buddy.c, chunk.c, pool.c and cache.c, and for those that include cache.h. The rest
- * of the module knows struct p2pmem_pool by its pointer.
+ * of the module knows struct p2pmem_pool by its pointer. The few inline functions are run by
+ * every request that allocates or frees, but for p2pmem_pool_out(): each choice runs that for
+ * all providers.
  */
 #ifndef _P2PMEM_POOL_H
 #define _P2PMEM_POOL_H

@@ -4,8 +4,8 @@
  *
  * Floor 0.
  *
- * Inline, for the files that allocate memory, and for those that take the mutex. registry.c
- * describes who owns what.
+ * The look-up is inline, because every request that allocates without a grant does it, with
+ * interrupts off; so is the guard, which is a type. registry.c describes who owns what.
  */
 #ifndef _P2PMEM_REGISTRY_H
 #define _P2PMEM_REGISTRY_H

@@ -10,6 +10,7 @@
  */
 #include <kunit/static_stub.h>
 #include <linux/cc_platform.h>
+#include <linux/dma-direct.h>
 #include <linux/dma-mapping.h>
 #include <linux/iommu.h>
 #include <linux/slab.h>
@@ -137,6 +138,17 @@ static enum pci_p2pmem_reason p2pmem_ends_reason(struct pci_dev *provider,
 	if (is_swiotlb_force_bounce(client))
 		return PCI_P2PMEM_SWIOTLB;
 	return PCI_P2PMEM_OK;
+}
+
+/* Whether the client's bus has RAM at other addresses than the CPU: a map may have no offset. */
+static bool p2pmem_client_has_offset(struct device *client)
+{
+	const struct bus_dma_region *m;
+
+	for (m = client->dma_range_map; m && m->size; m++)
+		if (m->cpu_start != m->dma_start)
+			return true;
+	return false;
 }
 
 /* Finds the BAR whose memory ends at v->needed. */

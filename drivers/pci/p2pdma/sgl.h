@@ -4,7 +4,8 @@
  *
  * Floor 8.
  *
- * What list.c has for sgl.c, and the code that both need inline.
+ * What list.c has for sgl.c, and the code that both need: inline, because every request that
+ * allocates or frees a list runs it.
  */
 #ifndef _P2PMEM_SGL_H
 #define _P2PMEM_SGL_H

@@ -479,7 +479,7 @@ static void provider_that_hangs_is_last(struct kunit *test)
 static void oldest_disproof_goes(struct kunit *test)
 {
 	struct prover *v = prover(test);
-	u64 address = p2pmem_address(v->k.card);
+	u64 address = kit_provider(v->k.card)->address;
 	char note[PCI_P2PMEM_NOTE];
 	u64 sig;
 
