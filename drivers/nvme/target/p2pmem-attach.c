@@ -147,6 +147,8 @@ struct device *nvmet_p2pmem_drive(struct nvmet_ns *ns, enum pci_p2pmem_reason *r
 struct pci_dev *nvmet_p2pmem_fixed_provider(struct nvmet_p2pmem_ns *rec, ktime_t since,
 					    struct pci_p2pmem_verdict *why)
 {
+	ktime_t now = ktime_get();
+
 	lockdep_assert_held(&rec->ns->subsys->lock);
 
 	scnprintf(why->provider, sizeof(why->provider), "%04x:%02x:%02x.%d", rec->domain,
@@ -155,7 +157,8 @@ struct pci_dev *nvmet_p2pmem_fixed_provider(struct nvmet_p2pmem_ns *rec, ktime_t
 		nvmet_p2pmem_forget_provider(rec);
 	if (!rec->found && ktime_before(rec->absent, since)) {
 		rec->found = pci_get_domain_bus_and_slot(rec->domain, rec->bus, rec->devfn);
-		rec->absent = rec->found ? 0 : ktime_get();
+		/* The time before the lookup: a function may appear while it runs. */
+		rec->absent = rec->found ? 0 : now;
 	}
 	return pci_dev_get(rec->found);
 }

@@ -119,7 +119,7 @@ struct nvmet_p2pmem_stats {
  * @bus: bus of that provider
  * @devfn: device and function of that provider
  * @found: the function that the last lookup found at that address, referenced, or NULL
- * @absent: time of the last lookup that found no function, else 0
+ * @absent: time before the last lookup that found no function, else 0
  * @function: the PCI function of the drive that was last enabled with peer memory, referenced;
  *	NULL for a file or a stacked disk. Written only while the namespace is not enabled
  * @due: the next run of the rescan work re-evaluates the namespace's paths
