@@ -7,6 +7,7 @@
  */
 #include <linux/delay.h>
 #include "fault.h"
+#include "lendkit.h"
 #include "mapkit.h"
 
 /*
@@ -185,10 +186,12 @@ static void no_memory_for_a_grant(struct kunit *test)
 	fault_require(test);
 	mapkit_build(test, &k, mapkit_switch, MAPKIT_LOW);
 	drive = kit_client(test, k.f, "card2");
+	kit_drop_pairs(kit_provider(k.card), NULL);
+	mapkit_settle();
+	before = refs(k.card);
 	for (n = 1; n < FAULT_STEPS; n++) {
 		kit_drop_pairs(kit_provider(k.card), NULL);
 		mapkit_settle();
-		before = refs(k.card);
 		fault_arm(n);
 		g = grant(k.card, k.nic, drive, &why);
 		reached = fault_disarm();
@@ -201,9 +204,12 @@ static void no_memory_for_a_grant(struct kunit *test)
 		mapkit_settle();
 		KUNIT_EXPECT_EQ_MSG(test, grants(k.card, k.nic), 0, "allocation %d", n);
 		KUNIT_EXPECT_EQ_MSG(test, grants(k.card, drive), 0, "allocation %d", n);
-		kit_drop_pairs(kit_provider(k.card), NULL);
-		mapkit_settle();
-		KUNIT_EXPECT_EQ_MSG(test, refs(k.card), before, "allocation %d", n);
+		/* On a slow machine a work item creates the pairs again meanwhile. */
+		KUNIT_EXPECT_TRUE_MSG(test, lend_wait(({
+			kit_drop_pairs(kit_provider(k.card), NULL);
+			mapkit_settle();
+			refs(k.card) == before;
+		})), "allocation %d left a reference", n);
 		if (!reached)
 			break;
 	}
