@@ -178,27 +178,47 @@ static int copier_move(struct copier *c, struct scatterlist *sgl, unsigned int n
 	       p2pmem_engine_move(c->clients[1], sgl, nents, DMA_TO_DEVICE);
 }
 
+/*
+ * Whether a copy through peer memory has to be repeated with system memory, after its transfers
+ * and before success is reported: the source still has the data. Set the reason.
+ */
+static bool copier_repeats(struct scatterlist *sgl, int error, enum pci_p2pmem_reason *reason)
+{
+	/* The provider is gone with the data, even if the transfers succeeded. */
+	if (pci_p2pmem_sgl_lost(sgl))
+		error = -ENODEV;
+	switch (error) {
+	case -EIO:		/* the IOMMU */
+		*reason = PCI_P2PMEM_MAP_FAILED;
+		return true;
+	case -EXDEV:		/* the driver of an engine has reduced its mask */
+		*reason = PCI_P2PMEM_DMA_MASK;
+		return true;
+	case -ENODEV:
+		*reason = PCI_P2PMEM_REVOKED;
+		return true;
+	}
+	return false;
+}
+
 static int copier_copy(struct copier *c, u32 length)
 {
 	enum pci_p2pmem_reason reason;
 	struct scatterlist *sgl;
 	unsigned int nents;
-	bool lost;
+	bool repeat;
 	int ret;
 
 	sgl = copier_peer_alloc(c, length, &nents, &reason);
 	if (sgl) {
 		ret = copier_move(c, sgl, nents);
-		/* Check after the transfers and before success is reported. */
-		lost = pci_p2pmem_sgl_lost(sgl);
+		repeat = copier_repeats(sgl, ret, &reason);
 		pci_p2pmem_sgl_free(sgl);
-		if (!lost) {
+		if (!repeat) {
 			if (!ret)
 				atomic_long_add(length, &c->peer_bytes);
 			return ret;
 		}
-		/* The provider is gone with the data. The source still has it: repeat. */
-		reason = PCI_P2PMEM_REVOKED;
 	}
 
 	atomic_long_inc(&c->fallbacks[reason]);

@@ -56,6 +56,12 @@ check "the host bridge may be used" write_attr $bridges +1b36:000c
 setpci -s "$port" ECAP_ACS+6.w=0004
 check "the pairs are evaluated" write_attr "$S/rescan" 1
 check "peer memory is used through the host bridge" wait_for 20 peer_again
+check "mappings can be made to fail" modprobe p2pmem_fail every=1
+copies "mappings fail"
+is "$peer $system" "0 2048" "system memory was used"
+like "$(cat $P/fallbacks)" "map-failed 1" "the reason is counted"
+check "mappings work again" modprobe -r p2pmem_fail
+check "peer memory is used again" peer_again
 setpci -s "$port" ECAP_ACS+6.w=0000
 check "the host bridge may not be used" write_attr $bridges -1b36:000c
 check "the pairs are evaluated again" write_attr "$S/rescan" 1
