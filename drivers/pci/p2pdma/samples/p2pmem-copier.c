@@ -90,6 +90,20 @@ static int copier_verify(struct copier *c, struct pci_p2pmem_grant *grant,
 	return ret;
 }
 
+/* Whether the results of copier_verify() exist: the core drops them when they are outdated */
+static bool copier_verified(struct copier *c, struct pci_p2pmem_grant *grant)
+{
+	struct pci_p2pmem_verdict v;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(c->clients); i++) {
+		pci_p2pmem_verdict(pci_p2pmem_grant_provider(grant), c->clients[i], 0, &v);
+		if (v.proof == PCI_P2PMEM_UNTRIED)
+			return false;
+	}
+	return true;
+}
+
 /* The best provider for both engines, and a grant of it; NULL or an error pointer if none is */
 static struct pci_p2pmem_grant *copier_grant(struct copier *c, struct pci_p2pmem_verdict *why)
 {
@@ -120,9 +134,9 @@ static void copier_update(struct work_struct *work)
 		return;
 	grant = rcu_dereference_protected(c->grant, lockdep_is_held(&c->lock));
 	if (grant && pci_p2pmem_grant_usable(grant)) {
-		if (pci_p2pmem_grant_verdict(grant, &why))
+		if (pci_p2pmem_grant_verdict(grant, &why) && copier_verified(c, grant))
 			return;
-		/* The pair is refused now. Memory that is in use stays mapped. */
+		/* Refused, or to be proved again. Memory that is in use stays mapped. */
 		copier_end_grant(c);
 	} else if (grant) {
 		/* Revoked. Keep the grant for evict until all memory is returned. */

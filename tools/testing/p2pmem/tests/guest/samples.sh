@@ -27,6 +27,12 @@ peer_again()
 	write_attr $P/copy 512 && [ $(($(cat $P/peer_bytes) - was)) = 512 ]
 }
 
+# proofs N: succeeds if N paths are proved
+proofs()
+{
+	[ "$(grep -c " proved " /sys/kernel/debug/p2pmem/paths)" = "$1" ]
+}
+
 load_modules p2pmem-card p2pmem-engine:dma_bits=32 || bail "modules"
 one=$(pci_at 04.0/00.0/01.0/00.0) two=$(pci_at 04.0/00.0/02.0/00.0/00.0)
 is "$(pci_driver "$card")" p2pmem-card "the card has its driver"
@@ -46,8 +52,14 @@ check "peer memory is used" wait_for 20 peer_again
 copies "peer memory"
 is "$peer $system" "2048 0" "all bytes were in the card's memory"
 is "$(cat "$S/available")" "$((64 << 20))" "all memory of the card is freed"
-is "$(grep -c " proved " /sys/kernel/debug/p2pmem/paths)" 2 "both engines proved their paths to the card"
+check "both engines proved their paths to the card" proofs 2
 refuses "no copy beyond the buffer" "Invalid argument" write_attr $P/copy 2049
+
+# --- an administrator requests a new test -------------------------------------------------
+check "the pairs are tested again" write_attr "$S/rescan" 1
+check "both engines prove their paths again" wait_for 20 proofs 2
+copies "after the new test"
+is "$peer $system" "2048 0" "all bytes were in the card's memory"
 
 # --- another mapping, without a refusal: the grant is replaced -------------------------------
 bridges=/sys/module/p2pdma/parameters/host_bridges
