@@ -7,6 +7,8 @@
 
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
 . /lib/p2pmem.sh
+# shellcheck source=tools/testing/p2pmem/rig/guest/tool.sh
+. /lib/tool.sh
 
 NQN=nqn.2026-01.test:gone
 ns=/sys/kernel/config/nvmet/subsystems/$NQN/namespaces/1
@@ -30,7 +32,7 @@ new_disk()
 	return 1
 }
 
-load_modules nvmet nvmet-tcp nvme-tcp virtio_pci virtio_blk || bail "modules"
+load_modules p2pmem_tool nvmet nvmet-tcp nvme-tcp virtio_pci virtio_blk || bail "modules"
 disk=$(pci_at 04.0/00.0)
 wait_for 20 test -b /dev/vda || bail "no disk"
 net_setup
@@ -62,8 +64,12 @@ like "$(refused)" "$disk and .no provider.: not-a-client: " "the log names the f
 echo 1 >"/sys/bus/pci/devices/$disk/remove"
 pci_rescan
 check "the function is there again" wait_for 10 test -e "/sys/bus/pci/devices/$disk"
-is "$(paths)" "system not-a-client untested" "another function at that address changes nothing"
 check "it disconnects again" nvme_disconnect $NQN
+must client "$disk"
+client=$id
+check "a host connects while another function at that address is a client" nvme_connect tcp $NQN
+is "$(paths)" "system not-a-client untested" "that function changes nothing"
+check "it disconnects once more" nvme_disconnect $NQN
 
 # ---- enabled again
 
@@ -72,6 +78,10 @@ check "the namespace is disabled" write_attr "$ns/enable" 0
 check "there is a disk again" wait_for 10 new_disk
 check "the namespace has that disk" write_attr "$ns/device_path" "/dev/$(new_disk)"
 check "the namespace is enabled again" write_attr "$ns/enable" 1
+check "a host connects to the other function's disk" nvme_connect tcp $NQN
+is "$(paths)" "system no-dma-device untested" "its function is a client"
+check "it disconnects from it" nvme_disconnect $NQN
+must free "$client"
 log_mark
 check "a host connects again" nvme_connect tcp $NQN
 check "it has a disk again" nvme_host_disk $NQN
