@@ -7,9 +7,10 @@
  * The connection manager establishes the connection: iWARP, RoCE and InfiniBand have no other
  * common way. It needs an IP address of the network device that belongs to a port. The kernel
  * associates no such address with a port of InfiniBand or of a bond: their paths are not
- * proved. The far end registers a page of system memory for remote access. Any host can reach
- * its port while the connection is being established, so the far end accepts only one request,
- * which must contain the cookie.
+ * proved. All ports of a device reach memory by the same function, so any port will do: those
+ * with a link come first. The far end registers a page of system memory for remote access. Any
+ * host can reach its port while the connection is being established, so the far end accepts only
+ * one request, which must contain the cookie.
  *
  * One thread opens, uses and closes a loop. Callbacks of the connection manager set bits and
  * wake the thread. The callbacks own the far end's identifier until they set
@@ -59,7 +60,7 @@ static int nvmet_p2pmem_loop_await(struct nvmet_p2pmem_loop *l, enum nvmet_p2pme
 						NVMET_P2PMEM_LOOP_WAIT);
 
 	if (left < 0)
-		return left;
+		return -EINTR;
 	if (test_bit(NVMET_P2PMEM_LOOP_DOWN, &l->seen))
 		return -ENOTCONN;
 	return left ? 0 : -ETIMEDOUT;
@@ -196,19 +197,32 @@ static bool nvmet_p2pmem_loop_address(struct net_device *ndev, struct sockaddr_s
 	return nvmet_p2pmem_loop_v4(ndev, to) || nvmet_p2pmem_loop_v6(ndev, to);
 }
 
-/* Find a port's network device that has an address; the caller drops it by dev_put() */
-static struct net_device *nvmet_p2pmem_loop_netdev(struct ib_device *dev,
+static bool nvmet_p2pmem_loop_has_link(const struct net_device *ndev)
+{
+	return netif_running(ndev) && netif_carrier_ok(ndev);
+}
+
+/*
+ * Find the network device of the @nth port, from 0, that has an address; ports with a link come
+ * first. The caller drops it by dev_put().
+ */
+static struct net_device *nvmet_p2pmem_loop_netdev(struct ib_device *dev, unsigned int nth,
 						   struct sockaddr_storage *addr)
 {
 	struct net_device *ndev;
+	bool link = true;
 	u32 port;
 
-	rdma_for_each_port(dev, port) {
-		ndev = ib_device_get_netdev(dev, port);
-		if (ndev && nvmet_p2pmem_loop_address(ndev, addr))
-			return ndev;
-		dev_put(ndev);
-	}
+	do {
+		rdma_for_each_port(dev, port) {
+			ndev = ib_device_get_netdev(dev, port);
+			if (ndev && nvmet_p2pmem_loop_has_link(ndev) == link &&
+			    nvmet_p2pmem_loop_address(ndev, addr) && !nth--)
+				return ndev;
+			dev_put(ndev);
+		}
+		link = !link;
+	} while (!link);
 	return NULL;
 }
 
@@ -329,12 +343,13 @@ static int nvmet_p2pmem_loop_ids(struct nvmet_p2pmem_loop *l, struct net_device 
  * nvmet_p2pmem_loop_open() - connect a device with itself
  * @l: the loop to initialise; the caller closes it also after an error
  * @dev: device that stays registered meanwhile
+ * @nth: number of ports with an address to skip
  *
  * Context: Process context, sleeps for some seconds at most.
- * Return: 0; -EADDRNOTAVAIL if no port has a network device with an address; -EOPNOTSUPP if the
- * device cannot register memory by a work request; another errno if connecting fails.
+ * Return: 0; -ENXIO if there is no such port; -EOPNOTSUPP if the device cannot register memory by
+ * a work request; -EINTR on a fatal signal; another errno if connecting fails.
  */
-int nvmet_p2pmem_loop_open(struct nvmet_p2pmem_loop *l, struct ib_device *dev)
+int nvmet_p2pmem_loop_open(struct nvmet_p2pmem_loop *l, struct ib_device *dev, unsigned int nth)
 {
 	struct sockaddr_storage addr;
 	struct net_device *ndev;
@@ -346,9 +361,9 @@ int nvmet_p2pmem_loop_open(struct nvmet_p2pmem_loop *l, struct ib_device *dev)
 	if (!(dev->attrs.device_cap_flags & IB_DEVICE_MEM_MGT_EXTENSIONS))
 		return -EOPNOTSUPP;
 
-	ndev = nvmet_p2pmem_loop_netdev(dev, &addr);
+	ndev = nvmet_p2pmem_loop_netdev(dev, nth, &addr);
 	if (!ndev)
-		return -EADDRNOTAVAIL;
+		return -ENXIO;
 	ret = nvmet_p2pmem_loop_memory(l) ?:
 	      nvmet_p2pmem_loop_ids(l, ndev, (struct sockaddr *)&addr);
 	dev_put(ndev);

@@ -150,15 +150,54 @@ static int nvmet_p2pmem_transfers(struct nvmet_p2pmem_loop *l, struct nvmet_p2pm
 	return nvmet_p2pmem_move_and_compare(l, p, buf, DMA_TO_DEVICE);
 }
 
-/* Connects the device with itself; the connection manager may be busy. */
-static int nvmet_p2pmem_loop_try(struct nvmet_p2pmem_loop *l, struct ib_device *dev)
+/* Connects the device with itself by the @nth port; the connection manager may be busy. */
+static int nvmet_p2pmem_loop_try_port(struct nvmet_p2pmem_loop *l, struct ib_device *dev,
+				      unsigned int nth)
 {
 	int i, ret;
 
 	for (i = 1; ; i++) {
-		ret = nvmet_p2pmem_loop_open(l, dev);
+		ret = nvmet_p2pmem_loop_open(l, dev, nth);
 		if ((ret != -ETIMEDOUT && ret != -ENOTCONN) || i == NVMET_P2PMEM_ATTEMPTS)
 			return ret;
+		nvmet_p2pmem_loop_close(l);
+	}
+}
+
+/*
+ * Whether an error is one of the ports at this moment: without address, unplugged, the connection
+ * manager busy. It says nothing about the path, and another port or a later test may succeed.
+ */
+static bool nvmet_p2pmem_passes(int error)
+{
+	switch (error) {
+	case -EADDRNOTAVAIL:
+	case -ECONNREFUSED:
+	case -EHOSTUNREACH:
+	case -ENETDOWN:
+	case -ENETUNREACH:
+	case -ENODEV:
+	case -ENOTCONN:
+	case -ETIMEDOUT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Connects the device with itself by any port; returns the error of the last port it tried. */
+static int nvmet_p2pmem_loop_try(struct nvmet_p2pmem_loop *l, struct ib_device *dev)
+{
+	int ret, error = -EADDRNOTAVAIL;
+	unsigned int nth;
+
+	for (nth = 0; ; nth++) {
+		ret = nvmet_p2pmem_loop_try_port(l, dev, nth);
+		if (ret == -ENXIO)
+			return error;
+		if (!nvmet_p2pmem_passes(ret))
+			return ret;
+		error = ret;
 		nvmet_p2pmem_loop_close(l);
 	}
 }
@@ -169,8 +208,7 @@ static enum pci_p2pmem_proof nvmet_p2pmem_unconnected(struct ib_device *dev, int
 {
 	snprintf(test->note, PCI_P2PMEM_NOTE, "%s cannot be connected with itself (%pe)",
 		 dev_name(&dev->dev), ERR_PTR(error));
-	/* It may have an address later. */
-	test->local = error == -EADDRNOTAVAIL;
+	test->local = nvmet_p2pmem_passes(error);
 	return before || error == -ENOMEM || error == -EINTR ? PCI_P2PMEM_UNTRIED :
 							       PCI_P2PMEM_UNPROVED;
 }

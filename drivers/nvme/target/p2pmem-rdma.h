@@ -72,7 +72,7 @@ struct nvmet_p2pmem_done {
 };
 
 void nvmet_p2pmem_done_init(struct nvmet_p2pmem_done *d);
-int nvmet_p2pmem_loop_open(struct nvmet_p2pmem_loop *l, struct ib_device *dev);
+int nvmet_p2pmem_loop_open(struct nvmet_p2pmem_loop *l, struct ib_device *dev, unsigned int nth);
 void nvmet_p2pmem_loop_close(struct nvmet_p2pmem_loop *l);
 void nvmet_p2pmem_loop_cut(struct nvmet_p2pmem_loop *l);
 

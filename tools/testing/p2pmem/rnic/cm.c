@@ -296,7 +296,7 @@ static struct rnic_listener *rnic_find_listener(const struct sockaddr_storage *a
 			continue;
 		if (rnic_same_ip(on, addr))
 			return listener;
-		if (rnic_any_ip(on) && listener->dev->netdev == netdev)
+		if (rnic_any_ip(on) && rnic_has_netdev(listener->dev, netdev))
 			wildcard = listener;
 	}
 	return wildcard;
@@ -306,12 +306,18 @@ int rnic_iw_connect(struct iw_cm_id *id, struct iw_cm_conn_param *param)
 {
 	const struct net_device *netdev = rnic_netdev_of(&id->remote_addr);
 	struct rnic_dev *dev = to_rnic_dev(id->device);
+	u32 port = dev->second && rnic_netdev_of(&id->local_addr) == dev->second ?
+		   RNIC_SECOND_PORT : RNIC_PORT;
 	struct rnic_listener *listener;
 	struct iw_cm_event event;
 	struct rnic_conn *conn;
 	struct rnic_qp *qp;
 	int ret;
 
+	if (READ_ONCE(dev->unreachable) & BIT(port)) {
+		rnic_count_inc(dev, RNIC_COUNT_REJECTS);
+		return -EHOSTUNREACH;
+	}
 	if (param->private_data_len > U8_MAX)
 		return -EINVAL;
 	qp = rnic_qp_get(dev, param->qpn);

@@ -5,9 +5,9 @@
  * Floor 5.
  *
  * /sys/kernel/debug/p2pmem_rnic/live: objects alive in the whole module.
- * /sys/kernel/debug/p2pmem_rnic/<ibdev>/: stats, hold, held, hold_filter and
- * hold_timeout_ms. Tables are one "name value" pair a line, or "name requests
- * bytes" for work requests.
+ * /sys/kernel/debug/p2pmem_rnic/<ibdev>/: stats, hold, held, hold_filter,
+ * hold_timeout_ms, and unreachable, a mask of ports: 2 is port 1. Tables are one
+ * "name value" pair a line, or "name requests bytes" for work requests.
  */
 #include <linux/debugfs.h>
 #include <linux/module.h>
@@ -147,6 +147,7 @@ void rnic_debugfs_add(struct rnic_dev *dev)
 	debugfs_create_file("hold_filter", 0600, dev->dir, dev, &filter_fops);
 	debugfs_create_u32("drop", 0600, dev->dir, &gate->to_drop);
 	debugfs_create_u32("fail", 0600, dev->dir, &gate->to_fail);
+	debugfs_create_u32("unreachable", 0600, dev->dir, &dev->unreachable);
 	debugfs_create_u32("hold_timeout_ms", 0600, dev->dir, &gate->timeout_ms);
 }
 

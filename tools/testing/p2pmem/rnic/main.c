@@ -22,6 +22,7 @@
  * netdev=A,B,...  network devices of the first adapter, the second and so on;
  *                 default: dummy0, dummy1, ..., otherwise any free Ethernet device.
  *                 rdma_cm refuses 127.0.0.1, so set an address of a dummy device.
+ * second=A        network device of a second port of the first adapter; default: one port.
  * virt_dma=1      register without a DMA device but with the PCI parent, as hfi1
  *                 does: work requests contain kernel pointers, and the CPU copies.
  * reg_pages=N,M,... pages of a memory registration of the first adapter, the second and
@@ -56,6 +57,10 @@ static int netdev_nr;
 module_param_array(netdev, charp, &netdev_nr, 0444);
 MODULE_PARM_DESC(netdev, "network device of each adapter (default dummy0, dummy1, ...)");
 
+static char *second;
+module_param(second, charp, 0444);
+MODULE_PARM_DESC(second, "network device of a second port of the first adapter");
+
 static bool virt_dma;
 module_param(virt_dma, bool, 0444);
 MODULE_PARM_DESC(virt_dma, "register without a DMA device, copy by CPU (default 0)");
@@ -83,9 +88,9 @@ static bool rnic_netdev_in_use(const struct net_device *candidate)
 
 	lockdep_assert_held(&rnic_devs_lock);
 	list_for_each_entry(dev, &rnic_devs, list)
-		if (dev->netdev == candidate)
+		if (rnic_has_netdev(dev, candidate))
 			return true;
-	return false;
+	return second && !strcmp(candidate->name, second);
 }
 
 /* Find the network device of adapter @index, with a reference, or NULL. */
@@ -123,6 +128,15 @@ static struct net_device *rnic_find_netdev(int index)
 	return found;
 }
 
+static void rnic_drop_netdev(struct rnic_dev *dev)
+{
+	mutex_lock(&rnic_devs_lock);
+	list_del(&dev->list);
+	mutex_unlock(&rnic_devs_lock);
+	dev_put(dev->netdev);
+	dev_put(dev->second);
+}
+
 static int rnic_attach_netdev(struct rnic_dev *dev)
 {
 	mutex_lock(&rnic_devs_lock);
@@ -130,6 +144,14 @@ static int rnic_attach_netdev(struct rnic_dev *dev)
 	if (dev->netdev)
 		list_add_tail(&dev->list, &rnic_devs);
 	mutex_unlock(&rnic_devs_lock);
+	if (dev->netdev && second && !dev->index) {
+		dev->second = dev_get_by_name(&init_net, second);
+		if (!dev->second) {
+			rnic_drop_netdev(dev);
+			return dev_err_probe(&dev->pdev->dev, -ENODEV, "second=%s does not exist\n",
+					     second);
+		}
+	}
 	if (dev->netdev)
 		return 0;
 	if (dev->index < netdev_nr)
@@ -141,14 +163,6 @@ static int rnic_attach_netdev(struct rnic_dev *dev)
 			     dev->index, dev->index);
 }
 
-static void rnic_drop_netdev(struct rnic_dev *dev)
-{
-	mutex_lock(&rnic_devs_lock);
-	list_del(&dev->list);
-	mutex_unlock(&rnic_devs_lock);
-	dev_put(dev->netdev);
-}
-
 static int rnic_register(struct rnic_dev *dev)
 {
 	struct ib_device *ibdev = &dev->ibdev;
@@ -156,7 +170,7 @@ static int rnic_register(struct rnic_dev *dev)
 
 	ib_set_device_ops(ibdev, &rnic_ib_ops);
 	ibdev->node_type = RDMA_NODE_RNIC;
-	ibdev->phys_port_cnt = 1;
+	ibdev->phys_port_cnt = dev->second ? RNIC_SECOND_PORT : RNIC_PORT;
 	ibdev->num_comp_vectors = num_possible_cpus();
 	ibdev->dev.parent = &dev->pdev->dev;
 	ibdev->local_dma_lkey = 0;
@@ -166,6 +180,8 @@ static int rnic_register(struct rnic_dev *dev)
 	addrconf_addr_eui48((u8 *)&ibdev->node_guid, dev->netdev->dev_addr);
 
 	ret = ib_device_set_netdev(ibdev, dev->netdev, RNIC_PORT);
+	if (!ret && dev->second)
+		ret = ib_device_set_netdev(ibdev, dev->second, RNIC_SECOND_PORT);
 	if (ret)
 		return ret;
 	return ib_register_device(ibdev, "rnic%d", dev->virt_dma ? NULL : &dev->pdev->dev);
@@ -282,7 +298,7 @@ static int rnic_netdev_event(struct notifier_block *nb, unsigned long event, voi
 		return NOTIFY_DONE;
 	mutex_lock(&rnic_devs_lock);
 	list_for_each_entry(dev, &rnic_devs, list)
-		if (dev->netdev == changed)
+		if (rnic_has_netdev(dev, changed))
 			rnic_netdev_unregistered(dev);
 	mutex_unlock(&rnic_devs_lock);
 	return NOTIFY_DONE;

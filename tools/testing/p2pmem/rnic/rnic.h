@@ -27,6 +27,7 @@
 
 #define RNIC_NAME		"p2pmem_rnic"
 #define RNIC_PORT		1
+#define RNIC_SECOND_PORT	2
 #define RNIC_MAX_SGE		16
 #define RNIC_MAX_WR		8192
 #define RNIC_MAX_CQE		65536
@@ -112,6 +113,8 @@ struct rnic_dev {
 	struct ib_device ibdev;
 	struct pci_dev *pdev;
 	struct net_device *netdev;
+	struct net_device *second;	/* of port 2, or NULL */
+	u32 unreachable;		/* bit of each port that establishes no connection */
 	struct list_head list;	/* rnic_devs, under its mutex */
 	int index;
 	bool virt_dma;
@@ -127,6 +130,16 @@ struct rnic_dev {
 	atomic64_t op_bytes[RNIC_OP_NR];
 	atomic64_t counts[RNIC_COUNT_NR];
 };
+
+static inline bool rnic_has_netdev(const struct rnic_dev *dev, const struct net_device *netdev)
+{
+	return netdev && (dev->netdev == netdev || dev->second == netdev);
+}
+
+static inline struct net_device *rnic_netdev(const struct rnic_dev *dev, u32 port)
+{
+	return port == RNIC_SECOND_PORT ? dev->second : dev->netdev;
+}
 
 struct rnic_pd {
 	struct ib_pd ibpd;

@@ -46,7 +46,7 @@ static int rnic_query_device(struct ib_device *ibdev, struct ib_device_attr *att
 
 static int rnic_query_port(struct ib_device *ibdev, u32 port, struct ib_port_attr *attr)
 {
-	struct net_device *netdev = to_rnic_dev(ibdev)->netdev;
+	struct net_device *netdev = rnic_netdev(to_rnic_dev(ibdev), port);
 	bool up = netif_running(netdev) && netif_carrier_ok(netdev);
 
 	attr->gid_tbl_len = 1;
@@ -72,7 +72,7 @@ static int rnic_get_port_immutable(struct ib_device *ibdev, u32 port,
 static int rnic_query_gid(struct ib_device *ibdev, u32 port, int index, union ib_gid *gid)
 {
 	memset(gid, 0, sizeof(*gid));
-	memcpy(gid->raw, to_rnic_dev(ibdev)->netdev->dev_addr, ETH_ALEN);
+	memcpy(gid->raw, rnic_netdev(to_rnic_dev(ibdev), port)->dev_addr, ETH_ALEN);
 	return 0;
 }
 

@@ -3,7 +3,8 @@
 #
 # verify-rdma.sh: the self-test of an RDMA adapter's path over a connection with itself. The path is
 # proved if the adapter has an address, not proved without, and refused if data of peer memory is
-# wrong, or if transfers fail with peer memory only. Nothing is leaked. Topology: one-switch.
+# wrong, or if transfers fail with peer memory only. Of two ports, the one with a link is used, then
+# the other one. Nothing is leaked. Topology: one-switch.
 
 set -u
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
@@ -18,6 +19,12 @@ live()
 	cat /sys/kernel/debug/p2pmem_rnic/live
 }
 
+# connections that the first adapter has not established
+rejects()
+{
+	sed -n 's/^rejects //p' /sys/kernel/debug/p2pmem_rnic/rnic0/stats
+}
+
 # an administrator wants a new test: what is known of the pairs is forgotten; a grant whose pair
 # was disproved gives no memory any more
 again()
@@ -30,7 +37,8 @@ again()
 
 load_modules p2pdma p2pmem-bar p2pmem_tool nvmet-rdma || bail "modules"
 net_setup || bail "network"
-modprobe p2pmem_rnic || bail "adapter"
+ip link add p2pnet1 type dummy || bail "no device for a second port"
+modprobe p2pmem_rnic second=p2pnet1 || bail "adapter"
 card=$(pci_cards 1) adapter=$(pci_adapters 1)
 bar_params size=4M
 lend "$card" || bail "no card"
@@ -95,6 +103,32 @@ again
 errno_is ok "all is well again" verify "$grant" "$adapter"
 is "$(r proof)" proved "the path is proved"
 is "$(lent_available "$card")" $((4 << 20)) "all memory is freed"
+is "$(live)" "$before" "no connection, queue or registration stays"
+
+# two ports: the first one is unplugged, then it has a link but reaches nothing, then neither does
+unreachable=/sys/kernel/debug/p2pmem_rnic/rnic0/unreachable
+ip addr add 10.0.1.1/24 dev p2pnet1 || bail "the second port gets no address"
+ip link set p2pnet1 up || bail "the second port cannot be used"
+write_attr /sys/class/net/p2pnet0/carrier 0 || bail "the first port cannot be unplugged"
+echo 2 >$unreachable
+again
+was=$(rejects)
+errno_is ok "the first port is unplugged" verify "$grant" "$adapter"
+is "$(r proof)" proved "the path is proved by the second one"
+is "$(rejects)" "$was" "the first one is not tried"
+write_attr /sys/class/net/p2pnet0/carrier 1 || bail "the first port cannot be plugged in"
+again
+errno_is ok "the first port has a link, but reaches nothing" verify "$grant" "$adapter"
+is "$(r proof)" proved "the path is proved by the second one again"
+isnt "$(rejects)" "$was" "the first one is tried"
+again
+echo 6 >$unreachable
+errno_is ok "no port reaches anything" verify "$grant" "$adapter"
+is "$(r proof)" unproved "nothing is proved"
+like "$(r note)" "cannot be connected with itself" "with a note"
+echo 0 >$unreachable
+errno_is ok "both ports work" verify "$grant" "$adapter"
+is "$(r proof)" proved "the path is proved, because nothing was stored"
 is "$(live)" "$before" "no connection, queue or registration stays"
 must free "$grant"
 
