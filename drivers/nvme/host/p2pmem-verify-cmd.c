@@ -16,6 +16,7 @@
 
 #define NVME_P2PMEM_REREADS	3	/* of a block that must not have changed */
 #define NVME_P2PMEM_QUEUE_MS	5000	/* timeout for a frozen queue */
+#define NVME_P2PMEM_RESET_MS	30000	/* timeout for a reset after a lost command */
 
 /**
  * nvme_p2pmem_find_ns() - find the namespace of a disk
@@ -85,18 +86,34 @@ int nvme_p2pmem_command(struct nvme_p2pmem_test *t, u8 opcode, void *data)
 	return ret;
 }
 
+/* A reset after a lost command may take longer than nvme_p2pmem_submit() waits for its queue. */
+static void nvme_p2pmem_await_reset(struct nvme_p2pmem_test *t)
+{
+	enum nvme_ctrl_state state;
+	int waited;
+
+	for (waited = 0; waited < NVME_P2PMEM_RESET_MS; waited += 10) {
+		state = nvme_ctrl_state(t->ctrl);
+		if ((state != NVME_CTRL_RESETTING && state != NVME_CTRL_CONNECTING) ||
+		    fatal_signal_pending(current))
+			return;
+		fsleep(10 * USEC_PER_MSEC);
+	}
+}
+
 /**
  * nvme_p2pmem_reread() - read the block into system memory again
  * @t: the test
  * @changed: returns whether it differs from the copy in @t->ram
  *
- * Context: Process, may sleep.
+ * Context: Process, may sleep; waits for the end of a reset.
  * Return: false if the drive cannot read it.
  */
 bool nvme_p2pmem_reread(struct nvme_p2pmem_test *t, bool *changed)
 {
 	u8 *again = nvme_p2pmem_second_buf(t);
 
+	nvme_p2pmem_await_reset(t);
 	if (nvme_p2pmem_command(t, nvme_cmd_read, again))
 		return false;
 	*changed = memcmp(again, t->ram, t->size);
@@ -127,9 +144,9 @@ static bool nvme_p2pmem_reread_often(struct nvme_p2pmem_test *t, bool *changed)
  * @what: text for the note
  * @error: error of the command with peer memory, 0 if it succeeded with wrong data
  *
- * If a command with peer memory times out and the drive does not respond since then, the
- * path is to blame. A timeout resets the drive, so it is not repeated. Any other failure may be one
- * of the medium or of the drive itself, and has to be found NVME_P2PMEM_WRONG times.
+ * A drive that does not respond afterwards, with system memory, has failed itself. One that does
+ * respond may have stalled for a while, or its medium may have failed: a failure has to be found
+ * NVME_P2PMEM_WRONG times. This also limits the resets of the drive by a path that loses commands.
  *
  * Context: Process, may sleep.
  * Return: PCI_P2PMEM_DISPROVED if it is the path, PCI_P2PMEM_UNTRIED if the drive does not
@@ -141,7 +158,7 @@ int nvme_p2pmem_blame(struct nvme_p2pmem_test *t, const char *what, int error)
 	bool changed = false, answers;
 
 	answers = error ? nvme_p2pmem_reread(t, &changed) : nvme_p2pmem_reread_often(t, &changed);
-	if (!answers && error != -EINTR && error != -ETIMEDOUT) {
+	if (!answers) {
 		strscpy(t->says->note, "the drive is not responding", PCI_P2PMEM_NOTE);
 		return PCI_P2PMEM_UNTRIED;
 	}
@@ -153,7 +170,7 @@ int nvme_p2pmem_blame(struct nvme_p2pmem_test *t, const char *what, int error)
 		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "%s failed: status %#x", what, error);
 	else
 		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "%s", what);
-	if (error != -EINTR && error != -ETIMEDOUT && ++t->wrong < NVME_P2PMEM_WRONG)
+	if (++t->wrong < NVME_P2PMEM_WRONG)
 		return NVME_P2PMEM_AGAIN;
 	return PCI_P2PMEM_DISPROVED;
 }
@@ -196,23 +213,40 @@ static bool nvme_p2pmem_temporary_errno(int error)
 }
 
 /**
+ * nvme_p2pmem_is_lost() - check whether a failed command did not end in time
+ * @t: the test
+ * @error: NVMe status or -errno of the last command
+ *
+ * The driver aborts such a command, then resets the drive. A command that ended before its timeout
+ * was aborted, or cancelled by a reset, for another cause.
+ *
+ * Context: Any.
+ * Return: true if the timeout of the command has expired.
+ */
+bool nvme_p2pmem_is_lost(struct nvme_p2pmem_test *t, int error)
+{
+	if (error != -EINTR && error != NVME_SC_ABORT_REQ)
+		return error == -ETIMEDOUT;
+	return time_after_eq(jiffies, t->began + NVME_IO_TIMEOUT);
+}
+
+/**
  * nvme_p2pmem_failed() - evaluate the failure of a command with peer memory
  * @t: the test
  * @what: text for the note
  * @error: NVMe status or -errno of the last command
  *
- * A command that was cancelled before its timeout was cancelled by a reset with another
- * cause. Such a command, one that was not executed, and one whose data could not be mapped
- * give no result.
+ * A command that was cancelled or aborted for another cause than its timeout, one that was not
+ * executed, and one whose data could not be mapped give no result.
  *
  * Context: Process, may sleep.
  * Return: PCI_P2PMEM_UNTRIED, or the result of nvme_p2pmem_blame().
  */
 int nvme_p2pmem_failed(struct nvme_p2pmem_test *t, const char *what, int error)
 {
-	if (nvme_p2pmem_temporary_errno(error) ||
-	    (error > 0 && nvme_p2pmem_temporary_status(error)) ||
-	    (error == -EINTR && time_before(jiffies, t->began + NVME_IO_TIMEOUT))) {
+	if (!nvme_p2pmem_is_lost(t, error) &&
+	    (nvme_p2pmem_temporary_errno(error) || error == -EINTR ||
+	     (error > 0 && nvme_p2pmem_temporary_status(error)))) {
 		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "%s: not executed (%d), will retry",
 			  what, error);
 		return PCI_P2PMEM_UNTRIED;

@@ -40,6 +40,9 @@ MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
  * @fail: number of the command that fails, from 1
  * @sick: all commands after @fail fail as well
  * @there: those with peer memory do
+ * @expires: the time limit of each command expires at once
+ * @cancelled: the driver cancels the commands that fail
+ * @resets: each failure resets the drive, which executes no command meanwhile
  * @blk: the error of the block layer that they fail with
  * @status: the NVMe status that they fail with
  * @opcode: if set, count only these commands for @fail
@@ -61,6 +64,9 @@ struct vd_fault {
 	int fail;
 	bool sick;
 	bool there;
+	bool expires;
+	bool cancelled;
+	bool resets;
 	blk_status_t blk;
 	u16 status;
 	u8 opcode;
@@ -85,6 +91,7 @@ struct vd_fault {
  * @block: contents of the drive
  * @late: writes the delayed data of @fault.late
  * @late_to: destination of the delayed data
+ * @reset: ends a reset of the drive
  * @frost: freezes the queue for a while
  * @frozen: completed when the queue is frozen
  */
@@ -106,6 +113,7 @@ struct vd {
 	u8 block[VD_BLOCK];
 	struct delayed_work late;
 	void __iomem *late_to;
+	struct delayed_work reset;
 	struct work_struct frost;
 	struct completion frozen;
 };
@@ -120,6 +128,13 @@ static void vd_late(struct work_struct *work)
 	struct vd *d = container_of(work, struct vd, late.work);
 
 	memcpy_toio(d->late_to, d->block, VD_BLOCK);
+}
+
+static void vd_reset(struct work_struct *work)
+{
+	struct vd *d = container_of(work, struct vd, reset.work);
+
+	WRITE_ONCE(d->ctrl.state, NVME_CTRL_LIVE);
 }
 
 /* As a reset does, in another task than the one that submits commands */
@@ -183,11 +198,20 @@ static u16 vd_execute(struct vd *d, struct nvme_command *cmd, void *data, bool p
 
 static bool vd_fails(struct vd *d, u8 opcode, bool peer)
 {
+	bool fails;
+
+	if (READ_ONCE(d->ctrl.state) != NVME_CTRL_LIVE)
+		return true;
 	if (d->fault.opcode && d->fault.opcode != opcode)
 		return false;
 	d->counted++;
-	return d->counted == d->fault.fail ||
+	fails = d->counted == d->fault.fail ||
 		((d->fault.sick || (d->fault.there && peer)) && d->counted > d->fault.fail);
+	if (fails && d->fault.resets) {
+		WRITE_ONCE(d->ctrl.state, NVME_CTRL_RESETTING);
+		schedule_delayed_work(&d->reset, HZ / 10);
+	}
+	return fails;
 }
 
 static blk_status_t vd_queue_rq(struct blk_mq_hw_ctx *hctx,
@@ -206,6 +230,8 @@ static blk_status_t vd_queue_rq(struct blk_mq_hw_ctx *hctx,
 	if (vd_fails(d, nr->cmd->rw.opcode, nvme_p2pmem_page(bv.bv_page))) {
 		blk = d->fault.blk;
 		nr->status = d->fault.status;
+		if (d->fault.cancelled)
+			nr->flags |= NVME_REQ_CANCELLED;
 		goto end;
 	}
 	if (nvme_p2pmem_page(bv.bv_page) && d->fault.unmapped && d->fault.unmapped--)
@@ -253,6 +279,7 @@ static void vd_del(void *data)
 	struct vd *d = data;
 
 	cancel_delayed_work_sync(&d->late);
+	flush_delayed_work(&d->reset);
 	flush_work(&d->frost);
 	if (!IS_ERR_OR_NULL(d->grant))
 		pci_p2pmem_grant_end(d->grant);
@@ -281,6 +308,7 @@ static void vd_add_disk(struct kunit *test, struct vd *d)
 	d->disk->fops = &vd_fops;
 	d->disk->private_data = &d->ns;
 	INIT_DELAYED_WORK(&d->late, vd_late);
+	INIT_DELAYED_WORK(&d->reset, vd_reset);
 	INIT_WORK(&d->frost, vd_frost);
 	init_completion(&d->frozen);
 	KUNIT_ASSERT_EQ(test, init_srcu_struct(&d->ctrl.srcu), 0);
@@ -352,10 +380,13 @@ static int vd_verify(struct kunit *test, struct vd *d, const struct vd_fault *fa
 		     struct pci_p2pmem_verdict *why)
 {
 	size_t available = kit_available(d->card);
+	unsigned int timeout;
 	int ret;
 
 	if (fault)
 		d->fault = *fault;
+	flush_delayed_work(&d->reset);
+	timeout = d->fault.expires ? 0 : nvme_io_timeout;
 	d->commands = 0;
 	d->counted = 0;
 	d->peer = 0;
@@ -367,7 +398,9 @@ static int vd_verify(struct kunit *test, struct vd *d, const struct vd_fault *fa
 	pci_p2pmem_grant_end(d->grant);
 	d->grant = NULL;
 	vd_grant(test, d);
+	swap(timeout, nvme_io_timeout);
 	ret = pci_p2pmem_grant_verify(d->grant, d->ctrl.dev, d->disk->part0, why);
+	swap(timeout, nvme_io_timeout);
 	KUNIT_EXPECT_EQ_MSG(test, kit_available(d->card), available, "%s: memory leaked",
 			    d->fault.why);
 	KUNIT_EXPECT_EQ_MSG(test, kit_balance(d->card, d->ctrl.dev), 0, "%s: mapping leaked",
@@ -405,6 +438,11 @@ static void proved(struct kunit *test)
 		{ "an error inside the drive", COMPARE, .fail = 2, .status = NVME_SC_INTERNAL },
 		{ "an error of the medium", COMPARE, .fail = 2, .status = NVME_SC_READ_ERROR },
 		{ "an I/O error", COMPARE, .fail = 2, .blk = BLK_STS_IOERR },
+		{ "a timeout", COMPARE, .fail = 2, .blk = BLK_STS_TIMEOUT },
+		{ "a timeout that resets the drive", COMPARE, .fail = 2, .expires = true,
+		  .cancelled = true, .resets = true },
+		{ "a Compare that times out once", COMPARE, .fail = 1,
+		  .opcode = nvme_cmd_compare, .blk = BLK_STS_TIMEOUT },
 		{ "a Compare that fails once", COMPARE, .fail = 1, .opcode = nvme_cmd_compare,
 		  .status = NVME_SC_INTERNAL },
 	};
@@ -450,8 +488,17 @@ static void disproved(struct kunit *test)
 		{ { "no data comes from peer memory", COMPARE, .squint = true }, "Compare found" },
 		{ { "Read fails", COMPARE, .fail = 2, .there = true, .blk = BLK_STS_IOERR },
 		  "Read to peer memory failed: -5" },
-		{ { "Read times out", COMPARE, .fail = 2, .blk = BLK_STS_TIMEOUT },
+		{ { "Read times out", COMPARE, .fail = 2, .there = true, .blk = BLK_STS_TIMEOUT },
 		  "Read to peer memory failed: -110" },
+		{ { "Read times out and resets the drive", COMPARE, .fail = 2, .there = true,
+		    .expires = true, .cancelled = true, .resets = true },
+		  "Read to peer memory failed: -4" },
+		{ { "Read times out and is aborted", COMPARE, .fail = 2, .there = true,
+		    .expires = true, .status = NVME_SC_ABORT_REQ },
+		  "Read to peer memory failed: status 0x7" },
+		{ { "Compare times out", COMPARE, .fail = 1, .there = true,
+		    .opcode = nvme_cmd_compare, .blk = BLK_STS_TIMEOUT },
+		  "Compare from peer memory failed: -110" },
 		{ { "Read gets a status", COMPARE, .fail = 2, .there = true,
 		    .status = NVME_SC_DATA_XFER_ERROR },
 		  "Read to peer memory failed: status 0x4" },
@@ -486,6 +533,8 @@ static void unproved(struct kunit *test)
 		{ "negative control: Compare is blind", COMPARE, .blind = true },
 		{ "Compare never works", COMPARE, .fail = 1, .sick = true,
 		  .opcode = nvme_cmd_compare, .status = NVME_SC_INVALID_FIELD },
+		{ "Compare never ends", COMPARE, .fail = 1, .sick = true,
+		  .opcode = nvme_cmd_compare, .blk = BLK_STS_TIMEOUT },
 	};
 	struct vd *d = vd_make(test);
 	struct pci_p2pmem_verdict why;
@@ -535,6 +584,13 @@ static void untried(struct kunit *test)
 	static const struct vd_fault t[] = {
 		{ "block unreadable by an I/O error", COMPARE, .fail = 1, .blk = BLK_STS_IOERR },
 		{ "fails from then on", COMPARE, .fail = 2, .sick = true, .blk = BLK_STS_IOERR },
+		{ "does not respond from then on", COMPARE, .fail = 2, .sick = true,
+		  .blk = BLK_STS_TIMEOUT },
+		{ "does not respond from its Compare on", COMPARE, .fail = 3, .sick = true,
+		  .blk = BLK_STS_TIMEOUT },
+		{ "dies, and its reset fails", COMPARE, .fail = 2, .sick = true, .expires = true,
+		  .cancelled = true, .resets = true },
+		{ "reset because of another command", COMPARE, .fail = 2, .cancelled = true },
 		{ "reset: its queue is deleted", COMPARE, .fail = 2,
 		  .status = NVME_SC_ABORT_QUEUE },
 		{ "aborted by a request", COMPARE, .fail = 2, .status = NVME_SC_ABORT_REQ },

@@ -63,6 +63,7 @@ int nvme_p2pmem_command(struct nvme_p2pmem_test *t, u8 opcode, void *data);
 bool nvme_p2pmem_reread(struct nvme_p2pmem_test *t, bool *changed);
 int nvme_p2pmem_blame(struct nvme_p2pmem_test *t, const char *what, int error);
 int nvme_p2pmem_failed(struct nvme_p2pmem_test *t, const char *what, int error);
+bool nvme_p2pmem_is_lost(struct nvme_p2pmem_test *t, int error);
 bool nvme_p2pmem_is_temporary(int ret);
 
 #endif /* _NVME_P2PMEM_VERIFY_H */
