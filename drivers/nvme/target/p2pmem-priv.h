@@ -181,11 +181,14 @@ struct nvmet_p2pmem_share {
  * struct nvmet_p2pmem_trust - why requests may use a grant
  * @by_admin: its memory is mapped through a host bridge that the administrator allowed
  * @proof: result of the self-test; UNTRIED if p2pmem_verify is "off"
+ * @stored: pairs whose result the core has stored, one bit each in the order of the clients: if
+ *	one of them is UNTRIED later, the core has dropped its result
  * @note: what the self-test could not prove
  */
 struct nvmet_p2pmem_trust {
 	bool by_admin;
 	enum pci_p2pmem_proof proof;
+	u8 stored;
 	char note[PCI_P2PMEM_NOTE + 32];
 };
 
@@ -316,8 +319,8 @@ enum nvmet_p2pmem_ruling nvmet_p2pmem_evaluate(struct nvmet_p2pmem_path *path,
 					       struct pci_p2pmem_grant *grant,
 					       struct device *drive,
 					       struct nvmet_p2pmem_outcome *o);
-bool nvmet_p2pmem_still_proved(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant,
-			       struct device *drive);
+bool nvmet_p2pmem_still_trusted(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant,
+				struct device *drive);
 
 /* p2pmem-test.c */
 int nvmet_p2pmem_test_start(struct nvmet_p2pmem_path *path);

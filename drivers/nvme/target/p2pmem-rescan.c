@@ -7,8 +7,8 @@
  * A work item (p2pmem-schedule.c) re-evaluates paths after an event of the core: a provider or a
  * client has appeared, a provider was revoked, the policy has changed, a self-test has ended
  * (p2pmem-test.c). A path keeps a grant whose provider was revoked until requests have freed all
- * memory of the grant. A path leaves a grant that would not be created now; requests keep their
- * memory of it.
+ * memory of the grant. A path leaves a grant that would not be created now, or whose self-test has
+ * to be repeated; requests keep their memory of it.
  *
  * Concurrency:
  * - The work holds nvmet_p2pmem_lock, which keeps every namespace on the list from being
@@ -40,7 +40,7 @@ static bool nvmet_p2pmem_still_valid(struct nvmet_p2pmem_path *path,
 	enum pci_p2pmem_reason reason;
 	struct pci_p2pmem_verdict v;
 	struct device *drive;
-	bool proved;
+	bool trusted;
 
 	/* Also false if the mapping changed: no more memory can be allocated from this grant. */
 	if (!pci_p2pmem_grant_verdict(grant, &v))
@@ -50,9 +50,9 @@ static bool nvmet_p2pmem_still_valid(struct nvmet_p2pmem_path *path,
 	    v.by_admin && !path->trust.by_admin)
 		return false;
 	drive = nvmet_p2pmem_drive(path->ns, &reason);
-	proved = drive && nvmet_p2pmem_still_proved(path, grant, drive);
+	trusted = drive && nvmet_p2pmem_still_trusted(path, grant, drive);
 	put_device(drive);
-	return proved;
+	return trusted;
 }
 
 /* Keep a path's grant, for which an administrator's entry is needed now, or no more */

@@ -417,10 +417,10 @@ static void route_that_changes(struct kunit *test)
 	struct pci_p2pmem_verdict now;
 	int i;
 
+	kit_allow(test, BENCH_ROOT_PORT);
 	verify_connect(v);
 	verify_expect(v, b->card, "ok proved");
 	KUNIT_EXPECT_EQ(test, v->drive.calls, 1);
-	kit_allow(test, BENCH_ROOT_PORT);
 	fabric_set_acs_ctrl(b->f, "dn3", PCI_ACS_RR);
 	WRITE_ONCE(v->drive.says, PCI_P2PMEM_DISPROVED);
 	pci_p2pmem_verdict(b->card, b->drive, KTIME_MAX, &now);
@@ -607,20 +607,92 @@ static void required_after_a_short_reset(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, bench_io(v->b, nvme_cmd_read, SZ_4K));
 }
 
-/* An outdated proof is renewed before more memory is used */
-static void required_after_a_proof_is_outdated(struct kunit *test)
+/* Wait until the drive was tested @calls times; return how often it was */
+static int verify_calls(struct verify *v, int calls)
 {
-	struct verify *v = verify_ready(test, NULL, "require");
+	int i;
 
-	verify_connect(v);
-	verify_expect(v, v->b->card, "ok proved");
-	KUNIT_EXPECT_EQ(test, v->drive.calls, 1);
-	WRITE_ONCE(v->drive.says, PCI_P2PMEM_UNPROVED);
-	/* Only the core notifies the target. */
+	for (i = 0; i < 400 && READ_ONCE(v->drive.calls) < calls; i++)
+		schedule_timeout_uninterruptible(HZ / 20);
+	return READ_ONCE(v->drive.calls);
+}
+
+/* As a write to rescan does: drop all results and notify orchestrators */
+static void verify_ask(void)
+{
 	kit_forget(NULL);
-	KUNIT_EXPECT_TRUE_MSG(test, bench_settles(v->b, NULL), "an outdated proof is accepted");
-	verify_expect(v, NULL, "not-verified unproved");
-	KUNIT_EXPECT_EQ(test, v->drive.calls, 2);
+	nvmet_p2pmem_rescan(0);
+}
+
+/* An outdated proof is renewed before more memory is used, in every mode that tests */
+static void tested_after_a_proof_is_outdated(struct kunit *test)
+{
+	static const char * const mode[] = { "require", "warn", "auto" };
+	struct verify *v = verify_ready(test, NULL, "require");
+	bool used;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(mode); i++) {
+		nvmet_ns_disable(v->b->ns);
+		KUNIT_ASSERT_GT(test, verify_store(v->b, mode[i]), 0);
+		used = i;
+		v->drive.says = PCI_P2PMEM_PROVED;
+		v->drive.calls = 0;
+		kit_forget(NULL);
+		KUNIT_ASSERT_EQ(test, bench_enable(v->b), 0);
+		verify_connect(v);
+		verify_expect(v, v->b->card, "ok proved");
+		KUNIT_EXPECT_EQ(test, v->drive.calls, 1);
+		WRITE_ONCE(v->drive.says, PCI_P2PMEM_UNPROVED);
+		/* Only the core notifies the target. */
+		kit_forget(NULL);
+		KUNIT_EXPECT_EQ_MSG(test, verify_calls(v, 2), 2, "%s accepts an outdated proof",
+				    mode[i]);
+		verify_expect(v, used ? v->b->card : NULL,
+			      used ? "ok unproved" : "not-verified unproved");
+		KUNIT_EXPECT_EQ(test, v->drive.calls, 2);
+		bench_disconnect(v->b);
+	}
+}
+
+/*
+ * A path in use is tested again if, and only if, the core has dropped a result: one that was not
+ * proved, too, but not one that was never stored, which would be missed for ever.
+ */
+static void tested_again_if_a_result_is_dropped(struct kunit *test)
+{
+	struct verify *v = verify_ready(test, NULL, "warn");
+
+	v->drive.says = PCI_P2PMEM_UNPROVED;
+	verify_connect(v);
+	verify_expect(v, v->b->card, "ok unproved");
+	KUNIT_EXPECT_EQ(test, v->drive.calls, 1);
+	/* Another client appears, whose pairs are the only ones that are evaluated again. */
+	kit_client(test, v->b->f, "nic2");
+	msleep(200);
+	KUNIT_EXPECT_EQ_MSG(test, v->drive.calls, 1, "tested without a reason");
+
+	/* An administrator requests another test, which finds a proof now, then wrong data. */
+	WRITE_ONCE(v->drive.says, PCI_P2PMEM_PROVED);
+	verify_ask();
+	KUNIT_EXPECT_EQ_MSG(test, verify_calls(v, 2), 2, "an unproved path is not tested again");
+	verify_expect(v, v->b->card, "ok proved");
+	WRITE_ONCE(v->drive.says, PCI_P2PMEM_DISPROVED);
+	verify_ask();
+	KUNIT_EXPECT_EQ(test, verify_calls(v, 3), 3);
+	verify_expect(v, NULL, "verify-failed disproved");
+
+	/* A result of both ends that is not stored: no event makes the path be tested again. */
+	WRITE_ONCE(v->drive.says, PCI_P2PMEM_UNPROVED);
+	v->nic.says = PCI_P2PMEM_UNPROVED;
+	v->drive.local = true;
+	v->nic.local = true;
+	verify_ask();
+	KUNIT_EXPECT_EQ(test, verify_calls(v, 4), 4);
+	verify_expect(v, v->b->card, "ok unproved");
+	nvmet_p2pmem_rescan(0);
+	msleep(200);
+	KUNIT_EXPECT_EQ_MSG(test, v->drive.calls, 4, "tested again and again");
 }
 
 /**
@@ -797,7 +869,8 @@ static struct kunit_case nvmet_verify_cases[] = {
 	KUNIT_CASE(disconnect_while_it_is_tested),
 	KUNIT_CASE(provider_removed_during_self_test),
 	KUNIT_CASE(required_after_a_short_reset),
-	KUNIT_CASE(required_after_a_proof_is_outdated),
+	KUNIT_CASE(tested_after_a_proof_is_outdated),
+	KUNIT_CASE(tested_again_if_a_result_is_dropped),
 	KUNIT_CASE(test_of_a_full_pool),
 	KUNIT_CASE(one_test_for_all_paths),
 	KUNIT_CASE(test_of_another_namespace),

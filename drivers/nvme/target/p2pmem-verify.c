@@ -28,12 +28,22 @@ static enum nvmet_p2pmem_mode nvmet_p2pmem_mode(struct nvmet_p2pmem_path *path,
 	return NVMET_P2PMEM_WARN;
 }
 
+/* Whether the core has stored a result of a pair: one that is local to a namespace is not */
+static bool nvmet_p2pmem_is_stored(struct nvmet_p2pmem_share *share, int pair)
+{
+	struct device *client[NVMET_P2PMEM_PAIRS] = { share->drive, share->adapter };
+	struct pci_p2pmem_verdict v;
+
+	pci_p2pmem_verdict(share->provider, client[pair], 0, &v);
+	return v.proof != PCI_P2PMEM_UNTRIED;
+}
+
 /**
  * nvmet_p2pmem_rule() - decide by the results of the self-tests
  * @path: the path
  * @v: verdicts of both pairs
  * @o: returns in @why why the path is refused, or which pair is not proved; in @trust, the
- *	proof and its note
+ *	proof, its note, and which results are stored
  *
  * Every mode refuses a pair that moved wrong data. "require" accepts proved pairs only, "warn"
  * also accepts pairs that could not be proved, "off" also accepts pairs that were not tested.
@@ -58,9 +68,14 @@ enum nvmet_p2pmem_ruling nvmet_p2pmem_rule(struct nvmet_p2pmem_path *path,
 			open = &v[i];
 	}
 	o->trust.note[0] = '\0';
+	o->trust.stored = 0;
 	o->trust.proof = PCI_P2PMEM_UNTRIED;
 	if (mode == NVMET_P2PMEM_OFF)
 		return NVMET_P2PMEM_USE;
+	/* A proof is always stored. If it was dropped since the test, that is found later. */
+	for (i = 0; i < NVMET_P2PMEM_PAIRS; i++)
+		if (v[i].proof == PCI_P2PMEM_PROVED || nvmet_p2pmem_is_stored(path->share, i))
+			o->trust.stored |= BIT(i);
 	o->trust.proof = PCI_P2PMEM_PROVED;
 	if (!open)
 		return NVMET_P2PMEM_USE;
@@ -136,18 +151,21 @@ enum nvmet_p2pmem_ruling nvmet_p2pmem_evaluate(struct nvmet_p2pmem_path *path,
 }
 
 /**
- * nvmet_p2pmem_still_proved() - whether a grant in use is still proved if the mode requires it
+ * nvmet_p2pmem_still_trusted() - whether the results that a grant in use needs still exist
  * @path: the path
  * @grant: grant of the path
  * @drive: DMA device of the drive
  *
- * A reset of the provider invalidates the proof, even if the path's state did not change.
+ * The core drops a result if the route may have changed, or if an administrator requests a new
+ * test. Then the path is tested again in every mode but "off", even if its state did not change.
+ * A result that the core never stored, because it is local to a namespace, is not missed.
  *
  * Context: Process context, path->ctrl->subsys->lock held.
- * Return: false if the mode requires a proof and one of the pairs is not proved.
+ * Return: false if a stored result was dropped, or if the mode requires a proof and one of the
+ * pairs is not proved.
  */
-bool nvmet_p2pmem_still_proved(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant,
-			       struct device *drive)
+bool nvmet_p2pmem_still_trusted(struct nvmet_p2pmem_path *path, struct pci_p2pmem_grant *grant,
+				struct device *drive)
 {
 	struct device *client[NVMET_P2PMEM_PAIRS] = { drive, path->ctrl->p2p_client };
 	struct pci_p2pmem_verdict v[NVMET_P2PMEM_PAIRS];
@@ -156,6 +174,8 @@ bool nvmet_p2pmem_still_proved(struct nvmet_p2pmem_path *path, struct pci_p2pmem
 
 	for (i = 0; i < NVMET_P2PMEM_PAIRS; i++) {
 		pci_p2pmem_verdict(pci_p2pmem_grant_provider(grant), client[i], 0, &v[i]);
+		if (v[i].proof == PCI_P2PMEM_UNTRIED && path->trust.stored & BIT(i))
+			return false;
 		proved &= v[i].proof == PCI_P2PMEM_PROVED;
 	}
 	return proved || nvmet_p2pmem_mode(path, v) != NVMET_P2PMEM_REQUIRE;
