@@ -580,10 +580,11 @@ static void path_without_memory(struct kunit *test)
 	fault_arm(1);
 	nvmet_p2pmem_attach(b->ctrl, b->ns);
 	KUNIT_EXPECT_TRUE(test, fault_disarm());
-	mutex_unlock(&b->subsys->lock);
+	/* The rescan work, which repeats it, needs the lock. */
 	KUNIT_EXPECT_NULL(test, bench_io(b, nvme_cmd_read, SZ_4K));
 	KUNIT_EXPECT_EQ(test, bench_count(b, "no-memory"), 1);
 	KUNIT_EXPECT_EQ(test, bench_count(b, "no-provider"), 0);
+	mutex_unlock(&b->subsys->lock);
 	KUNIT_EXPECT_TRUE(test, bench_settles(b, b->card));
 }
 
