@@ -6,7 +6,7 @@
 #
 #   BUILD/deb/*.deb                          p2pmem-modules-RELEASE, p2pmem-modules, p2pmem, p2pmem-dkms
 #   BUILD/deb/p2pmem-source-RELEASE.tar.xz   what the modules of RELEASE are built from, see build.sh in it
-#   BUILD/deb/work/                          the source package that debhelper works in, and its log
+#   BUILD/deb/work/                          the source package that debhelper works in, its log, and the command
 #
 # Variables:
 #   VERSION=          version of p2pmem (default: 1.0 and the time of the last commit)
@@ -14,7 +14,8 @@
 #   SIGN_KEY= SIGN_CERT=  sign the modules with this key and certificate (Secure Boot)
 #
 # OUT has the packages of one build, which it says how to install. Those of earlier ones, with their sources, are
-# moved to OUT/old. Installs the packages of the file build-depends, and no others.
+# moved to OUT/old. Runs with different OUT share no files that one of them writes, except for the kernel and the
+# modules, which have locks of their own. Installs the packages of the file build-depends, and no others.
 
 set -eu
 export LC_ALL=C
@@ -113,7 +114,7 @@ tools_package()
 	flags=$(DEB_BUILD_MAINT_OPTIONS=hardening=+all,-format dpkg-buildflags --get CFLAGS)
 	flags="$flags $(dpkg-buildflags --get CPPFLAGS)"
 	link=$(DEB_BUILD_MAINT_OPTIONS=hardening=+all dpkg-buildflags --get LDFLAGS)
-	make -s -C "$top/tools/pci/p2pmem" O="$build/deb/command" CFLAGS="$flags" LDFLAGS="$link" \
+	make -s -C "$top/tools/pci/p2pmem" O="$work/command" CFLAGS="$flags" LDFLAGS="$link" \
 		DESTDIR="$payload/p2pmem" PREFIX=/usr install
 	put "$here/p2pmem-modules" p2pmem/usr/bin/p2pmem-modules 0755
 	put "$here/nvmet-export" p2pmem/usr/sbin/nvmet-export 0755
