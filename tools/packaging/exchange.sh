@@ -132,6 +132,37 @@ use_index()
 	mv "$shadow/modules.dep.bin" "$moddir/" && sync "$moddir" && rm -rf "$aside.index"
 }
 
+# Writes the initramfs by dracut, whose own way is to copy over the one in use and to delete it where that fails: here it
+# writes a file of another name, which takes its place by a rename. update-initramfs does the same itself.
+dracut_initramfs()
+{
+	image=/boot/initrd.img-$kver
+	rm -f "$image.new"
+	need=$(du -k "$image" 2>/dev/null | cut -f 1)
+	free=$(df -Pk /boot | awk 'END { print $4 }')
+	if [ "$free" -lt "${need:-0}" ]; then
+		say "no space: /boot has $((free / 1024)) MiB free, another initramfs of $kver needs $((need / 1024 + 1)) MiB" >&2
+		return 1
+	fi
+	if dracut --force "$image.new" "$kver" && [ -s "$image.new" ] && sync "$image.new" &&
+	   mv "$image.new" "$image"; then
+		sync /boot
+		return
+	fi
+	rm -f "$image.new"
+	return 1
+}
+
+# The command that renews the initramfs by hand
+renewal()
+{
+	if ! command -v update-initramfs >/dev/null && command -v dracut >/dev/null; then
+		echo "dracut --force /boot/initrd.img-$kver.new $kver && mv /boot/initrd.img-$kver.new /boot/initrd.img-$kver"
+	else
+		echo "update-initramfs -u -k $kver"
+	fi
+}
+
 initramfs()
 {
 	if [ -n "$root" ] || [ "${INITRAMFS:-yes}" = no ]; then
@@ -141,7 +172,7 @@ initramfs()
 	elif command -v update-initramfs >/dev/null; then
 		update-initramfs -u -k "$kver"
 	elif command -v dracut >/dev/null; then
-		dracut --force --kver "$kver"
+		dracut_initramfs
 	else
 		say "initramfs not updated: neither update-initramfs nor dracut found; update that of $kver by hand if it contains nvme or ib_core"
 	fi
@@ -168,7 +199,9 @@ renew()
 	if [ -z "$1" ] && image_leaves; then return 0; fi
 	if initramfs; then return 0; fi
 	[ -z "$1" ] || return 1
-	say "the initramfs of $kver cannot be renewed (see above): it boots, with p2pmem's modules; when /boot has room, run update-initramfs -u -k $kver" >&2
+	boots="it boots, with p2pmem's modules"
+	[ -e "/boot/initrd.img-$kver" ] || boots="there was none before"
+	say "the initramfs of $kver cannot be renewed (see above): $boots; when /boot has room, run $(renewal)" >&2
 }
 
 # index SET: prepares the index with SET and puts it in use. Starts over when another program has changed the

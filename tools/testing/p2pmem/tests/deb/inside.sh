@@ -349,6 +349,8 @@ check "removed again" dpkg --remove --force-depends "linux-image-$KVER" "p2pmem-
 check "the room for modules is looked at" small_modules
 check "the image again" dpkg -i "/debs/linux-image-$KVER.deb"
 check "and once more" dpkg -i --force-depends /debs/modules-higher.deb
+# shellcheck source=tools/testing/p2pmem/tests/deb/dracut.sh
+. /debs/dracut.sh
 
 # a running system: what the scripts of the tools' package would start and stop
 mkdir -p /run/systemd/system

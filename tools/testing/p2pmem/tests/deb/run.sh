@@ -165,7 +165,8 @@ prepare()
 	cp "$work/built"/*.deb "$work/debs/"
 	mkdir -p "$work/debs/signed"
 	cp "$work/signed/p2pmem-modules-${KVER}"_*.deb "$work/debs/signed/"
-	cp "$BUILD/stock/$KVER/modules/ib_core.ko" "$(dirname "$0")/inside.sh" "$work/debs/"
+	cp "$BUILD/stock/$KVER/modules/ib_core.ko" \
+		"$(dirname "$0")/inside.sh" "$(dirname "$0")/dracut.sh" "$work/debs/"
 	# what install.sh needs of a clone
 	rm -rf "$work/debs/tree"
 	mkdir -p "$work/debs/tree/tools" "$work/debs/tree/build/stock/$KVER/modules"
