@@ -243,4 +243,5 @@ source_archive
 mv "$work"/*.deb "$out/"
 (cd "$work" && echo *.changes *.buildinfo | xargs -n 1 | while read -r f; do mv "$f" "$out/"; done)
 echo "deb: $(cd "$out" && echo p2pmem*.deb p2pmem-source-*.tar.xz) in $out"
-echo "deb: to install: apt install $(echo "$out/p2pmem_"*.deb "$out"/p2pmem-modules*.deb)"
+# apt marks packages from files as manually installed, and would keep the kernels of all releases for them
+echo "deb: to install: apt install $(echo "$out/p2pmem_"*.deb "$out"/p2pmem-modules*.deb) && apt-mark auto p2pmem-modules-$name"

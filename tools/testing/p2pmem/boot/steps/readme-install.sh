@@ -5,7 +5,7 @@
 . ./readme.sh
 plan 2
 
-check "install: $(grep '^apt ' readme/install-1)" pasted install-1 '/^apt /!d'
+check "install: $(grep '^apt ' readme/install-1)" pasted install-1 '/^apt/!d'
 cat log
 check "modprobe would load ours" ours "$running"
 mkdir -p "/lib/modules/$running/extra"

@@ -376,6 +376,9 @@ check "the distribution's modules are used" distribution
 files >/debs/after
 check "nothing is left" diff /debs/before /debs/after
 
+# shellcheck source=tools/testing/p2pmem/tests/deb/autoremove.sh
+. /debs/autoremove.sh
+
 # kernels that p2pmem-dkms is not tested on: it neither builds there nor stops what installs them
 if command -v dkms >/dev/null; then
 	mkdir -p "/lib/modules/$NEXT/build/include"

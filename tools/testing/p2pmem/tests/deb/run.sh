@@ -15,6 +15,8 @@ packaging=$top/tools/packaging
 [ -e "$BUILD/kernel/version" ] || skip_all deb "KDIR= is set: no image package that packages could depend on"
 image=$(cat "$BUILD/kernel/version")
 next=6.99.9+deb99-amd64
+# two kernels that apt has besides
+older=5.9.1-amd64 later=6.99.10+deb99-amd64
 modules="p2pdma p2pmem-bar ib_core nvme nvmet nvmet-rdma"
 rm -rf "$work/built" "$work/signed" "$work/debs"
 mkdir -p "$work/debs"
@@ -32,7 +34,7 @@ light()
 # what the README installs, which deb.sh says as well
 one_of_each()
 {
-	grep -F "deb: to install: apt install $(echo "$work/built"/p2pmem_*.deb "$work/built"/p2pmem-modules*.deb)" "$work/said" || return 1
+	grep -F "deb: to install: apt install $(echo "$work/built"/p2pmem_*.deb "$work/built"/p2pmem-modules*.deb) && " "$work/said" || return 1
 	for f in "$work/built"/p2pmem_*.deb "$work/built"/p2pmem-modules*.deb; do dpkg-deb -f "$f" Package; done | sort >"$work/names"
 	cat "$work/names"
 	[ "$(tr '\n' ' ' <"$work/names")" = "p2pmem p2pmem-modules p2pmem-modules-$KVER " ]
@@ -150,6 +152,28 @@ image_package()
 	dpkg-deb --root-owner-group -b "$p" "$work/debs/linux-image-$1.deb" >/dev/null
 }
 
+# empty_package FILE NAME VERSION [DEPENDS]
+empty_package()
+{
+	rm -rf "$work/empty"
+	mkdir -p "$work/empty/DEBIAN"
+	printf '%s\n' "Package: $2" "Version: $3" "Architecture: $(dpkg --print-architecture)" ${4:+"Depends: $4"} \
+		"Maintainer: none <none@example.org>" "Description: none" >"$work/empty/DEBIAN/control"
+	dpkg-deb --root-owner-group -b "$work/empty" "$1" >/dev/null
+}
+
+# Kernels before and after those of the packages, and the packages of the one before
+older_release()
+{
+	rm -rf "$work/debs/older"
+	mkdir -p "$work/debs/older"
+	empty_package "$work/debs/image-older.deb" "linux-image-$older" 1
+	empty_package "$work/debs/image-later.deb" "linux-image-$later" 6.99.10-1
+	empty_package "$work/debs/older/p2pmem-modules-older.deb" "p2pmem-modules-$older" 1 "linux-image-$older (= 1)"
+	empty_package "$work/debs/older/p2pmem-modules_1.deb" p2pmem-modules 1 "p2pmem-modules-$older (= 1)"
+	cp "$work/built"/p2pmem_*.deb "$work/debs/older/"
+}
+
 # higher_version PACKAGE NAME: the package once more, with a higher version, as NAME
 higher_version()
 {
@@ -166,7 +190,9 @@ prepare()
 	mkdir -p "$work/debs/signed"
 	cp "$work/signed/p2pmem-modules-${KVER}"_*.deb "$work/debs/signed/"
 	cp "$BUILD/stock/$KVER/modules/ib_core.ko" \
-		"$(dirname "$0")/inside.sh" "$(dirname "$0")/dracut.sh" "$work/debs/"
+		"$(dirname "$0")/inside.sh" "$(dirname "$0")/dracut.sh" "$(dirname "$0")/autoremove.sh" "$work/debs/"
+	sed -n "s,$work/built/,/debs/,g; s/^deb: to install: //p" "$work/said" >"$work/debs/to-install"
+	sed -n 's,\./build/deb/,/debs/older/,g; s/^    sudo \(apt\(-mark\)* \(install\|auto\) \)/\1/p' "$top/README.md" >"$work/debs/readme"
 	# what install.sh needs of a clone
 	rm -rf "$work/debs/tree"
 	mkdir -p "$work/debs/tree/tools" "$work/debs/tree/build/stock/$KVER/modules"
@@ -176,6 +202,7 @@ prepare()
 	done
 	image_package "$KVER" "$image"
 	image_package "$next" 6.99.9-1
+	older_release
 	higher_version "p2pmem-modules-$KVER" modules-higher.deb
 	higher_version p2pmem tools-higher.deb
 }
@@ -194,7 +221,7 @@ system()
 		mount -t proc none "$work/overlay/root/proc"
 		mount -t tmpfs none "$work/overlay/root/run"
 		mount --bind /dev "$work/overlay/root/dev"
-		exec chroot "$work/overlay/root" env -u BUILD KVER="$KVER" NEXT="$next" MODULES="$modules" sh /debs/inside.sh
+		exec chroot "$work/overlay/root" env -u BUILD KVER="$KVER" NEXT="$next" OLDER="$older" LATER="$later" MODULES="$modules" sh /debs/inside.sh
 	END
 	unshare -m --propagation private sh "$work/enter.sh"
 }
@@ -202,14 +229,14 @@ system()
 check "what make deb installs is no virtual machine" light
 # of an earlier release, whose image has left the archive
 mkdir -p "$work/built"
-older="p2pmem-modules-6.12.1+deb12-amd64_6.12.1-1+1.0_amd64.deb p2pmem_1.0_amd64.deb p2pmem-source-6.12.1+deb12-amd64.tar.xz"
+earlier="p2pmem-modules-6.12.1+deb12-amd64_6.12.1-1+1.0_amd64.deb p2pmem_1.0_amd64.deb p2pmem-source-6.12.1+deb12-amd64.tar.xz"
 # shellcheck disable=SC2086	# one word a file
-(cd "$work/built" && touch $older)
+(cd "$work/built" && touch $earlier)
 check "the packages build" builds
 cp "$work/out" "$work/said"
 if [ $failed != 0 ]; then echo "1..$n"; exit 1; fi
 # shellcheck disable=SC2086	# one word a file
-check "those of an earlier release are kept, and not in the way" sh -c "cd '$work/built/old' && ls $older && cd .. && ! ls $older"
+check "those of an earlier release are kept, and not in the way" sh -c "cd '$work/built/old' && ls $earlier && cd .. && ! ls $earlier"
 check "all of it is written there" test ! -e "$work/build/deb"
 check "the README's names are those of one build" one_of_each
 check "all packages, for the exact version of the image" packages "$work/built"
