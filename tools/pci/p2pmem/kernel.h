@@ -139,11 +139,18 @@ struct list_head { struct list_head *next, *prev; };
 struct iommu_domain { unsigned int type; };
 #define __IOMMU_DOMAIN_PAGING	1
 struct device_driver { const char *name; };
+/* sysfs does not show it */
+struct bus_dma_region {
+	u64 cpu_start;
+	u64 dma_start;
+	u64 size;
+};
 struct device {
 	struct device *parent;
 	struct device_driver *driver;
 	const char *name;
 	struct iommu_domain domain;
+	const struct bus_dma_region *dma_range_map;
 	bool force_bounce;
 };
 struct machine;
@@ -248,8 +255,6 @@ enum p2pmem_state;
 enum p2pmem_forget;
 #include <floors.h>
 bool p2pmem_is_client(struct device *dev);
-/* sysfs does not show it */
-#define p2pmem_client_has_offset(client) ((void)(client), false)
 
 /* What suites put in the place of the machine's, the command does */
 void command_p2pmem_cpu_id(struct p2pmem_entry *cpu);
