@@ -594,7 +594,7 @@ static void reset_of_subsystem_stops_siblings(struct kunit *test)
 	nvme_p2pmem_stop_siblings(&b->ctrl);
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(twin->pdev));
 
-	/* One that ended another reset before this one resets it, too, has lent undefined memory. */
+	/* It ended a reset of its own before this one: what it lends is undefined now. */
 	bench_stop(twin, false);
 	bench_start(twin);
 	began = jiffies;

@@ -618,7 +618,7 @@ static int verify_calls(struct verify *v, int calls)
 }
 
 /* As a write to rescan does: drop all results and notify orchestrators */
-static void verify_ask(void)
+static void verify_request(void)
 {
 	kit_forget(NULL);
 	nvmet_p2pmem_rescan(0);
@@ -674,11 +674,11 @@ static void tested_again_if_a_result_is_dropped(struct kunit *test)
 
 	/* An administrator requests another test, which finds a proof now, then wrong data. */
 	WRITE_ONCE(v->drive.says, PCI_P2PMEM_PROVED);
-	verify_ask();
+	verify_request();
 	KUNIT_EXPECT_EQ_MSG(test, verify_calls(v, 2), 2, "an unproved path is not tested again");
 	verify_expect(v, v->b->card, "ok proved");
 	WRITE_ONCE(v->drive.says, PCI_P2PMEM_DISPROVED);
-	verify_ask();
+	verify_request();
 	KUNIT_EXPECT_EQ(test, verify_calls(v, 3), 3);
 	verify_expect(v, NULL, "verify-failed disproved");
 
@@ -687,7 +687,7 @@ static void tested_again_if_a_result_is_dropped(struct kunit *test)
 	v->nic.says = PCI_P2PMEM_UNPROVED;
 	v->drive.local = true;
 	v->nic.local = true;
-	verify_ask();
+	verify_request();
 	KUNIT_EXPECT_EQ(test, verify_calls(v, 4), 4);
 	verify_expect(v, v->b->card, "ok unproved");
 	nvmet_p2pmem_rescan(0);

@@ -297,7 +297,8 @@ static noinline struct p2pmem_sgl *p2pmem_grant_sgl(struct pci_p2pmem_grant *gra
 	size_t bytes = PAGE_ALIGN((size_t)length);
 	struct p2pmem_sgl *s;
 
-	if (unlikely(!p2pmem_grant_valid(grant))) {
+	/* Nothing has changed since it was found valid, or the pairs are compared now. */
+	if (unlikely(!p2pmem_grant_is_current(grant) && !p2pmem_grant_valid(grant))) {
 		*why = p2pmem_grant_reason(grant);
 		return NULL;
 	}

@@ -24,8 +24,8 @@
 /* How long a suspend waits for one more page to be freed */
 #define P2PMEM_SUSPEND_STALL		(HZ / 2)
 
-/* How often a revocation that waits looks whether the device is still there */
-#define P2PMEM_LOOK			(HZ / 4)
+/* How often a revocation that waits checks whether the device is still there */
+#define P2PMEM_PRESENCE			(HZ / 4)
 
 static void p2pmem_trace_revoke(struct p2pmem_provider *p, const char *what,
 				enum pci_p2pmem_reason reason)
@@ -176,15 +176,15 @@ static void p2pmem_lose_absent(struct p2pmem_provider *p)
  */
 static bool p2pmem_drain(struct p2pmem_provider *p, unsigned int drain, unsigned int seconds)
 {
-	unsigned int looks, report = P2PMEM_REPORT_SECONDS * HZ / P2PMEM_LOOK;
+	unsigned int checks, report = P2PMEM_REPORT_SECONDS * HZ / P2PMEM_PRESENCE;
 	long left;
 
-	for (looks = 1; looks <= seconds * HZ / P2PMEM_LOOK; looks++) {
-		left = p2pmem_wait_idle(p, drain, P2PMEM_LOOK);
+	for (checks = 1; checks <= seconds * HZ / P2PMEM_PRESENCE; checks++) {
+		left = p2pmem_wait_idle(p, drain, P2PMEM_PRESENCE);
 		if (left > 0)
 			return true;
 		p2pmem_lose_absent(p);
-		if (left < 0 || looks % report == 0)
+		if (left < 0 || checks % report == 0)
 			p2pmem_report(p);
 		if (left < 0)
 			break;

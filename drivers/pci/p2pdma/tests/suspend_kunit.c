@@ -116,7 +116,7 @@ static void own_memory_and_other_devices(struct kunit *test)
 	KUNIT_EXPECT_LT(test, suspend_duration(fabric_pdev(f, "nic")), SUSPEND_STALL_MS);
 }
 
-/* A removal by surprise during an unbinding or a reset: whoever holds the device sees it alone */
+/* A removal by surprise during an unbinding or a reset: nobody else notices it meanwhile */
 static void card_that_goes_during_a_revocation(struct kunit *test)
 {
 	struct fabric *f = fabric_build(test, kit_one_switch);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DOC: p2pmem_fail, fault injection: mappings that fail or should have failed, and a CMB that has moved
+ * DOC: p2pmem_fail, fault injection: mappings that fail or should fail, a CMB that has moved
  *
  * Floor 0.
  *
