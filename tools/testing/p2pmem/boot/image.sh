@@ -49,7 +49,11 @@ if [ "$1" != --inside ]; then
 	status=0
 	unshare --mount --pid --fork --kill-child --mount-proc "$0" --inside "$name" "$out" "$@" >"$out/image.log" 2>&1 9>&- || status=$?
 	rm -rf --one-file-system "$out/root"
-	[ $status = 0 ] || { tail -n 20 "$out/image.log" >&2; die "the image cannot be made (whole log: $out/image.log)"; }
+	if [ $status != 0 ]; then
+		tail -n 20 "$out/image.log" >&2
+		reason=$(sed -n 's/^image: //p' "$out/image.log" | tail -n 1)
+		die "the image cannot be made${reason:+, $reason} (whole log: $out/image.log)"
+	fi
 	echo "$want" >"$out/base.key"
 	exit 0
 fi
