@@ -40,6 +40,7 @@ MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
  * @fail: number of the command that fails, from 1
  * @sick: all commands after @fail fail as well
  * @there: those with peer memory do
+ * @dies: number of the command from which on all fail, from 1
  * @expires: the time limit of each command expires at once
  * @cancelled: the driver cancels the commands that fail
  * @resets: each failure resets the drive, which executes no command meanwhile
@@ -64,6 +65,7 @@ struct vd_fault {
 	int fail;
 	bool sick;
 	bool there;
+	int dies;
 	bool expires;
 	bool cancelled;
 	bool resets;
@@ -206,7 +208,8 @@ static bool vd_fails(struct vd *d, u8 opcode, bool peer)
 		return false;
 	d->counted++;
 	fails = d->counted == d->fault.fail ||
-		((d->fault.sick || (d->fault.there && peer)) && d->counted > d->fault.fail);
+		((d->fault.sick || (d->fault.there && peer)) && d->counted > d->fault.fail) ||
+		(d->fault.dies && d->counted >= d->fault.dies);
 	if (fails && d->fault.resets) {
 		WRITE_ONCE(d->ctrl.state, NVME_CTRL_RESETTING);
 		schedule_delayed_work(&d->reset, HZ / 10);
@@ -588,6 +591,8 @@ static void untried(struct kunit *test)
 		  .blk = BLK_STS_TIMEOUT },
 		{ "does not respond from its Compare on", COMPARE, .fail = 3, .sick = true,
 		  .blk = BLK_STS_TIMEOUT },
+		{ "does not respond after its third timeout", COMPARE, .fail = 2, .there = true,
+		  .dies = 9, .blk = BLK_STS_TIMEOUT },
 		{ "dies, and its reset fails", COMPARE, .fail = 2, .sick = true, .expires = true,
 		  .cancelled = true, .resets = true },
 		{ "reset because of another command", COMPARE, .fail = 2, .cancelled = true },
