@@ -664,6 +664,7 @@ static void tested_again_if_a_result_is_dropped(struct kunit *test)
 	struct verify *v = verify_ready(test, NULL, "warn");
 
 	v->drive.says = PCI_P2PMEM_UNPROVED;
+	v->nic.says = PCI_P2PMEM_UNPROVED;
 	verify_connect(v);
 	verify_expect(v, v->b->card, "ok unproved");
 	KUNIT_EXPECT_EQ(test, v->drive.calls, 1);
@@ -674,6 +675,7 @@ static void tested_again_if_a_result_is_dropped(struct kunit *test)
 
 	/* An administrator requests another test, which finds a proof now, then wrong data. */
 	WRITE_ONCE(v->drive.says, PCI_P2PMEM_PROVED);
+	WRITE_ONCE(v->nic.says, PCI_P2PMEM_PROVED);
 	verify_request();
 	KUNIT_EXPECT_EQ_MSG(test, verify_calls(v, 2), 2, "an unproved path is not tested again");
 	verify_expect(v, v->b->card, "ok proved");
