@@ -89,7 +89,8 @@ again
 echo peer >$filter
 echo 1000 >$fail
 errno_is EXDEV "transfers of peer memory fail" verify "$grant" "$adapter"
-is "$(r note)" "RDMA READ into it failed (-EIO)" "the note names the transfer"
+# not every kernel knows the names of errors
+like "$(r note)" "RDMA READ into it failed (-[E5]*)" "the note names the transfer"
 again
 echo rdma >$filter
 errno_is EAGAIN "an adapter that moves nothing at all" verify "$grant" "$adapter"
