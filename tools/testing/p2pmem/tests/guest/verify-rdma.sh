@@ -53,7 +53,7 @@ ip addr del 10.0.0.1/24 dev "$net" || bail "the address cannot be taken away"
 echo 1 >"/proc/sys/net/ipv6/conf/$net/disable_ipv6" 2>/dev/null || :
 errno_is ok "without an address" verify "$grant" "$adapter"
 is "$(r proof)" unproved "nothing is proved"
-like "$(r note)" "*cannot be connected with itself*" "with a note"
+like "$(r note)" "cannot be connected with itself" "with a note"
 
 # nothing is stored: that a device has no address yet says nothing about the path
 ip addr add 10.0.0.1/24 dev "$net" || bail "the address cannot be restored"
@@ -68,7 +68,7 @@ again
 e2e_gate 1 20000
 errno_is EAGAIN "a transfer that does not end" verify "$grant" "$adapter"
 is "$(r proof)" unproved "a timeout is not wrong data"
-like "$(r note)" "*RDMA READ into it was disturbed*" "the note names the transfer"
+like "$(r note)" "RDMA READ into it was disturbed" "the note names the transfer"
 must verdict "$card" "$adapter"
 is "$(r reason)" ok "nothing is held against the path"
 e2e_gate 0
@@ -90,12 +90,12 @@ echo peer >$filter
 echo 1000 >$fail
 errno_is EXDEV "transfers of peer memory fail" verify "$grant" "$adapter"
 # not every kernel knows the names of errors
-like "$(r note)" "RDMA READ into it failed (-[E5]*)" "the note names the transfer"
+like "$(r note)" "^RDMA READ into it failed [(]-(EIO|5)[)]\$" "the note names the transfer"
 again
 echo rdma >$filter
 errno_is EAGAIN "an adapter that moves nothing at all" verify "$grant" "$adapter"
 is "$(r proof)" unproved "its error is not one of the path"
-like "$(r note)" "*fails with system memory, too" "the note names the adapter"
+like "$(r note)" "fails with system memory, too\$" "the note names the adapter"
 must verdict "$card" "$adapter"
 is "$(r reason)" ok "nothing is held against the path"
 echo 0 >$fail
