@@ -71,11 +71,13 @@ fill()
 		-e "s|@MODULES@|$modules|g" "$1"
 }
 
-# a pattern of the kernels that tests have passed on: ^(6[.]1|6[.]12)[.]
+# a pattern of the series of kernels on which tests of p2pmem-dkms have passed: ^(6[.]1|6[.]12)[.]
 tested()
 {
-	awk '$2 == "|" { split($1, v, "."); if (!seen[v[1] "." v[2]]++) print v[1] "[.]" v[2] }' "$top/tools/graft/known" |
-		sort | paste -sd '|' | sed 's/.*/^(&)[.]/'
+	awk -F ' *[|] *' '!/^#/ && NF == 3 && $3 ~ /(^|, )dkms(,|$)/ {
+			split($1, v, ".")
+			if (!seen[v[1] "." v[2]]++) print v[1] "[.]" v[2]
+		}' "$top/tools/graft/known" | sort | paste -sd '|' | sed 's/.*/^(&)[.]/'
 }
 
 # insert MARKER FILE: replaces the line @MARKER@ by the functions of a script that others source

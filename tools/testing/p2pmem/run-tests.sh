@@ -342,7 +342,7 @@ while read -r line; do
 	known[$name]=1
 	[ -z "$guests" ] || { [ "${words[1]}" != host ] && [[ $line != *LANE=* ]]; } || continue
 	# all other tests run on the kernel of the machine's own distribution
-	case $name in "smoke-$own" | "check-$own") continue ;; esac
+	case $name in "smoke-$own" | "check-$own" | "deb-sources-$own") continue ;; esac
 	selected "$name" || continue
 	names+=("$name")
 	lines+=("$line")

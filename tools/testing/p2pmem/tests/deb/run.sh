@@ -129,6 +129,19 @@ dkms_depends()
 	[ "$p" = spatch ]
 }
 
+# dkms_kernels WANTED LINE...: the pattern of kernels in p2pmem-dkms, of these lines of tools/graft/known
+dkms_kernels()
+{
+	wanted=$1
+	shift
+	mkdir -p "$work/known/tools/graft"
+	printf '%s\n' "# RELEASE | VERSION | dkms" "$@" >"$work/known/tools/graft/known"
+	{ echo "top='$work/known'"; sed -n '/^tested()/,/^}/p' "$packaging/deb.sh"; echo tested; } >"$work/known/tested.sh"
+	found=$(sh "$work/known/tested.sh")
+	echo "$found"
+	[ "$found" = "$wanted" ]
+}
+
 # image_package RELEASE VERSION: like the distribution's, with few modules
 image_package()
 {
@@ -256,6 +269,10 @@ check "... builds for its own" sh -c "env PATH='$work/sources/bin:$PATH' '$work/
 rm -r "$work/headers"
 check "... and says what to install where there are no headers" refused "install linux-headers-$KVER" rebuild
 check "p2pmem-dkms depends on what its sources call" dkms_depends
+check "... and builds for the series that were tested, not for others that p2pmem runs on" dkms_kernels '^(6[.]12|7[.]3)[.]' \
+	"6.12.118+deb13-amd64 | 6.12.118-1 | guests: all, dkms" "7.3.4+deb13-amd64 | 7.3.4-1~bpo13+1 | dkms" \
+	"6.12.117+deb12-amd64 | 6.12.117-1~deb12u1 | check, dkms" "6.1.0-57-amd64 | 6.1.192-3 | guests: all but dkms of it" \
+	"7.2.13+deb14-amd64 | 7.2.13-1 | smoke"
 check "lintian has no error and no warning" lintian --allow-root --fail-on error,warning "$work/built"/*.changes
 check "a key to sign with" openssl req -new -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=p2pmem test" \
 	-text -keyout "$work/key.pem" -out "$work/cert.pem"

@@ -46,13 +46,16 @@ kernel()
 	env SHARED_BUILD="$other" "$@" "$rig/kernel.sh" "$other"
 }
 
-# every kernel that KERNEL= can name has a smoke in make check, and all tests of guests in make check-full
+# every kernel that KERNEL= can name has a smoke in make check, all tests of guests in make check-full, and there the
+# packages of sources, which are built on amd64
 tested()
 {
 	lists=$top/tools/testing/p2pmem/tests
-	sed 's/#.*//' "$rig/kernels" | awk 'NF { print $1 }' | while read -r k; do
+	sed 's/#.*//' "$rig/kernels" | awk 'NF { print $1, $2 }' | while read -r k arch; do
 		grep -q "^smoke-${k}[[:space:]].*smoke\.sh .*${k}\$" "$lists/list" || echo "no smoke-$k in list"
 		grep -q "^check-${k}[[:space:]].*smoke\.sh .*$k full\$" "$lists/list-full" || echo "no check-$k in list-full"
+		[ "$arch" != amd64 ] || grep -q "^deb-sources-${k}[[:space:]].*other\.sh .*$k deb/sources\.sh\$" "$lists/list-full" ||
+			echo "no deb-sources-$k in list-full"
 	done >"$work/tmp/untested"
 	cat "$work/tmp/untested"
 	[ ! -s "$work/tmp/untested" ]
