@@ -31,8 +31,9 @@
 
 /*
  * Whether a path's grant would be created now. A self-test proves one route: if memory is
- * mapped by another route now, or the route needs an administrator's entry now, the path needs
- * a new grant and a new test. Set @by_admin: the route needs such an entry.
+ * mapped by another route now, or the core dropped the proof because the route needs an
+ * administrator's entry now, the path needs a new grant and a new test. Set @by_admin: the route
+ * needs such an entry.
  */
 static bool nvmet_p2pmem_still_valid(struct nvmet_p2pmem_path *path,
 				     struct pci_p2pmem_grant *grant, bool *by_admin)
@@ -46,9 +47,6 @@ static bool nvmet_p2pmem_still_valid(struct nvmet_p2pmem_path *path,
 	if (!pci_p2pmem_grant_verdict(grant, &v))
 		return false;
 	*by_admin = v.by_admin;
-	if (nvmet_p2pmem_record(path->ns)->verify != NVMET_P2PMEM_OFF &&
-	    v.by_admin && !path->trust.by_admin)
-		return false;
 	drive = nvmet_p2pmem_drive(path->ns, &reason);
 	trusted = drive && nvmet_p2pmem_still_trusted(path, grant, drive);
 	put_device(drive);
