@@ -15,7 +15,7 @@ work=$out/layout
 
 die()
 {
-	echo "check-layout: $*"
+	echo "check-layout: $*" >&2
 	exit 1
 }
 
