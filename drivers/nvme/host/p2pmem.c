@@ -330,6 +330,18 @@ static struct pci_dev *nvme_p2pmem_pop_sibling(struct nvme_ctrl *ctrl)
 	return NULL;
 }
 
+/* Call @fn for the function of each sibling that lends its CMB, which is no lender then. */
+static void nvme_p2pmem_for_each_sibling(struct nvme_ctrl *ctrl,
+					 void (*fn)(struct pci_dev *pdev))
+{
+	struct pci_dev *pdev;
+
+	while ((pdev = nvme_p2pmem_pop_sibling(ctrl))) {
+		fn(pdev);
+		pci_dev_put(pdev);
+	}
+}
+
 /**
  * nvme_p2pmem_stop_siblings() - stop lending the CMBs of all other controllers of a subsystem
  * @ctrl: the controller through which the NVM subsystem is about to be reset
@@ -343,12 +355,7 @@ static struct pci_dev *nvme_p2pmem_pop_sibling(struct nvme_ctrl *ctrl)
  */
 void nvme_p2pmem_stop_siblings(struct nvme_ctrl *ctrl)
 {
-	struct pci_dev *pdev;
-
-	while ((pdev = nvme_p2pmem_pop_sibling(ctrl))) {
-		pci_p2pmem_revoke(pdev);
-		pci_dev_put(pdev);
-	}
+	nvme_p2pmem_for_each_sibling(ctrl, pci_p2pmem_revoke);
 }
 
 /**
@@ -361,12 +368,7 @@ void nvme_p2pmem_stop_siblings(struct nvme_ctrl *ctrl)
  */
 void nvme_p2pmem_lose_siblings(struct nvme_ctrl *ctrl)
 {
-	struct pci_dev *pdev;
-
-	while ((pdev = nvme_p2pmem_pop_sibling(ctrl))) {
-		pci_p2pmem_lost(pdev);
-		pci_dev_put(pdev);
-	}
+	nvme_p2pmem_for_each_sibling(ctrl, pci_p2pmem_lost);
 }
 
 /**
