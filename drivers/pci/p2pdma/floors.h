@@ -84,6 +84,7 @@ int p2pmem_registry_init(void);
 void p2pmem_registry_exit(void);
 
 /* walk.c */
+u64 p2pmem_address(struct pci_dev *pdev);
 int p2pmem_chain_fill(struct p2pmem_chain *c, struct pci_dev *pdev);
 void p2pmem_node_name(u64 id, char *buf, size_t len);
 void p2pmem_host_name(u64 id, char *buf, size_t len);

@@ -271,7 +271,7 @@ static struct p2pmem_provider *p2pmem_provider_create(struct pci_dev *pdev, unsi
 		return NULL;
 	}
 	p->pdev = pci_dev_get(pdev);
-	p->address = (u64)(u32)pci_domain_nr(pdev->bus) << 16 | pci_dev_id(pdev);
+	p->address = p2pmem_address(pdev);
 	p->release = p2pmem_provider_release;
 	kref_init(&p->ref);
 	mutex_init(&p->lock);

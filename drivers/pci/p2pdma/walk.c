@@ -111,7 +111,14 @@ static int p2pmem_node_settings(struct p2pmem_node *n, struct pci_dev *pdev)
 	return 0;
 }
 
-static u64 p2pmem_node_id(struct pci_dev *pdev)
+/**
+ * p2pmem_address() - PCI address of a function
+ * @pdev: PCI function that the caller holds, on its bus
+ *
+ * Context: Any.
+ * Return: domain, bus, device and function as one number.
+ */
+u64 p2pmem_address(struct pci_dev *pdev)
 {
 	return (u64)(u32)pci_domain_nr(pdev->bus) << 16 | pci_dev_id(pdev);
 }
@@ -121,7 +128,7 @@ static int p2pmem_node_fill(struct p2pmem_node *n, struct pci_dev *pdev)
 	u32 cap;
 	int ret;
 
-	n->id = p2pmem_node_id(pdev);
+	n->id = p2pmem_address(pdev);
 	n->type = p2pmem_node_type(pdev);
 	/* The kernel keeps the flag of virtual functions clear. */
 	n->multifunction = pdev->multifunction || pdev->is_virtfn;
