@@ -71,7 +71,7 @@ static DEFINE_RAW_SPINLOCK(lock);	/* calls, failed, accepted, symbol */
 static char symbol[KSYM_SYMBOL_LEN];
 
 #ifdef CONFIG_X86
-/* The probe redirects a failing call to this; the result is already set */
+/* The probe redirects a skipped call to this; the result is already set */
 asmlinkage void p2pmem_fail_return(void);
 asm(".pushsection .text\n"
 	".type p2pmem_fail_return, @function\n"
@@ -102,6 +102,14 @@ static void fail_return(struct pt_regs *regs)
 	instruction_pointer_set(regs, procedure_link_pointer(regs));
 }
 #endif
+
+/* Lets the function return @value without being run; returns what a pre_handler then has to */
+static int skip_call(struct pt_regs *regs, unsigned long value)
+{
+	regs_set_return_value(regs, value);
+	fail_return(regs);
+	return 1;
+}
 
 static bool selected(struct device *dev)
 {
@@ -134,9 +142,7 @@ static int entry(struct kprobe *probe, struct pt_regs *regs)
 	raw_spin_unlock_irqrestore(&lock, flags);
 	if (!hit)
 		return 0;
-	regs_set_return_value(regs, DMA_MAPPING_ERROR);
-	fail_return(regs);
-	return 1;
+	return skip_call(regs, DMA_MAPPING_ERROR);
 }
 
 /* A probe that has a post_handler is not optimized into a jump, which could not skip the call */
@@ -156,9 +162,7 @@ static int moved_entry(struct kprobe *probe, struct pt_regs *regs)
 	if (!READ_ONCE(moved))
 		return 0;
 	moved_answers++;
-	regs_set_return_value(regs, false);
-	fail_return(regs);
-	return 1;
+	return skip_call(regs, false);
 }
 
 static struct kprobe moved_probe = {
@@ -180,9 +184,7 @@ static int sgtable_entry(struct kprobe *probe, struct pt_regs *regs)
 	raw_spin_unlock_irqrestore(&lock, flags);
 	if (!hit)
 		return 0;
-	regs_set_return_value(regs, 0);
-	fail_return(regs);
-	return 1;
+	return skip_call(regs, 0);
 }
 
 static struct kprobe sgtable_probe = {
