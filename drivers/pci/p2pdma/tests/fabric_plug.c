@@ -31,6 +31,17 @@ static void fabric_leave(struct fabric_function *fn)
 		fabric_function_free(at);
 }
 
+/* The function @name; the test fails if there is none to do @what with */
+static struct fabric_function *fabric_find_to(struct fabric *f, const char *name,
+					      const char *what)
+{
+	struct fabric_function *fn = fabric_find(f, name);
+
+	if (!fn)
+		KUNIT_FAIL(f->test, "no function %s to %s", name, what);
+	return fn;
+}
+
 /**
  * fabric_unplug() - remove a function as a hot-plug driver does
  * @f: the fabric
@@ -40,13 +51,11 @@ static void fabric_leave(struct fabric_function *fn)
  */
 void fabric_unplug(struct fabric *f, const char *name)
 {
-	struct fabric_function *fn = fabric_find(f, name);
+	struct fabric_function *fn = fabric_find_to(f, name, "unplug");
 	struct pci_dev *pdev = fabric_pdev(f, name);
 
-	if (!fn) {
-		KUNIT_FAIL(f->test, "no function %s to unplug", name);
+	if (!fn)
 		return;
-	}
 	if (pdev)
 		pci_stop_and_remove_bus_device_locked(pdev);
 	fabric_leave(fn);
@@ -62,12 +71,10 @@ EXPORT_SYMBOL_IF_KUNIT(fabric_unplug);
  */
 void fabric_kill(struct fabric *f, const char *name)
 {
-	struct fabric_function *fn = fabric_find(f, name);
+	struct fabric_function *fn = fabric_find_to(f, name, "kill");
 
-	if (!fn) {
-		KUNIT_FAIL(f->test, "no function %s to kill", name);
+	if (!fn)
 		return;
-	}
 	guard(raw_spinlock_irqsave)(&fn->host->lock);
 	fn->dead = true;
 }
@@ -84,12 +91,10 @@ EXPORT_SYMBOL_IF_KUNIT(fabric_kill);
  */
 void fabric_blink(struct fabric *f, const char *name, int where, unsigned int after)
 {
-	struct fabric_function *fn = fabric_find(f, name);
+	struct fabric_function *fn = fabric_find_to(f, name, "blink");
 
-	if (!fn) {
-		KUNIT_FAIL(f->test, "no function %s to blink", name);
+	if (!fn)
 		return;
-	}
 	guard(raw_spinlock_irqsave)(&fn->host->lock);
 	fn->blink = where;
 	fn->blink_after = after;
@@ -109,12 +114,10 @@ EXPORT_SYMBOL_IF_KUNIT(fabric_blink);
 void fabric_on_read(struct fabric *f, const char *name, int where, void (*fn)(void *arg),
 		    void *arg)
 {
-	struct fabric_function *function = fabric_find(f, name);
+	struct fabric_function *function = fabric_find_to(f, name, "read");
 
-	if (!function) {
-		KUNIT_FAIL(f->test, "no function %s to read", name);
+	if (!function)
 		return;
-	}
 	guard(raw_spinlock_irqsave)(&function->host->lock);
 	function->on_read = fn;
 	function->on_read_at = where;
@@ -276,12 +279,10 @@ EXPORT_SYMBOL_IF_KUNIT(fabric_bind);
  */
 void fabric_on_remove(struct fabric *f, const char *name, void (*fn)(struct pci_dev *pdev))
 {
-	struct fabric_function *at = fabric_find(f, name);
+	struct fabric_function *at = fabric_find_to(f, name, "watch");
 
-	if (!at) {
-		KUNIT_FAIL(f->test, "no function %s to watch", name);
+	if (!at)
 		return;
-	}
 	guard(raw_spinlock_irqsave)(&at->host->lock);
 	at->on_remove = fn;
 }
