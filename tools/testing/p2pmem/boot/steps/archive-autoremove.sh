@@ -18,12 +18,7 @@ left_of()
 		! -path "/lib/modules/$1" ! -name p2pmem_rnic.ko
 }
 
-is "$running" "$NEWER" "the newer kernel is running"
-check "our nvme carries the root file system" carries_root '*/updates/p2pmem*/nvme.ko'
-is "$(failed_units)" "" "no unit has failed"
-is "$(said_by p2pmem-boot.service)" "" "the check at boot has nothing to say"
-modprobe nvme-rdma
-check "the restored target uses peer memory" peer_io
+newer_serves
 check "apt-get autoremove" autoremove
 check "the older kernel, which apt keeps, keeps its modules" ours "$OLDER"
 check "and its initramfs" in_initramfs "$OLDER" updates/p2pmem

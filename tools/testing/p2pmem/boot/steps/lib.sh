@@ -264,3 +264,14 @@ peer_io()
 	say "data peer_bytes $((after - before))"
 	[ $((after - before)) -ge 4194304 ]
 }
+
+# newer_serves: five checks of a boot of the newer kernel with our modules, of which nothing is wrong
+newer_serves()
+{
+	is "$running" "$NEWER" "the newer kernel is running"
+	check "our nvme carries the root file system" carries_root '*/updates/p2pmem*/nvme.ko'
+	is "$(failed_units)" "" "no unit has failed"
+	is "$(said_by p2pmem-boot.service)" "" "the check at boot has nothing to say"
+	modprobe nvme-rdma
+	check "the restored target uses peer memory" peer_io
+}

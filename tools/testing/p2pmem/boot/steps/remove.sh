@@ -4,12 +4,7 @@
 . ./lib.sh
 plan 11
 
-is "$running" "$NEWER" "the newer kernel is running"
-check "our nvme carries the root file system" carries_root '*/updates/p2pmem*/nvme.ko'
-is "$(failed_units)" "" "no unit has failed"
-is "$(said_by p2pmem-boot.service)" "" "the check at boot has nothing to say"
-modprobe nvme-rdma
-check "the restored target uses peer memory" peer_io
+newer_serves
 nvmetcli clear
 # shellcheck disable=SC2016	# dpkg-query expands it
 check "apt purges all packages" sh -c 'apt-get purge -y $(dpkg-query -W -f "\${Package}\n" "p2pmem*")'
