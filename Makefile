@@ -14,7 +14,7 @@ override BUILD := $(BUILD)/lanes/$(KERNEL)
 endif
 endif
 export BUILD SHARED_BUILD
-# A name that is exported empty exports what a script later sets it to: a test's kernel to the kernel of another one.
+# Not those that are empty: a script that sets an exported variable passes it on, to scripts for another kernel too.
 $(foreach v,KERNEL RELEASE KDIR KSRC KIMAGE,$(if $($(v)),$(eval export $(v)),$(eval unexport $(v))))
 
 .PHONY: help deps modules command deb docs vm demo check check-full kunit mutants graft patches ungraft clean kunit-fast fuzz lint picture bench bench-check

@@ -147,7 +147,7 @@ struct device *nvmet_p2pmem_drive(struct nvmet_ns *ns, enum pci_p2pmem_reason *r
 struct pci_dev *nvmet_p2pmem_fixed_provider(struct nvmet_p2pmem_ns *rec, ktime_t since,
 					    struct pci_p2pmem_verdict *why)
 {
-	ktime_t now = ktime_get();
+	ktime_t before;
 
 	lockdep_assert_held(&rec->ns->subsys->lock);
 
@@ -156,9 +156,10 @@ struct pci_dev *nvmet_p2pmem_fixed_provider(struct nvmet_p2pmem_ns *rec, ktime_t
 	if (rec->found && !device_is_registered(&rec->found->dev))
 		nvmet_p2pmem_forget_provider(rec);
 	if (!rec->found && ktime_before(rec->absent, since)) {
+		/* A function may appear while the lookup runs. */
+		before = ktime_get();
 		rec->found = pci_get_domain_bus_and_slot(rec->domain, rec->bus, rec->devfn);
-		/* The time before the lookup: a function may appear while it runs. */
-		rec->absent = rec->found ? 0 : now;
+		rec->absent = rec->found ? 0 : before;
 	}
 	return pci_dev_get(rec->found);
 }

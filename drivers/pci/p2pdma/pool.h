@@ -62,7 +62,7 @@ struct p2pmem_recent {
  * @slabs: owns the addresses
  * @name: name of the provider
  * @closed: pages in @added
- * @free: how many of them are free here, without @recent; read without the lock as a hint
+ * @free: pages that are free here, without @added and @recent; read without the lock as a hint
  * @promised: how many of @free are for lists that are being filled
  * @recent: blocks that are free and not merged, by order
  */
