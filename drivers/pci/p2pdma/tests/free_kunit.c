@@ -135,6 +135,33 @@ static void list_that_is_freed_twice(struct kunit *test)
 	free_expect_whole(test, card);
 }
 
+/* The pages of a list go back with it, and not once more by their addresses. */
+static void page_of_a_list_that_was_freed(struct kunit *test)
+{
+	static const u32 sizes[] = { SZ_4K, SZ_8K, SZ_128K, SZ_128K + SZ_4K, SZ_1M + SZ_4K };
+	struct pci_dev *card = free_kit(test);
+	struct scatterlist *sgl, *sg;
+	unsigned int nents, i;
+	void **addr;
+	int j;
+
+	addr = kunit_kcalloc(test, PFN_UP(SZ_1M + SZ_4K), sizeof(*addr), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	for (j = 0; j < ARRAY_SIZE(sizes); j++) {
+		sgl = pci_p2pmem_sgl_alloc(card, &nents, sizes[j], GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, sgl);
+		for_each_sg(sgl, sg, nents, i)
+			addr[i] = sg_virt(sg);
+		pci_p2pmem_sgl_free(sgl);
+		KUNIT_EXPECT_EQ(test, free_warned, 0);
+		for (i = 0; i < nents; i++)
+			pci_p2pmem_free(addr[i], PAGE_SIZE);
+		KUNIT_EXPECT_EQ_MSG(test, free_warned, nents, "%#x bytes", sizes[j]);
+		free_warned = 0;
+		free_expect_whole(test, card);
+	}
+}
+
 /**
  * struct free_irq - what a hard interrupt does
  * @work: raises it
@@ -267,6 +294,7 @@ static struct kunit_case free_cases[] = {
 	KUNIT_CASE(part_that_is_freed_twice),
 	KUNIT_CASE(referenced_page_that_is_freed_twice),
 	KUNIT_CASE(list_that_is_freed_twice),
+	KUNIT_CASE(page_of_a_list_that_was_freed),
 	KUNIT_CASE(hard_interrupts_allocate_and_free),
 	{ }
 };

@@ -475,6 +475,21 @@ static void provider_that_hangs_is_last(struct kunit *test)
 	}
 }
 
+/* Fills the memory for disproofs, and two more */
+static void prover_remember(struct kunit *test, struct prover *v)
+{
+	u64 address = kit_provider(v->k.card)->address, sig;
+	struct p2pmem_disproof *d;
+
+	for (sig = 1; sig <= 258; sig++) {
+		d = p2pmem_disproof_alloc();
+		KUNIT_ASSERT_NOT_NULL(test, d);
+		d = p2pmem_disproof_remember(d, address, v->k.nic, sig, PCI_P2PMEM_MAP_BUS_ADDR,
+					     "no");
+		p2pmem_disproof_drop(d);
+	}
+}
+
 /* Memory for disproofs is bounded: of more than 256 the oldest one goes, and no other. */
 static void oldest_disproof_goes(struct kunit *test)
 {
@@ -483,14 +498,7 @@ static void oldest_disproof_goes(struct kunit *test)
 	char note[PCI_P2PMEM_NOTE];
 	u64 sig;
 
-	for (sig = 1; sig <= 258; sig++) {
-		struct p2pmem_disproof *d = p2pmem_disproof_alloc();
-
-		KUNIT_ASSERT_NOT_NULL(test, d);
-		d = p2pmem_disproof_remember(d, address, v->k.nic, sig, PCI_P2PMEM_MAP_BUS_ADDR,
-					     "no");
-		p2pmem_disproof_drop(d);
-	}
+	prover_remember(test, v);
 	for (sig = 1; sig <= 258; sig++)
 		KUNIT_EXPECT_EQ_MSG(test, sig > 2,
 				    p2pmem_disproof_recall(address, v->k.nic, sig,
@@ -501,6 +509,24 @@ static void oldest_disproof_goes(struct kunit *test)
 		KUNIT_EXPECT_FALSE_MSG(test, p2pmem_disproof_recall(address, v->k.nic, sig,
 								    PCI_P2PMEM_MAP_BUS_ADDR, note),
 				       "number %llu is not forgotten", sig);
+}
+
+/* A pair that exists keeps its disproof, also when that is not among the 256 any more. */
+static void disproof_of_a_pair_outlives_its_memory(struct kunit *test)
+{
+	struct prover *v = prover(test);
+
+	v->says = PCI_P2PMEM_DISPROVED;
+	KUNIT_EXPECT_EQ(test, verify_pair(v), -EXDEV);
+	prover_remember(test, v);
+	kit_reevaluate();
+	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_DISPROVED, "an event elsewhere");
+	pci_p2pmem_lost(v->k.card);
+	pci_p2pmem_resume(v->k.card);
+	kit_reevaluate();
+	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_DISPROVED, "a reset");
+	kit_forget(kit_provider(v->k.card));
+	KUNIT_EXPECT_EQ_MSG(test, known(v), PCI_P2PMEM_UNTRIED, "a new test was requested");
 }
 
 /* What an evaluation that fails was to forget is forgotten, too. */
@@ -799,6 +825,7 @@ static struct kunit_case verify_cases[] = {
 	KUNIT_CASE(disproof_stays_over_hotplug),
 	KUNIT_CASE(disproof_is_of_two_models),
 	KUNIT_CASE(oldest_disproof_goes),
+	KUNIT_CASE(disproof_of_a_pair_outlives_its_memory),
 	KUNIT_CASE(provider_that_hangs),
 	KUNIT_CASE(provider_that_hangs_is_last),
 	KUNIT_CASE(dropped_proof_is_notified),
