@@ -30,7 +30,8 @@ help:
 #help   modules    build and check the modules for that kernel, in $(BUILD)/stock/<release>/modules
 #help   command    build the command p2pmem, which runs on any kernel: $(BUILD)/command/p2pmem
 #help   deb        build Debian packages of the modules and tools, in $(BUILD)/deb; installs what
-#help              that needs, and neither QEMU nor anything else of the tests
+#help              that needs, and neither QEMU nor anything else of the tests. SOURCES=file: the package of
+#help              modules again, from an archive of sources that make deb left
 #help   docs       write what documentation shows of the command, and the pictures
 #help   vm         boot a topology and run a script in the guest (variables below)
 #help   demo       NVMe over Fabrics with its payload in peer memory, proved by traced addresses

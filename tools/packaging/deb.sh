@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # deb.sh BUILD [OUT]: build Debian packages for the kernel that rig/kernel.sh selects, and the archive of
-# its grafted sources. "make deb" calls it. OUT is another directory than BUILD/deb.
+# its grafted sources; or from such an archive the package of its modules again. "make deb" calls it. OUT is another
+# directory than BUILD/deb.
 #
 #   BUILD/deb/*.deb                          p2pmem-modules-RELEASE, p2pmem-modules, p2pmem, p2pmem-dkms
 #   BUILD/deb/p2pmem-source-RELEASE.tar.xz   what the modules of RELEASE are built from, see build.sh in it
@@ -12,6 +13,7 @@
 #   VERSION=          version of p2pmem (default: 1.0 and the time of the last commit)
 #   MAINTAINER=       "Name <address>" (default: of MAINTAINERS)
 #   SIGN_KEY= SIGN_CERT=  sign the modules with this key and certificate (Secure Boot)
+#   SOURCES=          an archive p2pmem-source-RELEASE.tar.xz: the package p2pmem-modules-RELEASE alone, see sources.sh
 #
 # OUT has the packages of one build, which it says how to install. Those of earlier ones, with their sources, are
 # moved to OUT/old. Runs with different OUT share no files that one of them writes, except for the kernel and the
@@ -41,6 +43,8 @@ die()
 }
 # shellcheck source=tools/packaging/sign.sh
 . "$here/sign.sh"
+# shellcheck source=tools/packaging/sources.sh
+. "$here/sources.sh"
 
 # put SOURCE DESTINATION [MODE]: one file
 put()
@@ -103,7 +107,7 @@ modules_package()
 	# dpkg replaces files one by one: not where they are loaded from, see debian/switch.in
 	dest=p2pmem-modules-$name/usr/lib/p2pmem/$KVER
 	for m in $modules; do
-		put "$build/stock/$KVER/modules/$m.ko" "$dest/$m.ko"
+		put "$built/$m.ko" "$dest/$m.ko"
 	done
 	sign "$payload/$dest"
 	fill "$here/debian/switch.in" | insert EXCHANGE exchange.sh >"$payload/$dest/switch"
@@ -177,16 +181,15 @@ debian_files()
 {
 	cp "$here/debian/rules" "$here/debian/copyright" "$tree/debian/"
 	fill "$here/debian/control.in" >"$tree/debian/control"
+	# the source and its first package
+	[ -z "${SOURCES:-}" ] || sed -i '/^Package: p2pmem-modules$/,$d' "$tree/debian/control"
 	for s in preinst postinst prerm postrm; do
 		fill "$here/debian/modules.$s" | insert SECURE secure.sh | insert RIVALS rivals.sh \
 			>"$tree/debian/p2pmem-modules-$name.$s"
 	done
-	cp "$here/debian/p2pmem.prerm" "$here/debian/p2pmem.triggers" "$here/debian/p2pmem.lintian-overrides" "$tree/debian/"
 	for p in p2pmem-modules "p2pmem-modules-$name"; do
 		printf '%s\n' "# has two versions, the kernel's and p2pmem's" "$p: package-has-long-file-name *" >"$tree/debian/$p.lintian-overrides"
 	done
-	cp "$here/debian/dkms.preinst" "$tree/debian/p2pmem-dkms.preinst"
-	sed "s#@KERNELS@#$(tested)#" "$here/debian/dkms.conf" >"$tree/debian/p2pmem-dkms.dkms"
 	mkdir -p "$tree/debian/source"
 	echo "3.0 (native)" >"$tree/debian/source/format"
 	echo "$version" >"$tree/version"
@@ -201,6 +204,17 @@ debian_files()
 	END
 }
 
+# other_files: of the packages that are not a release's modules
+other_files()
+{
+	mkdir -p "$payload/p2pmem-modules"
+	tools_package
+	dkms_package
+	cp "$here/debian/p2pmem.prerm" "$here/debian/p2pmem.triggers" "$here/debian/p2pmem.lintian-overrides" "$tree/debian/"
+	cp "$here/debian/dkms.preinst" "$tree/debian/p2pmem-dkms.preinst"
+	sed "s#@KERNELS@#$(tested)#" "$here/debian/dkms.conf" >"$tree/debian/p2pmem-dkms.dkms"
+}
+
 # Packages of earlier builds are not in the way of a command that names all files of some name
 earlier()
 {
@@ -211,39 +225,51 @@ earlier()
 	done
 }
 
+# from_archive: selects the kernel and builds its modules; sets KVER, KDIR, KIMAGE, image, version and built
+from_archive()
+{
+	"$rig/kernel.sh" "$build"
+	# shellcheck disable=SC1091
+	. "$build/kernel/env"
+	own=$(dpkg --print-architecture)
+	[ "${KARCH:-$own}" = "$own" ] ||
+		die "the kernel $KVER is for $KARCH, and the packages would be for $own: run make deb on a machine of $KARCH"
+	image=$(cat "$build/kernel/version" 2>/dev/null) || image=
+	if [ -z "$image" ] || [ -z "$KIMAGE" ]; then
+		die "the kernel was set by KDIR=, not taken from a package, and a package of modules depends on the image's version: unset KDIR="
+	fi
+	"$rig/modules.sh" "$build"
+	built=$build/stock/$KVER/modules
+	version=$(version)
+}
+
+[ -z "${SOURCES:-}" ] || sources_check
 # shellcheck disable=SC2046	# split into one word per package
 "$rig/deps.sh" $(sed 's/#.*//' "$here/build-depends" | awk 'NF { print $1 }')
-"$rig/kernel.sh" "$build"
-# shellcheck disable=SC1091
-. "$build/kernel/env"
-own=$(dpkg --print-architecture)
-[ "${KARCH:-$own}" = "$own" ] ||
-	die "the kernel $KVER is for $KARCH, and the packages would be for $own: run make deb on a machine of $KARCH"
-image=$(cat "$build/kernel/version" 2>/dev/null) || image=
-if [ -z "$image" ] || [ -z "$KIMAGE" ]; then
-	die "the kernel was set by KDIR=, not taken from a package, and a package of modules depends on the image's version: unset KDIR="
-fi
-"$rig/modules.sh" "$build"
-name=$(echo "$KVER" | tr _ -)
-version=$(version)
+[ -n "${SOURCES:-}" ] || from_archive
 signed=no certificate=
 exec 9>"$out/lock"
 flock 9
 rm -rf "$work"
-mkdir -p "$tree/debian" "$payload/p2pmem-modules"
+mkdir -p "$tree/debian"
+[ -z "${SOURCES:-}" ] || sources_build
+name=$(echo "$KVER" | tr _ -)
 
 modules_package
-tools_package
-dkms_package
+[ -n "${SOURCES:-}" ] || other_files
 debian_files
 (cd "$tree" && dpkg-buildpackage -b -uc -us -d) >"$work/log" 2>&1 || {
 	tail -n 20 "$work/log" >&2
 	die "the packages cannot be built (whole log: $work/log)"
 }
 earlier
-source_archive
+if [ -n "${SOURCES:-}" ]; then sources_keep; else source_archive; fi
 mv "$work"/*.deb "$out/"
 (cd "$work" && echo *.changes *.buildinfo | xargs -n 1 | while read -r f; do mv "$f" "$out/"; done)
 echo "deb: $(cd "$out" && echo p2pmem*.deb p2pmem-source-*.tar.xz) in $out"
 # apt marks packages from files as manually installed, and would keep the kernels of all releases for them
-echo "deb: to install: apt install $(echo "$out/p2pmem_"*.deb "$out"/p2pmem-modules*.deb) && apt-mark auto p2pmem-modules-$name"
+set --
+for f in "$out"/p2pmem_*.deb "$out"/p2pmem-modules*.deb; do
+	[ ! -e "$f" ] || set -- "$@" "$f"
+done
+echo "deb: to install: apt install $* && apt-mark auto p2pmem-modules-$name"

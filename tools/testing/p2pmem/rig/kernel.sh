@@ -5,6 +5,7 @@
 # kernel.sh BUILD --list: what the archive has now for each name of the file "kernels".
 # kernel.sh BUILD --sources: every version of the source of each: lines of NAME PACKAGE VERSION APT, where APT
 #   is the apt.conf that fetches it, or "own" for the machine's.
+# kernel.sh BUILD --headers KDIR: prints their architecture, and the directory of their compiler unless it is installed.
 #
 # Writes BUILD/kernel/env, a shell and make fragment with
 #   KVER=    its release, as of uname -r
@@ -311,6 +312,13 @@ if [ "${2:-}" = --sources ]; then
 		! archive_stale || archive_update || lacking "the package lists of $suites cannot be fetched: is there a network?"
 		versions "^$src_pattern\$" | sed "s|^|$name |; s|\$| ${archive_conf:-own}|"
 	done
+	exit
+fi
+
+if [ "${2:-}" = --headers ]; then
+	arch=$(architecture_of "$3")
+	path=$(compiler "$3" "$arch") || exit
+	echo "$arch $path"
 	exit
 fi
 

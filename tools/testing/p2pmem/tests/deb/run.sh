@@ -103,6 +103,12 @@ rebuild()
 	env PATH="$work/sources/bin:$PATH" "$work/sources/build.sh" "$work/headers"
 }
 
+# again [VARIABLE=VALUE...]: make deb of the archive of sources
+again()
+{
+	env -u KERNEL -u RELEASE SOURCES="$work/built/p2pmem-source-$KVER.tar.xz" "$@" "$packaging/deb.sh" "$BUILD" "$work/again"
+}
+
 # foreign: the build directory of a kernel of another architecture
 foreign()
 {
@@ -268,6 +274,14 @@ check "... builds for its own" sh -c "env PATH='$work/sources/bin:$PATH' '$work/
 	grep -x '$work/headers'"
 rm -r "$work/headers"
 check "... and says what to install where there are no headers" refused "install linux-headers-$KVER" rebuild
+check "its package again: refused without headers" refused "install linux-headers-$KVER, or name them by KDIR=" again KDIR="$work/headers"
+headers 9.9.999+deb99-amd64
+check "... with those of another release" refused "is 9.9.999+deb99-amd64, and SOURCES=" again KDIR="$work/headers"
+check "... for a release that RELEASE= names" refused "is of one release: unset RELEASE= and KERNEL=" again RELEASE=newest
+check "... from a file that is not there" refused "is no file: name an archive" again SOURCES="$work/none.tar.xz"
+head -c 100000 "$work/built/p2pmem-source-$KVER.tar.xz" >"$work/part.tar.xz"
+check "... from a part of it" refused "cannot be read, or has no VERSION: name a whole archive" again SOURCES="$work/part.tar.xz"
+check "... and nothing is built" sh -c "! ls '$work'/again/*.deb '$work/again/work'"
 check "p2pmem-dkms depends on what its sources call" dkms_depends
 check "... and builds for the series that were tested, not for others that p2pmem runs on" dkms_kernels '^(6[.]12|7[.]3)[.]' \
 	"6.12.118+deb13-amd64 | 6.12.118-1 | guests: all, dkms" "7.3.4+deb13-amd64 | 7.3.4-1~bpo13+1 | dkms" \

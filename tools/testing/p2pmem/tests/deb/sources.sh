@@ -42,6 +42,38 @@ rebuilds()
 	cut -f 1,2 "$s/Module.symvers" | sort | diff "$work/source/was" -
 }
 
+# packages_again: make deb of the archive alone makes the same package of modules, and no other
+packages_again()
+{
+	rm -rf "$work/again"
+	was=$(echo "$work/built/p2pmem-modules-${KVER}"_*.deb)
+	env -u KERNEL -u RELEASE SOURCES="$work/built/p2pmem-source-$KVER.tar.xz" KDIR="$KDIR" KIMAGE="$KIMAGE" VERSION="${1:-}" \
+		"$top/tools/packaging/deb.sh" "$BUILD" "$work/again" || return 1
+	new=$(echo "$work/again"/*.deb)
+	cmp "$work/built/p2pmem-source-$KVER.tar.xz" "$work/again/p2pmem-source-$KVER.tar.xz" || return 1
+	if [ -n "${1:-}" ]; then
+		dpkg-deb -f "$new" Version | grep "+$1\$"
+		return
+	fi
+	[ "${new##*/}" = "${was##*/}" ] || { echo "$new"; return 1; }
+	for f in "$was" "$new"; do
+		dpkg-deb -I "$f" control | grep -v '^Installed-Size:' >"$f.control"
+		dpkg-deb -c "$f" | awk '{ print $1, $2, $6 }' >"$f.contents"
+		dpkg-deb -e "$f" "$f.scripts"
+		rm "$f.scripts/control" "$f.scripts/md5sums"
+	done
+	for part in control contents scripts; do
+		diff -r "$was.$part" "$new.$part" || return 1
+	done
+	dpkg-deb -x "$new" "$work/again/files"
+	for m in $modules; do
+		text "$work/again/files/usr/lib/p2pmem/$KVER/$m.ko" >"$work/again/new"
+		text "$BUILD/stock/$KVER/modules/$m.ko" | cmp - "$work/again/new" || return 1
+	done
+	# without the source of the kernel
+	! grep -rl "$KSRC" "$work/again/work/log"
+}
+
 dkms_builds()
 {
 	rm -rf "$work/dkms"
@@ -61,7 +93,9 @@ dkms_builds()
 
 check "the packages build" "$top/tools/packaging/deb.sh" "$BUILD" "$work/built"
 check "the sources in the archive build the same modules" rebuilds
+check "and the same package of modules" packages_again
+check "which may have another version" packages_again 7.7
 check "DKMS builds p2pdma and p2pmem-bar" dkms_builds
-rm -rf "$work/source" "$work/dkms"
+rm -rf "$work/source" "$work/dkms" "$work/again"
 echo "1..$n"
 [ $failed = 0 ]

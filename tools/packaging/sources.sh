@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh disable=SC2154,SC2034	# variables of deb.sh
+#
+# For deb.sh with SOURCES=: the modules of a release from the archive of its grafted sources, for a release that
+# Debian's archive does not have any more. They are built by the headers KDIR= (default: the installed ones), and must
+# have what the distribution's other modules expect of them; where only BTF can say that, KIMAGE= is the root
+# directory of its image (default: /).
+
+# sources_check: whether SOURCES is such an archive, and what else is set fits; sets KVER, image and version
+sources_check()
+{
+	[ -z "${RELEASE:-}${KERNEL:-}" ] || die "SOURCES=$SOURCES is of one release: unset RELEASE= and KERNEL="
+	[ -f "$SOURCES" ] || die "SOURCES=$SOURCES is no file: name an archive p2pmem-source-RELEASE.tar.xz"
+	SOURCES=$(realpath "$SOURCES")
+	of=$(tar -xOf "$SOURCES" --wildcards --no-wildcards-match-slash '*/VERSION' 2>/dev/null) ||
+		die "SOURCES=$SOURCES cannot be read, or has no VERSION: name a whole archive p2pmem-source-RELEASE.tar.xz"
+	KVER=$(echo "$of" | sed -n 's/^Linux \([^, ]*\), package [^; ]*; p2pmem [^ ]*$/\1/p')
+	image=$(echo "$of" | sed -n 's/^Linux [^,]*, package \([^;]*\); .*/\1/p')
+	[ -n "$KVER" ] || die "SOURCES=$SOURCES is of no kernel: name an archive p2pmem-source-RELEASE.tar.xz"
+	version=${VERSION:-${of##* }}
+	KDIR=${KDIR:-/lib/modules/$KVER/build} KIMAGE=${KIMAGE:-/}
+	release=$(sed -n 's/^#define UTS_RELEASE "\(.*\)"/\1/p' "$KDIR/include/generated/utsrelease.h" 2>/dev/null) || :
+	[ -n "$release" ] || die "$KDIR has no headers of a kernel: install linux-headers-$KVER, or name them by KDIR="
+	[ "$release" = "$KVER" ] || die "$KDIR is $release, and SOURCES=$SOURCES is of $KVER: name the headers of $KVER by KDIR="
+	KDIR=$(realpath "$KDIR")
+}
+
+# sources_build: the modules, in the directory built
+sources_build()
+{
+	from=$work/source/tree
+	built=$work/source/modules
+	mkdir -p "$from" "$built"
+	cp "$SOURCES" "$work/source/archive"
+	tar -C "$from" --strip-components=1 -xf "$work/source/archive" || die "SOURCES=$SOURCES is damaged (see above)"
+	known=$("$rig/kernel.sh" "$build" --headers "$KDIR") || exit
+	[ "${known%% *}" = "$(dpkg --print-architecture)" ] ||
+		die "$KDIR is for ${known%% *}, and the package would be for $(dpkg --print-architecture): run make deb on a machine of ${known%% *}"
+	path=${known#* }
+	echo "deb: building the modules of $KVER from $SOURCES"
+	PATH=${path:+$path:}$PATH "$from/build.sh" "$KDIR" >"$work/source/log" 2>&1 || {
+		tail -n 20 "$work/source/log" >&2
+		die "the modules cannot be built (whole log: $work/source/log)"
+	}
+	"$rig/check-crc.sh" "$from/Module.symvers" "$KDIR/Module.symvers" ||
+		die "the distribution's modules could not be loaded beside these (see above): give the headers of package linux-image-$KVER $image"
+	KVER=$KVER KDIR=$KDIR KIMAGE=$KIMAGE "$rig/check-layout.sh" "$work/source" || die "the modules do not fit (see above)"
+	for m in $modules; do
+		strip --strip-debug -o "$built/$m.ko" "$(find "$from" -name "$m.ko")"
+	done
+}
+
+# sources_keep: a copy of the archive beside its package
+sources_keep()
+{
+	mv "$work/source/archive" "$out/p2pmem-source-$KVER.tar.xz"
+	rm -rf "$work/source"
+}
