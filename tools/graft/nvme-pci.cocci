@@ -302,7 +302,7 @@ identifier dev;
   mutex_lock(&dev->shutdown_lock);
   ...
   writel(NVME_SUBSYS_RESET, ...);
-+ nvme_p2pmem_lose_siblings(ctrl);
++ nvme_p2pmem_lose_subsystem(ctrl);
   ...
   }
 

@@ -599,9 +599,12 @@ static void reset_of_subsystem_stops_siblings(struct kunit *test)
 	bench_start(twin);
 	began = jiffies;
 	bench_hold(test, twin, HZ);
-	nvme_p2pmem_lose_siblings(&b->ctrl);
+	nvme_p2pmem_lose_subsystem(&b->ctrl);
 	KUNIT_EXPECT_LT_MSG(test, jiffies - began, HZ, "it waited");
 	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(twin->pdev));
+	/* So may the controller itself have, while its siblings were stopped. */
+	KUNIT_EXPECT_FALSE(test, pci_p2pmem_is_provider(b->pdev));
+	bench_start(b);
 	KUNIT_EXPECT_TRUE(test, pci_p2pmem_is_provider(b->pdev));
 }
 

@@ -11,11 +11,13 @@
 #include <linux/pci-p2pmem.h>
 #include <linux/random.h>
 #include <linux/sched/signal.h>
+#include <linux/xarray.h>
 
 #include "p2pmem-verify.h"
 
 #define NVME_P2PMEM_REREADS	3	/* of a block that must not have changed */
 #define NVME_P2PMEM_QUEUE_MS	5000	/* timeout for a frozen queue */
+#define NVME_P2PMEM_READY_MS	5000	/* timeout for a namespace that is not ready after a reset */
 #define NVME_P2PMEM_RESET_MS	30000	/* timeout for a reset after a lost command */
 
 /**
@@ -86,13 +88,21 @@ int nvme_p2pmem_command(struct nvme_p2pmem_test *t, u8 opcode, void *data)
 	return ret;
 }
 
-/* A reset after a lost command may take longer than nvme_p2pmem_submit() waits for its queue. */
+/*
+ * A reset after a lost command may take longer than nvme_p2pmem_submit() waits for its queue:
+ * CAP.TO, in units of 500 ms, for each of disabling and enabling (NVMe Base Specification,
+ * "Controller Capabilities"). A provider that is leaving waits for the test's memory: then
+ * it gets no more than NVME_P2PMEM_RESET_MS.
+ */
 static void nvme_p2pmem_await_reset(struct nvme_p2pmem_test *t)
 {
+	int most = NVME_P2PMEM_RESET_MS + 2 * 500 * (NVME_CAP_TIMEOUT(t->ctrl->cap) + 1);
 	enum nvme_ctrl_state state;
 	int waited;
 
-	for (waited = 0; waited < NVME_P2PMEM_RESET_MS; waited += 10) {
+	for (waited = 0; waited < most; waited += 10) {
+		if (waited >= NVME_P2PMEM_RESET_MS && !pci_p2pmem_grant_usable(t->grant))
+			return;
 		state = nvme_ctrl_state(t->ctrl);
 		if ((state != NVME_CTRL_RESETTING && state != NVME_CTRL_CONNECTING) ||
 		    fatal_signal_pending(current))
@@ -106,15 +116,22 @@ static void nvme_p2pmem_await_reset(struct nvme_p2pmem_test *t)
  * @t: the test
  * @changed: returns whether it differs from the copy in @t->ram
  *
- * Context: Process, may sleep; waits for the end of a reset.
+ * Context: Process, may sleep; waits for the end of a reset, and until the namespace is ready.
  * Return: false if the drive cannot read it.
  */
 bool nvme_p2pmem_reread(struct nvme_p2pmem_test *t, bool *changed)
 {
 	u8 *again = nvme_p2pmem_second_buf(t);
+	int ret, waited;
 
 	nvme_p2pmem_await_reset(t);
-	if (nvme_p2pmem_command(t, nvme_cmd_read, again))
+	for (waited = 0; waited < NVME_P2PMEM_READY_MS; waited += 100) {
+		ret = nvme_p2pmem_command(t, nvme_cmd_read, again);
+		if (ret != NVME_SC_NS_NOT_READY || fatal_signal_pending(current))
+			break;
+		fsleep(100 * USEC_PER_MSEC);
+	}
+	if (ret)
 		return false;
 	*changed = memcmp(again, t->ram, t->size);
 	return true;
@@ -230,6 +247,30 @@ bool nvme_p2pmem_is_lost(struct nvme_p2pmem_test *t, int error)
 	return time_after_eq(jiffies, t->began + NVME_IO_TIMEOUT);
 }
 
+static unsigned long nvme_p2pmem_nr_lost(struct nvme_p2pmem_test *t)
+{
+	void *nr = xa_load(&t->drive->lost, nvme_p2pmem_provider_index(t));
+
+	return nr ? xa_to_value(nr) : 0;
+}
+
+/**
+ * nvme_p2pmem_lost_before() - check whether earlier tests lost enough commands to disprove the path
+ * @t: the test
+ *
+ * Context: Process.
+ * Return: true if they did, and the note says so.
+ */
+bool nvme_p2pmem_lost_before(struct nvme_p2pmem_test *t)
+{
+	unsigned long nr = nvme_p2pmem_nr_lost(t);
+
+	if (nr < NVME_P2PMEM_WRONG)
+		return false;
+	scnprintf(t->says->note, PCI_P2PMEM_NOTE, "%lu commands were lost, each with a reset", nr);
+	return true;
+}
+
 /**
  * nvme_p2pmem_failed() - evaluate the failure of a command with peer memory
  * @t: the test
@@ -244,14 +285,22 @@ bool nvme_p2pmem_is_lost(struct nvme_p2pmem_test *t, int error)
  */
 int nvme_p2pmem_failed(struct nvme_p2pmem_test *t, const char *what, int error)
 {
-	if (!nvme_p2pmem_is_lost(t, error) &&
+	bool lost = nvme_p2pmem_is_lost(t, error);
+	int ret;
+
+	if (!lost &&
 	    (nvme_p2pmem_temporary_errno(error) || error == -EINTR ||
 	     (error > 0 && nvme_p2pmem_temporary_status(error)))) {
 		scnprintf(t->says->note, PCI_P2PMEM_NOTE, "%s: not executed (%d), will retry",
 			  what, error);
 		return PCI_P2PMEM_UNTRIED;
 	}
-	return nvme_p2pmem_blame(t, what, error);
+	ret = nvme_p2pmem_blame(t, what, error);
+	if (lost && ret != PCI_P2PMEM_UNTRIED)
+		/* Without memory for it the count stays as it is. */
+		xa_store(&t->drive->lost, nvme_p2pmem_provider_index(t),
+			 xa_mk_value(nvme_p2pmem_nr_lost(t) + 1), GFP_KERNEL);
+	return ret;
 }
 
 /**

@@ -44,6 +44,9 @@ MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
  * @expires: the time limit of each command expires at once
  * @cancelled: the driver cancels the commands that fail
  * @resets: each failure resets the drive, which executes no command meanwhile
+ * @unready: number of commands after the first failure for which the namespace is not ready
+ * @takes: the provider is lost with each command that fails, as a CMB of this drive is
+ * @stuck: Compare does not end if it finds a difference, wherever the data is
  * @blk: the error of the block layer that they fail with
  * @status: the NVMe status that they fail with
  * @opcode: if set, count only these commands for @fail
@@ -69,6 +72,9 @@ struct vd_fault {
 	bool expires;
 	bool cancelled;
 	bool resets;
+	int unready;
+	bool takes;
+	bool stuck;
 	blk_status_t blk;
 	u16 status;
 	u8 opcode;
@@ -177,7 +183,9 @@ static u16 vd_compare(struct vd *d, void *data, bool peer)
 	if (d->fault.squint && peer)
 		return NVME_SC_COMPARE_FAILED | NVME_STATUS_DNR;
 	memcpy_fromio(seen, (void __iomem __force *)data, VD_BLOCK);
-	return memcmp(seen, d->block, VD_BLOCK) ? NVME_SC_COMPARE_FAILED | NVME_STATUS_DNR : 0;
+	if (!memcmp(seen, d->block, VD_BLOCK))
+		return 0;
+	return d->fault.stuck ? NVME_SC_ABORT_REQ : NVME_SC_COMPARE_FAILED | NVME_STATUS_DNR;
 }
 
 static u16 vd_execute(struct vd *d, struct nvme_command *cmd, void *data, bool peer)
@@ -210,6 +218,8 @@ static bool vd_fails(struct vd *d, u8 opcode, bool peer)
 	fails = d->counted == d->fault.fail ||
 		((d->fault.sick || (d->fault.there && peer)) && d->counted > d->fault.fail) ||
 		(d->fault.dies && d->counted >= d->fault.dies);
+	if (fails && d->fault.takes)
+		pci_p2pmem_lost(d->card);
 	if (fails && d->fault.resets) {
 		WRITE_ONCE(d->ctrl.state, NVME_CTRL_RESETTING);
 		schedule_delayed_work(&d->reset, HZ / 10);
@@ -235,6 +245,11 @@ static blk_status_t vd_queue_rq(struct blk_mq_hw_ctx *hctx,
 		nr->status = d->fault.status;
 		if (d->fault.cancelled)
 			nr->flags |= NVME_REQ_CANCELLED;
+		goto end;
+	}
+	if (d->counted > d->fault.fail && d->fault.unready) {
+		d->fault.unready--;
+		nr->status = NVME_SC_NS_NOT_READY;
 		goto end;
 	}
 	if (nvme_p2pmem_page(bv.bv_page) && d->fault.unmapped && d->fault.unmapped--)
@@ -444,6 +459,8 @@ static void proved(struct kunit *test)
 		{ "a timeout", COMPARE, .fail = 2, .blk = BLK_STS_TIMEOUT },
 		{ "a timeout that resets the drive", COMPARE, .fail = 2, .expires = true,
 		  .cancelled = true, .resets = true },
+		{ "a namespace that is not ready at once after a timeout", COMPARE, .fail = 2,
+		  .expires = true, .cancelled = true, .resets = true, .unready = 3 },
 		{ "a Compare that times out once", COMPARE, .fail = 1,
 		  .opcode = nvme_cmd_compare, .blk = BLK_STS_TIMEOUT },
 		{ "a Compare that fails once", COMPARE, .fail = 1, .opcode = nvme_cmd_compare,
@@ -538,6 +555,8 @@ static void unproved(struct kunit *test)
 		  .opcode = nvme_cmd_compare, .status = NVME_SC_INVALID_FIELD },
 		{ "Compare never ends", COMPARE, .fail = 1, .sick = true,
 		  .opcode = nvme_cmd_compare, .blk = BLK_STS_TIMEOUT },
+		{ "Compare never ends if it finds a difference", COMPARE, .stuck = true,
+		  .expires = true },
 	};
 	struct vd *d = vd_make(test);
 	struct pci_p2pmem_verdict why;
@@ -638,6 +657,40 @@ static void untried(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, why.proof, PCI_P2PMEM_PROVED);
 }
 
+/*
+ * As with a CMB of the drive itself: a lost command resets the drive, and the memory is lost with
+ * it. The test ends there. The third such command disproves the path.
+ */
+static void memory_that_is_lost_with_the_command(struct kunit *test)
+{
+	static const struct vd_fault fault = {
+		"Read times out and takes the memory with it", COMPARE, .fail = 2, .there = true,
+		.expires = true, .cancelled = true, .resets = true, .takes = true,
+	}, none = { "no fault", COMPARE };
+	struct vd *d = vd_make(test);
+	struct pci_p2pmem_verdict why;
+	int round, i;
+
+	/* A test with a result between them begins the count again. */
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i < 2 + round; i++) {
+			KUNIT_EXPECT_EQ_MSG(test, vd_verify(test, d, &fault, &why), -ENODEV,
+					    "test %d of round %d", i, round);
+			KUNIT_EXPECT_EQ_MSG(test, d->commands, 3, "Read, Read to peer memory, Read");
+			pci_p2pmem_resume(d->card);
+			KUNIT_ASSERT_TRUE(test, pci_p2pmem_is_provider(d->card));
+		}
+		if (!round)
+			KUNIT_EXPECT_EQ(test, vd_verify(test, d, &none, &why), 0);
+	}
+	KUNIT_EXPECT_EQ(test, vd_verify(test, d, &fault, &why), -EXDEV);
+	KUNIT_EXPECT_EQ_MSG(test, d->commands, 0, "one more command was lost");
+	KUNIT_EXPECT_STREQ(test, why.note, "3 commands were lost, each with a reset");
+	/* An administrator requests a new test, which begins anew. */
+	KUNIT_EXPECT_EQ(test, vd_verify(test, d, &none, &why), 0);
+	KUNIT_EXPECT_EQ(test, why.proof, PCI_P2PMEM_PROVED);
+}
+
 /* The test waits for a frozen queue, but not for a dead one. */
 static void frozen_or_dead_queue(struct kunit *test)
 {
@@ -692,6 +745,7 @@ static struct kunit_case nvme_verify_cases[] = {
 	KUNIT_CASE(unproved),
 	KUNIT_CASE(unproved_for_namespace),
 	KUNIT_CASE(untried),
+	KUNIT_CASE(memory_that_is_lost_with_the_command),
 	KUNIT_CASE(frozen_or_dead_queue),
 	KUNIT_CASE(allocation_failures),
 	{}

@@ -24,6 +24,10 @@
  * rounds than failed ones. A drive that cannot read into system memory either gives no
  * result, and a drive whose Compare fails with system memory as well proves nothing.
  *
+ * A lost command resets the drive, and with it a CMB of its own: the test ends, and another one
+ * begins when the memory is lent again. So lost commands are counted over all tests of a path:
+ * NVME_P2PMEM_WRONG of them disprove it, before the next test begins.
+ *
  * This is the only place where the CPU reads a client's peer memory: one block, to see what
  * arrived. The test runs in process context. The block layer's timeout bounds each of its
  * commands, and the wait for a frozen queue is bounded as well.
@@ -35,6 +39,7 @@
 #include <linux/pci-p2pmem.h>
 #include <linux/random.h>
 #include <linux/slab.h>
+#include <linux/xarray.h>
 
 #include "p2pmem-verify.h"
 
@@ -126,6 +131,8 @@ static int nvme_p2pmem_compare_works(struct nvme_p2pmem_test *t)
 		return nvme_p2pmem_is_temporary(ret) ? -EAGAIN : 0;
 	other[t->size - 1] ^= 0xff;
 	ret = nvme_p2pmem_command(t, nvme_cmd_compare, other);
+	if (nvme_p2pmem_is_lost(t, ret))
+		return 0;
 	if (nvme_p2pmem_is_temporary(ret))
 		return -EAGAIN;
 	return ret == NVME_SC_COMPARE_FAILED;
@@ -227,7 +234,14 @@ static enum pci_p2pmem_proof nvme_p2pmem_rounds(struct nvme_p2pmem_test *t)
 {
 	int ret = NVME_P2PMEM_CHANGED, i;
 
+	if (nvme_p2pmem_lost_before(t))
+		return PCI_P2PMEM_DISPROVED;
 	for (i = 0; i < NVME_P2PMEM_ROUNDS; i++) {
+		/* The memory is needed back, and what it returns now says nothing. */
+		if (i && !pci_p2pmem_grant_usable(t->grant)) {
+			strscpy(t->says->note, "the provider is leaving", PCI_P2PMEM_NOTE);
+			return PCI_P2PMEM_UNTRIED;
+		}
 		ret = nvme_p2pmem_round(t);
 		if (ret == NVME_P2PMEM_CHANGED || ret == NVME_P2PMEM_AGAIN)
 			continue;
@@ -261,8 +275,7 @@ static enum pci_p2pmem_proof nvme_p2pmem_rounds(struct nvme_p2pmem_test *t)
 }
 
 /* Allocate peer memory under the grant, and system memory, and run the test. */
-static enum pci_p2pmem_proof nvme_p2pmem_test(struct nvme_p2pmem_test *t,
-					      struct pci_p2pmem_grant *grant)
+static enum pci_p2pmem_proof nvme_p2pmem_test(struct nvme_p2pmem_test *t)
 {
 	enum pci_p2pmem_proof proof = PCI_P2PMEM_UNTRIED;
 	struct scatterlist *sgl;
@@ -274,13 +287,12 @@ static enum pci_p2pmem_proof nvme_p2pmem_test(struct nvme_p2pmem_test *t,
 			PCI_P2PMEM_NOTE);
 		return PCI_P2PMEM_UNTRIED;
 	}
-	sgl = pci_p2pmem_grant_sgl_alloc(grant, &nents, t->size, GFP_KERNEL, NULL);
+	sgl = pci_p2pmem_grant_sgl_alloc(t->grant, &nents, t->size, GFP_KERNEL, NULL);
 	if (IS_ERR(sgl)) {
 		strscpy(t->says->note, "no provider memory available for the self-test",
 			PCI_P2PMEM_NOTE);
 		goto free_ram;
 	}
-	t->provider = pci_p2pmem_grant_provider(grant);
 	t->peer = sg_virt(sgl);
 
 	/* Otherwise the block layer would bounce the data, and any path would pass. */
@@ -288,6 +300,8 @@ static enum pci_p2pmem_proof nvme_p2pmem_test(struct nvme_p2pmem_test *t,
 	    blk_rq_aligned(t->ns->queue, (unsigned long)t->ram, t->size)) {
 		proof = nvme_p2pmem_rounds(t);
 		nvme_p2pmem_erase(t);
+		if (proof != PCI_P2PMEM_UNTRIED)
+			xa_erase(&t->drive->lost, nvme_p2pmem_provider_index(t));
 	} else {
 		strscpy(t->says->note, "no suitably aligned peer memory available for one block",
 			PCI_P2PMEM_NOTE);
@@ -313,8 +327,12 @@ enum pci_p2pmem_proof
 nvme_p2pmem_verify(struct pci_p2pmem_client *client, struct pci_p2pmem_grant *grant,
 		   void *what, struct pci_p2pmem_test *test)
 {
+	struct nvme_p2pmem_drive *drive = pci_p2pmem_client_priv(client);
 	struct nvme_p2pmem_test t = {
-		.ctrl = pci_p2pmem_client_priv(client),
+		.drive = drive,
+		.ctrl = drive->ctrl,
+		.grant = grant,
+		.provider = pci_p2pmem_grant_provider(grant),
 		.says = test,
 	};
 	struct block_device *bdev = what;
@@ -340,7 +358,7 @@ nvme_p2pmem_verify(struct pci_p2pmem_client *client, struct pci_p2pmem_grant *gr
 		proof = PCI_P2PMEM_UNPROVED;
 	} else {
 		test->local = false;
-		proof = nvme_p2pmem_test(&t, grant);
+		proof = nvme_p2pmem_test(&t);
 	}
 	nvme_put_ns(t.ns);
 	return proof;

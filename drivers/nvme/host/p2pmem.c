@@ -23,6 +23,7 @@
 #include <linux/pci-p2pmem.h>
 
 #include "p2pmem.h"
+#include "p2pmem-verify.h"
 
 /* Guards the list of lent CMBs; no lock is acquired inside. See nvme_p2pmem_stop_siblings(). */
 static DEFINE_MUTEX(nvme_p2pmem_lent_lock);
@@ -359,21 +360,8 @@ void nvme_p2pmem_stop_siblings(struct nvme_ctrl *ctrl)
 }
 
 /**
- * nvme_p2pmem_lose_siblings() - mark the contents of the siblings' CMBs as lost
- * @ctrl: the controller through which the NVM subsystem has just been reset
- *
- * A sibling that ended a reset of its own since nvme_p2pmem_stop_siblings() lends again.
- *
- * Context: Process, any lock may be held. Does not wait.
- */
-void nvme_p2pmem_lose_siblings(struct nvme_ctrl *ctrl)
-{
-	nvme_p2pmem_for_each_sibling(ctrl, pci_p2pmem_lost);
-}
-
-/**
  * nvme_p2pmem_lost() - mark the contents of the CMB as lost
- * @ctrl: the controller, which is being disabled and not LIVE
+ * @ctrl: the controller, which is being disabled, or has just been reset
  *
  * No effect after nvme_p2pmem_stop(). Without it (timeout, bus error, surprise removal)
  * every use of memory in the CMB fails from now on.
@@ -383,6 +371,21 @@ void nvme_p2pmem_lose_siblings(struct nvme_ctrl *ctrl)
 void nvme_p2pmem_lost(struct nvme_ctrl *ctrl)
 {
 	pci_p2pmem_lost(to_pci_dev(ctrl->dev));
+}
+
+/**
+ * nvme_p2pmem_lose_subsystem() - mark the contents of all CMBs of a subsystem as lost
+ * @ctrl: the controller through which the NVM subsystem has just been reset
+ *
+ * A controller that ended a reset of its own since it was stopped lends again: a sibling, and
+ * @ctrl as well, because stopping the siblings takes time.
+ *
+ * Context: Process, any lock may be held. Does not wait.
+ */
+void nvme_p2pmem_lose_subsystem(struct nvme_ctrl *ctrl)
+{
+	nvme_p2pmem_for_each_sibling(ctrl, pci_p2pmem_lost);
+	nvme_p2pmem_lost(ctrl);
 }
 
 /**
@@ -442,10 +445,16 @@ static const struct pci_p2pmem_client_ops nvme_p2pmem_client_ops = {
  */
 struct pci_p2pmem_client *nvme_p2pmem_register_client(struct nvme_ctrl *ctrl)
 {
-	struct pci_p2pmem_client *client;
+	struct nvme_p2pmem_drive *drive = kzalloc(sizeof(*drive), GFP_KERNEL);
+	struct pci_p2pmem_client *client = ERR_PTR(-ENOMEM);
 
-	client = pci_p2pmem_register_client(ctrl->dev, &nvme_p2pmem_client_ops, ctrl);
+	if (drive) {
+		drive->ctrl = ctrl;
+		xa_init(&drive->lost);
+		client = pci_p2pmem_register_client(ctrl->dev, &nvme_p2pmem_client_ops, drive);
+	}
 	if (IS_ERR(client)) {
+		kfree(drive);
 		dev_warn(ctrl->device,
 			 "no peer-to-peer for %s: cannot register it as a client (%pe); rebind the driver to retry\n",
 			 dev_name(ctrl->dev), client);
@@ -463,6 +472,13 @@ struct pci_p2pmem_client *nvme_p2pmem_register_client(struct nvme_ctrl *ctrl)
  */
 void nvme_p2pmem_unregister_client(struct pci_p2pmem_client *client)
 {
-	if (client)
-		pci_p2pmem_unregister_client(client);
+	struct nvme_p2pmem_drive *drive;
+
+	if (!client)
+		return;
+	drive = pci_p2pmem_client_priv(client);
+	/* Waits for a self-test. */
+	pci_p2pmem_unregister_client(client);
+	xa_destroy(&drive->lost);
+	kfree(drive);
 }

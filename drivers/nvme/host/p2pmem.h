@@ -82,7 +82,7 @@ void nvme_p2pmem_start(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p, struct mut
 void nvme_p2pmem_stop(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p, struct mutex *lock,
 		      bool sleep);
 void nvme_p2pmem_stop_siblings(struct nvme_ctrl *ctrl);
-void nvme_p2pmem_lose_siblings(struct nvme_ctrl *ctrl);
+void nvme_p2pmem_lose_subsystem(struct nvme_ctrl *ctrl);
 void nvme_p2pmem_lost(struct nvme_ctrl *ctrl);
 
 void *nvme_p2pmem_alloc_sq(struct pci_dev *pdev, size_t size);
@@ -147,7 +147,7 @@ static inline void nvme_p2pmem_start(struct nvme_ctrl *ctrl, struct nvme_p2pmem 
 static inline void nvme_p2pmem_stop(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p,
 				    struct mutex *lock, bool sleep) { }
 static inline void nvme_p2pmem_stop_siblings(struct nvme_ctrl *ctrl) { }
-static inline void nvme_p2pmem_lose_siblings(struct nvme_ctrl *ctrl) { }
+static inline void nvme_p2pmem_lose_subsystem(struct nvme_ctrl *ctrl) { }
 static inline void nvme_p2pmem_lost(struct nvme_ctrl *ctrl) { }
 
 static inline void *nvme_p2pmem_alloc_sq(struct pci_dev *pdev, size_t size)
