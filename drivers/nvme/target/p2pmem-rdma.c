@@ -231,6 +231,7 @@ static bool nvmet_p2pmem_moves_ram(struct nvmet_p2pmem_loop *l, u8 *buf)
  */
 static enum pci_p2pmem_proof nvmet_p2pmem_test(struct nvmet_p2pmem_loop *l,
 					       struct ib_device *dev,
+					       struct pci_p2pmem_grant *grant,
 					       struct nvmet_p2pmem_peer *p, u8 *buf,
 					       struct pci_p2pmem_test *test)
 {
@@ -239,6 +240,11 @@ static enum pci_p2pmem_proof nvmet_p2pmem_test(struct nvmet_p2pmem_loop *l,
 	int ret, again;
 
 	for (;;) {
+		/* The memory is needed back: no more connections, each of which may take seconds. */
+		if (wrong && !pci_p2pmem_grant_usable(grant)) {
+			strscpy(test->note, "the provider is leaving", PCI_P2PMEM_NOTE);
+			return PCI_P2PMEM_UNTRIED;
+		}
 		ret = nvmet_p2pmem_loop_try(l, dev);
 		if (ret)
 			return nvmet_p2pmem_unconnected(dev, ret, wrong, test);
@@ -296,7 +302,7 @@ static enum pci_p2pmem_proof nvmet_p2pmem_rdma_verify(struct pci_p2pmem_client *
 	l = kmalloc(sizeof(*l), GFP_KERNEL);
 	buf = kmalloc(NVMET_P2PMEM_LOOP_BYTES, GFP_KERNEL);
 	if (l && buf) {
-		proof = nvmet_p2pmem_test(l, pci_p2pmem_client_priv(client), &p, buf,
+		proof = nvmet_p2pmem_test(l, pci_p2pmem_client_priv(client), grant, &p, buf,
 					  test);
 		/* Waits until no transfer is in flight. */
 		nvmet_p2pmem_loop_close(l);
