@@ -5,6 +5,9 @@
  * Each lookup compares the limit of a client's DMA to its addresses: bus addresses below a
  * switch, physical addresses through a host bridge, and none of them with an IOMMU.
  */
+#include <kunit/static_stub.h>
+
+#include "../cache.h"
 #include "mapkit.h"
 
 /* The last bus address of the card's memory */
@@ -349,9 +352,55 @@ static void second_range_while_a_port_hangs(struct kunit *test)
 	second_range_expect(test, &s, PCI_P2PMEM_DMA_MASK);
 }
 
+static struct second_range *second_range_of_stub;
+
+/* The nic's limit is compared with other addresses from here on, as with one more range. */
+static unsigned int second_range_alloc_some(struct p2pmem_pool *pool, size_t size,
+					    struct p2pmem_run *run, unsigned int max)
+{
+	struct second_range *s = second_range_of_stub;
+
+	kunit_deactivate_static_stub(current->kunit_test, p2pmem_pool_alloc_some);
+	s->size = size;
+	s->k.nic->bus_dma_limit = pci_bus_address(s->k.card, 2);
+	p2pmem_note_change();
+	return p2pmem_pool_alloc_some(pool, size, run, max);
+}
+
+/* Of several runs, so that it takes time: the memory goes back, and the reason is the limit. */
+static void limit_that_changes_during_an_allocation(struct kunit *test)
+{
+	struct second_range s = { };
+	enum pci_p2pmem_reason why;
+	struct scatterlist *sgl;
+	unsigned int nents;
+	size_t available;
+	void *addr;
+
+	second_range_build(test, &s);
+	/* No run is longer than a half: one page in the middle is taken. */
+	addr = pci_p2pmem_alloc(s.k.card, SZ_2M, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	pci_p2pmem_free(addr, SZ_1M);
+	pci_p2pmem_free(addr + SZ_1M + PAGE_SIZE, SZ_1M - PAGE_SIZE);
+	available = kit_available(s.k.card);
+	second_range_of_stub = &s;
+	kunit_activate_static_stub(test, p2pmem_pool_alloc_some, second_range_alloc_some);
+	sgl = pci_p2pmem_grant_sgl_alloc(s.grant, &nents, SZ_1M + SZ_64K, GFP_KERNEL, &why);
+	KUNIT_EXPECT_EQ_MSG(test, s.size, SZ_1M + SZ_64K, "it was one run");
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(sgl), -EXDEV);
+	KUNIT_EXPECT_STREQ(test, pci_p2pmem_reason_token(why),
+			   pci_p2pmem_reason_token(PCI_P2PMEM_DMA_MASK));
+	if (!IS_ERR(sgl))
+		pci_p2pmem_sgl_free(sgl);
+	KUNIT_EXPECT_EQ(test, kit_available(s.k.card), available);
+	pci_p2pmem_free(addr + SZ_1M, PAGE_SIZE);
+}
+
 static struct kunit_case map_mask_cases[] = {
 	KUNIT_CASE(second_range_beyond_the_limit),
 	KUNIT_CASE(second_range_while_a_port_hangs),
+	KUNIT_CASE(limit_that_changes_during_an_allocation),
 	KUNIT_CASE_PARAM(mask_is_compared_at_each_lookup, mask_row_gen_params),
 	KUNIT_CASE(last_byte_decides),
 	KUNIT_CASE(bus_address_counts_below_a_switch),
