@@ -695,6 +695,28 @@ static void tested_again_if_a_result_is_dropped(struct kunit *test)
 	nvmet_p2pmem_rescan(0);
 	msleep(200);
 	KUNIT_EXPECT_EQ_MSG(test, v->drive.calls, 4, "tested again and again");
+	/* But an administrator's request does, once. */
+	verify_request();
+	KUNIT_EXPECT_EQ_MSG(test, verify_calls(v, 5), 5, "a request changes nothing");
+	verify_expect(v, v->b->card, "ok unproved");
+	nvmet_p2pmem_rescan(0);
+	msleep(200);
+	KUNIT_EXPECT_EQ_MSG(test, v->drive.calls, 5, "one request, several tests");
+}
+
+/* The core tells that it dropped a result, also one that was no proof, and nobody else does. */
+static void told_of_a_dropped_result(struct kunit *test)
+{
+	struct verify *v = verify_ready(test, NULL, "warn");
+
+	v->drive.says = PCI_P2PMEM_UNPROVED;
+	v->nic.says = PCI_P2PMEM_UNPROVED;
+	verify_connect(v);
+	verify_expect(v, v->b->card, "ok unproved");
+	KUNIT_EXPECT_EQ(test, v->drive.calls, 1);
+	kit_reevaluate();
+	KUNIT_EXPECT_EQ(test, verify_calls(v, 2), 2);
+	verify_expect(v, v->b->card, "ok unproved");
 }
 
 /**
@@ -873,6 +895,7 @@ static struct kunit_case nvmet_verify_cases[] = {
 	KUNIT_CASE(required_after_a_short_reset),
 	KUNIT_CASE(tested_after_a_proof_is_outdated),
 	KUNIT_CASE(tested_again_if_a_result_is_dropped),
+	KUNIT_CASE(told_of_a_dropped_result),
 	KUNIT_CASE(test_of_a_full_pool),
 	KUNIT_CASE(one_test_for_all_paths),
 	KUNIT_CASE(test_of_another_namespace),

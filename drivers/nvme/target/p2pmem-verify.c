@@ -66,6 +66,7 @@ enum nvmet_p2pmem_ruling nvmet_p2pmem_rule(struct nvmet_p2pmem_path *path,
 		}
 		if (v[i].proof != PCI_P2PMEM_PROVED && !open)
 			open = &v[i];
+		o->trust.asked[i] = v[i].asked;
 	}
 	o->trust.note[0] = '\0';
 	o->trust.stored = 0;
@@ -158,7 +159,8 @@ enum nvmet_p2pmem_ruling nvmet_p2pmem_evaluate(struct nvmet_p2pmem_path *path,
  *
  * The core drops a result if the route may have changed, or if an administrator requests a new
  * test. Then the path is tested again in every mode but "off", even if its state did not change.
- * A result that the core never stored, because it is local to a namespace, is not missed.
+ * A result that the core never stored, because it is local to a namespace, is not missed; only an
+ * administrator's request makes it be found again.
  *
  * Context: Process context, path->ctrl->subsys->lock held.
  * Return: false if a stored result was dropped, or if the mode requires a proof and one of the
@@ -169,7 +171,8 @@ bool nvmet_p2pmem_still_trusted(struct nvmet_p2pmem_path *path, struct pci_p2pme
 {
 	struct device *client[NVMET_P2PMEM_PAIRS] = { drive, path->ctrl->p2p_client };
 	struct pci_p2pmem_verdict v[NVMET_P2PMEM_PAIRS];
-	bool proved = true;
+	bool proved = true, asked = false;
+	enum nvmet_p2pmem_mode mode;
 	int i;
 
 	for (i = 0; i < NVMET_P2PMEM_PAIRS; i++) {
@@ -177,6 +180,10 @@ bool nvmet_p2pmem_still_trusted(struct nvmet_p2pmem_path *path, struct pci_p2pme
 		if (v[i].proof == PCI_P2PMEM_UNTRIED && path->trust.stored & BIT(i))
 			return false;
 		proved &= v[i].proof == PCI_P2PMEM_PROVED;
+		asked |= v[i].asked != path->trust.asked[i];
 	}
-	return proved || nvmet_p2pmem_mode(path, v) != NVMET_P2PMEM_REQUIRE;
+	mode = nvmet_p2pmem_mode(path, v);
+	if (asked && mode != NVMET_P2PMEM_OFF)
+		return false;
+	return proved || mode != NVMET_P2PMEM_REQUIRE;
 }

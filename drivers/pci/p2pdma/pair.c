@@ -132,6 +132,7 @@ static void p2pmem_pair_finish(const struct p2pmem_pair *pair, struct pci_p2pmem
 	}
 	v->limit = v->needed ? limit : 0;
 	v->proof = pair->proof;
+	v->asked = pair->asked;
 	/* The evaluation may have left a note on a refusal. */
 	if (pair->note[0])
 		strscpy(v->note, pair->note, sizeof(v->note));
@@ -245,12 +246,12 @@ static void p2pmem_pair_reach(struct p2pmem_pair *pair)
 }
 
 /*
- * Drops the result of the self-test; the lock of the table is held. An orchestrator that requires a
- * proof has none from now on, although the verdict is the same.
+ * Drops the result of the self-test; the lock of the table is held. An orchestrator that depends on
+ * it, whatever it was, has to test again, although the verdict is the same.
  */
 static void p2pmem_proof_drop(struct p2pmem_pair *pair)
 {
-	if (pair->proof == PCI_P2PMEM_PROVED && atomic_read(&pair->grants))
+	if (pair->proof != PCI_P2PMEM_UNTRIED && atomic_read(&pair->grants))
 		p2pmem_schedule_notify();
 	pair->proof = PCI_P2PMEM_UNTRIED;
 	pair->note[0] = '\0';
@@ -292,8 +293,10 @@ bool p2pmem_pair_store(struct p2pmem_pair *pair, const struct pci_p2pmem_verdict
 	p2pmem_pair_copy(pair, &was);
 	forget = max_t(unsigned int, forget, pair->forget);
 	pair->forget = P2PMEM_FORGET_OUTDATED;
-	if (forget == P2PMEM_FORGET_ALL)
+	if (forget == P2PMEM_FORGET_ALL) {
 		p2pmem_disproofs_forget(pair->provider->address, pair->client);
+		pair->asked++;
+	}
 	if (p2pmem_proof_outdated(pair, v, sig, forget))
 		p2pmem_proof_drop(pair);
 	if (v->mapping && pair->proof != PCI_P2PMEM_DISPROVED &&

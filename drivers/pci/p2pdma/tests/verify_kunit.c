@@ -398,22 +398,28 @@ static void disproof_is_of_two_models(struct kunit *test)
 	}
 }
 
-/* Users that require a proof are notified of its loss: the verdict may be the same. */
-static void dropped_proof_is_notified(struct kunit *test)
+/* Users that depend on a result are notified when it is dropped: the verdict may be the same. */
+static void dropped_result_is_notified(struct kunit *test)
 {
+	static const enum pci_p2pmem_proof says[] = { PCI_P2PMEM_PROVED, PCI_P2PMEM_UNPROVED };
 	struct prover *v = prover(test);
 	struct lend_events *e = lend_listen(test);
+	int i;
 
-	KUNIT_EXPECT_EQ(test, verify_pair(v), 0);
-	p2pmem_pairs_hotplug_event();
-	KUNIT_EXPECT_TRUE(test, lend_wait(atomic_read(&e->policies)));
-	KUNIT_EXPECT_EQ(test, known(v), PCI_P2PMEM_UNTRIED);
-	msleep(20);
-	KUNIT_EXPECT_EQ(test, atomic_read(&e->policies), 1);
-	/* There was none: nothing is lost. */
-	p2pmem_pairs_hotplug_event();
-	msleep(100);
-	KUNIT_EXPECT_EQ(test, atomic_read(&e->policies), 1);
+	for (i = 0; i < ARRAY_SIZE(says); i++) {
+		v->says = says[i];
+		KUNIT_EXPECT_EQ(test, verify_pair(v), 0);
+		KUNIT_EXPECT_EQ(test, known(v), says[i]);
+		p2pmem_pairs_hotplug_event();
+		KUNIT_EXPECT_TRUE(test, lend_wait(atomic_read(&e->policies) > i));
+		KUNIT_EXPECT_EQ(test, known(v), PCI_P2PMEM_UNTRIED);
+		msleep(20);
+		KUNIT_EXPECT_EQ(test, atomic_read(&e->policies), i + 1);
+		/* There was none: nothing is lost. */
+		p2pmem_pairs_hotplug_event();
+		msleep(100);
+		KUNIT_EXPECT_EQ(test, atomic_read(&e->policies), i + 1);
+	}
 }
 
 static bool hangs(struct pci_p2pmem_grant *grant)
@@ -828,7 +834,7 @@ static struct kunit_case verify_cases[] = {
 	KUNIT_CASE(disproof_of_a_pair_outlives_its_memory),
 	KUNIT_CASE(provider_that_hangs),
 	KUNIT_CASE(provider_that_hangs_is_last),
-	KUNIT_CASE(dropped_proof_is_notified),
+	KUNIT_CASE(dropped_result_is_notified),
 	KUNIT_CASE(results_and_a_failed_evaluation),
 	KUNIT_CASE(proof_is_of_the_pair_as_it_is),
 	KUNIT_CASE(pair_that_changes_meanwhile),
