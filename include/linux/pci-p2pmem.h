@@ -118,7 +118,7 @@ struct pci_p2pmem_test {
  *	one device's BARs for another one has to be proved, as with @by_admin
  * @proof: result of the pair's self-test; a disproved pair is refused with
  *	PCI_P2PMEM_VERIFY_FAILED
- * @asked: how often an administrator has requested a new test of the pair; a change means that a
+ * @requests: how often an administrator has requested a new test of the pair; a change means that a
  *	result which the pair does not store is to be found again as well
  * @distance: number of hops: 0 same function, 2 same device, 4 one switch, one
  *	more for every further bridge; also set for refused pairs if both ends are
@@ -138,7 +138,7 @@ struct pci_p2pmem_verdict {
 	bool by_admin;
 	bool in_guest;
 	enum pci_p2pmem_proof proof;
-	unsigned int asked;
+	unsigned int requests;
 	int distance;
 	char provider[20];
 	char client[32];

@@ -17,7 +17,7 @@
 
 #define NVME_P2PMEM_REREADS	3	/* of a block that must not have changed */
 #define NVME_P2PMEM_QUEUE_MS	5000	/* timeout for a frozen queue */
-#define NVME_P2PMEM_READY_MS	5000	/* timeout for a namespace that is not ready after a reset */
+#define NVME_P2PMEM_READY_MS	5000	/* timeout for a namespace after a reset */
 #define NVME_P2PMEM_RESET_MS	30000	/* timeout for a reset after a lost command */
 
 /**

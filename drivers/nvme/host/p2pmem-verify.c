@@ -237,7 +237,7 @@ static enum pci_p2pmem_proof nvme_p2pmem_rounds(struct nvme_p2pmem_test *t)
 	if (nvme_p2pmem_lost_before(t))
 		return PCI_P2PMEM_DISPROVED;
 	for (i = 0; i < NVME_P2PMEM_ROUNDS; i++) {
-		/* The memory is needed back, and what it returns now says nothing. */
+		/* The removal waits for the memory, whose contents say nothing now. */
 		if (i && !pci_p2pmem_grant_usable(t->grant)) {
 			strscpy(t->says->note, "the provider is leaving", PCI_P2PMEM_NOTE);
 			return PCI_P2PMEM_UNTRIED;

@@ -183,14 +183,14 @@ struct nvmet_p2pmem_share {
  * @proof: result of the self-test; UNTRIED if p2pmem_verify is "off"
  * @stored: pairs whose result the core has stored, one bit each in the order of the clients: if
  *	one of them is UNTRIED later, the core has dropped its result
- * @asked: of each pair, how many tests an administrator had requested when it was tested
+ * @requests: of each pair, how many tests an administrator had requested when it was tested
  * @note: what the self-test could not prove
  */
 struct nvmet_p2pmem_trust {
 	bool by_admin;
 	enum pci_p2pmem_proof proof;
 	u8 stored;
-	unsigned int asked[NVMET_P2PMEM_PAIRS];
+	unsigned int requests[NVMET_P2PMEM_PAIRS];
 	char note[PCI_P2PMEM_NOTE + 32];
 };
 

@@ -240,7 +240,7 @@ static enum pci_p2pmem_proof nvmet_p2pmem_test(struct nvmet_p2pmem_loop *l,
 	int ret, again;
 
 	for (;;) {
-		/* The memory is needed back: no more connections, each of which may take seconds. */
+		/* The removal waits for the memory, and each connection may take seconds. */
 		if (wrong && !pci_p2pmem_grant_usable(grant)) {
 			strscpy(test->note, "the provider is leaving", PCI_P2PMEM_NOTE);
 			return PCI_P2PMEM_UNTRIED;

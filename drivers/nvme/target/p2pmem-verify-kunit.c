@@ -704,8 +704,8 @@ static void tested_again_if_a_result_is_dropped(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, v->drive.calls, 5, "one request, several tests");
 }
 
-/* The core tells that it dropped a result, also one that was no proof, and nobody else does. */
-static void told_of_a_dropped_result(struct kunit *test)
+/* The core alone notifies of a result that it dropped, also of one that was no proof */
+static void notified_of_a_dropped_result(struct kunit *test)
 {
 	struct verify *v = verify_ready(test, NULL, "warn");
 
@@ -895,7 +895,7 @@ static struct kunit_case nvmet_verify_cases[] = {
 	KUNIT_CASE(required_after_a_short_reset),
 	KUNIT_CASE(tested_after_a_proof_is_outdated),
 	KUNIT_CASE(tested_again_if_a_result_is_dropped),
-	KUNIT_CASE(told_of_a_dropped_result),
+	KUNIT_CASE(notified_of_a_dropped_result),
 	KUNIT_CASE(test_of_a_full_pool),
 	KUNIT_CASE(one_test_for_all_paths),
 	KUNIT_CASE(test_of_another_namespace),

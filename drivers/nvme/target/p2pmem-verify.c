@@ -66,7 +66,7 @@ enum nvmet_p2pmem_ruling nvmet_p2pmem_rule(struct nvmet_p2pmem_path *path,
 		}
 		if (v[i].proof != PCI_P2PMEM_PROVED && !open)
 			open = &v[i];
-		o->trust.asked[i] = v[i].asked;
+		o->trust.requests[i] = v[i].requests;
 	}
 	o->trust.note[0] = '\0';
 	o->trust.stored = 0;
@@ -171,7 +171,7 @@ bool nvmet_p2pmem_still_trusted(struct nvmet_p2pmem_path *path, struct pci_p2pme
 {
 	struct device *client[NVMET_P2PMEM_PAIRS] = { drive, path->ctrl->p2p_client };
 	struct pci_p2pmem_verdict v[NVMET_P2PMEM_PAIRS];
-	bool proved = true, asked = false;
+	bool proved = true, requested = false;
 	enum nvmet_p2pmem_mode mode;
 	int i;
 
@@ -180,10 +180,10 @@ bool nvmet_p2pmem_still_trusted(struct nvmet_p2pmem_path *path, struct pci_p2pme
 		if (v[i].proof == PCI_P2PMEM_UNTRIED && path->trust.stored & BIT(i))
 			return false;
 		proved &= v[i].proof == PCI_P2PMEM_PROVED;
-		asked |= v[i].asked != path->trust.asked[i];
+		requested |= v[i].requests != path->trust.requests[i];
 	}
 	mode = nvmet_p2pmem_mode(path, v);
-	if (asked && mode != NVMET_P2PMEM_OFF)
+	if (requested && mode != NVMET_P2PMEM_OFF)
 		return false;
 	return proved || mode != NVMET_P2PMEM_REQUIRE;
 }

@@ -314,7 +314,7 @@ static noinline struct p2pmem_sgl *p2pmem_grant_sgl(struct pci_p2pmem_grant *gra
 		*why = PCI_P2PMEM_REVOKED;
 		goto free;
 	}
-	/* The provider may have got a range meanwhile that a client cannot reach, and gave of it. */
+	/* The provider may have got a range meanwhile that a client cannot reach. */
 	if (unlikely(!p2pmem_grant_is_current(grant) && !p2pmem_grant_valid(grant))) {
 		*why = p2pmem_grant_reason(grant);
 		goto free;

@@ -235,7 +235,7 @@ struct p2pmem_pair_count {
  * @sig: signature of the route of @verdict
  * @made: when the evaluation of the verdict began, 0 before the first one
  * @proof: result of the last self-test; written under the lock of the table alone
- * @asked: how often an administrator requested a new test
+ * @requests: how often an administrator requested a new test
  * @proved_sig: signature of the route that was tested
  * @proved_how: mapping that was tested
  * @proved_admin: the tested route crossed a host bridge that an administrator allowed
@@ -270,7 +270,7 @@ struct p2pmem_pair {
 	u64 sig;
 	ktime_t made;
 	u8 proof;
-	unsigned int asked;
+	unsigned int requests;
 	u64 proved_sig;
 	u8 proved_how;
 	bool proved_admin;

@@ -132,7 +132,7 @@ static void p2pmem_pair_finish(const struct p2pmem_pair *pair, struct pci_p2pmem
 	}
 	v->limit = v->needed ? limit : 0;
 	v->proof = pair->proof;
-	v->asked = pair->asked;
+	v->requests = pair->requests;
 	/* The evaluation may have left a note on a refusal. */
 	if (pair->note[0])
 		strscpy(v->note, pair->note, sizeof(v->note));
@@ -295,7 +295,7 @@ bool p2pmem_pair_store(struct p2pmem_pair *pair, const struct pci_p2pmem_verdict
 	pair->forget = P2PMEM_FORGET_OUTDATED;
 	if (forget == P2PMEM_FORGET_ALL) {
 		p2pmem_disproofs_forget(pair->provider->address, pair->client);
-		pair->asked++;
+		pair->requests++;
 	}
 	if (p2pmem_proof_outdated(pair, v, sig, forget))
 		p2pmem_proof_drop(pair);

@@ -269,7 +269,7 @@ class Lane:
         variables = {"BUILD": str(self.dir), "NAME": name, "SMP": "1"}
         variables.update(w.split("=", 1) for w in words[2:])
         variables.pop("LANE", None)
-        # a case of a suite may wait for what its fault never gives back before it says "not ok"
+        # a case of a suite may wait in its clean-up for what the fault keeps, before it says "not ok"
         variables.update(TIMEOUT=str(limit), UNTIL=r"\bnot ok \d.*|\b(EXPECTATION|ASSERTION) FAILED at .*")
         # do not read the report of an earlier run
         (self.dir / "vm" / name / "report.json").unlink(missing_ok=True)
