@@ -16,7 +16,7 @@
 #   SOURCES=          an archive p2pmem-source-RELEASE.tar.xz: the package p2pmem-modules-RELEASE alone, see sources.sh
 #
 # OUT has the packages of one build, which it says how to install. Those of earlier ones, with their sources, are
-# moved to OUT/old. Runs with different OUT share no files that one of them writes, except for the kernel and the
+# moved to OUT/old, where the name of an archive of sources has the version as well. Runs with different OUT share no files that one of them writes, except for the kernel and the
 # modules, which have locks of their own. Installs the packages of the file build-depends, and no others.
 
 set -eu
@@ -168,13 +168,15 @@ source_archive()
 	name_of=p2pmem-source-$KVER
 	rm -rf "${work:?}/$name_of"
 	mkdir -p "$work/$name_of"
-	tar -C "$build/stock/$KVER/stage" --exclude=./tools/testing -cf - . | tar -C "$work/$name_of" -xf -
+	# no pipe, which hides how the first one ends
+	tar -C "$build/stock/$KVER/stage" --exclude=./tools/testing -cf "$work/stage.tar" .
+	tar -C "$work/$name_of" -xf "$work/stage.tar"
 	install -m 0755 "$here/debian/build.sh" "$work/$name_of/build.sh"
 	cp "$top/COPYING" "$work/$name_of/"
 	printf '%s\n' "Linux $KVER, package $image; p2pmem $version" >"$work/$name_of/VERSION"
-	tar -C "$work" --sort=name --owner=0 --group=0 --numeric-owner -cf - "$name_of" | xz -T0 -3 >"$out/$name_of.tar.xz.new"
-	mv "$out/$name_of.tar.xz.new" "$out/$name_of.tar.xz"
-	rm -rf "${work:?}/$name_of"
+	tar -C "$work" --sort=name --owner=0 --group=0 --numeric-owner -cf "$work/$name_of.tar" "$name_of"
+	xz -T0 -3 "$work/$name_of.tar"
+	rm -rf "${work:?}/$name_of" "$work/stage.tar"
 }
 
 debian_files()
@@ -221,7 +223,15 @@ earlier()
 	for f in "$out"/p2pmem*.deb "$out"/p2pmem*.changes "$out"/p2pmem*.buildinfo "$out"/p2pmem-source-*.tar.xz; do
 		[ -e "$f" ] || continue
 		mkdir -p "$out/old"
-		mv "$f" "$out/old/"
+		to=${f##*/}
+		# each package has its own sources
+		case $to in
+		*.tar.xz)
+			of=$(version_of "$f") || of=
+			[ -z "$of" ] || to=${to%.tar.xz}_${of##* }.tar.xz
+			;;
+		esac
+		mv "$f" "$out/old/$to"
 	done
 }
 
@@ -239,10 +249,15 @@ from_archive()
 		die "the kernel was set by KDIR=, not taken from a package, and a package of modules depends on the image's version: unset KDIR="
 	fi
 	"$rig/modules.sh" "$build"
+	# until the archive is written: what it has is what the packages are built from
+	exec 8>"$build/stock/$KVER/lock"
+	flock 8
 	built=$build/stock/$KVER/modules
 	version=$(version)
 }
 
+# which a minimal system lacks
+[ -z "${SOURCES:-}" ] || "$rig/deps.sh" xz-utils
 [ -z "${SOURCES:-}" ] || sources_check
 # shellcheck disable=SC2046	# split into one word per package
 "$rig/deps.sh" $(sed 's/#.*//' "$here/build-depends" | awk 'NF { print $1 }')
@@ -262,9 +277,9 @@ debian_files
 	tail -n 20 "$work/log" >&2
 	die "the packages cannot be built (whole log: $work/log)"
 }
-earlier
 if [ -n "${SOURCES:-}" ]; then sources_keep; else source_archive; fi
-mv "$work"/*.deb "$out/"
+earlier
+mv "$work"/*.deb "$work"/p2pmem-source-*.tar.xz "$out/"
 (cd "$work" && echo *.changes *.buildinfo | xargs -n 1 | while read -r f; do mv "$f" "$out/"; done)
 echo "deb: $(cd "$out" && echo p2pmem*.deb p2pmem-source-*.tar.xz) in $out"
 # apt marks packages from files as manually installed, and would keep the kernels of all releases for them

@@ -2,9 +2,15 @@
 # shellcheck shell=sh disable=SC2154,SC2034	# variables of deb.sh
 #
 # For deb.sh with SOURCES=: the modules of a release from the archive of its grafted sources, for a release that
-# Debian's archive does not have any more. They are built by the headers KDIR= (default: the installed ones), and must
-# have what the distribution's other modules expect of them; where only BTF can say that, KIMAGE= is the root
+# Debian's archive does not have any more. They are built by the headers KDIR= (default: the installed ones, or those of
+# an earlier build of that release), and must have what the distribution's other modules expect of them; where only BTF can say that, KIMAGE= is the root
 # directory of its image (default: /).
+
+# version_of ARCHIVE: prints its line "Linux RELEASE, package VERSION; p2pmem VERSION"
+version_of()
+{
+	tar -xOf "$1" --wildcards --no-wildcards-match-slash '*/VERSION' 2>/dev/null
+}
 
 # sources_check: whether SOURCES is such an archive, and what else is set fits; sets KVER, image and version
 sources_check()
@@ -12,15 +18,20 @@ sources_check()
 	[ -z "${RELEASE:-}${KERNEL:-}" ] || die "SOURCES=$SOURCES is of one release: unset RELEASE= and KERNEL="
 	[ -f "$SOURCES" ] || die "SOURCES=$SOURCES is no file: name an archive p2pmem-source-RELEASE.tar.xz"
 	SOURCES=$(realpath "$SOURCES")
-	of=$(tar -xOf "$SOURCES" --wildcards --no-wildcards-match-slash '*/VERSION' 2>/dev/null) ||
+	of=$(version_of "$SOURCES") ||
 		die "SOURCES=$SOURCES cannot be read, or has no VERSION: name a whole archive p2pmem-source-RELEASE.tar.xz"
 	KVER=$(echo "$of" | sed -n 's/^Linux \([^, ]*\), package [^; ]*; p2pmem [^ ]*$/\1/p')
 	image=$(echo "$of" | sed -n 's/^Linux [^,]*, package \([^;]*\); .*/\1/p')
 	[ -n "$KVER" ] || die "SOURCES=$SOURCES is of no kernel: name an archive p2pmem-source-RELEASE.tar.xz"
-	version=${VERSION:-${of##* }}
-	KDIR=${KDIR:-/lib/modules/$KVER/build} KIMAGE=${KIMAGE:-/}
+	# apt replaces a package by a newer one alone; and it was built by the scripts of another state, maybe
+	version=${VERSION:-${of##* }+b.$(date -u +%y%m%d.%H%M)}
+	KIMAGE=${KIMAGE:-/}
+	for d in "${KDIR:-/lib/modules/$KVER/build}" "$build/kernel/$KVER/root/usr/src/linux-headers-$KVER"; do
+		[ -n "${KDIR:-}" ] || [ ! -e "$d/include/generated/utsrelease.h" ] || KDIR=$d
+	done
+	KDIR=${KDIR:-/lib/modules/$KVER/build}
 	release=$(sed -n 's/^#define UTS_RELEASE "\(.*\)"/\1/p' "$KDIR/include/generated/utsrelease.h" 2>/dev/null) || :
-	[ -n "$release" ] || die "$KDIR has no headers of a kernel: install linux-headers-$KVER, or name them by KDIR="
+	[ -n "$release" ] || die "$KDIR has no headers of a kernel: install linux-headers-$KVER $image, which snapshot.debian.org keeps, or name them by KDIR="
 	[ "$release" = "$KVER" ] || die "$KDIR is $release, and SOURCES=$SOURCES is of $KVER: name the headers of $KVER by KDIR="
 	KDIR=$(realpath "$KDIR")
 }
@@ -53,6 +64,6 @@ sources_build()
 # sources_keep: a copy of the archive beside its package
 sources_keep()
 {
-	mv "$work/source/archive" "$out/p2pmem-source-$KVER.tar.xz"
+	mv "$work/source/archive" "$work/p2pmem-source-$KVER.tar.xz"
 	rm -rf "$work/source"
 }

@@ -59,7 +59,7 @@ packages()
 	[ -s "$1/p2pmem-source-$KVER.tar.xz" ]
 	dpkg-deb -f "$1/p2pmem-modules-${KVER}"_*.deb Depends | grep -F "linux-image-$KVER (= $image)"
 	dpkg-deb -f "$1"/p2pmem-modules_*.deb Depends |
-		grep -F "p2pmem-modules-$KVER (= $(dpkg-deb -f "$1/p2pmem-modules-${KVER}"_*.deb Version))"
+		grep -F "p2pmem-modules-$KVER (>= $(dpkg-deb -f "$1/p2pmem-modules-${KVER}"_*.deb Version))"
 }
 
 # readable DIRECTORY: all files of its packages and of its archive of sources
@@ -251,11 +251,16 @@ mkdir -p "$work/built"
 earlier="p2pmem-modules-6.12.1+deb12-amd64_6.12.1-1+1.0_amd64.deb p2pmem_1.0_amd64.deb p2pmem-source-6.12.1+deb12-amd64.tar.xz"
 # shellcheck disable=SC2086	# one word a file
 (cd "$work/built" && touch $earlier)
+# and of an earlier build of this one
+mkdir -p "$work/tmp/p2pmem-source-$KVER"
+echo "Linux $KVER, package $image; p2pmem 0.9" >"$work/tmp/p2pmem-source-$KVER/VERSION"
+tar -C "$work/tmp" -cJf "$work/built/p2pmem-source-$KVER.tar.xz" "p2pmem-source-$KVER"
 check "the packages build" builds
 cp "$work/out" "$work/said"
 if [ $failed != 0 ]; then echo "1..$n"; exit 1; fi
 # shellcheck disable=SC2086	# one word a file
 check "those of an earlier release are kept, and not in the way" sh -c "cd '$work/built/old' && ls $earlier && cd .. && ! ls $earlier"
+check "... and so are the sources of each build of a release" tar -tf "$work/built/old/p2pmem-source-${KVER}_0.9.tar.xz"
 check "all of it is written there" test ! -e "$work/build/deb"
 check "the README's names are those of one build" one_of_each
 check "all packages, for the exact version of the image" packages "$work/built"
@@ -274,7 +279,7 @@ check "... builds for its own" sh -c "env PATH='$work/sources/bin:$PATH' '$work/
 	grep -x '$work/headers'"
 rm -r "$work/headers"
 check "... and says what to install where there are no headers" refused "install linux-headers-$KVER" rebuild
-check "its package again: refused without headers" refused "install linux-headers-$KVER, or name them by KDIR=" again KDIR="$work/headers"
+check "its package again: refused without headers" refused "install linux-headers-$KVER $image, which snapshot" again KDIR="$work/headers"
 headers 9.9.999+deb99-amd64
 check "... with those of another release" refused "is 9.9.999+deb99-amd64, and SOURCES=" again KDIR="$work/headers"
 check "... for a release that RELEASE= names" refused "is of one release: unset RELEASE= and KERNEL=" again RELEASE=newest
