@@ -23,6 +23,8 @@
  * @local: the result applies to the namespace only
  * @calls: number of self-tests
  * @what: parameter of the last self-test
+ * @ended: jiffies when the first self-test ended
+ * @pause: jiffies from then to the second one
  */
 struct end {
 	struct verify *v;
@@ -31,7 +33,12 @@ struct end {
 	bool local;
 	int calls;
 	void *what;
+	unsigned long ended;
+	unsigned long pause;
 };
+
+/* Less than the delay after which an inconclusive test is repeated */
+#define AT_ONCE	(4 * HZ)
 
 /**
  * struct verify - a target whose ends can be tested
@@ -67,6 +74,8 @@ static enum pci_p2pmem_proof end_verify(struct pci_p2pmem_client *client,
 
 	atomic_inc(&e->v->running);
 	e->what = what;
+	if (e->calls == 1)
+		e->pause = jiffies - e->ended;
 	WRITE_ONCE(e->calls, e->calls + 1);
 	sgl = pci_p2pmem_grant_sgl_alloc(grant, &nents, PAGE_SIZE, GFP_KERNEL, NULL);
 	if (READ_ONCE(e->v->hold))
@@ -76,6 +85,8 @@ static enum pci_p2pmem_proof end_verify(struct pci_p2pmem_client *client,
 	atomic_dec(&e->v->running);
 	scnprintf(test->note, PCI_P2PMEM_NOTE, "kunit says %d", e->says);
 	test->local = e->local;
+	if (e->calls == 1)
+		e->ended = jiffies;
 	if (e->v->odd && pci_p2pmem_grant_provider(grant) == e->v->odd)
 		return e->v->odd_proof;
 	return READ_ONCE(e->says);
@@ -505,6 +516,7 @@ static void disable_while_it_is_tested(struct kunit *test)
 	nvmet_ns_disable(v->b->ns);
 	KUNIT_EXPECT_GT_MSG(test, atomic_read(&v->running), 0, "disabling waited for the test");
 	KUNIT_EXPECT_NULL(test, v->b->ns->bdev);
+	msleep(200);	/* the last reference closes it later, in a work item */
 	KUNIT_EXPECT_GT_MSG(test, atomic_read(&bdev->bd_openers), 0,
 			    "the drive is closed during a test");
 	complete_all(&v->go);
@@ -837,6 +849,7 @@ static void test_of_another_namespace(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, verify_paths(m, 1, NVMET_P2PMEM_SYSTEM), 4);
 	KUNIT_EXPECT_EQ(test, verify_paths(m, 2, NVMET_P2PMEM_SYSTEM), 4);
 	KUNIT_EXPECT_EQ_MSG(test, v->drive.calls, 2, "one for each namespace, whatever the hosts");
+	KUNIT_EXPECT_LT_MSG(test, v->drive.pause, AT_ONCE, "it had the result of the first one");
 	/* The core has stored the result of the adapter. */
 	KUNIT_EXPECT_EQ(test, v->nic.calls, 1);
 }
@@ -849,12 +862,15 @@ static void disable_while_others_wait(struct kunit *test)
 {
 	struct verify *v = verify_ready(test, NULL, "auto");
 	struct verify_more *m = verify_more(test, v);
+	unsigned long began;
 
 	nvmet_ns_disable(v->b->ns);
 	KUNIT_EXPECT_GT(test, atomic_read(&v->running), 0);
 	KUNIT_EXPECT_EQ(test, verify_paths(m, 2, NVMET_P2PMEM_TESTING), 4);
+	began = jiffies;
 	complete_all(&v->go);
 	KUNIT_EXPECT_EQ(test, verify_paths(m, 2, NVMET_P2PMEM_PEER), 4);
+	KUNIT_EXPECT_LT_MSG(test, jiffies - began, AT_ONCE, "the test was stopped and repeated");
 	KUNIT_EXPECT_EQ(test, v->drive.calls, 1);
 	KUNIT_EXPECT_EQ(test, v->nic.calls, 1);
 	nvmet_ns_disable(m->ns);

@@ -321,6 +321,7 @@ static void second_range_beyond_the_limit(struct kunit *test)
 	struct second_range s = { };
 	struct scatterlist *used;
 	unsigned int nents;
+	void *rest[2];
 
 	second_range_build(test, &s);
 	used = pci_p2pmem_grant_sgl_alloc(s.grant, &nents, SZ_1M, GFP_KERNEL, NULL);
@@ -332,6 +333,15 @@ static void second_range_beyond_the_limit(struct kunit *test)
 					 PCI_P2PMEM_POOL));
 	KUNIT_EXPECT_EQ_MSG(test, s.size, SZ_2M, "allocated before its pairs are evaluated");
 	second_range_expect(test, &s, PCI_P2PMEM_DMA_MASK);
+	/* The limit remains the reason if there is no free memory either. */
+	rest[0] = pci_p2pmem_alloc(s.k.card, SZ_2M, GFP_KERNEL);
+	rest[1] = pci_p2pmem_alloc(s.k.card, SZ_1M, GFP_KERNEL);
+	KUNIT_EXPECT_EQ(test, kit_available(s.k.card), 0);
+	second_range_expect(test, &s, PCI_P2PMEM_DMA_MASK);
+	if (rest[0])
+		pci_p2pmem_free(rest[0], SZ_2M);
+	if (rest[1])
+		pci_p2pmem_free(rest[1], SZ_1M);
 	expect_mapped(test, &s.k, used, "memory in use");
 	/* The limit is compared each time. */
 	s.k.nic->bus_dma_limit = 0;
