@@ -7,8 +7,12 @@
 #
 # A set is a directory with all modules, below updates/, which depmod prefers. It has one of two names in
 # turn: its successor is there before it goes. modules.dep.bin names the set in use, and is exchanged by
-# a rename, so that loss of power leaves the old modules or the new ones in use, all of them. A later run
-# removes what an interrupted one has left.
+# a rename, so that loss of power leaves an index that names the old modules or the new ones, all of them. That
+# holds for the index alone: until a reboot, modules that are loaded already, or that an initramfs of before loads,
+# are those of before. A later run removes what an interrupted one has left.
+#
+# A set fits one revision of the kernel's image. The release stays when Debian changes what no other module may use,
+# nvme-core among it, so that nothing but the files themselves tells two revisions apart: a set has their sums.
 
 sets="p2pmem p2pmem-b"
 
@@ -34,6 +38,30 @@ snapshot()
 {
 	{ ls -i "$moddir/modules.dep.bin"; find "$moddir/updates" "$moddir/extra" -path "$moddir/updates/p2pmem*" -prune -o -printf '%p %i %T@\n'; } 2>/dev/null |
 		LC_ALL=C sort
+}
+
+# Prints the sums, for sha256sum -c in kernel/, of the image's own files of these modules, and of nvme-core. Where these
+# are the same, so is all that ours need (nvme-core, rdma_cm) or are needed by (users of ib_core and nvmet), and
+# ours hide no correction that the image has of them.
+image_sums()
+{
+	[ -d "$moddir/kernel" ] || return 0
+	(
+		cd "$moddir/kernel" || exit 1
+		for m in nvme-core $modules; do
+			for f in drivers/nvme/*/"$m".ko* drivers/infiniband/core/"$m".ko*; do
+				[ ! -e "$f" ] || sha256sum "$f" || exit 1
+			done
+		done
+	)
+}
+
+# fits SET: fails if the image is another one than when this set was put in place. One without sums, which are
+# younger than sets, fits.
+fits()
+{
+	[ -s "$moddir/updates/$1/image" ] && [ -d "$moddir/kernel" ] || return 0
+	(cd "$moddir/kernel" && sha256sum -c --status) <"$moddir/updates/$1/image" 2>/dev/null
 }
 
 # Prints the file that modprobe would load for module $1
@@ -69,7 +97,7 @@ leftovers()
 	for t in depmod modinfo; do
 		command -v $t >/dev/null || die "$t not found, nothing is changed: install the package kmod"
 	done
-	rm -rf "$aside.new" "$aside.index" "$aside.old" "$aside.was"
+	rm -rf "$aside.new" "$aside.index" "$aside.old" "$aside.was" "$aside.said"
 	now=$(current)
 	left=no
 	[ ! -e "$aside.removal" ] || left=yes
@@ -165,7 +193,9 @@ renewal()
 
 initramfs()
 {
-	if [ -n "$root" ] || [ "${INITRAMFS:-yes}" = no ]; then
+	if [ "${INITRAMFS:-yes}" = later ]; then
+		return 0
+	elif [ -n "$root" ] || [ "${INITRAMFS:-yes}" = no ]; then
 		say "initramfs not updated"
 	elif [ ! -e "/boot/vmlinuz-$kver" ]; then
 		say "initramfs not updated: there is no /boot/vmlinuz-$kver"
@@ -260,6 +290,9 @@ exchange()
 	if [ -n "$1" ]; then
 		next=p2pmem
 		[ "$was" != p2pmem ] || next=p2pmem-b
+		if ! image_sums >"$1/image" || ! sync "$1/image" "$1"; then
+			die "the sums of the image's modules cannot be written to $1/image (see above), nothing is changed: make room, then run this again"
+		fi
 		mv "$1" "$moddir/updates/$next"
 		sync "$moddir/updates"
 	fi
@@ -307,4 +340,27 @@ remove()
 removed()
 {
 	rm -f "$aside.removal"
+}
+
+# new_image REMEDY: for a hook, when the image of this kernel has been installed: a set that was put in place beside
+# another revision of it is removed. The hooks that follow make the initramfs, and one of them must not say the same in
+# other words: $aside.said is for it. Without a remedy nothing is said.
+new_image()
+{
+	rm -f "$aside.said"
+	changed=no
+	# in use, or left by a run that was interrupted, which depmod would find
+	for s in $sets; do
+		fits "$s" || changed=yes
+	done
+	[ $changed = yes ] || return 0
+	leftovers
+	was=$(current)
+	if [ -n "$was" ] && fits "$was"; then return 0; fi
+	INITRAMFS=later
+	remove
+	removed
+	[ -n "$1" ] || return 0
+	: >"$aside.said"
+	say "the image of $kver is another revision than the one these modules were built for, and the next boot uses the distribution's: $1" >&2
 }

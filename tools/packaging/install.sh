@@ -5,7 +5,8 @@
 #
 #   install.sh install     copy to /lib/modules/KVER/updates, depmod, initramfs; the command p2pmem
 #                          to PREFIX, if it was built; a check of the modules at boot, and one of
-#                          each kernel that is installed later
+#                          each kernel that is installed later. Where that is another revision of the
+#                          image of KVER, the modules are removed before the initramfs is made
 #   install.sh uninstall   remove them; the distribution's modules are used again. The commands and the
 #                          checks stay until the last kernel with p2pmem
 #   install.sh status      show what modprobe would load, what is loaded, and what is wrong with it; exit
@@ -104,6 +105,26 @@ no_dkms()
 	esac
 }
 
+# The modules were built for one revision of the image
+no_other_image()
+{
+	wanted=
+	[ "$kver" != "$(sed -n 's/^KVER=//p' "$build/kernel/env" 2>/dev/null || true)" ] ||
+		wanted=$(cat "$build/kernel/version" 2>/dev/null) || wanted=
+	for p in "linux-image-$kver" "linux-image-$kver-unsigned"; do
+		# shellcheck disable=SC2016	# dpkg-query expands this
+		there=$(dpkg-query ${root:+--admindir="$root/var/lib/dpkg"} -W -f '${db:Status-Status} ${Version}' "$p" 2>/dev/null) || there=
+		case $there in
+		'' | not-installed* | config-files*) ;;
+		*" $wanted") ;;
+		*)
+			[ -z "$wanted" ] ||
+				die "the modules were built for version $wanted of $p, and ${there#* } is installed: run \"make modules RELEASE=newest\" first"
+			;;
+		esac
+	done
+}
+
 sign()
 {
 	# $1: directory
@@ -137,6 +158,7 @@ install_modules()
 	no_dkms
 	no_rivals install
 	no_package
+	no_other_image
 	leftovers
 	enough_room
 
@@ -148,6 +170,7 @@ install_modules()
 	sync "$aside.new"/*.ko "$aside.new"
 	exchange "$aside.new"
 	say "installed in $moddir/updates/$(current): $modules"
+	install_hook
 	install_command
 	install_check
 	say "reboot into $kver, then check with \"install.sh status\""
@@ -188,6 +211,20 @@ units=$root/etc/systemd/system
 unit=p2pmem-boot-local.service
 package=/lib/systemd/system/p2pmem-boot.service
 
+# The hook that runs before the initramfs of a kernel is made is all of exchange.sh: the clone may go
+image_hook=$root/etc/kernel/postinst.d/00-p2pmem-local
+
+install_hook()
+{
+	if ! mkdir -p "${image_hook%/*}" || ! sed -e "/^@EXCHANGE@/{
+			r $top/tools/packaging/exchange.sh
+			d
+		}" -e "s/@MODULES@/$modules/" "$top/tools/packaging/image-hook.in" | install -m 0755 /dev/stdin "$image_hook.new" ||
+			! mv "$image_hook.new" "$image_hook"; then
+		say "$image_hook could not be installed (see above): remove these modules before another revision of the image is installed"
+	fi
+}
+
 write_check()
 {
 	bin=${checker#"$root"}
@@ -220,7 +257,7 @@ install_check()
 uninstall_commands()
 {
 	owned "$root${PREFIX:-/usr/local}/bin/p2pmem" || command_files uninstall
-	rm -f "$units/multi-user.target.wants/$unit" "$units/$unit" "$hook"
+	rm -f "$units/multi-user.target.wants/$unit" "$units/$unit" "$hook" "$image_hook"
 	owned "$checker" || rm -f "$checker"
 }
 
@@ -243,7 +280,9 @@ uninstall_modules()
 		rmdir "$moddir/updates" 2>/dev/null || true
 		say "p2pmem is not installed for $kver"
 		# an interrupted run, or one beside the set of a kernel that has gone, has left them
-		[ ! -e "$checker" ] || other_kernels || uninstall_commands
+		if [ -e "$checker" ] || [ -e "$image_hook" ]; then
+			other_kernels || uninstall_commands
+		fi
 		return
 	fi
 	remove

@@ -40,6 +40,16 @@ refused()
 	[ "$(grep -c "$pattern" /debs/said)" = 1 ]
 }
 
+# one_line PATTERN COMMAND...: it succeeds, and of what p2pmem says one line matches, and there is no other
+one_line()
+{
+	pattern=$1
+	shift
+	"$@" >/debs/said 2>&1 || { cat /debs/said; return 1; }
+	cat /debs/said
+	grep -c "$pattern" /debs/said | grep -qx 1 && [ "$(grep -c '^p2pmem' /debs/said)" = 1 ]
+}
+
 # empty FILE: shows it and fails if there is anything in it
 empty()
 {
@@ -103,6 +113,11 @@ echo "$k" >>/debs/renewed
 echo "$w" >/boot/initrd.img-$k.new && mv /boot/initrd.img-$k.new /boot/initrd.img-$k
 END
 chmod +x /usr/sbin/update-initramfs
+# as Debian's
+mkdir -p /etc/kernel/postinst.d
+# shellcheck disable=SC2016	# the hook expands it
+printf '#!/bin/sh\nexec update-initramfs -c -k "$1"\n' >/etc/kernel/postinst.d/initramfs-tools
+chmod +x /etc/kernel/postinst.d/initramfs-tools
 rm -rf "/lib/modules/$KVER" "/lib/modules/$NEXT"
 mkdir -p /lib/modules
 dpkg --purge p2pmem p2pmem-modules p2pmem-dkms >/dev/null 2>&1
@@ -184,6 +199,14 @@ check "and removes its set" env INITRAMFS=no "$by_hand" uninstall
 umount /boot
 check "install.sh with room" "$by_hand" install
 check "our modules are used" ours
+check "another revision of the image: one line names the remedy" one_line "the image of $KVER is another revision .* run make modules RELEASE=newest, then install.sh install" \
+	dpkg -i /debs/revised-image.deb
+check "the distribution's modules are used, by the initramfs too" distribution
+check "the image of before" dpkg -i "/debs/linux-image-$KVER.deb"
+check "install.sh once more" "$by_hand" install
+check "our modules are used" ours
+check "the same revision of the image" dpkg -i "/debs/linux-image-$KVER.deb"
+check "our modules are used, by the initramfs too" ours
 check "and removes them" "$by_hand" uninstall
 check "the distribution's modules are used" distribution
 
@@ -267,7 +290,7 @@ depmod "$KVER"
 check "is the new version" test "$(installed "p2pmem-modules-$KVER")" = "$was.1"
 check "our modules are used" ours
 check "the old set has gone" test "$(find "/lib/modules/$KVER" -name 'p2pmem*' -type d | wc -l) $(find /lib/modules -name '.p2pmem*' | wc -l)" = "1 0"
-check "six files" test "$(find "/lib/modules/$KVER/updates" -type f | wc -l)" = 6
+check "six files" test "$(find "/lib/modules/$KVER/updates" -type f ! -name image | wc -l)" = 6
 
 # removal where there is no room, which removing a kernel is to make
 full_boot()
@@ -351,6 +374,8 @@ check "the image again" dpkg -i "/debs/linux-image-$KVER.deb"
 check "and once more" dpkg -i --force-depends /debs/modules-higher.deb
 # shellcheck source=tools/testing/p2pmem/tests/deb/dracut.sh
 . /debs/dracut.sh
+# shellcheck source=tools/testing/p2pmem/tests/deb/revision.sh
+. /debs/revision.sh
 
 # a running system: what the scripts of the tools' package would start and stop
 mkdir -p /run/systemd/system

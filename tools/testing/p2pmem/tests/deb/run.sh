@@ -148,7 +148,8 @@ dkms_kernels()
 	[ "$found" = "$wanted" ]
 }
 
-# image_package RELEASE VERSION: like the distribution's, with few modules
+# image_package RELEASE VERSION [NAME]: like the distribution's, with few modules. With a name of its file, it is a
+# revision with another nvme-core, in another compression.
 image_package()
 {
 	p=$work/image
@@ -157,18 +158,23 @@ image_package()
 	cp -r "$KIMAGE/lib/modules/$KVER/kernel/drivers/nvme" "$p/lib/modules/$1/kernel/drivers/"
 	cp -r "$KIMAGE/lib/modules/$KVER/kernel/drivers/infiniband/core" "$p/lib/modules/$1/kernel/drivers/infiniband/"
 	cp "$KIMAGE/lib/modules/$KVER"/modules.builtin* "$KIMAGE/lib/modules/$KVER/modules.order" "$p/lib/modules/$1/"
+	if [ -n "${3:-}" ]; then
+		core=$p/lib/modules/$1/kernel/drivers/nvme/host/nvme-core.ko
+		[ ! -e "$core.xz" ] || xz -d "$core.xz"
+		objcopy --add-section .p2pmem_revision="$0" "$core"
+	fi
 	echo "kernel" >"$p/boot/vmlinuz-$1"
 	printf '%s\n' "Package: linux-image-$1" "Version: $2" "Architecture: $(dpkg --print-architecture)" \
 		"Maintainer: none <none@example.org>" "Description: image" >"$p/DEBIAN/control"
 	cat >"$p/DEBIAN/postinst" <<-END
 		#!/bin/sh
 		depmod $1
-		[ -e /boot/initrd.img-$1 ] || update-initramfs -u -k $1
-		[ ! -x /etc/kernel/postinst.d/p2pmem ] || /etc/kernel/postinst.d/p2pmem $1 /boot/vmlinuz-$1
+		exec run-parts --report --exit-on-error --regex '^(initramfs-tools|(00-)?p2pmem(-local)?)$' --arg=$1 \
+			--arg=/boot/vmlinuz-$1 /etc/kernel/postinst.d
 	END
 	printf '%s\n' '#!/bin/sh' "rm -f /boot/initrd.img-$1 /lib/modules/$1/modules.*" >"$p/DEBIAN/postrm"
 	chmod 755 "$p/DEBIAN/postinst" "$p/DEBIAN/postrm"
-	dpkg-deb --root-owner-group -b "$p" "$work/debs/linux-image-$1.deb" >/dev/null
+	dpkg-deb --root-owner-group -b "$p" "$work/debs/${3:-linux-image-$1}.deb" >/dev/null
 }
 
 # empty_package FILE NAME VERSION [DEPENDS]
@@ -202,6 +208,16 @@ higher_version()
 	dpkg-deb --root-owner-group -b "$work/again" "$work/debs/$2" >/dev/null
 }
 
+# revised: a later revision of the image, and the modules for it
+revised()
+{
+	image_package "$KVER" "$image.1" revised-image
+	rm -rf "$work/again"
+	dpkg-deb -R "$work/built/p2pmem-modules-${KVER}"_*.deb "$work/again"
+	sed -i "s/^Version: .*/&.2/; s/(= $image)/(= $image.1)/g" "$work/again/DEBIAN/control"
+	dpkg-deb --root-owner-group -b "$work/again" "$work/debs/revised-modules.deb" >/dev/null
+}
+
 # Everything that the copy of the system needs, in it
 prepare()
 {
@@ -209,7 +225,8 @@ prepare()
 	mkdir -p "$work/debs/signed"
 	cp "$work/signed/p2pmem-modules-${KVER}"_*.deb "$work/debs/signed/"
 	cp "$BUILD/stock/$KVER/modules/ib_core.ko" \
-		"$(dirname "$0")/inside.sh" "$(dirname "$0")/dracut.sh" "$(dirname "$0")/autoremove.sh" "$work/debs/"
+		"$(dirname "$0")/inside.sh" "$(dirname "$0")/dracut.sh" "$(dirname "$0")/autoremove.sh" \
+		"$(dirname "$0")/revision.sh" "$work/debs/"
 	sed -n "s,$work/built/,/debs/,g; s/^deb: to install: //p" "$work/said" >"$work/debs/to-install"
 	sed -n 's,\./build/deb/,/debs/older/,g; s/^    sudo \(apt\(-mark\)* \(install\|auto\) \)/\1/p' "$top/README.md" >"$work/debs/readme"
 	# what install.sh needs of a clone
@@ -221,6 +238,7 @@ prepare()
 	done
 	image_package "$KVER" "$image"
 	image_package "$next" 6.99.9-1
+	revised
 	older_release
 	higher_version "p2pmem-modules-$KVER" modules-higher.deb
 	higher_version p2pmem tools-higher.deb
@@ -240,7 +258,7 @@ system()
 		mount -t proc none "$work/overlay/root/proc"
 		mount -t tmpfs none "$work/overlay/root/run"
 		mount --bind /dev "$work/overlay/root/dev"
-		exec chroot "$work/overlay/root" env -u BUILD KVER="$KVER" NEXT="$next" OLDER="$older" LATER="$later" MODULES="$modules" sh /debs/inside.sh
+		exec chroot "$work/overlay/root" env -u BUILD KVER="$KVER" IMAGE="$image" NEXT="$next" OLDER="$older" LATER="$later" MODULES="$modules" sh /debs/inside.sh
 	END
 	unshare -m --propagation private sh "$work/enter.sh"
 }

@@ -99,6 +99,8 @@ state()
 # The next run leaves no command behind, and renews the initramfs if there was anything to remove
 removed_whole()
 {
+	# the hook leaves the command, and the initramfs to others
+	[ "$what" != "another image" ] || return 0
 	[ ! -e "$DESTDIR/usr/local/bin/p2pmem" ] || return 1
 	[ -z "$undone" ] || grep -q "initramfs" "$work/again"
 }
@@ -170,6 +172,12 @@ cp -a "$DESTDIR" "$work/start"
 each_step "another build" first second env BUILD="$work/second" "$script" install
 [ -e "$work/start/usr/local/bin/p2pmem" ] || echo "command" >"$work/start/usr/local/bin/p2pmem"
 each_step "removal" first distribution "$script" uninstall
+
+# the hook that install.sh has installed, when the image is another revision
+sed "s,^root=\$,root=$DESTDIR," "$work/start/etc/kernel/postinst.d/00-p2pmem-local" >"$work/hook"
+core=$work/start/lib/modules/$KVER/kernel/drivers/nvme/host/nvme-core.ko
+if [ -e "$core.xz" ]; then xz -df "$core.xz"; else objcopy --add-section .p2pmem_revision="$0" "$core"; fi
+each_step "another image" first distribution sh "$work/hook" "$KVER"
 
 # the harness itself: an installation by simple copies is found out
 cat >"$work/careless.sh" <<END
