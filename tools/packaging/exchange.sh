@@ -191,6 +191,32 @@ renewal()
 	fi
 }
 
+# Which file the initramfs of this kernel is, and of when
+initramfs_file()
+{
+	stat -c '%d %i %y' "/boot/initrd.img-$kver" 2>/dev/null || true
+}
+
+# Runs update-initramfs, which succeeds where its configuration or a read-only /boot keep it from doing anything. A
+# kernel without an initramfs, before and after, needs none.
+update_initramfs()
+{
+	before=$(initramfs_file)
+	update-initramfs -u -k "$kver" || return 1
+	[ -n "$before" ] && [ "$(initramfs_file)" = "$before" ] || return 0
+	kept=yes
+	conf=/etc/initramfs-tools/update-initramfs.conf
+	if ! [ -w /boot ]; then
+		why="/boot is read-only, run mount -o remount,rw /boot first"
+	elif grep -Eqs '^[[:space:]]*update_initramfs=.?no' $conf; then
+		why="$conf has update_initramfs=no, set it to yes first"
+	else
+		why="see above, and run update-initramfs -v -u -k $kver"
+	fi
+	say "update-initramfs did not write /boot/initrd.img-$kver: $why" >&2
+	return 1
+}
+
 initramfs()
 {
 	if [ "${INITRAMFS:-yes}" = later ]; then
@@ -200,7 +226,7 @@ initramfs()
 	elif [ ! -e "/boot/vmlinuz-$kver" ]; then
 		say "initramfs not updated: there is no /boot/vmlinuz-$kver"
 	elif command -v update-initramfs >/dev/null; then
-		update-initramfs -u -k "$kver"
+		update_initramfs
 	elif command -v dracut >/dev/null; then
 		dracut_initramfs
 	else
@@ -287,6 +313,7 @@ exchange()
 	was=$(current)
 	next=
 	begun=no
+	kept=no
 	if [ -n "$1" ]; then
 		next=p2pmem
 		[ "$was" != p2pmem ] || next=p2pmem-b
@@ -308,7 +335,8 @@ exchange()
 		if [ "$(current)" != "$was" ] || { [ -n "$next" ] && named "$next"; }; then
 			die "a step failed (see above), and so did the rollback: modprobe loads $(chosen nvme), the initramfs is that of before: make room, then run this again"
 		fi
-		initramfs || true
+		# one that has not been written is the one of before
+		[ $kept = yes ] || initramfs || true
 	fi
 	[ -z "$next" ] || discard "$next"
 	rm -rf "$aside.was"

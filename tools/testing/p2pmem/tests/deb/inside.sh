@@ -334,6 +334,8 @@ check "and can be removed with its kernel, too" dpkg --remove --force-depends "l
 umount /boot
 check "image and modules are installed again" dpkg -i --force-depends "/debs/linux-image-$KVER.deb" /debs/modules-higher.deb
 check "our modules are used" ours
+# shellcheck source=tools/testing/p2pmem/tests/deb/initramfs.sh
+. /debs/initramfs.sh
 echo "linux-image-$KVER deinstall" | dpkg --set-selections
 printf '#!/bin/sh\necho %s\n' "$KVER" >/usr/local/bin/uname
 chmod +x /usr/local/bin/uname

@@ -226,7 +226,7 @@ prepare()
 	cp "$work/signed/p2pmem-modules-${KVER}"_*.deb "$work/debs/signed/"
 	cp "$BUILD/stock/$KVER/modules/ib_core.ko" \
 		"$(dirname "$0")/inside.sh" "$(dirname "$0")/dracut.sh" "$(dirname "$0")/autoremove.sh" \
-		"$(dirname "$0")/revision.sh" "$work/debs/"
+		"$(dirname "$0")/revision.sh" "$(dirname "$0")/initramfs.sh" "$work/debs/"
 	sed -n "s,$work/built/,/debs/,g; s/^deb: to install: //p" "$work/said" >"$work/debs/to-install"
 	sed -n 's,\./build/deb/,/debs/older/,g; s/^    sudo \(apt\(-mark\)* \(install\|auto\) \)/\1/p' "$top/README.md" >"$work/debs/readme"
 	# what install.sh needs of a clone
