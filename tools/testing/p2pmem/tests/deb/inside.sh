@@ -131,7 +131,7 @@ files >/debs/before
 
 # a kernel that would refuse them
 mkdir -p /sys/firmware/efi/efivars
-printf '\006\000\000\000\001' >/sys/firmware/efi/efivars/SecureBoot-test
+printf '\006\000\000\000\001' >/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c
 check "Secure Boot: unsigned modules are refused, in one line" refused "$KVER: Secure Boot is on and these modules are not signed" dpkg -i "$release"
 check "Secure Boot: nothing is installed" test "$(installed "p2pmem-modules-$KVER" | cut -d ' ' -f 1)" != installed
 # mokutil_says TEXT: of every key
@@ -160,16 +160,27 @@ check "Secure Boot: the key is not kept" test ! -e /var/lib/p2pmem-key.der
 check "and purged" dpkg --purge "p2pmem-modules-$KVER"
 check "with the key that was kept to be enrolled" test ! -e /var/lib/p2pmem-key.der
 # where shim does not validate, the kernel loads all modules
-printf '\006\000\000\000\000' >/sys/firmware/efi/efivars/MokSBStateRT-test
+printf '\006\000\000\000\000' >/sys/firmware/efi/efivars/MokSBStateRT-605dab50-e046-4300-abb6-3dd810dd8b23
 check "Secure Boot, shim validates: unsigned modules are refused" \
 	refused "Secure Boot is on and these modules are not signed" dpkg -i "$release"
-printf '\007\000\000\000\001' >/sys/firmware/efi/efivars/MokSBStateRT-test
+printf '\007\000\000\000\001' >/sys/firmware/efi/efivars/MokSBStateRT-605dab50-e046-4300-abb6-3dd810dd8b23
 check "Secure Boot, a variable that is not shim's: the same" \
 	refused "Secure Boot is on and these modules are not signed" dpkg -i "$release"
-printf '\006\000\000\000\001' >/sys/firmware/efi/efivars/MokSBStateRT-test
+printf '\006\000\000\000\001' >/sys/firmware/efi/efivars/MokSBStateRT-605dab50-e046-4300-abb6-3dd810dd8b23
 check "Secure Boot, shim does not validate: unsigned modules are installed" dpkg -i "$release"
 check "and purged" dpkg --purge "p2pmem-modules-$KVER"
-rm -f /sys/firmware/efi/efivars/*-test /usr/local/bin/mokutil
+rm -f /sys/firmware/efi/efivars/* /usr/local/bin/mokutil
+# a variable of another vendor
+printf '\006\000\000\000\001' >/sys/firmware/efi/efivars/SecureBoot-00000000-0000-0000-0000-000000000000
+check "Secure Boot, a variable of another name: unsigned modules are installed" dpkg -i "$release"
+check "and purged" dpkg --purge "p2pmem-modules-$KVER"
+rm -f /sys/firmware/efi/efivars/*
+for how in "$release" /debs/signed/*.deb; do
+	check "EFI without efivars and lockdown: refused in one line, with the remedy" \
+		refused "Secure Boot may be on .*: mount -t efivarfs efivarfs /sys/firmware/efi/efivars, then install again" dpkg -i "$how"
+done
+check "by install.sh, too" refused "Secure Boot may be on .*: mount -t efivarfs" /debs/tree/tools/packaging/install.sh install
+check "and nothing is installed" empty_directory "/lib/modules/$KVER/updates"
 # the same without Secure Boot
 mkdir -p /sys/module/module/parameters /sys/kernel/security
 echo Y >/sys/module/module/parameters/sig_enforce
@@ -178,6 +189,10 @@ echo N >/sys/module/module/parameters/sig_enforce
 echo "none [integrity] confidentiality" >/sys/kernel/security/lockdown
 check "lockdown: unsigned modules are refused" refused "is locked down (lockdown=) and these modules are not signed" dpkg -i "$release"
 echo "[none] integrity confidentiality" >/sys/kernel/security/lockdown
+rm /sys/kernel/security/lockdown
+mv /sys/firmware/efi /sys/firmware/none
+check "no EFI, no lockdown: unsigned modules are installed" dpkg -i "$release"
+check "and purged" dpkg --purge "p2pmem-modules-$KVER"
 check "the distribution's modules are used again" distribution
 
 mkdir -p "/lib/modules/$KVER/updates/p2pmem"
