@@ -67,10 +67,11 @@ usage()
 	exit 2
 }
 
-# room DIRECTORY KIB WHAT: refuses when the file system is too small
+# room DIRECTORY KIB WHAT [FILE]: refuses when the file system is too small. FILE, if it exists, will be overwritten
 room()
 {
 	free=$(df -Pk "$1" | awk 'END { print $4 }')
+	[ ! -f "${4:-}" ] || free=$((free + $(du -k "$4" | cut -f 1)))
 	[ "$free" -ge "$2" ] ||
 		die "no space: $1 has $((free / 1024)) MiB free, $3 needs $(($2 / 1024 + 1)) MiB: make room and run this again"
 }
@@ -83,7 +84,8 @@ enough_room()
 	room "$moddir" $((need + index * 2 + 1024)) "another set of modules"
 	image=/boot/initrd.img-$kver
 	[ -z "$root" ] && [ "${INITRAMFS:-yes}" != no ] && [ -e "$image" ] || return 0
-	room /boot $(($(du -k "$image" | cut -f 1) + 4096)) "another initramfs of $kver"
+	# an interrupted run may have left one that was not whole yet
+	room /boot $(($(du -k "$image" | cut -f 1) + 4096)) "another initramfs of $kver" "$image.new"
 }
 
 # A package's modules are the package's

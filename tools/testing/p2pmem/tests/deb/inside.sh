@@ -209,6 +209,14 @@ head -c 1m /dev/zero >"/boot/initrd.img-$KVER"
 check "install.sh, no space in /boot: one line" \
 	refused "no space: /boot has .* MiB free, another initramfs of $KVER needs .* MiB" "$by_hand" install
 check "and nothing is installed" test ! -e "/lib/modules/$KVER/updates"
+mount -o remount,size=8m /boot
+head -c 3m /dev/zero >"/boot/initrd.img-$KVER.new"
+check "install.sh, with room but for what an interrupted run has left" "$by_hand" install
+check "our modules are used" ours
+check "and the file has gone" test ! -e "/boot/initrd.img-$KVER.new"
+check "and removes them" "$by_hand" uninstall
+mount -o remount,size=3m /boot
+head -c 1m /dev/zero >"/boot/initrd.img-$KVER"
 check "install.sh, INITRAMFS=no: it needs no room" env INITRAMFS=no "$by_hand" install
 check "and removes its set" env INITRAMFS=no "$by_hand" uninstall
 umount /boot
@@ -379,6 +387,13 @@ check "the modules are not installed" \
 check "and its initramfs has the distribution's driver" distribution
 rm "/boot/initrd.img-$KVER"
 mount -o remount,size=16m /boot
+head -c 1m /dev/urandom >/boot/filler
+head -c 7m /dev/urandom >"/boot/initrd.img-$KVER.new"
+check "with room for both, but for what an interrupted run has left: image and modules in one run" \
+	dpkg -i --force-depends "/debs/linux-image-$KVER.deb" /debs/modules-higher.deb
+check "our modules are used" ours
+check "removed again" dpkg --remove --force-depends "linux-image-$KVER" "p2pmem-modules-$KVER"
+rm -f /boot/filler
 check "with room for both: image and modules in one run" \
 	dpkg -i --force-depends "/debs/linux-image-$KVER.deb" /debs/modules-higher.deb
 check "our modules are used" ours
