@@ -40,9 +40,9 @@ snapshot()
 		LC_ALL=C sort
 }
 
-# Prints the sums, for sha256sum -c in kernel/, of the image's own files of these modules, and of nvme-core. Where these
-# are the same, so is all that ours need (nvme-core, rdma_cm) or are needed by (users of ib_core and nvmet), and
-# ours hide no correction that the image has of them.
+# Prints the sums, for sha256sum -c in kernel/, of the image's own files of these modules, and of nvme-core, which
+# ours link against. Where they are the same, ours need what these do (nvme-core, rdma_cm), fit what uses these (rdma_cm,
+# nvmet-tcp), and hide no correction of them. The image's version would do for packages alone.
 image_sums()
 {
 	[ -d "$moddir/kernel" ] || return 0

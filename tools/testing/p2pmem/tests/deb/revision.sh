@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# For inside.sh, while the modules are installed: a revision of the image, IMAGE.1, which has the same release and another
-# nvme-core. Modules of before would be loaded beside it.
+# For inside.sh, while the modules are installed: a revision of the image, IMAGE.1, which has the same release and
+# another nvme-core. Modules of before would be loaded beside it.
 # shellcheck shell=sh disable=SC2154	# KVER, IMAGE and the functions are those of inside.sh
 
 # silent COMMAND...: it succeeds, and says nothing of revisions

@@ -172,6 +172,7 @@ image_package()
 		exec run-parts --report --exit-on-error --regex '^(initramfs-tools|(00-)?p2pmem(-local)?)$' --arg=$1 \
 			--arg=/boot/vmlinuz-$1 /etc/kernel/postinst.d
 	END
+	# shellcheck disable=SC2016	# the script expands it
 	printf '%s\n' '#!/bin/sh' '[ "$1" != upgrade ] || exit 0' "rm -f /boot/initrd.img-$1 /lib/modules/$1/modules.*" >"$p/DEBIAN/postrm"
 	chmod 755 "$p/DEBIAN/postinst" "$p/DEBIAN/postrm"
 	dpkg-deb --root-owner-group -b "$p" "$work/debs/${3:-linux-image-$1}.deb" >/dev/null
