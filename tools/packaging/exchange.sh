@@ -11,8 +11,8 @@
 # holds for the index alone: until a reboot, modules that are loaded already, or that an initramfs of before loads,
 # are those of before. A later run removes what an interrupted one has left.
 #
-# A set fits one revision of the kernel's image. The release stays when Debian changes what no other module may use,
-# nvme-core among it, so that nothing but the files themselves tells two revisions apart: a set has their sums.
+# A set fits one revision of the kernel's image. Debian keeps the release where it changes exports that are not for
+# modules of others, those of nvme-core among them. The files alone distinguish two revisions: a set has their sums.
 
 sets="p2pmem p2pmem-b"
 
