@@ -381,14 +381,15 @@ new_image()
 	for s in $sets; do
 		fits "$s" || changed=yes
 	done
-	[ $changed = yes ] || return 0
+	# a removal that was interrupted has perhaps removed the set, and not all else
+	[ $changed = yes ] || [ -e "$aside.removal" ] || return 0
 	leftovers
 	was=$(current)
 	if [ -n "$was" ] && fits "$was"; then return 0; fi
 	INITRAMFS=later
 	remove
 	removed
-	[ -n "$1" ] || return 0
+	[ -n "$1" ] && [ $changed = yes ] || return 0
 	: >"$aside.said"
 	say "the image of $kver is another revision than the one these modules were built for, and the next boot uses the distribution's: $1" >&2
 }

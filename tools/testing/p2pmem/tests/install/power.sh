@@ -177,6 +177,8 @@ each_step "removal" first distribution "$script" uninstall
 sed "s,^root=\$,root=$DESTDIR," "$work/start/etc/kernel/postinst.d/00-p2pmem-local" >"$work/hook"
 core=$work/start/lib/modules/$KVER/kernel/drivers/nvme/host/nvme-core.ko
 if [ -e "$core.xz" ]; then xz -df "$core.xz"; else objcopy --add-section .p2pmem_revision="$0" "$core"; fi
+# as the image's own script does first
+depmod -b "$work/start" "$KVER"
 each_step "another image" first distribution sh "$work/hook" "$KVER"
 
 # the harness itself: an installation by simple copies is found out
