@@ -321,7 +321,8 @@ full_boot()
 	mount -t tmpfs -o size=3m none /boot
 	echo kernel >"/boot/vmlinuz-$KVER"
 	echo ours >"/boot/initrd.img-$KVER"
-	dd if=/dev/zero of=/boot/filler bs=4k 2>/dev/null
+	dd if=/dev/zero of=/boot/filler bs=4k
+	df -Pk /boot
 	[ "$(df -Pk /boot | awk 'END { print $4 }')" = 0 ]
 }
 
