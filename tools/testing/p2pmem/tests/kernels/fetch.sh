@@ -12,6 +12,7 @@ unset KERNEL KDIR KSRC KIMAGE KVER KPATH RELEASE LC_ALL LANG
 archive=$work/tmp/archive
 lane=$work/tmp/lane
 release=7.9.0+t-amd64
+made=$(($(date +%s) - 3600))
 root=$lane/kernel/$release/root
 
 # pack NAME VERSION [DEPENDS]: the files in $work/tmp/p become a package of the archive
@@ -28,6 +29,7 @@ pack()
 # archive VERSION [SUBLEVEL-OF-SOURCE [DEPENDS-OF-HEADERS]]: it has this version of all packages, and no other
 archive()
 {
+	made=$((made + 60))
 	rm -rf "$archive"
 	mkdir -p "$archive/pool"
 	p=$work/tmp/p
@@ -61,6 +63,8 @@ archive()
 		printf 'Suite: %s\nCodename: %s\nArchitectures: amd64\nComponents: main\nDate: %s\nSHA256:\n %s %s main/binary-amd64/Packages\n' \
 			$suite $suite "$(date -Ru | sed 's/+0000/UTC/')" "$(sha256sum <"$d/main/binary-amd64/Packages" | cut -d ' ' -f 1)" \
 			"$(wc -c <"$d/main/binary-amd64/Packages")" >"$d/Release"
+		# apt takes lists of the same size and time for the same
+		touch -d "@$made" "$d/main/binary-amd64/Packages" "$d/Release"
 	done
 }
 
