@@ -171,12 +171,6 @@ static char *nvmet_p2pmem_format_reason(struct nvmet_p2pmem_path *path, struct p
 		if (part)
 			strscpy(part, remedy, PCI_P2PMEM_TEXT - (part - text));
 	}
-	if (why->reason == PCI_P2PMEM_NOT_A_DRIVE) {
-		/* A file-backed namespace has no two ends to name. */
-		part = strstr(text, pci_p2pmem_reason_token(why->reason));
-		if (part)
-			memmove(text, part, strlen(part) + 1);
-	}
 	return text;
 }
 
