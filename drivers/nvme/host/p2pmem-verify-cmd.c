@@ -249,9 +249,8 @@ bool nvme_p2pmem_is_lost(struct nvme_p2pmem_test *t, int error)
 
 static unsigned long nvme_p2pmem_nr_lost(struct nvme_p2pmem_test *t)
 {
-	void *nr = xa_load(&t->drive->lost, nvme_p2pmem_provider_index(t));
-
-	return nr ? xa_to_value(nr) : 0;
+	/* Of no entry, 0 */
+	return xa_to_value(xa_load(&t->drive->lost, nvme_p2pmem_provider_index(t)));
 }
 
 /**
@@ -296,10 +295,11 @@ int nvme_p2pmem_failed(struct nvme_p2pmem_test *t, const char *what, int error)
 		return PCI_P2PMEM_UNTRIED;
 	}
 	ret = nvme_p2pmem_blame(t, what, error);
-	if (lost && ret != PCI_P2PMEM_UNTRIED)
+	if (lost && ret != PCI_P2PMEM_UNTRIED) {
 		/* Without memory for it the count stays as it is. */
 		xa_store(&t->drive->lost, nvme_p2pmem_provider_index(t),
 			 xa_mk_value(nvme_p2pmem_nr_lost(t) + 1), GFP_KERNEL);
+	}
 	return ret;
 }
 

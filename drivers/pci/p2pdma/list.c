@@ -290,6 +290,15 @@ struct scatterlist *p2pmem_sgl_slow(struct pci_dev *provider, unsigned int *nent
 	return IS_ERR(s) ? NULL : p2pmem_sgl_done(s, nents, gfp);
 }
 
+/* Whether a pair is refused now: the pairs are compared if anything has changed. Sets @why. */
+static bool p2pmem_grant_refused(struct pci_p2pmem_grant *grant, enum pci_p2pmem_reason *why)
+{
+	if (p2pmem_grant_is_current(grant) || p2pmem_grant_valid(grant))
+		return false;
+	*why = p2pmem_grant_reason(grant);
+	return true;
+}
+
 /* Memory under a grant that is held, and charged; or NULL and the reason */
 static noinline struct p2pmem_sgl *p2pmem_grant_sgl(struct pci_p2pmem_grant *grant, u32 length,
 						    gfp_t gfp, enum pci_p2pmem_reason *why)
@@ -297,11 +306,8 @@ static noinline struct p2pmem_sgl *p2pmem_grant_sgl(struct pci_p2pmem_grant *gra
 	size_t bytes = PAGE_ALIGN((size_t)length);
 	struct p2pmem_sgl *s;
 
-	/* Nothing has changed since it was found valid, or the pairs are compared now. */
-	if (unlikely(!p2pmem_grant_is_current(grant) && !p2pmem_grant_valid(grant))) {
-		*why = p2pmem_grant_reason(grant);
+	if (unlikely(p2pmem_grant_refused(grant, why)))
 		return NULL;
-	}
 	*why = PCI_P2PMEM_QUOTA;
 	if (unlikely(p2pmem_grant_over_quota(grant, bytes)))
 		return NULL;
@@ -315,10 +321,8 @@ static noinline struct p2pmem_sgl *p2pmem_grant_sgl(struct pci_p2pmem_grant *gra
 		goto free;
 	}
 	/* The provider may have got a range meanwhile that a client cannot reach. */
-	if (unlikely(!p2pmem_grant_is_current(grant) && !p2pmem_grant_valid(grant))) {
-		*why = p2pmem_grant_reason(grant);
+	if (unlikely(p2pmem_grant_refused(grant, why)))
 		goto free;
-	}
 	if (unlikely(p2pmem_grant_charge(grant, bytes)))
 		goto free;
 	return s;
