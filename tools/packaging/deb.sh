@@ -16,8 +16,9 @@
 #   SOURCES=          an archive p2pmem-source-RELEASE.tar.xz: the package p2pmem-modules-RELEASE alone, see sources.sh
 #
 # OUT has the packages of one build, which it says how to install. Those of earlier ones, with their sources, are
-# moved to OUT/old, where the name of an archive of sources has the version as well. Runs with different OUT share no files that one of them writes, except for the kernel and the
-# modules, which have locks of their own. Installs the packages of the file build-depends, and no others.
+# moved to OUT/old, where the name of an archive of sources has the version as well. Runs with different OUT share no
+# files that one of them writes, except for the kernel and the modules, which have locks of their own. Installs the
+# packages of the file build-depends, and no others.
 
 set -eu
 export LC_ALL=C
@@ -235,8 +236,8 @@ earlier()
 	done
 }
 
-# from_archive: selects the kernel and builds its modules; sets KVER, KDIR, KIMAGE, image, version and built
-from_archive()
+# from_distribution: selects the kernel and builds its modules; sets KVER, KDIR, KIMAGE, image, version and built
+from_distribution()
 {
 	"$rig/kernel.sh" "$build"
 	# shellcheck disable=SC1091
@@ -261,7 +262,7 @@ from_archive()
 [ -z "${SOURCES:-}" ] || sources_check
 # shellcheck disable=SC2046	# split into one word per package
 "$rig/deps.sh" $(sed 's/#.*//' "$here/build-depends" | awk 'NF { print $1 }')
-[ -n "${SOURCES:-}" ] || from_archive
+[ -n "${SOURCES:-}" ] || from_distribution
 signed=no certificate=
 exec 9>"$out/lock"
 flock 9

@@ -56,6 +56,19 @@ image_sums()
 	)
 }
 
+# Prints package and version of the image of this kernel, or nothing if dpkg has none
+image_there()
+{
+	for p in "linux-image-$kver" "linux-image-$kver-unsigned"; do
+		# shellcheck disable=SC2016	# dpkg-query expands this
+		found=$(dpkg-query ${root:+--admindir="$root/var/lib/dpkg"} -W -f '${db:Status-Status} ${Version}' "$p" 2>/dev/null) || found=
+		case $found in
+		'' | not-installed* | config-files*) ;;
+		*) echo "$p ${found#* }" ;;
+		esac
+	done
+}
+
 # fits SET: fails if the image is another one than when this set was put in place. One without sums, which are
 # younger than sets, fits.
 fits()

@@ -110,21 +110,11 @@ no_dkms()
 # The modules were built for one revision of the image
 no_other_image()
 {
-	wanted=
-	[ "$kver" != "$(sed -n 's/^KVER=//p' "$build/kernel/env" 2>/dev/null || true)" ] ||
-		wanted=$(cat "$build/kernel/version" 2>/dev/null) || wanted=
-	for p in "linux-image-$kver" "linux-image-$kver-unsigned"; do
-		# shellcheck disable=SC2016	# dpkg-query expands this
-		there=$(dpkg-query ${root:+--admindir="$root/var/lib/dpkg"} -W -f '${db:Status-Status} ${Version}' "$p" 2>/dev/null) || there=
-		case $there in
-		'' | not-installed* | config-files*) ;;
-		*" $wanted") ;;
-		*)
-			[ -z "$wanted" ] ||
-				die "the modules were built for version $wanted of $p, and ${there#* } is installed: run \"make modules RELEASE=newest\" first"
-			;;
-		esac
-	done
+	[ "$kver" = "$(sed -n 's/^KVER=//p' "$build/kernel/env" 2>/dev/null || true)" ] || return 0
+	wanted=$(cat "$build/kernel/version" 2>/dev/null) || return 0
+	there=$(image_there)
+	[ -z "$there" ] || [ -z "$wanted" ] || [ "${there##* }" = "$wanted" ] ||
+		die "the modules were built for version $wanted of ${there% *}, and ${there##* } is installed: run \"make modules RELEASE=newest\" first"
 }
 
 sign()

@@ -2,9 +2,9 @@
 # shellcheck shell=sh disable=SC2154,SC2034	# variables of deb.sh
 #
 # For deb.sh with SOURCES=: the modules of a release from the archive of its grafted sources, for a release that
-# Debian's archive does not have any more. They are built by the headers KDIR= (default: the installed ones, or those of
-# an earlier build of that release), and must have what the distribution's other modules expect of them; where only BTF can say that, KIMAGE= is the root
-# directory of its image (default: /).
+# Debian's archive does not have any more. They are built by the headers KDIR= (default: the installed ones, or those
+# of an earlier build of that release), and must have what the distribution's other modules expect of them; where only
+# BTF can say that, KIMAGE= is the root directory of its image (default: /).
 
 # version_of ARCHIVE: prints its line "Linux RELEASE, package VERSION; p2pmem VERSION"
 version_of()
@@ -26,10 +26,11 @@ sources_check()
 	# apt replaces a package by a newer one alone; and it was built by the scripts of another state, maybe
 	version=${VERSION:-${of##* }+b.$(date -u +%y%m%d.%H%M)}
 	KIMAGE=${KIMAGE:-/}
-	for d in "${KDIR:-/lib/modules/$KVER/build}" "$build/kernel/$KVER/root/usr/src/linux-headers-$KVER"; do
-		[ -n "${KDIR:-}" ] || [ ! -e "$d/include/generated/utsrelease.h" ] || KDIR=$d
-	done
-	KDIR=${KDIR:-/lib/modules/$KVER/build}
+	kept=$build/kernel/$KVER/root/usr/src/linux-headers-$KVER
+	if [ -z "${KDIR:-}" ]; then
+		KDIR=/lib/modules/$KVER/build
+		[ -e "$KDIR" ] || [ ! -e "$kept" ] || KDIR=$kept
+	fi
 	release=$(sed -n 's/^#define UTS_RELEASE "\(.*\)"/\1/p' "$KDIR/include/generated/utsrelease.h" 2>/dev/null) || :
 	[ -n "$release" ] || die "$KDIR has no headers of a kernel: install linux-headers-$KVER $image, which snapshot.debian.org keeps, or name them by KDIR="
 	[ "$release" = "$KVER" ] || die "$KDIR is $release, and SOURCES=$SOURCES is of $KVER: name the headers of $KVER by KDIR="
