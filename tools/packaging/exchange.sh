@@ -61,7 +61,7 @@ image_there()
 {
 	for p in "linux-image-$kver" "linux-image-$kver-unsigned"; do
 		# shellcheck disable=SC2016	# dpkg-query expands this
-		found=$(dpkg-query ${root:+--admindir="$root/var/lib/dpkg"} -W -f '${db:Status-Status} ${Version}' "$p" 2>/dev/null) || found=
+		found=$(dpkg-query ${root:+--root="$root"} -W -f '${db:Status-Status} ${Version}' "$p" 2>/dev/null) || found=
 		case $found in
 		'' | not-installed* | config-files*) ;;
 		*) echo "$p ${found#* }" ;;
