@@ -148,7 +148,8 @@ dkms_package()
 	put "$top/Kbuild" "p2pmem-dkms/usr/src/p2pmem-$version/Kbuild"
 	cp "$top"/drivers/pci/p2pdma/*.[ch] "$top/drivers/pci/p2pdma/Kconfig" "$src/drivers/pci/p2pdma/"
 	cp "$top/drivers/pci/p2pdma/Makefile" "$src/drivers/pci/p2pdma/Makefile"
-	echo "ccflags-y += -include \$(P2PMEM_ADAPT)" >>"$src/drivers/pci/p2pdma/Makefile"
+	cp "$top/tools/compat/set.c" "$src/drivers/pci/p2pdma/"
+	printf '%s\n' "ccflags-y += -include \$(P2PMEM_ADAPT)" "p2pdma-y += set.o" >>"$src/drivers/pci/p2pdma/Makefile"
 	cp -r "$top/include" "$src/"
 	cp -r "$top/tools/compat/." "$src/tools/compat/"
 	# what is for the NVMe and RDMA drivers alone

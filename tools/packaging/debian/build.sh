@@ -29,6 +29,7 @@ if [ ! -e "$here/compat.h" ]; then
 	"$here/tools/compat/rewrite.sh" "$here" "$here/compat.h.new"
 	mkdir -p "$here/compat"
 	cp -r "$here/tools/compat/include" "$here/tools/compat/adapt.h" "$here/compat/"
+	"$here/tools/compat/set.sh" "$here" "$here/compat.h.new"
 	mv "$here/compat.h.new" "$here/compat.h"
 fi
 make -C "$kdir" M="$here" -j"$(nproc)" CONFIG_DEBUG_INFO_BTF_MODULES= CONFIG_DEBUG_INFO= \

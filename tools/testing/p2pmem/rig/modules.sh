@@ -117,7 +117,8 @@ assemble()
 		rsync -rlp --checksum "$top/$d/" "$stage/$d/"
 	done
 	"$top/tools/compat/rewrite.sh" "$stage" "$out/compat.h" || die "our files could not be brought to this kernel (see above)"
-	echo "ccflags-y += -include \$(P2PMEM_ADAPT)" >>"$stage/drivers/pci/p2pdma/Makefile"
+	cp "$top/tools/compat/set.c" "$stage/drivers/pci/p2pdma/"
+	printf '%s\n' "ccflags-y += -include \$(P2PMEM_ADAPT)" "p2pdma-y += set.o" >>"$stage/drivers/pci/p2pdma/Makefile"
 	for d in rnic tool; do
 		echo "ccflags-y += -include \$(P2PMEM_ADAPT)" >>"$stage/tools/testing/p2pmem/$d/Makefile"
 	done
@@ -171,12 +172,19 @@ compile()
 	fi
 }
 
+# in_set MODULE: whether it is p2pdma or can be loaded with p2pdma of this build alone
+in_set()
+{
+	"${cross}nm" "$1" | grep -q ' U p2pmem_set_' || [ "${1##*/}" = p2pdma.ko ]
+}
+
 collect()
 {
 	rm -rf "$out/modules.new"
 	mkdir -p "$out/modules.new"
 	sed 's/\.o$/.ko/' "$tree/modules.order" | while read -r ko; do
 		case $ko in /*) ;; *) ko=$tree/$ko ;; esac
+		in_set "$ko" || die "$ko does not refer to the symbol of its set (tools/compat/adapt.h)"
 		# keeps the symbols that modules need, and drops local labels
 		"${cross}strip" --strip-debug -o "$out/modules.new/$(basename "$ko")" "$ko"
 	done
@@ -200,6 +208,7 @@ assemble
 mkdir -p "$tree"
 cp "$top/Kbuild" "$stage/Kbuild"
 cp "$out/compat.h" "$stage/compat.h"
+"$top/tools/compat/set.sh" "$stage" "$stage/compat.h"
 copy_changed "$stage/" "$tree/"
 echo "modules: building for $KVER"
 compile
