@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# deb.sh BUILD [OUT]: build Debian packages for the kernel that rig/kernel.sh selects, and the archive of
-# its grafted sources; or from such an archive the package of its modules again. "make deb" calls it. OUT is another
+# deb.sh BUILD [OUT]: build Debian packages for the kernel that rig/kernel.sh selects, and the archives of its
+# grafted sources and of its headers; or from such an archive the package of its modules again. "make deb" calls it. OUT is another
 # directory than BUILD/deb.
 #
 #   BUILD/deb/*.deb                          p2pmem-modules-RELEASE, p2pmem-modules, p2pmem, p2pmem-dkms
 #   BUILD/deb/p2pmem-source-RELEASE.tar.xz   what the modules of RELEASE are built from, see build.sh in it
+#   BUILD/deb/p2pmem-headers-RELEASE_IMAGE.tar.xz   the distribution's headers, of its image's version IMAGE
 #   BUILD/deb/work/                          the source package that debhelper works in, its log, and the command
 #
 # Variables:
@@ -181,6 +182,24 @@ source_archive()
 	rm -rf "${work:?}/$name_of" "$work/stage.tar"
 }
 
+# The distribution's headers, which leave its archive together with the source. Made once for each version
+headers_archive()
+{
+	kept=$KIMAGE/.headers.tar.xz
+	if [ ! -e "$kept" ]; then
+		echo "deb: packing the headers of $KVER"
+		rm -rf "$work/headers"
+		mkdir "$work/headers"
+		(cd "$KIMAGE" && cp -a --parents usr/src usr/lib/linux-kbuild-* "$work/headers/")
+		headers_settle "$work/headers" ""
+		tar -C "$work/headers" --sort=name --owner=0 --group=0 --numeric-owner -cf "$work/headers.tar" usr
+		xz -T0 -3 <"$work/headers.tar" >"$kept.new"
+		rm -rf "$work/headers" "$work/headers.tar"
+		mv "$kept.new" "$kept"
+	fi
+	cp "$kept" "$work/$(headers_name)"
+}
+
 debian_files()
 {
 	cp "$here/debian/rules" "$here/debian/copyright" "$tree/debian/"
@@ -222,13 +241,13 @@ other_files()
 # Packages of earlier builds are not in the way of a command that names all files of some name
 earlier()
 {
-	for f in "$out"/p2pmem*.deb "$out"/p2pmem*.changes "$out"/p2pmem*.buildinfo "$out"/p2pmem-source-*.tar.xz; do
+	for f in "$out"/p2pmem*.deb "$out"/p2pmem*.changes "$out"/p2pmem*.buildinfo "$out"/p2pmem-*.tar.xz; do
 		[ -e "$f" ] || continue
 		mkdir -p "$out/old"
 		to=${f##*/}
 		# each package has its own sources
 		case $to in
-		*.tar.xz)
+		p2pmem-source-*.tar.xz)
 			of=$(version_of "$f") || of=
 			[ -z "$of" ] || to=${to%.tar.xz}_${of##* }.tar.xz
 			;;
@@ -279,11 +298,16 @@ debian_files
 	tail -n 20 "$work/log" >&2
 	die "the packages cannot be built (whole log: $work/log)"
 }
-if [ -n "${SOURCES:-}" ]; then sources_keep; else source_archive; fi
+if [ -n "${SOURCES:-}" ]; then
+	sources_keep
+else
+	source_archive
+	headers_archive
+fi
 earlier
-mv "$work"/*.deb "$work"/p2pmem-source-*.tar.xz "$out/"
+mv "$work"/*.deb "$work"/p2pmem-*.tar.xz "$out/"
 (cd "$work" && echo *.changes *.buildinfo | xargs -n 1 | while read -r f; do mv "$f" "$out/"; done)
-echo "deb: $(cd "$out" && echo p2pmem*.deb p2pmem-source-*.tar.xz) in $out"
+echo "deb: $(cd "$out" && echo p2pmem*.deb p2pmem-*.tar.xz) in $out"
 # apt marks packages from files as manually installed, and would keep the kernels of all releases for them
 set --
 for f in "$out"/p2pmem_*.deb "$out"/p2pmem-modules*.deb; do

@@ -2,9 +2,28 @@
 # shellcheck shell=sh disable=SC2154,SC2034	# variables of deb.sh
 #
 # For deb.sh with SOURCES=: the modules of a release from the archive of its grafted sources, for a release that
-# Debian's archive does not have any more. They are built by the headers KDIR= (default: the installed ones, or those
-# of an earlier build of that release), and must have what the distribution's other modules expect of them; where only
-# BTF can say that, KIMAGE= is the root directory of its image (default: /).
+# Debian's archive does not have any more. They are built by the headers KDIR= (default: the archive of headers beside
+# SOURCES or above its directory, else the installed ones, or those of an earlier build of that release), and must have
+# what the distribution's other modules expect of them; where only BTF can say that, KIMAGE= is the root directory of its
+# image (default: /).
+
+# headers_name: the archive of the headers of KVER, of its image's version
+headers_name()
+{
+	echo "p2pmem-headers-${KVER}_$image.tar.xz"
+}
+
+# headers_settle ROOT PREFIX: the headers that are unpacked below ROOT name each other as below PREFIX
+headers_settle()
+{
+	sed -i "s,^\(include \|KBUILD_OUTPUT=\)[^ ]*/usr/src/,\1$2/usr/src/," "$1/usr/src/linux-headers-$KVER/Makefile"
+}
+
+# release_of_headers KDIR
+release_of_headers()
+{
+	sed -n 's/^#define UTS_RELEASE "\(.*\)"/\1/p' "$1/include/generated/utsrelease.h" 2>/dev/null || :
+}
 
 # version_of ARCHIVE: prints its line "Linux RELEASE, package VERSION; p2pmem VERSION"
 version_of()
@@ -26,13 +45,18 @@ sources_check()
 	# apt replaces a package by a newer one alone; and it was built by the scripts of another state, maybe
 	version=${VERSION:-${of##* }+b.$(date -u +%y%m%d.%H%M)}
 	KIMAGE=${KIMAGE:-/}
-	kept=$build/kernel/$KVER/root/usr/src/linux-headers-$KVER
+	headers=
 	if [ -z "${KDIR:-}" ]; then
+		for d in "${SOURCES%/*}" "${SOURCES%/*/*}"; do
+			[ -n "$headers" ] || [ ! -f "$d/$(headers_name)" ] || headers=$d/$(headers_name)
+		done
+		[ -z "$headers" ] || return 0
 		KDIR=/lib/modules/$KVER/build
+		kept=$build/kernel/$KVER/root/usr/src/linux-headers-$KVER
 		[ -e "$KDIR" ] || [ ! -e "$kept" ] || KDIR=$kept
 	fi
-	release=$(sed -n 's/^#define UTS_RELEASE "\(.*\)"/\1/p' "$KDIR/include/generated/utsrelease.h" 2>/dev/null) || :
-	[ -n "$release" ] || die "$KDIR has no headers of a kernel: install linux-headers-$KVER $image, which snapshot.debian.org keeps, or name them by KDIR="
+	release=$(release_of_headers "$KDIR")
+	[ -n "$release" ] || die "$KDIR has no headers of a kernel: put $(headers_name) beside SOURCES, which make deb made with it, install linux-headers-$KVER $image, which snapshot.debian.org keeps, or name them by KDIR="
 	[ "$release" = "$KVER" ] || die "$KDIR is $release, and SOURCES=$SOURCES is of $KVER: name the headers of $KVER by KDIR="
 	KDIR=$(realpath "$KDIR")
 }
@@ -45,6 +69,14 @@ sources_build()
 	mkdir -p "$from" "$built"
 	cp "$SOURCES" "$work/source/archive"
 	tar -C "$from" --strip-components=1 -xf "$work/source/archive" || die "SOURCES=$SOURCES is damaged (see above)"
+	if [ -n "$headers" ]; then
+		echo "deb: unpacking $headers"
+		tar -C "$work/source" -xf "$headers" || die "$headers is damaged (see above): name other headers of $KVER by KDIR="
+		KDIR=$work/source/usr/src/linux-headers-$KVER
+		[ "$(release_of_headers "$KDIR")" = "$KVER" ] ||
+			die "$headers has no headers of $KVER: name them by KDIR="
+		headers_settle "$work/source" "$work/source"
+	fi
 	known=$("$rig/kernel.sh" "$build" --headers "$KDIR") || exit
 	[ "${known%% *}" = "$(dpkg --print-architecture)" ] ||
 		die "$KDIR is for ${known%% *}, and the package would be for $(dpkg --print-architecture): run make deb on a machine of ${known%% *}"
@@ -62,9 +94,10 @@ sources_build()
 	done
 }
 
-# sources_keep: a copy of the archive beside its package
+# sources_keep: copies of the archives beside the package
 sources_keep()
 {
+	[ -z "$headers" ] || cp "$headers" "$work/"
 	mv "$work/source/archive" "$work/p2pmem-source-$KVER.tar.xz"
 	rm -rf "$work/source"
 }

@@ -149,7 +149,7 @@ build_packages()
 	for i in 0 1; do
 		env SHARED_BUILD="$BUILD" BUILD="${lanes[i]}" KERNEL="$distro" RELEASE="${kvers[i]}" \
 			"$top/tools/packaging/deb.sh" "${lanes[i]}" "${debs[i]}" || return 1
-		rm -rf "${debs[i]}"/work "${debs[i]}"/p2pmem-source-* "${debs[i]}"/p2pmem-dkms_*
+		rm -rf "${debs[i]}"/work "${debs[i]}"/p2pmem-source-* "${debs[i]}"/p2pmem-headers-* "${debs[i]}"/p2pmem-dkms_*
 	done
 }
 

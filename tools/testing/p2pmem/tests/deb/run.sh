@@ -56,7 +56,7 @@ packages()
 	for p in "p2pmem-modules-$KVER" p2pmem-modules p2pmem p2pmem-dkms; do
 		[ -e "$(echo "$1/${p}"_*.deb)" ] || return 1
 	done
-	[ -s "$1/p2pmem-source-$KVER.tar.xz" ]
+	[ -s "$1/p2pmem-source-$KVER.tar.xz" ] && [ -s "$1/p2pmem-headers-${KVER}_$image.tar.xz" ] || return 1
 	dpkg-deb -f "$1/p2pmem-modules-${KVER}"_*.deb Depends | grep -F "linux-image-$KVER (= $image)"
 	dpkg-deb -f "$1"/p2pmem-modules_*.deb Depends |
 		grep -F "p2pmem-modules-$KVER (>= $(dpkg-deb -f "$1/p2pmem-modules-${KVER}"_*.deb Version))"

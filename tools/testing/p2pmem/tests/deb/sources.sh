@@ -42,13 +42,17 @@ rebuilds()
 	cut -f 1,2 "$s/Module.symvers" | sort | diff "$work/source/was" -
 }
 
-# packages_again: make deb of the archive alone makes the same package of modules, and no other
+# packages_again: make deb of the two archives alone, in a build directory that has nothing, makes the same package of
+# modules, and no other
 packages_again()
 {
-	rm -rf "$work/again"
+	rm -rf "$work/again" "$work/empty"
 	was=$(echo "$work/built/p2pmem-modules-${KVER}"_*.deb)
-	env -u KERNEL -u RELEASE SOURCES="$work/built/p2pmem-source-$KVER.tar.xz" KDIR="$KDIR" KIMAGE="$KIMAGE" VERSION="${1:-}" \
-		"$top/tools/packaging/deb.sh" "$BUILD" "$work/again" || return 1
+	env -u KERNEL -u RELEASE -u KDIR SOURCES="$work/built/p2pmem-source-$KVER.tar.xz" KIMAGE="$KIMAGE" VERSION="${1:-}" \
+		SHARED_BUILD="$BUILD" "$top/tools/packaging/deb.sh" "$work/empty" "$work/again" || return 1
+	for f in "$work/built"/p2pmem-headers-*.tar.xz; do
+		cmp "$f" "$work/again/${f##*/}" || return 1
+	done
 	new=$(echo "$work/again"/*.deb)
 	old=$(dpkg-deb -f "$was" Version)
 	cmp "$work/built/p2pmem-source-$KVER.tar.xz" "$work/again/p2pmem-source-$KVER.tar.xz" || return 1
@@ -71,8 +75,8 @@ packages_again()
 		text "$work/again/files/usr/lib/p2pmem/$KVER/$m.ko" >"$work/again/new"
 		text "$BUILD/stock/$KVER/modules/$m.ko" | cmp - "$work/again/new" || return 1
 	done
-	# without the source of the kernel
-	! grep -rl "$KSRC" "$work/again/work/log"
+	# without source or headers of the kernel that is unpacked
+	! grep -rl "${KSRC%/*}" "$work/again/work/log"
 }
 
 dkms_builds()
@@ -98,6 +102,6 @@ check "and the package of modules again, which is newer for apt" packages_again
 check "and which with the same version is the same package" packages_again "$(
 	tar -xOf "$work/built/p2pmem-source-$KVER.tar.xz" "p2pmem-source-$KVER/VERSION" | sed 's/.*; p2pmem //')"
 check "DKMS builds p2pdma and p2pmem-bar" dkms_builds
-rm -rf "$work/source" "$work/dkms" "$work/again"
+rm -rf "$work/source" "$work/dkms" "$work/again" "$work/empty"
 echo "1..$n"
 [ $failed = 0 ]
