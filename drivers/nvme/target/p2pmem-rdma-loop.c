@@ -47,6 +47,26 @@ void nvmet_p2pmem_done_init(struct nvmet_p2pmem_done *d)
 	init_completion(&d->done);
 }
 
+/**
+ * nvmet_p2pmem_loop_disturbed() - whether an error may be one of the connection
+ * @status: status of a work request
+ *
+ * Context: Any.
+ * Return: false if it is one of the device or of the memory, or none.
+ */
+bool nvmet_p2pmem_loop_disturbed(enum ib_wc_status status)
+{
+	switch (status) {
+	case IB_WC_WR_FLUSH_ERR:
+	case IB_WC_RETRY_EXC_ERR:
+	case IB_WC_RNR_RETRY_EXC_ERR:
+	case IB_WC_RESP_TIMEOUT_ERR:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void nvmet_p2pmem_loop_set_event(struct nvmet_p2pmem_loop *l, enum nvmet_p2pmem_loop_event e)
 {
 	set_bit(e, &l->seen);
@@ -293,7 +313,10 @@ static int nvmet_p2pmem_loop_expose(struct nvmet_p2pmem_loop *l)
 		nvmet_p2pmem_loop_cut(l);
 		return -ETIMEDOUT;
 	}
-	return d.status == IB_WC_SUCCESS ? 0 : -EIO;
+	if (d.status == IB_WC_SUCCESS)
+		return 0;
+	/* Connecting again may help where the connection was lost. */
+	return nvmet_p2pmem_loop_disturbed(d.status) ? -ENOTCONN : -EIO;
 }
 
 static int nvmet_p2pmem_loop_memory(struct nvmet_p2pmem_loop *l)
@@ -397,7 +420,7 @@ void nvmet_p2pmem_loop_cut(struct nvmet_p2pmem_loop *l)
 
 /**
  * nvmet_p2pmem_loop_close() - undo nvmet_p2pmem_loop_open()
- * @l: a loop that is open, or that nvmet_p2pmem_loop_open() failed to open
+ * @l: a loop that is open, or that nvmet_p2pmem_loop_open() failed to open, or closed, or zeroed
  *
  * Context: Process context, may sleep.
  */
@@ -424,4 +447,5 @@ void nvmet_p2pmem_loop_close(struct nvmet_p2pmem_loop *l)
 		ib_free_cq(l->cq);
 	if (l->pd)
 		ib_dealloc_pd(l->pd);
+	*l = (struct nvmet_p2pmem_loop){ };
 }

@@ -39,6 +39,13 @@
 
 #define NVMET_P2PMEM_LATE_MS	1000	/* data may be visible so much later than its completion */
 
+/* What is registered for an RDMA device */
+struct nvmet_p2pmem_adapter {
+	struct ib_device *dev;
+	struct pci_p2pmem_client *client;
+	bool leaving;		/* a test that is running should end */
+};
+
 /* The near end of a transfer, in peer memory, and the number of bytes moved */
 struct nvmet_p2pmem_peer {
 	struct scatterlist *sgl;
@@ -46,20 +53,6 @@ struct nvmet_p2pmem_peer {
 	void __iomem *addr;
 	size_t bytes;
 };
-
-/* Whether a work request ended with an error that the connection may have caused */
-static bool nvmet_p2pmem_disturbed(enum ib_wc_status status)
-{
-	switch (status) {
-	case IB_WC_WR_FLUSH_ERR:
-	case IB_WC_RETRY_EXC_ERR:
-	case IB_WC_RNR_RETRY_EXC_ERR:
-	case IB_WC_RESP_TIMEOUT_ERR:
-		return true;
-	default:
-		return false;
-	}
-}
 
 /*
  * Do one transfer. Return 0, -EIO if the device reports that the transfer failed, or -EAGAIN if
@@ -90,7 +83,7 @@ static int nvmet_p2pmem_move(struct nvmet_p2pmem_loop *l, struct nvmet_p2pmem_pe
 		/* A timeout does not disprove the path. */
 		ret = -EAGAIN;
 	} else if (d.status != IB_WC_SUCCESS) {
-		ret = nvmet_p2pmem_disturbed(d.status) ? -EAGAIN : -EIO;
+		ret = nvmet_p2pmem_loop_disturbed(d.status) ? -EAGAIN : -EIO;
 	} else {
 		p->bytes += NVMET_P2PMEM_LOOP_BYTES;
 	}
@@ -120,6 +113,17 @@ static int nvmet_p2pmem_move_and_compare(struct nvmet_p2pmem_loop *l, struct nvm
 	       nvmet_p2pmem_same(l, p, buf) ? 0 : -EBADMSG;
 }
 
+/*
+ * Makes the CPU's writes arrive before the adapter is told to move data: they may take another way
+ * to the memory than the adapter's requests. A read does not pass them (PCIe Base Specification,
+ * section 2.4.1).
+ */
+static void nvmet_p2pmem_settle(struct nvmet_p2pmem_peer *p)
+{
+	mb();	/* order the writes before the read, and the read before the doorbell */
+	(void)ioread8(p->addr);
+}
+
 /* Transfer in both directions, then again after one byte has changed */
 static int nvmet_p2pmem_transfers(struct nvmet_p2pmem_loop *l, struct nvmet_p2pmem_peer *p,
 				  u8 *buf, const char **what)
@@ -131,6 +135,7 @@ static int nvmet_p2pmem_transfers(struct nvmet_p2pmem_loop *l, struct nvmet_p2pm
 	for (i = 0; i < NVMET_P2PMEM_LOOP_BYTES; i++)
 		buf[i] = ~((u8 *)l->page)[i];
 	memcpy_toio(p->addr, buf, NVMET_P2PMEM_LOOP_BYTES);
+	nvmet_p2pmem_settle(p);
 
 	*what = "RDMA READ into it";
 	ret = nvmet_p2pmem_move_and_compare(l, p, buf, DMA_FROM_DEVICE);
@@ -147,17 +152,36 @@ static int nvmet_p2pmem_transfers(struct nvmet_p2pmem_loop *l, struct nvmet_p2pm
 	*what = "RDMA WRITE of a changed byte from it";
 	i = get_random_u32_below(NVMET_P2PMEM_LOOP_BYTES);
 	iowrite8(~buf[i], p->addr + i);
+	nvmet_p2pmem_settle(p);
 	return nvmet_p2pmem_move_and_compare(l, p, buf, DMA_TO_DEVICE);
 }
 
-/* Connects the device with itself by the @nth port; the connection manager may be busy. */
-static int nvmet_p2pmem_loop_try_port(struct nvmet_p2pmem_loop *l, struct ib_device *dev,
-				      unsigned int nth)
+/* Whether a test has to end without a result, and a note that says why */
+static bool nvmet_p2pmem_stops(struct nvmet_p2pmem_adapter *a, struct pci_p2pmem_grant *grant,
+			       struct pci_p2pmem_test *test)
+{
+	bool leaving = READ_ONCE(a->leaving);
+
+	if (!leaving && pci_p2pmem_grant_usable(grant))
+		return false;
+	strscpy(test->note, leaving ? "the adapter is leaving" : "the provider is leaving",
+		PCI_P2PMEM_NOTE);
+	return true;
+}
+
+/*
+ * Connects the device with itself by the @nth port; the connection manager may be busy. A removal
+ * of the device waits for the end of the test, and each attempt may take many seconds.
+ */
+static int nvmet_p2pmem_loop_try_port(struct nvmet_p2pmem_loop *l, struct nvmet_p2pmem_adapter *a,
+				      struct pci_p2pmem_grant *grant, unsigned int nth,
+				      struct pci_p2pmem_test *test)
 {
 	int i, ret;
 
 	for (i = 1; ; i++) {
-		ret = nvmet_p2pmem_loop_open(l, dev, nth);
+		ret = nvmet_p2pmem_stops(a, grant, test) ? -ESHUTDOWN :
+							   nvmet_p2pmem_loop_open(l, a->dev, nth);
 		if ((ret != -ETIMEDOUT && ret != -ENOTCONN) || i == NVMET_P2PMEM_ATTEMPTS)
 			return ret;
 		nvmet_p2pmem_loop_close(l);
@@ -186,13 +210,14 @@ static bool nvmet_p2pmem_passes(int error)
 }
 
 /* Connects the device with itself by any port; returns the error of the last port it tried. */
-static int nvmet_p2pmem_loop_try(struct nvmet_p2pmem_loop *l, struct ib_device *dev)
+static int nvmet_p2pmem_loop_try(struct nvmet_p2pmem_loop *l, struct nvmet_p2pmem_adapter *a,
+				 struct pci_p2pmem_grant *grant, struct pci_p2pmem_test *test)
 {
 	int ret, error = -EADDRNOTAVAIL;
 	unsigned int nth;
 
 	for (nth = 0; ; nth++) {
-		ret = nvmet_p2pmem_loop_try_port(l, dev, nth);
+		ret = nvmet_p2pmem_loop_try_port(l, a, grant, nth, test);
 		if (ret == -ENXIO)
 			return error;
 		if (!nvmet_p2pmem_passes(ret))
@@ -208,7 +233,8 @@ static enum pci_p2pmem_proof nvmet_p2pmem_unconnected(struct ib_device *dev, int
 {
 	snprintf(test->note, PCI_P2PMEM_NOTE, "%s cannot be connected with itself (%pe)",
 		 dev_name(&dev->dev), ERR_PTR(error));
-	test->local = nvmet_p2pmem_passes(error);
+	/* A device that has too few objects now may have them later, an ability never. */
+	test->local = error != -EOPNOTSUPP && error != -EIO && error != -EINVAL;
 	return before || error == -ENOMEM || error == -EINTR ? PCI_P2PMEM_UNTRIED :
 							       PCI_P2PMEM_UNPROVED;
 }
@@ -225,58 +251,95 @@ static bool nvmet_p2pmem_moves_ram(struct nvmet_p2pmem_loop *l, u8 *buf)
 }
 
 /*
+ * Transfers over a connection, until successes outnumber @wrong. A removal of the provider waits
+ * for the memory, so there is none while the device is being connected. Returns the error of the
+ * first transfer that fails, or -ENOBUFS if there is no memory, with a note.
+ */
+static int nvmet_p2pmem_transfer_all(struct nvmet_p2pmem_loop *l, struct pci_p2pmem_grant *grant,
+				     u8 *buf, unsigned int *right, unsigned int wrong,
+				     struct pci_p2pmem_test *test)
+{
+	struct nvmet_p2pmem_peer p = { };
+	const char *what = "";
+	int ret;
+
+	p.sgl = pci_p2pmem_grant_sgl_alloc(grant, &p.nents, NVMET_P2PMEM_LOOP_BYTES, GFP_KERNEL,
+					   NULL);
+	if (IS_ERR(p.sgl)) {
+		snprintf(test->note, PCI_P2PMEM_NOTE, "no peer-to-peer memory for the test (%pe)",
+			 p.sgl);
+		return -ENOBUFS;
+	}
+	p.addr = (void __iomem __force *)sg_virt(p.sgl);
+	do {
+		ret = nvmet_p2pmem_transfers(l, &p, buf, &what);
+	} while (!ret && ++*right <= wrong);
+	/* No transfer is in flight when the memory is freed. */
+	if (ret)
+		nvmet_p2pmem_loop_cut(l);
+	test->bytes += p.bytes;
+	pci_p2pmem_sgl_free(p.sgl);
+
+	switch (ret) {
+	case 0:
+		break;
+	case -EAGAIN:
+		snprintf(test->note, PCI_P2PMEM_NOTE, "%s was disturbed", what);
+		break;
+	case -EBADMSG:
+		snprintf(test->note, PCI_P2PMEM_NOTE, "%s moved wrong data", what);
+		break;
+	default:
+		snprintf(test->note, PCI_P2PMEM_NOTE, "%s failed (%pe)", what, ERR_PTR(ret));
+	}
+	return ret;
+}
+
+/*
  * Wrong data disproves the path. An error may be one of the adapter, which loses the connection: it
  * has to be found NVMET_P2PMEM_ATTEMPTS times, unless successes outnumber it before, and not with
  * system memory.
  */
 static enum pci_p2pmem_proof nvmet_p2pmem_test(struct nvmet_p2pmem_loop *l,
-					       struct ib_device *dev,
-					       struct pci_p2pmem_grant *grant,
-					       struct nvmet_p2pmem_peer *p, u8 *buf,
+					       struct nvmet_p2pmem_adapter *a,
+					       struct pci_p2pmem_grant *grant, u8 *buf,
 					       struct pci_p2pmem_test *test)
 {
 	unsigned int right = 0, wrong = 0;
-	const char *what = "";
-	int ret, again;
+	char failed[PCI_P2PMEM_NOTE];
+	int ret;
 
-	for (;;) {
-		/* The removal waits for the memory, and each connection may take seconds. */
-		if (wrong && !pci_p2pmem_grant_usable(grant)) {
-			strscpy(test->note, "the provider is leaving", PCI_P2PMEM_NOTE);
-			return PCI_P2PMEM_UNTRIED;
-		}
-		ret = nvmet_p2pmem_loop_try(l, dev);
+	do {
+		ret = nvmet_p2pmem_loop_try(l, a, grant, test);
 		if (ret)
-			return nvmet_p2pmem_unconnected(dev, ret, wrong, test);
-		do {
-			ret = nvmet_p2pmem_transfers(l, p, buf, &what);
-		} while (!ret && ++right <= wrong);
+			goto unconnected;
+		ret = nvmet_p2pmem_transfer_all(l, grant, buf, &right, wrong, test);
 		if (!ret)
 			return PCI_P2PMEM_PROVED;
-		if (ret == -EAGAIN) {
-			snprintf(test->note, PCI_P2PMEM_NOTE, "%s was disturbed", what);
+		if (ret == -EBADMSG)
+			return PCI_P2PMEM_DISPROVED;
+		if (ret == -EAGAIN || ret == -ENOBUFS)
 			return PCI_P2PMEM_UNTRIED;
-		}
-		if (ret == -EBADMSG || ++wrong == NVMET_P2PMEM_ATTEMPTS)
-			break;
+		/* An error ends a connection. */
 		nvmet_p2pmem_loop_close(l);
-	}
-	if (ret == -EBADMSG) {
-		snprintf(test->note, PCI_P2PMEM_NOTE, "%s moved wrong data", what);
-		return PCI_P2PMEM_DISPROVED;
-	}
-	/* An error ends a connection. */
-	nvmet_p2pmem_loop_close(l);
-	again = nvmet_p2pmem_loop_try(l, dev);
-	if (again)
-		return nvmet_p2pmem_unconnected(dev, again, true, test);
+	} while (++wrong < NVMET_P2PMEM_ATTEMPTS);
+
+	strscpy(failed, test->note, sizeof(failed));
+	ret = nvmet_p2pmem_loop_try(l, a, grant, test);
+	if (ret)
+		goto unconnected;
 	if (!nvmet_p2pmem_moves_ram(l, buf)) {
 		snprintf(test->note, PCI_P2PMEM_NOTE, "%s fails with system memory, too",
-			 dev_name(&dev->dev));
+			 dev_name(&a->dev->dev));
 		return PCI_P2PMEM_UNTRIED;
 	}
-	snprintf(test->note, PCI_P2PMEM_NOTE, "%s failed (%pe)", what, ERR_PTR(ret));
+	strscpy(test->note, failed, PCI_P2PMEM_NOTE);
 	return PCI_P2PMEM_DISPROVED;
+
+unconnected:
+	if (ret == -ESHUTDOWN)
+		return PCI_P2PMEM_UNTRIED;
+	return nvmet_p2pmem_unconnected(a->dev, ret, wrong, test);
 }
 
 /* struct pci_p2pmem_client_ops.verify */
@@ -287,32 +350,18 @@ static enum pci_p2pmem_proof nvmet_p2pmem_rdma_verify(struct pci_p2pmem_client *
 {
 	enum pci_p2pmem_proof proof = PCI_P2PMEM_UNTRIED;
 	struct nvmet_p2pmem_loop *l;
-	struct nvmet_p2pmem_peer p = { };
 	u8 *buf;
 
-	p.sgl = pci_p2pmem_grant_sgl_alloc(grant, &p.nents, NVMET_P2PMEM_LOOP_BYTES, GFP_KERNEL,
-					   NULL);
-	if (IS_ERR(p.sgl)) {
-		snprintf(test->note, PCI_P2PMEM_NOTE, "no peer-to-peer memory for the test (%pe)",
-			 p.sgl);
-		return PCI_P2PMEM_UNTRIED;
-	}
-	p.addr = (void __iomem __force *)sg_virt(p.sgl);
-
-	l = kmalloc(sizeof(*l), GFP_KERNEL);
+	l = kzalloc(sizeof(*l), GFP_KERNEL);
 	buf = kmalloc(NVMET_P2PMEM_LOOP_BYTES, GFP_KERNEL);
 	if (l && buf) {
-		proof = nvmet_p2pmem_test(l, pci_p2pmem_client_priv(client), grant, &p, buf,
-					  test);
-		/* Waits until no transfer is in flight. */
+		proof = nvmet_p2pmem_test(l, pci_p2pmem_client_priv(client), grant, buf, test);
 		nvmet_p2pmem_loop_close(l);
 	} else {
 		strscpy(test->note, "no memory for the test", PCI_P2PMEM_NOTE);
 	}
 	kfree(buf);
 	kfree(l);
-	test->bytes = p.bytes;
-	pci_p2pmem_sgl_free(p.sgl);
 	return proof;
 }
 
@@ -337,24 +386,37 @@ static bool nvmet_p2pmem_is_client(struct ib_device *dev)
 
 static int nvmet_p2pmem_rdma_add(struct ib_device *dev)
 {
-	struct pci_p2pmem_client *client;
+	struct nvmet_p2pmem_adapter *a;
+	int ret = -ENOMEM;
 
 	if (!nvmet_p2pmem_is_client(dev))
 		return -EOPNOTSUPP;
-	client = pci_p2pmem_register_client(dev->dma_device, &nvmet_p2pmem_rdma_ops, dev);
-	if (IS_ERR(client)) {
-		dev_warn(&dev->dev, "cannot register the self-test of peer-to-peer paths for %s (%pe); reload nvmet-rdma\n",
-			 dev_name(dev->dma_device), client);
-		return PTR_ERR(client);
+	a = kzalloc(sizeof(*a), GFP_KERNEL);
+	if (!a)
+		goto fail;
+	a->dev = dev;
+	a->client = pci_p2pmem_register_client(dev->dma_device, &nvmet_p2pmem_rdma_ops, a);
+	if (IS_ERR(a->client)) {
+		ret = PTR_ERR(a->client);
+		kfree(a);
+		goto fail;
 	}
-	ib_set_client_data(dev, &nvmet_p2pmem_rdma_client, client);
+	ib_set_client_data(dev, &nvmet_p2pmem_rdma_client, a);
 	return 0;
+fail:
+	dev_warn(&dev->dev, "cannot register the self-test of peer-to-peer paths for %s (%pe); reload nvmet-rdma\n",
+		 dev_name(dev->dma_device), ERR_PTR(ret));
+	return ret;
 }
 
-static void nvmet_p2pmem_rdma_remove(struct ib_device *dev, void *client)
+static void nvmet_p2pmem_rdma_remove(struct ib_device *dev, void *data)
 {
+	struct nvmet_p2pmem_adapter *a = data;
+
+	WRITE_ONCE(a->leaving, true);
 	/* Waits for a running self-test. */
-	pci_p2pmem_unregister_client(client);
+	pci_p2pmem_unregister_client(a->client);
+	kfree(a);
 }
 
 static struct ib_client nvmet_p2pmem_rdma_client = {

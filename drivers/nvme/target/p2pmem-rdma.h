@@ -71,6 +71,7 @@ struct nvmet_p2pmem_done {
 	enum ib_wc_status status;
 };
 
+bool nvmet_p2pmem_loop_disturbed(enum ib_wc_status status);
 void nvmet_p2pmem_done_init(struct nvmet_p2pmem_done *d);
 int nvmet_p2pmem_loop_open(struct nvmet_p2pmem_loop *l, struct ib_device *dev, unsigned int nth);
 void nvmet_p2pmem_loop_close(struct nvmet_p2pmem_loop *l);

@@ -156,6 +156,16 @@ static int engine_copy(struct engine *e, dma_addr_t from, dma_addr_t to,
 	return ret;
 }
 
+/*
+ * Makes the CPU's writes arrive before the engine reads: its requests may take another way, and the
+ * CPU's own read does not pass them.
+ */
+static void engine_settle(void __iomem *mem)
+{
+	mb();	/* order the writes before the read, and the read before the command */
+	(void)ioread8(mem);
+}
+
 static const char engine_stuck[] = "the engine does not end";
 
 /*
@@ -170,6 +180,7 @@ static const char *engine_test(struct engine *e, dma_addr_t peer, void __iomem *
 
 	get_random_bytes(buf, TEST_BYTES);
 	memcpy_toio(mem, buf, TEST_BYTES);
+	engine_settle(mem);
 	memset(e->page, 0, TEST_BYTES);
 	if (engine_copy(e, peer, e->dma, test))
 		return engine_stuck;
@@ -178,6 +189,7 @@ static const char *engine_test(struct engine *e, dma_addr_t peer, void __iomem *
 
 	buf[i] = ~buf[i];
 	iowrite8(buf[i], mem + i);
+	engine_settle(mem);
 	if (engine_copy(e, peer, e->dma, test))
 		return engine_stuck;
 	if (memcmp(e->page, buf, TEST_BYTES))

@@ -361,7 +361,8 @@ int rnic_iw_connect(struct iw_cm_id *id, struct iw_cm_conn_param *param)
 		.ird = min_t(u32, param->ird, RNIC_MAX_RD_ATOM),
 	};
 	/* A full backlog sends a reply as well: connection refused. */
-	if (listener->id->event_handler(listener->id, &event))
+	if (!(READ_ONCE(dev->silent) & BIT(port)) &&
+	    listener->id->event_handler(listener->id, &event))
 		rnic_conn_refuse(conn, -ECONNREFUSED, NULL);
 	spin_unlock_irq(&rnic_cm_lock);
 	rnic_qp_put(qp);

@@ -6,8 +6,8 @@
  *
  * /sys/kernel/debug/p2pmem_rnic/live: objects alive in the whole module.
  * /sys/kernel/debug/p2pmem_rnic/<ibdev>/: stats, hold, held, hold_filter,
- * hold_timeout_ms, and unreachable, a mask of ports: 2 is port 1. Tables are one
- * "name value" pair a line, or "name requests bytes" for work requests.
+ * hold_timeout_ms, flush_reg, and unreachable and silent, masks of ports: 2 is port 1.
+ * Tables are one "name value" pair a line, or "name requests bytes" for work requests.
  */
 #include <linux/debugfs.h>
 #include <linux/module.h>
@@ -148,6 +148,8 @@ void rnic_debugfs_add(struct rnic_dev *dev)
 	debugfs_create_u32("drop", 0600, dev->dir, &gate->to_drop);
 	debugfs_create_u32("fail", 0600, dev->dir, &gate->to_fail);
 	debugfs_create_u32("unreachable", 0600, dev->dir, &dev->unreachable);
+	debugfs_create_u32("silent", 0600, dev->dir, &dev->silent);
+	debugfs_create_u32("flush_reg", 0600, dev->dir, &dev->flush_reg);
 	debugfs_create_u32("hold_timeout_ms", 0600, dev->dir, &gate->timeout_ms);
 }
 

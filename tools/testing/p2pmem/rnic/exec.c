@@ -216,6 +216,11 @@ static int rnic_exec(struct rnic_qp *qp, struct rnic_qp *peer, struct rnic_swqe 
 		status = rnic_exec_rdma(qp, peer, wqe, sge);
 		break;
 	case IB_WR_REG_MR:
+		if (READ_ONCE(qp->dev->flush_reg)) {
+			WRITE_ONCE(qp->dev->flush_reg, qp->dev->flush_reg - 1);
+			status = rnic_refused(qp, IB_WC_WR_FLUSH_ERR);
+			break;
+		}
 		status = rnic_mr_register(qp, wqe->mr_index, wqe->rkey, wqe->access) ?
 			 rnic_refused(qp, IB_WC_MW_BIND_ERR) : IB_WC_SUCCESS;
 		break;

@@ -114,7 +114,9 @@ struct rnic_dev {
 	struct pci_dev *pdev;
 	struct net_device *netdev;
 	struct net_device *second;	/* of port 2, or NULL */
-	u32 unreachable;		/* bit of each port that establishes no connection */
+	u32 unreachable;	/* bit of each port that establishes no connection */
+	u32 silent;		/* bit of each port whose connection requests are lost */
+	u32 flush_reg;		/* the connection is lost at as many registrations */
 	struct list_head list;	/* rnic_devs, under its mutex */
 	int index;
 	bool virt_dma;

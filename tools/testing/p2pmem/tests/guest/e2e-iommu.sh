@@ -152,7 +152,7 @@ echo 2 >/sys/module/p2pmem_fail/parameters/every
 errno_is "Input/output error" "the second mapping of a list fails" maplist "$adapter" both $list
 is "$(iommu_entries)" "3 0 0 0" "the first one is undone"
 tables_are 0 "no page of the card"
-modprobe -r p2pmem_fail p2pmem_tool
+rmmod p2pmem_fail p2pmem_tool
 
 e2e_start || bail "the guest cannot be set up"
 log_mark

@@ -76,5 +76,5 @@ echo 0 >$fail/every
 compare "$(cat $fail/failed)" -gt "$before" "mappings of a self-test failed"
 is "$(grep -c disproved /sys/kernel/debug/p2pmem/paths)" 0 "no path was disproved"
 e2e_stop
-modprobe -r p2pmem_fail
+rmmod p2pmem_fail
 done_testing

@@ -95,6 +95,6 @@ kill -INT $poller
 wait $poller
 check "none of its reads failed" test -z "$(grep -E 'error=|err= *[1-9]' /run/fio.log)"
 check "the log has no error" test -z "$(dmesg | grep -E 'error, dev nvme|critical')"
-check "nvme can be unloaded" modprobe -r nvme
-check "the core can be unloaded" modprobe -r p2pmem_fail p2pdma
+check "nvme can be unloaded" rmmod nvme
+check "the core can be unloaded" rmmod p2pmem_fail p2pdma
 done_testing

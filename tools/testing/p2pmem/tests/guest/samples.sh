@@ -72,7 +72,7 @@ check "mappings can be made to fail" modprobe p2pmem_fail every=1
 copies "mappings fail"
 is "$peer $system" "0 2048" "system memory was used"
 like "$(cat $P/fallbacks)" "map-failed 1" "the reason is counted"
-check "mappings work again" modprobe -r p2pmem_fail
+check "mappings work again" rmmod p2pmem_fail
 check "peer memory is used again" peer_again
 setpci -s "$port" ECAP_ACS+6.w=0000
 check "the host bridge may not be used" write_attr $bridges -1b36:000c

@@ -4,7 +4,7 @@
 # verify-rdma.sh: the self-test of an RDMA adapter's path over a connection with itself. The path is
 # proved if the adapter has an address, not proved without, and refused if data of peer memory is
 # wrong, or if transfers fail with peer memory only. Of two ports, the one with a link is used, then
-# the other one. Nothing is leaked. Topology: one-switch.
+# the other one. A removal waits for one attempt to connect at most. Nothing is leaked. Topology: one-switch.
 
 set -u
 # shellcheck source=tools/testing/p2pmem/rig/guest/lib.sh
@@ -106,6 +106,13 @@ is "$(r proof)" proved "the path is proved"
 is "$(lent_available "$card")" $((4 << 20)) "all memory is freed"
 is "$(live)" "$before" "no connection, queue or registration stays"
 
+# the connection is lost while the far end registers its page
+again
+echo 1 >/sys/kernel/debug/p2pmem_rnic/rnic0/flush_reg
+errno_is ok "a registration ends with its connection" verify "$grant" "$adapter"
+is "$(r proof)" proved "it is connected again"
+is "$(live)" "$before" "no connection, queue or registration stays"
+
 # two ports: the first one is unplugged, then it has a link but reaches nothing, then neither does
 unreachable=/sys/kernel/debug/p2pmem_rnic/rnic0/unreachable
 ip addr add 10.0.1.1/24 dev p2pnet1 || bail "the second port gets no address"
@@ -131,8 +138,41 @@ echo 0 >$unreachable
 errno_is ok "both ports work" verify "$grant" "$adapter"
 is "$(r proof)" proved "the path is proved, because nothing was stored"
 is "$(live)" "$before" "no connection, queue or registration stays"
+
+# requests of both ports get no answer: six attempts of five seconds. Nobody who removes the provider, or
+# the self-test, waits for all of them.
+silent=/sys/kernel/debug/p2pmem_rnic/rnic0/silent
+tested=/run/tested
+
+# test_lost GRANT: a test that connects without an answer; what it says is in $tested when it ends
+test_lost()
+{
+	rm -f "$tested"
+	{ t verify "$1" "$adapter"; echo "$tool_err $(r note)" >"$tested"; } &
+	sleep 2
+	check "it is being tested" test ! -e "$tested"
+}
+
+test_ended() { test -s "$tested"; }
+
+again
+echo 6 >$silent
+test_lost "$grant"
+is "$(lent_available "$card")" $((4 << 20)) "no memory is in use while it connects"
+check "the provider is removed at once" bounded 2 pci_unbind "$card"
+check "the test ends with that attempt" wait_for 8 test_ended
+is "$(cut -d " " -f 1 "$tested")" ENODEV "it has no result"
 must free "$grant"
 
-check "nvmet-rdma can be unloaded" rmmod nvmet-rdma
+lend "$card" || bail "no card"
+must grant "$card" me "$adapter"
+grant=$id
+test_lost "$grant"
+check "nvmet-rdma can be unloaded meanwhile" bounded 8 rmmod nvmet-rdma
+check "the test has ended" wait_for 2 test_ended
+is "$(cat "$tested")" "EAGAIN the adapter is leaving" "it says why"
+echo 0 >$silent
+is "$(live)" "$before" "no connection, queue or registration stays"
+must free "$grant"
 check "nvmet-rdma can be loaded again" modprobe nvmet-rdma
 done_testing
