@@ -82,6 +82,14 @@ static void check_drivers(struct check *k)
 			      need[i].what);
 }
 
+/* "0000:03:00.0 (nvme0)" */
+static const char *both_names(struct check *k, const struct function *f)
+{
+	const char *alias = function_alias(f);
+
+	return strstr(f->name, alias) ? f->name : text(k, "%s (%s)", f->name, alias);
+}
+
 static void check_cmb(struct check *k, const struct function *f)
 {
 	uint64_t offset, size, start;
@@ -145,6 +153,12 @@ static void check_providers(struct check *k)
 			      "lends nothing now: it is " : "keeps its memory to itself",
 			      state && strcmp(state, "live") ? state : "");
 	}
+	for (i = 0; i < m->nr; i++)
+		if (m->function[i]->abandoned)
+			found(k, STOPS_SOME, "abandoned", "reboot",
+			      "memory of %s was in use when its driver was unbound: it stays "
+			      "allocated, and nothing can be lent there until a reboot",
+			      both_names(k, m->function[i]));
 	if (m->nr_providers)
 		return;
 	for (i = 0; i < m->nr && !remedy; i++) {
@@ -194,14 +208,6 @@ static void check_namespace(struct check *k, const struct nvmet_namespace *ns)
 	      "namespace %s of %s %s system memory: %" PRIu64 " commands so far%s%s", ns->nsid,
 	      ns->subsystem, use ? "uses" : "used", ns->fallbacks, why ? ", " : "",
 	      why ? why : "");
-}
-
-/* "0000:03:00.0 (nvme0)" */
-static const char *both_names(struct check *k, const struct function *f)
-{
-	const char *alias = function_alias(f);
-
-	return strstr(f->name, alias) ? f->name : text(k, "%s (%s)", f->name, alias);
 }
 
 static bool is_concerned(const struct function *f)

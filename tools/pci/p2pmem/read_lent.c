@@ -165,8 +165,13 @@ static void read_states(struct machine *m)
 		return;
 	while (table_next(&t)) {
 		f = machine_at(m, value(&t, "provider"));
-		if (f && f->provider)
+		if (f && f->provider) {
 			f->provider->state = value(&t, "state");
+		} else if (f && !strcmp(value(&t, "state"), "abandoned")) {
+			/* Its directory in sysfs is gone. */
+			f->abandoned = true;
+			f->could_lend = false;
+		}
 	}
 }
 

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "evaluate.h"
 #include "machine.h"
 
 #define DEVICES		"sys/bus/pci/devices"
@@ -344,7 +345,7 @@ static void place_by_buses(struct machine *m, struct function *f, struct functio
 static void break_circles(struct machine *m)
 {
 	struct function *f, *slow, *fast;
-	unsigned int i;
+	unsigned int i, steps;
 
 	for (i = 0; i < m->nr; i++) {
 		f = m->function[i];
@@ -355,6 +356,17 @@ static void break_circles(struct machine *m)
 			machine_broken(m, f->name, "it is above itself");
 			slow->up = NULL;
 			break;
+		}
+	}
+	/* Now each way up by bridges ends. A virtual function's leads by its physical one. */
+	for (i = 0; i < m->nr; i++) {
+		f = m->function[i];
+		slow = f->physfn ? function_up(f) : NULL;
+		for (steps = 0; slow && slow != f && steps < m->nr; steps++)
+			slow = function_up(slow);
+		if (slow == f) {
+			machine_broken(m, f->name, "its physical function is below it");
+			f->physfn = NULL;
 		}
 	}
 	for (i = 0; i < m->nr; i++) {
