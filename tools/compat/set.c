@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A part of p2pdma where it is not built in a kernel's tree: the symbol that all modules of one build
- * refer to, see adapt.h.
+ * A part of p2pdma where it is not built in a kernel's tree: the symbol that all modules of one
+ * build refer to, see adapt.h.
  */
 #include <linux/export.h>
 

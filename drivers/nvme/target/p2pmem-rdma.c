@@ -114,9 +114,8 @@ static int nvmet_p2pmem_move_and_compare(struct nvmet_p2pmem_loop *l, struct nvm
 }
 
 /*
- * Makes the CPU's writes arrive before the adapter is told to move data: they may take another way
- * to the memory than the adapter's requests. A read does not pass them (PCIe Base Specification,
- * section 2.4.1).
+ * Makes the CPU's writes arrive before the adapter moves data: they may take another way to the
+ * memory than its requests. A read does not pass them (PCIe Base Specification, section 2.4.1).
  */
 static void nvmet_p2pmem_settle(struct nvmet_p2pmem_peer *p)
 {

@@ -171,7 +171,7 @@ struct root_bus {
  * @cmbsz: register CMBSZ
  * @provider: what it lends, NULL for nothing
  * @could_lend: it has memory that a driver could lend
- * @abandoned: it lent memory that was in use when its driver was unbound, and lends none until reboot
+ * @abandoned: memory that it lent was in use when its driver was unbound: none until reboot
  * @identity: another one once another device is at this address
  * @peak: most bytes that are known to have been in use at once; p2pmem stat's
  */

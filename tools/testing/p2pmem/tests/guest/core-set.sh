@@ -17,7 +17,7 @@ of_other_set()
 	offsets=$(strings -t d "$1" | sed -n 's/^ *\([0-9]*\) p2pmem_set_[0-9a-f]\{16\}$/\1/p')
 	[ -n "$offsets" ] || return 1
 	for at in $offsets; do
-		printf $other | dd of="$2" bs=1 seek="$at" conv=notrunc status=none || return 1
+		printf %s $other | dd of="$2" bs=1 seek="$at" conv=notrunc status=none || return 1
 	done
 }
 
