@@ -287,7 +287,7 @@ void nvme_p2pmem_start(struct nvme_ctrl *ctrl, struct nvme_p2pmem *p, struct mut
  * commands of this drive, so call it while the drive still executes commands, without any
  * lock that their completion needs. If the I/O queues are quiesced (a firmware activation that
  * takes too long ends in a reset), these commands cannot complete: only what is being freed is
- * waited for, and the rest is lost. No host is evicted then.
+ * waited for, then the users of the rest are evicted, and it is lost.
  *
  * Context: Process, may sleep for as long as pci_p2pmem_revoke().
  */

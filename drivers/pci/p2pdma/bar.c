@@ -172,19 +172,33 @@ static int p2pmem_bar_suspend(struct device *dev)
 	return 0;
 }
 
+/* Whether the device decodes its BARs again: without that, writes to the memory are dropped */
 static bool p2pmem_bar_responds(struct pci_dev *pdev, const char *after)
 {
-	if (pci_device_is_present(pdev))
+	bool present = pci_device_is_present(pdev);
+	u16 command = 0;
+
+	if (present)
+		pci_read_config_word(pdev, PCI_COMMAND, &command);
+	if (command & PCI_COMMAND_MEMORY)
 		return true;
-	pci_err(pdev, "no response after the %s, peer-to-peer memory stays revoked; power-cycle the device and bind it again\n",
-		after);
+	pci_err(pdev, "%s after the %s, peer-to-peer memory stays revoked; power-cycle the device and bind it again\n",
+		present ? "memory is disabled" : "no response", after);
 	return false;
+}
+
+static void p2pmem_bar_start(struct pci_dev *pdev, const char *after)
+{
+	if (!p2pmem_bar_responds(pdev, after))
+		return;
+	/* Restoring it has used up the saved state on some kernels; the next recovery needs it. */
+	pci_save_state(pdev);
+	pci_p2pmem_resume(pdev);
 }
 
 static int p2pmem_bar_resume(struct device *dev)
 {
-	if (p2pmem_bar_responds(to_pci_dev(dev), "resume"))
-		pci_p2pmem_resume(to_pci_dev(dev));
+	p2pmem_bar_start(to_pci_dev(dev), "resume");
 	return 0;
 }
 
@@ -208,8 +222,7 @@ static pci_ers_result_t p2pmem_bar_slot_reset(struct pci_dev *pdev)
 
 static void p2pmem_bar_reset_done(struct pci_dev *pdev)
 {
-	if (p2pmem_bar_responds(pdev, "reset"))
-		pci_p2pmem_resume(pdev);
+	p2pmem_bar_start(pdev, "reset");
 }
 
 static const struct pci_error_handlers p2pmem_bar_errors = {

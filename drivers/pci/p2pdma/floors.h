@@ -292,7 +292,7 @@ enum pci_p2pmem_reason p2pmem_grant_reason(const struct pci_p2pmem_grant *grant)
 
 /* holders.c */
 void p2pmem_grants_revoke(struct p2pmem_provider *p);
-void p2pmem_grants_evict(struct p2pmem_provider *p, unsigned int drain);
+bool p2pmem_grants_evict(struct p2pmem_provider *p, unsigned int drain);
 void p2pmem_grants_report(struct p2pmem_provider *p);
 void p2pmem_grants_show(struct p2pmem_provider *p, struct seq_file *m);
 

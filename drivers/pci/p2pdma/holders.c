@@ -42,10 +42,12 @@ static long p2pmem_grant_shown_bytes(const struct pci_p2pmem_grant *g)
  * @drain: the drain in which these users have not freed it; nothing happens after it
  *
  * Context: Process context, may sleep.
+ * Return: whether there are any.
  */
-void p2pmem_grants_evict(struct p2pmem_provider *p, unsigned int drain)
+bool p2pmem_grants_evict(struct p2pmem_provider *p, unsigned int drain)
 {
 	struct pci_p2pmem_grant *g;
+	bool evicted = false;
 	char *users;
 	long bytes;
 
@@ -56,13 +58,15 @@ void p2pmem_grants_evict(struct p2pmem_provider *p, unsigned int drain)
 			continue;
 		/* Its last memory may be free meanwhile, and that of this grant new. */
 		if (!p2pmem_in_drain(p, drain))
-			return;
+			break;
 		users = p2pmem_grant_describe(g);
 		pci_warn(p->pdev, "evicting %s, %ld bytes of peer-to-peer memory still in use\n",
 			 users ?: g->name, bytes);
 		kfree(users);
 		g->ops->evict(g);
+		evicted = true;
 	}
+	return evicted;
 }
 
 /**

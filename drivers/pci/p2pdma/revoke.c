@@ -8,7 +8,8 @@
  * states. Each wait is limited:
  *
  *   pci_p2pmem_revoke()	twice PCI_P2PMEM_DRAIN_SECONDS; a fatal signal ends it
- *   pci_p2pmem_suspend()	until no memory is freed for P2PMEM_SUSPEND_STALL
+ *   pci_p2pmem_suspend()	until no memory is freed for P2PMEM_SUSPEND_STALL; in a reset, once
+ *			more after an eviction, for P2PMEM_EVICT_STALL
  *   pci_p2pmem_lost()		does not wait
  *
  * One work item of the provider notifies user space, holders and orchestrators, so that
@@ -23,6 +24,9 @@
 
 /* How long a suspend waits for one more page to be freed */
 #define P2PMEM_SUSPEND_STALL		(HZ / 2)
+
+/* The same when its users were evicted: queues are flushed before pages are freed */
+#define P2PMEM_EVICT_STALL		(2 * HZ)
 
 /* How often a revocation that waits checks whether the device is still there */
 #define P2PMEM_PRESENCE			(HZ / 4)
@@ -245,6 +249,35 @@ void pci_p2pmem_revoke(struct pci_dev *pdev)
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_revoke);
 
+/*
+ * Waits until no memory was freed for @stall, at most until @end; true if there is nothing to wait
+ * for. A fatal signal ends the wait.
+ */
+static bool p2pmem_drain_while_freed(struct p2pmem_provider *p, unsigned int drain,
+				     unsigned int stall, unsigned long end)
+{
+	long out = p2pmem_bytes_in_use(p) + atomic_long_read(&p->pins), before, left;
+
+	do {
+		before = out;
+		left = p2pmem_wait_idle(p, drain, stall);
+		if (left)
+			return left > 0;
+		p2pmem_lose_absent(p);
+		out = p2pmem_bytes_in_use(p) + atomic_long_read(&p->pins);
+	} while (out < before && time_before(jiffies, end));
+	return false;
+}
+
+/*
+ * Whether the machine goes on running: then an adapter does so, too, and may be sending from the
+ * memory. In a suspend and in a shutdown its connections end with it.
+ */
+static bool p2pmem_reset_only(struct pci_dev *pdev)
+{
+	return system_state == SYSTEM_RUNNING && !pdev->dev.power.is_prepared;
+}
+
 /**
  * pci_p2pmem_suspend() - stop allocations before several devices are stopped
  * @pdev: PCI function; nothing happens if it is not a provider
@@ -253,29 +286,25 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_revoke);
  * the PCI core calls for all functions of a bus before it resets them. It stops
  * allocations, waits while memory is being freed, and declares the rest lost: holders
  * whose own devices are stopped already cannot free it before this device is stopped, too.
- * Their users repeat the transfers; nobody is evicted.
+ * Their users repeat the transfers. Before a reset, while the machine runs, users that still
+ * hold memory then are evicted, and the wait starts once more: an adapter that is sending from
+ * the memory would send what the reset leaves there, with success.
  *
- * Context: Process context, waits until no memory was freed for half a second, at most
- * PCI_P2PMEM_DRAIN_SECONDS.
+ * Context: Process context, waits until no memory was freed for half a second, before a reset
+ * for two more seconds after an eviction, at most PCI_P2PMEM_DRAIN_SECONDS.
  */
 void pci_p2pmem_suspend(struct pci_dev *pdev)
 {
 	struct p2pmem_provider *p = p2pmem_provider_get(pdev);
 	unsigned long end = jiffies + PCI_P2PMEM_DRAIN_SECONDS * HZ;
 	unsigned int drain;
-	long out, before;
 
 	if (!p)
 		return;
 	drain = p2pmem_start_drain(p);
-	out = p2pmem_bytes_in_use(p) + atomic_long_read(&p->pins);
-	do {
-		before = out;
-		if (p2pmem_wait_idle(p, drain, P2PMEM_SUSPEND_STALL))
-			break;
-		p2pmem_lose_absent(p);
-		out = p2pmem_bytes_in_use(p) + atomic_long_read(&p->pins);
-	} while (out < before && time_before(jiffies, end));
+	if (!p2pmem_drain_while_freed(p, drain, P2PMEM_SUSPEND_STALL, end) &&
+	    p2pmem_reset_only(pdev) && p2pmem_grants_evict(p, drain))
+		p2pmem_drain_while_freed(p, drain, P2PMEM_EVICT_STALL, end);
 	p2pmem_end_drain(p, drain);
 	p2pmem_provider_put(p);
 }

@@ -67,10 +67,13 @@ static int card_suspend(struct device *dev)
  */
 static void card_start(struct pci_dev *pdev)
 {
-	if (pci_device_is_present(pdev))
-		pci_p2pmem_resume(pdev);
-	else
+	if (!pci_device_is_present(pdev)) {
 		pci_err(pdev, "no response, peer-to-peer memory stays revoked\n");
+		return;
+	}
+	/* Restoring it has used up the saved state on some kernels. */
+	pci_save_state(pdev);
+	pci_p2pmem_resume(pdev);
 }
 
 static int card_resume(struct device *dev)

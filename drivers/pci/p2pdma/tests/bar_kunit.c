@@ -277,6 +277,24 @@ static void function_without_bar_is_not_bound(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, lend_is_removed(k->card));
 }
 
+/* A device that is there and does not decode its BARs drops what is written to the memory. */
+static void memory_that_is_disabled_stays_lost(struct kunit *test)
+{
+	struct bar_kit *k = bar_kit(test, "card");
+	const struct pci_error_handlers *err = k->drv->err_handler;
+	u16 command;
+
+	KUNIT_ASSERT_TRUE(test, bar_bind(k));
+	pci_read_config_word(k->card, PCI_COMMAND, &command);
+	err->reset_prepare(k->card);
+	pci_write_config_word(k->card, PCI_COMMAND, command & ~PCI_COMMAND_MEMORY);
+	err->reset_done(k->card);
+	KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LOST);
+	pci_write_config_word(k->card, PCI_COMMAND, command);
+	err->reset_done(k->card);
+	KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LIVE);
+}
+
 static void reset_revokes_and_resumes(struct kunit *test)
 {
 	struct bar_kit *k = bar_kit(test, "card");
@@ -285,8 +303,11 @@ static void reset_revokes_and_resumes(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, bar_bind(k));
 	err->reset_prepare(k->card);
 	KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LOST);
+	/* as the PCI core leaves it when it has restored it */
+	k->card->state_saved = false;
 	err->reset_done(k->card);
 	KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LIVE);
+	KUNIT_EXPECT_TRUE_MSG(test, k->card->state_saved, "the next recovery has nothing to restore");
 
 	KUNIT_EXPECT_TRUE(test, err->error_detected(k->card, pci_channel_io_frozen) ==
 			  PCI_ERS_RESULT_NEED_RESET);
@@ -437,6 +458,7 @@ static struct kunit_case bar_cases[] = {
 	KUNIT_CASE(parameters_are_checked),
 	KUNIT_CASE(function_without_usable_range_is_not_bound),
 	KUNIT_CASE(function_without_bar_is_not_bound),
+	KUNIT_CASE(memory_that_is_disabled_stays_lost),
 	KUNIT_CASE(reset_revokes_and_resumes),
 	KUNIT_CASE(pulled_card_is_lost_before_the_wait),
 	KUNIT_CASE(suspend_and_shutdown_revoke),

@@ -256,6 +256,32 @@ static void late_eviction_is_none(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, holds->evicted, 1);
 }
 
+/* Before a reset the machine runs, and an adapter may be sending from the memory. */
+static void reset_evicts_and_suspend_does_not(struct kunit *test)
+{
+	struct notified *holds;
+	struct mapkit k;
+
+	mapkit_build(test, &k, mapkit_switch, MAPKIT_SAME);
+	holds = notify_grant(test, &k, &notify_ops);
+	notify_alloc(test, holds, SZ_64K);
+	k.card->dev.power.is_prepared = true;
+	pci_p2pmem_suspend(k.card);
+	k.card->dev.power.is_prepared = false;
+	KUNIT_EXPECT_EQ_MSG(test, holds->evicted, 0, "the machine is being suspended");
+	KUNIT_EXPECT_NOT_NULL(test, holds->sgl);
+	notify_end(holds);
+	pci_p2pmem_resume(k.card);
+	KUNIT_ASSERT_TRUE(test, p2pmem_is_live(kit_provider(k.card)));
+
+	holds = notify_grant(test, &k, &notify_ops);
+	notify_alloc(test, holds, SZ_64K);
+	pci_p2pmem_suspend(k.card);
+	KUNIT_EXPECT_EQ(test, holds->evicted, 1);
+	KUNIT_EXPECT_EQ_MSG(test, p2pmem_bytes_in_use(kit_provider(k.card)), 0,
+			    "it did not wait for those that were evicted");
+}
+
 /* Memory that is freed in time is not evicted, and the revocation ends with it. */
 static void holder_that_frees_in_time(struct kunit *test)
 {
@@ -345,6 +371,7 @@ static struct kunit_case grant_notify_cases[] = {
 	KUNIT_CASE(loss_is_notified),
 	KUNIT_CASE(evict_is_called_for_holders),
 	KUNIT_CASE(late_eviction_is_none),
+	KUNIT_CASE(reset_evicts_and_suspend_does_not),
 	KUNIT_CASE(holder_that_frees_in_time),
 	KUNIT_CASE(holder_is_evicted_after_the_wait),
 	{ }
