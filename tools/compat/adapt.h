@@ -76,16 +76,4 @@ struct net_device *rdma_p2pmem_get_netdev(struct ib_device *dev, unsigned int po
 #endif
 #endif
 
-/*
- * p2pdma exports a symbol whose name has a checksum of the headers that a build uses (set.sh,
- * set.c), and all other modules of that build refer to it. The kernel refuses to load a module of
- * another build, also where its symbols have no versions (CONFIG_MODVERSIONS): a structure that
- * both use may not be the same one. In a kernel's tree all is of one build.
- */
-#ifdef P2PMEM_SETS
-#include "set.h"
-extern const char P2PMEM_SET;
-static const char * const p2pmem_set_of_this_file __used = &P2PMEM_SET;
-#endif
-
 #endif /* P2PMEM_ADAPT_H */

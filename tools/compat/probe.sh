@@ -27,7 +27,8 @@ field()
 
 mkdir -p "$work"
 want=$({ cat "$0" "$here"/probes/*; echo "$kdir $ksrc"
-	ls -lL --time-style=full-iso "$kdir/include/generated/autoconf.h"; } | sha256sum)
+	ls -lL --time-style=full-iso "$kdir/include/generated/autoconf.h" "$kdir/Module.symvers"
+	cat "$ksrc"/drivers/nvme/*/*.h "$ksrc"/drivers/infiniband/core/*.h 2>/dev/null; } | sha256sum)
 [ ! -e "$header" ] || [ "$(cat "$work/hash" 2>/dev/null)" != "$want" ] || exit 0
 
 echo "compat: probing $kdir"
@@ -59,7 +60,12 @@ for n in $names; do
 	case $n in always_*) continue ;; esac
 	if [ -e "$work/$n.o" ]; then
 		echo "#define P2PMEM_HAVE_$(echo "$n" | tr '[:lower:]' '[:upper:]') 1" >>"$work/compat.h"
-	elif [ -z "$(field "$n" Instead)" ]; then
+		continue
+	fi
+	# a compiler that is killed, or cannot write, says nothing of the file
+	grep -Eq "(^|[ /])$n\.c:[0-9]" "$work/log" ||
+		die "whether this kernel has the interface of probes/$n.c cannot be tried: the compiler did not come to its end, see $work/log, and run this again"
+	if [ -z "$(field "$n" Instead)" ]; then
 		missing="$missing${missing:+; }$(field "$n" Needs) (since $(field "$n" Since)). $(field "$n" Remedy)"
 	fi
 done

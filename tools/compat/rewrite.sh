@@ -5,7 +5,8 @@
 # probe.sh) describes, where adapt.h cannot
 #
 # For an interface that is missing, rewrite/NAME.* changes the files that its second comment line
-# names, as a semantic patch, with sed or with awk; add/NAME.c is a file more;
+# names, as a semantic patch, with sed or with awk. "Adds: FILE TEXT" is for a rule whose loss nothing that
+# compiles would show: afterwards FILE has a line with TEXT. add/NAME.c is a file more;
 # add-when-there/NAME.* is one for an interface that is there. A change that changes
 # nothing in all of its files is out of date, and an error.
 
@@ -43,6 +44,10 @@ for script in "$here"/rewrite/*; do
 		esac
 		cmp -s "$tree/$f" "$tree/$f.was" || changed=yes
 		rm "$tree/$f.was"
+	done
+	sed -n 's,^\(#\|//\) Adds: *,,p' "$script" | while read -r f text; do
+		[ ! -f "$tree/$f" ] || grep -Fq -e "$text" "$tree/$f" ||
+			die "rewrite/$name does not add \"$text\" to $f: what it is for is written otherwise now"
 	done
 	# a kernel tree has no files of the rig
 	[ -n "$changed" ] || [ -z "$found" ] || die "rewrite/$name changes nothing in the files that it names: what it is for is written otherwise now"

@@ -7,7 +7,7 @@
 # A probe whose head comment has a line "Tree: FILE REGEX" decides by whether FILE has a line that
 # matches; "Tree: FILE !REGEX" by whether it has none. FILE is taken from the first TREE that has it. The
 # interfaces of all other probes are taken for there: an older kernel than the one that our
-# files are written for is not grafted in its tree.
+# files are written for is not grafted in its tree, and refused.
 
 set -eu
 
@@ -20,6 +20,14 @@ die()
 	echo "compat: $*" >&2
 	exit 1
 }
+
+# without which nvmet is older than what the semantic patches are for
+nvmet=drivers/nvme/target/nvmet.h found=
+for tree; do
+	[ -n "$found" ] || [ ! -f "$tree/$nvmet" ] || found=$tree/$nvmet
+done
+[ -z "$found" ] || grep -q '[[:space:]]struct file[[:space:]]*\*bdev_file;' "$found" ||
+	die "the tree is too old, 6.12 is the oldest that is grafted (its nvmet has no bdev_file): build modules for its kernel instead (make modules)"
 
 {
 	echo "/* SPDX-License-Identifier: GPL-2.0-only */"

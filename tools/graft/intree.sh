@@ -40,15 +40,8 @@ usage() {
 sum() { sha256sum <"$1" | cut -c1-64; }
 
 our_files() {
-	if git -C "$top" rev-parse --git-dir >/dev/null 2>&1; then
-		# shellcheck disable=SC2086	# one word a folder is meant
-		git -C "$top" ls-files -- $overlay
-	else
-		# shellcheck disable=SC2086
-		(cd "$top" && find $overlay -type f \( ! -name '.*' -o -name .kunitconfig \))
-	fi | while read -r f; do
-		[ ! -f "$top/$f" ] || echo "$f"
-	done | LC_ALL=C sort
+	# shellcheck disable=SC2086	# one word a folder is meant
+	"$here/files.sh" $overlay
 }
 
 # Fails if a file of the manifest differs from what the graft wrote; names all of them

@@ -24,6 +24,9 @@ archive_conf=$(cat "$build/kernel/apt-conf" 2>/dev/null || :)
 . "$build/kernel/env"
 dir=$build/kernel/$KVER
 tree=$dir/linux
+# the first users may be several
+exec 9>"$dir/.source.lock"
+flock 9
 if [ "$(cat "$tree.unpacked" 2>/dev/null)" != "$version" ]; then
 	rm -rf "$tree.unpacked" "$tree" "$tree.new" "$dir/deb"
 	mkdir -p "$tree.new" "$dir/deb"

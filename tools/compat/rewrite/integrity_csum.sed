@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Files: drivers/nvme/target/p2pmem-attach.c
 #
-# A profile that computes nothing is that of metadata without protection information.
-s/^\treturn bi && bi->csum_type == BLK_INTEGRITY_CSUM_NONE;$/\treturn bi \&\& bi->profile \&\& !bi->profile->verify_fn;/
+# The profile "nop" is that of metadata without protection information.
+s/^\treturn bi && bi->csum_type == BLK_INTEGRITY_CSUM_NONE;$/\treturn bi \&\& bi->profile \&\& !strcmp(bi->profile->name, "nop");/

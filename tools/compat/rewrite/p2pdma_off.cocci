@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Files: drivers/pci/p2pdma/pages.c drivers/pci/p2pdma/lend.c drivers/nvme/host/p2pmem.h
+// Adds: drivers/pci/p2pdma/pages.c ->upstream = &p2pmem_refused;
+// Adds: drivers/pci/p2pdma/pages.c ret = p2pmem_refusal_check(pdev, addr);
+// Adds: drivers/pci/p2pdma/lend.c if (rcu_access_pointer(pdev->p2pdma)) {
+// Adds: drivers/nvme/host/p2pmem.h return is_pci_p2pdma_page(page);
 //
 // Beside upstream's P2PDMA. Its half of the DMA API takes our pages for its own and reads a provider
 // behind the pagemap: it finds one of nobody's there, and refuses. That is tried with the first page of

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Files: drivers/pci/p2pdma/pages.c
+// Adds: drivers/pci/p2pdma/pages.c set_page_count(page, 1);
+// Adds: drivers/pci/p2pdma/pages.c set_page_count(pfn_to_page(pfn), 1);
+// Adds: drivers/pci/p2pdma/pages.c set_page_count(pfn_to_page(pfn), 0);
 //
 // The counts of free pages are ours: since the pagemap moved, the kernel leaves them at 0. Nothing that
 // compiles shows that by itself.

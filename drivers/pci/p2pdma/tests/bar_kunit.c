@@ -307,7 +307,8 @@ static void reset_revokes_and_resumes(struct kunit *test)
 	k->card->state_saved = false;
 	err->reset_done(k->card);
 	KUNIT_EXPECT_EQ(test, bar_state(k), P2PMEM_LIVE);
-	KUNIT_EXPECT_TRUE_MSG(test, k->card->state_saved, "the next recovery has nothing to restore");
+	KUNIT_EXPECT_TRUE_MSG(test, k->card->state_saved,
+			      "the next recovery has nothing to restore");
 
 	KUNIT_EXPECT_TRUE(test, err->error_detected(k->card, pci_channel_io_frozen) ==
 			  PCI_ERS_RESULT_NEED_RESET);

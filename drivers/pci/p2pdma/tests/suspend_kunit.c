@@ -2,10 +2,11 @@
 /**
  * DOC: suite p2pmem-suspend: suspend of a provider, and what ends it during a wait
  *
- * Suspend waits while memory is being freed, and half a second longer: memory still in
- * use belongs to devices that are suspended already, and is lost. Grants are evicted before a
- * reset alone, see suite p2pmem-grant-notify. A revocation waits longer, but memory of a device that goes meanwhile is lost at once. All
- * cases use kit_one_switch, whose card is the provider.
+ * Suspend waits while memory is being freed, and half a second longer: memory still in use
+ * belongs to devices that are suspended already, and is lost. Grants are evicted before a
+ * reset alone, see suite p2pmem-grant-notify. A revocation waits longer, but memory of a
+ * device that goes meanwhile is lost at once. All cases use kit_one_switch, whose card is the
+ * provider.
  */
 #include <linux/sizes.h>
 

@@ -49,8 +49,8 @@ inputs()
 	cat "$build/kernel/version" "$here/kernel.config"
 	[ "$1" = upstream ] || (
 		cd "$top"
-		git ls-files -- drivers include tools/graft tools/compat tools/testing/p2pmem/kernels/source.sh |
-			while read -r f; do [ ! -f "$f" ] || sha256sum "$f"; done
+		files=$(tools/graft/files.sh drivers include tools/graft tools/compat tools/testing/p2pmem/kernels/source.sh)
+		echo "$files" | xargs -d '\n' sha256sum
 	)
 }
 
@@ -61,7 +61,8 @@ kernel()
 	out=$dir/kernel
 	source=$2
 	mkdir -p "$out"
-	want=$(inputs "$@" | sha256sum | cut -c1-32)
+	inputs "$@" >"$dir/inputs"
+	want=$(sha256sum <"$dir/inputs" | cut -c1-32)
 	[ "$(cat "$dir/built" 2>/dev/null)" != "$want" ] || return 0
 	rm -f "$dir/built"
 	: >"$out.log"

@@ -92,8 +92,8 @@ inputs()
 {
 	(
 		cd "$top"
-		git ls-files -- drivers include tools/graft tools/compat tools/testing/p2pmem/rnic tools/testing/p2pmem/tool |
-			while read -r f; do [ ! -f "$f" ] || sha256sum "$f"; done
+		files=$(tools/graft/files.sh drivers include tools/graft tools/compat tools/testing/p2pmem/rnic tools/testing/p2pmem/tool)
+		echo "$files" | xargs -d '\n' sha256sum
 		# shellcheck disable=SC2086	# words are meant
 		sha256sum $configs "$here"/*.sh "$rig/rig-nvme.sh" "$rig"/*.cocci
 		cat "$of_build/kernel/env" "$of_build/kernel/version" 2>/dev/null
@@ -113,7 +113,8 @@ if [ "$arch" != "$(dpkg --print-architecture)" ]; then
 	ln -s "$(command -v "$cross${gcc:-gcc}")" "$out/bin/${cross}gcc" || die "$cross${gcc:-gcc} is not installed"
 fi
 
-want=$(inputs | sha256sum | cut -c1-32)
+inputs >"$out/inputs"
+want=$(sha256sum <"$out/inputs" | cut -c1-32)
 [ "$(cat "$lane/built" 2>/dev/null)" != "$want" ] || exit 0
 rm -f "$lane/built"
 case $arch in

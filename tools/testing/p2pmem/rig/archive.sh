@@ -64,6 +64,7 @@ archive_open()
 		Dir::State::Lists "$archive_dir/lists";
 		Dir::State::status "$archive_dir/status";
 		Dir::Cache "$archive_dir";
+		APT::Default-Release "";
 		Dir::Etc::SourceList "$archive_dir/sources.list";
 		Dir::Etc::SourceParts "$archive_dir/parts";
 		Dir::Etc::Preferences "$archive_dir/preferences";
@@ -97,8 +98,8 @@ archive_update()
 
 archive_update_lists()
 {
-	# apt takes an archive that it cannot reach for a warning
-	apt-get -c "$archive_conf" -qq -o APT::Update::Error-Mode=any "$@" update >"$archive_dir/update.log" 2>&1
+	# apt takes an archive that it cannot reach for a warning, and lists that another run fetches for an error
+	flock "$archive_dir/lock" apt-get -c "$archive_conf" -qq -o APT::Update::Error-Mode=any "$@" update >"$archive_dir/update.log" 2>&1
 }
 
 # lists that are older than a day, or not there

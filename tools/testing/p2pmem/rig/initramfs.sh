@@ -241,6 +241,7 @@ base=$cache/base-$({ xargs ls -lL --time-style=full-iso <"$work/files"
 	cat "$0" "$here/guest"/*; } | hash_of).cpio
 modules=$cache/modules-$({ our_modules | awk '{ print $2 }' | xargs -r sha256sum
 	echo "$stocklist $KVER $(cat "$build/kernel/version" 2>/dev/null)"
+	ls -lL --time-style=full-iso "$KIMAGE/boot/vmlinuz-$KVER" "$KIMAGE/lib/modules/$KVER/modules.order" 2>/dev/null || :
 	cat "$0"; } | hash_of).cpio
 
 # parallel runs share the archives: build them under a lock and rename them into place

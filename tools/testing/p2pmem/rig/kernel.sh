@@ -195,21 +195,35 @@ unpack_source()
 	dpkg-deb --fsys-tarfile "$(file_of "$1" "$3")" | tar -xOf - "./usr/src/$3.tar.xz" >"$top/source.tar.xz"
 	sed 's/#.*//' "$here/source-dirs" | awk -v top="$3" 'NF { print top "/" $1 }' >"$top/members"
 	# other kernels have some of the scripts in other places
+	xz -t -T0 "$top/source.tar.xz" || die "$3 is damaged, or there is no room for it (see above)"
 	if ! xz -dc -T0 "$top/source.tar.xz" | tar -xf - -C "$2.new" --strip-components=1 --no-same-owner \
 		-T "$top/members" 2>"$top/tar.log"; then
 		lost=$(grep 'Not found' "$top/tar.log" | grep -v '/scripts/' | head -n 1)
 		[ -z "$lost" ] || die "$3 lacks a path of $here/source-dirs: $lost: correct the list"
+		lost=$(grep -v 'Not found in archive\|Exiting with failure status' "$top/tar.log" | head -n 1)
+		[ -z "$lost" ] || die "$3 cannot be unpacked: $lost"
 	fi
 	rm -f "$top/source.tar.xz"
 	[ -e "$2.new/drivers/nvme/host/pci.c" ] || die "$3 cannot be unpacked: $(tail -n 1 "$top/tar.log")"
 	mv "$2.new" "$2"
 }
 
-# Unpacks packages below one directory, and corrects the one absolute path in the headers
+# place_headers ROOT KVER: the one absolute path in the headers is where they are now
+place_headers()
+{
+	grep -q "^include $1/usr/src/" "$1/usr/src/linux-headers-$2/Makefile" 2>/dev/null ||
+		sed -i "s,^\(include \|KBUILD_OUTPUT=\)[^ ]*/usr/src/,\1$1/usr/src/," "$1/usr/src/linux-headers-$2/Makefile"
+}
+
+# Unpacks packages below one directory
 unpack_packages()
 {
 	# $1: version, $2: destination, $3: kver, $4...: packages
-	! marked "$2" "$1" || return 0
+	if marked "$2" "$1"; then
+		# of a clone that was moved, maybe
+		place_headers "$2" "$3"
+		return
+	fi
 	version=$1 dest=$2 release=$3
 	shift 3
 	rm -rf "$dest"
@@ -225,7 +239,7 @@ unpack_packages()
 		ln -s "../lib/modules/$release/vmlinuz" "$dest/boot/vmlinuz-$release"
 	fi
 	[ -s "$dest/boot/vmlinuz-$release" ] || die "the image package has no boot/vmlinuz-$release"
-	sed -i "s,^\(include \|KBUILD_OUTPUT=\)/usr/src/,\1$dest/usr/src/," "$dest/usr/src/linux-headers-$release/Makefile"
+	place_headers "$dest" "$release"
 	[ "$(release_of "$dest/usr/src/linux-headers-$release")" = "$release" ] ||
 		die "the headers below $dest are not usable there: install linux-headers-$release and set KDIR="
 }
@@ -257,6 +271,12 @@ same_version()
 	[ -n "$s" ] || die "KSRC=$2 has no version (Makefile): set it to the whole source of the kernel"
 	[ "$h" = "$s" ] ||
 		die "KDIR=$1 is $h and KSRC=$2 is $s: give headers and source of one version"
+	# -rc5
+	extra=$(awk '$1 == "EXTRAVERSION" && $2 == "=" { print $3 }' "$2/Makefile")
+	case $(release_of "$1") in
+	*"$extra"*) ;;
+	*) die "KDIR=$1 is $(release_of "$1") and KSRC=$2 is $s$extra: give headers and source of one version" ;;
+	esac
 }
 
 # option HEADERS NAME: the value of CONFIG_NAME

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """
-layout.py VMLINUX MODULE HEADER: the layout of structures that a rebuilt module shares with a distributed one.
+layout.py VMLINUX MODULE HEADER STRUCTURE: the layout of structures that a rebuilt module shares with a distributed one.
 
 HEADER is a private header of the rebuilt module's source. For each structure that it defines and MODULE's BTF
 knows, prints assertions in C: its size, and where each member lies. What compiles them with HEADER
-compares the two. MODULE may be compressed with xz; its BTF continues that of VMLINUX.
+compares the two. MODULE may be compressed with xz; its BTF continues that of VMLINUX, which has the types that other
+modules or the kernel use, too. STRUCTURE must be one of those that are compared.
 """
 
 import lzma
@@ -71,14 +72,17 @@ class Btf:
 
 
 def main():
-    vmlinux, module, header = sys.argv[1:]
+    vmlinux, module, header, anchor = sys.argv[1:]
     btf = Btf(module, Btf(vmlinux))
     names = sorted(set(re.findall(r"^struct (\w+) \{", Path(header).read_text(), re.M)))
     structures = members = 0
+    if not names or anchor not in names or not (btf.structures.get(anchor) or btf.base.structures.get(anchor)):
+        sys.exit(f"layout: {module} or {header} has no struct {anchor}: it cannot be compared")
     for name in names:
-        if name not in btf.structures:
+        known = btf if name in btf.structures else btf.base
+        if name not in known.structures:
             continue
-        size, has_bits, fields = btf.structures[name]
+        size, has_bits, fields = known.structures[name]
         structures += 1
         print(f'_Static_assert(sizeof(struct {name}) == {size}, "struct {name} has another size");')
         for field, _, offset in fields:
@@ -86,11 +90,9 @@ def main():
             if not field or (has_bits and offset >> 24) or (offset & 0xffffff if has_bits else offset) % 8:
                 continue
             where = (offset & 0xffffff if has_bits else offset) // 8
-            text = btf.string(field)
+            text = known.string(field)
             members += 1
             print(f'_Static_assert(offsetof(struct {name}, {text}) == {where}, "{text} of struct {name} lies elsewhere");')
-    if not members:
-        sys.exit(f"layout: {module} knows no structure of {header}: nothing can be compared")
     print(f"/* {members} members of {structures} structures */")
 
 

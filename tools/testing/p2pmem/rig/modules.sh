@@ -163,19 +163,25 @@ logged()
 
 compile()
 {
+	# objects of a run that ended before its warnings were read
+	[ ! -e "$out/unchecked" ] || find "$tree" -name '*.o' -delete
+	: >"$out/unchecked"
 	: >"$out/build.log"
 	logged kernel_make "$tree" modules || die "the build failed (whole log: $out/build.log)"
 	# a compiler that differs has the kernel's major version, see kernel.sh
 	if grep -E -i 'warning' "$out/build.log" | grep -E -v 'the compiler differs|pahole version differs' >"$out/warnings"; then
-		rm -f "$tree/Module.symvers"		# so that the next run warns again
+		# so that the next run warns again
+		find "$tree" -name '*.o' -delete
 		die "the build has warnings (whole log: $out/build.log): $(head -n 3 "$out/warnings")"
 	fi
+	rm -f "$out/unchecked"
 }
 
-# in_set MODULE: whether it is p2pdma or can be loaded with p2pdma of this build alone
+# in_set MODULE: whether it calls nothing of p2pdma, or can be loaded with that of this build alone (compat/set.sh)
 in_set()
 {
-	"${cross}nm" "$1" | grep -q ' U p2pmem_set_' || [ "${1##*/}" = p2pdma.ko ]
+	"${cross}nm" "$1" >"$out/symbols"
+	! grep -q ' U pci_p2pmem_' "$out/symbols" || grep -q ' U p2pmem_set_' "$out/symbols"
 }
 
 collect()
@@ -184,7 +190,7 @@ collect()
 	mkdir -p "$out/modules.new"
 	sed 's/\.o$/.ko/' "$tree/modules.order" | while read -r ko; do
 		case $ko in /*) ;; *) ko=$tree/$ko ;; esac
-		in_set "$ko" || die "$ko does not refer to the symbol of its set (tools/compat/adapt.h)"
+		in_set "$ko" || die "$ko does not refer to the symbol of its set (tools/compat/set.sh)"
 		# keeps the symbols that modules need, and drops local labels
 		"${cross}strip" --strip-debug -o "$out/modules.new/$(basename "$ko")" "$ko"
 	done

@@ -40,7 +40,7 @@ archive()
 	h=$p/usr/src/linux-headers-$release
 	mkdir -p "$h/include/generated/uapi/linux"
 	: >"$h/Module.symvers"
-	: >"$h/Makefile"
+	echo "include /usr/src/linux-headers-7.9-common/Makefile" >"$h/Makefile"
 	echo "#define UTS_RELEASE \"$release\"" >"$h/include/generated/utsrelease.h"
 	printf '#define LINUX_VERSION_%s\n' "MAJOR 7" "PATCHLEVEL 9" "SUBLEVEL 0" >"$h/include/generated/uapi/linux/version.h"
 	pack "linux-headers-$release" "$1" "${3-linux-kbuild-7.9}"
@@ -124,6 +124,18 @@ by_hand()
 }
 
 check "a kernel by hand is of no package" by_hand
+
+# moved: the clone is somewhere else
+moved()
+{
+	mv "$lane" "$lane-moved" && lane=$lane-moved && kernel || return 1
+	grep -x "include $lane/kernel/$release/root/usr/src/linux-headers-7.9-common/Makefile" \
+		"$lane/kernel/$release/root/usr/src/linux-headers-$release/Makefile"
+}
+
+check "a clone that was moved" moved
+root=$lane/kernel/$release/root
+check "all of it" whole 7.9-1
 rm -rf "$lane"
 check "apt of another language" kernel PATH="$work/tmp/bin:$PATH"
 check "all of it" whole 7.9-1
@@ -157,6 +169,37 @@ check "the same when nothing was fetched yet" kernel
 check "all of it" whole 7.9-3
 rm -rf "$lane/kernel" "$archive/pool"
 check "lists of before, and an archive without its files" fails 3 "apt cannot download linux-image-$release=7.9-3" A=
+
+# a machine whose apt prefers a release of its own; a source that is cut; lists that are being fetched
+rm -rf "$lane"
+archive 7.9-4
+echo 'APT::Default-Release "bookworm";' >"$work/tmp/apt.conf"
+check "apt with a default release" kernel APT_CONFIG="$work/tmp/apt.conf"
+check "all of it" whole 7.9-4
+rm -rf "$lane"
+s=$work/tmp/linux-source-7.9
+head -c 3000000 /dev/urandom >"$s/drivers/nvme/target/core.c"
+tar -C "$work/tmp" -cJf "$work/tmp/whole.tar.xz" linux-source-7.9
+mkdir -p "$work/tmp/p/usr/src"
+head -c 2000000 "$work/tmp/whole.tar.xz" >"$work/tmp/p/usr/src/linux-source-7.9.tar.xz"
+archive_files()
+{
+	pack linux-source-7.9 7.9-4
+	d=$archive/dists/trixie-backports
+	(cd "$archive" && dpkg-scanpackages pool) >"$d/main/binary-amd64/Packages" 2>/dev/null
+	sed -i '/main.binary/d' "$d/Release"
+	echo " $(sha256sum <"$d/main/binary-amd64/Packages" | cut -d ' ' -f 1) $(wc -c <"$d/main/binary-amd64/Packages") main/binary-amd64/Packages" >>"$d/Release"
+}
+
+archive_files
+check "a source that is cut" fails 1 "is damaged, or there is no room" A=
+check "nothing is taken for complete" unmarked
+rm -rf "$lane"
+archive 7.9-5
+mkdir -p "$lane/apt/debian-backports"
+flock "$lane/apt/debian-backports/lock" sleep 2 &
+check "lists that another run fetches are waited for" kernel
+check "all of it" whole 7.9-5
 
 # deps.sh: which of several names the archive has
 package=$(apt-cache pkgnames cowsay | head -n 1)

@@ -71,6 +71,10 @@ sed 's/^SUBLEVEL = .*/SUBLEVEL = 1/' "$source/Makefile" >"$work/tmp/source/Makef
 refused "headers and source of different versions" "give headers and source of one version" \
 	kernel KDIR="$headers" KSRC="$work/tmp/source"
 check "... and nothing was made" nothing
+sed 's/^EXTRAVERSION =.*/EXTRAVERSION = -rc5/' "$source/Makefile" >"$work/tmp/source/Makefile"
+refused "headers of a release and a source of its candidate" "give headers and source of one version" \
+	kernel KDIR="$headers" KSRC="$work/tmp/source"
+check "... and nothing was made" nothing
 refused "headers without Module.symvers" "has no Module.symvers" kernel KDIR="$work/tmp/source" KSRC="$source"
 refused "no source" "is not a kernel source" kernel KDIR="$headers" KSRC="$work/tmp"
 
@@ -143,6 +147,24 @@ smoke_compares()
 	cat "$work/tmp/smoke.log"
 	grep -q "^${2}ok 3 - other: that was compared" "$work/tmp/smoke.log"
 }
+
+# a tree that is older than what is grafted
+mkdir -p "$work/tmp/old/drivers/nvme/target"
+sed '/bdev_file/d' "$source/drivers/nvme/target/nvmet.h" >"$work/tmp/old/drivers/nvme/target/nvmet.h"
+refused "a tree of before 6.12" "the tree is too old" "$top/tools/compat/tree.sh" "$work/tmp/old.h" "$work/tmp/old"
+
+# our files, where there is no repository, or git refuses to read that of another owner
+unowned()
+{
+	rm -rf "$work/tmp/unowned"
+	mkdir -p "$work/tmp/unowned/tools/graft"
+	cp "$top/tools/graft/files.sh" "$work/tmp/unowned/tools/graft/"
+	(cd "$top" && tools/graft/files.sh drivers include) >"$work/tmp/files"
+	(cd "$top" && xargs -d '\n' cp --parents -t "$work/tmp/unowned" <"$work/tmp/files")
+	GIT_CEILING_DIRECTORIES=$work/tmp "$work/tmp/unowned/tools/graft/files.sh" drivers include | diff "$work/tmp/files" -
+}
+
+check "the files of a project without git are found" unowned
 
 check "a smoke of modules that were compared" smoke_compares "check-layout: 12 structures" ""
 check "... of modules that were not, beside an earlier release" smoke_compares "" "not "
@@ -228,11 +250,38 @@ check "... and with something in its stead it is none" \
 	"$work/tmp/compat/probe.sh" "$headers" "$source" "$work/tmp/probe/work" "$work/tmp/probe/compat.h"
 check "... and the list says so" sh -c "! grep -q DMA_MAP_RESOURCE '$work/tmp/probe/compat.h' && grep -q HAVE_PAGE_FREE '$work/tmp/probe/compat.h'"
 
+# a compiler that is killed at one of them
+cc=$(sed -n 's/.*[ =)]\(gcc-[0-9]*\)\( .*\)\{0,1\}$/\1/p' "$headers/.kernelvariables" | head -n 1)
+mkdir -p "$work/tmp/killed"
+for c in "$cc" "x86_64-linux-gnu-$cc"; do
+	cat >"$work/tmp/killed/$c" <<-END
+		#!/bin/sh
+		case "\$*" in *pcim_request_region.c) kill -KILL \$\$ ;; esac
+		exec $(PATH=${KPATH:+$KPATH:}$PATH command -v "$c") "\$@"
+	END
+	chmod +x "$work/tmp/killed/$c"
+done
+rm -rf "$work/tmp/probe"
+mkdir -p "$work/tmp/probe"
+refused "a compiler that is killed" "probes/pcim_request_region.c cannot be tried" env PATH="$work/tmp/killed:$PATH" \
+	"$top/tools/compat/probe.sh" "$headers" "$source" "$work/tmp/probe/work" "$work/tmp/probe/compat.h"
+check "... and there is no list of what is there" test ! -e "$work/tmp/probe/compat.h"
+
 # a change of our files that has nothing to change any more
 mkdir -p "$work/tmp/ours/include/trace/events"
 sed 's/__assign_str/__assign_another/' "$top/include/trace/events/p2pmem.h" >"$work/tmp/ours/include/trace/events/p2pmem.h"
 refused "a rewrite for old text" "changes nothing in the files that it names" \
 	"$top/tools/compat/rewrite.sh" "$work/tmp/ours" /dev/null
+
+# ... and one rule of several
+rm -rf "$work/tmp/ours"
+mkdir -p "$work/tmp/ours/drivers/pci/p2pdma" "$work/tmp/ours/drivers/nvme/host"
+cp "$top/drivers/pci/p2pdma/pages.c" "$work/tmp/ours/drivers/pci/p2pdma/"
+cp "$top/drivers/nvme/host/p2pmem.h" "$work/tmp/ours/drivers/nvme/host/"
+sed 's/^\tkind &= ~flags;/\tkind = kind \& ~flags;/' "$top/drivers/pci/p2pdma/lend.c" >"$work/tmp/ours/drivers/pci/p2pdma/lend.c"
+grep '^#define P2PMEM_HAVE_' "$BUILD/stock/$(sed -n 's/^KVER=//p' "$BUILD/kernel/env")/compat.h" | grep -v P2PDMA_OFF >"$work/tmp/beside.h"
+refused "a rule of a rewrite for old text" "does not add \"if (rcu_access_pointer(pdev->p2pdma)) {\"" \
+	"$top/tools/compat/rewrite.sh" "$work/tmp/ours" "$work/tmp/beside.h"
 
 # a site that moved: out of the function that is meant, and inside one that goes as a whole
 grafted()
@@ -288,6 +337,7 @@ if [ -e "$lane/kernel/env" ]; then
 		"$rig/check-layout.sh" "$work/tmp/layout"
 	}
 	check "a kernel without versions of symbols: its structures are compared" layout ''
+	check "... those that the kernel uses itself, too" grep -q 'sizeof(struct ib_device) ==' "$work/tmp/layout/layout/rdma.c"
 	refused "a member more in a structure that is shared" "struct nvme_ctrl has another size" layout 's/^struct nvme_ctrl {/&\n	long of_another_version;/'
 else
 	n=$((n + 1))
